@@ -1,0 +1,196 @@
+"""What a video API must offer to the bot: the page to read before adding one.
+
+A provider knows one vendor's address, credentials and quirks. It holds no state of a job, decides
+nothing about retries or refunds, and speaks only in the errors of `bot.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from bot.errors import ProviderError
+from bot.model import Operation, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What one model can do, as data."""
+
+    #: The name the API takes.
+    name: str
+    #: The name members see.
+    label: str
+    #: Allowed lengths in whole seconds, shortest first; the first is the default.
+    seconds: tuple[int, ...]
+    #: Allowed sizes; the first is the default.
+    sizes: tuple[Size, ...]
+    #: Price of one second of video in millionths of a dollar, by size.
+    usd_micros_per_second: Mapping[Size, int]
+    operations: frozenset[Operation] = frozenset({Operation.GENERATE})
+    #: Whether a reference picture can go with the prompt.
+    takes_image: bool = False
+    #: Whether clips have sound.
+    has_audio: bool = True
+    #: Longest prompt, in characters.
+    prompt_max_chars: int = 4000
+    #: Where these facts were read, and when.
+    source: str = ""
+    verified_on: date | None = None
+
+    def price_usd_micros(self, seconds: int, size: Size) -> int:
+        """Return what one clip costs; 0 for a size without a price."""
+        return self.usd_micros_per_second.get(size, 0) * seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do, as data; constant while the process runs."""
+
+    models: tuple[Model, ...]
+    #: Renders it takes at the same time.
+    max_concurrent: int = 4
+    #: Polling costs nothing and is instant: poll every second so that the card moves.
+    polls_are_free: bool = False
+    #: First poll this long after a submit while no durations are known, in seconds.
+    typical_first_poll_s: float = 15.0
+    #: Submit, render and download must be through after this long, in seconds.
+    deadline_s: float = 1800.0
+    #: `recent()` works.
+    can_list: bool = False
+    #: Submitting the same `RenderOrder.key` twice makes one render: an unknown outcome is harmless.
+    submit_is_idempotent: bool = False
+    #: `cancel()` stops a running render, so that it is not paid for.
+    can_cancel: bool = False
+    #: `delete()` removes the remote copy.
+    can_delete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOrder:
+    """One paid call."""
+
+    #: The job's id: unique, `[A-Z0-9]+`; for logs and for providers that know idempotency.
+    key: str
+    prompt: str
+    model: str
+    seconds: int
+    size: Size
+    #: 0 to 2**31-1; the same seed and prompt give the same clip where a provider takes seeds.
+    seed: int
+    #: PNG, JPEG or WebP on disk.
+    image: Path | None = None
+
+
+class RemoteState(StrEnum):
+    """What the provider says of a render. Words it is not known to use mean RUNNING."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A render as the provider describes it."""
+
+    id: str
+    state: RemoteState
+    #: 0 to 100, or None when not told. 100 is no proof of success; only `state` is.
+    progress: int | None = None
+    #: Why it failed; set exactly when `state` is FAILED.
+    error: ProviderError | None = None
+    #: What the provider says it cost; None when it says nothing.
+    cost_usd_micros: int | None = None
+    #: Not to be polled sooner than after this many seconds, if the API said so.
+    poll_after_s: float | None = None
+    # What `recent()` needs to recognise an order; None when not told.
+    prompt: str | None = None
+    model: str | None = None
+    seconds: int | None = None
+    size: Size | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file that came down whole and starts like an MP4."""
+
+    path: Path
+    size_bytes: int
+    #: Hex digest of the bytes on disk.
+    sha256: str = field(repr=False)
+
+
+class Provider(Protocol):
+    """A video API. All methods may be called from many tasks at once; all are cancellable."""
+
+    @property
+    def name(self) -> str:
+        """The word in VIDEO_PROVIDERS, lower case; pinned on every job that it takes."""
+        ...
+
+    def capabilities(self) -> Capabilities:
+        """Return what can be asked of it. No I/O."""
+        ...
+
+    async def submit(self, order: RenderOrder) -> Remote:
+        """Make the paid call ONCE; never retried inside.
+
+        Not idempotent unless `capabilities().submit_is_idempotent`. A cancelled call counts as
+        unknown.
+        Raises NotAcceptedError when it certainly did not go through (could not connect, 429, an
+        explicit overload answer), RejectedOrderError or ModerationError when the API refuses the
+        order, ProviderAccountError for a refused key or empty balance, and UnknownOutcomeError
+        for everything after which the render may exist (time-out after the body was sent,
+        5xx, HTML, an answer without an id).
+        """
+        ...
+
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
+        """Return what is known of each id; idempotent.
+
+        The result has every id asked for. One id's trouble is its value, not an exception:
+        RemoteNotFoundError for an unknown id, ProviderTroubleError for what passes,
+        ProviderAccountError for a refused key.
+        """
+        ...
+
+    async def recent(self, since: datetime) -> Sequence[Remote]:
+        """Return EVERY render of this account created at or after `since`; idempotent.
+
+        Raises ProviderTroubleError when the list could not be read to its end, and
+        UnsupportedError where the API has none.
+        """
+        ...
+
+    async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
+        """Stream the MP4 to `target` (its folder exists); idempotent.
+
+        `target` appears only when the file is whole: length as announced, begins with an `ftyp`
+        box, boxes end exactly at the file's end. Nothing is left behind otherwise.
+        Raises BadClipError, OversizeClipError (more than `max_bytes`), RemoteNotFoundError,
+        ProviderTroubleError, ProviderAccountError.
+        """
+        ...
+
+    async def cancel(self, remote_id: str) -> bool:
+        """Stop a render; idempotent. True when the provider says it will not be paid for.
+
+        False when it cannot be stopped any more, or the API has no such call.
+        Raises ProviderTroubleError when nobody knows.
+        """
+        ...
+
+    async def delete(self, remote_id: str) -> bool:
+        """Remove the remote copy; idempotent. False where the API has no such call."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections and subprocesses; called once, by the composition root."""
+        ...

@@ -1,0 +1,193 @@
+"""What the bot needs of its database.
+
+The job table is the truth: a job moves only by a guarded update (`WHERE id = ? AND state = ?`), in
+one transaction with what belongs to the move. Whoever loses the race gets None and looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypedDict, Unpack
+
+from bot.model import Clip, EntryKind, Job, Order, Request, Size, State, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What one job counts at present: its reservation, or what it finally cost."""
+
+    counts_at: datetime
+    clips: int
+    seconds: int
+    usd_micros: int
+
+
+class Books(Protocol):
+    """The ledger as seen from inside the accepting transaction; synchronous, on its thread."""
+
+    def usage(self, user_id: int, since: datetime) -> Usage:
+        """Return what the member's jobs reserved after `since` sum to."""
+        ...
+
+    def spends(self, user_id: int, since: datetime) -> Sequence[Spend]:
+        """Return the jobs reserved after `since` that still count, oldest first."""
+        ...
+
+    def active(self, user_id: int) -> int:
+        """Return how many of the member's jobs are not final."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A job before it has an id."""
+
+    order: Order
+    seed: int
+
+
+class Changes(TypedDict, total=False):
+    """The columns of a job that may change, all others being fixed at birth."""
+
+    remote_id: str | None
+    progress: int | None
+    attempts: int
+    due_at: datetime | None
+    submitted_at: datetime | None
+    deadline_at: datetime | None
+    rendered_at: datetime | None
+    posting_at: datetime | None
+    message_id: int | None
+    error_code: str | None
+    error_text: str | None
+
+
+class Store(Protocol):
+    """The database. Every method is one transaction, safe to call from many tasks at once.
+
+    A cancelled call is either wholly done or not at all. Raises StorageError for any trouble of
+    the database or disk; a refusal never lets a job through.
+    """
+
+    async def accept(
+        self,
+        request: Request,
+        drafts: Sequence[Draft],
+        check: Callable[[Books], None],
+    ) -> tuple[Job, ...]:
+        """Reserve and queue all of a request's jobs, or none; idempotent by `request.id`.
+
+        A known request id returns its jobs as they are now, without calling `check`. Otherwise
+        `check` is called inside the transaction, before anything is written; what it raises
+        comes out unchanged and nothing is kept. Ids are drawn here, four characters long until
+        those run short. `created_at`, `state_at` and `due_at` are `request.created_at`.
+        """
+        ...
+
+    async def move(
+        self,
+        job: Job,
+        to: State,
+        now: datetime,
+        *,
+        close: EntryKind | None = None,
+        cost_usd_micros: int | None = None,
+        clip: Clip | None = None,
+        **changes: Unpack[Changes],
+    ) -> Job | None:
+        """Move `job` from `job.state` to `to`; None when it is no longer in `job.state`.
+
+        close            SETTLE or REFUND when the ledger closes with this move; needs a final `to`.
+        cost_usd_micros  the real cost, for SETTLE; the estimate when None.
+        clip             inserted with the move; replaces an equal job's clip.
+        changes          columns to set. `attempts` and `progress` are reset unless given;
+                         a final state clears `due_at` and sets `finished_at` to `now`.
+        Raises ValueError for a move that `model.MOVES` does not allow.
+        """
+        ...
+
+    async def update(self, job: Job, **changes: Unpack[Changes]) -> Job | None:
+        """Set columns while the job stays in `job.state`; None when it is no longer there."""
+        ...
+
+    async def claim_slot(
+        self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[Changes]
+    ) -> Job | None:
+        """Move QUEUED → SUBMITTING if the provider has fewer than `max_concurrent` slots taken."""
+        ...
+
+    async def repost(self, job: Job, request: Request, now: datetime) -> Job | None:
+        """Move KEPT → POSTING towards `request.place`; the ledger stays closed."""
+        ...
+
+    async def request_cancel(self, job: Job, now: datetime) -> Job | None:
+        """Note that the job shall be cancelled and make it due; None when it is final."""
+        ...
+
+    async def set_card(self, request_id: int, message_id: int) -> None:
+        """Store which message is the request's card."""
+        ...
+
+    async def job(self, job_id: str) -> Job | None:
+        """Return a job by id, in any case of letters."""
+        ...
+
+    async def request(self, request_id: int) -> Request | None:
+        """Return a request."""
+        ...
+
+    async def jobs_of(self, request_id: int) -> tuple[Job, ...]:
+        """Return a request's jobs by variant."""
+        ...
+
+    async def clip(self, job_id: str) -> Clip | None:
+        """Return the finished file of a job."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> tuple[Job, ...]:
+        """Return open jobs whose `due_at` has come, longest due first; among equals, oldest."""
+        ...
+
+    async def next_due_at(self, states: Sequence[State]) -> datetime | None:
+        """Return the earliest `due_at` among open jobs in `states`."""
+        ...
+
+    async def waiting(self, provider: str, limit: int) -> tuple[Job, ...]:
+        """Return QUEUED jobs of a provider in the order in which they will be submitted."""
+        ...
+
+    async def open_jobs(self, user_id: int | None = None) -> tuple[Job, ...]:
+        """Return jobs that are not final, oldest first; one member's, or all."""
+        ...
+
+    async def recent_jobs(self, user_id: int, guild_id: int | None, limit: int) -> tuple[Job, ...]:
+        """Return a member's jobs in a server (None: in direct messages), newest first."""
+        ...
+
+    async def position(self, job: Job) -> int:
+        """Return how many QUEUED jobs of the same provider go before it."""
+        ...
+
+    async def durations_s(
+        self, provider: str, model: str, seconds: int, size: Size, limit: int
+    ) -> tuple[float, ...]:
+        """Return how long the latest renders took from paid call to ready, newest first."""
+        ...
+
+    async def owner_of_remote(self, provider: str, remote_id: str) -> str | None:
+        """Return the id of the job that holds this remote id."""
+        ...
+
+    async def usage(self, user_id: int, since: datetime) -> Usage:
+        """Return what the member's jobs reserved after `since` sum to."""
+        ...
+
+    async def spends(self, user_id: int, since: datetime) -> tuple[Spend, ...]:
+        """Return the jobs reserved after `since` that still count, oldest first."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is running and close the file; called once, by the composition root."""
+        ...
