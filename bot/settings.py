@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dotenv
 
 from bot.errors import SettingsError
+
+#: What a column of the database holds.
+_LARGEST = 2**63 - 1
 
 
 class Secret:
@@ -32,78 +36,109 @@ class Secret:
     __str__ = __repr__
 
 
+def _is_plain(raw: str) -> bool:
+    return all("!" <= c <= "~" for c in raw)
+
+
+def _digits(raw: str) -> int | None:
+    """Return the number; None when there is anything but digits or it is over 63 bits."""
+    if not raw.isascii() or not raw.isdigit() or len(raw) > len(str(_LARGEST)):
+        return None
+    value = int(raw)
+    return value if value <= _LARGEST else None
+
+
 def _text(_name: str, raw: str) -> str:
     return raw
 
 
 def _secret(name: str, raw: str) -> Secret:
-    if any(c.isspace() or not c.isprintable() for c in raw):
-        raise SettingsError(name, "has spaces or control characters inside", "one unbroken word")
+    if not _is_plain(raw):  # it goes into a header
+        raise SettingsError(name, "has spaces or odd characters inside", "one word of plain ASCII")
     return Secret(raw)
 
 
 def _whole(name: str, raw: str) -> int:
-    if not raw.isascii() or not raw.isdigit():
-        raise SettingsError(name, f"{raw!r} is not a whole number", "0 or more")
-    return int(raw)
+    value = _digits(raw)
+    if value is None:
+        raise SettingsError(name, f"{raw[:40]!r} is not a whole number", f"0 to {_LARGEST}")
+    return value
 
 
 def _positive(name: str, raw: str) -> int:
     value = _whole(name, raw)
     if not 1 <= value <= 1000:
-        raise SettingsError(name, f"{raw!r} is out of range", "1 to 1000")
+        raise SettingsError(name, f"{raw[:40]!r} is out of range", "1 to 1000")
     return value
 
 
 def _dollars_as_micros(name: str, raw: str) -> int:
     whole, _, cents = raw.removeprefix("$").partition(".")
-    digits = f"{whole or '0'}{cents[:6]:0<6}"
-    if not digits.isascii() or not digits.isdigit() or len(cents) > 6:
-        raise SettingsError(name, f"{raw!r} is not an amount", "US dollars such as 25 or 12.50")
-    return int(digits)
+    micros = _digits(f"{whole}{cents:0<6}") if (whole or cents) and len(cents) <= 6 else None
+    if micros is None:
+        problem = f"{raw[:40]!r} is not an amount"
+        raise SettingsError(name, problem, "US dollars such as 25 or 12.50")
+    return micros
 
 
 def _ids(name: str, raw: str) -> tuple[int, ...]:
     parts = [part.strip() for part in raw.split(",") if part.strip()]
-    if bad := [part for part in parts if not (part.isascii() and part.isdigit())]:
-        raise SettingsError(name, f"{bad[0]!r} is not an id", "numbers with commas between them")
+    if bad := [part for part in parts if not _digits(part)]:
+        problem = f"{bad[0][:40]!r} is not an id"
+        raise SettingsError(name, problem, "numbers with commas between them")
     return tuple(int(part) for part in parts)
 
 
 def _names(name: str, raw: str) -> tuple[str, ...]:
     parts = tuple(part.strip().lower() for part in raw.split(",") if part.strip())
     if not parts or len(set(parts)) != len(parts):
-        raise SettingsError(name, f"{raw!r} is empty or names one twice", "names with commas")
+        raise SettingsError(name, f"{raw[:40]!r} is empty or names one twice", "names with commas")
     return parts
 
 
 def _url(*schemes: str) -> Callable[[str, str], str]:
     def parse(name: str, raw: str) -> str:
-        allowed = " or ".join(f"{scheme}://host" for scheme in schemes)
+        hosts = " or ".join(f"{scheme}://host" for scheme in schemes)
+        # The value is not repeated: people put passwords into addresses.
+        wrong = SettingsError(name, "not an address I can use", f"{hosts}, without @, ? and #")
         try:
             parts = urlsplit(raw)
             usable = bool(parts.hostname) and parts.port != 0
         except ValueError as error:
-            raise SettingsError(name, f"{raw!r} is not an address", allowed) from error
-        if parts.scheme not in schemes or not usable or parts.username or parts.query:
-            raise SettingsError(name, f"{raw!r} is not an address I can use", allowed)
+            raise wrong from error
+        if parts.scheme not in schemes or not usable or not _is_plain(raw) or set(raw) & set("@?#"):
+            raise wrong
         return raw.rstrip("/")
 
     return parse
 
 
+def _folder(name: str, raw: str) -> Path:
+    if raw.startswith("~"):
+        raise SettingsError(name, f"~ has no meaning in {raw[:40]!r}", "./data or /absolute/path")
+    return Path(raw)
+
+
 def _folder_url(name: str, raw: str) -> Path:
-    parts = urlsplit(raw)
-    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
-        raise SettingsError(name, f"{raw!r} is not a folder address", "file:///absolute/path")
-    return Path(parts.path)
+    wrong = SettingsError(name, f"{raw[:40]!r} is not a folder address", "file:///absolute/path")
+    try:
+        parts = urlsplit(raw)
+    except ValueError as error:
+        raise wrong from error
+    path = unquote(parts.path)
+    if parts.scheme != "file" or parts.netloc or not path.startswith("/"):
+        raise wrong
+    if parts.query or parts.fragment or not path.isprintable():
+        raise wrong
+    return Path(path)
 
 
 def _bind(name: str, raw: str) -> tuple[str, int]:
-    host, _, port = raw.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise SettingsError(name, f"{raw!r} is not an address to listen on", "host:port")
-    return host.strip("[]"), int(port)
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+)):([0-9]{1,5})", raw)
+    if match is None or int(match[3]) > 65535:
+        allowed = "host:port or [host]:port, port 0 to 65535"
+        raise SettingsError(name, f"{raw[:40]!r} is not an address to listen on", allowed)
+    return match[1] or match[2], int(match[3])
 
 
 def _one_of(*words: str) -> Callable[[str, str], str]:
@@ -111,7 +146,7 @@ def _one_of(*words: str) -> Callable[[str, str], str]:
         for word in words:
             if raw.casefold() == word.casefold():
                 return word
-        raise SettingsError(name, f"{raw!r} is none of them", ", ".join(words))
+        raise SettingsError(name, f"{raw[:40]!r} is none of them", ", ".join(words))
 
     return parse
 
@@ -147,9 +182,7 @@ class Settings:
         _url("ws", "wss"), "Another address for Discord's gateway."
     )
     data_dir: Path = _setting(
-        lambda _name, raw: Path(raw),
-        "Database, archive and temporary files.",
-        default=Path("./data"),
+        _folder, "Database, archive and temporary files.", default=Path("./data")
     )
     archive_url: Path | None = _setting(
         _folder_url,
@@ -228,7 +261,13 @@ class Settings:
 
 
 def read_environment(dotenv_path: Path | None = None) -> dict[str, str]:
-    """Return the process's variables over those of `.env` in the working directory."""
+    """Return the process's variables over those of `.env` in the working directory.
+
+    Raises SettingsError for a `.env` that cannot be read.
+    """
     path = Path(".env") if dotenv_path is None else dotenv_path
-    from_file = {k: v for k, v in dotenv.dotenv_values(path).items() if v is not None}
-    return {**from_file, **os.environ}
+    try:  # Windows' editors begin a file with a byte order mark, which would hide its first line
+        read = dotenv.dotenv_values(path, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), "cannot be read", "a readable text file in UTF-8") from error
+    return {**{k: v for k, v in read.items() if v is not None}, **os.environ}

@@ -1,0 +1,76 @@
+# Needs make (GNU 3.81 or later, as on macOS) and Python 3.11 or later; everything else it fetches
+# into .venv. The project itself is not installed: it runs from this folder.
+
+VENV  := .venv
+PY    := $(VENV)/bin/python
+# Stands when .venv holds what requirements-dev.lock says.
+READY := $(VENV)/ready
+
+.PHONY: help setup sandbox run test check bench migrate lock format clean
+
+help:  ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
+
+setup: $(READY)  ## Make .venv with all that is needed; again only when the lock changed
+
+sandbox: $(READY)  ## Try the bot in a browser: no token, no key, no account
+	@$(PY) -m sandbox
+
+run: $(READY)  ## Start the bot on Discord; settings come from the environment or .env
+	@$(PY) -m bot
+
+test: $(READY)  ## Run all tests
+	$(PY) -m pytest --quiet
+
+check: $(READY)  ## Run what CI runs: linter, formatter, type checker, all tests
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/basedpyright
+	$(PY) -m pytest --quiet
+
+bench: $(READY)  ## Measure; prints ratios against a bare baseline
+	@$(PY) -m benchmarks
+
+migrate: $(READY)  ## Bring the database to this release's schema
+	@$(PY) -m bot migrate
+
+format: $(READY)  ## Put all Python files into shape
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	$(if $(UPGRADE),--upgrade)
+
+lock: $(READY)  ## Write both lock files from pyproject.toml; UPGRADE=1 takes later releases
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock --extra sandbox --extra dev \
+		--output-file requirements-dev.lock
+
+clean:  ## Remove .venv and caches; data/ and .env stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Candidates are run, not only looked up: a version manager leaves commands that do nothing, and
+# some systems ship Python without ensurepip. The releases that CI tests come first.
+FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+$(READY): requirements-dev.lock
+	@if ! $(PY) -c 'import pip; $(FIT)' >/dev/null 2>&1; then \
+		found=; \
+		for each in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python; do \
+			if "$$each" -c '$(FIT)' >/dev/null 2>&1; then found=$$each; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "No Python 3.11 or later with its venv module was found." >&2; \
+			echo "Install one (Debian, Ubuntu: apt install python3 python3-venv; macOS:" >&2; \
+			echo "brew install python@3.13), or name it: make setup PYTHON=/path/to/python3" >&2; \
+			exit 1; \
+		fi; \
+		echo "Making $(VENV) with $$($$found --version)"; \
+		"$$found" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing what requirements-dev.lock names; the first time takes a minute or two"
+	@$(PY) -m pip --disable-pip-version-check install --quiet --require-hashes \
+		--requirement requirements-dev.lock
+	@touch $@
