@@ -1,0 +1,66 @@
+"""The floors of the house, and who may call whom."""
+
+import graphlib
+
+from tests.architecture.imports import edges, imports
+from tests.architecture.source import ONLOOKERS, PRODUCT, Source, product
+
+#: Top to bottom. A module imports its own room and lower floors; rooms on one floor are strangers.
+FLOORS = (
+    ("bot.__main__", "sandbox"),
+    ("bot.app",),
+    ("cogs", "bot.web"),
+    ("bot.chat",),
+    ("bot.jobs",),
+    ("bot.quota", "bot.safety"),
+    ("bot.providers", "bot.storage", "bot.archive"),
+    ("bot.media",),
+    ("bot.settings", "bot.model"),
+    ("bot.obs", "bot.clock"),
+    ("bot.errors",),
+)
+FLOOR_OF = {room: -number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def room_of(module: str) -> str | None:
+    """Return the room that `module`, or a name inside it, belongs to."""
+    return next((r for r in FLOOR_OF if module == r or module.startswith(f"{r}.")), None)
+
+
+def upward_imports(sources: list[Source]) -> list[str]:
+    """Report imports of a stranger, of a higher floor, and of the tests."""
+    found: list[str] = []
+    for source in product(sources):
+        if source.module in PRODUCT and source.is_package and not source.text.strip():
+            continue
+        here = room_of(source.module)
+        if here is None:
+            found.append(f"{source.path}: in no room; give it one in FLOORS of floors.py")
+            continue
+        for node, target in imports(source):
+            top = target.partition(".")[0]
+            there = room_of(target)
+            if top in ONLOOKERS:
+                found.append(source.at(node, f"imports {target}; the product knows no tests"))
+            elif top not in PRODUCT or here in (there, target):
+                continue
+            elif there is None:
+                found.append(source.at(node, f"imports {target}, which is in no room of FLOORS"))
+            elif FLOOR_OF[there] >= FLOOR_OF[here]:
+                which = (
+                    "above" if FLOOR_OF[there] > FLOOR_OF[here] else "a stranger on the floor of"
+                )
+                advice = f"declare a Protocol in {here} and let bot.app pass it in"
+                found.append(source.at(node, f"imports {there}, {which} {here}; {advice}"))
+    return found
+
+
+def circles(sources: list[Source]) -> list[str]:
+    """Report a circle of imports, one at a time."""
+    graph = edges(sources)
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        way = " → ".join(reversed(error.args[1]))
+        return [f"circle: {way}; move what both need to a lower module"]
+    return []
