@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypedDict, Unpack
 
-from bot.model import Clip, EntryKind, Job, Order, Request, Size, State, Usage
+from bot.model import Clip, EntryKind, Job, Order, Place, Request, Size, State, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,9 @@ class Store(Protocol):
     """The database. Every method is one transaction, safe to call from many tasks at once.
 
     A cancelled call is either wholly done or not at all. Raises StorageError for any trouble of
-    the database or disk; a refusal never lets a job through.
+    the database or disk; a refusal never lets a job through. Instants are kept to the
+    millisecond, rounded down; a job that is returned is what a later look would find. Only who
+    opened the store closes it.
     """
 
     async def accept(
@@ -77,12 +79,13 @@ class Store(Protocol):
         drafts: Sequence[Draft],
         check: Callable[[Books], None],
     ) -> tuple[Job, ...]:
-        """Reserve and queue all of a request's jobs, or none; idempotent by `request.id`.
+        """Reserve and queue a request's one to four jobs, or none; idempotent by `request.id`.
 
         A known request id returns its jobs as they are now, without calling `check`. Otherwise
         `check` is called inside the transaction, before anything is written; what it raises
         comes out unchanged and nothing is kept. Ids are drawn here, four characters long until
         those run short. `created_at`, `state_at` and `due_at` are `request.created_at`.
+        Raises ValueError for any other number of drafts.
         """
         ...
 
@@ -100,11 +103,16 @@ class Store(Protocol):
         """Move `job` from `job.state` to `to`; None when it is no longer in `job.state`.
 
         close            SETTLE or REFUND when the ledger closes with this move; needs a final `to`.
-        cost_usd_micros  the real cost, for SETTLE; the estimate when None.
+                         Has no effect when the ledger closed before, as over a reposted clip.
+        cost_usd_micros  the real cost as the provider told it, kept on the row. SETTLE counts
+                         what is on the row, or the estimate where nothing is.
         clip             inserted with the move; replaces an equal job's clip.
         changes          columns to set. `attempts` and `progress` are reset unless given;
                          a final state clears `due_at` and sets `finished_at` to `now`.
-        Raises ValueError for a move that `model.MOVES` does not allow.
+        Raises ValueError for a move that `model.MOVES` does not allow, for a `close`, cost or
+        clip that does not go with it, and for a final `to` that would leave the ledger open;
+        StorageError for a job that its state does not fit: open without `due_at`, RENDERING or
+        later without `remote_id`, DONE without `message_id`, FAILED or KEPT without `error_code`.
         """
         ...
 
@@ -115,19 +123,32 @@ class Store(Protocol):
     async def claim_slot(
         self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[Changes]
     ) -> Job | None:
-        """Move QUEUED → SUBMITTING if the provider has fewer than `max_concurrent` slots taken."""
+        """Move QUEUED → SUBMITTING if the provider has fewer than `max_concurrent` slots taken.
+
+        None when it has not, or the job is no longer QUEUED. Raises ValueError when `job.state`
+        is another.
+        """
         ...
 
-    async def repost(self, job: Job, request: Request, now: datetime) -> Job | None:
-        """Move KEPT → POSTING towards `request.place`; the ledger stays closed."""
+    async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
+        """Move KEPT → POSTING towards `place`, due at `now`; the ledger stays closed.
+
+        The error is cleared, `posting_at` is `now`; the request keeps its own place. None when
+        the job is no longer KEPT. Raises ValueError when `job.state` is another.
+        """
         ...
 
     async def request_cancel(self, job: Job, now: datetime) -> Job | None:
-        """Note that the job shall be cancelled and make it due; None when it is final."""
+        """Note that the job shall be cancelled; None when it is final.
+
+        Makes it due at once, but in SUBMITTING: there the time of the next look is what keeps a
+        create of unknown outcome from being made twice.
+        Whatever `job.state` was seen. The first such instant stays; an earlier `due_at` too.
+        """
         ...
 
     async def set_card(self, request_id: int, message_id: int) -> None:
-        """Store which message is the request's card."""
+        """Store which message is the request's card; nothing happens for an unknown request."""
         ...
 
     async def job(self, job_id: str) -> Job | None:
@@ -143,11 +164,11 @@ class Store(Protocol):
         ...
 
     async def clip(self, job_id: str) -> Clip | None:
-        """Return the finished file of a job."""
+        """Return the finished file of a job, by id in any case of letters."""
         ...
 
-    async def due(self, now: datetime, limit: int) -> tuple[Job, ...]:
-        """Return open jobs whose `due_at` has come, longest due first; among equals, oldest."""
+    async def due(self, now: datetime, states: Sequence[State], limit: int) -> tuple[Job, ...]:
+        """Return jobs in `states` whose `due_at` has come, longest due first; then oldest."""
         ...
 
     async def next_due_at(self, states: Sequence[State]) -> datetime | None:
@@ -167,7 +188,7 @@ class Store(Protocol):
         ...
 
     async def position(self, job: Job) -> int:
-        """Return how many QUEUED jobs of the same provider go before it."""
+        """Return how many QUEUED jobs of the same provider go before it; 0 for an unknown job."""
         ...
 
     async def durations_s(

@@ -1,0 +1,184 @@
+"""What changes a job: plain functions, each run inside one write transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.model import MOVES, Clip, EntryKind, Job, Place, Request, State
+from bot.storage import ledger
+from bot.storage.base import Books, Changes, Draft
+from bot.storage.ids import draw_job_id
+from bot.storage.queries import Queries
+from bot.storage.rows import job_of_row, row_of_clip, row_of_job, row_of_request, to_ms
+
+_MAX_DRAFTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A move that was asked for; making one checks all that needs no database.
+
+    Raises ValueError for a move that `model.MOVES` does not have, and for a close, cost or clip
+    that does not go with it; TypeError for a column that is not among `Changes`.
+    """
+
+    job: Job
+    to: State
+    now: datetime
+    close: EntryKind | None = None
+    cost_usd_micros: int | None = None
+    clip: Clip | None = None
+    changes: Changes
+
+    def __post_init__(self) -> None:
+        if self.to not in MOVES[self.job.state]:
+            raise ValueError(f"no job moves from {self.job.state} to {self.to}")
+        if self.close is not None and not self.to.is_final:
+            raise ValueError(f"the ledger does not close in {self.to}")
+        if self.close is EntryKind.RESERVE:
+            raise ValueError("a reserve closes nothing")
+        if self.cost_usd_micros is not None and (
+            self.close is EntryKind.REFUND or self.cost_usd_micros < 0
+        ):
+            raise ValueError("a cost does not go with a refund and is not negative")
+        if self.clip is not None and self.clip.job_id != self.job.id:
+            raise ValueError(f"clip of job {self.clip.job_id}, not {self.job.id}")
+        check_changes(self.changes)
+
+
+def check_changes(changes: Changes) -> None:
+    """Raise TypeError for a name that is no column of `Changes`."""
+    unknown = changes.keys() - Changes.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"not among the columns that change: {', '.join(sorted(unknown))}")
+
+
+def check_drafts(drafts: Sequence[Draft]) -> None:
+    """Raise ValueError for a number of drafts that no request has."""
+    if not 1 <= len(drafts) <= _MAX_DRAFTS:
+        raise ValueError(f"a request has one to {_MAX_DRAFTS} jobs, not {len(drafts)}")
+
+
+def accept(
+    conn: sqlite3.Connection,
+    queries: Queries,
+    request: Request,
+    drafts: Sequence[Draft],
+    check: Callable[[Books], None],
+) -> tuple[Job, ...]:
+    """Queue and reserve all of a request's jobs, unless the request is known."""
+    if queries.row(conn, "request", id=request.id) is None:
+        check(ledger.LedgerBooks(conn, queries))
+        queries.rows(conn, "insert_request", **row_of_request(request))
+        for variant, draft in enumerate(drafts):
+            job = Job(
+                id=draw_job_id(
+                    lambda job_id: queries.row(conn, "job_exists", id=job_id) is not None
+                ),
+                request_id=request.id,
+                variant=variant,
+                user_id=request.user_id,
+                place=request.place,
+                order=draft.order,
+                seed=draft.seed,
+                state=State.QUEUED,
+                created_at=request.created_at,
+                state_at=request.created_at,
+                due_at=request.created_at,
+            )
+            queries.rows(conn, "insert_job", **row_of_job(job))
+            ledger.reserve(conn, queries, job)
+    rows = queries.rows(conn, "jobs_of_request", request_id=request.id)
+    return tuple(job_of_row(row) for row in rows)
+
+
+def move(conn: sqlite3.Connection, queries: Queries, asked: Move) -> Job | None:
+    """Make a move with all that belongs to it; None when the job is no longer where it was."""
+    job = _as_seen(conn, queries, asked.job)
+    if job is None:
+        return None
+    fields: Changes = {"attempts": 0, "progress": None, **asked.changes}
+    # A clip that was kept and is fetched later was paid for when it was kept.
+    is_closed = ledger.is_closed(conn, queries, job.id)
+    if asked.cost_usd_micros is not None and not is_closed:
+        job = replace(job, cost_usd_micros=asked.cost_usd_micros)
+    if asked.to.is_final:
+        fields["due_at"] = None
+        if not is_closed:
+            if asked.close is None:
+                raise ValueError(f"job {job.id} would end with its reservation open")
+            job = ledger.close(conn, queries, job, asked.close, asked.now)
+    if asked.clip is not None:
+        queries.rows(conn, "put_clip", **row_of_clip(asked.clip))
+    moved = replace(
+        job,
+        state=asked.to,
+        state_at=asked.now,
+        finished_at=asked.now if asked.to.is_final else None,
+        **fields,
+    )
+    return _save(conn, queries, moved, was=asked.job.state)
+
+
+def update(conn: sqlite3.Connection, queries: Queries, seen: Job, changes: Changes) -> Job | None:
+    """Set columns of a job that still is where it was."""
+    job = _as_seen(conn, queries, seen)
+    if job is None:
+        return None
+    return _save(conn, queries, replace(job, **changes), was=seen.state)
+
+
+def claim_slot(
+    conn: sqlite3.Connection, queries: Queries, asked: Move, max_concurrent: int
+) -> Job | None:
+    """Make the move to SUBMITTING while a slot is free."""
+    provider = asked.job.order.provider
+    row = queries.row(conn, "slots_taken", provider=provider)
+    if row is not None and row["taken"] >= max_concurrent:
+        return None
+    return move(conn, queries, asked)
+
+
+def repost(
+    conn: sqlite3.Connection, queries: Queries, seen: Job, place: Place, now: datetime
+) -> Job | None:
+    """Send a kept clip on its way to another place."""
+    job = _as_seen(conn, queries, seen)
+    if job is None:
+        return None
+    posting = replace(
+        job,
+        state=State.POSTING,
+        place=place,
+        state_at=now,
+        posting_at=now,
+        due_at=now,
+        finished_at=None,
+        attempts=0,
+        progress=None,
+        message_id=None,
+        error_code=None,
+        error_text=None,
+    )
+    return _save(conn, queries, posting, was=State.KEPT)
+
+
+def request_cancel(
+    conn: sqlite3.Connection, queries: Queries, job: Job, now: datetime
+) -> Job | None:
+    """Note the wish on a job that is not final."""
+    row = queries.row(conn, "request_cancel", id=job.id, now=to_ms(now))
+    return None if row is None else job_of_row(row)
+
+
+def _as_seen(conn: sqlite3.Connection, queries: Queries, seen: Job) -> Job | None:
+    row = queries.row(conn, "job_in_state", id=seen.id, state=seen.state.value)
+    return None if row is None else job_of_row(row)
+
+
+def _save(conn: sqlite3.Connection, queries: Queries, job: Job, *, was: State) -> Job | None:
+    row = queries.row(conn, "save_job", **row_of_job(job), state_was=was.value)
+    return None if row is None else job_of_row(row)

@@ -1,0 +1,142 @@
+-- One job, wherever it stands.
+-- name: job
+SELECT * FROM jobs WHERE id = :id;
+
+-- Whether an id was given to a job.
+-- name: job_exists
+SELECT 1 FROM jobs WHERE id = :id;
+
+-- A job, provided that it still is in the state that the caller saw.
+-- name: job_in_state
+SELECT * FROM jobs WHERE id = :id AND state = :state;
+
+-- A request's jobs by variant.
+-- name: jobs_of_request
+SELECT * FROM jobs WHERE request_id = :request_id ORDER BY variant;
+
+-- A new job.
+-- name: insert_job
+INSERT INTO jobs (
+    id, request_id, variant, user_id, guild_id, channel_id, upload_limit_bytes,
+    prompt, provider, model, seconds, width_px, height_px, image, estimate_usd_micros, seed,
+    state, created_at, state_at, due_at, remote_id, progress, attempts,
+    submitted_at, deadline_at, rendered_at, posting_at, finished_at, cancel_requested_at,
+    message_id, cost_usd_micros, error_code, error_text, refunded
+) VALUES (
+    :id, :request_id, :variant, :user_id, :guild_id, :channel_id, :upload_limit_bytes,
+    :prompt, :provider, :model, :seconds, :width_px, :height_px, :image, :estimate_usd_micros, :seed,
+    :state, :created_at, :state_at, :due_at, :remote_id, :progress, :attempts,
+    :submitted_at, :deadline_at, :rendered_at, :posting_at, :finished_at, :cancel_requested_at,
+    :message_id, :cost_usd_micros, :error_code, :error_text, :refunded
+);
+
+-- The guarded move: all that may change about a job, provided that it still is where it was.
+-- name: save_job
+UPDATE jobs SET
+    guild_id = :guild_id,
+    channel_id = :channel_id,
+    upload_limit_bytes = :upload_limit_bytes,
+    state = :state,
+    state_at = :state_at,
+    due_at = :due_at,
+    remote_id = :remote_id,
+    progress = :progress,
+    attempts = :attempts,
+    submitted_at = :submitted_at,
+    deadline_at = :deadline_at,
+    rendered_at = :rendered_at,
+    posting_at = :posting_at,
+    finished_at = :finished_at,
+    cancel_requested_at = :cancel_requested_at,
+    message_id = :message_id,
+    cost_usd_micros = :cost_usd_micros,
+    error_code = :error_code,
+    error_text = :error_text,
+    refunded = :refunded
+WHERE id = :id AND state = :state_was
+RETURNING *;
+
+-- Note the first wish to cancel an open job, and make it due now unless it was due before. Not in
+-- SUBMITTING, where the time of the next look keeps a create from being made twice.
+-- name: request_cancel
+UPDATE jobs SET
+    cancel_requested_at = coalesce(cancel_requested_at, :now),
+    due_at = CASE WHEN state = 'submitting' THEN due_at ELSE min(due_at, :now) END
+WHERE id = :id AND finished_at IS NULL
+RETURNING *;
+
+-- Open jobs in some states (a JSON array) whose time has come, longest due first, then oldest.
+-- name: due
+SELECT * FROM jobs
+WHERE finished_at IS NULL AND due_at <= :now
+  AND state IN (SELECT value FROM json_each(:states))
+ORDER BY due_at, created_at, seq
+LIMIT :limit;
+
+-- When the first open job in any of some states (a JSON array) is due.
+-- name: next_due_at
+SELECT min(first.due_at) AS due_at
+FROM (
+    SELECT (
+        SELECT min(jobs.due_at) FROM jobs
+        WHERE jobs.finished_at IS NULL AND jobs.state = wanted.value
+    ) AS due_at
+    FROM json_each(:states) AS wanted
+) AS first;
+
+-- Jobs that wait for a slot at a provider, in the order in which they get one.
+-- name: waiting
+SELECT * FROM jobs
+WHERE provider = :provider AND state = 'queued'
+ORDER BY created_at, seq
+LIMIT :limit;
+
+-- How many jobs that wait for the same provider go before a job.
+-- name: position
+SELECT count(*) AS ahead
+FROM jobs AS job
+JOIN jobs AS other
+  ON other.provider = job.provider
+ AND other.state = 'queued'
+ AND other.created_at <= job.created_at
+ AND (other.created_at, other.seq) < (job.created_at, job.seq)
+WHERE job.id = :id;
+
+-- How many render slots of a provider are taken.
+-- name: slots_taken
+SELECT count(*) AS taken FROM jobs
+WHERE provider = :provider AND state IN ('submitting', 'rendering');
+
+-- All jobs that are not final, oldest first.
+-- name: open_jobs
+SELECT * FROM jobs WHERE finished_at IS NULL ORDER BY created_at, seq;
+
+-- A member's jobs that are not final, oldest first.
+-- name: open_jobs_of_user
+SELECT * FROM jobs
+WHERE user_id = :user_id AND finished_at IS NULL
+ORDER BY created_at, seq;
+
+-- How many of a member's jobs are not final.
+-- name: active
+SELECT count(*) AS active FROM jobs WHERE user_id = :user_id AND finished_at IS NULL;
+
+-- A member's jobs in one server (NULL: in direct messages), newest first.
+-- name: history
+SELECT * FROM jobs
+WHERE user_id = :user_id AND guild_id IS :guild_id
+ORDER BY created_at DESC, seq DESC
+LIMIT :limit;
+
+-- How long the latest renders of one kind took from the paid call to ready, newest first.
+-- name: durations
+SELECT rendered_at - submitted_at AS took_ms FROM jobs
+WHERE provider = :provider AND model = :model AND seconds = :seconds
+  AND width_px = :width_px AND height_px = :height_px
+  AND rendered_at IS NOT NULL AND submitted_at <= rendered_at
+ORDER BY rendered_at DESC, seq DESC
+LIMIT :limit;
+
+-- Which job holds a provider's remote id.
+-- name: owner_of_remote
+SELECT id FROM jobs WHERE provider = :provider AND remote_id = :remote_id;

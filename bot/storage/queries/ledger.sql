@@ -1,0 +1,37 @@
+-- One more row of the books.
+-- name: append_entry
+INSERT INTO ledger (
+    job_id, user_id, guild_id, kind, clips, seconds, usd_micros, at, counts_at
+) VALUES (
+    :job_id, :user_id, :guild_id, :kind, :clips, :seconds, :usd_micros, :at, :counts_at
+);
+
+-- What a job reserved.
+-- name: reserve_of_job
+SELECT * FROM ledger WHERE job_id = :job_id AND kind = 'reserve';
+
+-- How a job's account was closed, if it was.
+-- name: end_of_job
+SELECT * FROM ledger WHERE job_id = :job_id AND kind IN ('settle', 'refund');
+
+-- What a member's jobs reserved after an instant sum to.
+-- name: usage
+SELECT
+    coalesce(sum(clips), 0) AS clips,
+    coalesce(sum(seconds), 0) AS seconds,
+    coalesce(sum(usd_micros), 0) AS usd_micros
+FROM ledger
+WHERE user_id = :user_id AND counts_at > :since;
+
+-- What each of a member's jobs reserved after an instant counts at present, oldest first.
+-- name: spends
+SELECT
+    counts_at,
+    sum(clips) AS clips,
+    sum(seconds) AS seconds,
+    sum(usd_micros) AS usd_micros
+FROM ledger
+WHERE user_id = :user_id AND counts_at > :since
+GROUP BY job_id
+HAVING sum(clips) <> 0 OR sum(seconds) <> 0 OR sum(usd_micros) <> 0
+ORDER BY counts_at, min(id);

@@ -1,0 +1,15 @@
+-- One request.
+-- name: request
+SELECT * FROM requests WHERE id = :id;
+
+-- Keep a request that was accepted.
+-- name: insert_request
+INSERT INTO requests (
+    id, user_id, guild_id, channel_id, upload_limit_bytes, created_at, card_message_id
+) VALUES (
+    :id, :user_id, :guild_id, :channel_id, :upload_limit_bytes, :created_at, :card_message_id
+);
+
+-- Note which message is the request's card.
+-- name: set_card
+UPDATE requests SET card_message_id = :message_id WHERE id = :id;

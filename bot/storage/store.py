@@ -1,0 +1,196 @@
+"""The `Store` on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Unpack, final
+
+from bot.model import Clip, EntryKind, Job, Place, Request, Size, State, Usage
+from bot.storage import moves
+from bot.storage.base import Books, Changes, Draft, Spend, Store
+from bot.storage.ledger import LedgerBooks
+from bot.storage.migrate import migrate, read_migrations
+from bot.storage.moves import Move
+from bot.storage.queries import Queries
+from bot.storage.rows import clip_of_row, from_ms, job_of_row, request_of_row, to_ms
+from bot.storage.sqlite import Database
+
+
+@final
+class SqliteStore(Store):
+    """The database in one file; what each method promises is written in `Store`.
+
+    Instants are kept in whole milliseconds, rounded down.
+    """
+
+    def __init__(self, database: Database, queries: Queries) -> None:
+        """Work on an open database whose schema is up to date; `open` makes one."""
+        self.database = database
+        self._queries = queries
+
+    @classmethod
+    async def open(cls, path: Path) -> SqliteStore:
+        """Open the file, which is made when there is none, and bring its schema up to date.
+
+        The caller closes it.
+        Raises SchemaTooNewError for a later release's file and StorageError as `Database.open`.
+        """
+        queries = await asyncio.to_thread(Queries.load)
+        migrations = await asyncio.to_thread(read_migrations)
+        database = await Database.open(path)
+        try:
+            await database.run(lambda conn: migrate(conn, migrations))
+        except BaseException:  # whatever it was, the database's thread must end
+            await database.close()
+            raise
+        return cls(database, queries)
+
+    async def accept(
+        self,
+        request: Request,
+        drafts: Sequence[Draft],
+        check: Callable[[Books], None],
+    ) -> tuple[Job, ...]:
+        moves.check_drafts(drafts)
+        return await self.database.write(
+            lambda conn: moves.accept(conn, self._queries, request, drafts, check)
+        )
+
+    async def move(
+        self,
+        job: Job,
+        to: State,
+        now: datetime,
+        *,
+        close: EntryKind | None = None,
+        cost_usd_micros: int | None = None,
+        clip: Clip | None = None,
+        **changes: Unpack[Changes],
+    ) -> Job | None:
+        asked = Move(
+            job=job,
+            to=to,
+            now=now,
+            close=close,
+            cost_usd_micros=cost_usd_micros,
+            clip=clip,
+            changes=changes,
+        )
+        return await self.database.write(lambda conn: moves.move(conn, self._queries, asked))
+
+    async def update(self, job: Job, **changes: Unpack[Changes]) -> Job | None:
+        moves.check_changes(changes)
+        return await self.database.write(
+            lambda conn: moves.update(conn, self._queries, job, changes)
+        )
+
+    async def claim_slot(
+        self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[Changes]
+    ) -> Job | None:
+        asked = Move(job=job, to=State.SUBMITTING, now=now, changes=changes)
+        return await self.database.write(
+            lambda conn: moves.claim_slot(conn, self._queries, asked, max_concurrent)
+        )
+
+    async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
+        if job.state is not State.KEPT:
+            raise ValueError(f"no job is posted again from {job.state}")
+        return await self.database.write(
+            lambda conn: moves.repost(conn, self._queries, job, place, now)
+        )
+
+    async def request_cancel(self, job: Job, now: datetime) -> Job | None:
+        return await self.database.write(
+            lambda conn: moves.request_cancel(conn, self._queries, job, now)
+        )
+
+    async def set_card(self, request_id: int, message_id: int) -> None:
+        await self.database.write(
+            lambda conn: self._queries.rows(conn, "set_card", id=request_id, message_id=message_id)
+        )
+
+    async def job(self, job_id: str) -> Job | None:
+        row = await self._row("job", id=job_id.upper())
+        return None if row is None else job_of_row(row)
+
+    async def request(self, request_id: int) -> Request | None:
+        row = await self._row("request", id=request_id)
+        return None if row is None else request_of_row(row)
+
+    async def jobs_of(self, request_id: int) -> tuple[Job, ...]:
+        return await self._jobs("jobs_of_request", request_id=request_id)
+
+    async def clip(self, job_id: str) -> Clip | None:
+        row = await self._row("clip", job_id=job_id.upper())
+        return None if row is None else clip_of_row(row)
+
+    async def due(self, now: datetime, states: Sequence[State], limit: int) -> tuple[Job, ...]:
+        wanted = json.dumps([state.value for state in states])
+        return await self._jobs("due", now=to_ms(now), states=wanted, limit=limit)
+
+    async def next_due_at(self, states: Sequence[State]) -> datetime | None:
+        row = await self._row("next_due_at", states=json.dumps([state.value for state in states]))
+        return None if row is None or row["due_at"] is None else from_ms(row["due_at"])
+
+    async def waiting(self, provider: str, limit: int) -> tuple[Job, ...]:
+        return await self._jobs("waiting", provider=provider, limit=limit)
+
+    async def open_jobs(self, user_id: int | None = None) -> tuple[Job, ...]:
+        if user_id is None:
+            return await self._jobs("open_jobs")
+        return await self._jobs("open_jobs_of_user", user_id=user_id)
+
+    async def recent_jobs(self, user_id: int, guild_id: int | None, limit: int) -> tuple[Job, ...]:
+        return await self._jobs("history", user_id=user_id, guild_id=guild_id, limit=limit)
+
+    async def position(self, job: Job) -> int:
+        row = await self._row("position", id=job.id)
+        return 0 if row is None else int(row["ahead"])
+
+    async def durations_s(
+        self, provider: str, model: str, seconds: int, size: Size, limit: int
+    ) -> tuple[float, ...]:
+        rows = await self.database.read(
+            lambda conn: self._queries.rows(
+                conn,
+                "durations",
+                provider=provider,
+                model=model,
+                seconds=seconds,
+                width_px=size.width_px,
+                height_px=size.height_px,
+                limit=limit,
+            )
+        )
+        return tuple(row["took_ms"] / 1000 for row in rows)
+
+    async def owner_of_remote(self, provider: str, remote_id: str) -> str | None:
+        row = await self._row("owner_of_remote", provider=provider, remote_id=remote_id)
+        return None if row is None else str(row["id"])
+
+    async def usage(self, user_id: int, since: datetime) -> Usage:
+        return await self.database.read(
+            lambda conn: LedgerBooks(conn, self._queries).usage(user_id, since)
+        )
+
+    async def spends(self, user_id: int, since: datetime) -> tuple[Spend, ...]:
+        return await self.database.read(
+            lambda conn: LedgerBooks(conn, self._queries).spends(user_id, since)
+        )
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    async def _row(self, name: str, **params: object) -> sqlite3.Row | None:
+        return await self.database.read(lambda conn: self._queries.row(conn, name, **params))
+
+    async def _jobs(self, name: str, **params: object) -> tuple[Job, ...]:
+        # Made on the database's thread: thousands of them would hold up the event loop.
+        return await self.database.read(
+            lambda conn: tuple(job_of_row(row) for row in self._queries.rows(conn, name, **params))
+        )

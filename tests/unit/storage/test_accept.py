@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import OverQuotaError
+from bot.model import ID_ALPHABET, State, Usage
+from bot.storage.base import Books
+from bot.storage.store import SqliteStore
+from tests.unit.storage.scene import IMAGE, NOW, accept, after, allow, draft, entries, request
+
+_DAY = timedelta(days=1)
+
+
+async def test_a_request_is_queued_and_reserved(store: SqliteStore):
+    drafts = [draft(seed=5, image=IMAGE), draft(seed=6, image=IMAGE)]
+
+    jobs = await store.accept(request(), drafts, allow)
+
+    assert [job.variant for job in jobs] == [0, 1]
+    assert [job.seed for job in jobs] == [5, 6]
+    assert [job.order for job in jobs] == [drafts[0].order, drafts[1].order]
+    for job in jobs:
+        assert job.state is State.QUEUED
+        assert (job.created_at, job.state_at, job.due_at) == (NOW, NOW, NOW)
+        assert job.place == request().place
+        assert len(job.id) == 4
+        assert set(job.id) <= set(ID_ALPHABET)
+    assert await store.usage(1001, NOW - _DAY) == Usage(clips=2, seconds=16, usd_micros=1_600_000)
+    assert await store.request(1) == request()
+    assert await store.jobs_of(1) == jobs
+
+
+async def test_a_redelivered_request_finds_its_jobs_without_a_check(store: SqliteStore):
+    first = await accept(store)
+    moved = await store.claim_slot(first, after(1), max_concurrent=1)
+
+    def refuse(_books: Books) -> None:
+        raise AssertionError("asked again")
+
+    assert await store.accept(request(), [draft()], refuse) == (moved,)
+    assert len(await entries(store)) == 1
+
+
+async def test_the_same_request_delivered_many_times_at_once_makes_one_job(store: SqliteStore):
+    answers = await asyncio.gather(*(accept(store) for _ in range(10)))
+
+    assert len({job.id for job in answers}) == 1
+    assert len(await store.open_jobs()) == 1
+
+
+async def test_a_refusal_comes_out_unchanged_and_leaves_nothing(store: SqliteStore):
+    refusal = OverQuotaError("Not today.")
+
+    def refuse(_books: Books) -> None:
+        raise refusal
+
+    with pytest.raises(OverQuotaError) as caught:
+        await store.accept(request(), [draft()], refuse)
+
+    assert caught.value is refusal
+    assert await store.request(1) is None
+    assert await store.jobs_of(1) == ()
+    assert await entries(store) == []
+    assert (await accept(store)).state is State.QUEUED
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), OSError("x"), ValueError("x")])
+async def test_any_other_error_of_a_check_comes_out_unchanged(store: SqliteStore, error: Exception):
+    def stumble(_books: Books) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await store.accept(request(), [draft()], stumble)
+
+    assert caught.value is error
+    assert await store.open_jobs() == ()
+
+
+async def test_ten_at_once_against_a_limit_of_five_give_exactly_five(store: SqliteStore):
+    def five_clips(books: Books) -> None:
+        if books.usage(1001, NOW - _DAY).clips >= 5:
+            raise OverQuotaError("Five are enough.")
+
+    answers = await asyncio.gather(
+        *(store.accept(request(n), [draft()], five_clips) for n in range(1, 11)),
+        return_exceptions=True,
+    )
+
+    refused = [each for each in answers if isinstance(each, OverQuotaError)]
+    assert len(refused) == 5
+    assert len(await store.open_jobs(1001)) == 5
+    assert (await store.usage(1001, NOW - _DAY)).clips == 5
+
+
+async def test_a_check_sees_usage_spends_and_active_jobs_of_its_member_only(store: SqliteStore):
+    await accept(store, 1)
+    await accept(store, 2, user_id=2002)
+    seen = {}
+
+    def look(books: Books) -> None:
+        seen["usage"] = books.usage(1001, NOW - _DAY)
+        seen["spends"] = len(books.spends(1001, NOW - _DAY))
+        seen["active"] = books.active(1001)
+
+    await store.accept(request(3), [draft(), draft()], look)
+
+    assert seen == {
+        "usage": Usage(clips=1, seconds=8, usd_micros=800_000),
+        "spends": 1,
+        "active": 1,
+    }
+
+
+@pytest.mark.parametrize("count", [0, 5])
+async def test_a_request_of_no_or_five_jobs_is_an_error(store: SqliteStore, count: int):
+    with pytest.raises(ValueError, match="one to 4"):
+        await store.accept(request(), [draft()] * count, allow)
+
+    assert await store.request(1) is None
+
+
+async def test_an_instant_without_a_time_zone_is_an_error(store: SqliteStore):
+    with pytest.raises(ValueError, match="time zone"):
+        await accept(store, at=NOW.replace(tzinfo=None))
+
+
+async def test_what_accept_returns_is_what_a_later_look_finds(store: SqliteStore):
+    job = await accept(store, at=NOW + timedelta(microseconds=1_999))
+
+    assert job.created_at == NOW + timedelta(milliseconds=1)
+    assert await store.job(job.id) == job

@@ -1,0 +1,35 @@
+"""A process that writes until it is killed: `python -m tests.unit.storage.writer FILE FIRST COUNT`.
+
+Prints a line after each transaction that the store acknowledged: `FIRST+n accepted` and
+`FIRST+n failed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from bot.model import EntryKind, State
+from bot.storage.store import SqliteStore
+from tests.unit.storage.scene import NOW, allow, draft, request
+
+
+def say(line: str) -> None:
+    # One call, so that a kill cannot leave half a line.
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
+async def write(path: Path, first: int, count: int) -> None:
+    store = await SqliteStore.open(path)
+    for number in range(first, first + count):
+        (job,) = await store.accept(request(number), [draft()], allow)
+        say(f"{number} accepted")
+        await store.move(job, State.FAILED, NOW, close=EntryKind.REFUND, error_code="render_failed")
+        say(f"{number} failed")
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(write(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
