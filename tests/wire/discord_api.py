@@ -1,0 +1,244 @@
+"""The REST side: routes, what each may be sent, and a log of everything that came."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.wire.discord_errors import ApiError, invalid, refusal, unknown
+from tests.wire.discord_faults import Faults
+from tests.wire.discord_gateway import reset
+from tests.wire.discord_openapi import findings
+from tests.wire.discord_payloads import Payload
+from tests.wire.discord_uploads import StoredFile, read_body
+
+PREFIX = "/api/v10"
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One request.
+
+    path       below /api/v10, without the query; template is the route's, or "" for an unknown one.
+    body       the parsed JSON or payload_json; None without a body.
+    arrived_s  perf_counter when the whole request was in.
+    status     what was answered; None while it is being worked on, 0 for a cut connection.
+    """
+
+    method: str
+    path: str
+    template: str
+    params: dict[str, str]
+    query: dict[str, str]
+    at: datetime
+    body: Any = None
+    files: list[StoredFile] = field(default_factory=list)
+    arrived_s: float = 0.0
+    status: int | None = None
+    answer: Any = None
+
+
+Handler = Callable[[Call], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route and what may be sent to it.
+
+    fields     the known keys of the body; None when there is no body, empty when any JSON goes.
+    query      the known query parameters.
+    needs_bot  the Authorization header must hold the bot's token.
+    """
+
+    method: str
+    template: str
+    handler: Handler
+    fields: frozenset[str] | None = None
+    query: frozenset[str] = frozenset()
+    needs_bot: bool = True
+
+
+class Api:
+    """Answers the routes it was given; everything else is a violation and a 404.
+
+    calls       every request, in order of arrival.
+    violations  what a bot should not have sent; bodies are judged when somebody looks.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        now: Callable[[], datetime],
+        folder: Path,
+        faults: Faults,
+        ring: Callable[[], None],
+    ) -> None:
+        self.calls: list[Call] = []
+        self._token = token
+        self._now = now
+        self._folder = folder
+        self._faults = faults
+        self._ring = ring
+        self._violations: list[str] = []
+        self._unjudged: list[Call] = []
+        self._uploads = 0
+
+    @property
+    def violations(self) -> list[str]:
+        """Judging by the OpenAPI document waits until here, so that answering costs nothing."""
+        waiting, self._unjudged = self._unjudged, []
+        for call in waiting:
+            for finding in findings(call.method, call.template, call.body):
+                self.violation(f"{call.method} {call.path}: {finding}")
+        return self._violations
+
+    def violation(self, text: str) -> None:
+        self._violations.append(text)
+
+    def routes(self, wanted: list[Route]) -> list[web.RouteDef]:
+        known = [
+            web.route(r.method, PREFIX + r.template, self._serve(r), allow_head=False)
+            if r.method == "GET"
+            else web.route(r.method, PREFIX + r.template, self._serve(r))
+            for r in wanted
+        ]
+        return [*known, web.route("*", "/{tail:.*}", self._unknown)]
+
+    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+        call = self._begin(request, "")
+        call.status = 404
+        self.violation(f"unknown route: {request.method} {request.path}")
+        return _json(404, {"message": "404: Not Found", "code": 0})
+
+    def _begin(self, request: web.Request, template: str) -> Call:
+        call = Call(
+            method=request.method,
+            path=request.path.removeprefix(PREFIX),
+            template=template,
+            params=dict(request.match_info),
+            query=dict(request.query),
+            at=self._now(),
+        )
+        self.calls.append(call)
+        return call
+
+    def _serve(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            call = self._begin(request, route.template)
+            self._uploads += 1
+            folder = self._folder / f"request-{self._uploads}"
+            try:
+                call.body, call.files = await read_body(request, folder)
+            except ApiError as error:
+                self.violation(f"{call.method} {call.path}: {error}")
+                return self._answer(call, error.status, error.body)
+            except ConnectionError:
+                # The bot went away in the middle of its upload.
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                call.status = 0
+                self._ring()
+                return _json(400, None)
+            call.arrived_s = time.perf_counter()
+            return await self._troubled(request, call, lambda: self._handle(request, route, call))
+
+        return serve
+
+    async def serve_raw(
+        self, request: web.Request, template: str, work: Callable[[], web.StreamResponse]
+    ) -> web.StreamResponse:
+        """Log a request outside the API (the CDN's), with the faults ordered for it."""
+        return await self._troubled(request, self._begin(request, template), work)
+
+    def _handle(self, request: web.Request, route: Route, call: Call) -> web.Response:
+        try:
+            self._check(request, route, call)
+            answer, status = route.handler(call), 200
+        except ApiError as error:
+            answer, status = error.body, error.status
+            if error.breaks_rule:
+                self.violation(f"{call.method} {call.path}: {error}")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # A body of another shape than the handler reads. Should the handler be at fault
+            # instead, the violation shows that too.
+            self.violation(f"{call.method} {call.path}: {type(error).__name__}: {error}")
+            refused = invalid("body", "BASE_TYPE_BAD_TYPE", "This double cannot read the body.")
+            answer, status = refused.body, refused.status
+        if route.fields is not None:
+            self._unjudged.append(call)
+        return self._answer(call, status, answer)
+
+    async def _troubled(
+        self, request: web.Request, call: Call, work: Callable[[], web.StreamResponse]
+    ) -> web.StreamResponse:
+        """Do the work, unless a fault ordered for this request comes before or after it."""
+        try:
+            return await self._met(request, call, work)
+        finally:
+            self._ring()
+
+    async def _met(
+        self, request: web.Request, call: Call, work: Callable[[], web.StreamResponse]
+    ) -> web.StreamResponse:
+        met = self._faults.take(call.method, call.path)
+        for fault in met:
+            if fault.delay_s:
+                await asyncio.sleep(fault.delay_s)
+        ordered = next((fault for fault in met if not fault.delay_s), None)
+        if ordered is not None and not ordered.cut and not ordered.after_work:
+            call.status = ordered.status
+            return _raw(ordered.status, ordered.body, ordered.headers)
+        response = work()
+        call.status = response.status
+        if ordered is None:
+            return response
+        call.status = ordered.status or 0
+        if ordered.cut:
+            # Nobody is there to read this answer any more.
+            reset(request)
+            return _json(500, None)
+        return _raw(ordered.status, ordered.body, ordered.headers)
+
+    def _check(self, request: web.Request, route: Route, call: Call) -> None:
+        if route.needs_bot and request.headers.get("Authorization") != f"Bot {self._token}":
+            raise refusal(0)
+        for key in call.query.keys() - route.query:
+            raise unknown(f"query parameter {key!r}", key)
+        if route.fields is None or (not route.fields and isinstance(call.body, list)):
+            return
+        if not isinstance(call.body, dict):
+            raise refusal(50109)
+        for key in call.body.keys() - route.fields:
+            raise unknown(f"field {key!r}", key)
+
+    def _answer(self, call: Call, status: int, answer: Any) -> web.Response:
+        call.status = 204 if status == 200 and answer is None else status
+        call.answer = answer
+        return _json(call.status, answer)
+
+
+def _json(status: int, payload: Any) -> web.Response:
+    if payload is None:
+        return web.Response(status=status)
+    # Exactly this Content-Type: discord.py compares it as a whole, charset and all.
+    return web.Response(
+        status=status,
+        body=json.dumps(payload, separators=(",", ":")).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+
+
+def _raw(status: int | None, body: Payload | str, headers: dict[str, str]) -> web.Response:
+    answer = _json(status or 500, body) if isinstance(body, dict) else None
+    if answer is None:
+        answer = web.Response(status=status or 500, text=str(body), content_type="text/html")
+    answer.headers.update(headers)
+    return answer

@@ -1,0 +1,150 @@
+"""A bare discord.py bot in this process, pointed at the loopback Discord."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NamedTuple
+
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from tests.wire.discord_double import LoopbackDiscord
+
+
+class Again(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"again:(?P<job>[A-Z0-9]+)"):
+    def __init__(self, job: str) -> None:
+        self.job = job
+        super().__init__(discord.ui.Button(label="Again", custom_id=f"again:{job}"))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: Any, match: re.Match[str], /
+    ) -> Again:
+        return cls(match["job"])
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(Change(self.job))
+
+
+class Change(discord.ui.Modal):
+    def __init__(self, job: str) -> None:
+        super().__init__(title="Remix", custom_id=f"change:{job}")
+        self.text = discord.ui.TextInput(custom_id="prompt", default="a cat", max_length=100)
+        self.add_item(discord.ui.Label(text="Prompt", component=self.text))
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        await interaction.response.send_message(f"Remixing: {self.text.value}", ephemeral=True)
+
+
+class Sora(commands.GroupCog, group_name="sora"):
+    @app_commands.command(description="Make a clip")
+    async def generate(
+        self,
+        interaction: discord.Interaction,
+        prompt: str,
+        seconds: app_commands.Range[int, 4, 12] = 8,
+        image: discord.Attachment | None = None,
+    ) -> None:
+        await interaction.response.defer()
+        size = 0 if image is None else len(await image.read())
+        view = discord.ui.View(timeout=None)
+        view.add_item(Again("K7Q2"))
+        await interaction.edit_original_response(content=f"{prompt} {seconds} {size}", view=view)
+        await interaction.followup.send("Queued", ephemeral=True)
+
+    @app_commands.command(description="Find a clip")
+    async def find(self, interaction: discord.Interaction, clip: str) -> None:
+        await interaction.response.send_message(clip)
+
+    @find.autocomplete("clip")
+    async def _suggest(
+        self, _interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=f"{typed} clip", value=typed)]
+
+
+class BareBot(commands.Bot):
+    """Says what it heard; everything else is asked of it by the tests."""
+
+    def __init__(self) -> None:
+        intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
+        super().__init__(
+            commands.when_mentioned,
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            # The default waits two seconds for servers that will not come.
+            guild_ready_timeout=0.05,
+        )
+        self.heard: list[discord.Message] = []
+        self.bell = asyncio.Event()
+
+    async def setup_hook(self) -> None:
+        await self.add_cog(Sora(self))
+        self.add_dynamic_items(Again)
+
+        @self.tree.context_menu(name="Remix this clip")
+        async def _remix(interaction: discord.Interaction, message: discord.Message) -> None:
+            await interaction.response.send_message(f"Target: {message.content}", ephemeral=True)
+
+        await self.tree.sync()
+
+    async def on_message(self, message: discord.Message) -> None:
+        self.heard.append(message)
+        self.bell.set()
+
+    async def hears(self, text: str) -> discord.Message:
+        """Wait for a message whose content is `text`."""
+        async with asyncio.timeout(5):
+            while True:
+                self.bell.clear()
+                for message in self.heard:
+                    if message.content == text:
+                        return message
+                await self.bell.wait()
+
+
+class Stage(NamedTuple):
+    """The two who play: Discord, and a bot that is logged in to it."""
+
+    loopback: LoopbackDiscord
+    bot: BareBot
+
+    def place(self, name: str) -> discord.PartialMessageable:
+        """Return a channel by its name in the double, as the bot sends to it."""
+        channel_id = int(self.loopback.world.channel(name)["id"])
+        return self.bot.get_partial_messageable(channel_id)
+
+
+@contextlib.contextmanager
+def repointed(loopback: LoopbackDiscord) -> Iterator[None]:
+    """Send discord.py to the double, and back to Discord afterwards."""
+    before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    Route.BASE = loopback.api_url
+    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(loopback.gateway_url)
+    try:
+        yield
+    finally:
+        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = before
+
+
+@contextlib.asynccontextmanager
+async def staged() -> AsyncIterator[Stage]:
+    """Log a bare bot in; afterwards, nothing that it sent may have been a violation."""
+    async with LoopbackDiscord() as loopback:
+        with repointed(loopback):
+            bot = BareBot()
+            running = asyncio.create_task(bot.start(loopback.token))
+            await loopback.ready()
+            await asyncio.wait_for(bot.wait_until_ready(), 10)
+            yield Stage(loopback, bot)
+            await bot.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+        assert not loopback.violations, loopback.violations

@@ -1,0 +1,170 @@
+"""A strict stand-in for Discord on 127.0.0.1: REST, gateway and CDN over real sockets.
+
+    async with LoopbackDiscord() as discord_double:
+        environ |= {"DISCORD_API_URL": discord_double.api_url, …}
+        await discord_double.ready(10)
+        sent = await discord_double.slash("alice", "general", "sora generate", {"prompt": "a cat"})
+        await sent.answered()
+
+It holds one server ("everyone" may do the usual) with the members owner, alice, bob and moderator,
+the channels general and clips, the thread workshop and the DM dm-alice; `world` makes more.
+Nothing is accepted that the documentation does not name: see `violations`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from bot.clock import Clock, SystemClock
+from tests.wire.discord_api import PREFIX, Api, Call
+from tests.wire.discord_commands import Commands
+from tests.wire.discord_faults import Faults
+from tests.wire.discord_gateway import Gateway
+from tests.wire.discord_interactions import Interactions
+from tests.wire.discord_messages import Messages
+from tests.wire.discord_payloads import Payload
+from tests.wire.discord_people import People
+from tests.wire.discord_routes import Routes
+from tests.wire.discord_uploads import Links, StoredFile
+from tests.wire.discord_world import Where, World
+
+BOT_TOKEN = "loopback.bot.token"
+
+
+class LoopbackDiscord(People):
+    """The whole of Discord, as far as one bot can see it.
+
+    api_url, gateway_url  what DISCORD_API_URL and DISCORD_GATEWAY_URL must hold.
+    token                 the only token that logs in.
+    world                 people, places and permissions; change them here.
+    faults                trouble on order; `fail_next`, `cut_next` and `delay_next` are its.
+    gateway               cut(), reconnect(), invalidate(), refuse_next(); counts of what came.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, token: str = BOT_TOKEN) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="loopback-discord-")
+        folder = Path(self._folder.name)
+        super().__init__(World(clock or SystemClock(), folder))
+        self.token = token
+        self.faults = Faults()
+        self.fail_next = self.faults.fail_next
+        self.cut_next = self.faults.cut_next
+        self.delay_next = self.faults.delay_next
+        self.api = Api(token, self.world.now, folder, self.faults, self.world.bell.ring)
+        self.gateway = Gateway(self.world, token, self.api.violation)
+        self.links = Links("")
+        self._messages = Messages(self.world, lambda: self.links)
+        self._interactions = Interactions(self.world, self._messages)
+        self._commands = Commands(self.world, self.upload)
+        self._runner: web.AppRunner | None = None
+        self.api_url = ""
+        self.gateway_url = ""
+
+    async def __aenter__(self) -> Self:
+        routes = Routes(
+            self.world,
+            self._messages,
+            self._interactions,
+            self._commands,
+            lambda: self.gateway_url,
+        )
+        # Multipart bodies are streamed, whatever their size; this bounds JSON alone.
+        application = web.Application(client_max_size=8 * 1024 * 1024)
+        application.add_routes(
+            [
+                web.get("/gateway", self.gateway.handle),
+                web.get("/attachments/{channel}/{file}/{filename}", self._serve_file),
+                *self.api.routes(routes.table()),
+            ]
+        )
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=0.1, handle_signals=False
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        base = f"http://{host}:{port}"
+        self.api_url = base + PREFIX
+        self.gateway_url = self.gateway.url = f"ws://{host}:{port}/gateway"
+        self.links = Links(base)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.gateway.cut()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await asyncio.to_thread(self._folder.cleanup)
+
+    async def ready(self, timeout_s: float = 10.0, *, times: int = 1) -> None:
+        """Wait until a bot is connected, after `times` identifications in all (restarts add up)."""
+        gateway = self.gateway
+        await self.world.bell.until(
+            lambda: gateway.identifies >= times and gateway.connected, timeout_s
+        )
+
+    async def until(self, check: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+        """Return the first truthy result of `check`, looked at after everything that happens.
+
+        Raises TimeoutError after `timeout_s` seconds.
+        """
+        return await self.world.bell.until(check, timeout_s)
+
+    # ---- what happened
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every request, in order of arrival."""
+        return self.api.calls
+
+    def called(self, method: str, template: str) -> list[Call]:
+        """Return the requests to one route, such as ("POST", "/channels/{channel}/messages")."""
+        return [c for c in self.calls if (c.method, c.template) == (method, template)]
+
+    @property
+    def violations(self) -> list[str]:
+        """What the bot sent that Discord does not document; empty is what a test wants."""
+        return self.api.violations
+
+    @property
+    def messages(self) -> Mapping[str, list[Payload]]:
+        """Channel id → its messages, oldest first; ephemeral ones (flag 64) among them."""
+        return self.world.messages
+
+    def posts(self, channel: Where) -> list[Payload]:
+        """Return the messages of a channel by name, oldest first."""
+        return self.world.messages[self.world.channel(channel)["id"]]
+
+    def stored(self, attachment: Payload) -> StoredFile:
+        """Return the bytes behind an attachment: path, size_bytes, sha256, read_bytes()."""
+        return self.world.files[attachment["id"]]
+
+    # ---- the CDN
+
+    async def _serve_file(self, request: web.Request) -> web.StreamResponse:
+        return await self.api.serve_raw(
+            request, "/attachments/{channel}/{file}/{filename}", lambda: self._file(request)
+        )
+
+    def _file(self, request: web.Request) -> web.StreamResponse:
+        file_id = request.match_info["file"]
+        query = request.query
+        good = self.links.is_good(
+            file_id, query.get("ex", ""), query.get("hm", ""), self.world.now()
+        )
+        if not good or file_id not in self.world.files:
+            return web.Response(status=404, text="This content is no longer available.")
+        stored = self.world.files[file_id]
+        return web.FileResponse(stored.path, headers={"Content-Type": stored.content_type})

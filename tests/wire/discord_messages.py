@@ -1,0 +1,343 @@
+"""Making, changing and hiding messages: one set of rules for channels, DMs and interactions."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.wire import discord_payloads as payloads
+from tests.wire import discord_rules as rules
+from tests.wire.discord_errors import invalid, refusal
+from tests.wire.discord_payloads import DM, THREADS, Payload
+from tests.wire.discord_permissions import Permission
+from tests.wire.discord_uploads import Links, StoredFile
+from tests.wire.discord_world import World
+
+GUILD_MESSAGES_INTENT, DIRECT_MESSAGES_INTENT = 1 << 9, 1 << 12
+MESSAGE_CONTENT_INTENT = 1 << 15
+
+REPLY, CHAT_INPUT_REPLY, CONTEXT_MENU_REPLY = 19, 20, 23
+_USER_MENTION = re.compile(r"<@!?(\d+)>")
+_KEPT_FLAGS = 4 | rules.EPHEMERAL | rules.LOADING | 4096 | rules.COMPONENTS_V2
+_HIDDEN: Payload = {"content": "", "embeds": [], "attachments": [], "components": []}
+
+
+class Messages:
+    """The posts of all channels.
+
+    nonce_window  how long `enforce_nonce` remembers; the documentation says "the past few minutes".
+    """
+
+    def __init__(self, world: World, links: Callable[[], Links]) -> None:
+        self._world = world
+        self._links = links
+        self.nonce_window = timedelta(minutes=5)
+        self._nonces: dict[tuple[str, str], tuple[datetime, str, str]] = {}
+
+    # ---- the bot's own posts over REST
+
+    def create(self, channel_id: str, body: Payload, files: list[StoredFile]) -> Payload:
+        """Post as the bot; raise ApiError as Discord would.
+
+        With `enforce_nonce`, a nonce seen in the window returns the message it made.
+        """
+        world = self._world
+        channel = world.visible_channel(channel_id)
+        in_thread = channel["type"] in THREADS
+        needed = Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES
+        if files:
+            needed |= Permission.ATTACH_FILES
+        if body.get("embeds"):
+            needed |= Permission.EMBED_LINKS
+        world.demand(channel_id, needed)
+        if channel["type"] == DM and channel["recipients"][0]["id"] in world.closed_dms:
+            raise refusal(50007)
+        if in_thread and channel["thread_metadata"]["locked"]:
+            self._demand_thread_keys(channel, 160005)
+        rules.check_message(body, files, world.limit_bytes(channel))
+        nonce = body.get("nonce")
+        twin = self._twin(str(nonce)) if nonce and body.get("enforce_nonce") else None
+        if twin is not None:
+            return twin
+        reference = self._reference(channel, body.get("message_reference"))
+        message = self.post(channel, world.bot, body, files, reference=reference, nonce=nonce)
+        if nonce:
+            self._nonces[world.bot["id"], str(nonce)] = (world.now(), channel_id, message["id"])
+        return message
+
+    def _twin(self, nonce: str) -> Payload | None:
+        made_at, channel_id, message_id = self._nonces.get(
+            (self._world.bot["id"], nonce), (None, "", "")
+        )
+        if made_at is None or self._world.now() - made_at > self.nonce_window:
+            return None
+        posts = self._world.messages.get(channel_id, [])
+        return next((post for post in posts if post["id"] == message_id), None)
+
+    def _demand_thread_keys(self, thread: Payload, code: int) -> None:
+        if not self._world.permissions("bot", thread) & Permission.MANAGE_THREADS:
+            raise refusal(code)
+
+    def _reference(self, channel: Payload, wanted: Payload | None) -> Payload | None:
+        if not wanted:
+            return None
+        held = self._world.permissions("bot", channel)
+        if not held & Permission.READ_MESSAGE_HISTORY:
+            raise refusal(160002)
+        posts = self._world.messages[channel["id"]]
+        target = next((p for p in posts if p["id"] == str(wanted["message_id"])), None)
+        if target is None and wanted.get("fail_if_not_exists", True):
+            reason = "REPLIES_UNKNOWN_MESSAGE"
+            raise invalid("message_reference", reason, "Unknown message", breaks_rule=False)
+        return target
+
+    def edit(
+        self, channel_id: str, message_id: str, body: Payload, files: list[StoredFile]
+    ) -> Payload:
+        """Change one of the bot's own posts; raise ApiError as Discord would."""
+        channel = self._world.visible_channel(channel_id)
+        message = self.public(channel_id, message_id)
+        if message["author"]["id"] != self._world.bot["id"]:
+            raise refusal(50005)
+        if channel["type"] in THREADS and channel["thread_metadata"]["archived"]:
+            raise refusal(50083)
+        return self.revise(channel, message, body, files)
+
+    def remove(self, channel_id: str, message_id: str) -> None:
+        self._world.visible_channel(channel_id)
+        message = self.public(channel_id, message_id)
+        if message["author"]["id"] != self._world.bot["id"]:
+            self._world.demand(channel_id, Permission.MANAGE_MESSAGES)
+        self.discard(message)
+
+    def public(self, channel_id: str, message_id: str) -> Payload:
+        """Return a post that the channel's routes know: an ephemeral one has its token alone."""
+        message = self._world.message(channel_id, message_id)
+        if message["flags"] & rules.EPHEMERAL:
+            raise refusal(10008)
+        return message
+
+    def history(self, channel_id: str, query: dict[str, str]) -> list[Payload]:
+        """Return up to `limit` (1–100, default 50) posts, newest first."""
+        self._world.visible_channel(channel_id)
+        limit = int(query.get("limit", "50"))
+        if not 1 <= limit <= 100:
+            raise invalid("limit", "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
+        held = self._world.permissions("bot", channel_id)
+        if not held & Permission.READ_MESSAGE_HISTORY:
+            return []
+        found = [p for p in self._world.messages[channel_id] if not p["flags"] & rules.EPHEMERAL]
+        if "after" in query:
+            found = [p for p in found if int(p["id"]) > int(query["after"])][:limit]
+        elif "around" in query:
+            middle = int(query["around"])
+            nearest = sorted(found, key=lambda p: abs(int(p["id"]) - middle))[:limit]
+            found = sorted(nearest, key=lambda p: int(p["id"]))
+        elif "before" in query:
+            found = [p for p in found if int(p["id"]) < int(query["before"])]
+        return [self.for_bot(post) for post in reversed(found[-limit:])]
+
+    # ---- what every post goes through
+
+    def post(
+        self,
+        channel: Payload,
+        author: Payload,
+        body: Payload,
+        files: list[StoredFile],
+        *,
+        reference: Payload | None = None,
+        nonce: Any = None,
+        attachments: list[Payload] | None = None,
+        extra: Payload | None = None,
+    ) -> Payload:
+        """Add a post without asking for permission, and tell the bot."""
+        world = self._world
+        message = payloads.message(world.snowflakes.take(), channel["id"], author, world.now())
+        message |= {"tts": bool(body.get("tts")), "flags": (body.get("flags") or 0) & _KEPT_FLAGS}
+        if reference is not None:
+            message["type"] = REPLY
+            message["message_reference"] = {
+                "type": 0,
+                "message_id": reference["id"],
+                "channel_id": channel["id"],
+                **({"guild_id": channel["guild_id"]} if "guild_id" in channel else {}),
+            }
+            message["referenced_message"] = reference
+        if nonce is not None:
+            message["nonce"] = nonce
+        message["attachments"] = attachments or []
+        message |= extra or {}
+        self._fill(message, body, files, reference)
+        if channel["type"] in THREADS and channel["thread_metadata"]["archived"]:
+            world.edit_thread(channel, {"archived": False})
+        world.messages[channel["id"]].append(message)
+        channel["last_message_id"] = message["id"]
+        if channel["type"] in THREADS:
+            channel["message_count"] += 1
+            channel["total_message_sent"] += 1
+        self._tell("MESSAGE_CREATE", message)
+        return message
+
+    def revise(
+        self, channel: Payload, message: Payload, body: Payload, files: list[StoredFile]
+    ) -> Payload:
+        """Change a post in place without asking for permission, and tell the bot."""
+        rules.check_message(body, files, self._world.limit_bytes(channel), before=message)
+        draft = dict(message)
+        if draft["flags"] & rules.LOADING:
+            draft["flags"] &= ~rules.LOADING
+        else:
+            draft["edited_timestamp"] = payloads.iso(self._world.now())
+        if "flags" in body:
+            added = (body["flags"] or 0) & (4 | rules.COMPONENTS_V2)
+            draft["flags"] = (draft["flags"] & ~4) | added
+        self._fill(draft, body, files, message.get("referenced_message"))
+        message |= draft
+        self._tell("MESSAGE_UPDATE", message)
+        return message
+
+    def discard(self, message: Payload) -> None:
+        channel = self._world.channels[message["channel_id"]]
+        self._world.messages[channel["id"]].remove(message)
+        gone = {"id": message["id"], "channel_id": channel["id"]}
+        if "guild_id" in channel:
+            gone["guild_id"] = channel["guild_id"]
+        if not message["flags"] & rules.EPHEMERAL:
+            self._world.emit("MESSAGE_DELETE", gone, _intent(channel))
+        self._world.bell.ring()
+
+    def _fill(
+        self, message: Payload, body: Payload, files: list[StoredFile], reference: Payload | None
+    ) -> None:
+        if "attachments" in body or files:
+            message["attachments"] = self._attach(message, body, files)
+        for key in ("content", "embeds", "components"):
+            if key in body:
+                message[key] = copy.deepcopy(body[key]) or ("" if key == "content" else [])
+        # The poll is passed through; nobody votes here.
+        if body.get("poll"):
+            message["poll"] = body["poll"]
+        if body.get("sticker_ids"):
+            raise invalid("sticker_ids", "STICKER_NOT_FOUND", "This server has no stickers.")
+        for number, part in enumerate(rules.nested(message["components"]), start=1):
+            part["id"] = part.get("id") or number
+        for part in (message["embeds"], message["components"]):
+            self._resolve_media(part, message["attachments"])
+        if "content" in body or "allowed_mentions" in body or reference is not None:
+            self._mention(message, body.get("allowed_mentions"), reference)
+
+    def _mention(
+        self, message: Payload, allowed: Payload | None, reference: Payload | None
+    ) -> None:
+        """List whom the post pings; without `allowed_mentions` everybody named is pinged."""
+        texts = [message["content"]]
+        texts += [
+            part["content"] for part in rules.nested(message["components"]) if "content" in part
+        ]
+        named = [i for text in texts for i in _USER_MENTION.findall(text) if i in self._world.users]
+        if allowed is not None and "users" not in (allowed.get("parse") or []):
+            chosen = {str(user_id) for user_id in allowed.get("users") or []}
+            named = [user_id for user_id in named if user_id in chosen]
+        replied = True if allowed is None else allowed.get("replied_user", False)
+        if reference is not None and replied:
+            named.append(reference["author"]["id"])
+        message["mentions"] = [self._world.users[user_id] for user_id in dict.fromkeys(named)]
+
+    def _attach(self, message: Payload, body: Payload, files: list[StoredFile]) -> list[Payload]:
+        listed = body.get("attachments")
+        old = {entry["id"]: entry for entry in message["attachments"]}
+        new = {str(file.index): file for file in files}
+        if listed is None:
+            listed = [*old.values(), *({"id": index} for index in new)]
+        result = []
+        for entry in listed:
+            key = str(entry["id"])
+            result.append(
+                old[key] if key in old else self.keep(message["channel_id"], new.pop(key), entry)
+            )
+        return [*result, *(self.keep(message["channel_id"], file, {}) for file in new.values())]
+
+    def keep(self, channel_id: str, file: StoredFile, entry: Payload) -> Payload:
+        """Return the attachment object for a file that arrived, and serve it from now on."""
+        attachment_id = self._world.snowflakes.take()
+        filename = re.sub(r"[^\w.\-]+", "_", entry.get("filename") or file.filename)
+        url = self._links().sign(channel_id, attachment_id, filename, self._world.now())
+        self._world.files[attachment_id] = file
+        attachment = {
+            "id": attachment_id,
+            "filename": filename,
+            "content_type": file.content_type,
+            "size": file.size_bytes,
+            "url": url,
+            "proxy_url": url,
+        }
+        optional = {key: entry[key] for key in ("title", "description") if entry.get(key)}
+        return attachment | optional
+
+    def _resolve_media(self, node: Any, attachments: list[Payload]) -> None:
+        if isinstance(node, list):
+            for item in node:
+                self._resolve_media(item, attachments)
+        elif isinstance(node, dict):
+            url = node.get("url")
+            if isinstance(url, str) and url.startswith("attachment://"):
+                wanted = url.removeprefix("attachment://")
+                found = next((a for a in attachments if a["filename"] == wanted), None)
+                if found is None:
+                    raise invalid("attachments", "ATTACHMENT_NOT_FOUND", f"No file {wanted!r}.")
+                node |= {key: found[key] for key in ("url", "proxy_url", "content_type")}
+                node["attachment_id"] = found["id"]
+            for value in node.values():
+                self._resolve_media(value, attachments)
+
+    # ---- who hears what
+
+    def _tell(self, event: str, message: Payload) -> None:
+        self._world.bell.ring()
+        channel = self._world.channels[message["channel_id"]]
+        if message["flags"] & rules.EPHEMERAL:
+            return
+        if not self._world.permissions("bot", channel) & Permission.VIEW_CHANNEL:
+            return
+        heard = self.for_bot(message)
+        if "guild_id" in channel:
+            heard["guild_id"] = channel["guild_id"]
+            member = self._world.members.get(message["author"]["id"])
+            if member is not None:
+                heard["member"] = {key: value for key, value in member.items() if key != "user"}
+        self._world.emit(event, heard, _intent(channel))
+
+    def for_bot(self, message: Payload) -> Payload:
+        """Return a copy as the bot may read it, over the gateway and over REST alike.
+
+        Without the message_content intent a post of somebody else is blank, unless it is in a DM,
+        mentions the bot, or is a ping-reply to a regular message of the bot. The exception "does
+        not apply to replies to slash command responses" (discord-api-docs, 2026-08-06).
+        """
+        seen = copy.deepcopy(message)
+        for post in (seen, seen.get("referenced_message")):
+            if post and not self._may_read(post):
+                post.update(copy.deepcopy(_HIDDEN))
+                post.pop("poll", None)
+        return seen
+
+    def _may_read(self, message: Payload) -> bool:
+        world = self._world
+        bot_id = world.bot["id"]
+        if world.privileged_intents & MESSAGE_CONTENT_INTENT or message["author"]["id"] == bot_id:
+            return True
+        if world.channels[message["channel_id"]]["type"] == DM:
+            return True
+        if bot_id not in {user["id"] for user in message["mentions"]}:
+            return False
+        target = message.get("referenced_message") or {}
+        is_regular = bool(target) and "interaction_metadata" not in target
+        return is_regular or bot_id in _USER_MENTION.findall(message["content"])
+
+
+def _intent(channel: Payload) -> int:
+    return DIRECT_MESSAGES_INTENT if channel["type"] == DM else GUILD_MESSAGES_INTENT

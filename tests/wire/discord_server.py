@@ -1,0 +1,166 @@
+"""The loopback Discord as a process of its own: `python -m tests.wire.discord_server`.
+
+It prints one line of JSON with its addresses, token and the ids of people and places, then reads
+commands as lines of JSON on stdin, and answers each with a line that repeats its `id`:
+
+    {"id": 1, "do": "ready", "timeout_s": 10, "times": 1}
+    {"id": 2, "do": "slash", "user": "alice", "channel": "general",
+     "command": "sora generate", "options": {"prompt": "a cat"}, "count": 50, "per_s": 10}
+    {"id": 3, "do": "message", "channel": "general", "author": "alice", "content": "hi"}
+    {"id": 4, "do": "posts", "channel": "general", "at_least": 1, "timeout_s": 60}
+    {"id": 5, "do": "set", "upload_limit_bytes": 52428800}
+    {"id": 6, "do": "forward", "seconds": 900}
+    {"id": 7, "do": "cut"}
+    {"id": 8, "do": "report"}
+
+`slash` answers when all callbacks are in, with the seconds that each took (null: none came).
+Commands run side by side. "stop", the end of stdin, or SIGTERM ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections import Counter
+from typing import Any
+
+from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.discord_interactions import Sent
+from tests.wire.discord_payloads import Payload
+
+_ANSWER_WITHIN_S = 15.0
+
+
+class Desk:
+    """Carries out the commands that come in as lines of JSON."""
+
+    def __init__(self, double: LoopbackDiscord) -> None:
+        self._double = double
+        self._doing = {
+            "ready": self._ready,
+            "slash": self._slash,
+            "message": self._message,
+            "posts": self._posts,
+            "set": self._set,
+            "forward": self._forward,
+            "cut": self._cut,
+            "report": self._report,
+        }
+
+    def opening(self) -> Payload:
+        world = self._double.world
+        return {
+            "api_url": self._double.api_url,
+            "gateway_url": self._double.gateway_url,
+            "token": self._double.token,
+            "guild_id": world.guild["id"],
+            "users": {user["username"]: user["id"] for user in world.users.values()},
+            "channels": {c["name"]: c["id"] for c in world.channels.values() if "name" in c},
+        }
+
+    async def carry_out(self, line: bytes) -> Payload:
+        """Return the answer; whatever goes wrong is answered too, for the other side to judge."""
+        order: Payload = {}
+        try:
+            order = json.loads(line)
+            handle = self._doing[order["do"]]
+            found = await handle(order)
+        except Exception as error:  # noqa: BLE001 - the process must outlive a bad order
+            return {"id": order.get("id"), "error": f"{type(error).__name__}: {error}"}
+        return {"id": order.get("id"), **found}
+
+    async def _ready(self, order: Payload) -> Payload:
+        await self._double.ready(order.get("timeout_s", 10.0), times=order.get("times", 1))
+        return {"ready": True}
+
+    async def _slash(self, order: Payload) -> Payload:
+        user, channel = order.get("user", "alice"), order.get("channel", "general")
+        gap_s = 1 / order.get("per_s", 50)
+        loop = asyncio.get_running_loop()
+        first_s = loop.time()
+        records: list[Sent] = []
+        for number in range(order.get("count", 1)):
+            await asyncio.sleep(first_s + number * gap_s - loop.time())
+            command, options = order["command"], order.get("options", {})
+            records.append(await self._double.slash(user, channel, command, options))
+        waiting = [record.answered(_ANSWER_WITHIN_S) for record in records]
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return {
+            "answered_after_s": [record.answered_after_s for record in records],
+            "callback_types": [record.callback_type for record in records],
+            "messages": [record.message and record.message["id"] for record in records],
+        }
+
+    async def _message(self, order: Payload) -> Payload:
+        message = await self._double.message(order["channel"], order["author"], order["content"])
+        return {"message": message}
+
+    async def _posts(self, order: Payload) -> Payload:
+        double, channel = self._double, order["channel"]
+        wanted = order.get("at_least", 0)
+        await double.world.bell.until(
+            lambda: len(double.posts(channel)) >= wanted or not wanted, order.get("timeout_s", 10.0)
+        )
+        return {"posts": [self._shown(message) for message in double.posts(channel)]}
+
+    def _shown(self, message: Payload) -> Payload:
+        files = [self._double.stored(entry).sha256 for entry in message["attachments"]]
+        return {**message, "sha256": files}
+
+    async def _set(self, order: Payload) -> Payload:
+        self._double.world.upload_limit_bytes = order["upload_limit_bytes"]
+        return {}
+
+    async def _forward(self, order: Payload) -> Payload:
+        self._double.world.forward(order["seconds"])
+        return {}
+
+    async def _cut(self, _order: Payload) -> Payload:
+        self._double.gateway.cut()
+        return {}
+
+    async def _report(self, _order: Payload) -> Payload:
+        calls = Counter(f"{c.method} {c.template or c.path} {c.status}" for c in self._double.calls)
+        gateway = self._double.gateway
+        return {
+            "calls": dict(calls),
+            "violations": self._double.violations,
+            "identifies": gateway.identifies,
+            "resumes": gateway.resumes,
+        }
+
+
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    loop.add_signal_handler(signal.SIGTERM, lines.feed_eof)
+    running: set[asyncio.Task[None]] = set()
+    async with LoopbackDiscord() as double:
+        desk = Desk(double)
+        _say(desk.opening())
+
+        async def work(line: bytes) -> None:
+            _say(await desk.carry_out(line))
+
+        async for line in lines:
+            with contextlib.suppress(ValueError, AttributeError):
+                if json.loads(line).get("do") == "stop":
+                    break
+            task = asyncio.create_task(work(line))
+            running.add(task)
+            task.add_done_callback(running.discard)
+        for task in running:
+            task.cancel()
+
+
+def _say(answer: Any) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

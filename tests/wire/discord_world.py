@@ -1,0 +1,271 @@
+"""The state of the loopback Discord: people, places, messages and files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.clock import Clock
+from tests.wire import discord_payloads as payloads
+from tests.wire.discord_errors import refusal
+from tests.wire.discord_payloads import THREADS, Payload, Snowflakes
+from tests.wire.discord_permissions import EVERYONE, IN_A_DM, Permission, in_channel
+from tests.wire.discord_uploads import StoredFile
+
+#: 20 MiB per file without boosts since 2026-09-03 (discord-api-docs reference, PR 8578).
+DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 * 1024
+
+GUILDS_INTENT = 1 << 0
+
+Who = str | Payload
+Where = str | Payload
+
+
+class World:
+    """One server, its people, its channels, and the DMs.
+
+    People and channels can be named by their key ("alice", "general"), id, or payload.
+    `emit(event, data, intent)` is called for every change that a bot would hear of.
+    """
+
+    def __init__(self, clock: Clock, folder: Path, *, bot_name: str = "sorabot") -> None:
+        self._clock = clock
+        self._shift = timedelta()
+        self._ids: dict[str, str] = {}
+        self.folder = folder
+        self.snowflakes = Snowflakes(self.now)
+        self.bell = Bell()
+        self.emit: Callable[[str, Payload, int], None] = lambda _event, _data, _intent: None
+        self.upload_limit_bytes = DEFAULT_UPLOAD_LIMIT_BYTES
+        self.dm_upload_limit_bytes = DEFAULT_UPLOAD_LIMIT_BYTES
+        self.closed_dms: set[str] = set()
+        #: Privileged intents that the (invented) developer portal has switched on.
+        self.privileged_intents = 0
+        self.users: dict[str, Payload] = {}
+        self.members: dict[str, Payload] = {}
+        self.channels: dict[str, Payload] = {}
+        self.messages: dict[str, list[Payload]] = {}
+        self.files: dict[str, StoredFile] = {}
+        self._build(bot_name)
+
+    def _build(self, bot_name: str) -> None:
+        owner_id = self.snowflakes.take()
+        guild_id = self.snowflakes.take()
+        self.guild = payloads.guild(guild_id, "Loopback", owner_id)
+        self.guild["roles"].append(payloads.role(guild_id, "@everyone", EVERYONE, 0))
+        self._ids["everyone"] = guild_id
+        moderators = self.add_role("moderators", Permission.MANAGE_GUILD)
+        bots = self.add_role("bots", EVERYONE)
+        self._person(owner_id, "owner", [])
+        self.add_member("alice")
+        self.add_member("bob")
+        self.add_member("moderator", roles=[moderators["id"]])
+        self.bot = self._person(self.snowflakes.take(), bot_name, [bots["id"]], bot=True)
+        self._ids["bot"] = self.bot["id"]
+        # Applications made since 2016 share their id with their bot user.
+        self.application = payloads.application(self.bot["id"], bot_name, self.users[owner_id])
+        self.add_channel("general")
+        self.add_channel("clips")
+        self.add_thread("general", "workshop")
+        self.dm("alice")
+
+    # ---- time
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._shift
+
+    def forward(self, seconds: float) -> None:
+        """Let the world's clock jump ahead, e.g. past the 15 minutes of an interaction token."""
+        self._shift += timedelta(seconds=seconds)
+
+    # ---- looking things up
+
+    def user_id(self, who: Who) -> str:
+        key = who if isinstance(who, str) else who["id"]
+        return self._ids.get(key, key)
+
+    def user(self, who: Who) -> Payload:
+        return self.users[self.user_id(who)]
+
+    def channel(self, where: Where) -> Payload:
+        key = where if isinstance(where, str) else where["id"]
+        return self.channels[self._ids.get(key, key)]
+
+    def role(self, name: str) -> Payload:
+        wanted = self._ids.get(name, name)
+        return next(role for role in self.guild["roles"] if role["id"] == wanted)
+
+    def permissions(self, who: Who, where: Where) -> Permission:
+        """Return what somebody may do there; nothing for strangers to the server or the DM."""
+        user_id, channel = self.user_id(who), self.channel(where)
+        if channel["type"] == payloads.DM:
+            insiders = {self.bot["id"], channel["recipients"][0]["id"]}
+            return IN_A_DM if user_id in insiders else Permission(0)
+        if user_id not in self.members:
+            return Permission(0)
+        place = self.channels[channel["parent_id"]] if channel["type"] in THREADS else channel
+        return in_channel(self.guild, self.members[user_id], place)
+
+    def visible_channel(self, channel_id: str) -> Payload:
+        """Return the channel as the bot finds it; raise 10003 or 50001."""
+        if channel_id not in self.channels:
+            raise refusal(10003)
+        if not self.permissions("bot", channel_id) & Permission.VIEW_CHANNEL:
+            raise refusal(50001)
+        return self.channels[channel_id]
+
+    def demand(self, channel_id: str, needed: Permission) -> None:
+        """Raise 50013 unless the bot has all of `needed` there."""
+        if needed & ~self.permissions("bot", channel_id):
+            raise refusal(50013)
+
+    def message(self, channel_id: str, message_id: str) -> Payload:
+        for message in self.messages.get(channel_id, ()):
+            if message["id"] == message_id:
+                return message
+        raise refusal(10008)
+
+    def limit_bytes(self, channel: Payload) -> int:
+        is_dm = channel["type"] == payloads.DM
+        return self.dm_upload_limit_bytes if is_dm else self.upload_limit_bytes
+
+    # ---- building
+
+    def _person(self, user_id: str, name: str, roles: list[str], *, bot: bool = False) -> Payload:
+        self.users[user_id] = payloads.user(user_id, name, bot=bot)
+        self.members[user_id] = payloads.member(self.users[user_id], roles, self.now())
+        self._ids[name] = user_id
+        return self.users[user_id]
+
+    def add_member(self, name: str, *, roles: list[str] | None = None) -> Payload:
+        return self._person(self.snowflakes.take(), name, roles or [])
+
+    def add_role(self, name: str, permissions: int) -> Payload:
+        role_id = self.snowflakes.take()
+        role = payloads.role(role_id, name, permissions, len(self.guild["roles"]))
+        self.guild["roles"].append(role)
+        self._ids[name] = role_id
+        self.emit("GUILD_ROLE_CREATE", {"guild_id": self.guild["id"], "role": role}, GUILDS_INTENT)
+        return role
+
+    def add_channel(self, name: str) -> Payload:
+        channel = payloads.text_channel(
+            self.snowflakes.take(), self.guild["id"], name, len(self.channels)
+        )
+        self._keep(name, channel)
+        self.emit("CHANNEL_CREATE", channel, GUILDS_INTENT)
+        return channel
+
+    def add_thread(
+        self, parent: Where, name: str, *, owner: Who = "owner", **options: Any
+    ) -> Payload:
+        """Open a thread; `options` may hold thread_id, kind and auto_archive_min."""
+        thread_id = options.pop("thread_id", None) or self.snowflakes.take()
+        place, owner_id = self.channel(parent), self.user_id(owner)
+        thread = payloads.thread(thread_id, place, name, owner_id, self.now(), **options)
+        self._keep(name, thread)
+        joined = payloads.thread_member(thread_id, owner_id, self.now())
+        self.emit(
+            "THREAD_CREATE", {**thread, "newly_created": True, "member": joined}, GUILDS_INTENT
+        )
+        return thread
+
+    def dm(self, who: Who) -> Payload:
+        """Return the DM between the bot and somebody, opened on first use ("dm-alice")."""
+        person = self.user(who)
+        name = f"dm-{person['username']}"
+        if name not in self._ids:
+            self._keep(name, payloads.dm_channel(self.snowflakes.take(), person))
+        return self.channel(name)
+
+    def _keep(self, name: str, channel: Payload) -> None:
+        self.channels[channel["id"]] = channel
+        self.messages[channel["id"]] = []
+        self._ids[name] = channel["id"]
+
+    # ---- changing
+
+    def overwrite(self, where: Where, target: str, *, allow: int = 0, deny: int = 0) -> None:
+        """Set the permission overwrite of a person or role (by name or id) on a channel."""
+        channel, target_id = self.channel(where), self._ids.get(target, target)
+        kept = [entry for entry in channel["permission_overwrites"] if entry["id"] != target_id]
+        kept.append(
+            {
+                "id": target_id,
+                "type": 1 if target_id in self.members else 0,
+                "allow": str(int(allow)),
+                "deny": str(int(deny)),
+            }
+        )
+        channel["permission_overwrites"] = kept
+        self.emit("CHANNEL_UPDATE", channel, GUILDS_INTENT)
+
+    def edit_thread(self, where: Where, changes: Mapping[str, Any]) -> Payload:
+        """Apply `archived`, `locked`, `name` or `auto_archive_duration`."""
+        thread = self.channel(where)
+        for key, value in changes.items():
+            place = thread["thread_metadata"] if key in thread["thread_metadata"] else thread
+            place[key] = value
+        if "archived" in changes:
+            thread["thread_metadata"]["archive_timestamp"] = payloads.iso(self.now())
+        self.emit("THREAD_UPDATE", thread, GUILDS_INTENT)
+        return thread
+
+    def delete_channel(self, where: Where) -> None:
+        """Delete a channel (with its threads) or a thread, messages and all."""
+        channel = self.channel(where)
+        for thread in [c for c in self.channels.values() if c.get("parent_id") == channel["id"]]:
+            self.delete_channel(thread)
+        del self.channels[channel["id"]], self.messages[channel["id"]]
+        if channel["type"] in THREADS:
+            gone = {key: channel[key] for key in ("id", "guild_id", "parent_id", "type")}
+            self.emit("THREAD_DELETE", gone, GUILDS_INTENT)
+        else:
+            self.emit("CHANNEL_DELETE", channel, GUILDS_INTENT)
+
+    # ---- the server as a bot receives it on connecting
+
+    def guild_create(self) -> Payload:
+        mine = [c for c in self.channels.values() if c.get("guild_id") == self.guild["id"]]
+        return {
+            **self.guild,
+            "joined_at": payloads.iso(self.now()),
+            "large": False,
+            "unavailable": False,
+            "member_count": len(self.members),
+            "voice_states": [],
+            # Without the members intent a bot receives only itself.
+            "members": [self.members[self.bot["id"]]],
+            "channels": [c for c in mine if c["type"] not in THREADS],
+            "threads": [
+                c for c in mine if c["type"] in THREADS and not c["thread_metadata"]["archived"]
+            ],
+            "presences": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [],
+            "soundboard_sounds": [],
+        }
+
+
+class Bell:
+    """Wakes whoever waits for a change of the world."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+        self._rung = asyncio.Event()
+
+    async def until(self, check: Callable[[], Any], timeout_s: float) -> Any:
+        """Return the first truthy result of `check`, looked at after every ring.
+
+        Raises TimeoutError after `timeout_s` seconds.
+        """
+        async with asyncio.timeout(timeout_s):
+            while not (found := check()):
+                await self._rung.wait()
+        return found

@@ -1,0 +1,113 @@
+"""The real process between a loopback Discord and a loopback video API, from command to clip."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.process import BotProcess, bot_process
+from tests.wire.videos_api import VideosApi
+
+PROMPT = "a calico cat plays piano"
+
+
+def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str, str]:
+    return {
+        "DISCORD_TOKEN": discord.token,
+        "DISCORD_API_URL": discord.api_url,
+        "DISCORD_GATEWAY_URL": discord.gateway_url,
+        "VIDEO_PROVIDERS": "openai",
+        "OPENAI_API_KEY": api.key,
+        "OPENAI_BASE_URL": api.base_url,
+    } | more
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, discord: LoopbackDiscord, api: VideosApi, **more: str
+) -> AsyncIterator[BotProcess]:
+    times = discord.gateway.identifies + 1
+    async with bot_process(folder, variables(discord, api, **more)) as bot:
+        try:
+            await discord.ready(20, times=times)
+        except TimeoutError as error:
+            raise AssertionError(bot.log()) from error
+        yield bot
+
+
+def clips(discord: LoopbackDiscord, channel: str) -> list[Mapping[str, Any]]:
+    return [post for post in discord.posts(channel) if post["attachments"]]
+
+
+async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_bytes(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackDiscord() as discord, VideosApi(ready_after_s=5, poll_after_ms=500) as api:
+        async with running(tmp_path, discord, api) as bot:
+            sent = await discord.slash(
+                "alice", "workshop", "sora generate", {"prompt": PROMPT, "seconds": 8}
+            )
+            await sent.answered()
+            assert sent.answered_after_s is not None
+            assert sent.answered_after_s < 3
+            assert sent.callback_type == 4
+            assert not sent.is_ephemeral
+            assert sent.message is not None
+            card_id = sent.message["id"]
+            await discord.until(lambda: clips(discord, "workshop"), 30)
+            (clip,) = clips(discord, "workshop")
+            stored = discord.stored(clip["attachments"][0])
+            assert isinstance(api.content, bytes)
+            assert stored.read_bytes() == api.content
+            assert stored.sha256 == hashlib.sha256(api.content).hexdigest()
+            assert clip["attachments"][0]["filename"].endswith(".mp4")
+            assert PROMPT in clip["content"]
+            assert [user["id"] for user in clip["mentions"]] == [discord.world.user_id("alice")]
+
+            def card_links_to_the_clip() -> bool:
+                card = next(post for post in discord.posts("workshop") if post["id"] == card_id)
+                return clip["id"] in card["embeds"][0]["description"]
+
+            await discord.until(card_links_to_the_clip, 10)
+            edits = [
+                call
+                for call in discord.called("PATCH", "/channels/{channel}/messages/{message}")
+                if call.path.endswith(card_id)
+            ]
+            assert len(edits) >= 2
+            assert await bot.stop() == 0
+        assert discord.violations == []
+        assert api.violations == []
+        assert api.creates[PROMPT] == 1
+        assert "Traceback" not in bot.log()
+        assert discord.token not in bot.log()
+        assert api.key not in bot.log()
+
+
+async def test_a_killed_bot_finishes_the_job_after_its_restart_and_posts_it_once(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackDiscord() as discord, VideosApi(ready_after_s=4, poll_after_ms=500) as api:
+        async with running(tmp_path, discord, api) as bot:
+            sent = await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
+            await sent.answered()
+            await discord.until(lambda: api.creates[PROMPT], 10)
+            await discord.until(lambda: api.requests["retrieve"], 10)
+            await bot.kill()
+        async with running(tmp_path, discord, api) as bot:
+            await discord.until(lambda: clips(discord, "clips"), 30)
+            assert await bot.stop() == 0
+        assert len(clips(discord, "clips")) == 1
+        assert api.creates[PROMPT] == 1
+        assert discord.violations == []
+
+
+async def test_a_token_that_discord_refuses_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    async with LoopbackDiscord() as discord, VideosApi() as api:
+        wrong = variables(discord, api, DISCORD_TOKEN="not.the.token")
+        async with bot_process(tmp_path, wrong) as bot:
+            assert await bot.process.wait() == 2
+        assert "DISCORD_TOKEN: Discord does not accept it" in bot.log()
+        assert "Traceback" not in bot.log()

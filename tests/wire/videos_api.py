@@ -1,0 +1,339 @@
+"""A Videos API on loopback that is as strict as the documents allow.
+
+Unknown routes, query fields and form fields are answered with an error AND kept in `violations`,
+so that a test can assert that there were none. Also a program:
+`python -m tests.wire.videos_api --port 8091 --ready-after-s 5`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.wire import clips
+from tests.wire.videos_faults import Fault, play
+from tests.wire.videos_form import BadFormError, read_form
+from tests.wire.videos_job import RemoteJob
+
+KEY = "sk-loopback-0123456789"
+_QUERIES = {"list": {"limit", "order", "after"}, "content": {"variant"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One request as it arrived; header names in lower case."""
+
+    route: str
+    method: str
+    path: str
+    headers: dict[str, str] = field(repr=False)
+
+
+class VideosApi:
+    """`async with VideosApi() as api`, then `api.base_url` and `api.key`.
+
+    content        what every finished render is: bytes, or a file (sent without reading it whole);
+                   None: a small real clip. `jobs[id].content` overrides it for one render.
+    ready_after_s  how long a render takes.
+    poll_after_ms  sent as `openai-poll-after-ms` when set.
+    credential     name and value of the header that must come with every request.
+    """
+
+    def __init__(
+        self,
+        *,
+        content: bytes | Path | None = None,
+        ready_after_s: float = 0.0,
+        poll_after_ms: int | None = None,
+        page_max: int = 100,
+        credential: tuple[str, str] = ("Authorization", f"Bearer {KEY}"),
+        seconds: tuple[str, ...] = ("4", "8", "12"),
+        sizes: tuple[str, ...] = ("720x1280", "1280x720", "1024x1792", "1792x1024"),
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.content = content
+        self.ready_after_s = ready_after_s
+        self.poll_after_ms = poll_after_ms
+        self.page_max = page_max
+        self.key = KEY
+        self.base_url = ""
+        self.jobs: dict[str, RemoteJob] = {}
+        #: Orders TAKEN, by prompt: what would be billed.
+        self.creates: Counter[str] = Counter()
+        #: Requests of each route: create, retrieve, list, content, delete, unknown.
+        self.requests: Counter[str] = Counter()
+        self.seen: list[Seen] = []
+        #: The forms of all creates without fault, with each part's text or content type.
+        self.forms: list[dict[str, str]] = []
+        self.images: list[bytes] = []
+        self.violations: list[str] = []
+        self._credential = credential
+        self._seconds = seconds
+        self._sizes = sizes
+        self._address = (host, port)
+        self._faults: defaultdict[tuple[str, str | None], deque[Fault]] = defaultdict(deque)
+        self._numbers = itertools.count(1)
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def fault(self, route: str, *faults: Fault, prompt: str | None = None, times: int = 1) -> None:
+        """Let the next requests of a route go wrong, each fault `times` in a row.
+
+        prompt  only creates of this prompt, or other calls about renders of it.
+        """
+        for each in faults:
+            self._faults[(route, prompt)].extend([each] * times)
+
+    def drop_faults(self) -> None:
+        """Forget the faults that have not come up yet."""
+        self._faults.clear()
+
+    async def __aenter__(self) -> Self:
+        if self.content is None:
+            self._folder = TemporaryDirectory()
+            path = Path(self._folder.name) / "clip.mp4"
+            await asyncio.to_thread(clips.make_clip, path)
+            self.content = path.read_bytes()
+        app = web.Application(client_max_size=64 * 1024**2)
+        router = app.router
+        router.add_post("/v1/videos", self._serve("create", self._create))
+        router.add_get("/v1/videos", self._serve("list", self._list), allow_head=False)
+        one = "/v1/videos/{id}"
+        router.add_get(one, self._serve("retrieve", self._retrieve), allow_head=False)
+        router.add_delete(one, self._serve("delete", self._delete))
+        router.add_get(f"{one}/content", self._serve("content", self._content), allow_head=False)
+        router.add_route("*", "/{rest:.*}", self._serve("unknown", self._unknown))
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, *self._address).start()
+        host, port = self._runner.addresses[0][:2]
+        self.base_url = f"http://{host}:{port}/v1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _serve(self, route: str, handler: Any) -> Any:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            headers = {k.lower(): v for k, v in request.headers.items()}
+            self.seen.append(
+                Seen(route=route, method=request.method, path=request.raw_path, headers=headers)
+            )
+            self.requests[route] += 1
+            name, value = self._credential
+            if headers.get(name.lower()) != value:
+                return _error(401, "Incorrect API key provided.", "invalid_api_key")
+            if odd := set(request.query) - _QUERIES.get(route, set()):
+                return self._violated(f"{route}: query {sorted(odd)}")
+            return await handler(request)
+
+        return serve
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        try:
+            form = await read_form(request, seconds=self._seconds, sizes=self._sizes)
+        except BadFormError as error:
+            return self._violated(f"create: {error}")
+        self.forms.append(form.texts)
+        if form.image is not None:
+            self.images.append(form.image)
+        texts, prompt = form.texts, form.texts["prompt"]
+        fault = self._take("create", prompt)
+        job = None
+        if fault is None or fault.accepted:
+            job = self.add_job(texts, error=None if fault is None else fault.job_error)
+        if fault is not None:
+            await asyncio.sleep(fault.delay_s)
+            if fault.kind == "lost" and job is not None:
+                del self.jobs[job.id]
+            elif fault.kind != "pass":
+                return await play(fault, request, b"")
+        if job is None:
+            raise AssertionError("a create that neither failed nor was taken")
+        return self._video(job)
+
+    def add_job(self, texts: dict[str, str], **changes: Any) -> RemoteJob:
+        """Take an order as a create would; `changes` are fields of `RemoteJob`."""
+        now_s = time.monotonic()
+        given = {
+            "id": f"video_{next(self._numbers):08x}",
+            "prompt": texts["prompt"],
+            "model": texts.get("model", "sora-2"),
+            "seconds": texts.get("seconds", "4"),
+            "size": texts.get("size", "720x1280"),
+            "created_at": int(time.time()),
+            "started_s": now_s,
+            "ready_s": now_s + self.ready_after_s,
+        }
+        job = RemoteJob(**{**given, **changes})
+        self.jobs[job.id] = job
+        self.creates[job.prompt] += 1
+        return job
+
+    async def _retrieve(self, request: web.Request) -> web.StreamResponse:
+        job = self.jobs.get(request.match_info["id"])
+        if (answer := await self._faulty("retrieve", request, job)) is not None:
+            return answer
+        return _not_found(request) if job is None else self._video(job)
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        if (answer := await self._faulty("list", request, None)) is not None:
+            return answer
+        limit, order = request.query.get("limit", "20"), request.query.get("order", "desc")
+        if not limit.isdigit() or int(limit) > 100 or order not in ("asc", "desc"):
+            return self._violated(f"list: limit {limit!r}, order {order!r}")
+        jobs = sorted(self.jobs.values(), key=lambda j: (j.created_at, j.id))
+        if order == "desc":
+            jobs.reverse()
+        after = request.query.get("after")
+        if after is not None:
+            ids = [job.id for job in jobs]
+            if after not in ids:
+                return _error(400, f"No video {after!r} to go on after.", None)
+            jobs = jobs[ids.index(after) + 1 :]
+        page = jobs[: min(int(limit), self.page_max)]
+        return web.json_response(
+            {
+                "object": "list",
+                "data": [job.describe() for job in page],
+                "first_id": page[0].id if page else None,
+                "last_id": page[-1].id if page else None,
+                "has_more": len(page) < len(jobs),
+            }
+        )
+
+    async def _delete(self, request: web.Request) -> web.StreamResponse:
+        job = self.jobs.get(request.match_info["id"])
+        if (answer := await self._faulty("delete", request, job)) is not None:
+            return answer
+        if job is None:
+            return _not_found(request)
+        if job.describe()["status"] not in ("completed", "failed"):
+            return _error(409, "The video is still being made.", None)
+        del self.jobs[job.id]
+        return web.json_response({"id": job.id, "object": "video.deleted", "deleted": True})
+
+    async def _content(self, request: web.Request) -> web.StreamResponse:
+        job = self.jobs.get(request.match_info["id"])
+        if request.query.get("variant", "video") != "video":
+            return self._violated(f"content: variant {request.query['variant']!r}")
+        if (answer := await self._faulty("content", request, job)) is not None:
+            return answer
+        if job is None:
+            return _not_found(request)
+        if job.describe()["status"] != "completed":
+            return _error(400, "The video is not completed.", None)
+        content = self._bytes_of(job)
+        if isinstance(content, Path):
+            return web.FileResponse(content, headers={"Content-Type": "video/mp4"})
+        return web.Response(body=content, content_type="video/mp4")
+
+    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+        return self._violated(f"{request.method} {request.path}", status=404)
+
+    def _take(self, route: str, prompt: str | None) -> Fault | None:
+        for key in dict.fromkeys(((route, prompt), (route, None))):
+            if self._faults[key]:
+                return self._faults[key].popleft()
+        return None
+
+    async def _faulty(
+        self, route: str, request: web.Request, job: RemoteJob | None
+    ) -> web.StreamResponse | None:
+        fault = self._take(route, None if job is None else job.prompt)
+        if fault is None:
+            return None
+        await asyncio.sleep(fault.delay_s)
+        if fault.kind == "pass":
+            return None
+        content = b"" if job is None else self._bytes_of(job)
+        return await play(
+            fault, request, content.read_bytes() if isinstance(content, Path) else content
+        )
+
+    def _bytes_of(self, job: RemoteJob) -> bytes | Path:
+        content = self.content if job.content is None else job.content
+        return b"" if content is None else content
+
+    def _video(self, job: RemoteJob) -> web.Response:
+        told = self.poll_after_ms
+        headers = {} if told is None else {"openai-poll-after-ms": str(told)}
+        return web.json_response(job.describe(), headers=headers)
+
+    def _violated(self, what: str, status: int = 400) -> web.Response:
+        self.violations.append(what)
+        return _error(status, f"Unknown or wrong: {what}", "invalid_request")
+
+
+class VideosApiThread:
+    """The same in a thread of its own: `with VideosApiThread(VideosApi()) as api`."""
+
+    def __init__(self, api: VideosApi) -> None:
+        self._api = api
+        self._started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> VideosApi:
+        self._thread.start()
+        if not self._started.wait(30):
+            raise TimeoutError("the loopback API did not start")
+        return self._api
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        async with self._api:
+            self._started.set()
+            await self._stop.wait()
+
+
+def _error(status: int, message: str, code: str | None) -> web.Response:
+    kind = "invalid_request_error"
+    said = {"message": message, "type": kind, "param": None, "code": code}
+    return web.json_response({"error": said}, status=status)
+
+
+def _not_found(request: web.Request) -> web.Response:
+    return _error(404, f"Video {request.match_info['id']!r} not found.", "not_found")
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(description="A Videos API on loopback.")
+    parser.add_argument("--port", type=int, default=8091)
+    parser.add_argument("--ready-after-s", type=float, default=5.0)
+    parser.add_argument("--content", type=Path)
+    given = parser.parse_args()
+    api = VideosApi(content=given.content, ready_after_s=given.ready_after_s, port=given.port)
+    async with api:
+        print(f"OPENAI_BASE_URL={api.base_url} OPENAI_API_KEY={api.key}", flush=True)  # noqa: T201
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

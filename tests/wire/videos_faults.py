@@ -1,0 +1,146 @@
+"""What can go wrong at a video API, as values that `VideosApi.fault` takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from aiohttp import web
+
+_PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong, once.
+
+    For a create, `accepted` says whether the order was taken all the same: that is what makes an
+    outcome unknown.
+    """
+
+    kind: str = "answer"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    content_type: str = "application/json"
+    #: Before anything is answered, in seconds.
+    delay_s: float = 0.0
+    accepted: bool = False
+    #: For `job_failed`: the job's `error`.
+    job_error: object = None
+
+    @classmethod
+    def html(cls, status: int = 502, **headers: str) -> Self:
+        """A page for browsers, as a gateway in trouble sends it; headers as for `json`."""
+        return cls(
+            status=status, body=_PAGE.encode(), content_type="text/html", headers=_named(headers)
+        )
+
+    @classmethod
+    def json(cls, status: int, value: object, **headers: str) -> Self:
+        """Any JSON; header names are written with underscores: `retry_after="3"`."""
+        return cls(status=status, body=json.dumps(value).encode(), headers=_named(headers))
+
+    @classmethod
+    def error(cls, status: int, message: str, code: str | None = None, **headers: str) -> Self:
+        """OpenAI's shape of an error."""
+        said = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+        return cls.json(status, {"error": said}, **headers)
+
+    @classmethod
+    def empty(cls, status: int = 200) -> Self:
+        return cls(status=status)
+
+    @classmethod
+    def slow(cls, delay_s: float) -> Self:
+        """The right answer, but late."""
+        return cls(kind="pass", delay_s=delay_s, accepted=True)
+
+    @classmethod
+    def cut(cls, *, accepted: bool = True) -> Self:
+        """The connection is reset instead of an answer."""
+        return cls(kind="cut", accepted=accepted)
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 302) -> Self:
+        return cls(status=status, headers={"Location": location})
+
+    @classmethod
+    def truncated(cls) -> Self:
+        """Content only: the whole length is announced, half of it is sent."""
+        return cls(kind="truncated")
+
+    @classmethod
+    def endless(cls) -> Self:
+        """Content only: an MP4 that never ends, of no announced length."""
+        return cls(kind="endless")
+
+    @classmethod
+    def drip(cls) -> Self:
+        """Content only: begins, and then goes quiet."""
+        return cls(kind="drip")
+
+    @classmethod
+    def raw(cls, body: bytes, content_type: str = "video/mp4", **headers: str) -> Self:
+        """Content only: these bytes for a clip."""
+        return cls(body=body, content_type=content_type, headers=_named(headers))
+
+    @classmethod
+    def job_failed(cls, error: object) -> Self:
+        """Create only: taken, but the render ends `failed` with this `error`."""
+        return cls(kind="pass", accepted=True, job_error=error)
+
+    @classmethod
+    def moderated(cls) -> Self:
+        """Create only: taken, then stopped by the content rules."""
+        return cls.job_failed(
+            {"code": "moderation_blocked", "message": "Blocked by the moderation system."}
+        )
+
+    @classmethod
+    def lost(cls) -> Self:
+        """Create only: answered like any other, and never heard of again."""
+        return cls(kind="lost", accepted=True)
+
+    def but_accepted(self) -> Self:
+        """The same on the outside, though the order was taken."""
+        return replace(self, accepted=True)
+
+
+async def play(fault: Fault, request: web.Request, clip: bytes) -> web.StreamResponse:
+    """Answer `request` as the fault says; `clip` is what should have been served."""
+    if fault.kind == "cut":
+        _hang_up(request)
+        return web.Response()
+    if fault.kind == "truncated":
+        response = web.StreamResponse(headers={"Content-Type": "video/mp4"})
+        response.content_length = len(clip)
+        await response.prepare(request)
+        await response.write(clip[: len(clip) // 2])
+        await asyncio.sleep(0.05)  # so that the half arrives before the reset does
+        _hang_up(request)
+        return response
+    if fault.kind in ("endless", "drip"):
+        response = web.StreamResponse(headers={"Content-Type": "video/mp4"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(clip)
+        if fault.kind == "drip":
+            await asyncio.sleep(60)
+        while True:
+            await response.write(bytes(64 * 1024))
+    headers: dict[str, Any] = {**fault.headers}
+    if fault.body:
+        headers["Content-Type"] = fault.content_type
+    return web.Response(status=fault.status, body=fault.body, headers=headers)
+
+
+def _named(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): text for name, text in headers.items()}
+
+
+def _hang_up(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.close()

@@ -1,0 +1,61 @@
+"""The form of a create, read as strictly as OpenAI's specification allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+_FIELDS = {"prompt", "model", "seconds", "size", "input_reference"}
+_IMAGES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
+
+
+class BadFormError(Exception):
+    """The form breaks the specification; the message says where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a create asked for: each part's text, or its content type where it is a file."""
+
+    texts: dict[str, str]
+    image: bytes | None = field(default=None, repr=False)
+
+
+async def read_form(
+    request: web.Request, *, seconds: tuple[str, ...], sizes: tuple[str, ...]
+) -> Form:
+    """Return the form if every part of it is known, there once, and has an allowed value."""
+    if request.content_type != "multipart/form-data":
+        raise BadFormError(f"{request.content_type}, not multipart/form-data")
+    texts: dict[str, str] = {}
+    image: bytes | None = None
+    for name, part in (await request.post()).items():
+        if name in texts or name not in _FIELDS:
+            raise BadFormError(f"field {name!r} unknown or there twice")
+        is_file = isinstance(part, web.FileField)
+        if is_file != (name == "input_reference"):
+            raise BadFormError(f"field {name!r} as {'a file' if is_file else 'text'}")
+        if isinstance(part, web.FileField):
+            image = _read_image(part)
+            texts[name] = part.content_type
+        else:
+            texts[name] = str(part)
+    _check(texts, seconds, sizes)
+    return Form(texts=texts, image=image)
+
+
+def _read_image(part: web.FileField) -> bytes:
+    image = part.file.read()
+    if not image.startswith(_IMAGES.get(part.content_type, b"no such type")):
+        raise BadFormError(f"a picture that is no {part.content_type}")
+    return image
+
+
+def _check(texts: dict[str, str], seconds: tuple[str, ...], sizes: tuple[str, ...]) -> None:
+    if not 1 <= len(texts.get("prompt", "")) <= 32_000:
+        raise BadFormError("prompt missing or too long")
+    if texts.get("seconds", seconds[0]) not in seconds:
+        raise BadFormError(f"seconds {texts['seconds']!r}")
+    if texts.get("size", sizes[0]) not in sizes:
+        raise BadFormError(f"size {texts['size']!r}")
