@@ -1,0 +1,184 @@
+"""From a finished render to a posted clip: download, archive, check the size, post."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from pathlib import Path
+
+from bot.errors import (
+    ClipTooLargeError,
+    DeadlineError,
+    DeliveryError,
+    ProviderError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    SorabotError,
+    StorageError,
+)
+from bot.jobs.endings import fail
+from bot.jobs.ports import JobStatus
+from bot.jobs.schedule import backoff_s
+from bot.jobs.tools import Tools
+from bot.media.probe import probe
+from bot.model import Clip, EntryKind, Job, State
+from bot.providers.base import Provider
+
+_log = logging.getLogger(__name__)
+
+
+async def deliver(tools: Tools, job: Job, label: str) -> None:
+    """Carry a rendered job as far as it goes; idempotent, each step committed before the next.
+
+    label  the model's name for people.
+    """
+    step: Job | None = job
+    if step.state is State.DOWNLOADING:
+        step = await _download(tools, step)
+    if step is not None and step.state is State.FITTING:
+        step = await _fit(tools, step)
+        if step is not None and step.state is State.POSTING:
+            await _post(tools, step, label, look_first=False)
+    elif step is not None and step.state is State.POSTING:
+        # Found here again, it may have been posted with the answer lost.
+        await _post(tools, step, label, look_first=True)
+
+
+async def _download(tools: Tools, job: Job) -> Job | None:
+    provider = tools.providers.get(job.order.provider)
+    if provider is None or job.remote_id is None:
+        await _download_again(tools, job, ProviderTroubleError("its provider is not configured"))
+        return None
+    folder = tools.temp_dir / job.id
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        clip = await _fetch(tools, provider, job.id, job.remote_id, folder / "clip.mp4")
+    except (ProviderError, StorageError, OSError) as error:
+        await _download_again(tools, job, error)
+        return None
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return await tools.store.move(
+        job,
+        State.FITTING,
+        tools.clock.now(),
+        clip=clip,
+        due_at=tools.after(tools.pace.delivery_check_s),
+    )
+
+
+async def _fetch(tools: Tools, provider: Provider, job_id: str, remote_id: str, path: Path) -> Clip:
+    """Return the clip of a file that came down whole, shows a picture and is in the archive."""
+    file = await provider.download(remote_id, path, max_bytes=tools.max_clip_bytes)
+    facts = await probe(file.path)
+    return Clip(
+        job_id=job_id,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        duration_ms=facts.duration_ms,
+        archive_key=await tools.archive.keep(job_id, file.path),
+        created_at=tools.clock.now(),
+    )
+
+
+async def _download_again(tools: Tools, job: Job, error: Exception) -> None:
+    attempts = job.attempts + 1
+    # A provider that "does not know" a finished render may know it again in a minute.
+    passes = isinstance(error, OSError | RemoteNotFoundError) or (
+        isinstance(error, SorabotError) and error.retryable
+    )
+    due_at = tools.after(backoff_s(attempts, tools.pace))
+    if job.deadline_at is not None and due_at > job.deadline_at:
+        await fail(tools, job, DeadlineError(f"not downloaded by the deadline: {error}"))
+    elif isinstance(error, SorabotError) and (not passes or attempts >= tools.pace.download_tries):
+        await fail(tools, job, error)
+    else:
+        _log.warning("download put off to %s: %s", due_at, error)
+        await tools.store.update(job, attempts=attempts, due_at=due_at)
+
+
+async def _fit(tools: Tools, job: Job) -> Job | None:
+    """Send the job on to POSTING if its clip may be uploaded where it goes, else keep it."""
+    clip = await tools.store.clip(job.id)
+    if clip is None:
+        await fail(tools, job, StorageError("the clip's row is gone"))
+        return None
+    if clip.size_bytes > job.place.upload_limit_bytes:
+        await _keep(tools, job, too_large(clip.size_bytes, job.place.upload_limit_bytes))
+        return None
+    now = tools.clock.now()
+    moved = await tools.store.move(
+        job,
+        State.POSTING,
+        now,
+        posting_at=now,
+        due_at=tools.after(tools.pace.delivery_check_s),
+    )
+    tools.board.touch(job.request_id)
+    return moved
+
+
+async def _post(tools: Tools, job: Job, label: str, *, look_first: bool) -> None:
+    """Post the clip of a job whose POSTING is committed.
+
+    look_first  an earlier try may have got through: adopt its message instead of sending again.
+    """
+    try:
+        message_id = await tools.courier.find_clip(job) if look_first else None
+        if message_id is None:
+            message_id = await _send(tools, job, label)
+    except (DeliveryError, StorageError) as error:
+        attempts = job.attempts + 1
+        if not error.retryable:
+            await _keep(tools, job, error)
+        elif attempts >= tools.pace.post_tries:
+            await _keep(tools, job, DeliveryError(f"gave up after {attempts} tries: {error}"))
+        else:
+            due_at = tools.after(backoff_s(attempts, tools.pace))
+            _log.warning("post put off to %s: %s", due_at, error)
+            await tools.store.update(job, attempts=attempts, due_at=due_at)
+        return
+    await tools.store.move(
+        job,
+        State.DONE,
+        tools.clock.now(),
+        close=EntryKind.SETTLE,
+        message_id=message_id,
+    )
+    _log.info("posted as message %d", message_id)
+    tools.board.touch(job.request_id)
+
+
+async def _send(tools: Tools, job: Job, label: str) -> int:
+    clip = await tools.store.clip(job.id)
+    if clip is None:
+        raise StorageError("the clip's row is gone")
+    path = await tools.archive.fetch(clip.archive_key)
+    return await tools.courier.post_clip(JobStatus(job=job, model_label=label, clip=clip), path)
+
+
+async def _keep(tools: Tools, job: Job, error: SorabotError) -> None:
+    """Leave the clip in the archive: rendered and paid for, but not posted."""
+    kept = await tools.store.move(
+        job,
+        State.KEPT,
+        tools.clock.now(),
+        close=EntryKind.SETTLE,
+        error_code=error.code,
+        error_text=error.user_text,
+    )
+    if kept is not None:
+        _log.warning("kept: %s", error)
+        tools.board.touch(job.request_id)
+
+
+def too_large(clip_bytes: int, limit_bytes: int) -> ClipTooLargeError:
+    """Return the error for a clip over the upload limit, with both sizes in its sentence."""
+    return ClipTooLargeError(
+        f"{clip_bytes} bytes against a limit of {limit_bytes}",
+        user_text=f"Your clip is finished, but its {clip_bytes / 1_000_000:.1f} MB are more than "
+        f"the {limit_bytes / 1_000_000:.0f} MB that may be uploaded here. I kept it for you.",
+    )

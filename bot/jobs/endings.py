@@ -1,0 +1,49 @@
+"""How a job ends without being posted: failed or cancelled, with the ledger closed in one move."""
+
+from __future__ import annotations
+
+import logging
+
+from bot.errors import ModerationError, SorabotError
+from bot.jobs.tools import Tools
+from bot.model import EntryKind, Job, State
+
+_log = logging.getLogger(__name__)
+
+
+async def fail(tools: Tools, job: Job, error: SorabotError) -> None:
+    """End `job` with `error`: the member reads its sentence and gets the reservation back."""
+    close = EntryKind.REFUND if error.refundable else EntryKind.SETTLE
+    ended = await tools.store.move(
+        job,
+        State.FAILED,
+        tools.clock.now(),
+        close=close,
+        error_code=error.code,
+        error_text=error.user_text,
+    )
+    if ended is None:
+        return
+    level = logging.INFO if isinstance(error, ModerationError) else logging.WARNING
+    _log.log(level, "failed from %s: %s: %s", job.state, error.code, error)
+    if job.submitted_at is not None and error.refundable and not isinstance(error, ModerationError):
+        _log.warning(
+            "refunded; %d.%06d USD may have been spent at %s (remote id %s)",
+            *divmod(job.order.estimate_usd_micros, 1_000_000),
+            job.order.provider,
+            job.remote_id,
+        )
+    tools.board.touch(job.request_id)
+
+
+async def cancel(tools: Tools, job: Job, *, paid: bool) -> None:
+    """End `job` as cancelled; what was paid for counts, everything else goes back."""
+    ended = await tools.store.move(
+        job,
+        State.CANCELLED,
+        tools.clock.now(),
+        close=EntryKind.SETTLE if paid else EntryKind.REFUND,
+    )
+    if ended is not None:
+        _log.info("cancelled from %s, %s", job.state, "paid for" if paid else "refunded")
+        tools.board.touch(job.request_id)

@@ -1,0 +1,114 @@
+"""The three idempotent coroutines that carry a job, and nothing else does: submit, sweep, deliver.
+
+They know nothing of who calls them or how often. Each takes the job's row as the truth, so a call
+too many finds nothing to do and a lost call is made up for by the next sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+
+from bot.errors import NoProviderError
+from bot.jobs.catalogue import Catalogue
+from bot.jobs.delivering import deliver
+from bot.jobs.endings import fail
+from bot.jobs.polling import cancel_remote, poll
+from bot.jobs.ports import Kick, Kind
+from bot.jobs.submitting import submit
+from bot.jobs.tools import Tools
+from bot.model import Job, State
+from bot.obs.log import about_job
+
+_log = logging.getLogger(__name__)
+_AT_A_TIME = 500
+_IN_DELIVERY = frozenset({State.DOWNLOADING, State.FITTING, State.POSTING})
+#: Open, and not waiting for a slot.
+_UNDER_WAY = tuple(s for s in State if not s.is_final and s is not State.QUEUED)
+
+
+class Flow:
+    """The coroutines, over one set of tools.
+
+    kick  starts one of them early: `sweep` decides what is due and lets `kick` run it.
+    """
+
+    def __init__(self, tools: Tools, catalogue: Catalogue, kick: Kick) -> None:
+        self._tools = tools
+        self._catalogue = catalogue
+        self._kick = kick
+        # Delivery has a lane of its own: a slow upload never holds up a render.
+        self._lane = asyncio.Semaphore(tools.pace.delivery_lane)
+
+    async def submit(self, job_id: str) -> None:
+        """Make the paid call for a queued job, or look for one whose outcome is unknown."""
+        job = await self._tools.store.job(job_id)
+        if job is not None and job.state in (State.QUEUED, State.SUBMITTING):
+            await submit(self._tools, job)
+
+    async def deliver(self, job_id: str) -> None:
+        """Download, archive and post a rendered job's clip."""
+        async with self._lane:
+            job = await self._tools.store.job(job_id)
+            if job is not None and job.state in _IN_DELIVERY:
+                label = self._catalogue.label(job.order.provider, job.order.model)
+                await deliver(self._tools, job, label)
+
+    async def poll(self, provider_name: str) -> None:
+        """Ask one provider about all of its due renders; the part of the sweep that waits."""
+        provider = self._tools.providers[provider_name]
+        due = await self._due(State.RENDERING, provider_name)
+        for job in due:
+            if job.cancel_requested_at is not None:
+                with about_job(job.id):
+                    await cancel_remote(self._tools, provider, job)
+        going_on = [job for job in due if job.cancel_requested_at is None]
+        if going_on:
+            await poll(self._tools, provider, going_on, self._kick)
+
+    async def sweep(self) -> datetime | None:
+        """Kick whatever is due or was forgotten; return when to sweep again, None for whenever.
+
+        Never waits for a provider or for chat, so that nothing can hold it up.
+        """
+        store, kick = self._tools.store, self._kick
+        now = self._tools.clock.now()
+        for job in await store.due(now, _UNDER_WAY, _AT_A_TIME):
+            if job.state in _IN_DELIVERY:
+                kick(Kind.DELIVER, job.id)
+            elif job.order.provider not in self._tools.providers:
+                await self._orphaned(job)
+            elif job.state is State.SUBMITTING:
+                kick(Kind.SUBMIT, job.id)
+            else:
+                kick(Kind.POLL, job.order.provider)
+        for name, provider in self._tools.providers.items():
+            for job in await store.waiting(name, provider.capabilities().max_concurrent):
+                if job.due_at is not None and job.due_at <= now:
+                    kick(Kind.SUBMIT, job.id)
+        return await store.next_due_at(_UNDER_WAY)
+
+    async def resume(self) -> None:
+        """Take up what the last process left open; called once, at the start."""
+        for job in await self._tools.store.open_jobs():
+            self._tools.board.touch(job.request_id)
+            if job.state is State.QUEUED and job.order.provider not in self._tools.providers:
+                await self._orphaned(job)
+
+    async def _due(self, state: State, provider_name: str) -> list[Job]:
+        due = await self._tools.store.due(self._tools.clock.now(), (state,), _AT_A_TIME)
+        return [job for job in due if job.order.provider == provider_name]
+
+    async def _orphaned(self, job: Job) -> None:
+        """Deal with a job whose provider the operator took out of the configuration."""
+        with about_job(job.id):
+            now = self._tools.clock.now()
+            over = job.deadline_at is not None and now > job.deadline_at
+            if job.state is State.QUEUED or over:
+                error = NoProviderError("The video service for this was switched off.")
+                await fail(self._tools, job, error)
+                return
+            _log.error("provider %r is not configured; its render waits", job.order.provider)
+            later = self._tools.after(self._tools.pace.missing_gap_s)
+            await self._tools.store.update(job, due_at=later)

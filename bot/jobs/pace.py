@@ -1,0 +1,44 @@
+"""How long the engine waits for what, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Every waiting time of the engine; tests run the same engine at another pace."""
+
+    #: Gap between polls of a healthy render while few run, and while many do.
+    poll_few_s: float = 5.0
+    poll_many_s: float = 10.0
+    #: From how many renders at one provider on "many" holds.
+    many_renders: int = 20
+    #: Gap between polls that cost nothing.
+    poll_free_s: float = 1.0
+    #: Longest a create may take.
+    create_s: float = 90.0
+    #: A create of unknown outcome is looked for only after this long: longer than any late request
+    #: can still land (measured in simulation, 2026-11: 5 s paid twice, 65 s never did).
+    quiet_s: float = 65.0
+    #: An id the provider does not know counts as lost after this many answers with this gap.
+    missing_times: int = 4
+    missing_gap_s: float = 60.0
+    #: Back-off after errors: the first wait, doubling up to the last.
+    backoff_first_s: float = 2.0
+    backoff_last_s: float = 120.0
+    #: Downloads and posts in a row that may fail before the engine gives up.
+    download_tries: int = 8
+    post_tries: int = 30
+    #: Clips downloaded and posted at a time.
+    delivery_lane: int = 4
+    #: A job in delivery is looked at again after this long, should its coroutine have died.
+    delivery_check_s: float = 120.0
+    #: Cards: least time between two edits, and age at which progress is no longer shown.
+    card_gap_s: float = 3.0
+    card_life_s: float = 3600.0
+    #: The loop looks at the table at least this often, and at most this often for overdue rows.
+    idle_s: float = 5.0
+    busy_s: float = 0.25
+    #: Work under way may finish for this long when the process stops.
+    stop_s: float = 15.0

@@ -1,0 +1,159 @@
+"""Asking a provider how its renders are doing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from bot.errors import (
+    DeadlineError,
+    ProviderError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SorabotError,
+)
+from bot.jobs.endings import cancel, fail
+from bot.jobs.ports import Kick, Kind
+from bot.jobs.schedule import backoff_s, poll_gap_s
+from bot.jobs.tools import Tools
+from bot.model import Job, State
+from bot.obs.log import about_job
+from bot.providers.base import Provider, Remote, RemoteState
+
+_log = logging.getLogger(__name__)
+#: Longest one round of polls may take, in seconds.
+_ROUND_S = 60.0
+
+
+async def poll(tools: Tools, provider: Provider, jobs: Sequence[Job], kick: Kick) -> None:
+    """Ask for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent."""
+    asked = {job.remote_id: job for job in jobs if job.remote_id is not None}
+    answers = await _ask(provider, list(asked))
+    for remote_id, job in asked.items():
+        with about_job(job.id):
+            try:
+                await _act(tools, provider, job, answers[remote_id], len(jobs), kick)
+            except SorabotError as error:
+                _log.warning("poll put off: %s", error)
+            except Exception:  # noqa: BLE001
+                # One job's defect must not stop the others.
+                _log.exception("poll put off")
+
+
+async def cancel_remote(tools: Tools, provider: Provider, job: Job) -> None:
+    """End a RENDERING job whose owner asked for it; at the provider too, where it can."""
+    if job.remote_id is None:
+        return
+    try:
+        unpaid = await provider.cancel(job.remote_id)
+    except ProviderTroubleError as error:
+        _log.warning("cancel not answered: %s", error)
+        if job.deadline_at is not None and tools.clock.now() > job.deadline_at:
+            await cancel(tools, job, paid=True)
+        else:
+            await tools.store.update(job, due_at=tools.after(tools.pace.backoff_first_s))
+        return
+    except ProviderError as error:
+        _log.warning("cancel refused: %s", error)
+        unpaid = False
+    await cancel(tools, job, paid=not unpaid)
+
+
+async def _ask(
+    provider: Provider, remote_ids: Sequence[str]
+) -> Mapping[str, Remote | ProviderError]:
+    try:
+        async with asyncio.timeout(_ROUND_S):
+            answers = await provider.poll(remote_ids)
+    except (ProviderError, TimeoutError) as error:
+        trouble = ProviderTroubleError(f"the whole round failed: {error!r}")
+        return dict.fromkeys(remote_ids, trouble)
+    missing = ProviderTroubleError("no answer for this id")
+    return {each: answers.get(each, missing) for each in remote_ids}
+
+
+async def _act(
+    tools: Tools,
+    provider: Provider,
+    job: Job,
+    answer: Remote | ProviderError,
+    running: int,
+    kick: Kick,
+) -> None:
+    """Move `job` by what the provider said; READY wins even over a deadline: it is paid for."""
+    late = job.deadline_at is not None and tools.clock.now() > job.deadline_at
+    match answer:
+        case Remote(state=RemoteState.READY):
+            await _ready(tools, job, answer, kick)
+        case Remote(state=RemoteState.FAILED):
+            await fail(tools, job, answer.error or RenderFailedError("no reason given"))
+        case _ if late:
+            await _give_up(tools, provider, job)
+        case Remote():
+            await _still_running(tools, provider, job, answer, running)
+        case RemoteNotFoundError():
+            await _missing(tools, job, answer)
+        case ProviderError():
+            hint_s = answer.retry_after_s if isinstance(answer, ProviderTroubleError) else None
+            wait_s = max(
+                poll_gap_s(running, provider.capabilities(), tools.pace),
+                backoff_s(3, tools.pace, hint_s=hint_s),
+            )
+            _log.info("no usable answer (%s); again in %.0f s", answer, wait_s)
+            await tools.store.update(job, due_at=tools.after(wait_s))
+
+
+async def _ready(tools: Tools, job: Job, remote: Remote, kick: Kick) -> None:
+    now = tools.clock.now()
+    moved = await tools.store.move(
+        job,
+        State.DOWNLOADING,
+        now,
+        rendered_at=now,
+        due_at=tools.after(tools.pace.delivery_check_s),
+        cost_usd_micros=remote.cost_usd_micros,
+        progress=100,
+    )
+    if moved is not None:
+        tools.board.touch(job.request_id)
+        kick(Kind.DELIVER, job.id)
+
+
+async def _still_running(
+    tools: Tools, provider: Provider, job: Job, remote: Remote, running: int
+) -> None:
+    # Answers can overtake each other: what was shown once never goes back.
+    known = [value for value in (job.progress, remote.progress) if value is not None]
+    progress = max(known, default=None)
+    gap_s = poll_gap_s(running, provider.capabilities(), tools.pace)
+    if remote.poll_after_s is not None:
+        gap_s = remote.poll_after_s
+    due_at = tools.after(gap_s)
+    updated = await tools.store.update(job, progress=progress, attempts=0, due_at=due_at)
+    if updated is not None and updated.cancel_requested_at is not None:
+        # Asked for while the provider was answering; its own due time was just written over.
+        await cancel_remote(tools, provider, updated)
+    elif progress != job.progress:
+        tools.board.touch(job.request_id)
+
+
+async def _missing(tools: Tools, job: Job, error: RemoteNotFoundError) -> None:
+    """Count one "unknown id": only several of them over minutes mean that the render is lost."""
+    attempts = job.attempts + 1
+    if attempts >= tools.pace.missing_times:
+        await fail(tools, job, error)
+        return
+    _log.warning("%s does not know %s (%d)", job.order.provider, job.remote_id, attempts)
+    due_at = tools.after(tools.pace.missing_gap_s)
+    await tools.store.update(job, attempts=attempts, due_at=due_at)
+
+
+async def _give_up(tools: Tools, provider: Provider, job: Job) -> None:
+    if job.remote_id is not None:
+        try:
+            await provider.cancel(job.remote_id)
+        except ProviderError as error:
+            _log.warning("cancel of an overdue render: %s", error)
+    await fail(tools, job, DeadlineError("still not ready at the deadline"))

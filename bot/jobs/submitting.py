@@ -1,0 +1,187 @@
+"""The paid call: made once, looked for afterwards when its outcome is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from bot.errors import (
+    DeadlineError,
+    NoProviderError,
+    NotAcceptedError,
+    ProviderError,
+    RenderLostError,
+    UnknownOutcomeError,
+)
+from bot.jobs.endings import cancel, fail
+from bot.jobs.polling import cancel_remote
+from bot.jobs.schedule import backoff_s, first_poll_s
+from bot.jobs.tools import Tools
+from bot.model import Job, State
+from bot.providers.base import Capabilities, Provider, Remote, RenderOrder
+
+_log = logging.getLogger(__name__)
+#: Clocks of two machines may differ by this much when a creation time is compared.
+_SKEW = timedelta(seconds=30)
+
+
+async def submit(tools: Tools, job: Job) -> None:
+    """Bring a QUEUED job to RENDERING, or find out what became of a SUBMITTING one; idempotent."""
+    provider = tools.providers.get(job.order.provider)
+    if provider is None:
+        await fail(tools, job, NoProviderError("The video service for this is switched off."))
+    elif job.state is State.QUEUED:
+        await _claim_and_call(tools, provider, job)
+    elif job.due_at is not None and job.due_at <= tools.clock.now():
+        await _settle_unknown(tools, provider, job)
+
+
+async def _claim_and_call(tools: Tools, provider: Provider, job: Job) -> None:
+    capabilities = provider.capabilities()
+    now = tools.clock.now()
+    if job.cancel_requested_at is not None:
+        await cancel(tools, job, paid=False)
+        return
+    if job.deadline_at is not None and job.deadline_at <= now:
+        await fail(tools, job, DeadlineError(f"not accepted within {capabilities.deadline_s} s"))
+        return
+    doubt_s = tools.pace.create_s + tools.pace.quiet_s
+    claimed = await tools.store.claim_slot(
+        job,
+        now,
+        max_concurrent=capabilities.max_concurrent,
+        submitted_at=now,
+        deadline_at=job.deadline_at
+        if job.deadline_at is not None
+        else now + timedelta(seconds=capabilities.deadline_s),
+        due_at=tools.after(
+            tools.pace.backoff_first_s if capabilities.submit_is_idempotent else doubt_s
+        ),
+        attempts=job.attempts,
+    )
+    if claimed is not None:
+        tools.board.touch(job.request_id)
+        await _call(tools, provider, claimed)
+
+
+async def _call(tools: Tools, provider: Provider, job: Job) -> None:
+    """Make the call for a job whose SUBMITTING is committed."""
+    try:
+        remote = await _submit_once(tools, provider, job)
+    except NotAcceptedError as error:
+        await _requeue(tools, job, error)
+    except UnknownOutcomeError as error:
+        _log.warning("outcome of the create unknown: %s", error)
+        idempotent = provider.capabilities().submit_is_idempotent
+        wait_s = tools.pace.backoff_first_s if idempotent else tools.pace.quiet_s
+        await tools.store.update(job, due_at=tools.after(wait_s))
+    except ProviderError as error:
+        await fail(tools, job, error)
+    else:
+        await _took(tools, provider.capabilities(), job, remote)
+
+
+async def _submit_once(tools: Tools, provider: Provider, job: Job) -> Remote:
+    order = job.order
+    wanted = RenderOrder(
+        key=job.id,
+        prompt=order.prompt,
+        model=order.model,
+        seconds=order.seconds,
+        size=order.size,
+        seed=job.seed,
+        image=order.image,
+    )
+    try:
+        async with asyncio.timeout(tools.pace.create_s):
+            return await provider.submit(wanted)
+    except ProviderError:
+        raise
+    except Exception as error:
+        # A defect of ours after the request left must not be taken for "never sent".
+        raise UnknownOutcomeError(f"{type(error).__name__}: {error}") from error
+
+
+async def _requeue(tools: Tools, job: Job, error: NotAcceptedError) -> None:
+    attempts = job.attempts + 1
+    due_at = tools.after(backoff_s(attempts, tools.pace, hint_s=error.retry_after_s))
+    if job.deadline_at is not None and due_at > job.deadline_at:
+        await fail(tools, job, error)
+        return
+    _log.info("not accepted (%s); again at %s", error, due_at)
+    await tools.store.move(job, State.QUEUED, tools.clock.now(), due_at=due_at, attempts=attempts)
+    tools.board.touch(job.request_id)
+
+
+async def _took(tools: Tools, capabilities: Capabilities, job: Job, remote: Remote) -> None:
+    order = job.order
+    durations_s = await tools.store.durations_s(
+        order.provider, order.model, order.seconds, order.size, 50
+    )
+    first_s = first_poll_s(durations_s, capabilities, tools.pace)
+    if remote.poll_after_s is not None:
+        first_s = remote.poll_after_s
+    moved = await tools.store.move(
+        job,
+        State.RENDERING,
+        tools.clock.now(),
+        remote_id=remote.id,
+        progress=remote.progress,
+        due_at=tools.after(first_s),
+    )
+    if moved is None:
+        _log.error("render %s at %s has no job any more", remote.id, order.provider)
+        return
+    _log.info("taken by %s as %s", order.provider, remote.id)
+    tools.board.touch(job.request_id)
+    if moved.cancel_requested_at is not None:
+        await cancel_remote(tools, tools.providers[order.provider], moved)
+
+
+async def _settle_unknown(tools: Tools, provider: Provider, job: Job) -> None:
+    """Find out whether a create of unknown outcome arrived; never pay twice."""
+    capabilities = provider.capabilities()
+    if capabilities.submit_is_idempotent:
+        await _call(tools, provider, job)
+        return
+    if not capabilities.can_list:
+        await fail(tools, job, RenderLostError(f"{provider.name} has no list to look in"))
+        return
+    try:
+        match = await _look_for(tools, provider, job)
+    except ProviderError as error:
+        if job.deadline_at is not None and job.deadline_at <= tools.clock.now():
+            await fail(tools, job, RenderLostError(f"could not look for it: {error}"))
+            return
+        wait_s = backoff_s(job.attempts + 1, tools.pace)
+        await tools.store.update(job, attempts=job.attempts + 1, due_at=tools.after(wait_s))
+        return
+    if isinstance(match, Remote):
+        _log.warning("found the lost create again: %s", match.id)
+        await _took(tools, capabilities, job, match)
+    elif match is None:
+        _log.warning("the create never arrived; queued again")
+        await tools.store.move(job, State.QUEUED, tools.clock.now(), due_at=tools.clock.now())
+    else:
+        await fail(tools, job, RenderLostError(match))
+
+
+async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str | None:
+    """Return the render that belongs to `job`, None when it never arrived, or why nobody can say."""
+    if job.submitted_at is None:
+        return "no time of submission"
+    since = job.submitted_at - _SKEW
+    until = job.submitted_at + timedelta(seconds=tools.pace.create_s) + _SKEW
+    vague = 0
+    for remote in await provider.recent(since):
+        if remote.created_at is not None and not since <= remote.created_at <= until:
+            continue
+        if remote.model not in (None, job.order.model):
+            continue
+        if await tools.store.owner_of_remote(provider.name, remote.id) is not None:
+            continue
+        if remote.prompt == job.order.prompt and remote.created_at is not None:
+            return remote
+        vague += remote.prompt is None or remote.created_at is None
+    return f"{vague} renders could be it" if vague else None

@@ -1,0 +1,37 @@
+"""What the coroutines of the flow work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.archive.base import Archive
+from bot.clock import Clock
+from bot.jobs.board import Board
+from bot.jobs.pace import Pace
+from bot.jobs.ports import Courier
+from bot.providers.base import Provider
+from bot.storage.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """One set a process; nothing here changes while it runs."""
+
+    store: Store
+    clock: Clock
+    providers: Mapping[str, Provider]
+    archive: Archive
+    courier: Courier
+    board: Board
+    pace: Pace
+    #: For files on their way; emptied by whoever fills it.
+    temp_dir: Path
+    #: Larger files are not taken from a provider, in bytes.
+    max_clip_bytes: int
+
+    def after(self, seconds: float) -> datetime:
+        """Return the instant so many seconds from now."""
+        return self.clock.now() + timedelta(seconds=seconds)

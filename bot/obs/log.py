@@ -1,0 +1,85 @@
+"""Log lines: one job id on every line that concerns a job, secrets masked, text or JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_job_id: ContextVar[str] = ContextVar("job_id", default="-")
+#: Signed links and interaction tokens: whoever reads a log must not be able to use them.
+_LINKS = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
+_TOKENS = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.-]{20,}")
+
+
+@contextmanager
+def about_job(job_id: str) -> Generator[None]:
+    """Put `job_id` on every line logged inside, also in tasks started inside."""
+    token = _job_id.set(job_id)
+    try:
+        yield
+    finally:
+        _job_id.reset(token)
+
+
+class Redactor(logging.Filter):
+    """Takes secrets, signed links and interaction tokens out of a line and its traceback."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._secrets = tuple(sorted((s for s in secrets if s), key=len, reverse=True))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.job_id = _job_id.get()
+        record.msg, record.args = self.clean(record.getMessage()), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = self.clean(record.exc_text)
+        return True
+
+    def clean(self, text: str) -> str:
+        """Return `text` without anything that opens a door."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return _TOKENS.sub(r"\1***", _LINKS.sub(r"\1?***", text))
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "job": getattr(record, "job_id", "-"),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_text:
+            line["traceback"] = record.exc_text
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up_logging(level: str, shape: str, secrets: Iterable[str]) -> None:
+    """Send every log line of the process to standard error; replaces earlier handlers.
+
+    level    DEBUG, INFO, WARNING or ERROR.
+    shape    `text` or `json`.
+    secrets  strings that no line may hold.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Redactor(secrets))
+    handler.setFormatter(
+        JsonLines()
+        if shape == "json"
+        else logging.Formatter("%(asctime)s %(levelname)-7s %(job_id)-5s %(name)s: %(message)s")
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Their INFO lines say what the job's own lines say already.
+    for chatty in ("httpx", "httpcore", "aiosqlite", "discord.gateway", "discord.client"):
+        logging.getLogger(chatty).setLevel("ERROR" if level == "ERROR" else "WARNING")

@@ -1,0 +1,144 @@
+"""Cards: few edits, only for a change, never after they are old."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.clock import SystemClock
+from bot.errors import DeliveryTroubleError
+from bot.jobs.board import Board
+from bot.jobs.pace import Pace
+from bot.jobs.ports import Card, JobStatus
+from bot.model import Job, Order, Place, Request, Size, State
+
+GAP_S = 0.15
+PLACE = Place(guild_id=1, channel_id=2, upload_limit_bytes=1)
+
+
+def job(progress: int | None = None, state: State = State.RENDERING) -> Job:
+    now = datetime.now(UTC)
+    size = Size(width_px=1280, height_px=720)
+    order = Order(prompt="a cat", provider="p", model="m", seconds=4, size=size)
+    return Job(
+        id="K7Q2", request_id=7, variant=0, user_id=3, place=PLACE, order=order, seed=0,
+        state=state, created_at=now, state_at=now, due_at=now, progress=progress,
+    )  # fmt: skip
+
+
+class FakeCourier:
+    """Remembers which faces it showed; can fail first."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.shown: list[int | None] = []
+        self.at: list[float] = []
+        self.failures = failures
+
+    async def show_card(self, card: Card) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise DeliveryTroubleError("503")
+        self.shown.append(card.statuses[0].job.progress)
+        self.at.append(asyncio.get_running_loop().time())
+
+    async def post_clip(self, status: JobStatus, path: object) -> int:
+        raise NotImplementedError
+
+    async def find_clip(self, job: Job) -> int | None:
+        raise NotImplementedError
+
+
+class Desk:
+    """One request whose card can be changed at will."""
+
+    def __init__(self) -> None:
+        request = Request(id=7, user_id=3, place=PLACE, created_at=datetime.now(UTC))
+        self.card: Card | None = Card(
+            request=request, statuses=(JobStatus(job=job(), model_label="M"),)
+        )
+
+    def shows(self, now: Job) -> None:
+        assert self.card is not None
+        self.card = replace(self.card, statuses=(JobStatus(job=now, model_label="M"),))
+
+    async def read(self, request_id: int) -> Card | None:
+        assert request_id == 7
+        return self.card
+
+
+@asynccontextmanager
+async def running(desk: Desk, courier: FakeCourier) -> AsyncIterator[Board]:
+    board = Board(desk.read, courier, SystemClock(), Pace(card_gap_s=GAP_S))
+    task = asyncio.create_task(board.run())
+    try:
+        yield board
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_many_changes_in_a_moment_become_two_edits_the_last_one_last() -> None:
+    desk, courier = Desk(), FakeCourier()
+    async with running(desk, courier) as board:
+        for percent in range(10, 90):
+            desk.shows(job(percent))
+            board.touch(7)
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(3 * GAP_S)
+    assert len(courier.shown) <= 3
+    assert courier.shown[-1] == 89
+    gaps = [b - a for a, b in zip(courier.at, courier.at[1:], strict=False)]
+    assert all(gap >= GAP_S * 0.95 for gap in gaps)
+
+
+async def test_a_touch_without_a_change_edits_nothing() -> None:
+    desk, courier = Desk(), FakeCourier()
+    async with running(desk, courier) as board:
+        for _ in range(3):
+            board.touch(7)
+            await asyncio.sleep(1.3 * GAP_S)
+    assert len(courier.shown) == 1
+
+
+async def test_an_edit_that_discord_turned_away_is_made_again() -> None:
+    desk, courier = Desk(), FakeCourier(failures=2)
+    async with running(desk, courier) as board:
+        board.touch(7)
+        await asyncio.sleep(5 * GAP_S)
+    assert courier.shown == [None]
+
+
+async def test_an_old_card_shows_no_more_progress_but_still_its_end() -> None:
+    desk, courier = Desk(), FakeCourier()
+    assert desk.card is not None
+    born = datetime.now(UTC) - timedelta(hours=2)
+    desk.card = replace(desk.card, request=replace(desk.card.request, created_at=born))
+    async with running(desk, courier) as board:
+        desk.shows(job(50))
+        board.touch(7)
+        await asyncio.sleep(1.5 * GAP_S)
+        assert courier.shown == []
+        desk.shows(job(None, State.DONE))
+        board.touch(7)
+        await asyncio.sleep(1.5 * GAP_S)
+    assert courier.shown == [None]
+
+
+async def test_one_card_that_cannot_be_read_does_not_stop_the_others() -> None:
+    desk, courier = Desk(), FakeCourier()
+
+    async def read(request_id: int) -> Card | None:
+        if request_id == 8:
+            raise KeyError(request_id)
+        return await desk.read(request_id)
+
+    board = Board(read, courier, SystemClock(), Pace(card_gap_s=GAP_S))
+    task = asyncio.create_task(board.run())
+    board.touch(8)
+    await asyncio.sleep(0.05)
+    board.touch(7)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert courier.shown == [None]

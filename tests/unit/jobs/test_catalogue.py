@@ -1,0 +1,96 @@
+"""From a wish to an order: what is offered, what is refused, what is chosen."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bot.errors import BadOptionError, NoProviderError
+from bot.jobs.catalogue import Catalogue, Wish
+from bot.model import Size
+from bot.providers.base import Capabilities, Model
+
+WIDE, TALL = Size.parse("1280x720"), Size.parse("720x1280")
+
+
+def model(name: str, **changes: Any) -> Model:
+    facts: dict[str, Any] = {
+        "name": name,
+        "label": name.title(),
+        "seconds": (4, 8),
+        "sizes": (WIDE, TALL),
+        "usd_micros_per_second": {WIDE: 100_000, TALL: 200_000},
+        "prompt_max_chars": 20,
+    }
+    return Model(**(facts | changes))
+
+
+def catalogue(**providers: tuple[Model, ...]) -> Catalogue:
+    def offering(models: tuple[Model, ...]) -> Any:
+        return SimpleNamespace(capabilities=lambda: Capabilities(models=models))
+
+    return Catalogue({name: offering(models) for name, models in providers.items()})
+
+
+BOTH = catalogue(first=(model("short"),), second=(model("long", seconds=(12,), takes_image=True),))
+
+
+def order(wish: Wish, offers: Catalogue = BOTH) -> Any:
+    return offers.order(wish, wish.prompt)
+
+
+def test_without_options_the_preferred_model_takes_it_at_its_defaults() -> None:
+    made = order(Wish(prompt="a cat"))
+    assert (made.provider, made.model, made.seconds, made.size) == ("first", "short", 4, WIDE)
+    assert made.estimate_usd_micros == 400_000
+
+
+def test_the_price_goes_by_size_and_length() -> None:
+    made = order(Wish(prompt="a cat", seconds=8, size="720x1280"))
+    assert made.estimate_usd_micros == 1_600_000
+
+
+def test_the_first_model_that_can_do_all_of_it_is_chosen() -> None:
+    assert order(Wish(prompt="a cat", seconds=12)).provider == "second"
+    assert order(Wish(prompt="a cat", image=Path("x.png"))).provider == "second"
+
+
+@pytest.mark.parametrize("name", ["second/long", "long", "LONG", " Long "])
+def test_a_model_is_found_by_key_name_or_label_in_any_case(name: str) -> None:
+    assert order(Wish(prompt="a cat", model=name)).model == "long"
+
+
+@pytest.mark.parametrize(
+    ("wish", "field", "possible"),
+    [
+        (Wish(prompt="a cat", model="short", seconds=12), "seconds", "4 or 8"),
+        (Wish(prompt="a cat", seconds=7), "seconds", "4 or 8"),
+        (Wish(prompt="a cat", size="640x480"), "size", "1280x720 or 720x1280"),
+        (Wish(prompt="a cat", size="huge"), "size", "1280x720 or 720x1280"),
+        (Wish(prompt="a cat", model="vhs"), "model", "`Short`, `Long`"),
+        (Wish(prompt="a cat", model="short", image=Path("x")), "image", "Leave it out"),
+        (Wish(prompt="a cat" * 5), "prompt", "20"),
+    ],
+)
+def test_a_refused_option_is_named_with_what_is_possible(
+    wish: Wish, field: str, possible: str
+) -> None:
+    with pytest.raises(BadOptionError) as refused:
+        order(wish)
+    assert refused.value.field == field
+    assert possible in refused.value.user_text
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    assert order(Wish(prompt="a cat", size=" 720 × 1280 ")).size == TALL
+
+
+def test_a_model_that_is_no_longer_offered_keeps_its_own_name() -> None:
+    assert BOTH.label("first", "short") == "Short"
+    assert BOTH.label("gone", "vhs-1") == "vhs-1"
+
+
+def test_without_any_provider_nothing_can_be_ordered() -> None:
+    with pytest.raises(NoProviderError):
+        order(Wish(prompt="a cat"), catalogue())
