@@ -1,0 +1,85 @@
+"""The command line: `python -m bot [run | migrate]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+
+from bot.app import App, build_app, migrate
+from bot.chat.invite import application_id_of, how_to_get_a_token, invite_url
+from bot.errors import SettingsError, StorageError
+from bot.obs.log import set_up_logging
+from bot.settings import Secret, Settings, read_environment
+
+#: Exit codes: done, something broke, the settings must be mended first.
+_OK, _BROKEN, _SETTINGS = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code: 0 done, 1 something broke, 2 mend the settings."""
+    parser = argparse.ArgumentParser(prog="python -m bot", description="Sorabot")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("run", help="connect to Discord (the default)")
+    commands.add_parser("migrate", help="bring the database up to date and leave")
+    command = parser.parse_args(arguments).command or "run"
+    try:
+        settings = Settings.from_env(read_environment())
+        set_up_logging(settings.log_level, settings.log_format, _secrets(settings))
+        if command == "migrate":
+            asyncio.run(migrate(settings))
+            print(f"The database in {settings.data_dir} is up to date.")
+            return _OK
+        if settings.discord_token is None:
+            print(how_to_get_a_token(settings.discord_application_id), file=sys.stderr)
+            return _SETTINGS
+        return asyncio.run(_run(settings, settings.discord_token))
+    except SettingsError as error:
+        print(f"Sorabot can't start: {error}", file=sys.stderr)
+        return _SETTINGS
+    except StorageError as error:
+        print(f"Sorabot can't start: {error}", file=sys.stderr)
+        return _BROKEN
+
+
+async def _run(settings: Settings, token: Secret) -> int:
+    app = await build_app(settings)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await app.start()
+        return await _connected(app, token, stop)
+    finally:
+        await app.close()
+
+
+async def _connected(app: App, token: Secret, stop: asyncio.Event) -> int:
+    """Stay connected until a signal comes or the connection ends for good."""
+    application_id = application_id_of(token.reveal())
+    if application_id is not None:
+        print(f"Invite link: {invite_url(application_id)}", file=sys.stderr)
+    connection = asyncio.create_task(app.client.start(token.reveal()))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done():
+        # Work under way still needs the connection; `close` ends it afterwards.
+        await app.close()
+        await asyncio.gather(connection, return_exceptions=True)
+        return _OK
+    stopping.cancel()
+    await connection
+    return _BROKEN
+
+
+def _secrets(settings: Settings) -> list[str]:
+    values = (getattr(settings, each.name) for each in fields(settings))
+    return [value.reveal() for value in values if isinstance(value, Secret)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

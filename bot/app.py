@@ -1,0 +1,151 @@
+"""The fuse box: the only file that names concrete classes and joins them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.archive.folder import FolderArchive
+from bot.chat.client import SorabotClient, point_at
+from bot.chat.courier import DiscordCourier
+from bot.chat.pictures import Pictures
+from bot.clock import Clock, SystemClock
+from bot.errors import SettingsError
+from bot.jobs.board import Board
+from bot.jobs.catalogue import Catalogue
+from bot.jobs.engine import Engine
+from bot.jobs.flow import Flow
+from bot.jobs.pace import Pace
+from bot.jobs.ports import Kind
+from bot.jobs.service import JobService
+from bot.jobs.tools import Tools
+from bot.providers.base import Provider
+from bot.providers.registry import build_providers
+from bot.quota.rule import QuotaRule
+from bot.safety.gate import PromptGate
+from bot.settings import Settings
+from bot.storage.store import SqliteStore
+from bot.web.health import HealthServer
+from cogs.account import Account
+from cogs.generate import Generate
+from cogs.group import install
+from cogs.status import Status
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """All parts of a running bot, joined; nothing runs until `start`."""
+
+    settings: Settings
+    client: SorabotClient
+    jobs: JobService
+    engine: Engine
+    store: SqliteStore
+    providers: Mapping[str, Provider]
+    health: HealthServer | None
+
+    async def start(self) -> None:
+        """Begin to work on jobs. Call before the client connects: see `jobs.engine.Engine`."""
+        await self.engine.start()
+        if self.health is not None:
+            await self.health.start()
+
+    async def close(self) -> None:
+        """Let work under way finish, then close everything; idempotent."""
+        await self.engine.stop()
+        if not self.client.is_closed():
+            await self.client.close()
+        if self.health is not None:
+            await self.health.stop()
+        for provider in self.providers.values():
+            await provider.close()
+        await self.store.close()
+
+
+async def build_app(
+    settings: Settings, *, clock: Clock | None = None, pace: Pace | None = None
+) -> App:
+    """Join the parts of a bot as `settings` say.
+
+    clock, pace  the system's clock and the usual waiting times unless given.
+    Raises SettingsError for settings that can't be met and StorageError for a database that
+    can't be opened.
+    """
+    clock = SystemClock() if clock is None else clock
+    pace = Pace() if pace is None else pace
+    providers = build_providers(settings, clock)
+    await asyncio.to_thread(_make_folder, settings.data_dir)
+    store = await SqliteStore.open(_database(settings))
+    point_at(settings.discord_api_url, settings.discord_gateway_url)
+    client = SorabotClient(guild_ids=settings.discord_guild_ids)
+    courier = DiscordCourier(client)
+    catalogue = Catalogue(providers)
+
+    def kick(kind: Kind, subject: str) -> None:
+        engine.kick(kind, subject)
+
+    jobs = JobService(
+        store=store,
+        catalogue=catalogue,
+        quota=QuotaRule.from_settings(settings),
+        gate=PromptGate(),
+        clock=clock,
+        kick=kick,
+    )
+    tools = Tools(
+        store=store,
+        clock=clock,
+        providers=providers,
+        archive=FolderArchive(settings.archive_dir),
+        courier=courier,
+        board=Board(jobs.card, courier, clock, pace),
+        pace=pace,
+        temp_dir=settings.data_dir / "tmp",
+        max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
+    )
+    engine = Engine(Flow(tools, catalogue, kick), tools.board, clock, pace)
+    pictures = Pictures(settings.data_dir / "pictures")
+    cogs = (Generate(jobs, pictures, clock), Status(jobs), Account(jobs))
+    client.use(jobs, lambda bot: install(bot, cogs), courier.open)
+
+    async def ready() -> bool:
+        await store.next_due_at(())
+        return client.is_ready()
+
+    health = None if settings.http_bind is None else HealthServer(*settings.http_bind, ready)
+    return App(
+        settings=settings,
+        client=client,
+        jobs=jobs,
+        engine=engine,
+        store=store,
+        providers=providers,
+        health=health,
+    )
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the database up to date and close it. Raises as `build_app`."""
+    await asyncio.to_thread(_make_folder, settings.data_dir)
+    store = await SqliteStore.open(_database(settings))
+    await store.close()
+
+
+def _database(settings: Settings) -> Path:
+    return settings.data_dir / "sorabot.db"
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        problem = f"I can't write to {str(path)!r}: {error.strerror}"
+        raise SettingsError("DATA_DIR", problem, "a folder that I may write to") from error

@@ -1,0 +1,83 @@
+"""Buttons that work after a restart: the id is in the custom id, everything else in the database."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Self
+
+import discord
+
+from bot.chat import text
+from bot.chat.answer import SafeItem
+from bot.chat.places import place_of, viewer_of
+from bot.errors import TooLateError
+from bot.jobs.service import JobService
+from bot.model import State
+
+
+def _jobs(interaction: discord.Interaction) -> JobService:
+    """Return the service that the client carries."""
+    service = getattr(interaction.client, "jobs", None)
+    if not isinstance(service, JobService):
+        raise TypeError("the client carries no job service")
+    return service
+
+
+class CancelButton(SafeItem[discord.ui.Button[Any]], template=r"sora:cancel:(?P<request>\d{1,20})"):
+    """Cancels what is still under way of a request."""
+
+    def __init__(self, request_id: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label="Cancel",
+                style=discord.ButtonStyle.secondary,
+                custom_id=f"sora:cancel:{request_id}",
+            )
+        )
+        self.request_id = request_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(int(match["request"]))
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        jobs = _jobs(interaction)
+        card = await jobs.card(self.request_id)
+        if card is None:
+            raise TooLateError("I don't know this clip any more.")
+        viewer = viewer_of(interaction)
+        stopped = 0
+        for status in card.statuses:
+            if status.job.state in (State.QUEUED, State.SUBMITTING, State.RENDERING):
+                job = await jobs.cancel(status.job.id, viewer)
+                stopped += job.state is State.CANCELLED
+        at_once = stopped == len(card.statuses)
+        sentence = "Cancelled. Nothing was counted." if at_once else text.CANCELLING
+        await interaction.response.send_message(sentence, ephemeral=True)
+
+
+class FetchButton(SafeItem[discord.ui.Button[Any]], template=r"sora:fetch:(?P<job>[0-9A-Z]{4,12})"):
+    """Posts a kept clip where it is pressed."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=f"Post {job_id} here",
+                style=discord.ButtonStyle.primary,
+                custom_id=f"sora:fetch:{job_id}",
+            )
+        )
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["job"])
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        place = place_of(interaction)
+        await _jobs(interaction).fetch(self.job_id, viewer_of(interaction), place)
+        await interaction.response.send_message(f"`{self.job_id}` is on its way.", ephemeral=True)

@@ -1,0 +1,163 @@
+"""What members see of their jobs: cards, details, quota bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import discord
+
+from bot.chat import text
+from bot.chat.buttons import CancelButton, FetchButton
+from bot.jobs.ports import Card, JobStatus
+from bot.model import State
+from bot.quota.limits import Reading, Unit
+from bot.quota.sentences import amount
+
+_COLOURS = {
+    State.DONE: 0x2ECC71,
+    State.KEPT: 0xE67E22,
+    State.FAILED: 0xE74C3C,
+    State.CANCELLED: 0x95A5A6,
+}
+_UNDER_WAY = 0x5865F2
+_STOPPABLE = (State.QUEUED, State.SUBMITTING, State.RENDERING)
+
+
+class Buttons(TypedDict, total=False):
+    """What a send takes beside the embed."""
+
+    view: discord.ui.View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The face of a message: an embed and its buttons."""
+
+    embed: discord.Embed
+    view: discord.ui.View | None
+
+    @property
+    def buttons(self) -> Buttons:
+        """The keyword arguments that send the buttons along; none where there are none."""
+        return Buttons() if self.view is None else Buttons(view=self.view)
+
+
+def card_sheet(card: Card) -> Sheet:
+    """Return how a request's public card looks now."""
+    first = card.statuses[0]
+    embed = discord.Embed(title=_title(card), colour=_colour(card.statuses))
+    embed.description = f"> {text.escaped(first.job.order.prompt, 400)}\n\n" + "\n".join(
+        _card_line(status, named=len(card.statuses) > 1) for status in card.statuses
+    )
+    ids = " ".join(status.job.id for status in card.statuses)
+    embed.set_footer(text=f"{ids} · {text.options(first)}")
+    return Sheet(embed=embed, view=_card_view(card))
+
+
+def status_sheet(status: JobStatus) -> Sheet:
+    """Return one job in detail, for its owner or a moderator."""
+    job = status.job
+    embed = discord.Embed(title=f"{job.id} · {text.TITLES[job.state]}", colour=_colour([status]))
+    embed.description = f"> {text.escaped(job.order.prompt, 1500)}\n\n{text.line(status)}"
+    embed.add_field(name="Ordered", value=text.options(status), inline=False)
+    embed.add_field(name="Asked", value=text.relative(job.created_at))
+    embed.add_field(name="By", value=f"<@{job.user_id}>")
+    embed.add_field(name="Where", value=f"<#{job.place.channel_id}>")
+    if job.rendered_at is not None and job.submitted_at is not None:
+        took_s = (job.rendered_at - job.submitted_at).total_seconds()
+        embed.add_field(name="Render took", value=text.span(took_s))
+    if status.clip is not None:
+        megabytes = status.clip.size_bytes / 1_000_000
+        embed.add_field(name="File", value=f"{megabytes:.1f} MB")
+    return Sheet(embed=embed, view=_status_view(status))
+
+
+def running_sheet(statuses: Sequence[JobStatus]) -> Sheet:
+    """Return a member's jobs under way; at least one, the first ten shown."""
+    embed = discord.Embed(title="Your clips under way", colour=_UNDER_WAY)
+    for status in statuses[:10]:
+        job = status.job
+        prompt = text.escaped(job.order.prompt, 80)
+        since = text.relative(job.created_at)
+        embed.add_field(
+            name=f"{job.id} · {status.model_label} · {job.order.seconds} s",
+            value=f"{prompt}\n{text.line(status)}\n-# asked {since} in <#{job.place.channel_id}>",
+            inline=False,
+        )
+    if len(statuses) > 10:
+        embed.set_footer(text=f"… and {len(statuses) - 10} more")
+    return Sheet(embed=embed, view=None)
+
+
+def quota_sheet(readings: Sequence[Reading]) -> Sheet:
+    """Return each limit as a bar, with what is left and when the next unit returns."""
+    embed = discord.Embed(title="Your quota", colour=_UNDER_WAY)
+    if not readings:
+        embed.description = text.NO_LIMITS
+    for reading in readings:
+        limit = reading.limit
+        percent = 100 if limit.amount == 0 else min(100, 100 * reading.used // limit.amount)
+        lines = [f"{text.bar(percent)} used", f"**{_worded(limit.unit, reading.left)}** left"]
+        if reading.next_return_at is not None:
+            lines.append(f"next returns {text.relative(reading.next_return_at)}")
+        name = f"{_worded(limit.unit, limit.amount)} in {limit.window_name}"
+        embed.add_field(name=name, value="\n".join(lines), inline=False)
+    embed.set_footer(text="Clips under way are counted; failed and cancelled ones come back.")
+    return Sheet(embed=embed, view=None)
+
+
+def help_sheet() -> Sheet:
+    """Return what can be done, in a reader's words."""
+    embed = discord.Embed(title="Sorabot", description=text.HELP, colour=_UNDER_WAY)
+    return Sheet(embed=embed, view=None)
+
+
+def _title(card: Card) -> str:
+    states = [status.job.state for status in card.statuses]
+    if len(states) == 1:
+        return text.TITLES[states[0]]
+    done = sum(state is State.DONE for state in states)
+    return f"{len(states)} variants · {done} done"
+
+
+def _card_line(status: JobStatus, *, named: bool) -> str:
+    job = status.job
+    line = (
+        f"[Watch the clip]({text.jump_url(job)})" if job.state is State.DONE else text.line(status)
+    )
+    return f"`{job.id}` {line}" if named else line
+
+
+def _colour(statuses: Sequence[JobStatus]) -> int:
+    states = {status.job.state for status in statuses}
+    if any(not state.is_final for state in states):
+        return _UNDER_WAY
+    return next(colour for state, colour in _COLOURS.items() if state in states)
+
+
+def _card_view(card: Card) -> discord.ui.View | None:
+    view = discord.ui.View(timeout=None)
+    if any(status.job.state in _STOPPABLE for status in card.statuses):
+        view.add_item(CancelButton(card.request.id))
+    for status in card.statuses:
+        if status.job.state is State.KEPT:
+            view.add_item(FetchButton(status.job.id))
+    return view if view.children else None
+
+
+def _status_view(status: JobStatus) -> discord.ui.View | None:
+    job = status.job
+    view = discord.ui.View(timeout=None)
+    if job.state in _STOPPABLE:
+        view.add_item(CancelButton(job.request_id))
+    elif job.state is State.KEPT:
+        view.add_item(FetchButton(job.id))
+    elif job.state is State.DONE:
+        view.add_item(discord.ui.Button(label="Watch the clip", url=text.jump_url(job)))
+    return view if view.children else None
+
+
+def _worded(unit: Unit, value: int) -> str:
+    return "$0" if unit is Unit.USD_MICROS and value == 0 else amount(unit, value)

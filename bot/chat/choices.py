@@ -1,0 +1,88 @@
+"""What autocomplete offers; binding it is not, so everything is checked again on submit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from discord import app_commands
+
+from bot.chat import text
+from bot.errors import BadOptionError
+from bot.jobs.catalogue import Catalogue, Offer
+from bot.model import Job
+from bot.quota.sentences import dollars
+
+#: Discord shows no more, and a longer list or name empties it without a word.
+_MOST = 25
+_NAME_CHARS = 100
+
+
+def model_choices(catalogue: Catalogue, typed: str) -> list[app_commands.Choice[str]]:
+    """Return the models whose name holds `typed`, with the price of their shortest clip."""
+    return _shown(
+        app_commands.Choice(name=_model_name(offer)[:_NAME_CHARS], value=offer.key)
+        for offer in catalogue.offers
+        if typed.casefold() in f"{offer.key} {offer.model.label}".casefold()
+    )
+
+
+def seconds_choices(
+    catalogue: Catalogue, model: str | None, typed: str
+) -> list[app_commands.Choice[int]]:
+    """Return the lengths that the chosen (or any) model can do."""
+    lengths = {each for offer in _chosen(catalogue, model) for each in offer.model.seconds}
+    return [
+        app_commands.Choice(name=f"{each} s", value=each)
+        for each in sorted(lengths)
+        if str(each).startswith(typed)
+    ][:_MOST]
+
+
+def size_choices(
+    catalogue: Catalogue, model: str | None, seconds: int | None, typed: str
+) -> list[app_commands.Choice[str]]:
+    """Return the sizes that the chosen (or preferred) model can do, with the price of a clip."""
+    choices: dict[str, app_commands.Choice[str]] = {}
+    for offer in _chosen(catalogue, model):
+        length = seconds if seconds in offer.model.seconds else offer.model.seconds[0]
+        for size in offer.model.sizes:
+            if typed.casefold() in str(size) and str(size) not in choices:
+                price = dollars(offer.model.price_usd_micros(length, size))
+                shape = "wide" if size.width_px > size.height_px else "tall"
+                name = f"{size} · {shape} · {price} for {length} s"
+                choices[str(size)] = app_commands.Choice(name=name, value=str(size))
+    return _shown(choices.values())
+
+
+def job_choices(jobs: Sequence[Job], typed: str) -> list[app_commands.Choice[str]]:
+    """Return jobs whose id or prompt holds `typed`."""
+    wanted = typed.strip().casefold()
+    return _shown(
+        app_commands.Choice(
+            name=f"{job.id} · {text.TITLES[job.state]} · {job.order.prompt}"[:_NAME_CHARS],
+            value=job.id,
+        )
+        for job in jobs
+        if wanted in f"{job.id} {job.order.prompt}".casefold()
+    )
+
+
+def _chosen(catalogue: Catalogue, model: str | None) -> Sequence[Offer]:
+    if not model:
+        return catalogue.offers
+    try:
+        return [catalogue.named(model)]
+    except BadOptionError:
+        return catalogue.offers
+
+
+def _model_name(offer: Offer) -> str:
+    model = offer.model
+    shortest = model.seconds[0]
+    price = dollars(model.price_usd_micros(shortest, model.sizes[0]))
+    sound = "sound" if model.has_audio else "silent"
+    return f"{model.label} · {offer.provider} · {price} for {shortest} s · {sound}"
+
+
+def _shown(choices: Iterable[app_commands.Choice[str]]) -> list[app_commands.Choice[str]]:
+    return list(choices)[:_MOST]

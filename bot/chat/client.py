@@ -1,0 +1,106 @@
+"""The connection to Discord."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import aiohttp
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.chat.answer import SafeTree
+from bot.chat.buttons import CancelButton, FetchButton
+from bot.errors import SettingsError
+from bot.jobs.service import JobService
+
+_log = logging.getLogger(__name__)
+
+
+class SorabotClient(commands.Bot):
+    """A client with few intents and caches that carries one service: `jobs`.
+
+    guild_ids  servers whose commands are synced at once; empty: everywhere.
+    """
+
+    def __init__(self, *, guild_ids: Sequence[int] = ()) -> None:
+        intents = discord.Intents.none()
+        intents.guilds = intents.guild_messages = intents.dm_messages = True
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=intents,
+            tree_cls=SafeTree,
+            allowed_mentions=discord.AllowedMentions.none(),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            # Commands install into servers, and work in direct messages with the bot.
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=False
+            ),
+        )
+        self._guild_ids = tuple(guild_ids)
+        self._installers: list[Callable[[SorabotClient], Awaitable[None]]] = []
+        self._on_open: list[Callable[[], None]] = []
+        self.jobs: JobService | None = None
+
+    def use(
+        self,
+        jobs: JobService,
+        install: Callable[[SorabotClient], Awaitable[None]],
+        on_open: Callable[[], None],
+    ) -> None:
+        """Give the client its service, its cogs and what waits for the login; before `start`."""
+        self.jobs = jobs
+        self._installers.append(install)
+        self._on_open.append(on_open)
+
+    async def start(self, token: str, *, reconnect: bool = True) -> None:
+        # Connections stay open between commands: aiohttp drops idle ones after 15 s, and the next
+        # answer, with three seconds to come, would pay for a handshake.
+        self.http.connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
+        try:
+            await super().start(token, reconnect=reconnect)
+        except discord.LoginFailure as error:
+            problem = "Discord does not accept it"
+            raise SettingsError("DISCORD_TOKEN", problem, "the bot's token") from error
+
+    async def setup_hook(self) -> None:
+        self.add_dynamic_items(CancelButton, FetchButton)
+        for install in self._installers:
+            await install(self)
+        await self._sync()
+        for on_open in self._on_open:
+            on_open()
+
+    async def on_ready(self) -> None:
+        _log.info("ready as %s in %d servers", self.user, len(self.guilds))
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Ignore messages: there are no commands with a prefix."""
+
+    async def _sync(self) -> None:
+        if not self._guild_ids:
+            await self.tree.sync()
+        for guild_id in self._guild_ids:
+            guild = discord.Object(guild_id)
+            self.tree.copy_global_to(guild=guild)
+            await self.tree.sync(guild=guild)
+
+
+def point_at(api_url: str | None, gateway_url: str | None) -> None:
+    """Send all Discord traffic of this process to other addresses; None leaves Discord's own.
+
+    api_url      REST base including the version path, such as `http://127.0.0.1:9/api/v10`.
+    gateway_url  WebSocket address of the gateway.
+    """
+    if api_url is not None:
+        Route.BASE = api_url
+    if gateway_url is not None:
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)

@@ -1,0 +1,48 @@
+"""Pictures that members attach to a command."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import discord
+
+from bot.errors import BadOptionError
+from bot.media.image import check_announced, check_picture
+
+
+class Pictures:
+    """Fetches attachments into a folder of this machine.
+
+    folder  made when first needed; a picture stays until its request is forgotten.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def check_announced(self, image: discord.Attachment) -> None:
+        """Return if what the attachment says of itself is allowed; no I/O.
+
+        Raises BadOptionError naming the field and what is allowed.
+        """
+        check_announced(image.content_type, image.size)
+
+    async def fetch(self, image: discord.Attachment, request_id: int) -> Path:
+        """Return the path of the checked picture. Its link expires, so it is fetched at once.
+
+        Raises BadOptionError when it can't be fetched or is not an allowed picture.
+        """
+        path = self._folder / f"{request_id}.part"
+        await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
+        try:
+            async with asyncio.timeout(60):
+                await image.save(path)
+        except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as error:
+            problem = "I could not fetch it from Discord."
+            raise BadOptionError("image", problem, "Try again.") from error
+        try:
+            return await check_picture(path)
+        except BadOptionError:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+            raise

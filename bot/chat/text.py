@@ -1,0 +1,141 @@
+"""Every sentence a user can read that is not an error's own, and how values are put into words."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import discord
+
+from bot.jobs.ports import JobStatus
+from bot.model import Job, State
+from bot.quota.sentences import dollars
+
+#: What a card's title says; the states a member need not tell apart share one.
+TITLES = {
+    State.QUEUED: "In line",
+    State.SUBMITTING: "Starting",
+    State.RENDERING: "Rendering",
+    State.DOWNLOADING: "Fetching your clip",
+    State.FITTING: "Fetching your clip",
+    State.POSTING: "Posting your clip",
+    State.DONE: "Done",
+    State.KEPT: "Finished, but not posted",
+    State.FAILED: "Failed",
+    State.CANCELLED: "Cancelled",
+}
+
+#: Whatever begins markup, a mention, a masked link or a time; Discord takes a backslash before any
+#: of them. (discord.py's own escaping leaves links alone.)
+_MARKUP = re.compile(r"([\\`*_~|<>\[\]()#-])")
+
+HELP = (
+    "**/sora generate** makes a short video clip from your words. Choose a model, a length and a "
+    "size if you like; `count` makes up to four variants at once.\n"
+    "**/sora status** shows your clips under way; with an id such as `K7Q2`, one in detail.\n"
+    "**/sora cancel** stops a clip; what was not rendered is not counted.\n"
+    "**/sora quota** shows what you have left and when more returns.\n\n"
+    "Finished clips are posted as a new message where you asked for them. Failed clips cost nothing."
+)
+NOTHING_RUNNING = "You have nothing under way. `/sora generate` starts a clip."
+NO_LIMITS = "No limits apply to you here. Make something good."
+PICTURE_TAKEN = "Got your picture; the clip's card follows below."
+CANCELLING = "I asked the video service to stop; the card shows when it has."
+
+
+def escaped(words: str, most_chars: int) -> str:
+    """Return `words` cut to `most_chars` and made harmless: no mention, markup or link works."""
+    cut = words if len(words) <= most_chars else words[: most_chars - 1].rstrip() + "…"
+    plain = _MARKUP.sub(r"\\\1", cut).replace("://", "\\://")
+    return discord.utils.escape_mentions(plain)
+
+
+def bar(percent: int) -> str:
+    """Return a progress bar of twelve signs with its number."""
+    full = round(12 * percent / 100)
+    return f"{'▰' * full}{'▱' * (12 - full)} {percent} %"
+
+
+def span(seconds: float) -> str:
+    """Return a stretch of time in words: `9 s`, `2 min 5 s`, `1 h 4 min`."""
+    whole = max(0, round(seconds))
+    minutes, rest_s = divmod(whole, 60)
+    if minutes == 0:
+        return f"{rest_s} s"
+    hours, rest_min = divmod(minutes, 60)
+    if hours == 0:
+        return f"{minutes} min {rest_s} s"
+    return f"{hours} h {rest_min} min"
+
+
+def relative(at: datetime) -> str:
+    """Return an instant that Discord shows as "in 3 minutes" in the reader's own terms."""
+    return discord.utils.format_dt(at, "R")
+
+
+def options(status: JobStatus) -> str:
+    """Return what was ordered, in one line: model, length, size, price."""
+    order = status.job.order
+    cost = status.job.cost_usd_micros
+    price = dollars(order.estimate_usd_micros if cost is None else cost)
+    return f"{status.model_label} · {order.seconds} s · {order.size} · {price}"
+
+
+def line(status: JobStatus) -> str:
+    """Return where one job stands, in one line."""
+    job = status.job
+    match job.state:
+        case State.QUEUED:
+            return _in_line(status.ahead or 0)
+        case State.RENDERING:
+            shown = bar(job.progress) if job.progress is not None else "Rendering …"
+            if job.cancel_requested_at is not None:
+                return f"{shown} · cancelling"
+            soon = f" · ready {relative(status.ready_at)}" if status.ready_at is not None else ""
+            return shown + soon
+        case State.DONE:
+            return f"Done: {jump_url(job)}"
+        case State.KEPT | State.FAILED:
+            back = " Nothing was counted." if job.refunded else ""
+            return f"{job.error_text or TITLES[job.state]}{back}"
+        case State.CANCELLED:
+            if job.refunded:
+                return "Cancelled. Nothing was counted."
+            return "Cancelled. The video service could not stop the render, so it still counts."
+        case _:
+            return f"{TITLES[job.state]} …"
+
+
+def clip_message(status: JobStatus) -> str:
+    """Return the words above a posted clip."""
+    job = status.job
+    took = ""
+    if job.submitted_at is not None and job.rendered_at is not None:
+        took = f" · took {span((job.rendered_at - job.submitted_at).total_seconds())}"
+    return (
+        f"<@{job.user_id}> your clip is ready\n"
+        f"> {escaped(job.order.prompt, 300)}\n"
+        f"-# {options(status)}{took} · `{job.id}`"
+    )
+
+
+def jump_url(job: Job) -> str:
+    """Return the address of the message that carries the clip."""
+    place = job.place
+    server = "@me" if place.guild_id is None else str(place.guild_id)
+    return f"https://discord.com/channels/{server}/{place.channel_id}/{job.message_id}"
+
+
+def missing_permissions(names: list[str]) -> str:
+    """Return the refusal when the bot could not post the clip."""
+    listed = ", ".join(f"**{name}**" for name in names)
+    return (
+        f"I could not post your clip here: I lack {listed}. Ask a moderator to grant it, "
+        "or try another channel. Nothing was charged."
+    )
+
+
+def _in_line(ahead: int) -> str:
+    if ahead == 0:
+        return "Next in line"
+    return f"In line · {ahead} clip{'' if ahead == 1 else 's'} ahead"

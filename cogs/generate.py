@@ -1,0 +1,105 @@
+"""`/sora generate`: from a member's words to a job."""
+
+from __future__ import annotations
+
+from typing import final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat import text
+from bot.chat.cards import card_sheet
+from bot.chat.choices import model_choices, seconds_choices, size_choices
+from bot.chat.pictures import Pictures
+from bot.chat.places import place_of
+from bot.clock import Clock
+from bot.jobs.catalogue import Wish
+from bot.jobs.service import JobService
+from bot.model import Request
+
+
+@final
+class Generate(commands.Cog):
+    """Makes clips."""
+
+    def __init__(self, jobs: JobService, pictures: Pictures, clock: Clock) -> None:
+        self._jobs = jobs
+        self._pictures = pictures
+        self._clock = clock
+
+    @app_commands.command()
+    @app_commands.describe(
+        prompt="What the clip shall show",
+        model="Which model makes it",
+        seconds="Length of the clip",
+        size="Width and height in pixels",
+        image="A picture to start from (PNG, JPEG or WebP)",
+        count="How many variants, 1 to 4",
+    )
+    async def generate(
+        self,
+        interaction: discord.Interaction,
+        prompt: app_commands.Range[str, 1, 4000],
+        model: str | None = None,
+        seconds: int | None = None,
+        size: str | None = None,
+        image: discord.Attachment | None = None,
+        count: app_commands.Range[int, 1, 4] = 1,
+    ) -> None:
+        """Make a short video clip from your words"""
+        wish = Wish(prompt=prompt, model=model, seconds=seconds, size=size, count=count)
+        if image is None:
+            await self._start(interaction, wish)
+        else:
+            await self._start_with_picture(interaction, wish, image)
+
+    @generate.autocomplete("model")
+    async def _models(
+        self, _interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        return model_choices(self._jobs.catalogue, typed)
+
+    @generate.autocomplete("seconds")
+    async def _seconds(
+        self, interaction: discord.Interaction, typed: int | str
+    ) -> list[app_commands.Choice[int]]:
+        return seconds_choices(self._jobs.catalogue, interaction.namespace.model, str(typed))
+
+    @generate.autocomplete("size")
+    async def _sizes(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        chosen = interaction.namespace
+        return size_choices(self._jobs.catalogue, chosen.model, chosen.seconds, typed)
+
+    async def _start(self, interaction: discord.Interaction, wish: Wish) -> None:
+        card = await self._jobs.submit(wish, self._request(interaction))
+        sheet = card_sheet(card)
+        sent = await interaction.response.send_message(embed=sheet.embed, **sheet.buttons)
+        if sent.message_id is not None:
+            await self._jobs.card_sent(card.request.id, sent.message_id)
+
+    async def _start_with_picture(
+        self, interaction: discord.Interaction, wish: Wish, image: discord.Attachment
+    ) -> None:
+        """Fetch and check the picture first: that can outlast the three seconds for an answer."""
+        request = self._request(interaction)
+        self._jobs.catalogue.order(wish, wish.prompt)
+        self._pictures.check_announced(image)
+        # To the asker alone, so that a refusal is too; the card itself follows in public.
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        picture = await self._pictures.fetch(image, request.id)
+        card = await self._jobs.submit(wish.with_image(picture), request)
+        await interaction.edit_original_response(content=text.PICTURE_TAKEN)
+        sheet = card_sheet(card)
+        message = await interaction.followup.send(embed=sheet.embed, wait=True, **sheet.buttons)
+        await self._jobs.card_sent(card.request.id, message.id)
+
+    def _request(self, interaction: discord.Interaction) -> Request:
+        return Request(
+            id=interaction.id,
+            user_id=interaction.user.id,
+            place=place_of(interaction),
+            created_at=self._clock.now(),
+        )

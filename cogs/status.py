@@ -1,0 +1,61 @@
+"""`/sora status`, `/sora cancel`: members following and stopping their jobs."""
+
+from __future__ import annotations
+
+from typing import final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat import text
+from bot.chat.cards import running_sheet, status_sheet
+from bot.chat.choices import job_choices
+from bot.chat.places import viewer_of
+from bot.jobs.service import JobService
+from bot.model import State
+
+
+@final
+class Status(commands.Cog):
+    """Shows and stops jobs."""
+
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+
+    @app_commands.command()
+    @app_commands.describe(job="A clip's id, such as K7Q2; leave it out for all under way")
+    async def status(self, interaction: discord.Interaction, job: str | None = None) -> None:
+        """Show your clips under way, or one clip in detail"""
+        viewer = viewer_of(interaction)
+        if job is not None:
+            sheet = status_sheet(await self._jobs.status(job, viewer))
+        elif running := await self._jobs.running(viewer):
+            sheet = running_sheet(running)
+        else:
+            await interaction.response.send_message(text.NOTHING_RUNNING, ephemeral=True)
+            return
+        await interaction.response.send_message(embed=sheet.embed, ephemeral=True, **sheet.buttons)
+
+    @app_commands.command()
+    @app_commands.describe(job="The id of the clip to stop")
+    async def cancel(self, interaction: discord.Interaction, job: str) -> None:
+        """Stop a clip; what was not rendered is not counted"""
+        stopped = await self._jobs.cancel(job, viewer_of(interaction))
+        sentence = text.CANCELLING
+        if stopped.state is State.CANCELLED:
+            sentence = f"`{stopped.id}` is cancelled. Nothing was counted."
+        await interaction.response.send_message(sentence, ephemeral=True)
+
+    @status.autocomplete("job")
+    async def _any_job(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        return job_choices(await self._jobs.recent(viewer_of(interaction)), typed)
+
+    @cancel.autocomplete("job")
+    async def _open_job(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        running = await self._jobs.running(viewer_of(interaction))
+        return job_choices([status.job for status in running], typed)

@@ -1,0 +1,53 @@
+"""The doll's house: a server with people in it, the same at every start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import simcord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Who is there, and the channel that the page shows."""
+
+    place: simcord.ChannelHandle
+    alice: simcord.MemberActor
+    bob: simcord.MemberActor
+    moderator: simcord.MemberActor
+
+    @property
+    def people(self) -> tuple[simcord.MemberActor, ...]:
+        """Whoever the page can look through the eyes of, a member first."""
+        return (self.alice, self.bob, self.moderator)
+
+
+async def build_world(env: simcord.Env, *, in_thread: bool = False) -> World:
+    """Make the server, its channel (or a thread in it) and its people.
+
+    Call it before the simulated clock moves: ids come from the clock, so a kept database finds the
+    same people and places again.
+    """
+    guild = env.create_guild("Clip club")
+    channel = guild.create_text_channel("clips", topic="Type /sora generate")
+    keepers = guild.create_role("Keepers", permissions=discord.Permissions(manage_guild=True))
+    alice = guild.add_member(env.create_user("alice", global_name="Alice"))
+    bob = guild.add_member(env.create_user("bob", global_name="Bob"))
+    mona = guild.add_member(
+        env.create_user("mona", global_name="Mona (moderator)"), roles=[keepers]
+    )
+    if in_thread:
+        with env.time_context():
+            await _thread_in(env.bot, channel)
+        channel = channel.threads[0]
+    return World(place=channel, alice=alice, bob=bob, moderator=mona)
+
+
+async def _thread_in(client: discord.Client, channel: simcord.ChannelHandle) -> None:
+    """Let the bot open a thread: only clients can, in this world as in the real one."""
+    found: Any = client.get_channel(channel.id)
+    if not isinstance(found, discord.TextChannel):
+        raise TypeError(f"{channel!r} is no text channel of the client")
+    await found.create_thread(name="cats", type=discord.ChannelType.public_thread)

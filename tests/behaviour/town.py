@@ -1,0 +1,164 @@
+"""A whole bot in a simulated Discord, with a loopback video API: what behaviour tests drive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import discord
+import simcord
+
+from bot.app import App, build_app
+from bot.clock import SystemClock
+from bot.jobs.pace import Pace
+from bot.model import Job, State
+from bot.settings import Settings
+from sandbox.live import catch_up
+from tests.wire.videos_api import VideosApi
+
+#: The same engine as always, with less patience.
+BRISK = Pace(
+    poll_few_s=0.05,
+    poll_many_s=0.05,
+    poll_free_s=0.05,
+    create_s=2.0,
+    quiet_s=0.5,
+    missing_gap_s=0.1,
+    backoff_first_s=0.05,
+    backoff_last_s=0.2,
+    card_gap_s=0.05,
+    idle_s=0.2,
+    busy_s=0.02,
+    stop_s=2.0,
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Town:
+    """The server, its people, the bot, and the video API behind it."""
+
+    env: simcord.Env
+    app: App
+    api: VideosApi
+    settings: Settings
+    guild: simcord.GuildHandle
+    channel: simcord.ChannelHandle
+    alice: simcord.MemberActor
+    bob: simcord.MemberActor
+    moderator: simcord.MemberActor
+    clock: SystemClock = field(default_factory=SystemClock)
+
+    async def until(
+        self, what: Callable[[], Any] | Callable[[], Awaitable[Any]], timeout_s: float = 10
+    ) -> Any:
+        """Wait in real time until `what()` is true and return it."""
+        ends = time.monotonic() + timeout_s
+        while True:
+            seen = what()
+            seen = await seen if asyncio.iscoroutine(seen) else seen
+            if seen:
+                return seen
+            if time.monotonic() > ends:
+                raise AssertionError(f"did not come true in {timeout_s} s")
+            await asyncio.sleep(0.02)
+
+    async def jobs(self) -> list[Job]:
+        """Every job there is, oldest first."""
+        rows = await self.app.store.database.read(
+            lambda conn: [row[0] for row in conn.execute("SELECT id FROM jobs ORDER BY created_at")]
+        )
+        return [job for each in rows if (job := await self.app.store.job(each)) is not None]
+
+    async def job(self) -> Job:
+        """The only job there is."""
+        (only,) = await self.jobs()
+        return only
+
+    async def job_in(self, state: State, timeout_s: float = 10) -> Job:
+        """Wait until the only job is in `state` and return it."""
+
+        async def there() -> Job | None:
+            job = await self.job()
+            if job.state.is_final and job.state is not state:
+                raise AssertionError(f"ended as {job.state}: {job.error_text}")
+            return job if job.state is state else None
+
+        return await self.until(there, timeout_s)
+
+    def clips(self, channel: simcord.ChannelHandle | None = None) -> list[discord.Message]:
+        """Messages with a file in the channel, oldest first."""
+        place = self.channel if channel is None else channel
+        return [message for message in place.history() if message.attachments]
+
+    def card(self, channel: simcord.ChannelHandle | None = None) -> discord.Message:
+        """The latest public card in the channel."""
+        place = self.channel if channel is None else channel
+        return [m for m in place.history() if m.embeds and not m.flags.ephemeral][-1]
+
+    def card_text(self) -> str:
+        """Everything the latest card says."""
+        return words(self.card().embeds[0])
+
+    async def restart(self) -> None:
+        """Stop the bot as SIGTERM does and start another one on the same database."""
+        await self.app.close()
+        self.app = await build_app(self.settings, clock=SystemClock(), pace=BRISK)
+        await self.app.start()
+        await self.env.restart_bot(self.app.client)
+
+
+def words(embed: discord.Embed) -> str:
+    """Return all that an embed says."""
+    fields = [f"{each.name}\n{each.value}" for each in embed.fields]
+    return "\n".join([embed.title or "", embed.description or "", *fields, embed.footer.text or ""])
+
+
+@asynccontextmanager
+async def town(
+    folder: Path, *, api: VideosApi | None = None, pace: Pace = BRISK, **variables: str
+) -> AsyncIterator[Town]:
+    """Run a bot with the settings in `variables`; the video API is `api` or a quick one."""
+    async with api or VideosApi(poll_after_ms=20) as videos:
+        settings = Settings.from_env(
+            {
+                "DATA_DIR": str(folder),
+                "VIDEO_PROVIDERS": "openai",
+                "OPENAI_API_KEY": videos.key,
+                "OPENAI_BASE_URL": videos.base_url,
+                "MAX_ACTIVE_JOBS_PER_USER": "20",
+            }
+            | variables
+        )
+        app = await build_app(settings, clock=SystemClock(), pace=pace)
+        await app.start()
+        env = simcord.Env(app.client, check_errors=False)
+        await env.start()
+        made = _people(env, app, videos, settings)
+        try:
+            await catch_up(env, made.clock)
+            with env.time_context():
+                yield made
+        finally:
+            await env.shutdown()
+            await made.app.close()
+
+
+def _people(env: simcord.Env, app: App, api: VideosApi, settings: Settings) -> Town:
+    guild = env.create_guild("Clip club")
+    keepers = guild.create_role("Keepers", permissions=discord.Permissions(manage_guild=True))
+    return Town(
+        env=env,
+        app=app,
+        api=api,
+        settings=settings,
+        guild=guild,
+        channel=guild.create_text_channel("clips"),
+        alice=guild.add_member(env.create_user("alice")),
+        bob=guild.add_member(env.create_user("bob")),
+        moderator=guild.add_member(env.create_user("mona"), roles=[keepers]),
+    )
