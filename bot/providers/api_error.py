@@ -1,0 +1,162 @@
+"""What an API said when it refused, whatever shape it said it in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+_MESSAGE_MAX_CHARS = 300
+
+# 2026-11-20: OpenAI's jobs carry moderation_blocked (community.openai.com thread 1372868 and
+# others; no spec lists it); relays also pass on sentinel_block. The rest is Azure and gateways.
+_MODERATION = re.compile(
+    r"moderation|sentinel_block|content_?policy|content_?filter|safety_violation"
+    r"|responsible_?ai_?policy",
+    re.IGNORECASE,
+)
+# Gateways without codes of their own put the upstream's sentence into the message.
+_MODERATION_SENTENCE = re.compile(
+    r"moderation (system|block)|blocked by (our |the )?moderation"
+    r"|content[ _-]polic|content[ _-]filter|safety system",
+    re.IGNORECASE,
+)
+# 2026-11-20: for an empty balance or a used-up limit OpenAI answers 429 like for haste, and only
+# the words differ; waiting does not help. https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy
+# (openai-insufficient-quota) lists them; the first group's variants are new-api's and relays'.
+_ACCOUNT = re.compile(
+    r"insufficient_(user_)?(quota|balance|credit)|credit_balance_exhausted"
+    r"|(spend|usage)_limit_exceeded|billing_|invalid_api_key|account_deactivated",
+    re.IGNORECASE,
+)
+_OVERLOAD = re.compile(r"overload|at capacity|over capacity|slow_?down|too many", re.IGNORECASE)
+# 2026-11-20: CometAPI answers 400 with this message for an id that it does not know.
+_UNKNOWN_ID = re.compile(r"task_not_exist", re.IGNORECASE)
+
+_QUERY_OF_URL = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
+_TITLE = re.compile(rb"<title[^>]*>([^<]{0,120})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiError:
+    """A refusal, normalised. Empty strings where the API said nothing."""
+
+    message: str = ""
+    code: str = ""
+    kind: str = ""
+    #: The body was a page for browsers: something before the API answered.
+    is_html: bool = False
+
+    @property
+    def is_moderation(self) -> bool:
+        """Whether it is about what the prompt, the picture or the result shows."""
+        words = f"{self.code} {self.kind}"
+        return bool(_MODERATION.search(words) or _MODERATION_SENTENCE.search(self.message))
+
+    @property
+    def is_account(self) -> bool:
+        """Whether the key is refused or the balance used up, whatever the status says."""
+        return bool(_ACCOUNT.search(f"{self.code} {self.kind}"))
+
+    @property
+    def is_overload(self) -> bool:
+        """Whether the API itself says that it takes no work at present."""
+        words = f"{self.code} {self.kind} {self.message}"
+        return not self.is_html and bool(_OVERLOAD.search(words))
+
+    @property
+    def is_unknown_id(self) -> bool:
+        """Whether it says, with another status than 404, that it does not know the id."""
+        return bool(_UNKNOWN_ID.search(f"{self.code} {self.message}"))
+
+    def without(self, secrets: Iterable[str]) -> ApiError:
+        """Return the same with each word of `secrets` starred out: some gateways echo the key."""
+        message, code = self.message, self.code
+        for word in (word for secret in secrets for word in secret.split() if len(word) >= 8):
+            message, code = message.replace(word, "***"), code.replace(word, "***")
+        return replace(self, message=message, code=code)
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.code or self.kind, self.message) if part)
+
+
+def read_body(body: bytes, content_type: str = "") -> ApiError:
+    """Normalise the body of a refusal: JSON of any shape, an HTML page, text or nothing."""
+    head = body[:200].lstrip().lower()
+    if "html" in content_type.lower() or head.startswith((b"<!doctype", b"<html", b"<head")):
+        title = _TITLE.search(body[:4096])
+        about = f" titled {_clean(title[1].decode('utf-8', 'replace'))!r}" if title else ""
+        return ApiError(message=f"an HTML page{about}", is_html=True)
+    if not head:
+        return ApiError(message="an empty body")
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return ApiError(message=_clean(body[:1200].decode("utf-8", "replace")))
+    return read_value(value)
+
+
+def read_value(value: object) -> ApiError:
+    """Normalise an error as JSON gives it.
+
+    Takes null, a string, `{message}`, `{code, message}`, `{message, type, param, code}`,
+    `{error: …}`, `{detail: "…"}`, `{detail: [{loc, msg}]}`, `{status, title, detail}` and a list
+    that holds one of these. Never raises.
+    """
+    return _read(value, depth=0)
+
+
+def _read(value: object, *, depth: int) -> ApiError:
+    if depth > 4 or value is None or isinstance(value, bool):
+        return ApiError()
+    if isinstance(value, str | int | float):
+        return ApiError(message=_clean(str(value)))
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return _read(items[0], depth=depth + 1) if items else ApiError()
+    if not isinstance(value, dict):
+        return ApiError()
+    fields = cast("dict[str, Any]", value)
+    inner = _read(fields.get("error"), depth=depth + 1)
+    code = inner.code or _word(fields.get("code"))
+    kind = inner.kind or _word(fields.get("type"))
+    message = inner.message or _message(fields, depth)
+    return ApiError(message=message, code=code, kind=kind)
+
+
+def _message(fields: Mapping[str, Any], depth: int) -> str:
+    for name in ("message", "msg", "fail_reason"):
+        if isinstance(fields.get(name), str):
+            return _clean(fields[name])
+    detail: object = fields.get("detail")
+    if isinstance(detail, list):
+        items = cast("list[object]", detail)
+        return _clean("; ".join(_located(item) for item in items[:5]))
+    said = _read(detail, depth=depth + 1).message
+    title = fields.get("title")
+    return _clean(f"{title}: {said}" if said else title) if isinstance(title, str) else said
+
+
+def _located(item: object) -> str:
+    """One entry of FastAPI's list of what is wrong: `body.seconds: too long`."""
+    if not isinstance(item, dict):
+        return str(item)
+    fields = cast("dict[str, Any]", item)
+    loc: object = fields.get("loc")
+    where = ".".join(str(part) for part in cast("list[object]", loc)) if type(loc) is list else ""
+    what = str(fields.get("msg") or fields.get("message") or "")
+    return f"{where}: {what}" if where else what
+
+
+def _word(value: object) -> str:
+    return _clean(str(value))[:60] if isinstance(value, str | int) else ""
+
+
+def _clean(text: str) -> str:
+    """Make a vendor's words fit for one line of a log: short, printable, no signed addresses."""
+    text = _QUERY_OF_URL.sub(r"\1", text[:4000])
+    line = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(line.split())
+    return line if len(line) <= _MESSAGE_MAX_CHARS else line[: _MESSAGE_MAX_CHARS - 1] + "…"

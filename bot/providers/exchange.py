@@ -1,0 +1,48 @@
+"""What goes out to an API beside text, and what comes back from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.providers import api_error
+
+# Above this, parsing would be felt by the event loop.
+_PARSE_IN_THREAD_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that goes with a create."""
+
+    #: The name of the form field.
+    name: str
+    file_name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A 2xx answer: its JSON (None for an empty body) and headers in lower case."""
+
+    body: object = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+
+async def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Read a 2xx answer; ValueError, saying what came instead, when it is no JSON."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    if not body.strip():
+        return Reply(body=None, headers=lowered)
+    try:
+        if len(body) > _PARSE_IN_THREAD_BYTES:
+            value: object = await asyncio.to_thread(json.loads, body)
+        else:
+            value = json.loads(body)
+    except (ValueError, RecursionError):
+        said = api_error.read_body(body, lowered.get("content-type", ""))
+        raise ValueError(f"{status}, but no JSON: {said}") from None
+    return Reply(body=value, headers=lowered)

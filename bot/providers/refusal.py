@@ -1,0 +1,76 @@
+"""Which of our errors an HTTP refusal is: strict for creates, patient for everything else."""
+
+from __future__ import annotations
+
+from bot.errors import (
+    ModerationError,
+    NotAcceptedError,
+    ProviderAccountError,
+    ProviderError,
+    ProviderTroubleError,
+    RejectedOrderError,
+    RemoteNotFoundError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from bot.providers.api_error import ApiError
+
+# A gateway gives these when it lost patience with the server behind it, which may have the order.
+_GAVE_UP_WAITING = frozenset({408, 425, 499})
+# These redirects keep the method: nobody has acted on the request yet.
+_NOT_ACTED_UPON = frozenset({301, 307, 308})
+_OVERLOAD = frozenset({503, 529})
+
+
+def of_create(status: int, said: ApiError, retry_after_s: float | None) -> ProviderError:
+    """Return the error for a create that was answered with `status`, any but 2xx.
+
+    Whatever does not prove that the order was turned away is UnknownOutcomeError: a second create
+    may be billed a second time.
+    """
+    detail = f"{status} {said}".strip()
+    if status < 400:
+        if status in _NOT_ACTED_UPON:
+            return RejectedOrderError(f"{status}: a redirect; the base address may be wrong")
+        return UnknownOutcomeError(f"{status}: a redirect")
+    if status in _OVERLOAD and _is_explicit(said, retry_after_s):
+        return NotAcceptedError(detail, retry_after_s=retry_after_s)
+    if status >= 500 or status in _GAVE_UP_WAITING:
+        return UnknownOutcomeError(detail)
+    if said.is_account or status in (401, 402, 407):
+        return ProviderAccountError(detail)
+    if status == 429:
+        return NotAcceptedError(detail, retry_after_s=retry_after_s)
+    if said.is_moderation or status == 451:
+        return ModerationError(detail)
+    if status == 403:
+        return ProviderAccountError(detail)
+    return RejectedOrderError(detail)
+
+
+def of_call(status: int, said: ApiError, retry_after_s: float | None) -> ProviderError:
+    """Return the error for a harmless call that was answered with `status`, any but 2xx.
+
+    A page for browsers says nothing about an id: it is trouble on the way, even with a 404.
+    """
+    detail = f"{status} {said}".strip()
+    if status in (401, 402, 407) or (400 <= status < 500 and said.is_account):
+        return ProviderAccountError(detail)
+    if not said.is_html:
+        if status in (404, 410) or (400 <= status < 500 and said.is_unknown_id):
+            return RemoteNotFoundError(detail)
+        if status == 403:
+            return ProviderAccountError(detail)
+        if status in (405, 501):
+            return UnsupportedError(detail)
+    return ProviderTroubleError(detail, retry_after_s=retry_after_s)
+
+
+def passes(status: int) -> bool:
+    """Whether a harmless call that was answered with `status` is worth making again at once."""
+    return status in (408, 425, 429) or (status >= 500 and status not in (501, 505))
+
+
+def _is_explicit(said: ApiError, retry_after_s: float | None) -> bool:
+    """Whether it is the API that says it takes nothing now, not a proxy that reached nobody."""
+    return said.is_overload or (retry_after_s is not None and not said.is_html)

@@ -1,0 +1,378 @@
+"""HTTP as paid APIs need it: creates are sent once, keys stay at home, files arrive whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import TypeVar, cast
+
+import httpx
+
+from bot.clock import Clock
+from bot.errors import (
+    BadClipError,
+    NotAcceptedError,
+    ProviderError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    UnknownOutcomeError,
+)
+from bot.providers import api_error, clip_file, refusal, retry
+from bot.providers.api_error import ApiError
+from bot.providers.base import Download
+from bot.providers.exchange import Reply, Upload, read_reply
+from bot.providers.patience import Patience
+from bot.settings import Secret
+
+_log = logging.getLogger(__name__)
+_Got = TypeVar("_Got")
+
+_CHUNK_BYTES = 256 * 1024
+_BODY_MAX_BYTES = 16 * 1024 * 1024
+_ERROR_BODY_MAX_BYTES = 64 * 1024
+# The status of a refusal is what counts; its body gets this long to explain it.
+_ERROR_BODY_S = 5.0
+_MAX_REDIRECTS = 5
+# Nothing was sent yet when one of these is raised; after any other error it may have been.
+_BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Again:
+    """An attempt that may be repeated, and what to raise when it is not."""
+
+    error: ProviderTroubleError
+    cause: Exception | None = None
+
+
+class Transport:
+    """Calls to one API at one origin, with credentials that go nowhere else.
+
+    base_url     scheme, host, port and path prefix; every relative path is appended to it.
+    credentials  header names and their values, sent to exactly this scheme, host and port.
+    Nothing connects before the first call. All methods are cancellable and may run side by side.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        credentials: Mapping[str, Secret],
+        clock: Clock,
+        patience: Patience | None = None,
+    ) -> None:
+        self._base = httpx.URL(base_url.rstrip("/") + "/")
+        self._credentials = dict(credentials)
+        self._clock = clock
+        self._patience = patience or Patience()
+        # httpx writes every address at INFO with its query, which may be a signature.
+        for chatty in ("httpx", "httpcore"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        context = httpx.create_ssl_context(trust_env=False)
+        self._client = self._make_client(context, httpx.Limits(max_connections=32))
+        # A kept-alive connection can die as a request goes out, and nobody knows then whether it
+        # arrived. Creates open their own: they are few, and each unknown outcome is expensive.
+        self._creator = self._make_client(context, httpx.Limits(max_keepalive_connections=0))
+
+    def _make_client(self, context: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncClient:
+        waits = self._patience
+        return httpx.AsyncClient(
+            verify=context,
+            limits=limits,
+            timeout=httpx.Timeout(waits.read_s, connect=waits.connect_s, pool=waits.connect_s),
+            follow_redirects=False,
+            trust_env=False,  # a .netrc would add credentials of its own
+            # Cookies know no ports and are credentials too: none are kept.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers={"User-Agent": "sorabot", "Accept-Encoding": "identity"},
+        )
+
+    async def create(
+        self, path: str, fields: Mapping[str, str], upload: Upload | None = None
+    ) -> Reply:
+        """POST a multipart form exactly once.
+
+        Not idempotent; never retried, never redirected.
+        Raises NotAcceptedError, RejectedOrderError, ModerationError, ProviderAccountError and
+        UnknownOutcomeError as `Provider.submit` promises.
+        """
+        url = self._resolve(path)
+        parts: list[tuple[str, tuple[str | None, str | bytes, str | None]]] = [
+            (name, (None, value, None)) for name, value in fields.items()
+        ]
+        if upload is not None:
+            parts.append((upload.name, (upload.file_name, upload.content, upload.content_type)))
+        request = self._creator.build_request(
+            "POST", url, files=parts, headers=self._headers_for(url)
+        )
+        try:
+            async with (
+                asyncio.timeout(self._patience.create_s),
+                _answer(self._creator, request) as response,
+            ):
+                body = await _read(response)
+                if response.is_success:
+                    return await read_reply(response.status_code, response.headers, body)
+        except _BEFORE_SENDING as error:
+            failure = NotAcceptedError(f"not sent: {_named(error)}")
+            raise self._logged("POST", url, failure) from error
+        except (httpx.HTTPError, TimeoutError, ValueError) as error:
+            failure = UnknownOutcomeError(f"sent, but no usable answer: {_named(error)}")
+            raise self._logged("POST", url, failure) from error
+        failure = refusal.of_create(
+            response.status_code, self._said(response, body), self._hint_s(response)
+        )
+        raise self._logged("POST", url, failure, response)
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Reply:
+        """GET JSON; idempotent, retried while that is likely to help.
+
+        Raises RemoteNotFoundError, ProviderAccountError, UnsupportedError for a call that the API
+        does not have, and ProviderTroubleError for everything else.
+        """
+        return await self._harmless("GET", path, query)
+
+    async def delete(self, path: str) -> Reply:
+        """DELETE; idempotent, retried like `get`, with the same errors."""
+        return await self._harmless("DELETE", path, None)
+
+    async def download(self, place: str, target: Path, *, max_bytes: int) -> Download:
+        """Stream an MP4 to `target`; idempotent, not retried once a clip began to arrive.
+
+        place  a path under the base address, or an absolute http(s) address; redirects are
+               followed up to five times, never from https to http, and hosts other than the API's
+               own are sent no credentials.
+        Raises what `Provider.download` promises, and StorageError when the disk refuses.
+        """
+        url = self._resolve(place)
+        waits = self._patience
+        idle = httpx.Timeout(waits.idle_s, connect=waits.connect_s, pool=waits.idle_s)
+
+        async def attempt() -> Download | _Again:
+            async with self._arrive("GET", url, idle) as response:
+                if response.status_code == 200:
+                    return await self._receive(response, target, max_bytes)
+                return self._refused(response, await _read_refusal(response))
+
+        try:
+            async with asyncio.timeout(waits.download_s):
+                return await self._persist(attempt)
+        except TimeoutError as error:
+            failure = ProviderTroubleError(f"no clip within {waits.download_s:g} s")
+            raise self._logged("GET", url, failure) from error
+        except httpx.HTTPError as error:
+            failure = ProviderTroubleError(f"the download broke off: {_named(error)}")
+            raise self._logged("GET", url, failure) from error
+        except ProviderError as error:
+            self._logged("GET", url, error)
+            raise
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+        await self._creator.aclose()
+
+    async def _harmless(self, method: str, path: str, query: Mapping[str, str] | None) -> Reply:
+        url = self._resolve(path)
+        if query:
+            url = url.copy_merge_params(dict(query))
+
+        async def attempt() -> Reply | _Again:
+            try:
+                async with self._arrive(method, url) as response:
+                    body = await _read(response)
+                    if response.is_success:
+                        return await read_reply(response.status_code, response.headers, body)
+                    return self._refused(response, body)
+            except (httpx.HTTPError, ValueError) as error:
+                return _Again(error=ProviderTroubleError(_named(error)), cause=error)
+
+        try:
+            async with asyncio.timeout(self._patience.call_s):
+                return await self._persist(attempt)
+        except TimeoutError as error:
+            failure = ProviderTroubleError(f"no answer within {self._patience.call_s:g} s")
+            raise self._logged(method, url, failure) from error
+        except ProviderError as error:
+            self._logged(method, url, error)
+            raise
+
+    async def _persist(self, attempt: Callable[[], Awaitable[_Got | _Again]]) -> _Got:
+        """Repeat `attempt` with growing pauses; raise its last error when that does not help."""
+        pauses_s = retry.pauses_s(self._patience.backoff_s)
+        while isinstance(got := await attempt(), _Again):
+            pause_s = next(pauses_s, None)
+            hint_s = got.error.retry_after_s
+            if pause_s is None or (hint_s is not None and hint_s > self._patience.wait_s):
+                raise got.error from got.cause
+            _log.debug("trying again: %s", got.error)
+            await self._clock.sleep(pause_s if hint_s is None else hint_s)
+        return got
+
+    @asynccontextmanager
+    async def _arrive(
+        self, method: str, url: httpx.URL, waits: httpx.Timeout | None = None
+    ) -> AsyncGenerator[httpx.Response]:
+        """Send a request with credentials where they belong, and follow a GET's redirects."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            request = self._client.build_request(
+                method,
+                url,
+                headers=self._headers_for(url),
+                timeout=waits or httpx.USE_CLIENT_DEFAULT,
+            )
+            async with _answer(self._client, request) as response:
+                if method != "GET" or not response.has_redirect_location:
+                    yield response
+                    return
+                url = self._next(url, response.headers["location"])
+        raise ProviderTroubleError(f"more than {_MAX_REDIRECTS} redirects")
+
+    async def _receive(self, response: httpx.Response, target: Path, max_bytes: int) -> Download:
+        content_type = response.headers.get("content-type", "").lower()
+        if "html" in content_type or "json" in content_type or content_type.startswith("text/"):
+            raise BadClipError(f"not a clip: {self._said(response, await _read_refusal(response))}")
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise BadClipError("compressed, though identity was asked for")
+        length = response.headers.get("content-length", "")
+        async with aclosing(_chunks(response)) as chunks:
+            return await clip_file.save(
+                chunks,
+                target,
+                max_bytes=max_bytes,
+                announced_bytes=int(length) if length.isascii() and length.isdigit() else None,
+            )
+
+    def _refused(self, response: httpx.Response, body: bytes) -> _Again:
+        """Return what may be tried again; raise what may not."""
+        status = response.status_code
+        failure = refusal.of_call(status, self._said(response, body), self._hint_s(response))
+        if isinstance(failure, ProviderTroubleError) and refusal.passes(status):
+            return _Again(error=failure)
+        raise failure
+
+    def _said(self, response: httpx.Response, body: bytes) -> ApiError:
+        """Normalise a refusal, without the key that some gateways repeat in it."""
+        said = api_error.read_body(body, response.headers.get("content-type", ""))
+        return said.without(secret.reveal() for secret in self._credentials.values())
+
+    def _hint_s(self, response: httpx.Response) -> float | None:
+        return retry.hint_s(response.headers, self._clock.now())
+
+    def _headers_for(self, url: httpx.URL) -> dict[str, str]:
+        if _origin(url) != _origin(self._base):
+            return {}
+        return {name: secret.reveal() for name, secret in self._credentials.items()}
+
+    def _resolve(self, place: str) -> httpx.URL:
+        absolute = place.startswith(("http://", "https://"))
+        return _checked(place if absolute else f"{self._base}{place}", self._base)
+
+    def _next(self, url: httpx.URL, location: str) -> httpx.URL:
+        target = _checked(location, url)
+        if url.scheme == "https" and target.scheme != "https":
+            raise ProviderTroubleError(f"redirected from https to http, to {_shown(target)}")
+        return target
+
+    def _logged(
+        self,
+        method: str,
+        url: httpx.URL,
+        failure: ProviderError,
+        response: httpx.Response | None = None,
+    ) -> ProviderError:
+        """Write the one line of a failed call, without the API's own words; return `failure`."""
+        level = logging.INFO if isinstance(failure, RemoteNotFoundError) else logging.WARNING
+        about = failure.code
+        if response is not None:
+            request_id = response.headers.get("x-request-id", "-")[:80]
+            about += f", status {response.status_code}, request {request_id!a}"
+        _log.log(level, "%s %s failed: %s", method, _shown(url), about)
+        _log.debug("%s %s: %s", method, _shown(url), failure)
+        return failure
+
+
+@asynccontextmanager
+async def _answer(
+    client: httpx.AsyncClient, request: httpx.Request
+) -> AsyncGenerator[httpx.Response]:
+    response = await client.send(request, stream=True)
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """Return the whole body of a 2xx answer, and what can be had of a refusal's."""
+    if not response.is_success:
+        return await _read_refusal(response)
+    body = bytearray()
+    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > _BODY_MAX_BYTES:
+                raise ValueError(f"an answer of more than {_BODY_MAX_BYTES} bytes")
+    return bytes(body)
+
+
+async def _read_refusal(response: httpx.Response) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_ERROR_BODY_S):
+            async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > _ERROR_BODY_MAX_BYTES:
+                        break
+    except (httpx.HTTPError, TimeoutError) as error:
+        _log.debug("the body of a refusal did not arrive: %s", _named(error))
+    return bytes(body[:_ERROR_BODY_MAX_BYTES])
+
+
+async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
+    raw = cast("AsyncGenerator[bytes]", response.aiter_raw(_CHUNK_BYTES))
+    try:
+        async with aclosing(raw) as pieces:
+            async for piece in pieces:
+                yield piece
+    except httpx.RemoteProtocolError as error:
+        raise BadClipError(f"truncated: {_named(error)}") from error
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _checked(address: str, base: httpx.URL) -> httpx.URL:
+    try:
+        url = base.join(address)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ProviderTroubleError("an address that is none") from error
+    # The socket module answers an impossible host or port with errors of other kinds.
+    labels = url.host.rstrip(".").split(".")
+    possible = all(0 < len(label) < 64 for label in labels) and (url.port or 0) < 65536
+    if url.scheme not in ("http", "https") or not possible or url.userinfo:
+        raise ProviderTroubleError(f"an address that is not used: {_shown(url)}")
+    return url
+
+
+def _shown(url: httpx.URL) -> str:
+    """An address fit for logs: queries hold signatures, fragments and user parts hold secrets."""
+    return str(url.copy_with(query=None, fragment=None, userinfo=b""))
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__

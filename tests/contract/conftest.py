@@ -1,0 +1,62 @@
+"""The OpenAI-shaped provider beside a loopback API, with little patience and no waiting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.model import Size
+from bot.providers.base import RenderOrder
+from bot.providers.openai import OpenAIProvider
+from bot.providers.patience import Patience
+from bot.settings import Secret
+from tests.wire.hasty_clock import HastyClock
+from tests.wire.videos_api import KEY, VideosApi
+
+HURRIED = Patience(connect_s=1, read_s=0.4, create_s=1, call_s=2, idle_s=0.3, download_s=1.5)
+ORDER = RenderOrder(
+    key="K7Q2",
+    prompt='a "calico" cat\nplays piano — ピアノ; &c.',
+    model="sora-2",
+    seconds=4,
+    size=Size(width_px=1280, height_px=720),
+    seed=7,
+)
+
+
+def make_openai(base_url: str, clock: HastyClock) -> OpenAIProvider:
+    return OpenAIProvider(
+        api_key=Secret(KEY),
+        base_url=base_url,
+        models="sora-2",
+        max_concurrent=4,
+        clock=clock,
+        patience=HURRIED,
+    )
+
+
+@pytest.fixture
+async def videos_api():
+    async with VideosApi() as running:
+        yield running
+
+
+@pytest.fixture
+def hasty_clock():
+    return HastyClock()
+
+
+@pytest.fixture
+async def openai(videos_api, hasty_clock):
+    made = make_openai(videos_api.base_url, hasty_clock)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def target(tmp_path: Path):
+    """Where a clip goes, in a folder that holds nothing else."""
+    folder = tmp_path / "K7Q2"
+    folder.mkdir()
+    return folder / "clip.mp4"

@@ -1,0 +1,221 @@
+"""Creates at an OpenAI-shaped API in trouble: every fault has its name, none is sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.errors import (
+    ModerationError,
+    NotAcceptedError,
+    ProviderAccountError,
+    RejectedOrderError,
+    RenderFailedError,
+    UnknownOutcomeError,
+)
+from bot.providers.base import Remote, RemoteState, RenderOrder
+from tests.contract.conftest import ORDER, make_openai
+from tests.wire.stranger import Stranger
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
+
+_CREATES = [
+    ("401", Fault.error(401, "no", "invalid_api_key"), ProviderAccountError),
+    ("402", Fault.json(402, {"error": "balance used up"}), ProviderAccountError),
+    ("403", Fault.error(403, "not for this project"), ProviderAccountError),
+    ("429", Fault.error(429, "slow down", "rate_limit_exceeded"), NotAcceptedError),
+    ("429 html", Fault.html(429), NotAcceptedError),
+    (
+        "429 without a balance",
+        Fault.json(429, {"error": {"message": "m", "type": "insufficient_quota"}}),
+        ProviderAccountError,
+    ),
+    ("503 overload", Fault.error(503, "busy", "server_overloaded"), NotAcceptedError),
+    ("503 with a time", Fault.json(503, {"detail": "later"}, retry_after="9"), NotAcceptedError),
+    ("503 without a word", Fault.json(503, {"detail": "no"}), UnknownOutcomeError),
+    ("503 html with a time", Fault.html(503, retry_after="9"), UnknownOutcomeError),
+    ("500", Fault.error(500, "oops"), UnknownOutcomeError),
+    ("502 html", Fault.html(502), UnknownOutcomeError),
+    ("504 taken", Fault.html(504).but_accepted(), UnknownOutcomeError),
+    ("524", Fault.html(524), UnknownOutcomeError),
+    ("408", Fault.empty(408), UnknownOutcomeError),
+    ("200 html", Fault.html(200), UnknownOutcomeError),
+    ("200 empty", Fault.empty(200), UnknownOutcomeError),
+    ("204", Fault.empty(204), UnknownOutcomeError),
+    ("200 no id", Fault.json(200, {"object": "video", "status": "queued"}), UnknownOutcomeError),
+    ("200 null", Fault.json(200, None), UnknownOutcomeError),
+    ("200 a list", Fault.json(200, [1]), UnknownOutcomeError),
+    ("200 error", Fault.json(200, {"error": {"message": "no"}}), UnknownOutcomeError),
+    ("cut, taken", Fault.cut(), UnknownOutcomeError),
+    ("cut, not taken", Fault.cut(accepted=False), UnknownOutcomeError),
+    ("too slow", Fault.slow(5), UnknownOutcomeError),
+    ("303", Fault.redirect("/v1/videos/video_1", 303), UnknownOutcomeError),
+    ("307", Fault.redirect("/v1/videos", 307), RejectedOrderError),
+    ("400", Fault.error(400, "bad size"), RejectedOrderError),
+    ("404", Fault.error(404, "no such model", "model_not_found"), RejectedOrderError),
+    ("409", Fault.error(409, "conflict"), RejectedOrderError),
+    ("413", Fault.html(413), RejectedOrderError),
+    ("422", Fault.json(422, {"detail": [{"loc": ["body"], "msg": "m"}]}), RejectedOrderError),
+    ("moderation", Fault.error(400, "no", "moderation_blocked"), ModerationError),
+    ("sentinel", Fault.error(400, "no", "sentinel_block"), ModerationError),
+    ("policy", Fault.error(403, "no", "content_policy_violation"), ModerationError),
+    ("sentence", Fault.error(400, "Violates our content policy."), ModerationError),
+]
+_SHAPES = [
+    None,
+    "trouble",
+    {"message": "trouble"},
+    {"code": "c", "message": "trouble"},
+    {"message": "trouble", "type": "t", "param": None, "code": None},
+    {"error": None},
+    {"error": "trouble"},
+    {"error": {"message": "trouble"}},
+    {"detail": "trouble"},
+    {"detail": [{"loc": ["body", "size"], "msg": "trouble"}]},
+    {"status": 500, "title": "T", "detail": "trouble"},
+    [{"error": {"code": 500, "message": "trouble"}}],
+    [],
+    42,
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"), [row[1:] for row in _CREATES], ids=[row[0] for row in _CREATES]
+)
+async def test_a_create_that_fails_is_sent_once_and_named_rightly(
+    videos_api, openai, fault, expected
+):
+    videos_api.fault("create", fault)
+    with pytest.raises(expected) as caught:
+        await openai.submit(ORDER)
+    assert type(caught.value) is expected
+    assert videos_api.requests["create"] == 1
+    assert videos_api.violations == []
+
+
+@pytest.mark.parametrize("shape", _SHAPES, ids=repr)
+@pytest.mark.parametrize(
+    ("status", "expected"), [(400, RejectedOrderError), (500, UnknownOutcomeError)]
+)
+async def test_every_shape_of_error_is_understood_when_creating(
+    videos_api, openai, shape, status, expected
+):
+    videos_api.fault("create", Fault.json(status, shape))
+    with pytest.raises(expected) as caught:
+        await openai.submit(ORDER)
+    assert str(status) in str(caught.value)
+    assert "trouble" in str(caught.value) or "trouble" not in repr(shape)
+
+
+@pytest.mark.parametrize("shape", _SHAPES, ids=repr)
+async def test_every_shape_of_error_is_understood_in_a_failed_job(videos_api, openai, shape):
+    videos_api.fault("create", Fault.job_failed({"error": None} if shape is None else shape))
+    remote = await openai.submit(ORDER)
+    seen = (await openai.poll([remote.id]))[remote.id]
+    assert isinstance(seen, Remote)
+    assert seen.state is RemoteState.FAILED
+    assert isinstance(seen.error, RenderFailedError)
+
+
+async def test_a_job_stopped_by_the_content_rules_says_so(videos_api, openai):
+    videos_api.fault("create", Fault.moderated())
+    remote = await openai.submit(ORDER)
+    seen = (await openai.poll([remote.id]))[remote.id]
+    assert isinstance(seen, Remote)
+    assert isinstance(seen.error, ModerationError)
+
+
+async def test_a_server_that_is_not_there_has_certainly_not_taken_the_order(hasty_clock):
+    async with VideosApi() as gone:
+        base_url = gone.base_url
+    openai = make_openai(base_url, hasty_clock)
+    with pytest.raises(NotAcceptedError):
+        await openai.submit(ORDER)
+    await openai.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected_s"),
+    [
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "9999"}, 120.0),
+        ({"retry_after_ms": "1500", "retry_after": "7"}, 1.5),
+        ({"retry_after": "Fri, 01 Jan 1999 00:00:00 GMT"}, 0.0),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "-5"}, None),
+        ({}, None),
+    ],
+)
+async def test_a_full_api_says_when_to_come_back(videos_api, openai, headers, expected_s):
+    videos_api.fault("create", Fault.error(429, "full", **headers))
+    with pytest.raises(NotAcceptedError) as caught:
+        await openai.submit(ORDER)
+    assert caught.value.retry_after_s == expected_s
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_an_order_never_follows_a_redirect(videos_api, openai, status):
+    async with Stranger() as host:
+        videos_api.fault("create", Fault.redirect(host.url, status))
+        with pytest.raises((UnknownOutcomeError, RejectedOrderError)):
+            await openai.submit(ORDER)
+    assert host.headers_seen == []
+    assert videos_api.requests["create"] == 1
+
+
+async def test_a_cancelled_create_is_not_sent_again(videos_api, openai):
+    videos_api.fault("create", Fault.slow(0.2))
+    task = asyncio.create_task(openai.submit(ORDER))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert videos_api.requests["create"] == 1
+
+
+async def test_an_order_whose_answer_was_lost_is_found_in_the_list(videos_api, openai, hasty_clock):
+    since = hasty_clock.now()
+    videos_api.fault("create", Fault.cut(accepted=True))
+    with pytest.raises(UnknownOutcomeError):
+        await openai.submit(ORDER)
+    [found] = await openai.recent(since)
+    assert (found.prompt, found.model, found.seconds, found.size) == (
+        ORDER.prompt,
+        "sora-2",
+        4,
+        ORDER.size,
+    )
+    assert videos_api.creates[ORDER.prompt] == 1
+
+
+async def test_a_picture_goes_along_as_a_file(videos_api, openai, tmp_path: Path):
+    image = tmp_path / "cat.bin"
+    image.write_bytes(b"\xff\xd8\xff\xe0" + bytes(3000))
+    order = RenderOrder(**{**_fields(ORDER), "image": image})
+    await openai.submit(order)
+    assert videos_api.violations == []
+    assert videos_api.images == [image.read_bytes()]
+    assert videos_api.forms == [
+        {
+            "prompt": ORDER.prompt,
+            "model": "sora-2",
+            "seconds": "4",
+            "size": "1280x720",
+            "input_reference": "image/jpeg",
+        }
+    ]
+
+
+async def test_a_picture_that_is_none_costs_nothing(videos_api, openai, tmp_path: Path):
+    for content in (b"<html>", b""):
+        image = tmp_path / "cat.png"
+        image.write_bytes(content)
+        with pytest.raises(RejectedOrderError):
+            await openai.submit(RenderOrder(**{**_fields(ORDER), "image": image}))
+    assert videos_api.requests["create"] == 0
+
+
+def _fields(order):
+    return {name: getattr(order, name) for name in order.__dataclass_fields__}

@@ -1,0 +1,202 @@
+"""Polling, listing and deleting at an OpenAI-shaped API in trouble: patient, and never a lie."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from bot.errors import (
+    ProviderAccountError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+)
+from bot.providers.base import Remote, RemoteState
+from tests.contract.conftest import ORDER
+from tests.wire.stranger import Stranger
+from tests.wire.videos_api import KEY
+from tests.wire.videos_faults import Fault
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.html(502),
+        Fault.html(200),
+        Fault.error(500, "oops"),
+        Fault.error(429, "slow down"),
+        Fault.cut(),
+        Fault.empty(200),
+    ],
+    ids=["502", "200 html", "500", "429", "cut", "empty"],
+)
+async def test_trouble_while_polling_is_never_a_failed_render(videos_api, openai, fault):
+    remote = await openai.submit(ORDER)
+    videos_api.fault("retrieve", fault, times=9)
+    seen = (await openai.poll([remote.id]))[remote.id]
+    assert isinstance(seen, ProviderTroubleError)
+    assert seen.retryable
+
+
+@pytest.mark.parametrize("fault", [Fault.html(502), Fault.error(429, "m", retry_after="3")])
+async def test_a_poll_that_stumbles_once_still_answers(videos_api, openai, hasty_clock, fault):
+    remote = await openai.submit(ORDER)
+    videos_api.fault("retrieve", fault)
+    seen = (await openai.poll([remote.id]))[remote.id]
+    assert isinstance(seen, Remote)
+    assert videos_api.requests["retrieve"] == 2
+    assert len(hasty_clock.slept_s) == 1
+    assert (hasty_clock.slept_s[0] == 3.0) == ("retry-after" in fault.headers)
+
+
+async def test_a_long_hint_is_handed_on_and_not_waited_out(videos_api, openai, hasty_clock):
+    remote = await openai.submit(ORDER)
+    videos_api.fault("retrieve", Fault.error(429, "m", retry_after="45"), times=5)
+    seen = (await openai.poll([remote.id]))[remote.id]
+    assert isinstance(seen, ProviderTroubleError)
+    assert seen.retry_after_s == 45.0
+    assert hasty_clock.slept_s == []
+    assert videos_api.requests["retrieve"] == 1
+
+
+async def test_a_poll_that_is_sent_elsewhere_leaves_the_key_at_home(videos_api, openai):
+    remote = await openai.submit(ORDER)
+    async with Stranger(b"{}") as host:
+        videos_api.fault("retrieve", Fault.redirect(host.url), times=9)
+        seen = (await openai.poll([remote.id]))[remote.id]
+    assert isinstance(seen, ProviderTroubleError)
+    assert host.headers_seen
+    assert KEY not in repr(host.headers_seen)
+
+
+async def test_a_poll_that_is_refused_is_not_repeated(videos_api, openai):
+    remote = await openai.submit(ORDER)
+    for fault, expected in (
+        (Fault.error(401, "m"), ProviderAccountError),
+        (Fault.error(403, "m"), ProviderAccountError),
+        (Fault.error(404, "m"), RemoteNotFoundError),
+        (Fault.error(400, "task_not_exist"), RemoteNotFoundError),
+        (Fault.error(400, "m"), ProviderTroubleError),
+    ):
+        before = videos_api.requests["retrieve"]
+        videos_api.fault("retrieve", fault)
+        assert type((await openai.poll([remote.id]))[remote.id]) is expected
+        assert videos_api.requests["retrieve"] == before + 1
+
+
+async def test_a_page_for_browsers_with_404_does_not_lose_a_job(videos_api, openai):
+    remote = await openai.submit(ORDER)
+    videos_api.fault("retrieve", Fault.html(404), times=9)
+    assert isinstance((await openai.poll([remote.id]))[remote.id], ProviderTroubleError)
+
+
+async def test_one_lost_job_does_not_hide_the_others(videos_api, openai):
+    videos_api.fault("create", Fault.lost())
+    lost = await openai.submit(ORDER)
+    kept = await openai.submit(ORDER)
+    seen = await openai.poll([lost.id, kept.id, "../../etc/passwd", "..", ""])
+    assert isinstance(seen[kept.id], Remote)
+    assert [type(seen[each]) for each in (lost.id, "../../etc/passwd", "..", "")] == [
+        RemoteNotFoundError
+    ] * 4
+    assert videos_api.violations == []
+
+
+async def test_ids_of_any_spelling_come_back_whole(videos_api, openai):
+    for odd in ("video_YWJj+/8=", "a b?c#d%2e", "ünï/..", "..a"):
+        videos_api.add_job({"prompt": "p"}, id=odd)
+        seen = (await openai.poll([odd]))[odd]
+        assert isinstance(seen, Remote), odd
+        assert seen.id == odd
+        assert await openai.delete(odd)
+    assert videos_api.violations == []
+    assert videos_api.jobs == {}
+
+
+async def test_an_unknown_status_keeps_the_job_running_and_is_logged_once(
+    videos_api, openai, caplog
+):
+    remote = await openai.submit(ORDER)
+    videos_api.jobs[remote.id].status = "daydreaming"
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            seen = (await openai.poll([remote.id]))[remote.id]
+            assert isinstance(seen, Remote)
+            assert seen.state is RemoteState.RUNNING
+    assert sum("daydreaming" in line for line in caplog.messages) == 1
+
+
+async def test_the_api_can_slow_down_polling(videos_api, openai):
+    videos_api.poll_after_ms = 2500
+    remote = await openai.submit(ORDER)
+    assert remote.poll_after_s == 2.5
+    seen = (await openai.poll([remote.id]))[remote.id]
+    assert isinstance(seen, Remote)
+    assert seen.poll_after_s == 2.5
+
+
+async def test_the_list_is_read_to_its_end(videos_api, openai, hasty_clock):
+    videos_api.page_max = 10
+    for number in range(37):
+        videos_api.add_job({"prompt": f"p{number}"})
+    found = await openai.recent(hasty_clock.now().replace(year=2020))
+    assert {each.prompt for each in found} == {f"p{number}" for number in range(37)}
+    assert videos_api.requests["list"] == 4
+
+
+async def test_the_list_is_left_where_it_gets_older_than_asked(videos_api, openai, hasty_clock):
+    videos_api.page_max = 10
+    now_s = int(hasty_clock.now().timestamp())
+    for number in range(90):
+        videos_api.add_job({"prompt": f"p{number}"}, created_at=now_s - 60 * number)
+    since = hasty_clock.now().replace(microsecond=0)
+    since = since.fromtimestamp(now_s - 60 * 12, since.tzinfo)
+    found = await openai.recent(since)
+    assert {each.prompt for each in found} == {f"p{number}" for number in range(13)}
+    assert videos_api.requests["list"] == 2
+
+
+async def test_half_a_list_is_no_list(videos_api, openai, hasty_clock):
+    videos_api.page_max = 10
+    for number in range(25):
+        videos_api.add_job({"prompt": f"p{number}"})
+    for fault in (Fault.html(502), Fault.error(404, "m"), Fault.json(200, {"data": [{}]})):
+        await openai.recent(hasty_clock.now().replace(year=2020))
+        videos_api.fault("list", Fault.slow(0), *[fault] * 3)
+        with pytest.raises(ProviderTroubleError):
+            await openai.recent(hasty_clock.now().replace(year=2020))
+        videos_api.drop_faults()
+
+
+async def test_a_list_that_runs_in_circles_is_given_up(videos_api, openai, hasty_clock):
+    page = {"data": [{"id": "video_1", "status": "queued"}], "has_more": True}
+    videos_api.fault("list", Fault.json(200, page), times=9)
+    with pytest.raises(ProviderTroubleError):
+        await openai.recent(hasty_clock.now())
+    assert videos_api.requests["list"] == 2
+
+
+async def test_a_server_that_lists_everything_at_once_is_understood(
+    videos_api, openai, hasty_clock
+):
+    page = {"object": "list", "data": [{"id": "video_1", "status": "queued"}]}
+    videos_api.fault("list", Fault.json(200, page), times=9)
+    assert [each.id for each in await openai.recent(hasty_clock.now())] == ["video_1"]
+
+
+async def test_deleting_what_is_still_rendered_is_trouble_and_no_lie(videos_api, openai):
+    videos_api.ready_after_s = 60
+    remote = await openai.submit(ORDER)
+    with pytest.raises(ProviderTroubleError):
+        await openai.delete(remote.id)
+    assert remote.id in videos_api.jobs
+
+
+async def test_a_server_without_delete_is_told_from_one_that_deleted(videos_api, openai):
+    remote = await openai.submit(ORDER)
+    videos_api.fault("delete", Fault.json(405, {"detail": "Method Not Allowed"}))
+    assert await openai.delete(remote.id) is False
+    videos_api.fault("delete", Fault.json(200, {"id": remote.id, "deleted": False}))
+    assert await openai.delete(remote.id) is False
+    assert await openai.delete(remote.id) is True
+    assert await openai.delete(remote.id) is True

@@ -1,0 +1,143 @@
+"""What we send and what our loopback API answers, held against OpenAI's published document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from bot.model import Size
+from bot.providers.base import RenderOrder
+from bot.providers.openai import OpenAIProvider
+from bot.settings import Secret, Settings
+from tests.wire.hasty_clock import HastyClock
+from tests.wire.videos_api import KEY, VideosApi
+
+_SPECIFICATION = (
+    Path(__file__).resolve().parents[2].parent / "shared" / "specs" / "openai-videos.yaml"
+)
+
+pytestmark = pytest.mark.skipif(
+    not _SPECIFICATION.is_file(), reason="OpenAI's specification does not lie beside the checkout"
+)
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return yaml.safe_load(_SPECIFICATION.read_text("utf-8"))
+
+
+def _validator(document, schema) -> jsonschema.Draft202012Validator:
+    # The whole document goes along, so that its internal references resolve.
+    return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+
+
+def _closed(document, schema) -> dict[str, Any]:
+    """The schema behind a reference, refusing properties that it does not name."""
+    name = schema["$ref"].rpartition("/")[2]
+    return {**document["components"]["schemas"][name], "additionalProperties": False}
+
+
+def _answer(document, path, method) -> dict[str, Any]:
+    answer = document["paths"][path][method]["responses"]["200"]
+    return answer["content"]["application/json"]["schema"]
+
+
+@pytest.fixture
+async def api():
+    async with VideosApi() as running:
+        yield running
+
+
+@pytest.fixture
+async def provider(api):
+    made = OpenAIProvider(
+        api_key=Secret(KEY),
+        base_url=api.base_url,
+        models=Settings().openai_models,
+        max_concurrent=4,
+        clock=HastyClock(),
+    )
+    yield made
+    await made.close()
+
+
+def _every_order(provider, image):
+    for model in provider.capabilities().models:
+        for size in model.sizes:
+            for seconds in model.seconds:
+                for picture in (None, image):
+                    yield RenderOrder(
+                        key="K7Q2",
+                        prompt="x" * 32_000 if picture else "a cat — ネコ",
+                        model=model.name,
+                        seconds=seconds,
+                        size=size,
+                        seed=3,
+                        image=picture,
+                    )
+
+
+async def test_every_create_we_can_send_keeps_to_the_document(document, api, provider, tmp_path):
+    image = tmp_path / "image.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n and so on")
+    body = document["paths"]["/videos"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    validator = _validator(document, _closed(document, body["schema"]))
+    sent = 0
+    for order in _every_order(provider, image):
+        await provider.submit(order)
+        validator.validate(api.forms[-1])
+        sent += 1
+    assert sent == len(api.forms) == 2 * 3 * (2 + 4)
+    assert api.violations == []
+
+
+async def test_the_check_itself_can_fail(document):
+    body = document["paths"]["/videos"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    validator = _validator(document, _closed(document, body["schema"]))
+    good = {"prompt": "p", "model": "sora-2", "seconds": "4", "size": "1280x720"}
+    validator.validate(good)
+    for bad in ({"seconds": 4}, {"seconds": "5"}, {"size": "1x1"}, {"seed": "3"}, {"prompt": ""}):
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate({**good, **bad})
+
+
+async def test_our_loopback_api_answers_as_the_document_says(document, api, provider):
+    client = provider._transport
+    order = RenderOrder(
+        key="K7Q2",
+        prompt="a cat",
+        model="sora-2",
+        seconds=4,
+        size=Size(width_px=1280, height_px=720),
+        seed=3,
+    )
+    remote = await provider.submit(order)
+    video = await client.get(f"videos/{remote.id}")
+    _validator(document, _answer(document, "/videos/{video_id}", "get")).validate(video.body)
+    page = await client.get("videos", {"limit": "5"})
+    _validator(document, _answer(document, "/videos", "get")).validate(page.body)
+    gone = await client.delete(f"videos/{remote.id}")
+    _validator(document, _answer(document, "/videos/{video_id}", "delete")).validate(gone.body)
+    assert api.violations == []
+
+
+async def test_every_path_we_call_is_in_the_document(document, api, provider, tmp_path):
+    for order in list(_every_order(provider, None))[:1]:
+        remote = await provider.submit(order)
+    await provider.poll([remote.id])
+    await provider.recent(HastyClock().now())
+    await provider.download(remote.id, tmp_path / "clip.mp4", max_bytes=10**9)
+    await provider.delete(remote.id)
+    called = set()
+    for seen in api.seen:
+        path, _, query = seen.path.removeprefix("/v1").partition("?")
+        known = path.replace(remote.id, "{video_id}")
+        operation = document["paths"][known][seen.method.lower()]
+        names = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+        assert {pair.partition("=")[0] for pair in query.split("&") if pair} <= names
+        called.add((seen.method, known))
+    assert len(called) == 5

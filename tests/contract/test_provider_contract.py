@@ -1,0 +1,318 @@
+"""What every provider promises, asked of each of them alike.
+
+A render of the built-in one takes seconds of real work, so that two renders are shared by all
+tests of a provider: they live in one event loop per module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from bot.clock import SystemClock
+from bot.errors import (
+    OversizeClipError,
+    ProviderError,
+    RemoteNotFoundError,
+    UnsupportedError,
+)
+from bot.model import Operation, Size
+from bot.providers.base import Download, Provider, Remote, RemoteState, RenderOrder
+from bot.providers.registry import PROVIDERS, build_providers
+from bot.settings import Secret, Settings
+from tests.wire import clips
+from tests.wire.videos_api import KEY, VideosApi, VideosApiThread
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_MAX_BYTES = 64 * 1024 * 1024
+_NOWHERE = "NOSUCHJOB"
+_SIZE = Size(width_px=1280, height_px=720)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kitchen:
+    """A provider, ready to take orders."""
+
+    provider: Provider
+    settings: Settings
+    folder: Path
+
+    def order(self, key: str, **changes: Any) -> RenderOrder:
+        """The cheapest order that the first model takes."""
+        model = self.provider.capabilities().models[0]
+        size = _SIZE if _SIZE in model.sizes else model.sizes[0]
+        plain = RenderOrder(
+            key=key,
+            prompt=f"a calico cat plays piano, {key}",
+            model=model.name,
+            seconds=model.seconds[0],
+            size=size,
+            seed=7,
+        )
+        return replace(plain, **changes)
+
+    async def finish(self, remote_id: str) -> Remote:
+        """Poll until the render is over."""
+        last_s = time.monotonic() + 50
+        while time.monotonic() < last_s:
+            seen = (await self.provider.poll([remote_id]))[remote_id]
+            if isinstance(seen, Remote) and seen.state in (RemoteState.READY, RemoteState.FAILED):
+                return seen
+            assert not isinstance(seen, RemoteNotFoundError)
+            await asyncio.sleep(0.1)
+        raise AssertionError("the render did not end")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dish:
+    """A finished render and how it came about."""
+
+    order: RenderOrder
+    submitted: Remote
+    finished: Remote
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=sorted(PROVIDERS))
+async def kitchen(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    with ExitStack() as stack:
+        settings = Settings(data_dir=folder / "data", video_providers=(request.param,))
+        if request.param == "openai":
+            clip = folder / "served.mp4"
+            await asyncio.to_thread(clips.make_clip, clip, seconds=4, size=(1280, 720))
+            # In a loop of its own, so that its tasks are not taken for the provider's.
+            api = stack.enter_context(VideosApiThread(VideosApi(content=clip, ready_after_s=0.3)))
+            settings = replace(settings, openai_api_key=Secret(KEY), openai_base_url=api.base_url)
+        provider = build_providers(settings, SystemClock())[request.param]
+        yield Kitchen(provider=provider, settings=settings, folder=folder)
+        await provider.close()
+        if request.param == "openai":
+            assert api.violations == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def dish(kitchen):
+    order = kitchen.order("K7Q2", prompt='a "calico" cat\nplays ピアノ, 50% <b>loud</b> & proud')
+    submitted = await kitchen.provider.submit(order)
+    return Dish(order=order, submitted=submitted, finished=await kitchen.finish(submitted.id))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def dish_with_image(kitchen):
+    image = kitchen.folder / "reference.png"
+    Image.new("RGB", (_SIZE.width_px, _SIZE.height_px), (200, 90, 30)).save(image)
+    order = kitchen.order("M3XW", image=image)
+    submitted = await kitchen.provider.submit(order)
+    return Dish(order=order, submitted=submitted, finished=await kitchen.finish(submitted.id))
+
+
+async def test_it_goes_by_the_name_that_the_setting_uses(kitchen):
+    assert kitchen.provider.name == kitchen.settings.video_providers[0]
+
+
+async def test_its_capabilities_are_sane_and_constant(kitchen):
+    can = kitchen.provider.capabilities()
+    assert can == kitchen.provider.capabilities()
+    assert can.models
+    assert len({model.name for model in can.models}) == len(can.models)
+    assert can.max_concurrent >= 1
+    assert 0 <= can.typical_first_poll_s < can.deadline_s
+    for model in can.models:
+        assert model.name
+        assert model.label
+        assert list(model.seconds) == sorted(set(model.seconds))
+        assert model.seconds[0] >= 1
+        assert len(set(model.sizes)) == len(model.sizes) >= 1
+        assert Operation.GENERATE in model.operations
+        assert model.prompt_max_chars >= 500
+        assert model.source
+        assert model.verified_on is not None
+        for size in model.sizes:
+            assert size.width_px % 2 == size.height_px % 2 == 0
+            assert model.usd_micros_per_second[size] >= 0
+            assert isinstance(model.price_usd_micros(model.seconds[-1], size), int)
+
+
+async def test_an_order_is_taken_and_ends_ready(dish):
+    assert dish.submitted.id
+    assert dish.submitted.state is not RemoteState.FAILED
+    assert dish.finished.id == dish.submitted.id
+    assert dish.finished.state is RemoteState.READY
+    assert dish.finished.error is None
+    assert dish.finished.progress in (None, 100)
+
+
+async def test_a_finished_clip_comes_down_playable(kitchen, dish, tmp_path):
+    target = tmp_path / "clip.mp4"
+    got = await kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
+    content = await asyncio.to_thread(target.read_bytes)
+    assert got == Download(
+        path=target, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
+    )
+    size, seconds, frames = await asyncio.to_thread(_watch, target)
+    assert size == dish.order.size
+    assert abs(seconds - dish.order.seconds) <= 0.5
+    assert frames >= 4 * dish.order.seconds
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+async def test_a_clip_can_be_had_again_and_is_the_same(kitchen, dish, tmp_path):
+    target = tmp_path / "clip.mp4"
+    first = await kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
+    again = await kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
+    assert first == again
+
+
+async def test_a_clip_over_the_cap_leaves_no_file(kitchen, dish, tmp_path):
+    target = tmp_path / "clip.mp4"
+    with pytest.raises(OversizeClipError):
+        await kitchen.provider.download(dish.finished.id, target, max_bytes=1000)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_cancelled_download_leaves_all_or_nothing(kitchen, dish, tmp_path):
+    target = tmp_path / "clip.mp4"
+    for pause_s in (0.0, 0.001, 0.01):
+        call = kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
+        task = asyncio.create_task(call)
+        await asyncio.sleep(pause_s)
+        task.cancel()
+        await asyncio.wait([task])
+        for _ in range(100):  # a thread may still be on its way out
+            left = [path.name for path in tmp_path.iterdir()]
+            if left in ([], ["clip.mp4"]):
+                break
+            await asyncio.sleep(0.02)
+        assert left in ([], ["clip.mp4"])
+        if left:
+            assert await asyncio.to_thread(clips.count_frames, target)
+            target.unlink()
+
+
+async def test_an_unknown_id_is_told_as_a_value_when_polled(kitchen):
+    seen = await kitchen.provider.poll([_NOWHERE])
+    assert isinstance(seen[_NOWHERE], RemoteNotFoundError)
+
+
+async def test_an_unknown_id_cannot_be_downloaded(kitchen, tmp_path):
+    with pytest.raises(RemoteNotFoundError):
+        await kitchen.provider.download(_NOWHERE, tmp_path / "c.mp4", max_bytes=_MAX_BYTES)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["", ".", "..", "../../etc/passwd", "a/b", "a%2fb", "x\0y", "é" * 300]
+)
+async def test_an_id_that_is_none_is_not_found_anywhere(kitchen, tmp_path, odd):
+    assert isinstance((await kitchen.provider.poll([odd]))[odd], RemoteNotFoundError)
+    with pytest.raises(RemoteNotFoundError):
+        await kitchen.provider.download(odd, tmp_path / "clip.mp4", max_bytes=_MAX_BYTES)
+
+
+async def test_a_poll_answers_for_every_id_it_was_asked(kitchen, dish):
+    assert await kitchen.provider.poll([]) == {}
+    asked = [dish.finished.id, _NOWHERE, dish.finished.id]
+    seen = await kitchen.provider.poll(asked)
+    assert set(seen) == set(asked)
+    mine = seen[dish.finished.id]
+    assert isinstance(mine, Remote)
+    assert (mine.id, mine.state) == (dish.finished.id, RemoteState.READY)
+
+
+async def test_an_order_can_be_recognised_among_the_recent_ones(kitchen, dish):
+    since = SystemClock().now() - timedelta(minutes=10)
+    if not kitchen.provider.capabilities().can_list:
+        with pytest.raises(UnsupportedError):
+            await kitchen.provider.recent(since)
+        return
+    [mine] = [
+        remote
+        for remote in await kitchen.provider.recent(since)
+        if remote.prompt == dish.order.prompt
+    ]
+    assert mine.id == dish.finished.id
+    assert mine.model in (None, dish.order.model)
+    assert mine.seconds in (None, dish.order.seconds)
+    assert mine.size in (None, dish.order.size)
+    assert mine.created_at is not None
+    assert since <= mine.created_at <= SystemClock().now() + timedelta(seconds=2)
+    later = SystemClock().now() + timedelta(hours=1)
+    assert all(
+        remote.prompt != dish.order.prompt for remote in await kitchen.provider.recent(later)
+    )
+
+
+async def test_a_finished_render_cannot_be_cancelled(kitchen, dish):
+    assert await kitchen.provider.cancel(dish.finished.id) is False
+    assert await kitchen.provider.cancel(dish.finished.id) is False
+    seen = (await kitchen.provider.poll([dish.finished.id]))[dish.finished.id]
+    assert isinstance(seen, Remote)
+    assert seen.state is RemoteState.READY
+
+
+async def test_cancelling_tells_the_truth(kitchen):
+    remote = await kitchen.provider.submit(kitchen.order("C4NC"))
+    stopped = await kitchen.provider.cancel(remote.id)
+    assert stopped is kitchen.provider.capabilities().can_cancel
+    if stopped:
+        seen = (await kitchen.provider.poll([remote.id]))[remote.id]
+        assert isinstance(seen, ProviderError) or seen.state is RemoteState.FAILED
+    else:
+        assert (await kitchen.finish(remote.id)).state is RemoteState.READY
+
+
+async def test_an_order_with_a_picture_is_taken(kitchen, dish_with_image):
+    [model] = [
+        each
+        for each in kitchen.provider.capabilities().models
+        if each.name == dish_with_image.order.model
+    ]
+    assert model.takes_image
+    assert dish_with_image.finished.state is RemoteState.READY
+
+
+async def test_deleting_tells_the_truth_and_can_be_repeated(kitchen, dish_with_image):
+    remote_id = dish_with_image.finished.id
+    gone = await kitchen.provider.delete(remote_id)
+    assert gone is kitchen.provider.capabilities().can_delete
+    seen = (await kitchen.provider.poll([remote_id]))[remote_id]
+    assert isinstance(seen, RemoteNotFoundError) is gone
+    await kitchen.provider.delete(remote_id)
+
+
+async def test_the_same_key_twice_is_one_render_where_that_is_promised(kitchen, dish):
+    if not kitchen.provider.capabilities().submit_is_idempotent:
+        pytest.skip("this provider does not promise it")
+    again = await kitchen.provider.submit(dish.order)
+    assert again.id == dish.submitted.id
+
+
+async def test_closing_leaves_nothing_running(kitchen, tmp_path):
+    settings = replace(kitchen.settings, data_dir=tmp_path)
+    before = asyncio.all_tasks()
+    provider = build_providers(settings, SystemClock())[kitchen.provider.name]
+    await provider.submit(replace(kitchen.order("CL0S"), prompt="closing time"))
+    await provider.poll([_NOWHERE])
+    await provider.close()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before
+
+
+def _watch(path: Path) -> tuple[Size, float, int]:
+    with av.open(str(path), format="mp4") as clip:
+        picture = clip.streams.video[0]
+        size = Size(width_px=picture.width, height_px=picture.height)
+        frames = sum(1 for _ in clip.decode(picture))
+        return size, (clip.duration or 0) / av.time_base, frames
