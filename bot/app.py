@@ -86,8 +86,12 @@ async def build_app(
     courier = DiscordCourier(client)
     catalogue = Catalogue(providers)
 
+    # The service comes before what it sets going: these two close the circle.
     def kick(kind: Kind, subject: str) -> None:
         engine.kick(kind, subject)
+
+    def touch(request_id: int) -> None:
+        board.touch(request_id)
 
     jobs = JobService(
         store=store,
@@ -96,19 +100,21 @@ async def build_app(
         gate=PromptGate(),
         clock=clock,
         kick=kick,
+        touch=touch,
     )
+    board = Board(jobs.card, courier, clock, pace)
     tools = Tools(
         store=store,
         clock=clock,
         providers=providers,
         archive=FolderArchive(settings.archive_dir),
         courier=courier,
-        board=Board(jobs.card, courier, clock, pace),
+        board=board,
         pace=pace,
         temp_dir=settings.data_dir / "tmp",
         max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
     )
-    engine = Engine(Flow(tools, catalogue, kick), tools.board, clock, pace)
+    engine = Engine(Flow(tools, catalogue, kick), board, clock, pace)
     pictures = Pictures(settings.data_dir / "pictures")
     cogs = (Generate(jobs, pictures, clock), Status(jobs), Account(jobs))
     client.use(jobs, lambda bot: install(bot, cogs), courier.open)

@@ -177,7 +177,7 @@ class Job:
     cancel_requested_at: datetime | None = None
     #: The message with the clip; set in DONE.
     message_id: int | None = None
-    #: What the render really cost; None until the ledger closed.
+    #: What the render really cost, as far as is known; certain once the ledger closed.
     cost_usd_micros: int | None = None
     #: `SorabotError.code` and the sentence the member read; set in FAILED and KEPT.
     error_code: str | None = None

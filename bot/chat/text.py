@@ -114,8 +114,8 @@ def clip_message(status: JobStatus) -> str:
         took = f" · took {span((job.rendered_at - job.submitted_at).total_seconds())}"
     return (
         f"<@{job.user_id}> your clip is ready\n"
-        f"> {escaped(job.order.prompt, 300)}\n"
-        f"-# {options(status)}{took} · `{job.id}`"
+        f"-# {options(status)}{took} · `{job.id}`\n"
+        f"> {escaped(job.order.prompt, 300)}"
     )
 
 

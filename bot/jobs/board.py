@@ -115,7 +115,15 @@ def _face(card: Card) -> object:
     return (
         card.request.card_message_id,
         *(
-            (s.job.state, s.job.progress, s.ahead, s.ready_at, s.job.message_id, s.job.error_text)
-            for s in card.statuses
+            (
+                status.job.state,
+                status.job.progress,
+                status.job.cancel_requested_at is not None,
+                status.job.message_id,
+                status.job.error_text,
+                status.ahead,
+                status.ready_at,
+            )
+            for status in card.statuses
         ),
     )

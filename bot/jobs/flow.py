@@ -84,9 +84,8 @@ class Flow:
             else:
                 kick(Kind.POLL, job.order.provider)
         for name, provider in self._tools.providers.items():
-            for job in await store.waiting(name, provider.capabilities().max_concurrent):
-                if job.due_at is not None and job.due_at <= now:
-                    kick(Kind.SUBMIT, job.id)
+            for job in await store.waiting(name, now, provider.capabilities().max_concurrent):
+                kick(Kind.SUBMIT, job.id)
         return await store.next_due_at(_UNDER_WAY)
 
     async def resume(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,7 +34,11 @@ class Viewer:
 
 
 class JobService:
-    """What members can do with jobs. Every refusal is a RefusedError whose text they read."""
+    """What members can do with jobs. Every refusal is a RefusedError whose text they read.
+
+    kick   starts a coroutine of the flow early.
+    touch  says that a request's card may look different now.
+    """
 
     def __init__(
         self,
@@ -44,6 +49,7 @@ class JobService:
         gate: PromptGate,
         clock: Clock,
         kick: Kick,
+        touch: Callable[[int], None],
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -51,6 +57,7 @@ class JobService:
         self._gate = gate
         self._clock = clock
         self._kick = kick
+        self._touch = touch
 
     @property
     def catalogue(self) -> Catalogue:
@@ -119,10 +126,12 @@ class JobService:
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:
+                self._touch(job.request_id)
                 return done
         asked = await self._store.request_cancel(job, now)
         if asked is None:
             raise TooLateError(_too_late(job))
+        self._touch(job.request_id)
         kind, subject = (
             (Kind.POLL, asked.order.provider)
             if asked.state is State.RENDERING
@@ -148,6 +157,7 @@ class JobService:
         moved = await self._store.repost(job, place, self._clock.now())
         if moved is None:
             raise TooLateError(f"`{job.id}` is on its way already.")
+        self._touch(job.request_id)
         self._kick(Kind.DELIVER, job.id)
         return moved
 

@@ -19,7 +19,7 @@ from bot.jobs.polling import cancel_remote
 from bot.jobs.schedule import backoff_s, first_poll_s
 from bot.jobs.tools import Tools
 from bot.model import Job, State
-from bot.providers.base import Capabilities, Provider, Remote, RenderOrder
+from bot.providers.base import Capabilities, Provider, Remote, RemoteState, RenderOrder
 
 _log = logging.getLogger(__name__)
 #: Clocks of two machines may differ by this much when a creation time is compared.
@@ -61,7 +61,7 @@ async def _claim_and_call(tools: Tools, provider: Provider, job: Job) -> None:
         attempts=job.attempts,
     )
     if claimed is not None:
-        tools.board.touch(job.request_id)
+        # The card waits for the answer: most come at once, and edits are few.
         await _call(tools, provider, claimed)
 
 
@@ -120,15 +120,20 @@ async def _took(tools: Tools, capabilities: Capabilities, job: Job, remote: Remo
         order.provider, order.model, order.seconds, order.size, 50
     )
     first_s = first_poll_s(durations_s, capabilities, tools.pace)
-    if remote.poll_after_s is not None:
+    if remote.state in (RemoteState.READY, RemoteState.FAILED):
+        first_s = 0.0
+    elif remote.poll_after_s is not None:
         first_s = remote.poll_after_s
+    now = tools.clock.now()
+    # Counted from the call: one that was found again may long be ready.
+    since = now if job.submitted_at is None else job.submitted_at
     moved = await tools.store.move(
         job,
         State.RENDERING,
-        tools.clock.now(),
+        now,
         remote_id=remote.id,
         progress=remote.progress,
-        due_at=tools.after(first_s),
+        due_at=max(now, since + timedelta(seconds=first_s)),
     )
     if moved is None:
         _log.error("render %s at %s has no job any more", remote.id, order.provider)

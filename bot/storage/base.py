@@ -175,8 +175,8 @@ class Store(Protocol):
         """Return the earliest `due_at` among open jobs in `states`."""
         ...
 
-    async def waiting(self, provider: str, limit: int) -> tuple[Job, ...]:
-        """Return QUEUED jobs of a provider in the order in which they will be submitted."""
+    async def waiting(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
+        """Return QUEUED jobs of a provider whose `due_at` has come, in the order of submission."""
         ...
 
     async def open_jobs(self, user_id: int | None = None) -> tuple[Job, ...]:

@@ -137,8 +137,8 @@ class SqliteStore(Store):
         row = await self._row("next_due_at", states=json.dumps([state.value for state in states]))
         return None if row is None or row["due_at"] is None else from_ms(row["due_at"])
 
-    async def waiting(self, provider: str, limit: int) -> tuple[Job, ...]:
-        return await self._jobs("waiting", provider=provider, limit=limit)
+    async def waiting(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
+        return await self._jobs("waiting", provider=provider, now=to_ms(now), limit=limit)
 
     async def open_jobs(self, user_id: int | None = None) -> tuple[Job, ...]:
         if user_id is None:

@@ -104,6 +104,15 @@ class Town:
         """Everything the latest card says."""
         return words(self.card().embeds[0])
 
+    async def thread(self, **state: Any) -> simcord.ChannelHandle:
+        """Let the bot open a thread in the channel; `state` is edited in afterwards."""
+        place = self.app.client.get_channel(self.channel.id)
+        assert isinstance(place, discord.TextChannel)
+        thread = await place.create_thread(name="cats", type=discord.ChannelType.public_thread)
+        if state:
+            await thread.edit(**state)
+        return self.channel.threads[-1]
+
     async def restart(self) -> None:
         """Stop the bot as SIGTERM does and start another one on the same database."""
         await self.app.close()

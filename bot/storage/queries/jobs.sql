@@ -84,10 +84,10 @@ FROM (
     FROM json_each(:states) AS wanted
 ) AS first;
 
--- Jobs that wait for a slot at a provider, in the order in which they get one.
+-- Jobs that wait for a slot at a provider and may have one now, in the order in which they get it.
 -- name: waiting
 SELECT * FROM jobs
-WHERE provider = :provider AND state = 'queued'
+WHERE provider = :provider AND state = 'queued' AND due_at <= :now
 ORDER BY created_at, seq
 LIMIT :limit;
 

@@ -27,4 +27,5 @@ def test_an_id_that_is_taken_is_not_given_again():
 
 
 def test_ids_grow_when_the_short_ones_run_out():
+    assert len(draw_job_id(lambda job_id: len(job_id) < 5)) == 5
     assert len(draw_job_id(lambda job_id: len(job_id) < 6)) == 6

@@ -52,6 +52,16 @@ async def test_a_settle_without_a_cost_takes_the_estimate(store: SqliteStore):
     assert (await store.usage(1001, _BEFORE)).usd_micros == 800_000
 
 
+async def test_a_clip_that_cost_nothing_still_counts_as_a_clip(store: SqliteStore):
+    job = await reach(store, State.POSTING)
+
+    done = await step(store, job, State.DONE, after(90), cost_usd_micros=0)
+
+    assert done.cost_usd_micros == 0
+    assert await store.usage(1001, _BEFORE) == Usage(clips=1, seconds=8, usd_micros=0)
+    assert len(await store.spends(1001, _BEFORE)) == 1
+
+
 async def test_a_refund_negates_the_reservation_wholly(store: SqliteStore):
     job = await reach(store, State.SUBMITTING)
 

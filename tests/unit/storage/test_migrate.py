@@ -105,6 +105,7 @@ async def test_a_step_that_fails_leaves_the_version_before_it(
     with pytest.raises(StorageError, match="migration 0002_broken"):
         await empty.run(lambda conn: migrate(conn, read_migrations(folder)))
 
+    assert not await empty.run(lambda conn: conn.in_transaction)
     assert await empty.run(schema_version) == 1
     assert await tables(empty) == {"a"}
     assert await empty.read(lambda conn: conn.execute("SELECT * FROM a").fetchall()) == []

@@ -55,7 +55,7 @@ async def test_variants_of_a_request_keep_their_order_everywhere(store: SqliteSt
     jobs = await store.accept(request(), [draft(seed) for seed in range(4)], allow)
 
     assert await store.due(NOW, tuple(State), limit=9) == jobs
-    assert await store.waiting("local", limit=9) == jobs
+    assert await store.waiting("local", NOW, limit=9) == jobs
     assert await store.open_jobs() == jobs
     assert await store.recent_jobs(1001, 7, limit=9) == jobs[::-1]
 
@@ -82,13 +82,22 @@ async def test_jobs_wait_in_the_order_in_which_they_were_asked_for(store: Sqlite
     other = await accept(store, 4, at=after(0), provider="elsewhere")
     taken = await reach(store, State.RENDERING, 5)
 
-    waiting = await store.waiting("local", limit=10)
+    waiting = await store.waiting("local", after(60), limit=10)
 
     assert waiting == (first, second, third)
-    assert await store.waiting("local", limit=2) == (first, second)
+    assert await store.waiting("local", after(60), limit=2) == (first, second)
     assert [await store.position(job) for job in (first, second, third)] == [0, 1, 2]
     assert await store.position(other) == 0
     assert await store.position(taken) == 0
+
+
+async def test_a_job_that_backs_off_does_not_hold_up_those_behind_it(store: SqliteStore):
+    first = await accept(store, 1, at=after(1))
+    second = await accept(store, 2, at=after(2))
+    await store.update(first, due_at=after(60))
+
+    assert await store.waiting("local", after(30), limit=1) == (second,)
+    assert [job.id for job in await store.waiting("local", after(60), limit=1)] == [first.id]
 
 
 async def test_a_job_that_returns_to_the_queue_has_its_old_place(store: SqliteStore):
@@ -99,7 +108,7 @@ async def test_a_job_that_returns_to_the_queue_has_its_old_place(store: SqliteSt
 
     queued = await step(store, submitting, State.QUEUED, after(4))
 
-    assert await store.waiting("local", limit=9) == (queued, second)
+    assert await store.waiting("local", after(9), limit=9) == (queued, second)
     assert await store.position(second) == 1
 
 
@@ -132,6 +141,8 @@ async def test_durations_are_of_equal_renders_from_paid_call_to_ready(store: Sql
         submitted = await store.update(job, submitted_at=after(number))
         assert submitted is not None
         await step(store, submitted, State.DOWNLOADING, after(number + took_s))
+    turned_back = await reach(store, State.RENDERING, 9)
+    await step(store, turned_back, State.DOWNLOADING, after(-3_600))
     await reach(store, State.RENDERING, 10)
     await reach(store, State.DONE, 11, seconds=4)
     await reach(store, State.DONE, 12, size=Size(width_px=720, height_px=1280))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
-import subprocess
 import sys
 import textwrap
 import threading
@@ -99,6 +98,7 @@ async def test_a_write_that_raises_leaves_nothing_and_the_next_one_works(databas
 
     with pytest.raises(LookupError):
         await database.write(half)
+    assert not await database.run(lambda conn: conn.in_transaction)
     await database.write(note(2))
 
     assert await notes(database) == [2]
@@ -253,6 +253,18 @@ async def test_closing_waits_for_what_was_asked_and_then_refuses(tmp_path: Path)
     raw.close()
 
 
+async def test_opening_waits_while_another_process_sets_the_file_up(tmp_path: Path):
+    other = lock(tmp_path / "here.sqlite3")
+    opening = asyncio.create_task(Database.open(tmp_path / "here.sqlite3"))
+    await asyncio.sleep(0.1)
+    assert not opening.done()
+
+    other.execute("COMMIT")
+    other.close()
+
+    await (await opening).close()
+
+
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path):
     path = tmp_path / "cat.txt"
     path.write_text("not a database, but long enough to look at" * 20)
@@ -288,7 +300,7 @@ async def test_a_path_that_cannot_be_opened_is_a_storage_error(tmp_path: Path):
         await Database.open(tmp_path)
 
 
-def test_a_process_that_dies_without_closing_ends(tmp_path: Path):
+async def test_a_process_that_dies_without_closing_ends(tmp_path: Path):
     program = """
         import asyncio, sys, pathlib
         from bot.storage.sqlite import Database
@@ -298,16 +310,21 @@ def test_a_process_that_dies_without_closing_ends(tmp_path: Path):
             raise LookupError("on the way up")
         asyncio.run(main())
     """
-    ended = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), tmp_path / "here.sqlite3"],
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(program), tmp_path / "here.sqlite3"),
         cwd=Path(__file__).parents[3],
-        capture_output=True,
-        timeout=20,
-        check=False,
+        stderr=asyncio.subprocess.PIPE,
     )
+    try:
+        async with asyncio.timeout(20):
+            _out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
-    assert ended.returncode == 1
-    assert b"LookupError: on the way up" in ended.stderr
+    assert process.returncode == 1
+    assert b"LookupError: on the way up" in err
 
 
 @pytest.mark.parametrize("missing", ["_execute", "_conn"])

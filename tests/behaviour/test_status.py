@@ -1,0 +1,188 @@
+"""`/sora status`, `/sora cancel`, `/sora quota`, `/sora help`."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.model import State
+from tests.behaviour.town import town, words
+from tests.wire.videos_api import VideosApi
+
+
+def slow() -> VideosApi:
+    return VideosApi(ready_after_s=60, poll_after_ms=50)
+
+
+async def test_status_lists_my_clips_with_progress_and_place_in_line(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="first")
+        await t.alice.slash(t.channel, "sora generate", prompt="second")
+        await t.alice.slash(t.channel, "sora generate", prompt="third")
+        await t.bob.slash(t.channel, "sora generate", prompt="not mine")
+
+        async def first_renders() -> bool:
+            return (await t.jobs())[0].state is State.RENDERING
+
+        await t.until(first_renders)
+        shown = await t.alice.slash(t.channel, "sora status")
+        assert shown.response is not None
+        assert shown.ephemeral
+        said = words(shown.response.embeds[0])
+        assert "▱" in said
+        assert "Next in line" in said
+        assert "1 clip ahead" in said
+        assert "not mine" not in said
+
+
+async def test_status_without_jobs_says_how_to_start_one(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        shown = await t.alice.slash(t.channel, "sora status")
+        assert shown.response is not None
+        assert "/sora generate" in shown.response.content
+
+
+async def test_status_of_one_job_shows_its_order_and_links_its_clip(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", seconds=8)
+        job = await t.job_in(State.DONE)
+        shown = await t.alice.slash(t.channel, "sora status", job=job.id.lower())
+        assert shown.response is not None
+        said = words(shown.response.embeds[0])
+        assert "Sora 2 · 8 s · 1280x720 · $0.80" in said
+        assert str(job.message_id) in said
+
+
+@pytest.mark.parametrize("typed", ["ZZZZ", "", "<@1>", "K7Q2K7Q2K7Q2K7Q2K7Q2"])
+async def test_an_unknown_id_is_answered_kindly(tmp_path: Path, typed: str) -> None:
+    async with town(tmp_path) as t:
+        shown = await t.alice.slash(t.channel, "sora status", job=typed)
+        assert shown.response is not None
+        assert shown.ephemeral
+        assert "I don't know a job" in shown.response.content
+
+
+async def test_others_jobs_are_for_moderators_and_unknown_in_other_servers(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a secret cat")
+        job = await t.job_in(State.DONE)
+        to_bob = await t.bob.slash(t.channel, "sora status", job=job.id)
+        assert to_bob.response is not None
+        assert "belongs to somebody else" in to_bob.response.content
+        to_mona = await t.moderator.slash(t.channel, "sora status", job=job.id)
+        assert to_mona.response is not None
+        assert "secret cat" in words(to_mona.response.embeds[0])
+        elsewhere = t.env.create_guild("Elsewhere")
+        owner = elsewhere.add_member(t.moderator.user)
+        there = elsewhere.create_text_channel("other")
+        unknown = await owner.slash(there, "sora status", job=job.id)
+        assert unknown.response is not None
+        assert "I don't know a job" in unknown.response.content
+
+
+async def test_a_waiting_job_is_cancelled_at_once_and_costs_nothing(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="first")
+        await t.alice.slash(t.channel, "sora generate", prompt="second")
+        second = (await t.jobs())[1]
+        shown = await t.alice.slash(t.channel, "sora cancel", job=second.id)
+        assert shown.response is not None
+        assert "is cancelled. Nothing was counted" in shown.response.content
+        ended = (await t.jobs())[1]
+        assert (ended.state, ended.refunded) == (State.CANCELLED, True)
+        assert t.api.creates["second"] == 0
+
+
+async def test_a_render_that_cannot_be_stopped_still_counts_and_the_card_says_so(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=slow()) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.RENDERING)
+        await t.alice.slash(t.channel, "sora cancel", job=job.id)
+        ended = await t.job_in(State.CANCELLED)
+        assert not ended.refunded
+        assert ended.cost_usd_micros == 400_000
+        await t.until(lambda: "it still counts" in t.card_text())
+
+
+async def test_the_cancel_button_on_the_card_works_for_its_owner_only(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.bob.slash(t.channel, "sora generate", prompt="bob's, rendering")
+        await t.job_in(State.RENDERING)
+        await t.alice.slash(t.channel, "sora generate", prompt="alice's, waiting")
+        refused = await t.bob.click(t.card(), label="Cancel")
+        assert refused.response is not None
+        assert "belongs to somebody else" in refused.response.content
+        assert (await t.jobs())[1].state is State.QUEUED
+        pressed = await t.alice.click(t.card(), label="Cancel")
+        assert pressed.response is not None
+        assert "Cancelled" in pressed.response.content
+        assert (await t.jobs())[1].state is State.CANCELLED
+        await t.until(lambda: "Nothing was counted" in t.card_text())
+
+
+async def test_the_cancel_button_works_after_a_restart(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.bob.slash(t.channel, "sora generate", prompt="bob's, rendering")
+        await t.job_in(State.RENDERING)
+        await t.alice.slash(t.channel, "sora generate", prompt="alice's, waiting")
+        await t.restart()
+        await t.alice.click(t.card(), label="Cancel")
+        assert (await t.jobs())[1].state is State.CANCELLED
+
+
+async def test_a_moderator_may_cancel_and_a_stranger_may_not(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow()) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.RENDERING)
+        refused = await t.bob.slash(t.channel, "sora cancel", job=job.id)
+        assert refused.response is not None
+        assert "belongs to somebody else" in refused.response.content
+        await t.moderator.slash(t.channel, "sora cancel", job=job.id)
+        await t.job_in(State.CANCELLED)
+
+
+async def test_a_finished_job_cannot_be_cancelled(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.DONE)
+        shown = await t.alice.slash(t.channel, "sora cancel", job=job.id)
+        assert shown.response is not None
+        assert "finished already" in shown.response.content
+
+
+async def test_quota_shows_what_is_left_and_when_it_returns(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="5", QUOTA_USD_PER_MONTH="2") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", seconds=8)
+        shown = await t.alice.slash(t.channel, "sora quota")
+        assert shown.response is not None
+        assert shown.ephemeral
+        said = words(shown.response.embeds[0])
+        for part in ("**4 clips** left", "**52 s of video** left", "**$1.20** left", ":R>"):
+            assert part in said
+
+
+async def test_quota_without_limits_says_so(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="none", QUOTA_SECONDS_PER_DAY="none") as t:
+        shown = await t.alice.slash(t.channel, "sora quota")
+        assert shown.response is not None
+        assert "No limits" in words(shown.response.embeds[0])
+
+
+async def test_help_names_every_command(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        shown = await t.alice.slash(t.channel, "sora help")
+        assert shown.response is not None
+        said = words(shown.response.embeds[0])
+        for command in t.alice.available_commands(t.channel):
+            assert f"/{command}" in said or command == "sora help"
+
+
+async def test_jobs_are_offered_by_id_and_by_words_of_their_prompt(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat at the piano")
+        job = await t.job_in(State.DONE)
+        for typed in (job.id[:2].lower(), "PIANO", ""):
+            offered = await t.alice.autocomplete(t.channel, "sora status", "job", typed)
+            assert [each["value"] for each in offered] == [job.id]
+        assert await t.bob.autocomplete(t.channel, "sora status", "job", "") == []

@@ -1,0 +1,180 @@
+"""What members see and pay when something goes wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.model import State
+from tests.behaviour.town import BRISK, Town, town, words
+from tests.wire.clips import make_clip
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
+
+
+async def asked(t: Town) -> None:
+    answered = await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+    assert not answered.ephemeral
+
+
+async def nothing_counts(t: Town) -> None:
+    usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+    assert (usage.clips, usage.seconds, usage.usd_micros) == (0, 0, 0)
+
+
+async def test_a_failed_render_is_refunded_and_the_card_says_why(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.job_failed({"code": "boom", "message": "req_123 exploded"}))
+        await asked(t)
+        job = await t.job_in(State.FAILED)
+        assert job.refunded
+        await nothing_counts(t)
+        await t.until(lambda: "could not render this" in t.card_text())
+        assert "Nothing was counted" in t.card_text()
+        assert "req_123" not in t.card_text()
+
+
+async def test_a_moderation_refusal_is_told_as_such_without_the_vendors_words(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        refusal = Fault.error(400, "Your request req_9 was blocked", "moderation_blocked")
+        t.api.fault("create", refusal)
+        await asked(t)
+        assert (await t.job_in(State.FAILED)).refunded
+        await t.until(lambda: "content rules" in t.card_text())
+        assert "req_9" not in t.card_text()
+
+
+async def test_a_provider_that_answers_polls_with_html_is_asked_again(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("retrieve", Fault.html(502), times=3)
+        t.api.fault("retrieve", Fault.html(200))
+        await asked(t)
+        await t.job_in(State.DONE, 20)
+        assert t.api.creates["a cat"] == 1
+
+
+async def test_a_create_answered_with_html_is_looked_for_and_never_made_twice(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True))
+        await asked(t)
+        await t.job_in(State.DONE, 20)
+        assert t.api.creates["a cat"] == 1
+        assert len(t.clips()) == 1
+
+
+async def test_a_create_that_provably_never_arrived_is_made_again(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.html(502))
+        await asked(t)
+        await t.job_in(State.DONE, 20)
+        assert t.api.creates["a cat"] == 1
+        assert t.api.requests["create"] == 2
+
+
+async def test_a_busy_provider_is_asked_again_after_its_hint(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.error(429, "slow down", None, retry_after="1"), times=2)
+        await asked(t)
+        await t.job_in(State.DONE, 20)
+        assert t.api.creates["a cat"] == 1
+
+
+async def test_a_render_that_the_provider_forgot_is_refunded_only_after_several_answers(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=60, poll_after_ms=20)) as t:
+        await asked(t)
+        await t.job_in(State.RENDERING)
+        t.api.fault("retrieve", Fault.error(404, "no such video"), times=50)
+        job = await t.job_in(State.FAILED)
+        assert job.refunded
+        # The last answer ended it; every one before that was given a second chance.
+        assert t.api.requests["retrieve"] >= BRISK.missing_times
+        await t.until(lambda: "lost this job" in t.card_text())
+
+
+async def test_a_truncated_download_is_fetched_again(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("content", Fault.truncated(), times=2)
+        await asked(t)
+        await t.job_in(State.DONE, 20)
+        assert await t.clips()[0].attachments[0].read() == t.api.content
+
+
+async def test_a_stopped_and_restarted_bot_finishes_a_job_begun_before(tmp_path: Path) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=1.5, poll_after_ms=50)) as t:
+        await asked(t)
+        await t.job_in(State.RENDERING)
+        await t.restart()
+        await t.job_in(State.DONE, 20)
+        assert len(t.clips()) == 1
+        assert t.api.creates["a cat"] == 1
+        await t.until(lambda: "Done" in t.card_text())
+
+
+async def test_a_post_that_discord_stumbled_over_is_made_once_later(tmp_path: Path) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=0.5, poll_after_ms=50)) as t:
+        await asked(t)
+        t.env.inject_error("POST", "/channels/*/messages", status=503, times=2)
+        await t.job_in(State.DONE, 20)
+        assert len(t.clips()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [(413, 40005, "larger than uploads may be"), (403, 50013, "may no longer post")],
+)
+async def test_a_clip_that_cannot_be_posted_is_kept_and_can_be_fetched(
+    tmp_path: Path, status: int, code: int, said: str
+) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=0.5, poll_after_ms=50)) as t:
+        await asked(t)
+        t.env.inject_error("POST", "/channels/*/messages", status=status, code=code)
+        job = await t.job_in(State.KEPT)
+        assert not job.refunded
+        await t.until(lambda: said in t.card_text())
+        assert "ailed" not in t.card_text()
+        stranger = await t.bob.click(t.card(), label=f"Post {job.id} here")
+        assert stranger.response is not None
+        assert "belongs to somebody else" in stranger.response.content
+        await t.alice.click(t.card(), label=f"Post {job.id} here")
+        await t.job_in(State.DONE)
+        assert len(t.clips()) == 1
+        usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+        assert usage.clips == 1
+
+
+async def test_a_clip_over_the_upload_limit_is_kept_without_an_attempt(tmp_path: Path) -> None:
+    big = make_clip(tmp_path / "big.mp4", pad_to_bytes=27 * 1024 * 1024)
+    async with town(tmp_path / "data", api=VideosApi(content=big, poll_after_ms=20)) as t:
+        await asked(t)
+        job = await t.job_in(State.KEPT)
+        assert t.clips() == []
+        await t.until(lambda: "28.3 MB are more than the 26 MB" in t.card_text())
+        shown = await t.alice.slash(t.channel, "sora status", job=job.id)
+        assert shown.response is not None
+        again = await t.alice.click(shown.response.message, label=f"Post {job.id} here")
+        assert again.response is not None
+        assert "28.3 MB" in again.response.content
+        assert "File\n28.3 MB" in words(shown.response.embeds[0])
+
+
+async def test_one_jobs_trouble_does_not_stop_the_others(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("content", Fault.html(200), prompt="broken", times=100)
+        await t.alice.slash(t.channel, "sora generate", prompt="broken")
+        await t.bob.slash(t.channel, "sora generate", prompt="fine")
+
+        async def fine_is_done() -> bool:
+            return (await t.jobs())[1].state is State.DONE
+
+        await t.until(fine_is_done)
+
+        async def broken_gave_up() -> bool:
+            return (await t.jobs())[0].state is State.FAILED
+
+        await t.until(broken_gave_up, 20)
+        assert (await t.jobs())[0].refunded
