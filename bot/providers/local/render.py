@@ -1,0 +1,136 @@
+"""The renderer: one order as a line of JSON on stdin, progress as lines of JSON on stdout.
+
+    echo '{"prompt": "a fox in the snow", "seed": 1, "seconds": 4, "width_px": 1280,
+           "height_px": 720, "target": "fox.mp4"}' | python -m bot.providers.local.render
+
+`image` (a path) is optional. With `"stay": true` the process ends as soon as stdin does: it must
+not outlive a parent that was killed. Exit code 0 means that `target` is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from PIL import Image
+
+from bot.providers.local.encode import encode
+from bot.providers.local.film import Film
+from bot.providers.local.sound import compose
+from bot.providers.local.stage import Stage
+
+#: Exit codes: an order that cannot be read, a picture that cannot, a parent that is gone.
+BAD_ORDER, BAD_IMAGE, ORPHANED = 2, 3, 4
+_NICENESS = 10
+#: Address space: several times what the largest size takes, far less than the machine.
+_MEMORY_MAX_BYTES = 3 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One order, checked."""
+
+    prompt: str
+    seed: int
+    stage: Stage
+    target: Path
+    image: Path | None
+
+    @classmethod
+    def parse(cls, line: str) -> Task:
+        """Read an order; ValueError, KeyError or TypeError when it is none.
+
+        Any even size from 64 to 2048 pixels a side and 1 to 60 seconds are taken.
+        """
+        fields = cast("dict[str, Any]", json.loads(line))
+        stage = Stage(
+            width_px=int(fields["width_px"]),
+            height_px=int(fields["height_px"]),
+            seconds=int(fields["seconds"]),
+        )
+        sides = (stage.width_px, stage.height_px)
+        if any(side % 2 or not 64 <= side <= 2048 for side in sides):
+            raise ValueError(f"{stage.width_px}x{stage.height_px} is no size to render")
+        if not 1 <= stage.seconds <= 60:
+            raise ValueError(f"{stage.seconds} s is no length to render")
+        image = fields.get("image")
+        return cls(
+            prompt=str(fields["prompt"]),
+            seed=int(fields["seed"]),
+            stage=stage,
+            target=Path(str(fields["target"])),
+            image=None if image is None else Path(str(image)),
+        )
+
+
+def render(task: Task, report: IO[str]) -> None:
+    """Render the clip to `task.target`; writes `{"progress": n}` lines, n from 0 to 99.
+
+    Raises OSError when the picture cannot be read or the disk is full.
+    """
+    film = Film(task.prompt, task.seed, task.stage, task.image)
+    sound = compose(film.scene, task.stage.seconds)
+
+    def told() -> Iterator[Image.Image]:
+        last = -1
+        for index, frame in enumerate(film.frames()):
+            yield frame
+            done = (index + 1) * 99 // film.frame_count
+            if done > last:
+                last = done
+                report.write(f'{{"progress": {done}}}\n')
+                report.flush()
+
+    encode(told(), sound, task.target, (task.stage.width_px, task.stage.height_px))
+
+
+def _end_with_stdin() -> None:
+    sys.stdin.read()
+    # No clean-up: nobody waits for this clip any more.
+    os._exit(ORPHANED)
+
+
+def _yield_to_others() -> None:
+    """Give way to the bot, and never take the whole machine's memory."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    os.nice(_NICENESS)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or hard > _MEMORY_MAX_BYTES:
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX_BYTES, hard))
+
+
+def main() -> int:
+    """Run one order from stdin and return the exit code."""
+    line = sys.stdin.readline()
+    try:
+        task = Task.parse(line)
+        stays = bool(json.loads(line).get("stay"))
+    except (ValueError, KeyError, TypeError) as error:
+        sys.stderr.write(f"bad order: {error!r}\n")
+        return BAD_ORDER
+    _yield_to_others()
+    if stays:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    try:
+        render(task, sys.stdout)
+    except OSError as error:
+        sys.stderr.write(f"cannot render: {error!r}\n")
+        return BAD_IMAGE
+    # Past the interpreter's own end: it would wait for the thread that reads stdin.
+    sys.stdout.flush()
+    if stays:
+        os._exit(0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
