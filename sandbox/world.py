@@ -38,11 +38,17 @@ async def build_world(env: simcord.Env, *, in_thread: bool = False) -> World:
     mona = guild.add_member(
         env.create_user("mona", global_name="Mona (moderator)"), roles=[keepers]
     )
-    if in_thread:
-        with env.time_context():
+    with env.time_context():
+        await _introduce(env.bot)
+        if in_thread:
             await _thread_in(env.bot, channel)
-        channel = channel.threads[0]
+            channel = channel.threads[0]
     return World(place=channel, alice=alice, bob=bob, moderator=mona)
+
+
+async def _introduce(client: discord.Client) -> None:
+    if client.user is not None:
+        await client.user.edit(username="Sorabot")
 
 
 async def _thread_in(client: discord.Client, channel: simcord.ChannelHandle) -> None:

@@ -40,7 +40,10 @@ HELP = (
 NOTHING_RUNNING = "You have nothing under way. `/sora generate` starts a clip."
 NO_LIMITS = "No limits apply to you here. Make something good."
 PICTURE_TAKEN = "Got your picture; the clip's card follows below."
-CANCELLING = "I asked the video service to stop; the card shows when it has."
+CANCELLING = (
+    "I asked the video service to stop; the card shows when it has. If the clip is finished first, "
+    "it still comes."
+)
 
 
 def escaped(words: str, most_chars: int) -> str:

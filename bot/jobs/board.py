@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -57,10 +58,10 @@ class Board:
             while True:
                 self._changed.clear()
                 wait_s = self._start_due()
-                try:
-                    await asyncio.wait_for(self._changed.wait(), wait_s)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    # Not wait_for: in Python 3.11 it can swallow a cancellation.
+                    async with asyncio.timeout(wait_s):
+                        await self._changed.wait()
         finally:
             sending = [s.sending for s in self._shown.values() if s.sending is not None]
             await asyncio.gather(*sending, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -88,10 +89,10 @@ class Engine:
             if next_at is not None:
                 until_s = (next_at - self._clock.now()).total_seconds()
                 wait_s = min(wait_s, max(until_s, self._pace.busy_s))
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait_s)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
 
     def _start_kicked(self) -> None:
         kicked, self._kicked = self._kicked, {}

@@ -13,6 +13,7 @@ from bot.errors import (
     ProviderError,
     RenderLostError,
     UnknownOutcomeError,
+    UnsupportedError,
 )
 from bot.jobs.endings import cancel, fail
 from bot.jobs.polling import cancel_remote
@@ -150,11 +151,11 @@ async def _settle_unknown(tools: Tools, provider: Provider, job: Job) -> None:
     if capabilities.submit_is_idempotent:
         await _call(tools, provider, job)
         return
-    if not capabilities.can_list:
-        await fail(tools, job, RenderLostError(f"{provider.name} has no list to look in"))
-        return
     try:
         match = await _look_for(tools, provider, job)
+    except UnsupportedError as error:
+        await fail(tools, job, RenderLostError(f"no list to look in: {error}"))
+        return
     except ProviderError as error:
         if job.deadline_at is not None and job.deadline_at <= tools.clock.now():
             await fail(tools, job, RenderLostError(f"could not look for it: {error}"))

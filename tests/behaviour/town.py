@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ BRISK = Pace(
 )
 
 
+class MovableClock(SystemClock):
+    """The system's clock, that a test can put forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    def forward(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)
+
+
 @dataclass(slots=True, kw_only=True)
 class Town:
     """The server, its people, the bot, and the video API behind it."""
@@ -51,7 +66,7 @@ class Town:
     alice: simcord.MemberActor
     bob: simcord.MemberActor
     moderator: simcord.MemberActor
-    clock: SystemClock = field(default_factory=SystemClock)
+    clock: MovableClock
 
     async def until(
         self, what: Callable[[], Any] | Callable[[], Awaitable[Any]], timeout_s: float = 10
@@ -113,10 +128,11 @@ class Town:
             await thread.edit(**state)
         return self.channel.threads[-1]
 
-    async def restart(self) -> None:
-        """Stop the bot as SIGTERM does and start another one on the same database."""
+    async def restart(self, **settings: Any) -> None:
+        """Stop the bot as SIGTERM does and start one on the same database, with other settings."""
         await self.app.close()
-        self.app = await build_app(self.settings, clock=SystemClock(), pace=BRISK)
+        self.settings = replace(self.settings, **settings)
+        self.app = await build_app(self.settings, clock=self.clock, pace=BRISK)
         await self.app.start()
         await self.env.restart_bot(self.app.client)
 
@@ -143,11 +159,12 @@ async def town(
             }
             | variables
         )
-        app = await build_app(settings, clock=SystemClock(), pace=pace)
+        clock = MovableClock()
+        app = await build_app(settings, clock=clock, pace=pace)
         await app.start()
         env = simcord.Env(app.client, check_errors=False)
         await env.start()
-        made = _people(env, app, videos, settings)
+        made = _people(env, app, videos, settings, clock)
         try:
             await catch_up(env, made.clock)
             with env.time_context():
@@ -157,7 +174,9 @@ async def town(
             await made.app.close()
 
 
-def _people(env: simcord.Env, app: App, api: VideosApi, settings: Settings) -> Town:
+def _people(
+    env: simcord.Env, app: App, api: VideosApi, settings: Settings, clock: MovableClock
+) -> Town:
     guild = env.create_guild("Clip club")
     keepers = guild.create_role("Keepers", permissions=discord.Permissions(manage_guild=True))
     return Town(
@@ -165,6 +184,7 @@ def _people(env: simcord.Env, app: App, api: VideosApi, settings: Settings) -> T
         app=app,
         api=api,
         settings=settings,
+        clock=clock,
         guild=guild,
         channel=guild.create_text_channel("clips"),
         alice=guild.add_member(env.create_user("alice")),

@@ -1,0 +1,107 @@
+"""When nobody knows what became of a paid call, or it takes for ever: never paid twice."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.model import State
+from tests.behaviour.town import Town, town
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
+
+
+def slow() -> VideosApi:
+    return VideosApi(ready_after_s=600, poll_after_ms=20)
+
+
+async def refunded(t: Town, code: str) -> None:
+    job = await t.job_in(State.FAILED, 20)
+    assert (job.error_code, job.refunded) == (code, True)
+    usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+    assert usage.clips == 0
+
+
+async def test_without_a_list_an_unknown_create_is_given_up_and_refunded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True))
+        t.api.fault("list", Fault.error(404, "no such route"), times=9)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await refunded(t, "render_lost")
+        await t.until(lambda: "lost contact" in t.card_text())
+    assert t.api.creates["a cat"] == 1
+    assert "0.400000 USD may have been spent at openai" in caplog.text
+
+
+async def test_a_list_that_cannot_be_read_now_is_read_again(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True))
+        t.api.fault("list", Fault.html(502), times=4)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.job_in(State.DONE, 20)
+    assert t.api.creates["a cat"] == 1
+
+
+async def test_two_lost_creates_of_one_prompt_each_find_a_render_of_their_own(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True), times=2)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=2)
+
+        async def both_done() -> bool:
+            return [job.state for job in await t.jobs()] == [State.DONE] * 2
+
+        await t.until(both_done, 20)
+        assert len({job.remote_id for job in await t.jobs()}) == 2
+        assert len(t.clips()) == 2
+    assert t.api.creates["a cat"] == 2
+
+
+async def test_a_render_that_never_ends_is_given_up_at_its_deadline(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow()) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.job_in(State.RENDERING)
+        t.clock.forward(3600)
+        await refunded(t, "deadline")
+        await t.until(lambda: "took too long" in t.card_text())
+
+
+async def test_a_render_that_is_ready_after_the_deadline_is_still_delivered(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=1, poll_after_ms=2000)) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.RENDERING)
+        remote = t.api.jobs[str(job.remote_id)]
+        await t.until(lambda: remote.describe()["status"] == "completed")
+        t.clock.forward(3600)
+        await t.job_in(State.DONE)
+
+
+async def test_a_refused_key_fails_the_job_and_shows_no_key(tmp_path: Path) -> None:
+    async with town(tmp_path, OPENAI_API_KEY="sk-wrong-0123456789") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await refunded(t, "provider_account")
+        await t.until(lambda: "operator" in t.card_text())
+        assert "sk-" not in t.card_text()
+
+
+async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="rendering")
+        await t.job_in(State.RENDERING)
+        await t.alice.slash(t.channel, "sora generate", prompt="waiting")
+        await t.restart(video_providers=("local",))
+
+        async def waiting_ended() -> bool:
+            rendering, waiting = await t.jobs()
+            return (rendering.state, waiting.state) == (State.RENDERING, State.FAILED)
+
+        await t.until(waiting_ended)
+        # The other is paid for: it goes on when its provider is back.
+        await t.restart(video_providers=("openai",))
+        rendering, _ = await t.jobs()
+        t.api.jobs[str(rendering.remote_id)].ready_s = 0
+        await t.until(lambda: len(t.clips()) == 1, 20)

@@ -1,0 +1,77 @@
+"""The benchmarks run from end to end and print their tables; what they measure is not judged."""
+
+import re
+
+import pytest
+
+from benchmarks import __main__, latency, machine, memory, polling, readiness
+from benchmarks.figures import quantiles, table, verdict
+
+
+def test_quantiles_are_values_that_were_measured():
+    found = quantiles([5.0, 1.0, 4.0, 2.0, 3.0])
+    assert (found.p50, found.p95, found.p99, found.worst) == (3.0, 5.0, 5.0, 5.0)
+    assert (found.count, found.mean) == (5, 3.0)
+    hundred = quantiles(range(1, 101))
+    assert (hundred.p50, hundred.p95, hundred.p99) == (50, 95, 99)
+
+
+def test_quantiles_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="nothing was measured"):
+        quantiles([])
+
+
+def test_a_table_lines_up_and_a_verdict_says_met_or_missed(capsys):
+    table(["way", "s"], [("slow", 12.345), ("fast", 1)])
+    verdict("≤ 3 s", is_met=False, found="12.3 s")
+    verdict("≤ 3 s", is_met=True, found="1 s")
+    assert capsys.readouterr().out.splitlines() == [
+        "way       s",
+        "slow  12.35",
+        "fast      1",
+        "",
+        "budget ≤ 3 s: MISSED (12.3 s)",
+        "budget ≤ 3 s: met (1 s)",
+    ]
+
+
+def test_the_machine_is_described():
+    assert re.match(r"\d+ cores, \d+ GiB, Python 3\.", machine.describe())
+
+
+def test_an_unknown_benchmark_is_refused_by_name(capsys):
+    with pytest.raises(SystemExit):
+        __main__.main(["speed"])
+    assert "speed" in capsys.readouterr().err
+
+
+async def test_latency_prints_each_command_beside_the_bare_bot(capsys):
+    course = latency.Course(rounds=1, commands=5, rest_s=0.1, with_encoder=False)
+    await latency.run(course)
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"bare /ping", printed)) == 4
+    assert len(re.findall(r"/sora generate +\d", printed)) == 2
+    assert "{'queued': 5, 'rendering': 5}" in printed
+    assert len(re.findall(r"^budget .*: (met|MISSED)", printed, re.MULTILINE)) == 3
+    assert "from WARNING on: 0 lines" in printed
+
+
+async def test_memory_prints_the_peak_beside_clips_held_whole(capsys):
+    await memory.run(memory.Course(rounds=1, clip_bytes=2**20, settle_s=0.1))
+    printed = capsys.readouterr().out
+    assert re.search(r"ours, time 1 +\d+\.\d\d +\d+\.\d\d", printed)
+    assert re.search(r"in memory, time 1 +\d+\.\d\d +\d+\.\d\d", printed)
+    assert re.search(r"^budget .*: (met|MISSED)", printed, re.MULTILINE)
+    assert "from WARNING on: 0 lines" in printed
+
+
+async def test_polling_carries_every_clip_through_the_real_flow(capsys):
+    await polling.run(polling.Course(clips=6, in_flight=(3,), simulated=60))
+    printed = capsys.readouterr().out
+    assert re.search(r"real flow, 3 in flight +\d", printed)
+    assert "clips 51 to 60" in printed
+
+
+async def test_readiness_sees_each_clip_from_ready_to_posted(capsys):
+    await readiness.run(readiness.Course(clips=2, gap_s=0.1))
+    assert re.search(r"ready → posted.* \d+\.\d\d", capsys.readouterr().out)

@@ -1,0 +1,142 @@
+"""The newcomer's first minute: `python -m sandbox`, a browser, a command, a clip that plays."""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from tests.wire.process import ROOT
+
+CHROMIUM = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
+PROMPT = "A sailboat at golden hour, camera tracking left"
+
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
+)
+
+
+@asynccontextmanager
+async def sandbox(folder: Path, **variables: str) -> AsyncIterator[str]:
+    """Start the sandbox as `make sandbox` does, yield its address, and end it as Ctrl-C does."""
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)} | variables
+    with (folder / "sandbox.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sandbox",
+            cwd=ROOT, env=environ, stdout=asyncio.subprocess.PIPE, stderr=log,
+        )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            address = None
+            while address is None:
+                line = (await process.stdout.readline()).decode()
+                assert line, (folder / "sandbox.log").read_text()
+                address = re.search(r"http://127\.0\.0\.1:\d+/#\S+", line)
+        yield address[0]
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert "Traceback" not in (folder / "sandbox.log").read_text()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def page_at(address: str) -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            page = await browser.new_page(viewport={"width": 1200, "height": 900})
+            await page.goto(address)
+            yield page
+        finally:
+            await browser.close()
+
+
+async def until(page: Page, true: str) -> None:
+    """Wait until a script says yes; the page's own rules keep Playwright's waiting out."""
+    async with asyncio.timeout(60):
+        while not await page.evaluate(true):
+            await asyncio.sleep(0.2)
+
+
+async def run_command(page: Page, command: str, option: str = "") -> None:
+    """Pick a command from the slash picker and send it."""
+    composer = page.get_by_role("textbox").last
+    await composer.click()
+    await page.keyboard.type(f"/{command} ", delay=20)
+    await page.wait_for_timeout(500)
+    await page.keyboard.press("Enter")
+    await page.wait_for_timeout(300)
+    if option:
+        await page.keyboard.type(option)
+        await page.wait_for_timeout(300)
+    await page.keyboard.press("Enter")
+
+
+@needs_browser
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("place", ["channel", "thread"])
+async def test_a_newcomer_sees_progress_without_a_click_and_plays_the_clip(
+    tmp_path: Path, place: str
+) -> None:
+    async with sandbox(tmp_path, PLACE=place) as address, page_at(address) as page:
+        await run_command(page, "sora generate", PROMPT)
+        await expect(page.get_by_text("Rendering").first).to_be_visible(timeout=20_000)
+        await expect(page.get_by_text("▰").first).to_be_visible(timeout=30_000)
+        await expect(page.get_by_text("your clip is ready").last).to_be_visible(timeout=60_000)
+        video = page.locator("video").first
+        await expect(video).to_be_visible()
+        await until(page, "document.querySelector('video').readyState === 4")
+        await page.get_by_role("button", name="Play").first.click()
+        await until(page, "document.querySelector('video').currentTime > 0.5")
+        size = await video.evaluate("v => [v.videoWidth, v.videoHeight]")
+        assert size == [1280, 720]
+
+
+@needs_browser
+@pytest.mark.timeout(120)
+async def test_the_other_commands_answer_on_the_page(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as address, page_at(address) as page:
+        await run_command(page, "sora quota")
+        await expect(page.get_by_text("Your quota").first).to_be_visible(timeout=10_000)
+        await run_command(page, "sora help")
+        await expect(page.get_by_text("/sora generate").last).to_be_visible(timeout=10_000)
+        for prompt in ("the first", "the second", "the third"):
+            await run_command(page, "sora generate", prompt)
+        await run_command(page, "sora status")
+        await expect(page.get_by_text("Your clips under way")).to_be_visible(timeout=10_000)
+        await expect(page.get_by_text("Next in line").first).to_be_visible()
+        await page.get_by_role("button", name="Cancel").last.click()
+        await expect(page.get_by_text("Nothing was counted").last).to_be_visible(timeout=15_000)
+
+
+async def test_a_wrong_sandbox_setting_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    for variables in ({"PLACE": "moon"}, {"PORT": "seven"}, {"LOG_LEVEL": "LOUD"}):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sandbox",
+            cwd=ROOT, env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)} | variables,
+            stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        _, said = await process.communicate()
+        assert process.returncode == 2
+        lines = [line for line in said.decode().splitlines() if "audioop" not in line]
+        assert len(lines) == 1
+        assert next(iter(variables)) in lines[0]
