@@ -28,14 +28,19 @@ class Status(commands.Cog):
     async def status(self, interaction: discord.Interaction, job: str | None = None) -> None:
         """Show your clips under way, or one clip in detail"""
         viewer = viewer_of(interaction)
+        owner = None
         if job is not None:
-            sheet = status_sheet(await self._jobs.status(job, viewer))
+            shown = await self._jobs.status(job, viewer)
+            sheet = status_sheet(shown)
+            owner = text.owner(shown.job, viewer)
         elif running := await self._jobs.running(viewer):
             sheet = running_sheet(running)
         else:
             await interaction.response.send_message(text.NOTHING_RUNNING, ephemeral=True)
             return
-        await interaction.response.send_message(embed=sheet.embed, ephemeral=True, **sheet.buttons)
+        await interaction.response.send_message(
+            owner, embed=sheet.embed, ephemeral=True, **sheet.buttons
+        )
 
     @app_commands.command()
     @app_commands.describe(job="The id of the clip to stop")

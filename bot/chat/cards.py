@@ -51,8 +51,9 @@ def card_sheet(card: Card) -> Sheet:
     embed.description = f"> {text.escaped(first.job.order.prompt, 400)}\n\n" + "\n".join(
         _card_line(status, named=len(card.statuses) > 1) for status in card.statuses
     )
-    ids = " ".join(status.job.id for status in card.statuses)
-    embed.set_footer(text=f"{ids} · {text.options(first)}")
+    count = len(card.statuses)
+    footer = text.options(first)
+    embed.set_footer(text=f"{first.job.id} · {footer}" if count == 1 else f"{count} × {footer}")
     return Sheet(embed=embed, view=_card_view(card))
 
 
@@ -60,11 +61,11 @@ def status_sheet(status: JobStatus) -> Sheet:
     """Return one job in detail, for its owner or a moderator."""
     job = status.job
     embed = discord.Embed(title=f"{job.id} · {text.TITLES[job.state]}", colour=_colour([status]))
-    embed.description = f"> {text.escaped(job.order.prompt, 1500)}\n\n{text.line(status)}"
+    embed.description = (
+        f"> {text.escaped(job.order.prompt, 1500)}\n\n{text.line(status)}\n\n"
+        f"Asked {text.relative(job.created_at)} · [go there]({text.place_url(job.place)})"
+    )
     embed.add_field(name="Ordered", value=text.options(status), inline=False)
-    embed.add_field(name="Asked", value=text.relative(job.created_at))
-    embed.add_field(name="By", value=f"<@{job.user_id}>")
-    embed.add_field(name="Where", value=f"<#{job.place.channel_id}>")
     if job.rendered_at is not None and job.submitted_at is not None:
         took_s = (job.rendered_at - job.submitted_at).total_seconds()
         embed.add_field(name="Render took", value=text.span(took_s))
@@ -77,15 +78,13 @@ def status_sheet(status: JobStatus) -> Sheet:
 def running_sheet(statuses: Sequence[JobStatus]) -> Sheet:
     """Return a member's jobs under way; at least one, the first ten shown."""
     embed = discord.Embed(title="Your clips under way", colour=_UNDER_WAY)
-    for status in statuses[:10]:
-        job = status.job
-        prompt = text.escaped(job.order.prompt, 80)
-        since = text.relative(job.created_at)
-        embed.add_field(
-            name=f"{job.id} · {status.model_label} · {job.order.seconds} s",
-            value=f"{prompt}\n{text.line(status)}\n-# asked {since} in <#{job.place.channel_id}>",
-            inline=False,
-        )
+    embed.description = "\n\n".join(
+        f"**{status.job.id}** · {status.model_label} · {status.job.order.seconds} s · "
+        f"asked {text.relative(status.job.created_at)} · "
+        f"[go there]({text.place_url(status.job.place)})\n"
+        f"> {text.escaped(status.job.order.prompt, 80)}\n\n{text.line(status)}"
+        for status in statuses[:10]
+    )
     if len(statuses) > 10:
         embed.set_footer(text=f"… and {len(statuses) - 10} more")
     return Sheet(embed=embed, view=None)

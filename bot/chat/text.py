@@ -8,7 +8,8 @@ from datetime import datetime
 import discord
 
 from bot.jobs.ports import JobStatus
-from bot.model import Job, State
+from bot.jobs.service import Viewer
+from bot.model import Job, Place, State
 from bot.quota.sentences import dollars
 
 #: What a card's title says; the states a member need not tell apart share one.
@@ -78,9 +79,9 @@ def relative(at: datetime) -> str:
 
 def options(status: JobStatus) -> str:
     """Return what was ordered, in one line: model, length, size, price."""
-    order = status.job.order
-    cost = status.job.cost_usd_micros
-    price = dollars(order.estimate_usd_micros if cost is None else cost)
+    job, order = status.job, status.job.order
+    cost = order.estimate_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
+    price = "refunded" if job.refunded and order.estimate_usd_micros else dollars(cost)
     return f"{status.model_label} · {order.seconds} s · {order.size} · {price}"
 
 
@@ -122,11 +123,20 @@ def clip_message(status: JobStatus) -> str:
     )
 
 
+def owner(job: Job, viewer: Viewer) -> str | None:
+    """Return whose job a moderator looks at; None for one's own."""
+    return None if job.user_id == viewer.user_id else f"Asked for by <@{job.user_id}>"
+
+
 def jump_url(job: Job) -> str:
     """Return the address of the message that carries the clip."""
-    place = job.place
+    return f"{place_url(job.place)}/{job.message_id}"
+
+
+def place_url(place: Place) -> str:
+    """Return the address of a channel or thread."""
     server = "@me" if place.guild_id is None else str(place.guild_id)
-    return f"https://discord.com/channels/{server}/{place.channel_id}/{job.message_id}"
+    return f"https://discord.com/channels/{server}/{place.channel_id}"
 
 
 def missing_permissions(names: list[str]) -> str:

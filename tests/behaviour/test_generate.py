@@ -1,5 +1,6 @@
 """`/sora generate` as members see it."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from bot.jobs.catalogue import Wish
@@ -143,3 +144,11 @@ async def test_hostile_prompts_ping_nobody(tmp_path: Path) -> None:
         assert [user.id for user in clip.mentions] == [t.alice.id]
         assert not clip.mention_everyone
         assert "\\<@" in clip.content
+
+
+async def test_a_job_is_dated_by_the_real_clock_inside_commands_too(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        before = t.clock.now()
+        await t.alice.slash(t.channel, "sora generate", prompt=PROMPT)
+        job = await t.job()
+        assert before - timedelta(seconds=1) <= job.created_at <= t.clock.now()

@@ -1,0 +1,136 @@
+"""`python -m bot`: what an operator reads when something is not set right."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import main
+from bot.chat.invite import application_id_of, invite_url
+from bot.settings import Settings
+
+#: One wrong value for every setting that can be wrong.
+WRONG = {
+    "DISCORD_TOKEN": "two words",
+    "DISCORD_APPLICATION_ID": "sorabot",
+    "DISCORD_GUILD_IDS": "1,home",
+    "DISCORD_API_URL": "discord.example",
+    "DISCORD_GATEWAY_URL": "https://discord.example",
+    "DATA_DIR": "/proc/nowhere",
+    "ARCHIVE_URL": "ftp://clips",
+    "VIDEO_PROVIDERS": "vhs",
+    "LOCAL_MAX_CONCURRENT": "0",
+    "OPENAI_API_KEY": "sk with spaces",
+    "OPENAI_BASE_URL": "ws://host",
+    "OPENAI_MODELS": "my-model seconds=soon",
+    "OPENAI_MAX_CONCURRENT": "many",
+    "QUOTA_CLIPS_PER_DAY": "-1",
+    "QUOTA_SECONDS_PER_DAY": "1.5",
+    "QUOTA_USD_PER_MONTH": "a fortune",
+    "MAX_ACTIVE_JOBS_PER_USER": "0",
+    "MAX_CLIP_MIB": "huge",
+    "HTTP_BIND": "8080",
+    "LOG_LEVEL": "LOUD",
+    "LOG_FORMAT": "xml",
+}
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    for name in WRONG:
+        monkeypatch.delenv(name, raising=False)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_every_setting_is_tried() -> None:
+    assert set(WRONG) == {each.name.upper() for each in fields(Settings)}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_each_wrong_setting_is_one_clear_line_and_exit_code_2(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "a.b.c")
+    if name.startswith("OPENAI"):
+        monkeypatch.setenv("VIDEO_PROVIDERS", "openai")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    monkeypatch.setenv(name, WRONG[name])
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert f" {name}: " in said[0]
+    assert "allowed:" in said[0]
+
+
+def test_a_video_api_without_its_key_names_the_key_and_the_way_without_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "a.b.c")
+    monkeypatch.setenv("VIDEO_PROVIDERS", "openai")
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert "OPENAI_API_KEY" in said
+    assert "local" in said
+
+
+def test_without_a_token_it_says_how_to_get_one_and_how_to_do_without(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    for part in (
+        "DISCORD_TOKEN is not set",
+        "discord.com/developers/applications",
+        "make sandbox",
+        "applications.commands",
+        "Attach Files",
+    ):
+        assert part in said
+
+
+def test_with_the_application_id_known_it_prints_the_invite_link(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCORD_APPLICATION_ID", "123456789012345678")
+    assert main([]) == 2
+    assert invite_url(123456789012345678) in capsys.readouterr().err
+
+
+def test_the_invite_asks_for_what_posting_a_clip_takes_and_no_more() -> None:
+    url = invite_url(1)
+    # View Channel, Send Messages, Embed Links, Attach Files, Read History, Send in Threads.
+    assert f"permissions={1 << 10 | 1 << 11 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 38}" in url
+    assert "scope=bot+applications.commands" in url
+
+
+def test_a_bot_token_begins_with_its_application_id() -> None:
+    assert application_id_of("MTIzNDU2Nzg5MDEyMzQ1Njc4.x.y") == 123456789012345678
+    for other in ("", "nonsense", "ä.b.c", "bm90IGEgbnVtYmVy.x.y"):
+        assert application_id_of(other) is None
+
+
+def test_migrate_makes_the_database_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["migrate"]) == 0
+    assert (tmp_path / "data" / "sorabot.db").is_file()
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_a_database_of_a_later_release_is_refused_with_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["migrate"]) == 0
+    with sqlite3.connect(tmp_path / "data" / "sorabot.db") as conn:
+        conn.execute("PRAGMA user_version = 999")
+    conn.close()
+    assert main(["migrate"]) == 1
+    assert "later release" in capsys.readouterr().err
