@@ -6,7 +6,7 @@ PY    := $(VENV)/bin/python
 # Stands when .venv holds what requirements-dev.lock says.
 READY := $(VENV)/ready
 
-.PHONY: help setup sandbox run test check bench migrate lock format clean
+.PHONY: help setup sandbox run test lint check bench migrate lock format clean
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
@@ -22,11 +22,12 @@ run: $(READY)  ## Start the bot on Discord; settings come from the environment o
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet
 
-check: $(READY)  ## Run what CI runs: linter, formatter, type checker, all tests
+lint: $(READY)  ## Run the linter, the formatter and the type checker
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/basedpyright
-	$(PY) -m pytest --quiet
+
+check: lint test  ## Run what CI runs: lint, then test
 
 bench: $(READY)  ## Measure; prints ratios against a bare baseline
 	@$(PY) -m benchmarks

@@ -1,0 +1,69 @@
+"""README and the architecture page name what there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+from discord.ext import commands
+
+from bot.providers.registry import PROVIDERS
+from cogs.account import Account
+from cogs.generate import Generate
+from cogs.status import Status
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+FLOORS = (ROOT / "docs" / "images" / "floors.svg").read_text(encoding="utf-8")
+
+COGS: tuple[type[commands.Cog], ...] = (Account, Generate, Status)
+COMMANDS = [command for cog in COGS for command in cog.__cog_app_commands__]
+ROOMS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (*(ROOT / "bot").iterdir(), ROOT / "cogs", ROOT / "sandbox")
+    if path.is_dir() and (path / "__init__.py").is_file()
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_readme_names_every_command_with_its_options(command: object) -> None:
+    name, options = command.name, [each.name for each in command.parameters]  # type: ignore[attr-defined]
+    row = next(line for line in README.splitlines() if line.startswith(f"| `/sora {name}"))
+    words = re.findall(r"\w+", row.split("|")[1])
+    assert words == ["sora", name, *options]
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_the_readme_names_every_provider(provider: str) -> None:
+    assert f"| `{provider}` |" in README
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_architecture_page_and_its_picture_name_every_room(room: str) -> None:
+    assert f"`{room}`" in ARCHITECTURE
+    assert f">{room}<" in FLOORS
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
+    ],
+)
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_readme_opens_with_a_picture_and_exactly_two_commands() -> None:
+    opening = README.split("## ")[0]
+    assert opening.index("![") < opening.index("```")
+    block = opening.split("```")[1].strip().splitlines()
+    assert [line.split("#")[0].strip() for line in block] == ["make sandbox", "make test"]
+
+
+def test_the_architecture_page_fits_on_a_page() -> None:
+    assert len(ARCHITECTURE.splitlines()) <= 80
