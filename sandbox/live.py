@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import simcord
@@ -19,9 +19,10 @@ _EVERY_S = 0.5
 class LivePage:
     """Moves the simulated clock along and republishes the page whenever the bot did something.
 
-    The simulator takes one operation at a time and turns a click away that meets another one, so
-    clicks and refreshes are made to queue here. That touches one private method of the preview;
-    the constructor says so if it is gone.
+    Made for tests, the preview takes one operation at a time and turns away a click on a page that
+    was republished since it was drawn. Here the bot works by itself, so clicks and refreshes
+    queue, and a click means what it means in Discord: the message as it is now. That touches two
+    private names of the preview; the constructor says so if they are gone.
     """
 
     def __init__(self, env: simcord.Env, preview: simcord.Preview, clock: Clock) -> None:
@@ -30,13 +31,18 @@ class LivePage:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._seen = -1
-        act: Callable[..., Awaitable[Any]] | None = getattr(preview, "_action", None)
-        if act is None:
-            raise RuntimeError("simcord's preview has changed: it has no _action to queue")
+        act: Callable[[str, dict[str, Any]], Awaitable[Any]] | None
+        act = getattr(preview, "_action", None)
+        pages: Mapping[str, Any] | None = getattr(preview, "_pages", None)
+        if act is None or pages is None:
+            raise RuntimeError("simcord's preview has changed: see sandbox/live.py")
 
-        async def in_turn(*args: Any, **kwargs: Any) -> Any:
+        async def in_turn(page_id: str, body: dict[str, Any]) -> Any:
             async with self._turn:
-                return await act(*args, **kwargs)
+                page = pages.get(page_id)
+                if page is not None and "published_revision" in body:
+                    body["published_revision"] = page.revision
+                return await act(page_id, body)
 
         # An instance attribute shadows the method; the class is left alone.
         setattr(preview, "_action", in_turn)  # noqa: B010 - private by name

@@ -78,17 +78,19 @@ async def until(page: Page, true: str) -> None:
 
 
 async def run_command(page: Page, command: str, option: str = "") -> None:
-    """Pick a command from the slash picker and send it."""
-    composer = page.get_by_role("textbox").last
-    await composer.click()
+    """Pick a command from the slash picker, send it, and wait for its answer."""
+    leave = page.get_by_role("button", name="Exit command mode")
+    await page.get_by_role("textbox").last.click()
     await page.keyboard.type(f"/{command} ", delay=20)
-    await page.wait_for_timeout(500)
+    await expect(page.get_by_role("listbox").get_by_text(f"/{command}").first).to_be_visible()
     await page.keyboard.press("Enter")
-    await page.wait_for_timeout(300)
+    await expect(leave).to_be_visible()
     if option:
         await page.keyboard.type(option)
-        await page.wait_for_timeout(300)
-    await page.keyboard.press("Enter")
+        await page.wait_for_timeout(500)
+    # Not Enter: where an option completes itself, that would choose from its list.
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(leave).to_be_hidden(timeout=10_000)
 
 
 @needs_browser
@@ -119,10 +121,12 @@ async def test_the_other_commands_answer_on_the_page(tmp_path: Path) -> None:
         await expect(page.get_by_text("Your quota").first).to_be_visible(timeout=10_000)
         await run_command(page, "sora help")
         await expect(page.get_by_text("/sora generate").last).to_be_visible(timeout=10_000)
-        for prompt in ("the first", "the second", "the third"):
+        for prompt in ("the first", "the second"):
             await run_command(page, "sora generate", prompt)
         await run_command(page, "sora status")
-        await expect(page.get_by_text("Your clips under way")).to_be_visible(timeout=10_000)
+        await expect(page.get_by_text("Your clips under way", exact=True)).to_be_visible(
+            timeout=10_000
+        )
         await expect(page.get_by_text("Next in line").first).to_be_visible()
         await page.get_by_role("button", name="Cancel").last.click()
         await expect(page.get_by_text("Nothing was counted").last).to_be_visible(timeout=15_000)

@@ -1,0 +1,56 @@
+"""`python -m benchmarks [latency|memory|polling …] [--quick]`: measure, beside a bare baseline."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+
+from benchmarks import latency, machine, memory, polling, readiness
+
+_NAMES = ("latency", "memory", "polling")
+
+
+async def _run(names: Sequence[str], *, quick: bool) -> None:
+    if "latency" in names:
+        course = latency.Course(rounds=2, commands=100, rest_s=2.0) if quick else latency.Course()
+        await latency.run(course)
+    if "memory" in names:
+        await memory.run(memory.Course(rounds=1) if quick else memory.Course())
+    if "polling" in names:
+        course = polling.Course(clips=100, in_flight=(5,), simulated=5000)
+        await polling.run(course if quick else polling.Course())
+        await readiness.run(readiness.Course(clips=8) if quick else readiness.Course())
+
+
+async def _until_told(names: Sequence[str], *, quick: bool) -> None:
+    """Measure; SIGTERM ends it as Ctrl-C does, with every process that was started."""
+    task = asyncio.current_task()
+    if task is not None:
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await _run(names, quick=quick)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is asked for, or everything; return 0, or 130 when it was interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(_NAMES))
+    parser.add_argument("--quick", action="store_true", help="a rough look in about a minute")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.names) - set(_NAMES):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    print(machine.describe(), flush=True)
+    try:
+        asyncio.run(_until_told(given.names or _NAMES, quick=given.quick))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("interrupted; everything that was started has ended", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

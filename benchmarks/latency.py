@@ -1,0 +1,165 @@
+"""From a member's command to the bot's answer, beside a bare discord.py bot on the same machine.
+
+Both bots run the whole time, each with a Discord of its own; short rounds alternate between them,
+so that whatever else happens on the machine happens to both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from benchmarks.botlog import complain, jobs_by_state
+from benchmarks.figures import heading, quantiles, table, verdict
+from benchmarks.stage import Discord, api_process, bare_bot, discord_process, encoder, sorabot
+from tests.wire.clips import make_clip
+from tests.wire.process import BotProcess
+
+_PER_S = 50
+_MEMBERS = ("alice", "bob", "moderator", "owner")
+_CHANNELS = ("general", "clips", "workshop", "general")
+_PING, _QUOTA, _GENERATE = "ping", "sora quota", "sora generate"
+_P99_TIMES, _P99_MS = 3.0, 250.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How much is measured: `rounds` × `commands` of each kind at 50 a second.
+
+    In two phases fewer generate, so that together they fill the provider's slots exactly.
+    """
+
+    rounds: int = 4
+    commands: int = 250
+    rest_s: float = 5.0
+    with_encoder: bool = True
+
+    @property
+    def early(self) -> int:
+        """Generates of a round in the phase before the encoder runs."""
+        return self.commands * 3 // 5
+
+    @property
+    def slots(self) -> int:
+        """Jobs that the provider takes at a time."""
+        return self.rounds * self.commands
+
+
+@dataclass(slots=True)
+class Stage:
+    """Two bots, two Discords, and what was measured: phase and command → seconds per answer."""
+
+    ours: Discord
+    bare: Discord
+    bot: BotProcess
+    course: Course
+    found: defaultdict[tuple[str, str], list[float | None]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    async def play(self, phase: str, commands: Mapping[str, int]) -> None:
+        """Let members use the commands so many times each, one kind after another, in rounds."""
+        for number in range(self.course.rounds):
+            for command, count in commands.items():
+                discord = self.bare if command == _PING else self.ours
+                answer = await discord.ask(
+                    "slash",
+                    user=_MEMBERS[number % len(_MEMBERS)],
+                    channel=_CHANNELS[number % len(_CHANNELS)],
+                    command=command,
+                    options={"prompt": "a calico cat"} if command == _GENERATE else {},
+                    count=count,
+                    per_s=_PER_S,
+                )
+                self.found[phase, command] += answer["answered_after_s"]
+
+    async def at_rest(self, name: str) -> tuple[str, float, float]:
+        """Return what our bot takes while nobody types: per cent of a core, and MB of memory."""
+        process = psutil.Process(self.bot.pid)
+        await asyncio.sleep(self.course.rest_s)
+        before_s, started_s = sum(process.cpu_times()[:2]), time.monotonic()
+        await asyncio.sleep(self.course.rest_s)
+        used_s = sum(process.cpu_times()[:2]) - before_s
+        share = 100 * used_s / (time.monotonic() - started_s)
+        return name, share, process.memory_info().rss / 1e6
+
+
+async def run(course: Course) -> None:
+    """Measure and print."""
+    heading(f"Command → answer, {_PER_S} commands a second")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder = Path(name)
+        clip = await asyncio.to_thread(make_clip, folder / "clip.mp4")
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            api = await enter(api_process(ready_after_s=3600, content=clip))
+            ours, bare = await enter(discord_process()), await enter(discord_process())
+            await enter(bare_bot(folder / "bare", bare))
+            slots = str(course.slots)
+            bot = await enter(sorabot(folder / "ours", ours, api, OPENAI_MAX_CONCURRENT=slots))
+            stage = Stage(ours, bare, bot, course)
+            await _phases(stack, stage, folder / "ours")
+            complain(bot)
+
+
+async def _phases(stack: AsyncExitStack, stage: Stage, folder: Path) -> None:
+    course = stage.course
+    n, early, slots = course.commands, course.early, course.slots
+    middle = early * course.rounds
+    first, second = "no jobs", f"0 to {middle} jobs"
+    third, fourth = f"{middle} to {slots} jobs", f"{slots} jobs and a queue"
+    rest = [await stage.at_rest(first)]
+    await stage.play(first, {_PING: n, _QUOTA: n})
+    await stage.play(second, {_PING: n, _GENERATE: early})
+    if course.with_encoder:
+        await stack.enter_async_context(encoder())
+    await stage.play(third, {_PING: n, _QUOTA: n, _GENERATE: n - early})
+    rest.append(await stage.at_rest(f"{slots} jobs"))
+    await stage.play(fourth, {_PING: n, _GENERATE: n, _QUOTA: n})
+    rest.append(await stage.at_rest(fourth))
+    _print_answers(stage)
+    print(f"{course.rounds} rounds of {n} commands each; jobs: {jobs_by_state(folder)}")
+    encoding = "while x264 encodes" if course.with_encoder else "without an encoder"
+    print(f'From "{third}" on {encoding}.\n')
+    _judge(stage, (third, fourth))
+    table(["our bot while nobody types", "% of one core", "memory MB"], rest)
+
+
+def _print_answers(stage: Stage) -> None:
+    rows: list[Sequence[object]] = []
+    for (phase, command), answers in stage.found.items():
+        told = quantiles(_answered_ms(answers))
+        base = quantiles(_answered_ms(stage.found[phase, _PING]))
+        shown = "bare /ping" if command == _PING else f"/{command}"
+        times = "" if command == _PING else f"{told.p99 / base.p99:.1f} ×"
+        missing = len(answers) - told.count
+        rows.append(
+            (phase, shown, told.p50, told.p95, told.p99, told.worst, missing, times),
+        )
+    table(["phase", "command", "p50 ms", "p95", "p99", "worst", "missing", "p99 ÷ bare"], rows)
+
+
+def _judge(stage: Stage, phases: Sequence[str]) -> None:
+    for (phase, command), answers in stage.found.items():
+        if phase not in phases or command == _PING:
+            continue
+        ours_ms = quantiles(_answered_ms(answers)).p99
+        bare_ms = quantiles(_answered_ms(stage.found[phase, _PING])).p99
+        verdict(
+            f"/{command}, {phase}: p99 ≤ {_P99_TIMES:.0f} × bare and < {_P99_MS:.0f} ms",
+            is_met=ours_ms <= _P99_TIMES * bare_ms and ours_ms < _P99_MS and None not in answers,
+            found=f"{ours_ms / bare_ms:.1f} ×, {ours_ms:.0f} ms",
+        )
+    print(flush=True)
+
+
+def _answered_ms(answers: Sequence[float | None]) -> list[float]:
+    return [1000 * answer_s for answer_s in answers if answer_s is not None]

@@ -1,0 +1,93 @@
+"""From "ready" at the video API to the clip in Discord, through the real process."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.botlog import complain
+from benchmarks.figures import heading, quantiles, table
+from benchmarks.stage import sorabot_variables
+from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.process import bot_process
+from tests.wire.videos_api import VideosApi
+
+_POLL_AFTER_MS = 500
+_POST = ("POST", "/channels/{channel}/messages")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How much is measured: so many clips, asked for one shortly after another."""
+
+    clips: int = 20
+    gap_s: float = 0.37
+
+
+async def run(course: Course) -> None:
+    """Measure and print."""
+    heading("Ready → posted through the real process, the API asking for polls every 0.5 s")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder = Path(name)
+        api = VideosApi(poll_after_ms=_POLL_AFTER_MS)
+        async with LoopbackDiscord() as discord, api:
+            place = {
+                "DISCORD_TOKEN": discord.token,
+                "DISCORD_API_URL": discord.api_url,
+                "DISCORD_GATEWAY_URL": discord.gateway_url,
+                "OPENAI_API_KEY": api.key,
+                "OPENAI_BASE_URL": api.base_url,
+            }
+            async with bot_process(folder, sorabot_variables(place)) as bot:
+                await discord.ready(30)
+                await _ask_for_clips(discord, api, course)
+                whole = _ready_to_posted(discord, api)
+                told = await asyncio.to_thread(_told_to_posted, folder)
+                complain(bot)
+    rows = [_row("ready → posted, as seen from outside", whole)]
+    rows.append(_row("the bot was told → it is posted", told))
+    table(["milliseconds", "mean", "p50", "p95", "worst"], rows)
+
+
+async def _ask_for_clips(discord: LoopbackDiscord, api: VideosApi, course: Course) -> None:
+    for number in range(course.clips):
+        # Spread evenly, so that no render is ready in step with the polls.
+        api.ready_after_s = 1.0 + _POLL_AFTER_MS / 1000 * number / course.clips
+        await discord.slash("alice", "clips", "sora generate", {"prompt": f"cat {number}"})
+        await asyncio.sleep(course.gap_s)
+    await discord.until(lambda: len(_posts(discord)) >= course.clips, 60)
+    # The bot hears of the last one a moment after the double has it.
+    await asyncio.sleep(1)
+
+
+def _posts(discord: LoopbackDiscord) -> list[tuple[str, float]]:
+    """Return the text of each posted clip and when it had arrived, on the performance clock."""
+    return [(c.body["content"], c.arrived_s) for c in discord.called(*_POST) if c.files]
+
+
+def _ready_to_posted(discord: LoopbackDiscord, api: VideosApi) -> list[float]:
+    skew_s = time.perf_counter() - time.monotonic()
+    ready_s = {job.prompt: job.ready_s + skew_s for job in api.jobs.values()}
+    found: list[float] = []
+    for text, arrived_s in _posts(discord):
+        prompt = max((p for p in ready_s if p in text), key=len)
+        found.append(arrived_s - ready_s[prompt])
+    return found
+
+
+def _told_to_posted(folder: Path) -> list[float]:
+    address = f"file:{folder / 'data' / 'sorabot.db'}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as conn:
+        rows = conn.execute("SELECT finished_at - rendered_at FROM jobs WHERE state = 'done'")
+        return [row[0] / 1000 for row in rows]
+
+
+def _row(name: str, values_s: Sequence[float]) -> Sequence[object]:
+    told = quantiles(1000 * value_s for value_s in values_s)
+    return name, told.mean, told.p50, told.p95, told.worst
