@@ -42,10 +42,12 @@ class Engine:
     def kick(self, kind: Kind, subject: str) -> None:
         """Start a coroutine of the flow early; see `ports.Kick`.
 
-        Only notes it and wakes the loop: whoever calls this need not own the task.
+        Only notes it and wakes the loop: whoever calls this need not own the task. What is running
+        is started once more when it has ended, which wakes the loop by itself.
         """
         self._kicked[kind, subject] = None
-        self._wake.set()
+        if (kind, subject) not in self._running:
+            self._wake.set()
 
     async def start(self) -> None:
         """Begin; everything that was open when the last process ended goes on by itself."""
@@ -95,11 +97,10 @@ class Engine:
                     await self._wake.wait()
 
     def _start_kicked(self) -> None:
-        kicked, self._kicked = self._kicked, {}
-        for kind, subject in kicked:
-            if (kind, subject) not in self._running:
-                task = asyncio.create_task(self._run(kind, subject), name=f"{kind} {subject}")
-                self._running[kind, subject] = task
+        for kind, subject in [each for each in self._kicked if each not in self._running]:
+            del self._kicked[kind, subject]
+            task = asyncio.create_task(self._run(kind, subject), name=f"{kind} {subject}")
+            self._running[kind, subject] = task
 
     async def _run(self, kind: Kind, subject: str) -> None:
         steps: dict[Kind, Callable[[str], Awaitable[None]]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.errors import NoProviderError
 from bot.jobs.catalogue import Catalogue
@@ -16,10 +16,12 @@ from bot.jobs.delivering import deliver
 from bot.jobs.endings import fail
 from bot.jobs.polling import cancel_remote, poll
 from bot.jobs.ports import Kick, Kind
+from bot.jobs.schedule import poll_gap_s
 from bot.jobs.submitting import submit
 from bot.jobs.tools import Tools
 from bot.model import Job, State
 from bot.obs.log import about_job
+from bot.providers.base import Provider
 
 _log = logging.getLogger(__name__)
 _AT_A_TIME = 500
@@ -58,14 +60,15 @@ class Flow:
     async def poll(self, provider_name: str) -> None:
         """Ask one provider about all of its due renders; the part of the sweep that waits."""
         provider = self._tools.providers[provider_name]
-        due = await self._due(State.RENDERING, provider_name)
+        running = await self._tools.store.slots_taken(provider_name)
+        due = await self._due_with_neighbours(provider, running)
         for job in due:
             if job.cancel_requested_at is not None:
                 with about_job(job.id):
                     await cancel_remote(self._tools, provider, job)
         going_on = [job for job in due if job.cancel_requested_at is None]
         if going_on:
-            await poll(self._tools, provider, going_on, self._kick)
+            await poll(self._tools, provider, going_on, running, self._kick)
 
     async def sweep(self) -> datetime | None:
         """Kick whatever is due or was forgotten; return when to sweep again, None for whenever.
@@ -84,7 +87,8 @@ class Flow:
             else:
                 kick(Kind.POLL, job.order.provider)
         for name, provider in self._tools.providers.items():
-            for job in await store.waiting(name, now, provider.capabilities().max_concurrent):
+            most = provider.capabilities().max_concurrent
+            for job in await store.waiting(name, now, max_concurrent=most):
                 kick(Kind.SUBMIT, job.id)
         return await store.next_due_at(_UNDER_WAY)
 
@@ -95,9 +99,17 @@ class Flow:
             if job.state is State.QUEUED and job.order.provider not in self._tools.providers:
                 await self._orphaned(job)
 
-    async def _due(self, state: State, provider_name: str) -> list[Job]:
-        due = await self._tools.store.due(self._tools.clock.now(), (state,), _AT_A_TIME)
-        return [job for job in due if job.order.provider == provider_name]
+    async def _due_with_neighbours(self, provider: Provider, running: int) -> list[Job]:
+        """Return the provider's renders that are due, or will be within a gap where it can list.
+
+        One look at a list answers for all of them, so they are made to fall due together.
+        """
+        horizon = self._tools.clock.now()
+        capabilities = provider.capabilities()
+        if capabilities.can_list and not capabilities.polls_are_free:
+            horizon += timedelta(seconds=poll_gap_s(running, capabilities, self._tools.pace))
+        due = await self._tools.store.due(horizon, (State.RENDERING,), _AT_A_TIME)
+        return [job for job in due if job.order.provider == provider.name]
 
     async def _orphaned(self, job: Job) -> None:
         """Deal with a job whose provider the operator took out of the configuration."""

@@ -27,14 +27,19 @@ _log = logging.getLogger(__name__)
 _ROUND_S = 60.0
 
 
-async def poll(tools: Tools, provider: Provider, jobs: Sequence[Job], kick: Kick) -> None:
-    """Ask for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent."""
+async def poll(
+    tools: Tools, provider: Provider, jobs: Sequence[Job], running: int, kick: Kick
+) -> None:
+    """Ask for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent.
+
+    running  renders at the provider in all: many are asked for less often.
+    """
     asked = {job.remote_id: job for job in jobs if job.remote_id is not None}
     answers = await _ask(provider, list(asked))
     for remote_id, job in asked.items():
         with about_job(job.id):
             try:
-                await _act(tools, provider, job, answers[remote_id], len(jobs), kick)
+                await _act(tools, provider, job, answers[remote_id], running, kick)
             except SorabotError as error:
                 _log.warning("poll put off: %s", error)
             except Exception:  # noqa: BLE001

@@ -85,5 +85,5 @@ class Kick(Protocol):
     """Starts a coroutine of the flow early; a lost kick costs time, never a job."""
 
     def __call__(self, kind: Kind, subject: str) -> None:
-        """Return at once; a coroutine that is running already is left alone."""
+        """Return at once; a coroutine that is running already is started again after its end."""
         ...

@@ -76,6 +76,7 @@ class OpenAIProvider:
         )
         self._polls = asyncio.Semaphore(_POLLS_AT_A_TIME)
         self._words_logged: set[str] = set()
+        self._has_list = True
 
     @property
     def name(self) -> str:
@@ -96,8 +97,10 @@ class OpenAIProvider:
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
         unique = tuple(dict.fromkeys(remote_ids))
-        found = await asyncio.gather(*(self._poll_one(remote_id) for remote_id in unique))
-        return dict(zip(unique, found, strict=True))
+        found = await self._listed(frozenset(unique)) if len(unique) > 1 else {}
+        rest = [remote_id for remote_id in unique if remote_id not in found]
+        asked = await asyncio.gather(*(self._poll_one(remote_id) for remote_id in rest))
+        return {**found, **dict(zip(rest, asked, strict=True))}
 
     async def recent(self, since: datetime) -> Sequence[Remote]:
         # The API tells whole seconds: a render of 12:00:00.7 reads 12:00:00.
@@ -143,6 +146,31 @@ class OpenAIProvider:
 
     async def close(self) -> None:
         await self._transport.close()
+
+    async def _listed(self, wanted: frozenset[str]) -> dict[str, Remote]:
+        """Return what the newest pages of the list say of `wanted`: one request for many renders.
+
+        Whatever the list leaves out, or the whole of it when it can't be read, is asked for by id.
+        """
+        found: dict[str, Remote] = {}
+        after: str | None = None
+        while self._has_list:
+            try:
+                page = await self._page(after)
+            except UnsupportedError:
+                self._has_list = False
+                break
+            except (ProviderTroubleError, ProviderAccountError):
+                break
+            here = {video.id: video for video in page.videos if video.id in wanted}
+            # A page without one of ours: the others are older, or the list repeats itself.
+            if not here.keys() - found.keys():
+                break
+            found |= here
+            after = page.last_id
+            if after is None or not page.has_more or len(found) == len(wanted):
+                break
+        return found
 
     async def _poll_one(self, remote_id: str) -> Remote | ProviderError:
         try:

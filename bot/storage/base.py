@@ -175,8 +175,14 @@ class Store(Protocol):
         """Return the earliest `due_at` among open jobs in `states`."""
         ...
 
-    async def waiting(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
-        """Return QUEUED jobs of a provider whose `due_at` has come, in the order of submission."""
+    async def waiting(
+        self, provider: str, now: datetime, *, max_concurrent: int
+    ) -> tuple[Job, ...]:
+        """Return QUEUED jobs whose `due_at` has come, oldest first, as many as slots are free."""
+        ...
+
+    async def slots_taken(self, provider: str) -> int:
+        """Return how many of a provider's render slots are taken."""
         ...
 
     async def open_jobs(self, user_id: int | None = None) -> tuple[Job, ...]:

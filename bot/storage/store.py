@@ -137,8 +137,16 @@ class SqliteStore(Store):
         row = await self._row("next_due_at", states=json.dumps([state.value for state in states]))
         return None if row is None or row["due_at"] is None else from_ms(row["due_at"])
 
-    async def waiting(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
-        return await self._jobs("waiting", provider=provider, now=to_ms(now), limit=limit)
+    async def waiting(
+        self, provider: str, now: datetime, *, max_concurrent: int
+    ) -> tuple[Job, ...]:
+        return await self._jobs(
+            "waiting", provider=provider, now=to_ms(now), max_concurrent=max_concurrent
+        )
+
+    async def slots_taken(self, provider: str) -> int:
+        row = await self._row("slots_taken", provider=provider)
+        return 0 if row is None else int(row["taken"])
 
     async def open_jobs(self, user_id: int | None = None) -> tuple[Job, ...]:
         if user_id is None:

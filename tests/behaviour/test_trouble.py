@@ -1,5 +1,7 @@
 """What members see and pay when something goes wrong."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,17 @@ async def test_one_jobs_trouble_does_not_stop_the_others(tmp_path: Path) -> None
 
         await t.until(broken_gave_up, 20)
         assert (await t.jobs())[0].refunded
+
+
+async def test_a_job_that_waits_for_a_slot_keeps_nothing_busy(tmp_path: Path) -> None:
+    resting = replace(BRISK, poll_few_s=60, poll_many_s=60)
+    api = VideosApi(ready_after_s=600)
+    async with town(tmp_path, api=api, pace=resting, OPENAI_MAX_CONCURRENT="1") as t:
+        for _ in range(3):
+            await asked(t)
+        await asyncio.sleep(0.5)
+        statements: list[str] = []
+        await t.app.store.database.run(lambda conn: conn.set_trace_callback(statements.append))
+        await asyncio.sleep(1)
+        # About five looks at the table in a second at this pace; a spin would make hundreds.
+        assert 0 < len(statements) < 150

@@ -84,12 +84,15 @@ FROM (
     FROM json_each(:states) AS wanted
 ) AS first;
 
--- Jobs that wait for a slot at a provider and may have one now, in the order in which they get it.
+-- Jobs that may have one of a provider's free slots now, in the order in which they get it.
 -- name: waiting
 SELECT * FROM jobs
 WHERE provider = :provider AND state = 'queued' AND due_at <= :now
 ORDER BY created_at, seq
-LIMIT :limit;
+LIMIT max(0, :max_concurrent - (
+    SELECT count(*) FROM jobs
+    WHERE provider = :provider AND state IN ('submitting', 'rendering')
+));
 
 -- How many jobs that wait for the same provider go before a job.
 -- name: position

@@ -55,7 +55,7 @@ async def test_variants_of_a_request_keep_their_order_everywhere(store: SqliteSt
     jobs = await store.accept(request(), [draft(seed) for seed in range(4)], allow)
 
     assert await store.due(NOW, tuple(State), limit=9) == jobs
-    assert await store.waiting("local", NOW, limit=9) == jobs
+    assert await store.waiting("local", NOW, max_concurrent=9) == jobs
     assert await store.open_jobs() == jobs
     assert await store.recent_jobs(1001, 7, limit=9) == jobs[::-1]
 
@@ -82,10 +82,10 @@ async def test_jobs_wait_in_the_order_in_which_they_were_asked_for(store: Sqlite
     other = await accept(store, 4, at=after(0), provider="elsewhere")
     taken = await reach(store, State.RENDERING, 5)
 
-    waiting = await store.waiting("local", after(60), limit=10)
+    waiting = await store.waiting("local", after(60), max_concurrent=11)
 
     assert waiting == (first, second, third)
-    assert await store.waiting("local", after(60), limit=2) == (first, second)
+    assert await store.waiting("local", after(60), max_concurrent=3) == (first, second)
     assert [await store.position(job) for job in (first, second, third)] == [0, 1, 2]
     assert await store.position(other) == 0
     assert await store.position(taken) == 0
@@ -96,8 +96,10 @@ async def test_a_job_that_backs_off_does_not_hold_up_those_behind_it(store: Sqli
     second = await accept(store, 2, at=after(2))
     await store.update(first, due_at=after(60))
 
-    assert await store.waiting("local", after(30), limit=1) == (second,)
-    assert [job.id for job in await store.waiting("local", after(60), limit=1)] == [first.id]
+    assert await store.waiting("local", after(30), max_concurrent=1) == (second,)
+    assert [job.id for job in await store.waiting("local", after(60), max_concurrent=1)] == [
+        first.id
+    ]
 
 
 async def test_a_job_that_returns_to_the_queue_has_its_old_place(store: SqliteStore):
@@ -108,7 +110,7 @@ async def test_a_job_that_returns_to_the_queue_has_its_old_place(store: SqliteSt
 
     queued = await step(store, submitting, State.QUEUED, after(4))
 
-    assert await store.waiting("local", after(9), limit=9) == (queued, second)
+    assert await store.waiting("local", after(9), max_concurrent=9) == (queued, second)
     assert await store.position(second) == 1
 
 

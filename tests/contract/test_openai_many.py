@@ -1,0 +1,72 @@
+"""Asking about many renders at once: one list instead of many requests, and never less certain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.errors import RemoteNotFoundError
+from bot.providers.base import Remote, RemoteState
+from tests.contract.conftest import ORDER
+from tests.wire.videos_faults import Fault
+
+
+async def submitted(openai, count: int) -> list[str]:
+    orders = [replace(ORDER, key=f"JOB{number}") for number in range(count)]
+    return [(await openai.submit(order)).id for order in orders]
+
+
+async def test_many_renders_are_asked_for_with_one_request(videos_api, openai):
+    ids = await submitted(openai, 30)
+    answers = await openai.poll(ids)
+    assert {answers[each].state for each in ids} == {RemoteState.READY}
+    assert videos_api.requests["list"] == 1
+    assert videos_api.requests["retrieve"] == 0
+
+
+async def test_one_render_is_asked_for_by_its_id(videos_api, openai):
+    (only,) = await submitted(openai, 1)
+    await openai.poll([only])
+    assert videos_api.requests["list"] == 0
+    assert videos_api.requests["retrieve"] == 1
+
+
+async def test_what_the_list_no_longer_shows_is_asked_for_by_id(videos_api, openai):
+    old = await submitted(openai, 2)
+    videos_api.page_max = 2
+    new = await submitted(openai, 5)
+    answers = await openai.poll([*old, new[-1]])
+    assert all(isinstance(answers[each], Remote) for each in [*old, new[-1]])
+    assert videos_api.requests["list"] == 2
+    assert videos_api.requests["retrieve"] == 2
+
+
+async def test_an_id_that_nobody_knows_is_still_told_as_such(videos_api, openai):
+    ids = await submitted(openai, 2)
+    answers = await openai.poll([*ids, "video_unknown"])
+    assert isinstance(answers["video_unknown"], RemoteNotFoundError)
+    assert all(isinstance(answers[each], Remote) for each in ids)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.html(502), Fault.html(200), Fault.empty(200), Fault.error(401, "no")],
+    ids=["502", "200 html", "empty", "401"],
+)
+async def test_a_list_in_trouble_is_made_up_for_by_ids(videos_api, openai, fault):
+    ids = await submitted(openai, 3)
+    videos_api.fault("list", fault, times=9)
+    answers = await openai.poll(ids)
+    assert all(isinstance(answers[each], Remote) for each in ids)
+    assert videos_api.requests["retrieve"] == 3
+
+
+async def test_a_server_without_a_list_is_not_asked_for_it_again(videos_api, openai):
+    ids = await submitted(openai, 3)
+    videos_api.fault("list", Fault.error(404, "no such route"), times=9)
+    await openai.poll(ids)
+    asked = videos_api.requests["list"]
+    await openai.poll(ids)
+    assert videos_api.requests["list"] == asked
+    assert videos_api.requests["retrieve"] == 6
