@@ -14,6 +14,7 @@ RUN useradd --system --user-group --uid 10001 --no-create-home --shell /usr/sbin
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
     DATA_DIR=/data \
     HTTP_BIND=127.0.0.1:8080
 WORKDIR /app

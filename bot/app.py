@@ -121,7 +121,7 @@ async def build_app(
 
     async def ready() -> bool:
         await store.next_due_at(())
-        return client.is_ready()
+        return client.is_connected()
 
     health = None if settings.http_bind is None else HealthServer(*settings.http_bind, ready)
     return App(

@@ -89,8 +89,8 @@ class Generate(commands.Cog):
         self._pictures.check_announced(image)
         # To the asker alone, so that a refusal is too; the card itself follows in public.
         await interaction.response.defer(ephemeral=True, thinking=True)
-        picture = await self._pictures.fetch(image, request.id)
-        card = await self._jobs.submit(wish.with_image(picture), request)
+        async with self._pictures.fetched(image, request.id) as picture:
+            card = await self._jobs.submit(wish.with_image(picture), request)
         await interaction.edit_original_response(content=text.PICTURE_TAKEN)
         sheet = card_sheet(card)
         message = await interaction.followup.send(embed=sheet.embed, wait=True, **sheet.buttons)

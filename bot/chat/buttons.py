@@ -10,7 +10,6 @@ import discord
 from bot.chat import text
 from bot.chat.answer import SafeItem
 from bot.chat.places import place_of, viewer_of
-from bot.errors import TooLateError
 from bot.jobs.service import JobService
 from bot.model import State
 
@@ -43,17 +42,8 @@ class CancelButton(SafeItem[discord.ui.Button[Any]], template=r"sora:cancel:(?P<
         return cls(int(match["request"]))
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        jobs = _jobs(interaction)
-        card = await jobs.card(self.request_id)
-        if card is None:
-            raise TooLateError("I don't know this clip any more.")
-        viewer = viewer_of(interaction)
-        stopped = 0
-        for status in card.statuses:
-            if status.job.state in (State.QUEUED, State.SUBMITTING, State.RENDERING):
-                job = await jobs.cancel(status.job.id, viewer)
-                stopped += job.state is State.CANCELLED
-        at_once = stopped == len(card.statuses)
+        jobs = await _jobs(interaction).cancel_all(self.request_id, viewer_of(interaction))
+        at_once = all(job.state is State.CANCELLED for job in jobs)
         sentence = "Cancelled. Nothing was counted." if at_once else text.CANCELLING
         await interaction.response.send_message(sentence, ephemeral=True)
 

@@ -29,7 +29,7 @@ class SorabotClient(commands.Bot):
 
     def __init__(self, *, guild_ids: Sequence[int] = ()) -> None:
         intents = discord.Intents.none()
-        intents.guilds = intents.guild_messages = intents.dm_messages = True
+        intents.guilds = True
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -71,6 +71,10 @@ class SorabotClient(commands.Bot):
             problem = "Discord does not accept it"
             raise SettingsError("DISCORD_TOKEN", problem, "the bot's token") from error
 
+    def is_connected(self) -> bool:
+        """Whether events arrive now. (`is_ready` stays true after the connection was lost.)"""
+        return self.is_ready() and not self.is_closed() and self.ws.open
+
     async def setup_hook(self) -> None:
         self.add_dynamic_items(CancelButton, FetchButton)
         for install in self._installers:
@@ -81,9 +85,6 @@ class SorabotClient(commands.Bot):
 
     async def on_ready(self) -> None:
         _log.info("ready as %s in %d servers", self.user, len(self.guilds))
-
-    async def on_message(self, message: discord.Message, /) -> None:
-        """Ignore messages: there are no commands with a prefix."""
 
     async def _sync(self) -> None:
         if not self._guild_ids:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -28,21 +30,28 @@ class Pictures:
         """
         check_announced(image.content_type, image.size)
 
-    async def fetch(self, image: discord.Attachment, request_id: int) -> Path:
-        """Return the path of the checked picture. Its link expires, so it is fetched at once.
+    @asynccontextmanager
+    async def fetched(self, image: discord.Attachment, request_id: int) -> AsyncGenerator[Path]:
+        """Hold the checked picture on disk; it goes again when the block inside raises.
 
+        Its link expires, so it is fetched at once.
         Raises BadOptionError when it can't be fetched or is not an allowed picture.
         """
         path = self._folder / f"{request_id}.part"
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         try:
-            async with asyncio.timeout(60):
-                await image.save(path)
-        except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as error:
-            problem = "I could not fetch it from Discord."
-            raise BadOptionError("image", problem, "Try again.") from error
-        try:
-            return await check_picture(path)
-        except BadOptionError:
+            await _save(image, path)
+            path = await check_picture(path)
+            yield path
+        except BaseException:  # whatever it was, a refused picture has no business here
             await asyncio.to_thread(path.unlink, missing_ok=True)
             raise
+
+
+async def _save(image: discord.Attachment, path: Path) -> None:
+    try:
+        async with asyncio.timeout(60):
+            await image.save(path)
+    except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as error:
+        problem = "I could not fetch it from Discord."
+        raise BadOptionError("image", problem, "Try again.") from error

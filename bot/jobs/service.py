@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.clock import Clock
-from bot.errors import NoSuchJobError, NotYoursError, TooLateError
+from bot.errors import NoSuchJobError, NotYoursError, StorageError, TooLateError
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.delivering import too_large
 from bot.jobs.ports import Card, JobStatus, Kick, Kind
@@ -19,6 +20,7 @@ from bot.quota.rule import QuotaRule
 from bot.safety.gate import PromptGate
 from bot.storage.base import Draft, Store
 
+_log = logging.getLogger(__name__)
 _CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
@@ -85,8 +87,16 @@ class JobService:
         return await self._card(request, jobs)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
-        """Note which message is the request's card, so that it is kept up to date."""
-        await self._store.set_card(request_id, message_id)
+        """Note which message is the request's card, so that it is kept up to date.
+
+        Never raises: the job is on its way, with or without a card.
+        """
+        try:
+            await self._store.set_card(request_id, message_id)
+        except StorageError as error:
+            _log.warning("the card of request %s stays as it is: %s", request_id, error)
+        else:
+            self._touch(request_id)
 
     async def card(self, request_id: int) -> Card | None:
         """Return a request's card as it should look now."""
@@ -139,6 +149,17 @@ class JobService:
         )
         self._kick(kind, subject)
         return asked
+
+    async def cancel_all(self, request_id: int, viewer: Viewer) -> tuple[Job, ...]:
+        """Cancel what can be of a request's jobs, as `cancel` does; returns them as they are now.
+
+        Raises TooLateError when nothing is left to cancel, else as `cancel`.
+        """
+        jobs = await self._store.jobs_of(request_id)
+        left = [job for job in jobs if job.state in _CANCELLABLE]
+        if not left:
+            raise TooLateError("Nothing here is left to cancel.")
+        return tuple([await self.cancel(job.id, viewer) for job in left])
 
     async def fetch(self, job_id: str, viewer: Viewer, place: Place) -> Job:
         """Have a kept clip posted at `place`; only for its owner.

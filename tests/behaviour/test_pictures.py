@@ -81,3 +81,13 @@ async def test_the_card_after_a_picture_is_public_and_kept_up_to_date(tmp_path: 
         assert "a cat" in words(card.embeds[0])
         await t.job_in(State.DONE)
         await t.until(lambda: "Done" in t.card_text())
+
+
+async def test_a_picture_of_a_refused_order_does_not_stay_behind(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="0") as t:
+        asked = await t.alice.slash(
+            t.channel, "sora generate", prompt="a cat", image=("a.png", picture())
+        )
+        answers = [asked.response, *asked.followups]
+        assert "0 clips in 24 hours" in " ".join(each.content for each in answers if each)
+        assert list((tmp_path / "pictures").glob("*")) == []

@@ -1,11 +1,12 @@
 """`/sora status`, `/sora cancel`, `/sora quota`, `/sora help`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.model import State
-from tests.behaviour.town import town, words
+from tests.behaviour.town import BRISK, town, words
 from tests.wire.videos_api import VideosApi
 
 
@@ -129,6 +130,17 @@ async def test_the_cancel_button_works_after_a_restart(tmp_path: Path) -> None:
         await t.restart()
         await t.alice.click(t.card(), label="Cancel")
         assert (await t.jobs())[1].state is State.CANCELLED
+
+
+async def test_a_cancel_button_that_outlived_its_job_says_so(tmp_path: Path) -> None:
+    never = replace(BRISK, card_gap_s=60)
+    async with town(tmp_path, pace=never) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        stale = t.card()
+        await t.job_in(State.DONE)
+        pressed = await t.alice.click(stale, label="Cancel")
+        assert pressed.response is not None
+        assert "Nothing here is left to cancel" in pressed.response.content
 
 
 async def test_a_moderator_may_cancel_and_a_stranger_may_not(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """The real process between a loopback Discord and a loopback video API, from command to clip."""
 
+import asyncio
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from aiohttp import ClientSession
 
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.process import BotProcess, bot_process
@@ -65,6 +69,14 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
             assert clip["attachments"][0]["filename"].endswith(".mp4")
             assert PROMPT in clip["content"]
             assert [user["id"] for user in clip["mentions"]] == [discord.world.user_id("alice")]
+            (post,) = [
+                call
+                for call in discord.called("POST", "/channels/{channel}/messages")
+                if call.files
+            ]
+            job_id = clip["attachments"][0]["filename"].removeprefix("sora-").removesuffix(".mp4")
+            assert post.body["nonce"] == f"sora-{job_id}"
+            assert post.body["enforce_nonce"] is True
 
             def card_links_to_the_clip() -> bool:
                 card = next(post for post in discord.posts("workshop") if post["id"] == card_id)
@@ -77,11 +89,15 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
                 if call.path.endswith(card_id)
             ]
             assert len(edits) >= 2
+            assert all(call.body["allowed_mentions"] == {"parse": []} for call in edits)
             assert await bot.stop() == 0
         assert discord.violations == []
         assert api.violations == []
         assert api.creates[PROMPT] == 1
         assert "Traceback" not in bot.log()
+        steps = [line for line in bot.log().splitlines() if "bot.jobs." in line]
+        assert len(steps) >= 2
+        assert all(f" {job_id} " in line for line in steps)
         assert discord.token not in bot.log()
         assert api.key not in bot.log()
 
@@ -111,3 +127,37 @@ async def test_a_token_that_discord_refuses_is_one_line_and_exit_code_2(tmp_path
             assert await bot.process.wait() == 2
         assert "DISCORD_TOKEN: Discord does not accept it" in bot.log()
         assert "Traceback" not in bot.log()
+
+
+async def test_the_health_page_tells_whether_the_bot_can_work(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with LoopbackDiscord() as discord, VideosApi() as api:
+        address = f"127.0.0.1:{port}"
+        bot = running(tmp_path, discord, api, HTTP_BIND=address)
+        async with bot, ClientSession(f"http://{address}") as page:
+            async with page.get("/livez") as answer:
+                assert answer.status == 200
+
+            async def is_ready() -> bool:
+                async with page.get("/readyz") as answer:
+                    return answer.status == 200
+
+            async with asyncio.timeout(10):
+                while not await is_ready():
+                    await asyncio.sleep(0.05)
+            await discord.__aexit__(None, None, None)
+            async with asyncio.timeout(30):
+                while await is_ready():
+                    await asyncio.sleep(0.2)
+
+
+async def test_commands_can_be_synced_to_named_servers_only(tmp_path: Path) -> None:
+    async with LoopbackDiscord() as discord, VideosApi() as api:
+        guild = discord.world.guild["id"]
+        async with running(tmp_path, discord, api, DISCORD_GUILD_IDS=guild):
+            assert discord.called("PUT", "/applications/{application}/commands") == []
+            sent = await discord.slash("alice", "clips", "sora quota")
+            await sent.answered()
+            assert sent.is_ephemeral
+        assert discord.violations == []
