@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -18,8 +19,10 @@ from bot.model import Job
 
 #: "Request entity too large".
 _TOO_LARGE = 40005
-#: How far back a lost clip is looked for, in messages.
-_HISTORY = 200
+#: How many messages are looked through for a clip whose answer was lost.
+_HISTORY = 1000
+#: Clocks of two machines may differ by this much.
+_SKEW = timedelta(minutes=10)
 
 
 class DiscordCourier:
@@ -74,9 +77,8 @@ class DiscordCourier:
         me = self._client.user
         channel = self._channel(job.place.channel_id)
         with _mapped():
-            # The interaction's id is a point in Discord's own time, whatever clocks say here.
             async for message in channel.history(
-                limit=_HISTORY, after=discord.Object(job.request_id), oldest_first=False
+                limit=_HISTORY, after=_earliest(job), oldest_first=True
             ):
                 if me is None or message.author.id != me.id:
                     continue
@@ -86,6 +88,17 @@ class DiscordCourier:
 
     def _channel(self, channel_id: int) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel_id)
+
+
+def _earliest(job: Job) -> discord.Object:
+    """Return the point in Discord's time after which the job's clip must have been posted.
+
+    The interaction's id is one whatever the clocks say; the first try to post is a later one.
+    """
+    tried = 0
+    if job.posting_at is not None:
+        tried = discord.utils.time_snowflake(job.posting_at - _SKEW)
+    return discord.Object(max(job.request_id, tried))
 
 
 def _file_name(job: Job) -> str:

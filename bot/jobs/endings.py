@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 
-from bot.errors import ModerationError, SorabotError
+from bot.errors import (
+    ModerationError,
+    NoProviderError,
+    NotAcceptedError,
+    ProviderAccountError,
+    RejectedOrderError,
+    SorabotError,
+)
 from bot.jobs.tools import Tools
 from bot.model import EntryKind, Job, State
 
 _log = logging.getLogger(__name__)
+#: After these the provider did no work that it could ask money for.
+_NEVER_RENDERED = (NotAcceptedError, RejectedOrderError, ProviderAccountError, NoProviderError)
 
 
 async def fail(tools: Tools, job: Job, error: SorabotError) -> None:
@@ -26,7 +35,7 @@ async def fail(tools: Tools, job: Job, error: SorabotError) -> None:
         return
     level = logging.INFO if isinstance(error, ModerationError) else logging.WARNING
     _log.log(level, "failed from %s: %s: %s", job.state, error.code, error)
-    if job.submitted_at is not None and error.refundable and not isinstance(error, ModerationError):
+    if job.submitted_at is not None and ended.refunded and not isinstance(error, _NEVER_RENDERED):
         _log.warning(
             "refunded; %d.%06d USD may have been spent at %s (remote id %s)",
             *divmod(job.order.estimate_usd_micros, 1_000_000),

@@ -93,7 +93,13 @@ class Flow:
         return await store.next_due_at(_UNDER_WAY)
 
     async def resume(self) -> None:
-        """Take up what the last process left open; called once, at the start."""
+        """Take up what the last process left open; called once, at the start.
+
+        Cards of jobs that ended just before are made true too: their last edit may be missing.
+        """
+        lately = self._tools.after(-self._tools.pace.card_life_s)
+        for request_id in await self._tools.store.finished_since(lately):
+            self._tools.board.touch(request_id)
         for job in await self._tools.store.open_jobs():
             self._tools.board.touch(job.request_id)
             if job.state is State.QUEUED and job.order.provider not in self._tools.providers:

@@ -189,6 +189,10 @@ class Store(Protocol):
         """Return jobs that are not final, oldest first; one member's, or all."""
         ...
 
+    async def finished_since(self, at: datetime) -> tuple[int, ...]:
+        """Return the ids of requests of which a job became final at `at` or later."""
+        ...
+
     async def recent_jobs(self, user_id: int, guild_id: int | None, limit: int) -> tuple[Job, ...]:
         """Return a member's jobs in a server (None: in direct messages), newest first."""
         ...

@@ -153,6 +153,12 @@ class SqliteStore(Store):
             return await self._jobs("open_jobs")
         return await self._jobs("open_jobs_of_user", user_id=user_id)
 
+    async def finished_since(self, at: datetime) -> tuple[int, ...]:
+        rows = await self.database.read(
+            lambda conn: self._queries.rows(conn, "finished_since", since=to_ms(at))
+        )
+        return tuple(row["request_id"] for row in rows)
+
     async def recent_jobs(self, user_id: int, guild_id: int | None, limit: int) -> tuple[Job, ...]:
         return await self._jobs("history", user_id=user_id, guild_id=guild_id, limit=limit)
 

@@ -194,3 +194,33 @@ async def test_a_job_that_waits_for_a_slot_keeps_nothing_busy(tmp_path: Path) ->
         await asyncio.sleep(1)
         # About five looks at the table in a second at this pace; a spin would make hundreds.
         assert 0 < len(statements) < 150
+
+
+async def test_a_card_whose_last_edit_was_lost_is_mended_after_a_restart(tmp_path: Path) -> None:
+    lazy = replace(BRISK, card_gap_s=60)
+    async with town(tmp_path, pace=lazy) as t:
+        await asked(t)
+        await t.job_in(State.DONE)
+        assert "Done" not in t.card_text()
+        await t.restart()
+        await t.until(lambda: "Done" in t.card_text())
+
+
+async def test_a_clip_whose_post_was_answered_by_nobody_is_adopted_not_sent_again(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        await asked(t)
+        job = await t.job_in(State.DONE)
+        # As if the process had died between the post and its commit.
+        await t.app.store.database.write(
+            lambda conn: conn.execute(
+                "UPDATE jobs SET state = 'posting', message_id = NULL, finished_at = NULL,"
+                " due_at = 0 WHERE id = ?",
+                (job.id,),
+            ).fetchall()
+        )
+        await t.restart()
+        again = await t.job_in(State.DONE)
+        assert again.message_id == job.message_id
+        assert len(t.clips()) == 1

@@ -97,6 +97,7 @@ CREATE INDEX jobs_open ON jobs (created_at) WHERE finished_at IS NULL;
 CREATE INDEX jobs_open_by_user ON jobs (user_id, created_at) WHERE finished_at IS NULL;
 CREATE INDEX jobs_waiting ON jobs (provider, created_at) WHERE state = 'queued';
 CREATE INDEX jobs_in_slots ON jobs (provider) WHERE state IN ('submitting', 'rendering');
+CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_history ON jobs (user_id, guild_id, created_at);
 CREATE INDEX jobs_rendered ON jobs (provider, model, seconds, width_px, height_px, rendered_at)
     WHERE rendered_at IS NOT NULL;

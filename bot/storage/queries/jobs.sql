@@ -114,6 +114,10 @@ WHERE provider = :provider AND state IN ('submitting', 'rendering');
 -- name: open_jobs
 SELECT * FROM jobs WHERE finished_at IS NULL ORDER BY created_at, seq;
 
+-- Requests of which a job became final since an instant.
+-- name: finished_since
+SELECT DISTINCT request_id FROM jobs INDEXED BY jobs_finished WHERE finished_at >= :since;
+
 -- A member's jobs that are not final, oldest first.
 -- name: open_jobs_of_user
 SELECT * FROM jobs

@@ -16,6 +16,7 @@ _HOT = [
     ("open_jobs", ["jobs_open"]),
     ("open_jobs_of_user", ["jobs_open_by_user"]),
     ("active", ["jobs_open_by_user"]),
+    ("finished_since", ["jobs_finished"]),
     ("history", ["jobs_history"]),
     ("durations", ["jobs_rendered"]),
     ("owner_of_remote", ["jobs_by_remote"]),
@@ -33,7 +34,7 @@ _HOT = [
 ]
 
 #: Those that read one job's or one member's few rows, or what has come due, may sort them.
-_MAY_SORT = {"spends", "due"}
+_MAY_SORT = {"spends", "due", "finished_since"}
 
 
 class _AnyValue(dict):

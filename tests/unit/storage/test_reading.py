@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bot.model import Size, State
 from bot.storage.store import SqliteStore
 from tests.unit.storage.scene import (
@@ -162,3 +164,13 @@ async def test_the_owner_of_a_remote_id_is_found(store: SqliteStore):
     assert await store.owner_of_remote("local", f"remote-{job.id}") == job.id
     assert await store.owner_of_remote("elsewhere", f"remote-{job.id}") is None
     assert await store.owner_of_remote("local", "remote") is None
+
+
+async def test_requests_that_ended_lately_are_found(store: SqliteStore):
+    await reach(store, State.DONE, 1)
+    await reach(store, State.RENDERING, 2)
+    ended = (await store.jobs_of(1))[0].finished_at
+    assert ended is not None
+
+    assert await store.finished_since(ended) == (1,)
+    assert await store.finished_since(ended + timedelta(seconds=1)) == ()
