@@ -8,6 +8,7 @@ import pytest
 from bot.model import State
 from tests.behaviour.town import BRISK, town, words
 from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
 
 
 def slow() -> VideosApi:
@@ -104,6 +105,51 @@ async def test_a_render_that_cannot_be_stopped_still_counts_and_the_card_says_so
         assert not ended.refunded
         assert ended.cost_usd_micros == 400_000
         await t.until(lambda: "it still counts" in t.card_text())
+
+
+async def test_a_cancel_during_the_paid_call_holds_as_soon_as_the_call_is_answered(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=slow()) as t:
+        t.api.fault("create", Fault.slow(0.6))
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.SUBMITTING)
+        shown = await t.alice.slash(t.channel, "sora cancel", job=job.id)
+        assert shown.response is not None
+        assert "asked the video service to stop" in shown.response.content
+        ended = await t.job_in(State.CANCELLED)
+        assert ended.remote_id is not None
+        assert t.api.creates["a cat"] == 1
+
+
+async def test_a_cancel_during_a_poll_does_not_wait_for_the_next_one(tmp_path: Path) -> None:
+    patient = replace(BRISK, poll_few_s=60, poll_many_s=60)
+    async with town(tmp_path, api=slow(), pace=patient) as t:
+        t.api.fault("retrieve", Fault.slow(0.6))
+        t.api.poll_after_ms = None
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.RENDERING)
+        t.clock.forward(30)
+        await t.until(lambda: t.api.requests["retrieve"])
+        await t.alice.slash(t.channel, "sora cancel", job=job.id)
+        await t.job_in(State.CANCELLED, 5)
+
+
+async def test_progress_that_was_shown_once_never_goes_back(tmp_path: Path) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=100, poll_after_ms=20)) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.RENDERING)
+        remote = t.api.jobs[str(job.remote_id)]
+        remote.started_s -= 60
+
+        async def shows_a_third() -> bool:
+            return ((await t.job()).progress or 0) >= 35
+
+        await t.until(shows_a_third)
+        remote.started_s += 50
+        polls = t.api.requests["retrieve"]
+        await t.until(lambda: t.api.requests["retrieve"] > polls + 2)
+        assert ((await t.job()).progress or 0) >= 35
 
 
 async def test_the_cancel_button_on_the_card_works_for_its_owner_only(tmp_path: Path) -> None:

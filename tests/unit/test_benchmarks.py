@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import __main__, latency, machine, memory, polling, readiness
 from benchmarks.figures import quantiles, table, verdict
+from benchmarks.replay import replay
 
 
 def test_quantiles_are_values_that_were_measured():
@@ -57,21 +58,39 @@ async def test_latency_prints_each_command_beside_the_bare_bot(capsys):
 
 
 async def test_memory_prints_the_peak_beside_clips_held_whole(capsys):
-    await memory.run(memory.Course(rounds=1, clip_bytes=2**20, small_bytes=2**16, settle_s=0.1))
+    course = memory.Course(
+        rounds=1, clip_bytes=2**20, small_bytes=2**16, settle_s=0.1, ready_after_s=0.3, at_once=4
+    )
+    await memory.run(course)
     printed = capsys.readouterr().out
     assert re.search(r"^ours +\d+\.\d\d +\d+\.\d$", printed, re.MULTILINE)
     assert re.search(r"^clips held in memory +\d+\.\d\d +\d+\.\d$", printed, re.MULTILINE)
-    assert re.search(r"^budget .*: (met|MISSED)", printed, re.MULTILINE)
-    assert printed.count("from WARNING on: 0 lines") == 2
+    assert len(re.findall(r"^budget ours.*: (met|MISSED)", printed, re.MULTILINE)) == 2
+    assert printed.count("from WARNING on: 0 lines") == 3
 
 
 async def test_polling_carries_every_clip_through_the_real_flow(capsys):
-    await polling.run(polling.Course(clips=6, in_flight=(3,), simulated=60))
+    await polling.run(polling.Course(clips={3: 6}, simulated=60))
     printed = capsys.readouterr().out
-    assert re.search(r"real flow, 3 in flight +\d", printed)
+    assert re.search(r"real flow, 3 in flight +6 +\d", printed)
     assert "clips 51 to 60" in printed
 
 
+async def test_one_render_is_asked_for_by_its_id_until_it_is_ready():
+    outcome = await replay([29.0], 1)
+    # After 20 seconds, as nothing is known, and every five from then on.
+    assert (outcome.gets, outcome.lists) == (3, 0)
+    assert outcome.delays_s == pytest.approx([1.0])
+
+
+async def test_many_renders_are_asked_for_with_one_list():
+    outcome = await replay([29.0] * 30, 30)
+    assert outcome.gets == 0
+    assert outcome.lists < 10
+    assert len(outcome.delays_s) == 30
+    assert all(0 <= delay_s <= 10 for delay_s in outcome.delays_s)
+
+
 async def test_readiness_sees_each_clip_from_ready_to_posted(capsys):
-    await readiness.run(readiness.Course(clips=2, gap_s=0.1))
+    await readiness.run(readiness.Course(clips=2, ready_after_s=0.1))
     assert re.search(r"ready → posted.* \d+\.\d\d", capsys.readouterr().out)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,12 +30,15 @@ class ScriptedFlow:
     finished: list[str] = field(default_factory=list)
     takes_s: float = 0.0
     breaks: frozenset[str] = frozenset()
+    on_sweep: Callable[[], None] | None = None
 
     async def resume(self) -> None:
         self.started.append("resume")
 
     async def sweep(self) -> datetime | None:
         self.sweeps += 1
+        if self.on_sweep is not None:
+            self.on_sweep()
         if self.sweeps <= self.failures:
             raise KeyError("a defect in the sweep")
         return None
@@ -139,3 +142,11 @@ async def test_what_was_open_is_taken_up_before_the_first_sweep() -> None:
     async with engine(flow):
         await asyncio.sleep(0)
     assert flow.started[0] == "resume"
+
+
+async def test_a_sweep_that_finds_what_is_running_does_not_wake_itself() -> None:
+    flow = ScriptedFlow(takes_s=0.4)
+    async with engine(flow) as running:
+        flow.on_sweep = lambda: running.kick(Kind.DELIVER, "K7Q2")
+        await asyncio.sleep(0.3)
+    assert 2 < flow.sweeps < 40

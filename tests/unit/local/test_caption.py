@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from bot.providers.local.caption import Caption, clean, wrap
-from bot.providers.local.fonts import badge_font, caption_font, emoji_font, writes
-from bot.providers.local.outline import has_outline
-from bot.providers.local.stage import Stage, View
-from bot.providers.local.words import SUBJECTS
+from bot.providers.local.film.caption import Caption, caption_font, clean, wrap, writes
+from bot.providers.local.script.words import SUBJECTS
+from bot.providers.local.stage.camera import View
+from bot.providers.local.stage.figure import emoji_font
+from bot.providers.local.stage.outline import OUTLINES
+from bot.providers.local.stage.stage import Stage
 
 WIDE = Stage(width_px=640, height_px=360, seconds=4)
 TALL = Stage(width_px=360, height_px=640, seconds=4)
@@ -27,7 +28,7 @@ def test_scripts_of_the_shipped_fonts_are_written(text: str):
 def test_a_text_without_a_font_gets_no_caption_instead_of_boxes():
     # U+E000 to U+F8FF is for private use: no font may be expected to draw it.
     assert Caption.of("a fox \ue123 in snow", WIDE) is None
-    assert not writes(badge_font(20), "日本の猫")
+    assert not writes(emoji_font(20), "日本の猫")
 
 
 def test_a_japanese_caption_is_written_only_with_a_font_that_has_all_its_glyphs():
@@ -69,7 +70,8 @@ def test_the_caption_is_there_in_the_first_frame():
 
 
 def test_lines_are_never_wider_than_asked_and_lose_no_character():
-    font = badge_font(20)
+    font = caption_font("the quick brown fox jumps", 20)
+    assert font is not None
     text = "the quick brown " + "fox" * 40 + " jumps"
     lines = wrap(text, font, 150)
     assert all(font.getlength(line) <= 150 for line in lines)
@@ -85,4 +87,4 @@ def test_a_long_prompt_is_shown_card_by_card_and_ends_in_an_ellipsis():
 def test_every_subject_has_an_outline_or_a_glyph_in_the_shipped_font():
     font = emoji_font(40)
     for glyph, *_ in SUBJECTS:
-        assert has_outline(glyph) or writes(font, glyph[0]), glyph
+        assert glyph in OUTLINES or writes(font, glyph[0]), glyph

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageStat
 
-from bot.providers.local.film import Film
-from bot.providers.local.prompt import Kind
-from bot.providers.local.stage import Stage
+from bot.providers.local.film.film import Film
+from bot.providers.local.script.prompt import Kind
+from bot.providers.local.stage.stage import Stage
 
 STAGE = Stage(width_px=192, height_px=108, seconds=2)
 PLACES = {

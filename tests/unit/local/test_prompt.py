@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.providers.local.prompt import Gait, Kind, Move, Time, Weather, read
+from bot.providers.local.script.prompt import Gait, Kind, Move, Time, Weather, read
 
 READINGS = [
     ("A red fox trots through a snowy mountain meadow at sunset.",

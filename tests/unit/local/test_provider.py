@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from bot.errors import (
     RenderFailedError,
 )
 from bot.providers.base import Remote, RemoteState
-from bot.providers.local.handover import hand_over
 from bot.providers.local.provider import LocalProvider
 from tests.unit.local.orders import endless, order, renderers, until
 
@@ -153,18 +151,44 @@ async def test_a_damaged_clip_is_not_handed_over(provider: LocalProvider, tmp_pa
     assert not (tmp_path / "clip.mp4").exists()
 
 
-async def test_a_copy_that_nobody_waits_for_any_more_leaves_no_file(
+async def test_a_cancelled_download_has_ended_and_left_no_file_when_it_returns(
     provider: LocalProvider, tmp_path: Path
 ):
     remote = await provider.submit(order())
     await until(provider, remote.id, RemoteState.READY)
     clip, target = tmp_path / "renders" / remote.id / "clip.mp4", tmp_path / "down"
     target.mkdir()
-    stop = threading.Event()
-    stop.set()
-    with pytest.raises(InterruptedError):
-        hand_over(clip, target / "clip.mp4", max_bytes=10**7, stop=stop)
-    assert list(target.iterdir()) == []
+    padding_bytes = 256 << 20
+    with clip.open("ab") as file:
+        whole_bytes = clip.stat().st_size + padding_bytes
+        file.write(padding_bytes.to_bytes(4) + b"free")
+        file.truncate(whole_bytes)
+
+    for _ in range(3):
+        copying = asyncio.create_task(
+            provider.download(remote.id, target / "clip.mp4", max_bytes=10**9)
+        )
+        while not list(target.glob("*.part")):
+            await asyncio.sleep(0.001)
+        copying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await copying
+        assert list(target.iterdir()) == []
+
+
+async def test_what_was_downloaded_can_be_downloaded_again_until_it_is_deleted(
+    provider: LocalProvider, tmp_path: Path
+):
+    remote = await provider.submit(order())
+    await until(provider, remote.id, RemoteState.READY)
+    got = [
+        await provider.download(remote.id, tmp_path / name, max_bytes=10**7)
+        for name in ("one.mp4", "two.mp4")
+    ]
+    assert got[0].sha256 == got[1].sha256
+    await provider.delete(remote.id)
+    with pytest.raises(RemoteNotFoundError):
+        await provider.download(remote.id, tmp_path / "three.mp4", max_bytes=10**7)
 
 
 async def test_a_clip_that_is_not_there_yet_can_be_asked_for_later(

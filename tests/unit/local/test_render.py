@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from bot.providers.local.prompt import read
+from bot.providers.local.film.sound import compose, loudness_lufs
 from bot.providers.local.render import BAD_IMAGE, BAD_ORDER
-from bot.providers.local.sound import compose, loudness_lufs
+from bot.providers.local.script.prompt import read
 
 
 def run(stdin: str) -> subprocess.CompletedProcess[str]:
