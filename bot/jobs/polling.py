@@ -135,12 +135,8 @@ async def _still_running(
     gap_s = poll_gap_s(running, provider.capabilities(), tools.pace)
     if remote.poll_after_s is not None:
         gap_s = remote.poll_after_s
-    due_at = tools.after(gap_s)
-    updated = await tools.store.update(job, progress=progress, attempts=0, due_at=due_at)
-    if updated is not None and updated.cancel_requested_at is not None:
-        # Asked for while the provider was answering; its own due time was just written over.
-        await cancel_remote(tools, provider, updated)
-    elif progress != job.progress:
+    await tools.store.update(job, progress=progress, attempts=0, due_at=tools.after(gap_s))
+    if progress != job.progress:
         tools.board.touch(job.request_id)
 
 

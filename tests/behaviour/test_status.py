@@ -112,6 +112,7 @@ async def test_a_cancel_during_the_paid_call_holds_as_soon_as_the_call_is_answer
 ) -> None:
     async with town(tmp_path, api=slow()) as t:
         t.api.fault("create", Fault.slow(0.6))
+        t.api.poll_after_ms = None
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
         job = await t.job_in(State.SUBMITTING)
         shown = await t.alice.slash(t.channel, "sora cancel", job=job.id)
