@@ -10,6 +10,7 @@ All of it blocks: call it from a thread.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import secrets
@@ -53,17 +54,8 @@ class Ticket:
 
     def dump(self) -> str:
         """Return the JSON that `load` reads."""
-        return json.dumps(
-            {
-                "prompt": self.prompt,
-                "model": self.model,
-                "seconds": self.seconds,
-                "size": str(self.size),
-                "seed": self.seed,
-                "has_image": self.has_image,
-                "created_at": self.created_at.isoformat(),
-            }
-        )
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return json.dumps(fields | {"size": str(self.size), "created_at": str(self.created_at)})
 
     @classmethod
     def load(cls, text: str) -> Ticket:

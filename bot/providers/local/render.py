@@ -20,10 +20,10 @@ from typing import IO, Any, cast
 
 from PIL import Image
 
-from bot.providers.local.encode import encode
-from bot.providers.local.film import Film
-from bot.providers.local.sound import compose
-from bot.providers.local.stage import Stage
+from bot.providers.local.film.encode import encode
+from bot.providers.local.film.film import Film
+from bot.providers.local.film.sound import compose
+from bot.providers.local.stage.stage import Stage
 
 #: Exit codes: an order that cannot be read, a picture that cannot, a parent that is gone.
 BAD_ORDER, BAD_IMAGE, ORPHANED = 2, 3, 4
@@ -41,6 +41,8 @@ class Task:
     stage: Stage
     target: Path
     image: Path | None
+    #: Whether the process ends as soon as stdin does.
+    bound: bool
 
     @classmethod
     def parse(cls, line: str) -> Task:
@@ -66,6 +68,7 @@ class Task:
             stage=stage,
             target=Path(str(fields["target"])),
             image=None if image is None else Path(str(image)),
+            bound=bool(fields.get("stay")),
         )
 
 
@@ -110,15 +113,13 @@ def _yield_to_others() -> None:
 
 def main() -> int:
     """Run one order from stdin and return the exit code."""
-    line = sys.stdin.readline()
     try:
-        task = Task.parse(line)
-        stays = bool(json.loads(line).get("stay"))
+        task = Task.parse(sys.stdin.readline())
     except (ValueError, KeyError, TypeError) as error:
         sys.stderr.write(f"bad order: {error!r}\n")
         return BAD_ORDER
     _yield_to_others()
-    if stays:
+    if task.bound:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
         render(task, sys.stdout)
@@ -127,7 +128,7 @@ def main() -> int:
         return BAD_IMAGE
     # Past the interpreter's own end: it would wait for the thread that reads stdin.
     sys.stdout.flush()
-    if stays:
+    if task.bound:
         os._exit(0)
     return 0
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 from datetime import timedelta
 from pathlib import Path
@@ -174,6 +175,24 @@ async def test_a_cancelled_download_has_ended_and_left_no_file_when_it_returns(
         with pytest.raises(asyncio.CancelledError):
             await copying
         assert list(target.iterdir()) == []
+
+
+async def test_a_download_cancelled_at_any_moment_leaves_no_file_open(
+    provider: LocalProvider, tmp_path: Path
+):
+    remote = await provider.submit(order())
+    await until(provider, remote.id, RemoteState.READY)
+    target = tmp_path / "clip.mp4"
+    for turns in range(300):
+        copying = asyncio.create_task(provider.download(remote.id, target, max_bytes=10**7))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        copying.cancel()
+        await asyncio.wait([copying])
+    await asyncio.sleep(0.05)
+    # Files that nobody closed complain when they are collected, and a complaint is a failure.
+    gc.collect()
+    assert not list(tmp_path.glob("*.part"))
 
 
 async def test_what_was_downloaded_can_be_downloaded_again_until_it_is_deleted(

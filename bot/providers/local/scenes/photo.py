@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from bot.providers.local.layer import Layer
-from bot.providers.local.pixels import mask
-from bot.providers.local.stage import Part, Stage
+from bot.providers.local.stage.layer import Layer, Part
+from bot.providers.local.stage.pixels import mask
+from bot.providers.local.stage.stage import Stage
 
 #: Decoding larger pictures than this is refused (40 million pixels, about 120 MB of memory).
 PICTURE_MAX_PX = 40_000_000
@@ -30,7 +30,7 @@ def build(path: Path, stage: Stage) -> list[Part]:
         flat = Image.new("RGB", upright.size, (18, 18, 24))
         seen = upright.convert("RGBA")
         flat.paste(seen.convert("RGB"), (0, 0), seen.getchannel("A"))
-    canvas = (stage.canvas_width_px, stage.canvas_height_px)
+    canvas = stage.canvas_px
     cover = ImageOps.fit(flat, canvas, Image.Resampling.LANCZOS)
     frame_shape, shape = stage.width_px / stage.height_px, flat.width / flat.height
     if max(frame_shape / shape, shape / frame_shape) <= _CROP_MAX:

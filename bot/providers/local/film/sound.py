@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.providers.local.encode import RATE
-from bot.providers.local.pixels import Floats
-from bot.providers.local.prompt import Kind, Scene, Time, Weather
+from bot.providers.local.film.encode import RATE
+from bot.providers.local.script.prompt import Kind, Scene, Weather
+from bot.providers.local.stage.pixels import Floats
 
 #: Loudness that players and Discord leave alone, in LUFS.
 TARGET_LUFS = -18.0
@@ -145,33 +145,13 @@ def _bed(scene: Scene, rng: np.random.Generator, count: int) -> _Wave:
 
     (low_hz, high_hz), level, swell = _PLACES[scene.kind]
     bed = _band(rng, count, low_hz, high_hz) * level * breath(*swell)
-    if scene.weather in (Weather.RAIN, Weather.STORM):
+    if scene.rainy:
         bed += _band(rng, count, 900, 7000) * 0.035 + _band(rng, count, 250, 1200) * 0.018
     if scene.weather is Weather.STORM:
         bed += _band(rng, count, 25, 110) * 0.09 * breath(0.21, 0.05)
     if scene.weather is Weather.SNOW:
         bed += _band(rng, count, 200, 700) * 0.014 * breath(0.11, 0.2)
-    if scene.kind is Kind.FOREST:
-        bed += _chirps(rng, count, night=scene.time in (Time.NIGHT, Time.DUSK))
     return bed
-
-
-def _chirps(rng: np.random.Generator, count: int, *, night: bool) -> _Wave:
-    """Return crickets by night and birds by day, far away."""
-    out = np.zeros((count, 2))
-    for _ in range(max(2, round(count / RATE * (1.6 if night else 0.9)))):
-        start = int(rng.integers(0, max(1, count - RATE // 2)))
-        t = np.arange(round((0.32 if night else 0.22) * RATE)) / RATE
-        hz = float(rng.uniform(3600, 4400) if night else rng.uniform(2200, 3600))
-        if night:
-            tone = np.sin(2 * np.pi * hz * t) * (0.5 + 0.5 * np.sin(2 * np.pi * 38 * t)) ** 3
-        else:
-            tone = np.sin(2 * np.pi * (hz * t + 260 * np.sin(2 * np.pi * 9 * t) / 9))
-        tone *= np.sin(np.pi * t / t[-1]) ** 2 * 0.012
-        pan = float(rng.uniform(0.1, 0.9))
-        out[start : start + t.size, 0] += tone * (1 - pan)
-        out[start : start + t.size, 1] += tone * pan
-    return out
 
 
 def _fade(wave: _Wave) -> None:

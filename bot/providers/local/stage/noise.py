@@ -5,34 +5,29 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from bot.providers.local.pixels import Floats
+from bot.providers.local.stage.pixels import Floats, Reals
 
 
 def field(
     rng: np.random.Generator,
-    width_px: int,
-    height_px: int,
+    size_px: tuple[int, int],
+    cell_px: tuple[float, float],
     *,
-    cell_x_px: float,
-    cell_y_px: float,
     octaves: int = 4,
     gain: float = 0.5,
 ) -> Floats:
-    """Return (height_px, width_px) of 0 to 1; the largest blobs measure one cell."""
-    total = np.zeros((height_px, width_px), dtype=np.float32)
-    weight, weights = 1.0, 0.0
+    """Return (height, width) of 0 to 1; the largest blobs measure one cell (width, height)."""
+    width, height = size_px
+    total = np.zeros((height, width), dtype=np.float32)
     for octave in range(octaves):
-        columns = max(1.0, width_px * 2**octave / cell_x_px)
-        rows = max(1.0, height_px * 2**octave / cell_y_px)
+        columns = max(1.0, width * 2**octave / cell_px[0])
+        rows = max(1.0, height * 2**octave / cell_px[1])
         coarse = rng.random((int(rows) + 3, int(columns) + 3), dtype=np.float32)
         smooth = Image.fromarray(coarse).resize(
-            (width_px, height_px), Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
+            size_px, Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
         )
-        total += weight * np.asarray(smooth, dtype=np.float32)
-        weights += weight
-        weight *= gain
-    total /= weights
-    # Sums of octaves crowd around one half; spread them over the range again.
+        total += gain**octave * np.asarray(smooth, dtype=np.float32)
+    # Sums of octaves crowd around their mean; spread them over the range again.
     low, high = (float(v) for v in np.percentile(total[::8, ::8], (1, 99)))
     return np.clip((total - low) / max(high - low, 1e-6), 0.0, 1.0).astype(np.float32)
 
@@ -40,15 +35,14 @@ def field(
 def line(
     rng: np.random.Generator,
     length_px: int,
-    *,
     cell_px: float,
+    *,
     octaves: int = 5,
     gain: float = 0.5,
     ridged: bool = False,
-) -> Floats:
+) -> Reals:
     """Return `length_px` heights of about -1 to 1; `ridged` makes crests sharp."""
-    total = np.zeros(length_px, dtype=np.float64)
-    weight, weights = 1.0, 0.0
+    total, weights = np.zeros(length_px), 0.0
     for octave in range(octaves):
         points = length_px * 2**octave / cell_px
         knots = rng.uniform(-1.0, 1.0, size=int(points) + 4)
@@ -57,7 +51,6 @@ def line(
         part = at - index
         part = part * part * (3.0 - 2.0 * part)
         value = knots[index] * (1.0 - part) + knots[index + 1] * part
-        total += weight * ((1.0 - 2.0 * np.abs(value)) if ridged else value)
-        weights += weight
-        weight *= gain
-    return (total / weights * 1.4).astype(np.float32)
+        total += gain**octave * ((1.0 - 2.0 * np.abs(value)) if ridged else value)
+        weights += gain**octave
+    return total / weights * 1.4

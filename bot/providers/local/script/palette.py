@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bot.providers.local.pixels import Colour, grey, mix
-from bot.providers.local.prompt import Scene, Time, Weather
+from bot.providers.local.script.colour import BLACK, WHITE, Colour, brightness, mix
+from bot.providers.local.script.prompt import Scene, Time, Weather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,50 +102,51 @@ _NIGHT = Palette(
 )
 
 
+#: Where two would do, the scene's seed chooses.
+_BY_TIME = {
+    Time.DAWN: (_DAWN, _DAWN),
+    Time.DAY: (_DAY, _DAY),
+    Time.SUNSET: (_GOLDEN, _ROSE),
+    Time.DUSK: (_DUSK, _DUSK),
+    Time.NIGHT: (_NIGHT, _NIGHT),
+}
+#: The veil that weather draws over the sky, by day and late, and how thick it is.
+_VEILS: dict[Weather, tuple[Colour, Colour, float]] = {
+    Weather.CLOUDY: ((168, 178, 192), (60, 70, 92), 0.32),
+    Weather.RAIN: ((112, 126, 146), (38, 48, 72), 0.55),
+    Weather.STORM: ((70, 80, 98), (26, 32, 48), 0.72),
+    Weather.SNOW: ((196, 206, 224), (60, 74, 110), 0.34),
+    Weather.FOG: ((204, 208, 214), (58, 68, 92), 0.5),
+}
+
+
 def paint(scene: Scene) -> Palette:
-    """Return the palette of a scene; where two would do, its seed chooses."""
-    sunset = (_GOLDEN, _ROSE)[scene.seed % 2]
-    palette = {
-        Time.DAWN: _DAWN,
-        Time.DAY: _DAY,
-        Time.SUNSET: sunset,
-        Time.DUSK: _DUSK,
-        Time.NIGHT: _NIGHT,
-    }[scene.time]
-    dark = scene.time in (Time.NIGHT, Time.DUSK)
-    match scene.weather:
-        case Weather.CLEAR:
-            pass
-        case Weather.CLOUDY:
-            palette = _veiled(palette, (60, 70, 92) if dark else (168, 178, 192), 0.32)
-        case Weather.RAIN:
-            palette = _veiled(palette, (38, 48, 72) if dark else (112, 126, 146), 0.55)
-        case Weather.STORM:
-            palette = _veiled(palette, (26, 32, 48) if dark else (70, 80, 98), 0.72)
-        case Weather.SNOW:
-            palette = _veiled(palette, (60, 74, 110) if dark else (196, 206, 224), 0.34)
-        case Weather.FOG:
-            palette = _veiled(palette, (58, 68, 92) if dark else (204, 208, 214), 0.5)
+    """Return the palette of a scene."""
+    palette = _BY_TIME[scene.time][scene.seed % 2]
+    if scene.weather in _VEILS:
+        by_day, late, share = _VEILS[scene.weather]
+        palette = _veiled(palette, late if scene.late else by_day, share)
     return palette if scene.tint is None else _tinted(palette, scene.tint)
 
 
 def _veiled(palette: Palette, veil: Colour, share: float) -> Palette:
     """Return the palette under a sky of one colour, which also dims the light."""
     zenith, upper, lower, horizon = palette.sky
+    level = brightness(zenith)
     dim = 1.0 - 0.3 * share
     red, green, blue = palette.light
     return replace(
         palette,
         sky=(
-            mix(mix(zenith, grey(zenith), 0.3), mix(veil, (0, 0, 0), 0.25), share),
+            mix(mix(zenith, (level, level, level), 0.3), mix(veil, BLACK, 0.25), share),
             mix(upper, veil, share),
-            mix(lower, mix(veil, (255, 255, 255), 0.08), share),
-            mix(horizon, mix(veil, (255, 255, 255), 0.16), share * 0.8),
+            mix(lower, mix(veil, WHITE, 0.08), share),
+            mix(horizon, mix(veil, WHITE, 0.16), share * 0.8),
         ),
         glow=mix(palette.glow, veil, share * 0.6),
         haze=mix(palette.haze, veil, share),
-        cloud=mix(palette.cloud, mix(veil, (255, 255, 255), 0.2), share),
-        cloud_shade=mix(palette.cloud_shade, mix(veil, (0, 0, 0), 0.35), share),
+        cloud=mix(palette.cloud, mix(veil, WHITE, 0.2), share),
+        cloud_shade=mix(palette.cloud_shade, mix(veil, BLACK, 0.35), share),
         light=(red * dim, green * dim, min(1.0, blue * (dim + 0.04))),
         stars=palette.stars * (1.0 - share),
     )
@@ -155,7 +156,7 @@ def _tinted(palette: Palette, tint: Colour) -> Palette:
     """Return the palette leaning to `tint`, each colour as bright as before."""
 
     def lean(colour: Colour, share: float = 0.55) -> Colour:
-        level = grey(colour)[0] / max(1, grey(tint)[0])
+        level = brightness(colour) / max(1, brightness(tint))
         red, green, blue = (min(255, round(c * level)) for c in tint)
         return mix(colour, (red, green, blue), share)
 

@@ -14,8 +14,8 @@ from av.video import VideoStream
 from av.video.frame import PictureType
 from PIL import Image
 
-from bot.providers.local.pixels import Floats
-from bot.providers.local.stage import FPS
+from bot.providers.local.stage.pixels import Floats
+from bot.providers.local.stage.stage import FPS
 
 #: Samples per second of the sound.
 RATE = 48_000

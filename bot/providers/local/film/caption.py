@@ -5,17 +5,35 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from bot.providers.local.fonts import caption_font
-from bot.providers.local.stage import Stage, View
+from bot.providers.local.stage.camera import View
+from bot.providers.local.stage.pixels import dimmed
+from bot.providers.local.stage.stage import Stage
 
 #: Pictographs, their joiners and modifiers; captions are words.
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\u20e3"
     "\U000e0020-\U000e007f]"
 )
+_FONTS = Path(__file__).parents[1] / "fonts"
+#: For captions, in order of beauty. The last ones stand on many Linux machines.
+_BY_BEAUTY = (
+    _FONTS / "fraunces-semibold.ttf",
+    _FONTS / "inter-semibold.ttf",
+    Path("/usr/share/fonts/truetype/noto/NotoSans-SemiBold.ttf"),
+    Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
+    Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc"),
+    Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
+    Path("/usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf"),
+    Path("/usr/share/fonts/truetype/noto/NotoSansThai-Regular.ttf"),
+    Path("/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"),
+    Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+)
+#: A code point that no font draws: U+10FFFF is a noncharacter.
+_NOWHERE = "\U0010ffff"
 _LINES = 3
 #: A card is on screen for at least this long.
 _CARD_S = 3.0
@@ -85,15 +103,15 @@ class Caption:
     def of(cls, prompt: str, stage: Stage) -> Caption | None:
         """Return the caption; None when there is nothing to write or no font to write it with."""
         text = clean(prompt)
-        size = round((46 if stage.is_portrait else 40) * stage.unit)
+        size = round(stage.either(40, 46) * stage.unit)
         font = caption_font(text, max(8, size)) if text else None
         if font is None:
             return None
         left = stage.px(44)
         measure = stage.width_px - 2 * left
-        lines = wrap(text, font, measure if stage.is_portrait else round(measure * 0.62))
+        lines = wrap(text, font, stage.either(round(measure * 0.62), measure))
         cards = _dealt(lines, max(1, int(stage.seconds / _CARD_S)))
-        bottom = stage.height_px - stage.px(92 if stage.is_portrait else 58)
+        bottom = stage.height_px - stage.px(stage.either(58, 92))
         drawn = tuple(_masks("\n".join(card), font, stage) for card in cards)
         return cls(
             stage=stage,
@@ -106,17 +124,12 @@ class Caption:
     def draw(self, frame: Image.Image, view: View, at_s: float) -> None:  # noqa: ARG002
         each_s = self.stage.seconds / len(self.cards)
         index = min(len(self.cards) - 1, int(at_s / each_s))
-        into_s, left_s = at_s - index * each_s, (index + 1) * each_s - at_s
-        light = 1.0
-        if index > 0:
-            light = min(light, into_s / _FADE_S)
-        if index < len(self.cards) - 1:
-            light = min(light, left_s / _FADE_S)
-        text, shade = self.cards[index]
-        if light < 1.0:
-            level = max(0, round(light * 255))
-            table = [v * level // 255 for v in range(256)]
-            text, shade = text.point(table), shade.point(table)
+        fades = (
+            at_s - index * each_s if index > 0 else _FADE_S,
+            (index + 1) * each_s - at_s if index < len(self.cards) - 1 else _FADE_S,
+        )
+        light = min(1.0, *(left_s / _FADE_S for left_s in fades))
+        text, shade = (dimmed(mask, max(0, round(light * 255))) for mask in self.cards[index])
         margin = _margin(self.stage)
         at = (self.left_px - margin, self.bottom_px - text.height + margin)
         frame.paste((0, 0, 0), at, shade)
@@ -153,11 +166,32 @@ def _masks(
     ImageDraw.Draw(mask).multiline_text(
         (margin - left, margin - top), text, font=font, fill=255, spacing=spacing
     )
-    wide = mask.filter(ImageFilter.GaussianBlur(9 * stage.unit)).point(
-        [min(150, v) for v in range(256)]
-    )
-    tight = mask.filter(ImageFilter.GaussianBlur(2 * stage.unit)).point(
-        [v * 7 // 10 for v in range(256)]
-    )
-    wide.paste(255, (0, 0), tight)
+    wide = mask.filter(ImageFilter.GaussianBlur(9 * stage.unit))
+    wide = wide.point([min(150, v) for v in range(256)])
+    tight = mask.filter(ImageFilter.GaussianBlur(2 * stage.unit))
+    wide.paste(255, (0, 0), dimmed(tight, 178))
     return mask, wide
+
+
+def caption_font(text: str, size_px: int) -> ImageFont.FreeTypeFont | None:
+    """Return the first font that has every glyph of `text`; None when no font here has them."""
+    for path in _BY_BEAUTY:
+        if path.is_file():
+            font = ImageFont.truetype(path, size_px)
+            if writes(font, text):
+                return font
+    return None
+
+
+def writes(font: ImageFont.FreeTypeFont, text: str) -> bool:
+    """Return whether `font` has a glyph of its own for each visible character of `text`."""
+    missing = _drawing(font, _NOWHERE)
+    visible = {c for c in text if not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc")}
+    return all(_drawing(font, c) != missing for c in visible)
+
+
+def _drawing(font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
+    left, top, right, bottom = (round(edge) for edge in font.getbbox(character))
+    picture = Image.new("L", (max(1, right - left), max(1, bottom - top)))
+    ImageDraw.Draw(picture).text((-left, -top), character, font=font, fill=255)
+    return picture.size, picture.tobytes()

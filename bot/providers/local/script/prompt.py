@@ -10,8 +10,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from bot.providers.local import words
-from bot.providers.local.pixels import Colour
+from bot.providers.local.script import words
+from bot.providers.local.script.colour import Colour
 
 
 class Kind(StrEnum):
@@ -106,9 +106,18 @@ class Scene:
     seed: int
 
     @property
+    def late(self) -> bool:
+        """Whether the sun is down."""
+        return self.time in (Time.NIGHT, Time.DUSK)
+
+    @property
     def dark(self) -> bool:
         """Whether lamps are lit: by night, at dusk, in a storm."""
-        return self.time in (Time.NIGHT, Time.DUSK) or self.weather is Weather.STORM
+        return self.late or self.weather is Weather.STORM
+
+    @property
+    def rainy(self) -> bool:
+        return self.weather in (Weather.RAIN, Weather.STORM)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Return random numbers for one purpose; the same at every call."""
@@ -137,7 +146,7 @@ class _Text:
 
     def has(self, *entries: str) -> bool:
         """Return whether any of the entries occurs."""
-        return any(self.first(entry) is not None for entry in entries)
+        return self.score(entries)[0] > 0
 
     def best(self, table: Mapping[str, str]) -> str | None:
         """Return the key whose words occur most, then the longest phrase, then the earliest."""
@@ -160,7 +169,6 @@ def read(prompt: str, seed: int) -> Scene:
     subject, hint = _subject(text)
     fallback = (Kind.MOUNTAIN, Kind.OCEAN, Kind.FOREST, Kind.DESERT, Kind.BOKEH, Kind.MOUNTAIN)
     kind = Kind(text.best(words.PLACES) or hint or fallback[chance[0] % len(fallback)])
-    aurora = text.has("aurora", "northern lights")
     move = text.best(words.MOVES)
     return Scene(
         kind=kind,
@@ -170,7 +178,7 @@ def read(prompt: str, seed: int) -> Scene:
         tint=_tint(text),
         subject=subject,
         water=text.has("lake", "river", "reflection", "pond", "fjord", "lagoon", "reflecting"),
-        aurora=aurora,
+        aurora=text.has("aurora", "northern lights"),
         lighthouse=text.has("lighthouse"),
         ringed=text.has("ringed", "ring", "saturn"),
         seed=number,
