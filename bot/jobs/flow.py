@@ -93,16 +93,18 @@ class Flow:
         return await store.next_due_at(_UNDER_WAY)
 
     async def resume(self) -> None:
-        """Take up what the last process left open; called once, at the start.
+        """Take up what the last process left open; called once, at the start of the only process.
 
-        Cards of jobs that ended just before are made true too: their last edit may be missing.
+        Deliveries go on at once: nobody else can have them in hand. Cards of jobs that ended just before are made true too: their last edit may be missing.
         """
         lately = self._tools.after(-self._tools.pace.card_life_s)
         for request_id in await self._tools.store.finished_since(lately):
             self._tools.board.touch(request_id)
         for job in await self._tools.store.open_jobs():
             self._tools.board.touch(job.request_id)
-            if job.state is State.QUEUED and job.order.provider not in self._tools.providers:
+            if job.state in _IN_DELIVERY:
+                self._kick(Kind.DELIVER, job.id)
+            elif job.state is State.QUEUED and job.order.provider not in self._tools.providers:
                 await self._orphaned(job)
 
     async def _due_with_neighbours(self, provider: Provider, running: int) -> list[Job]:

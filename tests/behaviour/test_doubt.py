@@ -1,11 +1,12 @@
 """When nobody knows what became of a paid call, or it takes for ever: never paid twice."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.model import State
-from tests.behaviour.town import Town, town
+from tests.behaviour.town import BRISK, Town, town
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import Fault
 
@@ -105,3 +106,17 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
         rendering, _ = await t.jobs()
         t.api.jobs[str(rendering.remote_id)].ready_s = 0
         await t.until(lambda: len(t.clips()) == 1, 20)
+
+
+async def test_a_bot_stopped_during_the_paid_call_finds_its_render_again(tmp_path: Path) -> None:
+    hasty = replace(BRISK, stop_s=0.1)
+    async with town(tmp_path, pace=hasty) as t:
+        t.api.fault("create", Fault.slow(5))
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.job_in(State.SUBMITTING)
+        await t.until(lambda: t.api.requests["create"])
+        await t.app.engine.stop()
+        await t.restart()
+        await t.job_in(State.DONE, 20)
+        assert len(t.clips()) == 1
+    assert t.api.creates["a cat"] == 1

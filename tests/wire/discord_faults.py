@@ -85,6 +85,10 @@ class Faults:
         """Hold the next `times` requests back for `seconds` before the work is done."""
         self._order(method, path_regex, times, delay_s=seconds)
 
+    def clear(self) -> None:
+        """Forget every order that is still open."""
+        self._orders.clear()
+
     def _order(self, method: str, path_regex: str, times: int, **what: Any) -> None:
         what.setdefault("headers", {})
         self._orders.append(

@@ -3,16 +3,18 @@
 import asyncio
 import hashlib
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession
 
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.process import BotProcess, bot_process
 from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
 
 PROMPT = "a calico cat plays piano"
 
@@ -39,6 +41,12 @@ async def running(
         except TimeoutError as error:
             raise AssertionError(bot.log()) from error
         yield bot
+
+
+async def eventually(true: Callable[[], object], timeout_s: float = 15) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not true():
+            await asyncio.sleep(0.05)
 
 
 def clips(discord: LoopbackDiscord, channel: str) -> list[Mapping[str, Any]]:
@@ -118,6 +126,41 @@ async def test_a_killed_bot_finishes_the_job_after_its_restart_and_posts_it_once
         assert len(clips(discord, "clips")) == 1
         assert api.creates[PROMPT] == 1
         assert discord.violations == []
+
+
+async def test_a_bot_killed_while_it_downloads_fetches_the_clip_again_at_once(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackDiscord() as discord, VideosApi(poll_after_ms=200) as api:
+        api.fault("content", Fault.slow(30))
+        async with running(tmp_path, discord, api) as bot:
+            await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
+            await eventually(lambda: api.requests["content"])
+            await bot.kill()
+        async with running(tmp_path, discord, api):
+            await discord.until(lambda: clips(discord, "clips"), 10)
+        assert api.creates[PROMPT] == 1
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["it arrived", "it never arrived"])
+async def test_a_bot_killed_while_it_posts_ends_with_one_message(
+    tmp_path: Path, arrives: bool
+) -> None:
+    async with LoopbackDiscord() as discord, VideosApi(poll_after_ms=200) as api:
+        post = ("POST", r"/channels/\d+/messages$")
+        if arrives:
+            discord.cut_next(*post, times=99)
+        else:
+            discord.fail_next(*post, 503, 0, times=99)
+        async with running(tmp_path, discord, api) as bot:
+            await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
+            await discord.until(lambda: discord.called("POST", "/channels/{channel}/messages"), 15)
+            await bot.kill()
+        discord.faults.clear()
+        async with running(tmp_path, discord, api) as bot:
+            await eventually(lambda: "posted as message" in bot.log())
+            assert len(clips(discord, "clips")) == 1
+        assert api.creates[PROMPT] == 1
 
 
 async def test_a_token_that_discord_refuses_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
