@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from bot.app import App, build_app, migrate
+from bot.app import App, build_app, check, migrate
 from bot.chat.invite import application_id_of, how_to_get_a_token, invite_url
-from bot.errors import SettingsError, StorageError
+from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
 from bot.settings import Secret, Settings, read_environment
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(migrate(settings))
             print(f"The database in {settings.data_dir} is up to date.")
             return _OK
+        asyncio.run(check(settings))
         if settings.discord_token is None:
             print(how_to_get_a_token(settings.discord_application_id), file=sys.stderr)
             return _SETTINGS
@@ -40,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"Sorabot can't start: {error}", file=sys.stderr)
         return _SETTINGS
-    except StorageError as error:
-        print(f"Sorabot can't start: {error}", file=sys.stderr)
+    except SorabotError as error:
+        print(f"Sorabot stops: {error}", file=sys.stderr)
         return _BROKEN
 
 

@@ -135,6 +135,16 @@ async def build_app(
     )
 
 
+async def check(settings: Settings) -> None:
+    """Return if what the settings name can be had, as far as that shows without a connection.
+
+    Raises SettingsError.
+    """
+    await asyncio.to_thread(_make_folder, settings.data_dir)
+    for provider in build_providers(settings, SystemClock()).values():
+        await provider.close()
+
+
 async def migrate(settings: Settings) -> None:
     """Bring the database up to date and close it. Raises as `build_app`."""
     await asyncio.to_thread(_make_folder, settings.data_dir)

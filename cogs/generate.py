@@ -8,13 +8,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat import text
-from bot.chat.cards import card_sheet
+from bot.chat.announce import announce
 from bot.chat.choices import model_choices, seconds_choices, size_choices
 from bot.chat.pictures import Pictures
 from bot.chat.places import place_of
 from bot.clock import Clock
 from bot.jobs.catalogue import Wish
+from bot.jobs.ports import Card
 from bot.jobs.service import JobService
 from bot.model import Request
 
@@ -74,11 +74,7 @@ class Generate(commands.Cog):
         return size_choices(self._jobs.catalogue, chosen.model, chosen.seconds, typed)
 
     async def _start(self, interaction: discord.Interaction, wish: Wish) -> None:
-        card = await self._jobs.submit(wish, self._request(interaction))
-        sheet = card_sheet(card)
-        sent = await interaction.response.send_message(embed=sheet.embed, **sheet.buttons)
-        if sent.message_id is not None:
-            await self._jobs.card_sent(card.request.id, sent.message_id)
+        await self._announce(interaction, await self._jobs.submit(wish, self._request(interaction)))
 
     async def _start_with_picture(
         self, interaction: discord.Interaction, wish: Wish, image: discord.Attachment
@@ -91,10 +87,12 @@ class Generate(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         async with self._pictures.fetched(image, request.id) as picture:
             card = await self._jobs.submit(wish.with_image(picture), request)
-        await interaction.edit_original_response(content=text.PICTURE_TAKEN)
-        sheet = card_sheet(card)
-        message = await interaction.followup.send(embed=sheet.embed, wait=True, **sheet.buttons)
-        await self._jobs.card_sent(card.request.id, message.id)
+        await self._announce(interaction, card)
+
+    async def _announce(self, interaction: discord.Interaction, card: Card) -> None:
+        message_id = await announce(interaction, card)
+        if message_id is not None:
+            await self._jobs.card_sent(card.request.id, message_id)
 
     def _request(self, interaction: discord.Interaction) -> Request:
         return Request(

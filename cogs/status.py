@@ -13,7 +13,6 @@ from bot.chat.cards import running_sheet, status_sheet
 from bot.chat.choices import job_choices
 from bot.chat.places import viewer_of
 from bot.jobs.service import JobService
-from bot.model import State
 
 
 @final
@@ -45,12 +44,9 @@ class Status(commands.Cog):
     @app_commands.command()
     @app_commands.describe(job="The id of the clip to stop")
     async def cancel(self, interaction: discord.Interaction, job: str) -> None:
-        """Stop a clip; what was not rendered is not counted"""
+        """Stop a clip; what was stopped counts nothing"""
         stopped = await self._jobs.cancel(job, viewer_of(interaction))
-        sentence = text.CANCELLING
-        if stopped.state is State.CANCELLED:
-            sentence = f"`{stopped.id}` is cancelled. Nothing was counted."
-        await interaction.response.send_message(sentence, ephemeral=True)
+        await interaction.response.send_message(text.cancelled([stopped]), ephemeral=True)
 
     @status.autocomplete("job")
     async def _any_job(

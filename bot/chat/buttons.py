@@ -11,7 +11,6 @@ from bot.chat import text
 from bot.chat.answer import SafeItem
 from bot.chat.places import place_of, viewer_of
 from bot.jobs.service import JobService
-from bot.model import State
 
 
 def _jobs(interaction: discord.Interaction) -> JobService:
@@ -43,9 +42,33 @@ class CancelButton(SafeItem[discord.ui.Button[Any]], template=r"sora:cancel:(?P<
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         jobs = await _jobs(interaction).cancel_all(self.request_id, viewer_of(interaction))
-        at_once = all(job.state is State.CANCELLED for job in jobs)
-        sentence = "Cancelled. Nothing was counted." if at_once else text.CANCELLING
-        await interaction.response.send_message(sentence, ephemeral=True)
+        await interaction.response.send_message(text.cancelled(jobs), ephemeral=True)
+
+
+class CancelJobButton(
+    SafeItem[discord.ui.Button[Any]], template=r"sora:stop:(?P<job>[0-9A-Z]{4,12})"
+):
+    """Cancels one job, leaving other variants of its request alone."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=f"Cancel {job_id}",
+                style=discord.ButtonStyle.secondary,
+                custom_id=f"sora:stop:{job_id}",
+            )
+        )
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["job"])
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        job = await _jobs(interaction).cancel(self.job_id, viewer_of(interaction))
+        await interaction.response.send_message(text.cancelled([job]), ephemeral=True)
 
 
 class FetchButton(SafeItem[discord.ui.Button[Any]], template=r"sora:fetch:(?P<job>[0-9A-Z]{4,12})"):

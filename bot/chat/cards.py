@@ -9,7 +9,7 @@ from typing import TypedDict
 import discord
 
 from bot.chat import text
-from bot.chat.buttons import CancelButton, FetchButton
+from bot.chat.buttons import CancelButton, CancelJobButton, FetchButton
 from bot.jobs.ports import Card, JobStatus
 from bot.model import State
 from bot.quota.limits import Reading, Unit
@@ -117,6 +117,8 @@ def _title(card: Card) -> str:
     states = [status.job.state for status in card.statuses]
     if len(states) == 1:
         return text.TITLES[states[0]]
+    if len(set(states)) == 1:
+        return f"{len(states)} variants · {text.TITLES[states[0]]}"
     done = sum(state is State.DONE for state in states)
     return f"{len(states)} variants · {done} done"
 
@@ -150,7 +152,7 @@ def _status_view(status: JobStatus) -> discord.ui.View | None:
     job = status.job
     view = discord.ui.View(timeout=None)
     if job.state in _STOPPABLE:
-        view.add_item(CancelButton(job.request_id))
+        view.add_item(CancelJobButton(job.id))
     elif job.state is State.KEPT:
         view.add_item(FetchButton(job.id))
     elif job.state is State.DONE:

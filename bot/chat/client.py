@@ -14,8 +14,8 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.chat.answer import SafeTree
-from bot.chat.buttons import CancelButton, FetchButton
-from bot.errors import SettingsError
+from bot.chat.buttons import CancelButton, CancelJobButton, FetchButton
+from bot.errors import DeliveryTroubleError, SettingsError
 from bot.jobs.service import JobService
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ class SorabotClient(commands.Bot):
     """
 
     def __init__(self, *, guild_ids: Sequence[int] = ()) -> None:
+        # It warns of missing voice libraries at every start; there is no voice here.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         intents = discord.Intents.none()
         intents.guilds = True
         super().__init__(
@@ -70,13 +72,15 @@ class SorabotClient(commands.Bot):
         except discord.LoginFailure as error:
             problem = "Discord does not accept it"
             raise SettingsError("DISCORD_TOKEN", problem, "the bot's token") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise DeliveryTroubleError(f"I can't reach Discord: {error}") from error
 
     def is_connected(self) -> bool:
         """Whether events arrive now. (`is_ready` stays true after the connection was lost.)"""
         return self.is_ready() and not self.is_closed() and self.ws.open
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(CancelButton, FetchButton)
+        self.add_dynamic_items(CancelButton, CancelJobButton, FetchButton)
         for install in self._installers:
             await install(self)
         await self._sync()
@@ -92,7 +96,12 @@ class SorabotClient(commands.Bot):
         for guild_id in self._guild_ids:
             guild = discord.Object(guild_id)
             self.tree.copy_global_to(guild=guild)
-            await self.tree.sync(guild=guild)
+            try:
+                await self.tree.sync(guild=guild)
+            except (discord.Forbidden, discord.NotFound) as error:
+                problem = f"I am not a member of server {guild_id}"
+                allowed = "servers that I was invited to"
+                raise SettingsError("DISCORD_GUILD_IDS", problem, allowed) from error
 
 
 def point_at(api_url: str | None, gateway_url: str | None) -> None:

@@ -35,7 +35,9 @@ def application_id_of(token: str) -> int | None:
 
 def how_to_get_a_token(application_id: int | None) -> str:
     """Return what an operator without a token has to do, in plain words."""
-    granted = ", ".join(name.replace("_", " ").title() for name, on in PERMISSIONS if on)
+    names = [name.replace("_", " ").title() for name, granted in PERMISSIONS if granted]
+    # discord.py keeps an old name of this one; the portal says View Channels.
+    granted = ", ".join(names).replace("Read Messages", "View Channels")
     invite = (
         "  4. Invite it with the scopes `bot` and `applications.commands`:\n"
         "     OAuth2 → URL Generator in the same place. "

@@ -17,7 +17,7 @@ from bot.media.image import check_announced, check_picture
 class Pictures:
     """Fetches attachments into a folder of this machine.
 
-    folder  made when first needed; a picture stays until its request is forgotten.
+    folder  made when first needed; the picture of an accepted request stays there.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 import discord
@@ -34,7 +35,8 @@ HELP = (
     "**/sora generate** makes a short video clip from your words. Choose a model, a length and a "
     "size if you like; `count` makes up to four variants at once.\n"
     "**/sora status** shows your clips under way; with an id such as `K7Q2`, one in detail.\n"
-    "**/sora cancel** stops a clip; what was not rendered is not counted.\n"
+    "**/sora cancel** stops a clip that waits or, where the video service can, is being rendered; "
+    "what was stopped counts nothing.\n"
     "**/sora quota** shows what you have left and when more returns.\n\n"
     "Finished clips are posted as a new message where you asked for them. Failed clips cost nothing."
 )
@@ -45,6 +47,14 @@ CANCELLING = (
     "I asked the video service to stop; the card shows when it has. If the clip is finished first, "
     "it still comes."
 )
+
+
+def cancelled(jobs: Sequence[Job]) -> str:
+    """Return the answer to a cancel, for the jobs as they are now."""
+    if all(job.state is State.CANCELLED for job in jobs):
+        ids = ", ".join(f"`{job.id}`" for job in jobs)
+        return f"Cancelled {ids}; that counts nothing."
+    return CANCELLING
 
 
 def escaped(words: str, most_chars: int) -> str:
@@ -103,9 +113,7 @@ def line(status: JobStatus) -> str:
             back = " Nothing was counted." if job.refunded else ""
             return f"{job.error_text or TITLES[job.state]}{back}"
         case State.CANCELLED:
-            if job.refunded:
-                return "Cancelled. Nothing was counted."
-            return "Cancelled. The video service could not stop the render, so it still counts."
+            return "Cancelled. Nothing was counted."
         case _:
             return f"{TITLES[job.state]} …"
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.clock import Clock
-from bot.errors import DeliveryTroubleError
+from bot.errors import DeliveryTroubleError, StorageError
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Card, Courier
 
 _log = logging.getLogger(__name__)
+#: How long edits on their way may take when the process stops.
+_LAST_EDITS_S = 2.0
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class Board:
         self._changed.set()
 
     async def run(self) -> None:
-        """Edit cards for ever; cancelling it leaves no edit half done."""
+        """Edit cards for ever; when it is cancelled, edits on their way have two seconds left."""
         try:
             while True:
                 self._changed.clear()
@@ -63,8 +65,16 @@ class Board:
                     async with asyncio.timeout(wait_s):
                         await self._changed.wait()
         finally:
-            sending = [s.sending for s in self._shown.values() if s.sending is not None]
-            await asyncio.gather(*sending, return_exceptions=True)
+            await self._wind_up()
+
+    async def _wind_up(self) -> None:
+        """Let edits on their way arrive; one that waits for a login that never came is given up."""
+        sending = [s.sending for s in self._shown.values() if s.sending is not None]
+        if sending:
+            await asyncio.wait(sending, timeout=_LAST_EDITS_S)
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
 
     def _start_due(self) -> float | None:
         """Start every edit that may go out now; return the seconds to the next, None for none."""
@@ -84,7 +94,7 @@ class Board:
     async def _send(self, request_id: int, shown: _Shown) -> None:
         try:
             await self._show(request_id, shown)
-        except DeliveryTroubleError as error:
+        except (DeliveryTroubleError, StorageError) as error:
             _log.warning("card of request %s: %s", request_id, error)
             shown.dirty = True
         except Exception:  # noqa: BLE001

@@ -51,6 +51,9 @@ class Catalogue:
             for name, provider in providers.items()
             for model in provider.capabilities().models
         )
+        self._cancelling = frozenset(
+            name for name, provider in providers.items() if provider.capabilities().can_cancel
+        )
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -72,6 +75,10 @@ class Catalogue:
                 return offer
         known = ", ".join(f"`{offer.model.label}`" for offer in self._offers)
         raise BadOptionError("model", "I don't have that one.", f"There is {known}.")
+
+    def can_cancel(self, provider: str) -> bool:
+        """Whether a render that this provider has begun can be stopped before it is paid for."""
+        return provider in self._cancelling
 
     def label(self, provider: str, model: str) -> str:
         """Return the model's name for people; its own name when it is no longer offered."""

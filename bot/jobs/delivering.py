@@ -91,10 +91,12 @@ async def _download_again(tools: Tools, job: Job, error: Exception) -> None:
         isinstance(error, SorabotError) and error.retryable
     )
     due_at = tools.after(backoff_s(attempts, tools.pace))
-    if job.deadline_at is not None and due_at > job.deadline_at:
-        await fail(tools, job, DeadlineError(f"not downloaded by the deadline: {error}"))
-    elif isinstance(error, SorabotError) and (not passes or attempts >= tools.pace.download_tries):
+    late = job.deadline_at is not None and due_at > job.deadline_at
+    if isinstance(error, SorabotError) and not passes:
         await fail(tools, job, error)
+    elif late and attempts >= tools.pace.download_tries:
+        # Only both together: after a long outage the first failure must not cost a paid render.
+        await fail(tools, job, DeadlineError(f"not downloaded by the deadline: {error}"))
     else:
         _log.warning("download put off to %s: %s", due_at, error)
         await tools.store.update(job, attempts=attempts, due_at=due_at)

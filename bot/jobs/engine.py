@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.clock import Clock
@@ -14,6 +16,7 @@ from bot.jobs.board import Board
 from bot.jobs.flow import Flow
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Kind
+from bot.jobs.schedule import backoff_s
 from bot.obs.log import about_job
 
 _log = logging.getLogger(__name__)
@@ -21,6 +24,15 @@ _log = logging.getLogger(__name__)
 
 class _Loop(Protocol):
     def __call__(self) -> Awaitable[None]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """Why a coroutine is not started again yet."""
+
+    until: datetime
+    #: Failures in a row.
+    times: int
 
 
 class Engine:
@@ -37,6 +49,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._kicked: dict[tuple[Kind, str], None] = {}
         self._running: dict[tuple[Kind, str], asyncio.Task[None]] = {}
+        self._resting: dict[tuple[Kind, str], _Rest] = {}
         self._loops: list[asyncio.Task[None]] = []
 
     def kick(self, kind: Kind, subject: str) -> None:
@@ -82,25 +95,34 @@ class Engine:
             await self._clock.sleep(self._pace.backoff_first_s)
 
     async def _sweep_for_ever(self) -> None:
+        sweep_at = self._clock.now()
         while True:
             self._wake.clear()
             self._start_kicked()
-            next_at = await self._flow.sweep()
-            self._start_kicked()
-            wait_s = self._pace.idle_s
-            if next_at is not None:
-                until_s = (next_at - self._clock.now()).total_seconds()
-                wait_s = min(wait_s, max(until_s, self._pace.busy_s))
+            if sweep_at <= self._clock.now():
+                # However often it is woken, the table is asked only so often.
+                sweep_at = self._clock.now() + timedelta(seconds=self._pace.busy_s)
+                next_at = await self._flow.sweep()
+                self._start_kicked()
+                wait_s = self._pace.idle_s
+                if next_at is not None:
+                    until_s = (next_at - self._clock.now()).total_seconds()
+                    wait_s = min(wait_s, max(until_s, self._pace.busy_s))
+            else:
+                wait_s = (sweep_at - self._clock.now()).total_seconds()
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
 
     def _start_kicked(self) -> None:
-        for kind, subject in [each for each in self._kicked if each not in self._running]:
-            del self._kicked[kind, subject]
-            task = asyncio.create_task(self._run(kind, subject), name=f"{kind} {subject}")
-            self._running[kind, subject] = task
+        now = self._clock.now()
+        for key in [each for each in self._kicked if each not in self._running]:
+            del self._kicked[key]
+            # What has just failed rests; the sweep comes back to it.
+            if key not in self._resting or self._resting[key].until <= now:
+                name = f"{key[0]} {key[1]}"
+                self._running[key] = asyncio.create_task(self._run(*key), name=name)
 
     async def _run(self, kind: Kind, subject: str) -> None:
         steps: dict[Kind, Callable[[str], Awaitable[None]]] = {
@@ -112,14 +134,29 @@ class Engine:
             try:
                 await steps[kind](subject)
             except StorageError as error:
-                _log.error("%s: %s; the sweep comes back to it", kind, error)
+                _log.error("%s: %s; again in %.0f s", kind, error, self._rest(kind, subject))
             except Exception:  # noqa: BLE001
-                # One job's defect never stops the others; the sweep comes back to this one.
-                _log.exception("%s failed", kind)
+                # One job's defect never stops the others.
+                _log.exception("%s failed; again in %.0f s", kind, self._rest(kind, subject))
+            else:
+                self._resting.pop((kind, subject), None)
+                # A slot may be free, or the next step due.
+                self._wake.set()
             finally:
                 del self._running[kind, subject]
-        # A slot may be free, or the next step due.
-        self._wake.set()
+
+    def _rest(self, kind: Kind, subject: str) -> float:
+        """Keep what failed from being started again at once; return for how many seconds.
+
+        A database that takes no writes would otherwise turn every due row into a hot loop, against
+        the video API too.
+        """
+        before = self._resting.get((kind, subject))
+        times = 1 if before is None else before.times + 1
+        wait_s = backoff_s(times, self._pace)
+        until = self._clock.now() + timedelta(seconds=wait_s)
+        self._resting[kind, subject] = _Rest(until=until, times=times)
+        return wait_s
 
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:

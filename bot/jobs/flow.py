@@ -59,7 +59,9 @@ class Flow:
 
     async def poll(self, provider_name: str) -> None:
         """Ask one provider about all of its due renders; the part of the sweep that waits."""
-        provider = self._tools.providers[provider_name]
+        provider = self._tools.providers.get(provider_name)
+        if provider is None:
+            return
         running = await self._tools.store.slots_taken(provider_name)
         due = await self._due_with_neighbours(provider, running)
         for job in due:

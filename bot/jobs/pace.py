@@ -24,10 +24,12 @@ class Pace:
     #: An id the provider does not know counts as lost after this many answers with this gap.
     missing_times: int = 4
     missing_gap_s: float = 60.0
+    #: Polls without an answer past the deadline before a render is given up.
+    late_tries: int = 20
     #: Back-off after errors: the first wait, doubling up to the last.
     backoff_first_s: float = 2.0
     backoff_last_s: float = 120.0
-    #: Downloads and posts in a row that may fail before the engine gives up.
+    #: Downloads (past the deadline) and posts in a row that may fail before the engine gives up.
     download_tries: int = 8
     post_tries: int = 30
     #: Clips downloaded and posted at a time.

@@ -12,7 +12,6 @@ from bot.errors import (
     ProviderTroubleError,
     RemoteNotFoundError,
     RenderFailedError,
-    SorabotError,
 )
 from bot.jobs.endings import cancel, fail
 from bot.jobs.ports import Kick, Kind
@@ -24,7 +23,7 @@ from bot.providers.base import Provider, Remote, RemoteState
 
 _log = logging.getLogger(__name__)
 #: Longest one round of polls may take, in seconds.
-_ROUND_S = 60.0
+_ROUND_S = 300.0
 
 
 async def poll(
@@ -33,26 +32,32 @@ async def poll(
     """Ask for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent.
 
     running  renders at the provider in all: many are asked for less often.
+    Every answer is acted on; then the first error of ours in doing so is raised.
     """
+    troubles: list[Exception] = []
     asked = {job.remote_id: job for job in jobs if job.remote_id is not None}
     answers = await _ask(provider, list(asked))
     for remote_id, job in asked.items():
         with about_job(job.id):
             try:
                 await _act(tools, provider, job, answers[remote_id], running, kick)
-            except SorabotError as error:
-                _log.warning("poll put off: %s", error)
-            except Exception:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001
                 # One job's defect must not stop the others.
-                _log.exception("poll put off")
+                _log.warning("poll put off: %r", error)
+                troubles.append(error)
+    if troubles:
+        raise troubles[0]
 
 
 async def cancel_remote(tools: Tools, provider: Provider, job: Job) -> None:
-    """End a RENDERING job whose owner asked for it; at the provider too, where it can."""
+    """End a RENDERING job whose owner asked for it, if the provider can stop it.
+
+    If it can't, the render is paid for whatever is done: the wish is dropped and the clip comes.
+    """
     if job.remote_id is None:
         return
     try:
-        unpaid = await provider.cancel(job.remote_id)
+        stopped = await provider.cancel(job.remote_id)
     except ProviderTroubleError as error:
         _log.warning("cancel not answered: %s", error)
         if job.deadline_at is not None and tools.clock.now() > job.deadline_at:
@@ -62,8 +67,13 @@ async def cancel_remote(tools: Tools, provider: Provider, job: Job) -> None:
         return
     except ProviderError as error:
         _log.warning("cancel refused: %s", error)
-        unpaid = False
-    await cancel(tools, job, paid=not unpaid)
+        stopped = False
+    if stopped:
+        await cancel(tools, job, paid=False)
+        return
+    _log.info("can't be stopped any more; goes on")
+    await tools.store.update(job, cancel_requested_at=None, due_at=tools.clock.now())
+    tools.board.touch(job.request_id)
 
 
 async def _ask(
@@ -94,7 +104,7 @@ async def _act(
             await _ready(tools, job, answer, kick)
         case Remote(state=RemoteState.FAILED):
             await fail(tools, job, answer.error or RenderFailedError("no reason given"))
-        case _ if late:
+        case Remote() if late:
             await _give_up(tools, provider, job)
         case Remote():
             await _still_running(tools, provider, job, answer, running)
@@ -106,8 +116,21 @@ async def _act(
                 poll_gap_s(running, provider.capabilities(), tools.pace),
                 backoff_s(3, tools.pace, hint_s=hint_s),
             )
-            _log.info("no usable answer (%s); again in %.0f s", answer, wait_s)
-            await tools.store.update(job, due_at=tools.after(wait_s))
+            await _no_answer(tools, provider, job, answer, wait_s, late=late)
+
+
+async def _no_answer(
+    tools: Tools, provider: Provider, job: Job, error: ProviderError, wait_s: float, *, late: bool
+) -> None:
+    """Ask again later. Past the deadline it may be ready all the same: that takes many silences."""
+    attempts = job.attempts + 1 if late else job.attempts
+    if attempts >= tools.pace.late_tries:
+        await _give_up(tools, provider, job)
+        return
+    if late:
+        wait_s = max(wait_s, backoff_s(attempts, tools.pace))
+    _log.info("no usable answer (%s); again in %.0f s", error, wait_s)
+    await tools.store.update(job, attempts=attempts, due_at=tools.after(wait_s))
 
 
 async def _ready(tools: Tools, job: Job, remote: Remote, kick: Kick) -> None:

@@ -84,7 +84,17 @@ class JobService:
         )
         for job in jobs:
             self._kick(Kind.SUBMIT, job.id)
-        return await self._card(request, jobs)
+        try:
+            return await self._card(request, jobs)
+        except StorageError as error:
+            # Accepted is accepted: a refusal now would be a lie.
+            _log.warning("card of request %s from memory: %s", request.id, error)
+            label = self._catalogue.label
+            statuses = [
+                JobStatus(job=job, model_label=label(job.order.provider, job.order.model))
+                for job in jobs
+            ]
+            return Card(request=request, statuses=tuple(statuses))
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
         """Note which message is the request's card, so that it is kept up to date.
@@ -125,13 +135,19 @@ class JobService:
         """Cancel a job; at once while it waits, as soon as the provider answers otherwise.
 
         Returns the job as it is now: CANCELLED, or open with `cancel_requested_at` set.
-        Raises NoSuchJobError, NotYoursError or TooLateError.
+        Raises NoSuchJobError, NotYoursError, or TooLateError, also for a render whose provider
+        can't stop it: it is paid for, so its clip comes.
         """
         job = await self._seen(job_id, viewer)
         if job.user_id != viewer.user_id and not viewer.is_moderator:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
         if job.state not in _CANCELLABLE:
             raise TooLateError(_too_late(job))
+        if job.state is State.RENDERING and not self._catalogue.can_cancel(job.order.provider):
+            raise TooLateError(
+                f"`{job.id}` is being rendered, and this video service can't stop a render that it "
+                "has begun. It will be posted when it is ready."
+            )
         now = self._clock.now()
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
@@ -159,7 +175,16 @@ class JobService:
         left = [job for job in jobs if job.state in _CANCELLABLE]
         if not left:
             raise TooLateError("Nothing here is left to cancel.")
-        return tuple([await self.cancel(job.id, viewer) for job in left])
+        now: list[Job] = []
+        late: TooLateError | None = None
+        for job in left:
+            try:
+                now.append(await self.cancel(job.id, viewer))
+            except TooLateError as error:
+                late = error
+        if late is not None and not now:
+            raise late
+        return tuple(now)
 
     async def fetch(self, job_id: str, viewer: Viewer, place: Place) -> Job:
         """Have a kept clip posted at `place`; only for its owner.
@@ -210,7 +235,9 @@ class JobService:
             )
             whole_s = expected_s(durations_s)
             if whole_s is not None:
-                ready_at = job.submitted_at + timedelta(seconds=whole_s)
+                expected_at = job.submitted_at + timedelta(seconds=whole_s)
+                # A time that has passed is no promise.
+                ready_at = expected_at if expected_at > self._clock.now() else None
         return JobStatus(
             job=job,
             model_label=self._catalogue.label(order.provider, order.model),

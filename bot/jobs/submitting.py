@@ -19,12 +19,14 @@ from bot.jobs.endings import cancel, fail
 from bot.jobs.polling import cancel_remote
 from bot.jobs.schedule import backoff_s, first_poll_s
 from bot.jobs.tools import Tools
-from bot.model import Job, State
+from bot.model import Job, Order, State
 from bot.providers.base import Capabilities, Provider, Remote, RemoteState, RenderOrder
 
 _log = logging.getLogger(__name__)
 #: Clocks of two machines may differ by this much when a creation time is compared.
 _SKEW = timedelta(seconds=30)
+#: How far back the list is read: further than any two clocks should differ.
+_LOOK_BACK = timedelta(hours=1)
 
 
 async def submit(tools: Tools, job: Job) -> None:
@@ -111,8 +113,12 @@ async def _requeue(tools: Tools, job: Job, error: NotAcceptedError) -> None:
         await fail(tools, job, error)
         return
     _log.info("not accepted (%s); again at %s", error, due_at)
-    await tools.store.move(job, State.QUEUED, tools.clock.now(), due_at=due_at, attempts=attempts)
+    moved = await tools.store.move(
+        job, State.QUEUED, tools.clock.now(), due_at=due_at, attempts=attempts
+    )
     tools.board.touch(job.request_id)
+    if moved is not None and moved.cancel_requested_at is not None:
+        await cancel(tools, moved, paid=False)
 
 
 async def _took(tools: Tools, capabilities: Capabilities, job: Job, remote: Remote) -> None:
@@ -180,14 +186,25 @@ async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str 
     since = job.submitted_at - _SKEW
     until = job.submitted_at + timedelta(seconds=tools.pace.create_s) + _SKEW
     vague = 0
-    for remote in await provider.recent(since):
-        if remote.created_at is not None and not since <= remote.created_at <= until:
-            continue
-        if remote.model not in (None, job.order.model):
+    for remote in await provider.recent(job.submitted_at - _LOOK_BACK):
+        if not _could_be(remote, job.order):
             continue
         if await tools.store.owner_of_remote(provider.name, remote.id) is not None:
             continue
-        if remote.prompt == job.order.prompt and remote.created_at is not None:
+        created_at = remote.created_at
+        if remote.prompt is not None and created_at is not None and since <= created_at <= until:
             return remote
-        vague += remote.prompt is None or remote.created_at is None
+        # Nobody's render of just this order, or one that does not say, at another time: perhaps
+        # the two clocks differ. Making it again could pay twice.
+        vague += remote.prompt is not None or created_at is None or since <= created_at <= until
     return f"{vague} renders could be it" if vague else None
+
+
+def _could_be(remote: Remote, order: Order) -> bool:
+    """Whether nothing that the provider says of a render speaks against its being `order`'s."""
+    return (
+        remote.prompt in (None, order.prompt)
+        and remote.model in (None, order.model)
+        and remote.seconds in (None, order.seconds)
+        and remote.size in (None, order.size)
+    )

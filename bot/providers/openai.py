@@ -35,6 +35,8 @@ from bot.settings import Secret
 
 _log = logging.getLogger(__name__)
 
+#: Longest that one poll may take, its retries included, in seconds.
+_POLL_S = 20.0
 _POLLS_AT_A_TIME = 8
 _PAGE_SIZE = 100
 _MAX_PAGES = 100
@@ -156,11 +158,12 @@ class OpenAIProvider:
         after: str | None = None
         while self._has_list:
             try:
-                page = await self._page(after)
+                async with asyncio.timeout(_POLL_S):
+                    page = await self._page(after)
             except UnsupportedError:
                 self._has_list = False
                 break
-            except (ProviderTroubleError, ProviderAccountError):
+            except (ProviderTroubleError, ProviderAccountError, TimeoutError):
                 break
             here = {video.id: video for video in page.videos if video.id in wanted}
             # A page without one of ours: the others are older, or the list repeats itself.
@@ -174,13 +177,16 @@ class OpenAIProvider:
 
     async def _poll_one(self, remote_id: str) -> Remote | ProviderError:
         try:
-            async with self._polls:
+            async with self._polls, asyncio.timeout(_POLL_S):
                 reply = await self._transport.get(_path(remote_id))
             remote = openai_wire.read_video(reply.body, reply.headers)
         except (RemoteNotFoundError, ProviderTroubleError, ProviderAccountError) as error:
             return error
         except (UnsupportedError, ValueError) as error:
             return ProviderTroubleError(f"the poll was answered with {error}")
+        except TimeoutError:
+            # One answer that hangs must not hold up those of all the others.
+            return ProviderTroubleError(f"no answer to the poll in {_POLL_S:.0f} s")
         self._note_status(reply.body)
         return remote
 

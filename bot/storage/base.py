@@ -58,6 +58,7 @@ class Changes(TypedDict, total=False):
     submitted_at: datetime | None
     deadline_at: datetime | None
     rendered_at: datetime | None
+    cancel_requested_at: datetime | None
     posting_at: datetime | None
     message_id: int | None
     error_code: str | None

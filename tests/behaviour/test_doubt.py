@@ -120,3 +120,48 @@ async def test_a_bot_stopped_during_the_paid_call_finds_its_render_again(tmp_pat
         await t.job_in(State.DONE, 20)
         assert len(t.clips()) == 1
     assert t.api.creates["a cat"] == 1
+
+
+@pytest.mark.parametrize("skew_s", [-300, 300])
+async def test_a_lost_create_is_not_paid_twice_though_the_clocks_differ(
+    tmp_path: Path, skew_s: int
+) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True))
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.until(lambda: t.api.jobs)
+        next(iter(t.api.jobs.values())).created_at += skew_s
+        await refunded(t, "render_lost")
+    assert t.api.creates["a cat"] == 1
+
+
+async def test_a_lost_create_adopts_no_render_of_another_length(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.html(502))
+        t.api.fault("create", Fault.cut(accepted=True))
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", seconds=4)
+        await t.until(lambda: t.api.requests["create"] == 1)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", seconds=12)
+
+        async def both_done() -> bool:
+            return [job.state for job in await t.jobs()] == [State.DONE] * 2
+
+        await t.until(both_done, 20)
+        for job in await t.jobs():
+            assert t.api.jobs[str(job.remote_id)].seconds == str(job.order.seconds)
+    assert t.api.creates["a cat"] == 2
+
+
+async def test_one_bad_answer_after_a_long_outage_does_not_cost_a_finished_render(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=1, poll_after_ms=2000)) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.RENDERING)
+        remote = t.api.jobs[str(job.remote_id)]
+        await t.until(lambda: remote.describe()["status"] == "completed")
+        t.api.fault("retrieve", Fault.html(502), times=6)
+        t.api.fault("content", Fault.html(502), times=6)
+        t.clock.forward(1900)
+        await t.job_in(State.DONE, 20)
+        assert len(t.clips()) == 1

@@ -65,7 +65,7 @@ async def test_count_makes_variants_with_one_card_and_one_reservation(tmp_path: 
         assert len({job.seed for job in jobs}) == 3
         assert len({job.request_id for job in jobs}) == 1
         assert len(t.clips()) == 3
-        await t.until(lambda: "3 done" in t.card_text())
+        await t.until(lambda: "3 variants · Done" in t.card_text())
         assert all(job.id in t.card_text() for job in jobs)
 
 

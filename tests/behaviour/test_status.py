@@ -88,52 +88,86 @@ async def test_a_waiting_job_is_cancelled_at_once_and_costs_nothing(tmp_path: Pa
         second = (await t.jobs())[1]
         shown = await t.alice.slash(t.channel, "sora cancel", job=second.id)
         assert shown.response is not None
-        assert "is cancelled. Nothing was counted" in shown.response.content
+        assert f"Cancelled `{second.id}`" in shown.response.content
         ended = (await t.jobs())[1]
         assert (ended.state, ended.refunded) == (State.CANCELLED, True)
         assert t.api.creates["second"] == 0
 
 
-async def test_a_render_that_cannot_be_stopped_still_counts_and_the_card_says_so(
+async def test_a_render_that_cannot_be_stopped_is_not_cancelled_and_its_clip_comes(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path, api=slow()) as t:
+    async with town(tmp_path, api=VideosApi(ready_after_s=1, poll_after_ms=50)) as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
         job = await t.job_in(State.RENDERING)
-        await t.alice.slash(t.channel, "sora cancel", job=job.id)
-        ended = await t.job_in(State.CANCELLED)
-        assert not ended.refunded
-        assert ended.cost_usd_micros == 400_000
-        await t.until(lambda: "it still counts" in t.card_text())
+        shown = await t.alice.slash(t.channel, "sora cancel", job=job.id)
+        assert shown.response is not None
+        assert "can't stop a render that it has begun" in shown.response.content
+        await t.job_in(State.DONE)
+        assert len(t.clips()) == 1
 
 
-async def test_a_cancel_during_the_paid_call_holds_as_soon_as_the_call_is_answered(
+async def test_a_cancel_during_the_paid_call_comes_too_late_and_the_card_says_no_more_of_it(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path, api=slow()) as t:
+    async with town(tmp_path, api=VideosApi(ready_after_s=2, poll_after_ms=50)) as t:
         t.api.fault("create", Fault.slow(0.6))
-        t.api.poll_after_ms = None
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
         job = await t.job_in(State.SUBMITTING)
         shown = await t.alice.slash(t.channel, "sora cancel", job=job.id)
         assert shown.response is not None
-        assert "asked the video service to stop" in shown.response.content
-        ended = await t.job_in(State.CANCELLED)
-        assert ended.remote_id is not None
+        assert "If the clip is finished first, it still comes" in shown.response.content
+        await t.job_in(State.RENDERING)
+        await t.until(lambda: "▰" in t.card_text() and "cancelling" not in t.card_text())
+        done = await t.job_in(State.DONE)
+        assert done.cancel_requested_at is None
         assert t.api.creates["a cat"] == 1
 
 
-async def test_a_cancel_during_a_poll_does_not_wait_for_the_next_one(tmp_path: Path) -> None:
-    patient = replace(BRISK, poll_few_s=60, poll_many_s=60)
-    async with town(tmp_path, api=slow(), pace=patient) as t:
-        t.api.fault("retrieve", Fault.slow(0.6))
-        t.api.poll_after_ms = None
+async def test_a_cancel_during_a_call_that_is_not_accepted_ends_the_job(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow()) as t:
+        t.api.fault("create", replace(Fault.error(429, "busy", retry_after="60"), delay_s=0.6))
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        job = await t.job_in(State.RENDERING)
-        t.clock.forward(30)
-        await t.until(lambda: t.api.requests["retrieve"])
+        job = await t.job_in(State.SUBMITTING)
         await t.alice.slash(t.channel, "sora cancel", job=job.id)
-        await t.job_in(State.CANCELLED, 5)
+        assert (await t.job_in(State.CANCELLED)).refunded
+        assert t.api.creates["a cat"] == 0
+
+
+async def test_a_render_on_this_machine_is_stopped_and_counts_nothing(tmp_path: Path) -> None:
+    async with town(tmp_path, VIDEO_PROVIDERS="local") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", seconds=12)
+        job = await t.job_in(State.RENDERING)
+        await t.alice.slash(t.channel, "sora cancel", job=job.id)
+        assert (await t.job_in(State.CANCELLED)).refunded
+        await t.until(lambda: "Nothing was counted" in t.card_text())
+        assert t.clips() == []
+
+
+async def test_cancelling_a_card_of_variants_goes_on_past_one_that_is_too_late(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=3)
+
+        async def first_renders() -> bool:
+            return (await t.jobs())[0].state is State.RENDERING
+
+        await t.until(first_renders)
+        await t.alice.click(t.card(), label="Cancel")
+        states = [job.state for job in await t.jobs()]
+        assert states == [State.RENDERING, State.CANCELLED, State.CANCELLED]
+
+
+async def test_cancel_under_one_jobs_details_leaves_its_sisters_alone(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=3)
+        third = (await t.jobs())[2]
+        shown = await t.alice.slash(t.channel, "sora status", job=third.id)
+        assert shown.response is not None
+        await t.alice.click(shown.response.message, label=f"Cancel {third.id}")
+        assert (await t.jobs())[2].state is State.CANCELLED
+        assert (await t.jobs())[1].state is State.QUEUED
 
 
 async def test_progress_that_was_shown_once_never_goes_back(tmp_path: Path) -> None:
@@ -191,14 +225,16 @@ async def test_a_cancel_button_that_outlived_its_job_says_so(tmp_path: Path) -> 
 
 
 async def test_a_moderator_may_cancel_and_a_stranger_may_not(tmp_path: Path) -> None:
-    async with town(tmp_path, api=slow()) as t:
+    async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
+        await t.bob.slash(t.channel, "sora generate", prompt="a dog")
+        await t.job_in(State.RENDERING)
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        job = await t.job_in(State.RENDERING)
+        job = (await t.jobs())[1]
         refused = await t.bob.slash(t.channel, "sora cancel", job=job.id)
         assert refused.response is not None
         assert "belongs to somebody else" in refused.response.content
         await t.moderator.slash(t.channel, "sora cancel", job=job.id)
-        await t.job_in(State.CANCELLED)
+        assert (await t.jobs())[1].state is State.CANCELLED
 
 
 async def test_a_finished_job_cannot_be_cancelled(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import build_app
 from bot.model import State
 from tests.behaviour.town import BRISK, Town, town, words
 from tests.wire.clips import make_clip
@@ -175,6 +176,8 @@ async def test_one_jobs_trouble_does_not_stop_the_others(tmp_path: Path) -> None
 
         await t.until(fine_is_done)
 
+        t.clock.forward(3600)
+
         async def broken_gave_up() -> bool:
             return (await t.jobs())[0].state is State.FAILED
 
@@ -224,3 +227,43 @@ async def test_a_clip_whose_post_was_answered_by_nobody_is_adopted_not_sent_agai
         again = await t.job_in(State.DONE)
         assert again.message_id == job.message_id
         assert len(t.clips()) == 1
+
+
+async def test_a_card_that_could_not_be_sent_as_an_answer_is_no_refusal(tmp_path: Path) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=1, poll_after_ms=50)) as t:
+        t.env.inject_error("POST", "/interactions/*", status=403, code=50013)
+        result = await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        assert result.response is None
+        assert "a cat" in t.card_text()
+        await t.job_in(State.DONE)
+        await t.until(lambda: "Done" in t.card_text())
+
+
+async def test_a_database_that_takes_no_writes_makes_no_hot_loop(tmp_path: Path) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=600, poll_after_ms=20)) as t:
+        await asked(t)
+        await t.job_in(State.RENDERING)
+        await t.app.store.database.run(lambda conn: conn.execute("PRAGMA query_only = ON"))
+        before = t.api.requests.total()
+        await asyncio.sleep(1.5)
+        # At this pace a rest lasts 0.05 s, then doubles up to 0.2 s.
+        assert t.api.requests.total() - before < 30
+        await t.app.store.database.run(lambda conn: conn.execute("PRAGMA query_only = OFF"))
+        remote = next(iter(t.api.jobs.values()))
+        remote.ready_s = 0
+        await t.job_in(State.DONE)
+
+
+async def test_the_bot_stops_though_a_card_waits_for_a_login_that_never_comes(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=600, poll_after_ms=20)) as t:
+        await asked(t)
+        await t.job_in(State.RENDERING)
+        await t.app.close()
+        lonely = await build_app(t.settings, clock=t.clock, pace=BRISK)
+        await lonely.start()
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            await lonely.close()
+        await t.restart()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from bot.errors import RemoteNotFoundError
+from bot.errors import ProviderTroubleError, RemoteNotFoundError
 from bot.providers.base import Remote, RemoteState
 from tests.contract.conftest import ORDER
 from tests.wire.videos_faults import Fault
@@ -70,3 +71,15 @@ async def test_a_server_without_a_list_is_not_asked_for_it_again(videos_api, ope
     await openai.poll(ids)
     assert videos_api.requests["list"] == asked
     assert videos_api.requests["retrieve"] == 6
+
+
+async def test_one_answer_that_hangs_does_not_hold_up_the_others(videos_api, openai):
+    ids = await submitted(openai, 2)
+    ids.append((await openai.submit(replace(ORDER, key="SLOW", prompt="slow"))).id)
+    videos_api.fault("list", Fault.error(404, "no such route"), times=9)
+    videos_api.fault("retrieve", Fault.slow(60), prompt="slow", times=9)
+    async with asyncio.timeout(30):
+        answers = await openai.poll(ids)
+    kinds = [type(answers[each]) for each in ids]
+    assert kinds.count(Remote) == 2
+    assert kinds.count(ProviderTroubleError) == 1

@@ -172,6 +172,22 @@ async def test_a_token_that_discord_refuses_is_one_line_and_exit_code_2(tmp_path
         assert "Traceback" not in bot.log()
 
 
+async def test_a_bot_that_cannot_log_in_ends_though_jobs_are_open(tmp_path: Path) -> None:
+    async with LoopbackDiscord() as discord, VideosApi(ready_after_s=600) as api:
+        async with running(tmp_path, discord, api) as bot:
+            await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
+            await eventually(lambda: api.creates[PROMPT])
+            await bot.kill()
+        for wrong, code, said in (
+            ({"DISCORD_TOKEN": "not.the.token"}, 2, "DISCORD_TOKEN: Discord does not accept it"),
+            ({"DISCORD_API_URL": "http://127.0.0.1:9/api/v10"}, 1, "I can't reach Discord"),
+        ):
+            async with bot_process(tmp_path, variables(discord, api, **wrong)) as bot:
+                assert await asyncio.wait_for(bot.process.wait(), 20) == code
+            assert said in bot.log()
+        assert "Traceback" not in bot.log()
+
+
 async def test_the_health_page_tells_whether_the_bot_can_work(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
