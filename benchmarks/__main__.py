@@ -16,12 +16,12 @@ _NAMES = ("latency", "memory", "polling")
 
 async def _run(names: Sequence[str], *, quick: bool) -> None:
     if "latency" in names:
-        course = latency.Course(rounds=2, commands=100, rest_s=2.0) if quick else latency.Course()
+        course = latency.Course(rounds=2, commands=100, rest_s=10.0) if quick else latency.Course()
         await latency.run(course)
     if "memory" in names:
         await memory.run(memory.Course(rounds=1) if quick else memory.Course())
     if "polling" in names:
-        course = polling.Course(clips=100, in_flight=(5,), simulated=5000)
+        course = polling.Course(clips={5: 100, 60: 300}, simulated=5000)
         await polling.run(course if quick else polling.Course())
         await readiness.run(readiness.Course(clips=8) if quick else readiness.Course())
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for, or everything; return 0, or 130 when it was interrupted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(_NAMES))
-    parser.add_argument("--quick", action="store_true", help="a rough look in about a minute")
+    parser.add_argument("--quick", action="store_true", help="a rough look in about two minutes")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - set(_NAMES):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

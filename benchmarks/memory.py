@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ _LIMIT_MB = 25.0
 _CLIPS = 4
 _SAMPLE_S = 0.02
 _WITHIN_S = 120.0
+#: The container image sets it: glibc keeps memory in no more than two arenas.
+_AS_IMAGE = "ours, MALLOC_ARENA_MAX=2"
+_HELD = "clips held in memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,9 @@ class Course:
     clip_bytes: int = 40 * _MIB
     small_bytes: int = _MIB
     settle_s: float = 2.0
+    ready_after_s: float = 2.0
+    #: Bots measured at a time.
+    at_once: int = 1
 
 
 @dataclass(slots=True)
@@ -71,26 +77,36 @@ async def run(course: Course) -> None:
         large, small = folder / "large.mp4", folder / "small.mp4"
         await asyncio.to_thread(make_clip, large, pad_to_bytes=course.clip_bytes)
         await asyncio.to_thread(make_clip, small, pad_to_bytes=course.small_bytes)
-        ours = await _ours(course, folder / "ours", large)
-        ours_small = await _ours(course, folder / "small", small)
-        bare = await _bare(course, folder / "bare", large)
-    _print(ours, ours_small, bare)
+        turns = asyncio.Semaphore(course.at_once)
+        kinds = {
+            "ours": _ours(turns, course, folder / "ours", large),
+            _AS_IMAGE: _ours(turns, course, folder / "image", large, MALLOC_ARENA_MAX="2"),
+            "ours, small clips": _ours(turns, course, folder / "small", small),
+            _HELD: _bare(turns, course, folder / "bare", large),
+        }
+        async with asyncio.TaskGroup() as group:
+            tasks = {kind: group.create_task(measured) for kind, measured in kinds.items()}
+    _print({kind: task.result() for kind, task in tasks.items()})
 
 
-async def _ours(course: Course, folder: Path, clip: Path) -> list[Gauge]:
+async def _ours(
+    turns: asyncio.Semaphore, course: Course, folder: Path, clip: Path, **more: str
+) -> list[Gauge]:
     async with (
-        VideosApi(content=clip, ready_after_s=2, poll_after_ms=500) as api,
+        turns,
+        VideosApi(content=clip, ready_after_s=course.ready_after_s, poll_after_ms=500) as api,
         discord_process() as discord,
-        sorabot(folder, discord, _way_to(api)) as bot,
+        sorabot(folder, discord, _way_to(api), **more) as bot,
     ):
         gauges = await _measure(course, discord, bot.pid, "sora generate")
         complain(bot)
         return gauges
 
 
-async def _bare(course: Course, folder: Path, clip: Path) -> list[Gauge]:
+async def _bare(turns: asyncio.Semaphore, course: Course, folder: Path, clip: Path) -> list[Gauge]:
     async with (
-        VideosApi(content=clip, ready_after_s=2) as api,
+        turns,
+        VideosApi(content=clip, ready_after_s=course.ready_after_s) as api,
         discord_process() as discord,
         bare_bot(folder, discord, _way_to(api)) as bot,
     ):
@@ -128,22 +144,25 @@ async def _posted(discord: Discord, wanted: int) -> None:
     raise RuntimeError(f"{wanted} clips were not posted within {_WITHIN_S:.0f} s")
 
 
-def _print(ours: Sequence[Gauge], small: Sequence[Gauge], bare: Sequence[Gauge]) -> None:
-    kinds = (("ours", ours), ("ours, small clips", small), ("clips held in memory", bare))
+def _print(kinds: Mapping[str, Sequence[Gauge]]) -> None:
     rows: list[Sequence[object]] = []
-    for name, gauges in kinds:
+    for name, gauges in kinds.items():
         growth = [f"{_growth_mb(gauge, gauges):.1f}" for gauge in gauges]
         rows.append((name, gauges[0].idle_mb, *growth))
-    titles = [f"time {number}" for number in range(1, len(ours) + 1)]
+    titles = [f"time {number}" for number in range(1, len(rows[0]) - 1)]
     table(["peak - idle, MB", "idle MB", *titles], rows)
-    worst_mb = max(_growth_mb(gauge, ours) for gauge in ours)
-    worst_bare_mb = max(_growth_mb(gauge, bare) for gauge in bare)
-    print(f"ours ÷ clips held in memory: {worst_mb / worst_bare_mb:.2f} ×")
-    verdict(
-        f"peak - idle ≤ {_LIMIT_MB:.0f} MB, idle being before the first clip ever",
-        is_met=worst_mb <= _LIMIT_MB,
-        found=f"{worst_mb:.1f} MB",
-    )
+    held_mb = _worst_mb(kinds[_HELD])
+    for name in ("ours", _AS_IMAGE):
+        worst_mb = _worst_mb(kinds[name])
+        verdict(
+            f"{name}: peak - idle ≤ {_LIMIT_MB:.0f} MB, idle being before the first clip ever",
+            is_met=worst_mb <= _LIMIT_MB,
+            found=f"{worst_mb:.1f} MB, {worst_mb / held_mb:.2f} × {_HELD}",
+        )
+
+
+def _worst_mb(gauges: Sequence[Gauge]) -> float:
+    return max(_growth_mb(gauge, gauges) for gauge in gauges)
 
 
 def _growth_mb(gauge: Gauge, gauges: Sequence[Gauge]) -> float:

@@ -19,15 +19,16 @@ from tests.wire.process import bot_process
 from tests.wire.videos_api import VideosApi
 
 _POLL_AFTER_MS = 500
+_TELLING_S = 0.5
 _POST = ("POST", "/channels/{channel}/messages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """How much is measured: so many clips, asked for one shortly after another."""
+    """How much is measured: so many clips, each asked for when the one before is posted."""
 
     clips: int = 20
-    gap_s: float = 0.37
+    ready_after_s: float = 1.0
 
 
 async def run(course: Course) -> None:
@@ -58,12 +59,11 @@ async def run(course: Course) -> None:
 async def _ask_for_clips(discord: LoopbackDiscord, api: VideosApi, course: Course) -> None:
     for number in range(course.clips):
         # Spread evenly, so that no render is ready in step with the polls.
-        api.ready_after_s = 1.0 + _POLL_AFTER_MS / 1000 * number / course.clips
+        api.ready_after_s = course.ready_after_s + _POLL_AFTER_MS / 1000 * number / course.clips
         await discord.slash("alice", "clips", "sora generate", {"prompt": f"cat {number}"})
-        await asyncio.sleep(course.gap_s)
-    await discord.until(lambda: len(_posts(discord)) >= course.clips, 60)
+        await discord.until(lambda wanted=number + 1: len(_posts(discord)) >= wanted, 60)
     # The bot hears of the last one a moment after the double has it.
-    await asyncio.sleep(1)
+    await asyncio.sleep(_TELLING_S)
 
 
 def _posts(discord: LoopbackDiscord) -> list[tuple[str, float]]:

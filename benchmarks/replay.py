@@ -1,4 +1,4 @@
-"""The real flow over a real database, with a clock that jumps from one thing to do to the next."""
+"""The real flow between a real database and the real OpenAI provider, with a clock that jumps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from benchmarks.scripted import ScriptedClock, ScriptedCourier, ScriptedProvider
+from benchmarks.scripted import ScriptedApi, ScriptedClock, ScriptedCourier
 from bot.archive.folder import FolderArchive
 from bot.jobs.board import Board
 from bot.jobs.catalogue import Catalogue, Wish
@@ -19,42 +19,67 @@ from bot.jobs.ports import Kind
 from bot.jobs.service import JobService
 from bot.jobs.tools import Tools
 from bot.model import Place, Request
+from bot.providers.openai import OpenAIProvider
 from bot.quota.rule import QuotaRule
 from bot.safety.gate import PromptGate
+from bot.settings import Secret
 from bot.storage.store import SqliteStore
 from tests.wire.clips import make_clip
 
 _PLACE = Place(guild_id=1, channel_id=2, upload_limit_bytes=2**30)
+#: Members ask this long after one another, or faster where that would not keep as many in flight.
+_TYPING_S = 0.7
+_RAMP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one clip: seconds from ready to posted, and polls until then."""
+    """What became of the clips: seconds from ready to posted, and requests for all of them."""
 
-    delay_s: float
-    requests: int
+    delays_s: Sequence[float]
+    #: Requests about one render, and for a page of the list.
+    gets: int
+    lists: int = 0
+
+    @property
+    def requests_per_clip(self) -> float:
+        return (self.gets + self.lists) / len(self.delays_s)
 
 
-async def replay(durations_s: Sequence[float], in_flight: int) -> list[Outcome]:
+async def replay(durations_s: Sequence[float], in_flight: int) -> Outcome:
     """Carry a job for each duration from command to post, `in_flight` of them at any time."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         clip = await asyncio.to_thread(make_clip, folder / "clip.mp4")
         clock = ScriptedClock()
-        provider = ScriptedProvider(clock, durations_s, clip)
-        store = await SqliteStore.open(folder / "sorabot.db")
-        try:
-            return await _Player(clock, provider, store, folder).play(len(durations_s), in_flight)
-        finally:
-            await store.close()
+        async with ScriptedApi(clock, durations_s, clip) as api:
+            provider = OpenAIProvider(
+                api_key=Secret(api.key),
+                base_url=api.base_url,
+                models="sora-2",
+                max_concurrent=in_flight,
+                clock=clock,
+            )
+            store = await SqliteStore.open(folder / "sorabot.db")
+            try:
+                player = _Player(clock, api, provider, store, folder)
+                return await player.play(len(durations_s), in_flight)
+            finally:
+                await store.close()
+                await provider.close()
 
 
 class _Player:
     def __init__(
-        self, clock: ScriptedClock, provider: ScriptedProvider, store: SqliteStore, folder: Path
+        self,
+        clock: ScriptedClock,
+        api: ScriptedApi,
+        provider: OpenAIProvider,
+        store: SqliteStore,
+        folder: Path,
     ) -> None:
-        self._clock, self._provider, self._pace = clock, provider, Pace()
-        self._courier = ScriptedCourier(clock)
+        self._clock, self._api, self._pace = clock, api, Pace()
+        self._courier = ScriptedCourier(clock, api)
         self._kicked: dict[tuple[Kind, str], None] = {}
         providers = {provider.name: provider}
         catalogue = Catalogue(providers)
@@ -83,38 +108,39 @@ class _Player:
     def _kick(self, kind: Kind, subject: str) -> None:
         self._kicked[kind, subject] = None
 
-    async def play(self, total: int, in_flight: int) -> list[Outcome]:
-        asked = 0
-        posted = self._courier.posted_at
+    async def play(self, total: int, in_flight: int) -> Outcome:
+        asked, ask_gap_s, ask_at = 0, min(_TYPING_S, _RAMP_S / in_flight), self._clock.now()
+        posted = self._courier.delays_s
         while len(posted) < total:
-            while asked < total and asked - len(posted) < in_flight:
+            if asked < min(total, len(posted) + in_flight) and self._clock.now() >= ask_at:
                 asked += 1
                 request = Request(id=asked, user_id=3, place=_PLACE, created_at=self._clock.now())
                 await self._jobs.submit(Wish(prompt="a cat"), request)
-                await self._work()
-                # Members do not type at the same instant.
-                self._clock.forward(0.7)
-            next_at = await self._flow.sweep()
-            await self._work()
-            self._clock.forward(self._wait_s(next_at))
-        return [
-            Outcome(
-                delay_s=(posted_at - self._provider.ready_at[job_id]).total_seconds(),
-                requests=self._provider.polls[job_id],
-            )
-            for job_id, posted_at in posted.items()
-        ]
+                ask_at = self._clock.now() + timedelta(seconds=ask_gap_s)
+            wait_s = self._wait_s(await self._settle())
+            if asked < min(total, len(posted) + in_flight):
+                wait_s = min(wait_s, max((ask_at - self._clock.now()).total_seconds(), 0.0))
+            self._clock.forward(wait_s)
+        requests = self._api.requests
+        return Outcome(delays_s=posted, gets=requests["retrieve"], lists=requests["list"])
 
-    async def _work(self) -> None:
-        """Run what was kicked, and what that kicks in turn."""
+    async def _settle(self) -> datetime | None:
+        """Sweep and run what is kicked until nothing is; return when to sweep again.
+
+        As in the engine, where the end of every step wakes the loop. Steps take no time here.
+        """
         steps = {
             Kind.SUBMIT: self._flow.submit,
             Kind.POLL: self._flow.poll,
             Kind.DELIVER: self._flow.deliver,
         }
-        while self._kicked:
-            kicked, self._kicked = self._kicked, {}
-            for kind, subject in kicked:
+        while True:
+            next_at = await self._flow.sweep()
+            if not self._kicked:
+                return next_at
+            while self._kicked:
+                kind, subject = next(iter(self._kicked))
+                del self._kicked[kind, subject]
                 await steps[kind](subject)
 
     def _wait_s(self, next_at: datetime | None) -> float:

@@ -1,19 +1,18 @@
-"""A provider, a courier and a clock of which everything is known beforehand."""
+"""A clock, a video API and a courier of which everything is known beforehand."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from bot.errors import ProviderError, UnsupportedError
 from bot.jobs.ports import Card, JobStatus
-from bot.model import Job, Size
-from bot.providers.base import Capabilities, Download, Model, Remote, RemoteState, RenderOrder
-
-_SIZE = Size(width_px=1280, height_px=720)
+from bot.model import Job
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_job import RemoteJob
 
 
 class ScriptedClock:
@@ -32,77 +31,66 @@ class ScriptedClock:
         self._now += timedelta(seconds=seconds)
 
 
-class ScriptedProvider:
-    """A `Provider` whose n-th render takes `durations_s[n]`; counts what it is asked."""
+@dataclass(kw_only=True)
+class ScriptedRender(RemoteJob):
+    """A render that goes on by the scripted clock."""
 
-    name = "scripted"
+    clock: ScriptedClock
+    taken_at: datetime
+    takes_s: float
+
+    @property
+    def ready_at(self) -> datetime:
+        return self.taken_at + timedelta(seconds=self.takes_s)
+
+    def describe(self) -> dict[str, Any]:
+        gone_s = (self.clock.now() - self.taken_at).total_seconds()
+        self.started_s = time.monotonic() - gone_s
+        self.ready_s = self.started_s + self.takes_s
+        return super().describe()
+
+
+class ScriptedApi(VideosApi):
+    """The loopback API, whose n-th render takes `durations_s[n]` by the scripted clock."""
 
     def __init__(self, clock: ScriptedClock, durations_s: Sequence[float], clip: Path) -> None:
+        super().__init__(content=clip.read_bytes())
         self._clock = clock
         self._durations_s = iter(durations_s)
-        self._clip = clip.read_bytes()
-        self.ready_at: dict[str, datetime] = {}
-        self.polls: Counter[str] = Counter()
 
-    def capabilities(self) -> Capabilities:
-        model = Model(
-            name="model",
-            label="Model",
-            seconds=(4,),
-            sizes=(_SIZE,),
-            usd_micros_per_second={_SIZE: 1},
+    def add_job(self, texts: dict[str, str], **changes: Any) -> RemoteJob:
+        now = self._clock.now()
+        taken = super().add_job(texts, created_at=int(now.timestamp()), **changes)
+        render = ScriptedRender(
+            **asdict(taken), clock=self._clock, taken_at=now, takes_s=next(self._durations_s)
         )
-        # As the OpenAI family says of itself.
-        return Capabilities(models=(model,), max_concurrent=1000, typical_first_poll_s=20.0)
+        self.jobs[render.id] = render
+        return render
 
-    async def submit(self, order: RenderOrder) -> Remote:
-        duration = timedelta(seconds=next(self._durations_s))
-        self.ready_at[order.key] = self._clock.now() + duration
-        return Remote(id=order.key, state=RemoteState.QUEUED)
-
-    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
-        self.polls.update(remote_ids)
-        return {each: self._remote(each) for each in remote_ids}
-
-    def _remote(self, remote_id: str) -> Remote:
-        is_ready = self._clock.now() >= self.ready_at[remote_id]
-        return Remote(id=remote_id, state=RemoteState.READY if is_ready else RemoteState.RUNNING)
-
-    async def recent(self, since: datetime) -> Sequence[Remote]:
-        raise UnsupportedError(f"no list since {since}")
-
-    async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
-        del remote_id, max_bytes
-        target.write_bytes(self._clip)  # noqa: ASYNC240 - a few kilobytes, and nobody else waits
-        digest = hashlib.sha256(self._clip).hexdigest()
-        return Download(path=target, size_bytes=len(self._clip), sha256=digest)
-
-    async def cancel(self, remote_id: str) -> bool:
-        del remote_id
-        return False
-
-    async def delete(self, remote_id: str) -> bool:
-        del remote_id
-        return False
-
-    async def close(self) -> None:
-        """Nothing is open."""
+    def ready_at(self, remote_id: str) -> datetime:
+        """Return when a render is, or was, ready; raises KeyError for one that was deleted."""
+        render = self.jobs[remote_id]
+        assert isinstance(render, ScriptedRender)
+        return render.ready_at
 
 
 class ScriptedCourier:
-    """A `Courier` that notes when each clip was posted; cards go nowhere."""
+    """A `Courier` that notes by how much each clip is posted after it was ready, in seconds."""
 
-    def __init__(self, clock: ScriptedClock) -> None:
+    def __init__(self, clock: ScriptedClock, api: ScriptedApi) -> None:
         self._clock = clock
-        self.posted_at: dict[str, datetime] = {}
+        self._api = api
+        self.delays_s: list[float] = []
 
     async def show_card(self, card: Card) -> None:
         del card
 
     async def post_clip(self, status: JobStatus, path: Path) -> int:
         del path
-        self.posted_at[status.job.id] = self._clock.now()
-        return len(self.posted_at)
+        assert status.job.remote_id is not None
+        late = self._clock.now() - self._api.ready_at(status.job.remote_id)
+        self.delays_s.append(late.total_seconds())
+        return len(self.delays_s)
 
     async def find_clip(self, job: Job) -> int | None:
         del job

@@ -8,7 +8,6 @@ DATA_DIR=…     keeps the database and clips; a temporary folder otherwise.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -21,10 +20,11 @@ import simcord
 from bot.app import build_app
 from bot.clock import SystemClock
 from bot.errors import SettingsError, StorageError
+from bot.jobs.pace import Pace
 from bot.obs.log import set_up_logging
 from bot.settings import Settings, read_environment
 from sandbox.live import LivePage, catch_up
-from sandbox.world import build_world
+from sandbox.world import answers_are_no_crashes, build_world
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
 
 async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     clock = SystemClock()
-    app = await build_app(settings, clock=clock)
+    app = await build_app(settings, clock=clock, pace=Pace(stop_s=2.0))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -52,9 +52,12 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     await app.start()
     try:
         async with simcord.run(app.client, check_errors=False) as env:
+            answers_are_no_crashes(app.client)
             world = await build_world(env, in_thread=_in_thread(environ))
             await catch_up(env, clock)
             await _show(env, world.place, world.people, _port(environ), clock, stop)
+            # Before the simulator goes: what is under way still talks to it.
+            await app.engine.stop()
     finally:
         await app.close()
 
@@ -75,9 +78,11 @@ async def _show(
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((closed, stopped), return_when=asyncio.FIRST_COMPLETED)
         for task in (live, closed, stopped):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # Asked until it ends: the simulator waits with wait_for, which in Python 3.11 can
+            # swallow a cancellation.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait((task,), timeout=0.2)
 
 
 def _in_thread(environ: Mapping[str, str]) -> bool:

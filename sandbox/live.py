@@ -14,6 +14,8 @@ from bot.clock import Clock
 _log = logging.getLogger(__name__)
 #: How often the page is looked after, in seconds.
 _EVERY_S = 0.5
+#: How far the simulated clock may be behind while nothing happens, in seconds.
+_MOST_BEHIND_S = 10.0
 
 
 class LivePage:
@@ -51,7 +53,8 @@ class LivePage:
         """Follow the bot until cancelled."""
         while True:
             await self._clock.sleep(_EVERY_S)
-            if len(self._env.http_requests) == self._seen:
+            behind_s = (self._clock.now() - self._env.now()).total_seconds()
+            if len(self._env.http_requests) == self._seen and behind_s < _MOST_BEHIND_S:
                 continue
             try:
                 async with self._turn:

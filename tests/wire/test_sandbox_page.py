@@ -121,6 +121,9 @@ async def test_the_other_commands_answer_on_the_page(tmp_path: Path) -> None:
         await expect(page.get_by_text("Your quota").first).to_be_visible(timeout=10_000)
         await run_command(page, "sora help")
         await expect(page.get_by_text("/sora generate").last).to_be_visible(timeout=10_000)
+        await run_command(page, "sora cancel", "NOPE")
+        await expect(page.get_by_text("I don't know a job").first).to_be_visible()
+        await expect(page.get_by_role("button", name="Inspector", exact=True)).to_be_visible()
         for prompt in ("the first", "the second"):
             await run_command(page, "sora generate", prompt)
         await run_command(page, "sora status")
