@@ -28,6 +28,8 @@ _AT_A_TIME = 500
 _IN_DELIVERY = frozenset({State.DOWNLOADING, State.FITTING, State.POSTING})
 #: Open, and not waiting for a slot.
 _UNDER_WAY = tuple(s for s in State if not s.is_final and s is not State.QUEUED)
+#: Those that are looked at one by one; renders are asked for in rounds.
+_ONE_BY_ONE = (State.SUBMITTING, *_IN_DELIVERY)
 
 
 class Flow:
@@ -79,15 +81,14 @@ class Flow:
         """
         store, kick = self._tools.store, self._kick
         now = self._tools.clock.now()
-        for job in await store.due(now, _UNDER_WAY, _AT_A_TIME):
-            if job.state in _IN_DELIVERY:
-                kick(Kind.DELIVER, job.id)
-            elif job.order.provider not in self._tools.providers:
-                await self._orphaned(job)
-            elif job.state is State.SUBMITTING:
-                kick(Kind.SUBMIT, job.id)
+        for job in await store.due(now, _ONE_BY_ONE, _AT_A_TIME):
+            kick(Kind.SUBMIT if job.state is State.SUBMITTING else Kind.DELIVER, job.id)
+        for name in await store.providers_due(now):
+            if name in self._tools.providers:
+                kick(Kind.POLL, name)
             else:
-                kick(Kind.POLL, job.order.provider)
+                for job in await store.renders_due(name, now, _AT_A_TIME):
+                    await self._orphaned(job)
         for name, provider in self._tools.providers.items():
             most = provider.capabilities().max_concurrent
             for job in await store.waiting(name, now, max_concurrent=most):
@@ -112,14 +113,17 @@ class Flow:
     async def _due_with_neighbours(self, provider: Provider, running: int) -> list[Job]:
         """Return the provider's renders that are due, or will be within a gap where it can list.
 
-        One look at a list answers for all of them, so they are made to fall due together.
+        One look at a list answers for all of them, so they are made to fall due together. None
+        while not one is due: a kick that came during a round finds that it has been asked for.
         """
-        horizon = self._tools.clock.now()
+        now = horizon = self._tools.clock.now()
         capabilities = provider.capabilities()
         if capabilities.can_list and not capabilities.polls_are_free:
             horizon += timedelta(seconds=poll_gap_s(running, capabilities, self._tools.pace))
-        due = await self._tools.store.due(horizon, (State.RENDERING,), _AT_A_TIME)
-        return [job for job in due if job.order.provider == provider.name]
+        due = await self._tools.store.renders_due(provider.name, horizon, _AT_A_TIME)
+        if not due or due[0].due_at is None or due[0].due_at > now:
+            return []
+        return list(due)
 
     async def _orphaned(self, job: Job) -> None:
         """Deal with a job whose provider the operator took out of the configuration."""

@@ -37,7 +37,9 @@ def poll_gap_s(running: int, capabilities: Capabilities, pace: Pace) -> float:
     """Return the gap to the next poll of a healthy render, in seconds."""
     if capabilities.polls_are_free:
         return pace.poll_free_s
-    return pace.poll_many_s if running >= pace.many_renders else pace.poll_few_s
+    # Where a list answers for all of them, many cost no more than few.
+    is_many = running >= pace.many_renders and not capabilities.can_list
+    return pace.poll_many_s if is_many else pace.poll_few_s
 
 
 def backoff_s(attempts: int, pace: Pace, *, hint_s: float | None = None) -> float:

@@ -49,7 +49,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do, as data; constant while the process runs."""
+    """What a provider can do, as data; a call that turns out to be missing is taken back."""
 
     models: tuple[Model, ...]
     #: Renders it takes at the same time.

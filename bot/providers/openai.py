@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -39,6 +40,8 @@ _log = logging.getLogger(__name__)
 _POLL_S = 20.0
 _POLLS_AT_A_TIME = 8
 _PAGE_SIZE = 100
+#: A page of the list without one of ours is read past while it may save so many requests.
+_GETS_A_PAGE = 10
 _MAX_PAGES = 100
 _MAX_WORDS_LOGGED = 50
 
@@ -156,23 +159,26 @@ class OpenAIProvider:
         """
         found: dict[str, Remote] = {}
         after: str | None = None
+        barren = 0
         while self._has_list:
             try:
                 async with asyncio.timeout(_POLL_S):
                     page = await self._page(after)
             except UnsupportedError:
                 self._has_list = False
+                self._capabilities = replace(self._capabilities, can_list=False)
                 break
             except (ProviderTroubleError, ProviderAccountError, TimeoutError):
                 break
             here = {video.id: video for video in page.videos if video.id in wanted}
-            # A page without one of ours: the others are older, or the list repeats itself.
-            if not here.keys() - found.keys():
-                break
+            barren += not here.keys() - found.keys()
             found |= here
-            after = page.last_id
-            if after is None or not page.has_more or len(found) == len(wanted):
+            # A page without one of ours may be all newer than ours, or all older: reading on is
+            # worth it while requests one by one would be many more.
+            spare = len(wanted) - len(found) - barren * _GETS_A_PAGE
+            if spare <= 0 or not page.has_more or page.last_id in (None, after):
                 break
+            after = page.last_id
         return found
 
     async def _poll_one(self, remote_id: str) -> Remote | ProviderError:

@@ -172,6 +172,14 @@ class Store(Protocol):
         """Return jobs in `states` whose `due_at` has come, longest due first; then oldest."""
         ...
 
+    async def providers_due(self, now: datetime) -> tuple[str, ...]:
+        """Return the providers that have a RENDERING job whose `due_at` has come."""
+        ...
+
+    async def renders_due(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
+        """Return a provider's RENDERING jobs whose `due_at` has come, longest due first."""
+        ...
+
     async def next_due_at(self, states: Sequence[State]) -> datetime | None:
         """Return the earliest `due_at` among open jobs in `states`."""
         ...

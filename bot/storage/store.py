@@ -133,6 +133,15 @@ class SqliteStore(Store):
         wanted = json.dumps([state.value for state in states])
         return await self._jobs("due", now=to_ms(now), states=wanted, limit=limit)
 
+    async def providers_due(self, now: datetime) -> tuple[str, ...]:
+        rows = await self.database.read(
+            lambda conn: self._queries.rows(conn, "providers_due", now=to_ms(now))
+        )
+        return tuple(row["provider"] for row in rows)
+
+    async def renders_due(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
+        return await self._jobs("renders_due", provider=provider, now=to_ms(now), limit=limit)
+
     async def next_due_at(self, states: Sequence[State]) -> datetime | None:
         row = await self._row("next_due_at", states=json.dumps([state.value for state in states]))
         return None if row is None or row["due_at"] is None else from_ms(row["due_at"])

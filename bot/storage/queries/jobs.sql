@@ -73,6 +73,18 @@ WHERE finished_at IS NULL AND due_at <= :now
 ORDER BY due_at, created_at, seq
 LIMIT :limit;
 
+-- Providers of which a render is due.
+-- name: providers_due
+SELECT DISTINCT provider FROM jobs
+WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now;
+
+-- A provider's renders that are due, longest due first.
+-- name: renders_due
+SELECT * FROM jobs
+WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now AND provider = :provider
+ORDER BY due_at, created_at, seq
+LIMIT :limit;
+
 -- When the first open job in any of some states (a JSON array) is due.
 -- name: next_due_at
 SELECT min(first.due_at) AS due_at

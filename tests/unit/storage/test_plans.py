@@ -9,6 +9,8 @@ from bot.storage.store import SqliteStore
 
 _HOT = [
     ("due", ["jobs_due_by_state"]),
+    ("providers_due", ["jobs_due_by_state"]),
+    ("renders_due", ["jobs_due_by_state"]),
     ("next_due_at", ["jobs_due_by_state"]),
     ("waiting", ["jobs_waiting"]),
     ("position", ["jobs_waiting"]),
@@ -34,7 +36,7 @@ _HOT = [
 ]
 
 #: Those that read one job's or one member's few rows, or what has come due, may sort them.
-_MAY_SORT = {"spends", "due", "finished_since"}
+_MAY_SORT = {"spends", "due", "providers_due", "renders_due", "finished_since"}
 
 
 class _AnyValue(dict):

@@ -174,3 +174,17 @@ async def test_requests_that_ended_lately_are_found(store: SqliteStore):
 
     assert await store.finished_since(ended) == (1,)
     assert await store.finished_since(ended + timedelta(seconds=1)) == ()
+
+
+async def test_due_renders_are_found_by_provider(store: SqliteStore):
+    here = await reach(store, State.RENDERING, 1)
+    there = await accept(store, 2, provider="elsewhere")
+    there = await step(store, there, State.SUBMITTING, after(1))
+    there = await step(store, there, State.RENDERING, after(2))
+    await store.update(here, due_at=after(10))
+    await store.update(there, due_at=after(20))
+
+    assert await store.providers_due(after(9)) == ()
+    assert set(await store.providers_due(after(20))) == {"local", "elsewhere"}
+    assert [job.id for job in await store.renders_due("local", after(20), 9)] == [here.id]
+    assert await store.renders_due("elsewhere", after(19), 9) == ()
