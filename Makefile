@@ -16,8 +16,9 @@ setup: $(READY)  ## Make .venv with all that is needed; again only when the lock
 sandbox: $(READY)  ## Try the bot in a browser: no token, no key, no account
 	@$(PY) -m sandbox
 
+# glibc keeps memory for each thread that ever asked for some; two such heaps are enough.
 run: $(READY)  ## Start the bot on Discord; settings come from the environment or .env
-	@$(PY) -m bot
+	@MALLOC_ARENA_MAX=$${MALLOC_ARENA_MAX:-2} $(PY) -m bot
 
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet

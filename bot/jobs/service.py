@@ -21,6 +21,7 @@ from bot.safety.gate import PromptGate
 from bot.storage.base import Draft, Store
 
 _log = logging.getLogger(__name__)
+_HAS_CLIP = frozenset({State.FITTING, State.POSTING, State.DONE, State.KEPT})
 _CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
@@ -243,7 +244,8 @@ class JobService:
             model_label=self._catalogue.label(order.provider, order.model),
             ahead=await self._store.position(job) if job.state is State.QUEUED else None,
             ready_at=ready_at,
-            clip=await self._store.clip(job.id),
+            # Not asked for before there can be one: each look waits its turn at the database.
+            clip=await self._store.clip(job.id) if job.state in _HAS_CLIP else None,
         )
 
 
