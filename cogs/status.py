@@ -44,7 +44,7 @@ class Status(commands.Cog):
     @app_commands.command()
     @app_commands.describe(job="The id of the clip to stop")
     async def cancel(self, interaction: discord.Interaction, job: str) -> None:
-        """Stop a clip; what was stopped counts nothing"""
+        """Stop a clip; a stopped clip is not counted"""
         stopped = await self._jobs.cancel(job, viewer_of(interaction))
         await interaction.response.send_message(text.cancelled([stopped]), ephemeral=True)
 

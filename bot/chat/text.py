@@ -35,8 +35,8 @@ HELP = (
     "**/sora generate** makes a short video clip from your words. Choose a model, a length and a "
     "size if you like; `count` makes up to four variants at once.\n"
     "**/sora status** shows your clips under way; with an id such as `K7Q2`, one in detail.\n"
-    "**/sora cancel** stops a clip that waits or, where the video service can, is being rendered; "
-    "what was stopped counts nothing.\n"
+    "**/sora cancel** stops a clip that waits or, where the video service can, is being rendered. "
+    "A stopped clip is not counted.\n"
     "**/sora quota** shows what you have left and when more returns.\n\n"
     "Finished clips are posted as a new message where you asked for them. Failed clips cost nothing."
 )
@@ -53,7 +53,7 @@ def cancelled(jobs: Sequence[Job]) -> str:
     """Return the answer to a cancel, for the jobs as they are now."""
     if all(job.state is State.CANCELLED for job in jobs):
         ids = ", ".join(f"`{job.id}`" for job in jobs)
-        return f"Cancelled {ids}; that counts nothing."
+        return f"Cancelled {ids}. Nothing is counted for {'it' if len(jobs) == 1 else 'them'}."
     return CANCELLING
 
 
