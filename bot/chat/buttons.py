@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import discord
 
@@ -45,19 +45,17 @@ class CancelButton(SafeItem[discord.ui.Button[Any]], template=r"sora:cancel:(?P<
         await interaction.response.send_message(text.cancelled(jobs), ephemeral=True)
 
 
-class CancelJobButton(
-    SafeItem[discord.ui.Button[Any]], template=r"sora:stop:(?P<job>[0-9A-Z]{4,12})"
-):
-    """Cancels one job, leaving other variants of its request alone."""
+class JobButton(SafeItem[discord.ui.Button[Any]], template=r"sora:job:(?P<job>[0-9A-Z]{4,12})"):
+    """A button about one job; those below say what it does."""
+
+    word: ClassVar[str]
+    style: ClassVar[discord.ButtonStyle]
+    label: ClassVar[str]
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=f"Cancel {job_id}",
-                style=discord.ButtonStyle.secondary,
-                custom_id=f"sora:stop:{job_id}",
-            )
-        )
+        custom_id = f"sora:{self.word}:{job_id}"
+        label = self.label.format(job_id)
+        super().__init__(discord.ui.Button(label=label, style=self.style, custom_id=custom_id))
         self.job_id = job_id
 
     @classmethod
@@ -65,30 +63,22 @@ class CancelJobButton(
         cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         return cls(match["job"])
+
+
+class CancelJobButton(JobButton, template=r"sora:stop:(?P<job>[0-9A-Z]{4,12})"):
+    """Cancels one job, leaving other variants of its request alone."""
+
+    word, label, style = "stop", "Cancel {}", discord.ButtonStyle.secondary
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         job = await _jobs(interaction).cancel(self.job_id, viewer_of(interaction))
         await interaction.response.send_message(text.cancelled([job]), ephemeral=True)
 
 
-class FetchButton(SafeItem[discord.ui.Button[Any]], template=r"sora:fetch:(?P<job>[0-9A-Z]{4,12})"):
+class FetchButton(JobButton, template=r"sora:fetch:(?P<job>[0-9A-Z]{4,12})"):
     """Posts a kept clip where it is pressed."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=f"Post {job_id} here",
-                style=discord.ButtonStyle.primary,
-                custom_id=f"sora:fetch:{job_id}",
-            )
-        )
-        self.job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["job"])
+    word, label, style = "fetch", "Post {} here", discord.ButtonStyle.primary
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         place = place_of(interaction)
