@@ -12,8 +12,8 @@ from bot.chat import text
 from bot.chat.buttons import CancelButton, CancelJobButton, FetchButton
 from bot.jobs.ports import Card, JobStatus
 from bot.model import State
-from bot.quota.limits import Reading, Unit
-from bot.quota.sentences import amount
+from bot.quota.limits import Reading
+from bot.quota.sentences import amount, relative
 
 _COLOURS = {
     State.DONE: 0x2ECC71,
@@ -63,7 +63,7 @@ def status_sheet(status: JobStatus) -> Sheet:
     embed = discord.Embed(title=f"{job.id} · {text.TITLES[job.state]}", colour=_colour([status]))
     embed.description = (
         f"> {text.escaped(job.order.prompt, 1500)}\n\n{text.line(status)}\n\n"
-        f"Asked {text.relative(job.created_at)} · [go there]({text.place_url(job.place)})"
+        f"Asked {relative(job.created_at)} · [go there]({text.place_url(job.place)})"
     )
     embed.add_field(name="Ordered", value=text.options(status), inline=False)
     if job.rendered_at is not None and job.submitted_at is not None:
@@ -80,7 +80,7 @@ def running_sheet(statuses: Sequence[JobStatus]) -> Sheet:
     embed = discord.Embed(title="Your clips under way", colour=_UNDER_WAY)
     embed.description = "\n\n".join(
         f"**{status.job.id}** · {status.model_label} · {status.job.order.seconds} s · "
-        f"asked {text.relative(status.job.created_at)} · "
+        f"asked {relative(status.job.created_at)} · "
         f"[go there]({text.place_url(status.job.place)})\n"
         f"> {text.escaped(status.job.order.prompt, 80)}\n\n{text.line(status)}"
         for status in statuses[:10]
@@ -98,10 +98,10 @@ def quota_sheet(readings: Sequence[Reading]) -> Sheet:
     for reading in readings:
         limit = reading.limit
         percent = 100 if limit.amount == 0 else min(100, 100 * reading.used // limit.amount)
-        lines = [f"{text.bar(percent)} used", f"**{_worded(limit.unit, reading.left)}** left"]
+        lines = [f"{text.bar(percent)} used", f"**{amount(limit.unit, reading.left)}** left"]
         if reading.next_return_at is not None:
-            lines.append(f"next returns {text.relative(reading.next_return_at)}")
-        name = f"{_worded(limit.unit, limit.amount)} in {limit.window_name}"
+            lines.append(f"next returns {relative(reading.next_return_at)}")
+        name = f"{amount(limit.unit, limit.amount)} in {limit.window_name}"
         embed.add_field(name=name, value="\n".join(lines), inline=False)
     embed.set_footer(text="Clips under way are counted; failed and cancelled ones come back.")
     return Sheet(embed=embed, view=None)
@@ -158,7 +158,3 @@ def _status_view(status: JobStatus) -> discord.ui.View | None:
     elif job.state is State.DONE:
         view.add_item(discord.ui.Button(label="Watch the clip", url=text.jump_url(job)))
     return view if view.children else None
-
-
-def _worded(unit: Unit, value: int) -> str:
-    return "$0" if unit is Unit.USD_MICROS and value == 0 else amount(unit, value)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 import discord
 
 from bot.jobs.ports import JobStatus
 from bot.jobs.service import Viewer
 from bot.model import Job, Place, State
-from bot.quota.sentences import dollars
+from bot.quota.sentences import dollars, relative
 
 #: What a card's title says; the states a member need not tell apart share one.
 TITLES = {
@@ -80,11 +79,6 @@ def span(seconds: float) -> str:
     if hours == 0:
         return f"{minutes} min {rest_s} s"
     return f"{hours} h {rest_min} min"
-
-
-def relative(at: datetime) -> str:
-    """Return an instant that Discord shows as "in 3 minutes" in the reader's own terms."""
-    return discord.utils.format_dt(at, "R")
 
 
 def options(status: JobStatus) -> str:

@@ -45,14 +45,10 @@ async def fail(tools: Tools, job: Job, error: SorabotError) -> None:
     tools.board.touch(job.request_id)
 
 
-async def cancel(tools: Tools, job: Job, *, paid: bool) -> None:
-    """End `job` as cancelled; what was paid for counts, everything else goes back."""
-    ended = await tools.store.move(
-        job,
-        State.CANCELLED,
-        tools.clock.now(),
-        close=EntryKind.SETTLE if paid else EntryKind.REFUND,
-    )
+async def cancel(tools: Tools, job: Job) -> None:
+    """End `job`, of which nothing was or will be rendered, as cancelled; all of it goes back."""
+    now = tools.clock.now()
+    ended = await tools.store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
     if ended is not None:
-        _log.info("cancelled from %s, %s", job.state, "paid for" if paid else "refunded")
+        _log.info("cancelled from %s", job.state)
         tools.board.touch(job.request_id)

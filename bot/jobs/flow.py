@@ -14,7 +14,7 @@ from bot.errors import NoProviderError
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.delivering import deliver
 from bot.jobs.endings import fail
-from bot.jobs.polling import cancel_remote, poll
+from bot.jobs.polling import poll
 from bot.jobs.ports import Kick, Kind
 from bot.jobs.schedule import poll_gap_s
 from bot.jobs.submitting import submit
@@ -66,13 +66,7 @@ class Flow:
             return
         running = await self._tools.store.slots_taken(provider_name)
         due = await self._due_with_neighbours(provider, running)
-        for job in due:
-            if job.cancel_requested_at is not None:
-                with about_job(job.id):
-                    await cancel_remote(self._tools, provider, job)
-        going_on = [job for job in due if job.cancel_requested_at is None]
-        if going_on:
-            await poll(self._tools, provider, going_on, running, self._kick)
+        await poll(self._tools, provider, due, running, self._kick)
 
     async def sweep(self) -> datetime | None:
         """Kick whatever is due or was forgotten; return when to sweep again, None for whenever.
@@ -98,7 +92,8 @@ class Flow:
     async def resume(self) -> None:
         """Take up what the last process left open; called once, at the start of the only process.
 
-        Deliveries go on at once: nobody else can have them in hand. Cards of jobs that ended just before are made true too: their last edit may be missing.
+        Deliveries go on at once: nobody else can have them in hand. Cards of jobs that ended just
+        before are made true too: their last edit may be missing.
         """
         lately = self._tools.after(-self._tools.pace.card_life_s)
         for request_id in await self._tools.store.finished_since(lately):

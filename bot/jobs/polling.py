@@ -31,16 +31,20 @@ async def poll(
 ) -> None:
     """Ask for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent.
 
+    Those that shall be cancelled are not asked for but stopped.
     running  renders at the provider in all: many are asked for less often.
     Every answer is acted on; then the first error of ours in doing so is raised.
     """
     troubles: list[Exception] = []
-    asked = {job.remote_id: job for job in jobs if job.remote_id is not None}
-    answers = await _ask(provider, list(asked))
-    for remote_id, job in asked.items():
+    ids = [job.remote_id for job in jobs if job.remote_id and job.cancel_requested_at is None]
+    answers = await _ask(provider, ids)
+    for job in jobs:
         with about_job(job.id):
             try:
-                await _act(tools, provider, job, answers[remote_id], running, kick)
+                if job.cancel_requested_at is not None:
+                    await cancel_remote(tools, provider, job)
+                elif job.remote_id is not None:
+                    await _act(tools, provider, job, answers[job.remote_id], running, kick)
             except Exception as error:  # noqa: BLE001
                 # One job's defect must not stop the others.
                 _log.warning("poll put off: %r", error)
@@ -61,7 +65,7 @@ async def cancel_remote(tools: Tools, provider: Provider, job: Job) -> None:
     except ProviderTroubleError as error:
         _log.warning("cancel not answered: %s", error)
         if job.deadline_at is not None and tools.clock.now() > job.deadline_at:
-            await cancel(tools, job, paid=True)
+            await fail(tools, job, DeadlineError("neither stopped nor ready at the deadline"))
         else:
             await tools.store.update(job, due_at=tools.after(tools.pace.backoff_first_s))
         return
@@ -69,7 +73,7 @@ async def cancel_remote(tools: Tools, provider: Provider, job: Job) -> None:
         _log.warning("cancel refused: %s", error)
         stopped = False
     if stopped:
-        await cancel(tools, job, paid=False)
+        await cancel(tools, job)
         return
     _log.info("can't be stopped any more; goes on")
     await tools.store.update(job, cancel_requested_at=None, due_at=tools.clock.now())
@@ -79,6 +83,8 @@ async def cancel_remote(tools: Tools, provider: Provider, job: Job) -> None:
 async def _ask(
     provider: Provider, remote_ids: Sequence[str]
 ) -> Mapping[str, Remote | ProviderError]:
+    if not remote_ids:
+        return {}
     try:
         async with asyncio.timeout(_ROUND_S):
             answers = await provider.poll(remote_ids)
@@ -108,7 +114,8 @@ async def _act(
             await _give_up(tools, provider, job)
         case Remote():
             await _still_running(tools, provider, job, answer, running)
-        case RemoteNotFoundError():
+        # Past the deadline it is one silence more: `attempts` counts all of those then.
+        case RemoteNotFoundError() if not late:
             await _missing(tools, job, answer)
         case ProviderError():
             hint_s = answer.retry_after_s if isinstance(answer, ProviderTroubleError) else None

@@ -119,7 +119,7 @@ class JobService:
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
         """Return one job in detail: the viewer's own, or any of the server for a moderator.
 
-        Raises NoSuchJobError; a job of another server looks as if it did not exist.
+        Raises NotYoursError, or NoSuchJobError, also for a job of another server.
         """
         return await self._status(await self._seen(job_id, viewer))
 

@@ -44,7 +44,7 @@ async def _claim_and_call(tools: Tools, provider: Provider, job: Job) -> None:
     capabilities = provider.capabilities()
     now = tools.clock.now()
     if job.cancel_requested_at is not None:
-        await cancel(tools, job, paid=False)
+        await cancel(tools, job)
         return
     if job.deadline_at is not None and job.deadline_at <= now:
         await fail(tools, job, DeadlineError(f"not accepted within {capabilities.deadline_s} s"))
@@ -118,7 +118,7 @@ async def _requeue(tools: Tools, job: Job, error: NotAcceptedError) -> None:
     )
     tools.board.touch(job.request_id)
     if moved is not None and moved.cancel_requested_at is not None:
-        await cancel(tools, moved, paid=False)
+        await cancel(tools, moved)
 
 
 async def _took(tools: Tools, capabilities: Capabilities, job: Job, remote: Remote) -> None:

@@ -8,14 +8,14 @@ from bot.quota.limits import Reading, Unit
 
 
 def amount(unit: Unit, value: int) -> str:
-    """Return `value` of `unit` in words: `1 clip`, `12 s of video`, `$0.40`."""
+    """Return `value` of `unit` in words: `1 clip`, `12 s of video`, `$0.40`, `$0`."""
     match unit:
         case Unit.CLIPS:
             return f"{value} clip{'' if value == 1 else 's'}"
         case Unit.SECONDS:
             return f"{value} s of video"
         case Unit.USD_MICROS:
-            return dollars(value)
+            return dollars(value) if value else "$0"
 
 
 def dollars(usd_micros: int) -> str:
@@ -35,8 +35,8 @@ def used_up(reading: Reading, asked: int, fits_at: datetime | None) -> str:
     """Return the refusal for a limit that `asked` does not fit into."""
     limit = reading.limit
     whole = (
-        f"The limit is {_of(limit.unit, limit.amount)} in {limit.window_name}; this asks for "
-        f"{_of(limit.unit, asked)} and you have {_of(limit.unit, reading.left)} left."
+        f"The limit is {amount(limit.unit, limit.amount)} in {limit.window_name}; this asks for "
+        f"{amount(limit.unit, asked)} and you have {amount(limit.unit, reading.left)} left."
     )
     if fits_at is None:
         return f"{whole} It can't fit: ask for less. Nothing was charged."
@@ -50,7 +50,3 @@ def too_many_active(active: int, asked: int, most: int) -> str:
         f"You can have {most} clip{'' if most == 1 else 's'} under way at a time; {now} running, "
         f"and this asks for {asked}. Try again when one is done. Nothing was charged."
     )
-
-
-def _of(unit: Unit, value: int) -> str:
-    return "$0" if unit is Unit.USD_MICROS and value == 0 else amount(unit, value)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.model import State
+from bot.providers.openai import OpenAIProvider
+from bot.settings import Secret
 from tests.behaviour.town import BRISK, Town, town
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import Fault
@@ -165,3 +167,52 @@ async def test_one_bad_answer_after_a_long_outage_does_not_cost_a_finished_rende
         t.clock.forward(1900)
         await t.job_in(State.DONE, 20)
         assert len(t.clips()) == 1
+
+
+async def test_one_unknown_id_among_late_silences_does_not_lose_a_finished_render(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=1, poll_after_ms=2000)) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.RENDERING)
+        remote = t.api.jobs[str(job.remote_id)]
+        await t.until(lambda: remote.describe()["status"] == "completed")
+        # Each poll repeats a 502 twice by itself: four silences, then one answer of 404.
+        t.api.fault("retrieve", Fault.html(502), times=12)
+        t.api.fault("retrieve", Fault.error(404, "no such video"))
+        t.clock.forward(1900)
+        await t.job_in(State.DONE, 30)
+
+
+class Unstoppable(OpenAIProvider):
+    """Breaks when it is asked to stop a render."""
+
+    async def cancel(self, remote_id: str) -> bool:
+        raise ZeroDivisionError(remote_id)
+
+
+async def test_a_cancel_that_breaks_does_not_hold_up_the_other_renders(tmp_path: Path) -> None:
+    async with town(tmp_path, api=slow()) as t:
+        broken = Unstoppable(
+            api_key=Secret(t.api.key),
+            base_url=t.api.base_url,
+            models="sora-2",
+            max_concurrent=4,
+            clock=t.clock,
+        )
+        providers = t.app.providers
+        assert isinstance(providers, dict)
+        await providers["openai"].close()
+        providers["openai"] = broken
+        await t.alice.slash(t.channel, "sora generate", prompt="cancelled")
+        job = await t.job_in(State.RENDERING)
+        await t.app.store.request_cancel(job, t.clock.now())
+        await t.bob.slash(t.channel, "sora generate", prompt="fine")
+        await t.until(lambda: len(t.api.jobs) == 2)
+        for remote in t.api.jobs.values():
+            remote.ready_s = 0
+
+        async def fine_is_done() -> bool:
+            return (await t.jobs())[1].state is State.DONE
+
+        await t.until(fine_is_done)

@@ -149,5 +149,9 @@ def test_money_is_said_to_the_cent_and_finer_only_where_a_cent_would_hide_it(
     assert dollars(micros) == words
 
 
+def test_no_money_left_is_zero_dollars_and_not_free() -> None:
+    assert amount(Unit.USD_MICROS, 0) == "$0"
+
+
 def test_one_clip_is_not_clips() -> None:
     assert [amount(Unit.CLIPS, n) for n in (0, 1, 2)] == ["0 clips", "1 clip", "2 clips"]
