@@ -9,6 +9,8 @@
     │  ├─ MissingPermissionError     the bot may not post where the clip must go
     │  ├─ NotYoursError              somebody else's job
     │  ├─ NoSuchJobError             no job of that id that this member may see
+    │  ├─ NoSuchClipError            no finished clip of that id that this member may see
+    │  ├─ RemixForbiddenError        the clip's owner keeps it to themselves
     │  ├─ TooLateError               the job is past the point where this can be done
     │  └─ NoProviderError            no configured provider can take the order now
     ├─ ProviderError               the video API
@@ -19,6 +21,7 @@
     │  ├─ ProviderAccountError       key refused or balance used up
     │  ├─ ProviderTroubleError       429, 5xx, HTML, time-out on a harmless call; ask again later
     │  ├─ RemoteNotFoundError        the API does not know this id
+    │  ├─ SourceGoneError            the API lacks the clip, or the call, that an order starts from
     │  ├─ RenderFailedError          the API reports that the render failed
     │  ├─ UnsupportedError           this provider has no such call
     │  ├─ BadClipError               what came down is not the clip: truncated, HTML, no MP4
@@ -117,6 +120,18 @@ class NoSuchJobError(RefusedError):
         super().__init__(f"I don't know a job `{shown}` here. `/sora status` lists yours.")
 
 
+class NoSuchClipError(RefusedError):
+    """No finished clip of that id that this member may see; one of another server is none."""
+
+    def __init__(self, clip_id: str) -> None:
+        shown = "".join(c for c in clip_id if c.isalnum())[:12] or "?"
+        super().__init__(f"I don't know a clip `{shown}` here. `/sora history` lists yours.")
+
+
+class RemixForbiddenError(RefusedError):
+    """The clip's owner does not let others make something of it."""
+
+
 class TooLateError(RefusedError):
     """The job is past the point where this can be done."""
 
@@ -183,6 +198,15 @@ class RemoteNotFoundError(ProviderError):
     """The API does not know this id."""
 
     default_text = "The video service lost this job."
+
+
+class SourceGoneError(ProviderError):
+    """A remix or extension certainly did not go through: its source or the call is not there.
+
+    The same order may go out composed from the parent's words and picture.
+    """
+
+    default_text = "The video service no longer has the clip that this one starts from."
 
 
 class RenderFailedError(ProviderError):

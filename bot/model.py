@@ -69,6 +69,10 @@ class Operation(StrEnum):
     """What a model can be asked to do."""
 
     GENERATE = "generate"
+    #: A finished clip again, with a change.
+    REMIX = "remix"
+    #: A finished clip goes on.
+    EXTEND = "extend"
 
 
 class EntryKind(StrEnum):
@@ -108,22 +112,46 @@ class Place:
     channel_id: int
     #: Largest upload Discord said it takes there, in bytes.
     upload_limit_bytes: int
+    #: The channel whose readers read a public thread too; None for anything else.
+    thread_of: int | None = None
+
+    @property
+    def room_id(self) -> int:
+        """The channel (or private thread) whose readers see what is posted here."""
+        return self.channel_id if self.thread_of is None else self.thread_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Who asks, and from where."""
+
+    user_id: int
+    #: None in a direct message.
+    guild_id: int | None
+    #: Whether they keep order in that server.
+    is_moderator: bool = False
+    #: Channels and private threads there that they can read at this moment.
+    rooms: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a member asks for, checked against the model that will do it."""
 
+    #: All that the clip shall show: for a remix the parent's prompt and the change.
     prompt: str
     provider: str
     model: str
-    #: Length of the clip, whole seconds.
+    #: Length of what is rendered and paid for, whole seconds: of an extension the added part.
     seconds: int
     size: Size
     #: A checked reference picture on this machine's disk.
     image: Path | None = None
     #: What the price table says one clip of this order costs.
     estimate_usd_micros: int = 0
+    operation: Operation = Operation.GENERATE
+    #: What the member wrote about the parent; None for a GENERATE, or an EXTEND without words.
+    change: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +212,17 @@ class Job:
     error_text: str | None = None
     #: Whether the reservation went back to the member.
     refunded: bool = False
+    #: The clip that a REMIX or EXTEND starts from.
+    parent_id: str | None = None
+    #: The parent's handle at `order.provider`, while the provider itself shall remix or extend it;
+    #: None when the order is composed from the parent's words and picture instead.
+    source_remote_id: str | None = None
+    #: Whether others may remix, extend and repeat it.
+    remixable: bool = True
+    #: Reactions to its message, as far as they were seen.
+    reactions: int = 0
+    #: When it was removed: its words, file and message are gone, its account stays.
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,22 @@ _ACCOUNT = re.compile(
 _OVERLOAD = re.compile(r"overload|at capacity|over capacity|slow_?down|too many", re.IGNORECASE)
 # 2026-11-20: CometAPI answers 400 with this message for an id that it does not know.
 _UNKNOWN_ID = re.compile(r"task_not_exist", re.IGNORECASE)
+# 2026-11-20: relays of CometAPI's family refuse a remix with the first two, and status 400
+# (github QuantumNous/new-api); gateways pass on sentences of many upstreams. "The model … does not
+# exist" is another matter.
+_UNKNOWN_SOURCE = re.compile(
+    r"task_(origin_)?not_exist|task_channel_disable"
+    r"|\b(video|task)[ _]((?!model)\S+ ){0,4}?"
+    r"(not[ _](found|exist)|does(n't| not) exist|no longer (exists|available)|expired|deleted)"
+    r"|\b(no such|unknown) (video|task)\b",
+    re.IGNORECASE,
+)
+# 2026-11-20: how OpenAI and its relays, Go's and Express's routers, Kong and FastAPI (whose words
+# for a path are the bare "Not Found") say that there is no such path.
+_NO_ROUTE = re.compile(
+    r"^(invalid url \(|404 page not found|route not found|no route matched|cannot post /)",
+    re.IGNORECASE,
+)
 
 _QUERY_OF_URL = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
 _TITLE = re.compile(rb"<title[^>]*>([^<]{0,120})", re.IGNORECASE)
@@ -70,6 +86,17 @@ class ApiError:
     def is_unknown_id(self) -> bool:
         """Whether it says, with another status than 404, that it does not know the id."""
         return bool(_UNKNOWN_ID.search(f"{self.code} {self.message}"))
+
+    @property
+    def is_unknown_source(self) -> bool:
+        """Whether it says, with another status than 404, that it lacks the render named to it."""
+        return bool(_UNKNOWN_SOURCE.search(f"{self.code} {self.message}"))
+
+    @property
+    def is_no_route(self) -> bool:
+        """Whether a 404 is about the path itself, not about what was looked for there."""
+        is_bare = str(self).lower() == "not found"
+        return self.is_html or is_bare or bool(_NO_ROUTE.search(self.message))
 
     def without(self, secrets: Iterable[str]) -> ApiError:
         """Return the same with each word of `secrets` starred out: some gateways echo the key."""

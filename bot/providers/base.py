@@ -31,7 +31,10 @@ class Model:
     sizes: tuple[Size, ...]
     #: Price of one second of video in millionths of a dollar, by size.
     usd_micros_per_second: Mapping[Size, int]
+    #: What its API can do by itself. A REMIX or EXTEND that is not here is composed by the bot.
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
+    #: Whether a REMIX may have another length or size than its source.
+    remix_reshapes: bool = False
     #: Whether a reference picture can go with the prompt.
     takes_image: bool = False
     #: Whether clips have sound.
@@ -76,14 +79,19 @@ class RenderOrder:
 
     #: The job's id: unique, `[A-Z0-9]+`; for logs and for providers that know idempotency.
     key: str
+    #: The words for the API: for a REMIX or EXTEND, of the change or of what comes next.
     prompt: str
     model: str
+    #: Length of what is rendered; for an EXTEND, of the added part.
     seconds: int
     size: Size
     #: 0 to 2**31-1; the same seed and prompt give the same clip where a provider takes seeds.
     seed: int
-    #: PNG, JPEG or WebP on disk.
+    #: PNG, JPEG or WebP on disk; never with a `source`.
     image: Path | None = None
+    operation: Operation = Operation.GENERATE
+    #: The finished render that a REMIX or EXTEND starts from; set exactly for those.
+    source: str | None = None
 
 
 class RemoteState(StrEnum):
@@ -112,9 +120,12 @@ class Remote:
     # What `recent()` needs to recognise an order; None when not told.
     prompt: str | None = None
     model: str | None = None
+    #: Of an EXTEND: the whole clip's, not the added part's.
     seconds: int | None = None
     size: Size | None = None
     created_at: datetime | None = None
+    #: The render that this one was made from.
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +157,10 @@ class Provider(Protocol):
         unknown.
         Raises NotAcceptedError when it certainly did not go through (could not connect, 429, an
         explicit overload answer), RejectedOrderError or ModerationError when the API refuses the
-        order, ProviderAccountError for a refused key or empty balance, and UnknownOutcomeError
-        for everything after which the render may exist (time-out after the body was sent,
-        5xx, HTML, an answer without an id).
+        order, SourceGoneError when it certainly was not taken because its `source`, or the call
+        for its operation, is not there, ProviderAccountError for a refused key or empty balance,
+        and UnknownOutcomeError for everything after which the render may exist (time-out after
+        the body was sent, 5xx, HTML, an answer without an id).
         """
         ...
 

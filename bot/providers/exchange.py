@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from bot.providers import api_error
 
@@ -24,12 +25,24 @@ class Upload:
     content: bytes = field(repr=False)
 
 
+#: One part of a multipart form: its name, then file name, content and content type.
+Part: TypeAlias = tuple[str, tuple[str | None, str | bytes, str | None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """A 2xx answer: its JSON (None for an empty body) and headers in lower case."""
 
     body: object = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+
+
+def parts_of(fields: Mapping[str, str], upload: Upload | None = None) -> list[Part]:
+    """Return the parts of a multipart form, texts first; a form without a file is one too."""
+    parts: list[Part] = [(name, (None, value, None)) for name, value in fields.items()]
+    if upload is not None:
+        parts.append((upload.name, (upload.file_name, upload.content, upload.content_type)))
+    return parts
 
 
 async def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -23,12 +23,14 @@ from bot.errors import (
     RejectedOrderError,
     RemoteNotFoundError,
     SettingsError,
+    SourceGoneError,
     UnknownOutcomeError,
     UnsupportedError,
 )
+from bot.model import Operation
 from bot.providers import openai_wire
 from bot.providers.base import Capabilities, Download, Remote, RenderOrder
-from bot.providers.exchange import Upload
+from bot.providers.exchange import Reply, Upload
 from bot.providers.openai_models import read_models
 from bot.providers.patience import Patience
 from bot.providers.transport import Transport
@@ -91,8 +93,11 @@ class OpenAIProvider:
         return self._capabilities
 
     async def submit(self, order: RenderOrder) -> Remote:
-        upload = None if order.image is None else await asyncio.to_thread(_load, order.image)
-        reply = await self._transport.create("videos", openai_wire.create_fields(order), upload)
+        if order.operation is Operation.GENERATE:
+            upload = None if order.image is None else await asyncio.to_thread(_load, order.image)
+            reply = await self._transport.create("videos", openai_wire.create_fields(order), upload)
+        else:
+            reply = await self._continue(order)
         try:
             remote = openai_wire.read_video(reply.body, reply.headers)
         except ValueError as error:
@@ -151,6 +156,31 @@ class OpenAIProvider:
 
     async def close(self) -> None:
         await self._transport.close()
+
+    async def _continue(self, order: RenderOrder) -> Reply:
+        source = order.source or ""
+        try:
+            place = _path(source)
+            if order.operation is Operation.REMIX:
+                body = openai_wire.remix_body(order)
+                return await self._transport.continue_from(f"{place}/remix", body)
+            body = openai_wire.extend_body(order, source)
+            return await self._transport.continue_from("videos/extensions", body)
+        except RemoteNotFoundError as error:
+            raise SourceGoneError(str(error)) from error
+        except UnsupportedError as error:
+            self._take_back(order.operation)
+            raise SourceGoneError(f"no such call: {error}") from error
+
+    def _take_back(self, operation: Operation) -> None:
+        can = self._capabilities
+        if not any(operation in model.operations for model in can.models):
+            return
+        _log.warning("this server has no call to %s: the bot composes such orders", operation)
+        models = tuple(
+            replace(model, operations=model.operations - {operation}) for model in can.models
+        )
+        self._capabilities = replace(can, models=models)
 
     async def _listed(self, wanted: frozenset[str]) -> dict[str, Remote]:
         """Return what the newest pages of the list say of `wanted`: one request for many renders.

@@ -10,15 +10,17 @@ from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
 from bot.errors import SettingsError
-from bot.model import Size
+from bot.model import Operation, Size
 from bot.providers.base import Model
 
 _VARIABLE = "OPENAI_MODELS"
 _ALLOWED = (
     "entries such as `sora-2` or `my-model seconds=4,8 sizes=1280x720 usd_per_second=0.05`, with"
-    " `;` between them; also image=yes, audio=no, label=Name and usd_per_second=1280x720:0.30,…"
+    " `;` between them; also image=yes, audio=no, remix=yes, extend=no, label=Name and"
+    " usd_per_second=1280x720:0.30,…"
 )
-_KEYS = ("seconds", "sizes", "usd_per_second", "image", "audio", "label")
+_KEYS = ("seconds", "sizes", "usd_per_second", "image", "audio", "remix", "extend", "label")
+_SWITCHED = {"remix": Operation.REMIX, "extend": Operation.EXTEND}
 _LANDSCAPE = Size(width_px=1280, height_px=720)
 _PORTRAIT = Size(width_px=720, height_px=1280)
 _WIDE = Size(width_px=1792, height_px=1024)
@@ -27,13 +29,15 @@ _LONGEST_S = 600
 _DEAREST_USD = 100
 
 # 2026-11-20: lengths and sizes from github openai/openai-openapi @f85dbe2 (2026-08-21); prices from
-# OpenAI's model pages. Its guide also names 16 and 20 s and 1080p: the setting can add them.
+# OpenAI's model pages. Its guide also names 16 and 20 s and 1080p: the setting can add them. The same
+# specification has POST /videos/{id}/remix and POST /videos/extensions, for any model.
 _SORA_2 = Model(
     name="sora-2",
     label="Sora 2",
     seconds=(4, 8, 12),
     sizes=(_LANDSCAPE, _PORTRAIT),
     usd_micros_per_second={_LANDSCAPE: 100_000, _PORTRAIT: 100_000},
+    operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
     takes_image=True,
     has_audio=True,
     prompt_max_chars=32_000,
@@ -113,6 +117,7 @@ def _read_entry(entry: str) -> Model:
         model,
         label=words.get("label", model.label),
         usd_micros_per_second={size: prices[size] for size in model.sizes},
+        operations=_read_operations(name, words, model.operations),
         takes_image=_read_switch(name, "image", words, default=model.takes_image),
         has_audio=_read_switch(name, "audio", words, default=model.has_audio),
     )
@@ -182,6 +187,17 @@ def _read_usd_micros(name: str, text: str) -> int:
             " steps of 0.000001"
         )
     return whole
+
+
+def _read_operations(
+    name: str, words: Mapping[str, str], known: frozenset[Operation]
+) -> frozenset[Operation]:
+    switched = {
+        operation
+        for key, operation in _SWITCHED.items()
+        if _read_switch(name, key, words, default=operation in known)
+    }
+    return frozenset({Operation.GENERATE} | switched)
 
 
 def _read_switch(name: str, key: str, words: Mapping[str, str], *, default: bool) -> bool:

@@ -67,6 +67,24 @@ def create_fields(order: RenderOrder) -> dict[str, str]:
     }
 
 
+def remix_body(order: RenderOrder) -> dict[str, object]:
+    """Return the whole body of a remix: the API keeps model, length and size of the source.
+
+    JSON, as OpenAI's Python client sends it (github openai/openai-python @e43b4224, 2026-08-21);
+    the specification takes a form as well.
+    """
+    return {"prompt": order.prompt}
+
+
+def extend_body(order: RenderOrder, source: str) -> dict[str, object]:
+    """Return the whole body of an extension by `order.seconds`.
+
+    JSON, because a form has no agreed spelling for the object under `video` (specification 2.3.0 of
+    2026-08-21), and relays show JSON (github BerriAI/litellm @02ac6ac5, 2026).
+    """
+    return {"prompt": order.prompt, "seconds": str(order.seconds), "video": {"id": source}}
+
+
 def image_kind(content: bytes) -> tuple[str, str]:
     """Return the content type and a file name for a PNG, JPEG or WebP; ValueError otherwise."""
     for head, content_type, file_name in _IMAGE_HEADS:
@@ -109,6 +127,7 @@ def read_video(value: object, headers: Mapping[str, str] | None = None) -> Remot
         seconds=_seconds(fields.get("seconds")),
         size=None if size is None else _size(size),
         created_at=_instant(fields.get("created_at")),
+        source=_source(fields),
     )
 
 
@@ -173,6 +192,12 @@ def _id(fields: Mapping[str, Any]) -> str:
         if isinstance(raw, str | int) and not isinstance(raw, bool) and is_usable_id(str(raw)):
             return str(raw)
     raise ValueError("no usable id")
+
+
+def _source(fields: Mapping[str, Any]) -> str | None:
+    # 2026-11-20: some relays put the address of the finished clip there, which is no id.
+    raw = _text(fields.get("remixed_from_video_id"))
+    return raw if raw is not None and is_usable_id(raw) and "://" not in raw else None
 
 
 def _status(fields: Mapping[str, Any]) -> str:

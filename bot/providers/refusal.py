@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from bot.errors import (
     ModerationError,
     NotAcceptedError,
@@ -14,6 +17,9 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.providers.api_error import ApiError
+
+#: Makes an error of a status other than 2xx, what the API said, and its hint in seconds.
+Judge: TypeAlias = Callable[[int, ApiError, float | None], ProviderError]
 
 # A gateway gives these when it lost patience with the server behind it, which may have the order.
 _GAVE_UP_WAITING = frozenset({408, 425, 499})
@@ -46,6 +52,25 @@ def of_create(status: int, said: ApiError, retry_after_s: float | None) -> Provi
     if status == 403:
         return ProviderAccountError(detail)
     return RejectedOrderError(detail)
+
+
+def of_continuation(status: int, said: ApiError, retry_after_s: float | None) -> ProviderError:
+    """Return the error for a paid call about an earlier render, answered with any but 2xx.
+
+    As `of_create`, but what proves that the render is not there is RemoteNotFoundError, and what
+    proves that the call is not there UnsupportedError: the order may go out in another form.
+    """
+    failure = of_create(status, said, retry_after_s)
+    if status == 501:
+        return UnsupportedError(str(failure))
+    if type(failure) is not RejectedOrderError:
+        return failure
+    if status == 405 or (status == 404 and said.is_no_route):
+        return UnsupportedError(str(failure))
+    # 2026-11-20: CometAPI may answer a wrong path with a redirect (apidoc.cometapi.com).
+    if status in (404, 410) or status in _NOT_ACTED_UPON or said.is_unknown_source:
+        return RemoteNotFoundError(str(failure))
+    return failure
 
 
 def of_call(status: int, said: ApiError, retry_after_s: float | None) -> ProviderError:

@@ -26,7 +26,7 @@ from bot.errors import (
 from bot.providers import api_error, clip_file, refusal, retry
 from bot.providers.api_error import ApiError
 from bot.providers.base import Download
-from bot.providers.exchange import Reply, Upload, read_reply
+from bot.providers.exchange import Reply, Upload, parts_of, read_reply
 from bot.providers.patience import Patience
 from bot.settings import Secret
 
@@ -109,32 +109,23 @@ class Transport:
         UnknownOutcomeError as `Provider.submit` promises.
         """
         url = self._resolve(path)
-        parts: list[tuple[str, tuple[str | None, str | bytes, str | None]]] = [
-            (name, (None, value, None)) for name, value in fields.items()
-        ]
-        if upload is not None:
-            parts.append((upload.name, (upload.file_name, upload.content, upload.content_type)))
         request = self._creator.build_request(
-            "POST", url, files=parts, headers=self._headers_for(url)
+            "POST", url, files=parts_of(fields, upload), headers=self._headers_for(url)
         )
-        try:
-            async with (
-                asyncio.timeout(self._patience.create_s),
-                _answer(self._creator, request) as response,
-            ):
-                body = await _read(response)
-                if response.is_success:
-                    return await read_reply(response.status_code, response.headers, body)
-        except _BEFORE_SENDING as error:
-            failure = NotAcceptedError(f"not sent: {_named(error)}")
-            raise self._logged("POST", url, failure) from error
-        except (httpx.HTTPError, TimeoutError, ValueError) as error:
-            failure = UnknownOutcomeError(f"sent, but no usable answer: {_named(error)}")
-            raise self._logged("POST", url, failure) from error
-        failure = refusal.of_create(
-            response.status_code, self._said(response, body), self._hint_s(response)
+        return await self._pay(request, refusal.of_create)
+
+    async def continue_from(self, path: str, body: Mapping[str, object]) -> Reply:
+        """POST JSON that makes a render out of an earlier one, exactly once.
+
+        Like `create`, with the same errors and two more that are as certain as a refusal:
+        RemoteNotFoundError when the API lacks the earlier render, UnsupportedError when it lacks
+        the call.
+        """
+        url = self._resolve(path)
+        request = self._creator.build_request(
+            "POST", url, json=dict(body), headers=self._headers_for(url)
         )
-        raise self._logged("POST", url, failure, response)
+        return await self._pay(request, refusal.of_continuation)
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Reply:
         """GET JSON; idempotent, retried while that is likely to help.
@@ -183,6 +174,26 @@ class Transport:
         """Close the connections."""
         await self._client.aclose()
         await self._creator.aclose()
+
+    async def _pay(self, request: httpx.Request, refused: refusal.Judge) -> Reply:
+        """Send a paid request once; what `refused` makes of an answer that is not 2xx is raised."""
+        url = request.url
+        try:
+            async with (
+                asyncio.timeout(self._patience.create_s),
+                _answer(self._creator, request) as response,
+            ):
+                body = await _read(response)
+                if response.is_success:
+                    return await read_reply(response.status_code, response.headers, body)
+        except _BEFORE_SENDING as error:
+            failure = NotAcceptedError(f"not sent: {_named(error)}")
+            raise self._logged("POST", url, failure) from error
+        except (httpx.HTTPError, TimeoutError, ValueError) as error:
+            failure = UnknownOutcomeError(f"sent, but no usable answer: {_named(error)}")
+            raise self._logged("POST", url, failure) from error
+        failure = refused(response.status_code, self._said(response, body), self._hint_s(response))
+        raise self._logged("POST", url, failure, response)
 
     async def _harmless(self, method: str, path: str, query: Mapping[str, str] | None) -> Reply:
         url = self._resolve(path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from bot.model import Size
+from bot.model import Operation, Size
 from bot.providers.base import RenderOrder
 from bot.providers.openai import OpenAIProvider
 from bot.providers.patience import Patience
@@ -23,6 +24,19 @@ ORDER = RenderOrder(
     size=Size(width_px=1280, height_px=720),
     seed=7,
 )
+
+
+PARENT = replace(ORDER, key="P4RT", prompt="the parent", seconds=8)
+OPERATIONS = {"create": Operation.GENERATE, "remix": Operation.REMIX, "extend": Operation.EXTEND}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """A paid call that is about to be made."""
+
+    #: The loopback API's word for it.
+    route: str
+    order: RenderOrder
 
 
 def make_openai(base_url: str, clock: HastyClock) -> OpenAIProvider:
@@ -60,3 +74,27 @@ def target(tmp_path: Path):
     folder = tmp_path / "K7Q2"
     folder.mkdir()
     return folder / "clip.mp4"
+
+
+@pytest.fixture
+async def parent(openai):
+    """A finished render, 8 s long."""
+    return await openai.submit(PARENT)
+
+
+@pytest.fixture(params=["remix", "extend"])
+def continuation(request, parent):
+    """A call that starts from the parent."""
+    operation = OPERATIONS[request.param]
+    order = replace(ORDER, operation=operation, source=parent.id)
+    return Paid(route=request.param, order=order)
+
+
+@pytest.fixture(params=list(OPERATIONS))
+async def paid(request, openai):
+    """Each call that costs money, ready to be made; all but a create after one for the parent."""
+    if request.param == "create":
+        return Paid(route="create", order=ORDER)
+    parent = await openai.submit(PARENT)
+    order = replace(ORDER, operation=OPERATIONS[request.param], source=parent.id)
+    return Paid(route=request.param, order=order)

@@ -1,8 +1,9 @@
-"""Creates at an OpenAI-shaped API in trouble: every fault has its name, none is sent twice."""
+"""Paid calls to an OpenAI-shaped API in trouble: every fault has its name, none is sent twice."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,17 @@ from bot.errors import (
     ProviderAccountError,
     RejectedOrderError,
     RenderFailedError,
+    SourceGoneError,
     UnknownOutcomeError,
 )
-from bot.providers.base import Remote, RemoteState, RenderOrder
+from bot.model import Operation
+from bot.providers.base import Remote, RemoteState
 from tests.contract.conftest import ORDER, make_openai
 from tests.wire.stranger import Stranger
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import Fault
 
-_CREATES = [
+_FAULTS = [
     ("401", Fault.error(401, "no", "invalid_api_key"), ProviderAccountError),
     ("402", Fault.json(402, {"error": "balance used up"}), ProviderAccountError),
     ("403", Fault.error(403, "not for this project"), ProviderAccountError),
@@ -52,9 +55,7 @@ _CREATES = [
     ("cut, not taken", Fault.cut(accepted=False), UnknownOutcomeError),
     ("too slow", Fault.slow(5), UnknownOutcomeError),
     ("303", Fault.redirect("/v1/videos/video_1", 303), UnknownOutcomeError),
-    ("307", Fault.redirect("/v1/videos", 307), RejectedOrderError),
     ("400", Fault.error(400, "bad size"), RejectedOrderError),
-    ("404", Fault.error(404, "no such model", "model_not_found"), RejectedOrderError),
     ("409", Fault.error(409, "conflict"), RejectedOrderError),
     ("413", Fault.html(413), RejectedOrderError),
     ("422", Fault.json(422, {"detail": [{"loc": ["body"], "msg": "m"}]}), RejectedOrderError),
@@ -62,6 +63,12 @@ _CREATES = [
     ("sentinel", Fault.error(400, "no", "sentinel_block"), ModerationError),
     ("policy", Fault.error(403, "no", "content_policy_violation"), ModerationError),
     ("sentence", Fault.error(400, "Violates our content policy."), ModerationError),
+]
+_REFUSALS_OF_A_CREATE = [
+    ("307", Fault.redirect("/v1/videos", 307)),
+    ("404", Fault.error(404, "no such model", "model_not_found")),
+    ("404 html", Fault.html(404)),
+    ("405", Fault.json(405, {"detail": "Method Not Allowed"})),
 ]
 _SHAPES = [
     None,
@@ -82,29 +89,44 @@ _SHAPES = [
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"), [row[1:] for row in _CREATES], ids=[row[0] for row in _CREATES]
+    ("fault", "expected"), [row[1:] for row in _FAULTS], ids=[row[0] for row in _FAULTS]
 )
-async def test_a_create_that_fails_is_sent_once_and_named_rightly(
-    videos_api, openai, fault, expected
+async def test_a_paid_call_that_fails_is_sent_once_and_named_rightly(
+    videos_api, openai, paid, fault, expected
 ):
-    videos_api.fault("create", fault)
+    before = videos_api.requests.total()
+    videos_api.fault(paid.route, fault)
     with pytest.raises(expected) as caught:
-        await openai.submit(ORDER)
+        await openai.submit(paid.order)
     assert type(caught.value) is expected
-    assert videos_api.requests["create"] == 1
+    assert videos_api.requests[paid.route] == 1
+    assert videos_api.requests.total() == before + 1
     assert videos_api.violations == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [row[1] for row in _REFUSALS_OF_A_CREATE],
+    ids=[row[0] for row in _REFUSALS_OF_A_CREATE],
+)
+async def test_a_create_without_an_address_is_refused_for_good(videos_api, openai, fault):
+    videos_api.fault("create", fault)
+    with pytest.raises(RejectedOrderError):
+        await openai.submit(ORDER)
+    assert videos_api.requests.total() == 1
+    assert openai.capabilities().models[0].operations == frozenset(Operation)
 
 
 @pytest.mark.parametrize("shape", _SHAPES, ids=repr)
 @pytest.mark.parametrize(
     ("status", "expected"), [(400, RejectedOrderError), (500, UnknownOutcomeError)]
 )
-async def test_every_shape_of_error_is_understood_when_creating(
-    videos_api, openai, shape, status, expected
+async def test_every_shape_of_error_is_understood_when_ordering(
+    videos_api, openai, paid, shape, status, expected
 ):
-    videos_api.fault("create", Fault.json(status, shape))
+    videos_api.fault(paid.route, Fault.json(status, shape))
     with pytest.raises(expected) as caught:
-        await openai.submit(ORDER)
+        await openai.submit(paid.order)
     assert str(status) in str(caught.value)
     assert "trouble" in str(caught.value) or "trouble" not in repr(shape)
 
@@ -119,20 +141,22 @@ async def test_every_shape_of_error_is_understood_in_a_failed_job(videos_api, op
     assert isinstance(seen.error, RenderFailedError)
 
 
-async def test_a_job_stopped_by_the_content_rules_says_so(videos_api, openai):
-    videos_api.fault("create", Fault.moderated())
-    remote = await openai.submit(ORDER)
+async def test_a_job_stopped_by_the_content_rules_says_so(videos_api, openai, paid):
+    videos_api.fault(paid.route, Fault.moderated())
+    remote = await openai.submit(paid.order)
     seen = (await openai.poll([remote.id]))[remote.id]
     assert isinstance(seen, Remote)
     assert isinstance(seen.error, ModerationError)
 
 
-async def test_a_server_that_is_not_there_has_certainly_not_taken_the_order(hasty_clock):
+@pytest.mark.parametrize("operation", Operation)
+async def test_a_server_that_is_not_there_has_certainly_not_taken_the_order(hasty_clock, operation):
     async with VideosApi() as gone:
         base_url = gone.base_url
     openai = make_openai(base_url, hasty_clock)
+    source = None if operation is Operation.GENERATE else "video_1"
     with pytest.raises(NotAcceptedError):
-        await openai.submit(ORDER)
+        await openai.submit(replace(ORDER, operation=operation, source=source))
     await openai.close()
 
 
@@ -148,53 +172,51 @@ async def test_a_server_that_is_not_there_has_certainly_not_taken_the_order(hast
         ({}, None),
     ],
 )
-async def test_a_full_api_says_when_to_come_back(videos_api, openai, headers, expected_s):
-    videos_api.fault("create", Fault.error(429, "full", **headers))
+async def test_a_full_api_says_when_to_come_back(videos_api, openai, paid, headers, expected_s):
+    videos_api.fault(paid.route, Fault.error(429, "full", **headers))
     with pytest.raises(NotAcceptedError) as caught:
-        await openai.submit(ORDER)
+        await openai.submit(paid.order)
     assert caught.value.retry_after_s == expected_s
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_an_order_never_follows_a_redirect(videos_api, openai, status):
+async def test_an_order_never_follows_a_redirect(videos_api, openai, paid, status):
     async with Stranger() as host:
-        videos_api.fault("create", Fault.redirect(host.url, status))
-        with pytest.raises((UnknownOutcomeError, RejectedOrderError)):
-            await openai.submit(ORDER)
+        videos_api.fault(paid.route, Fault.redirect(host.url, status))
+        with pytest.raises((UnknownOutcomeError, RejectedOrderError, SourceGoneError)):
+            await openai.submit(paid.order)
     assert host.headers_seen == []
-    assert videos_api.requests["create"] == 1
+    assert videos_api.requests[paid.route] == 1
 
 
-async def test_a_cancelled_create_is_not_sent_again(videos_api, openai):
-    videos_api.fault("create", Fault.slow(0.2))
-    task = asyncio.create_task(openai.submit(ORDER))
+async def test_a_cancelled_order_is_not_sent_again(videos_api, openai, paid):
+    videos_api.fault(paid.route, Fault.slow(0.2))
+    task = asyncio.create_task(openai.submit(paid.order))
     await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert videos_api.requests["create"] == 1
+    assert videos_api.requests[paid.route] == 1
 
 
-async def test_an_order_whose_answer_was_lost_is_found_in_the_list(videos_api, openai, hasty_clock):
+async def test_an_order_whose_answer_was_lost_is_found_in_the_list(
+    videos_api, openai, hasty_clock, paid
+):
     since = hasty_clock.now()
-    videos_api.fault("create", Fault.cut(accepted=True))
+    videos_api.fault(paid.route, Fault.cut(accepted=True))
     with pytest.raises(UnknownOutcomeError):
-        await openai.submit(ORDER)
-    [found] = await openai.recent(since)
-    assert (found.prompt, found.model, found.seconds, found.size) == (
-        ORDER.prompt,
-        "sora-2",
-        4,
-        ORDER.size,
-    )
+        await openai.submit(paid.order)
+    [found] = [each for each in await openai.recent(since) if each.prompt == ORDER.prompt]
+    seconds = {"create": 4, "remix": 8, "extend": 8 + 4}[paid.route]
+    assert (found.model, found.seconds, found.size) == ("sora-2", seconds, ORDER.size)
+    assert found.source == (paid.order.source if paid.route == "remix" else None)
     assert videos_api.creates[ORDER.prompt] == 1
 
 
 async def test_a_picture_goes_along_as_a_file(videos_api, openai, tmp_path: Path):
     image = tmp_path / "cat.bin"
     image.write_bytes(b"\xff\xd8\xff\xe0" + bytes(3000))
-    order = RenderOrder(**{**_fields(ORDER), "image": image})
-    await openai.submit(order)
+    await openai.submit(replace(ORDER, image=image))
     assert videos_api.violations == []
     assert videos_api.images == [image.read_bytes()]
     assert videos_api.forms == [
@@ -213,9 +235,5 @@ async def test_a_picture_that_is_none_costs_nothing(videos_api, openai, tmp_path
         image = tmp_path / "cat.png"
         image.write_bytes(content)
         with pytest.raises(RejectedOrderError):
-            await openai.submit(RenderOrder(**{**_fields(ORDER), "image": image}))
+            await openai.submit(replace(ORDER, image=image))
     assert videos_api.requests["create"] == 0
-
-
-def _fields(order):
-    return {name: getattr(order, name) for name in order.__dataclass_fields__}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from bot.model import Size
+from bot.model import Operation, Size
 from bot.providers.base import RenderOrder
 from bot.providers.openai import OpenAIProvider
 from bot.settings import Secret, Settings
@@ -41,6 +42,16 @@ def _closed(document, schema) -> dict[str, Any]:
     return {**document["components"]["schemas"][name], "additionalProperties": False}
 
 
+def _continuation(document, path) -> jsonschema.Draft202012Validator:
+    """The JSON that a path takes, closed all the way down."""
+    content = document["paths"][path]["post"]["requestBody"]["content"]
+    schema = _closed(document, content["application/json"]["schema"])
+    properties = dict(schema["properties"])
+    if "video" in properties:
+        properties["video"] = _closed(document, properties["video"])
+    return _validator(document, {**schema, "properties": properties})
+
+
 def _answer(document, path, method) -> dict[str, Any]:
     answer = document["paths"][path][method]["responses"]["200"]
     return answer["content"]["application/json"]["schema"]
@@ -65,11 +76,11 @@ async def provider(api):
     await made.close()
 
 
-def _every_order(provider, image):
+def _every_order(provider, pictures=(None,)):
     for model in provider.capabilities().models:
         for size in model.sizes:
             for seconds in model.seconds:
-                for picture in (None, image):
+                for picture in pictures:
                     yield RenderOrder(
                         key="K7Q2",
                         prompt="x" * 32_000 if picture else "a cat — ネコ",
@@ -87,7 +98,7 @@ async def test_every_create_we_can_send_keeps_to_the_document(document, api, pro
     body = document["paths"]["/videos"]["post"]["requestBody"]["content"]["multipart/form-data"]
     validator = _validator(document, _closed(document, body["schema"]))
     sent = 0
-    for order in _every_order(provider, image):
+    for order in _every_order(provider, (None, image)):
         await provider.submit(order)
         validator.validate(api.forms[-1])
         sent += 1
@@ -103,6 +114,53 @@ async def test_the_check_itself_can_fail(document):
     for bad in ({"seconds": 4}, {"seconds": "5"}, {"size": "1x1"}, {"seed": "3"}, {"prompt": ""}):
         with pytest.raises(jsonschema.ValidationError):
             validator.validate({**good, **bad})
+
+
+async def test_every_remix_we_can_send_keeps_to_the_document(document, api, provider):
+    validator = _continuation(document, "/videos/{video_id}/remix")
+    answer = _validator(document, _answer(document, "/videos/{video_id}/remix", "post"))
+    for order in _every_order(provider):
+        parent = await provider.submit(order)
+        for prompt in ("x" * 32_000, "night — 夜"):
+            remix = replace(order, prompt=prompt, operation=Operation.REMIX, source=parent.id)
+            child = await provider.submit(remix)
+            validator.validate(api.continuations[-1].body)
+            answer.validate(api.jobs[child.id].describe())
+    assert len(api.continuations) == 3 * (2 + 4) * 2
+    assert api.violations == []
+
+
+async def test_every_extension_we_can_send_keeps_to_the_document(document, api, provider):
+    validator = _continuation(document, "/videos/extensions")
+    answer = _validator(document, _answer(document, "/videos/extensions", "post"))
+    for order in _every_order(provider):
+        parent = await provider.submit(order)
+        child = await provider.submit(replace(order, operation=Operation.EXTEND, source=parent.id))
+        validator.validate(api.continuations[-1].body)
+        answer.validate(api.jobs[child.id].describe())
+    assert len(api.continuations) == 3 * (2 + 4)
+    assert api.violations == []
+
+
+async def test_the_check_of_continuations_can_fail(document):
+    remix = _continuation(document, "/videos/{video_id}/remix")
+    remix.validate({"prompt": "p"})
+    for bad in ({}, {"prompt": ""}, {"prompt": "p", "seconds": "4"}, {"prompt": "p", "model": "m"}):
+        with pytest.raises(jsonschema.ValidationError):
+            remix.validate(bad)
+    extension = _continuation(document, "/videos/extensions")
+    good = {"prompt": "p", "seconds": "4", "video": {"id": "v"}}
+    extension.validate(good)
+    for bad in (
+        {"seconds": 4},
+        {"seconds": "5"},
+        {"video": "v"},
+        {"video": {}},
+        {"video": {"id": "v", "seconds": "4"}},
+        {"size": "1280x720"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            extension.validate({**good, **bad})
 
 
 async def test_our_loopback_api_answers_as_the_document_says(document, api, provider):
@@ -126,8 +184,10 @@ async def test_our_loopback_api_answers_as_the_document_says(document, api, prov
 
 
 async def test_every_path_we_call_is_in_the_document(document, api, provider, tmp_path):
-    for order in list(_every_order(provider, None))[:1]:
-        remote = await provider.submit(order)
+    order = next(_every_order(provider))
+    remote = await provider.submit(order)
+    for operation in (Operation.REMIX, Operation.EXTEND):
+        await provider.submit(replace(order, operation=operation, source=remote.id))
     await provider.poll([remote.id])
     await provider.recent(HastyClock().now())
     await provider.download(remote.id, tmp_path / "clip.mp4", max_bytes=10**9)
@@ -140,4 +200,4 @@ async def test_every_path_we_call_is_in_the_document(document, api, provider, tm
         names = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
         assert {pair.partition("=")[0] for pair in query.split("&") if pair} <= names
         called.add((seen.method, known))
-    assert len(called) == 5
+    assert len(called) == 7

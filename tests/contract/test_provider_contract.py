@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,6 +26,7 @@ from bot.errors import (
     OversizeClipError,
     ProviderError,
     RemoteNotFoundError,
+    SourceGoneError,
     UnsupportedError,
 )
 from bot.model import Operation, Size
@@ -32,7 +34,9 @@ from bot.providers.base import Download, Provider, Remote, RemoteState, RenderOr
 from bot.providers.registry import PROVIDERS, build_providers
 from bot.settings import Secret, Settings
 from tests.wire import clips
-from tests.wire.videos_api import KEY, VideosApi, VideosApiThread
+from tests.wire.videos_api import KEY, VideosApi
+from tests.wire.videos_job import RemoteJob
+from tests.wire.videos_thread import VideosApiThread
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -94,6 +98,7 @@ async def kitchen(request, tmp_path_factory):
             await asyncio.to_thread(clips.make_clip, clip, seconds=4, size=(1280, 720))
             # In a loop of its own, so that its tasks are not taken for the provider's.
             api = stack.enter_context(VideosApiThread(VideosApi(content=clip, ready_after_s=0.3)))
+            api.content_of = _stitched(folder)
             settings = replace(settings, openai_api_key=Secret(KEY), openai_base_url=api.base_url)
         provider = build_providers(settings, SystemClock())[request.param]
         yield Kitchen(provider=provider, settings=settings, folder=folder)
@@ -152,6 +157,45 @@ async def test_an_order_is_taken_and_ends_ready(dish):
     assert dish.finished.state is RemoteState.READY
     assert dish.finished.error is None
     assert dish.finished.progress in (None, 100)
+
+
+async def test_a_remix_of_a_finished_render_ends_ready_and_keeps_its_shape(kitchen, dish, tmp_path):
+    remix = await _continued(kitchen, dish, Operation.REMIX, "R3MX", "now at night, in the rain")
+    assert remix.finished.state is RemoteState.READY, remix.finished.error
+    assert remix.finished.id != dish.finished.id
+    assert remix.submitted.source in (None, dish.finished.id)
+    assert remix.finished.source in (None, dish.finished.id)
+    target = tmp_path / "clip.mp4"
+    await kitchen.provider.download(remix.finished.id, target, max_bytes=_MAX_BYTES)
+    size, seconds, _ = await asyncio.to_thread(_watch, target)
+    assert size == dish.order.size
+    assert abs(seconds - dish.order.seconds) <= 0.5
+
+
+async def test_an_extension_of_a_finished_render_ends_ready_and_is_the_whole_clip(
+    kitchen, dish, tmp_path
+):
+    longer = await _continued(kitchen, dish, Operation.EXTEND, "3XTD", "the cat takes a bow")
+    assert longer.finished.state is RemoteState.READY, longer.finished.error
+    assert longer.finished.id != dish.finished.id
+    whole_s = dish.order.seconds + longer.order.seconds
+    assert longer.finished.seconds in (None, whole_s)
+    target = tmp_path / "clip.mp4"
+    await kitchen.provider.download(longer.finished.id, target, max_bytes=_MAX_BYTES)
+    size, seconds, frames = await asyncio.to_thread(_watch, target)
+    assert size == dish.order.size
+    assert abs(seconds - whole_s) <= 0.5
+    assert frames >= 4 * whole_s
+
+
+@pytest.mark.parametrize("operation", [Operation.REMIX, Operation.EXTEND])
+@pytest.mark.parametrize("source", [_NOWHERE, "..", "a/b"])
+async def test_a_source_that_is_not_there_has_certainly_cost_nothing(kitchen, operation, source):
+    _skip_unless_offered(kitchen, operation)
+    order = kitchen.order("G0NE", operation=operation, source=source)
+    with pytest.raises(SourceGoneError):
+        await kitchen.provider.submit(order)
+    assert operation in kitchen.provider.capabilities().models[0].operations
 
 
 async def test_a_finished_clip_comes_down_playable(kitchen, dish, tmp_path):
@@ -308,6 +352,37 @@ async def test_closing_leaves_nothing_running(kitchen, tmp_path):
     await provider.close()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() <= before
+
+
+def _skip_unless_offered(kitchen: Kitchen, operation: Operation) -> None:
+    if operation not in kitchen.provider.capabilities().models[0].operations:
+        pytest.skip(f"{kitchen.provider.name} leaves it to the bot to {operation}")
+
+
+async def _continued(
+    kitchen: Kitchen, dish: Dish, operation: Operation, key: str, prompt: str
+) -> Dish:
+    """Make a clip out of a finished one, with the API's own call."""
+    _skip_unless_offered(kitchen, operation)
+    order = kitchen.order(key, prompt=prompt, operation=operation, source=dish.finished.id)
+    submitted = await kitchen.provider.submit(order)
+    return Dish(order=order, submitted=submitted, finished=await kitchen.finish(submitted.id))
+
+
+def _stitched(folder: Path) -> Callable[[RemoteJob], Path | None]:
+    """What the loopback API serves for an extension: a clip of the whole length."""
+
+    def content_of(job: RemoteJob) -> Path | None:
+        if job.route != "extend":
+            return None
+        size = Size.parse(job.size)
+        return clips.make_clip(
+            folder / f"{job.id}.mp4",
+            seconds=int(job.seconds),
+            size=(size.width_px, size.height_px),
+        )
+
+    return content_of
 
 
 def _watch(path: Path) -> tuple[Size, float, int]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import SettingsError
-from bot.model import Size
+from bot.model import Operation, Size
 from bot.providers.openai_models import read_models
 from bot.settings import Settings
 
@@ -40,6 +40,32 @@ def test_what_is_not_said_of_a_model_of_ones_own_is_not_promised():
     [model] = read_models("m seconds=4 sizes=832x480 usd_per_second=0")
     assert (model.label, model.takes_image, model.has_audio) == ("m", False, False)
     assert model.price_usd_micros(4, model.sizes[0]) == 0
+
+
+def test_both_soras_can_remix_and_extend_in_the_shape_of_their_source():
+    for model in read_models(Settings().openai_models):
+        assert model.operations == {Operation.GENERATE, Operation.REMIX, Operation.EXTEND}
+        assert not model.remix_reshapes
+
+
+@pytest.mark.parametrize(
+    ("words", "operations"),
+    [
+        ("", set()),
+        ("remix=yes", {Operation.REMIX}),
+        ("extend=YES", {Operation.EXTEND}),
+        ("extend=yes remix=no", {Operation.EXTEND}),
+        ("remix=yes extend=yes", {Operation.REMIX, Operation.EXTEND}),
+    ],
+)
+def test_a_model_of_ones_own_continues_clips_only_where_it_is_said(words, operations):
+    [model] = read_models(f"m seconds=4 sizes=832x480 usd_per_second=0 {words}")
+    assert model.operations == operations | {Operation.GENERATE}
+
+
+def test_a_call_that_a_server_lacks_can_be_taken_from_a_known_model():
+    [model] = read_models("sora-2 extend=no")
+    assert model.operations == {Operation.GENERATE, Operation.REMIX}
 
 
 def test_prices_can_differ_by_size():
@@ -87,6 +113,9 @@ def test_facts_of_a_known_model_can_be_overridden():
         ("sora-2 usd_per_second=640x360:1", "640x360"),
         ("sora-2 usd_per_second=1280x720:1,1280x720:2", "1280x720"),
         ("sora-2 image=perhaps", "perhaps"),
+        ("sora-2 remix=maybe", "remix='maybe'"),
+        ("sora-2 extend=", "empty"),
+        ("sora-2 remix=yes remix=no", "remix twice"),
         ("sora-2 label='Sora", "quote"),
         ("seconds=4", "seconds=4"),
     ],

@@ -38,6 +38,27 @@ def test_a_create_sends_everything_as_text_and_nothing_else():
     }
 
 
+def test_a_remix_sends_its_words_alone_and_an_extension_what_to_add():
+    assert openai_wire.remix_body(_ORDER) == {"prompt": "a cat"}
+    assert openai_wire.extend_body(_ORDER, "video_1") == {
+        "prompt": "a cat",
+        "seconds": "8",
+        "video": {"id": "video_1"},
+    }
+
+
+def test_a_remix_names_the_render_that_it_was_made_from():
+    remote = openai_wire.read_video(_recorded("remixed"))
+    assert remote.source == "video_68d7512d"
+    assert (remote.prompt, remote.seconds) == ("now at night", 4)
+    assert openai_wire.read_video(_recorded("completed")).source is None
+
+
+@pytest.mark.parametrize("raw", [None, "", 7, [], "..", "a\nb", "https://cdn.test/clip.mp4?sig=1"])
+def test_what_is_no_id_is_no_source(raw):
+    assert openai_wire.read_video({"id": "v", "remixed_from_video_id": raw}).source is None
+
+
 def test_a_whole_video_object_is_read():
     remote = openai_wire.read_video(_recorded("queued"), {"openai-poll-after-ms": "1500"})
     assert remote.id == "video_68d7512d07848190b3e45da0ecbebcde004da08e1e0678d5"
@@ -210,6 +231,48 @@ def test_fastapis_list_of_faults_says_where_they_are():
         {"detail": [{"loc": ["body", "seconds"], "msg": "too long", "type": "value_error"}]}
     )
     assert said.message == "body.seconds: too long"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_gone"),
+    [
+        ({"error": {"code": "task_not_exist", "message": "m"}}, True),
+        ({"error": "task_origin_not_exist"}, True),
+        ({"error": {"code": "task_channel_disable", "message": "m"}}, True),
+        ({"error": {"code": "video_not_found"}}, True),
+        ({"detail": "Video 'video_1' not found"}, True),
+        ({"detail": "The video with id video_1 does not exist."}, True),
+        ({"detail": "This video has expired"}, True),
+        ({"detail": "video was deleted"}, True),
+        ({"detail": "unknown video: video_1"}, True),
+        ({"detail": "The video is not completed."}, False),
+        ({"detail": "The video model sora-2 does not exist"}, False),
+        ({"detail": "The model `video-1` does not exist"}, False),
+        ({"detail": "seconds: not found in the allowed values"}, False),
+        ({"detail": "no"}, False),
+        (None, False),
+    ],
+)
+def test_a_refusal_tells_that_the_source_is_not_there(body, is_gone):
+    assert api_error.read_value(body).is_unknown_source is is_gone
+
+
+@pytest.mark.parametrize(
+    ("body", "is_no_route"),
+    [
+        (b"<html><title>404</title>", True),
+        (b'{"detail": "Not Found"}', True),
+        (b"404 page not found\n", True),
+        (b'{"error": {"message": "Invalid URL (POST /v1/videos/a/remix)", "type": "t"}}', True),
+        (b'{"message": "no Route matched with those values"}', True),
+        (b'{"error": {"message": "Not Found", "code": "not_found"}}', False),
+        (b'{"detail": "Video not found"}', False),
+        (b'{"error": {"message": "No route to the video"}}', False),
+        (b"", False),
+    ],
+)
+def test_a_missing_path_is_told_from_a_missing_render(body, is_no_route):
+    assert api_error.read_body(body).is_no_route is is_no_route
 
 
 _JSON = st.recursive(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -107,15 +108,30 @@ async def test_a_file_goes_with_its_type():
     )
 
 
+async def test_a_continuation_is_json_and_carries_the_key():
+    async with Server(_json('{"id": "v"}')) as server:
+        transport = _transport(server.url)
+        reply = await transport.continue_from("videos/a/remix", {"prompt": 'a "cat"\n— ピアノ'})
+        await transport.close()
+    [request] = server.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert reply.body == {"id": "v"}
+    assert head.startswith(b"POST /v1/videos/a/remix HTTP/1.1\r\n")
+    assert b"Content-Type: application/json\r\n" in head + b"\r\n"
+    assert b"Authorization: Bearer sk-12345678" in head
+    assert json.loads(body) == {"prompt": 'a "cat"\n— ピアノ'}
+
+
 async def test_creates_never_reuse_a_connection_and_polls_do():
-    async with Server(*[_json("{}")] * 6) as server:
+    async with Server(*[_json("{}")] * 7) as server:
         transport = _transport(server.url)
         for _ in range(3):
             await transport.get("videos/a")
         assert server.connections == 1
-        for _ in range(3):
+        for _ in range(2):
             await transport.create("videos", {"prompt": "p"})
-        assert server.connections == 4
+            await transport.continue_from("videos/a/remix", {"prompt": "p"})
+        assert server.connections == 5
         await transport.close()
 
 

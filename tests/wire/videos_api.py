@@ -1,7 +1,7 @@
 """A Videos API on loopback that is as strict as the documents allow.
 
-Unknown routes, query fields and form fields are answered with an error AND kept in `violations`,
-so that a test can assert that there were none. Also a program:
+Unknown routes, query, form and JSON fields are answered with an error AND kept in `violations`, so
+that a test can assert that there were none. Also a program:
 `python -m tests.wire.videos_api --port 8091 --ready-after-s 5`.
 """
 
@@ -10,20 +10,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import threading
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
 from tests.wire import clips
 from tests.wire.videos_faults import Fault, play
-from tests.wire.videos_form import BadFormError, read_form
+from tests.wire.videos_form import (
+    BadFormError,
+    Continuation,
+    read_extension,
+    read_form,
+    read_remix,
+)
 from tests.wire.videos_job import RemoteJob
 
 KEY = "sk-loopback-0123456789"
@@ -44,7 +49,8 @@ class VideosApi:
     """`async with VideosApi() as api`, then `api.base_url` and `api.key`.
 
     content        what every finished render is: bytes, or a file (sent without reading it whole);
-                   None: a small real clip. `jobs[id].content` overrides it for one render.
+                   None: a small real clip. What `content_of` makes of an order goes before it, and
+                   `jobs[id].content` before both.
     ready_after_s  how long a render takes.
     poll_after_ms  sent as `openai-poll-after-ms` when set.
     credential     name and value of the header that must come with every request.
@@ -70,14 +76,18 @@ class VideosApi:
         self.key = KEY
         self.base_url = ""
         self.jobs: dict[str, RemoteJob] = {}
-        #: Orders TAKEN, by prompt: what would be billed.
+        #: Makes the content of a render, or None, when it is first downloaded; called in a thread.
+        self.content_of: Callable[[RemoteJob], bytes | Path | None] | None = None
+        #: Orders TAKEN on all paid routes, by prompt: what would be billed.
         self.creates: Counter[str] = Counter()
-        #: Requests of each route: create, retrieve, list, content, delete, unknown.
+        #: Requests of each route: create, remix, extend, retrieve, list, content, delete, unknown.
         self.requests: Counter[str] = Counter()
         self.seen: list[Seen] = []
         #: The forms of all creates without fault, with each part's text or content type.
         self.forms: list[dict[str, str]] = []
         self.images: list[bytes] = []
+        #: The remixes and extensions without fault.
+        self.continuations: list[Continuation] = []
         self.violations: list[str] = []
         self._credential = credential
         self._seconds = seconds
@@ -90,7 +100,7 @@ class VideosApi:
     def fault(self, route: str, *faults: Fault, prompt: str | None = None, times: int = 1) -> None:
         """Let the next requests of a route go wrong, each fault `times` in a row.
 
-        prompt  only creates of this prompt, or other calls about renders of it.
+        prompt  only paid calls with this prompt, or other calls about renders of it.
         """
         for each in faults:
             self._faults[(route, prompt)].extend([each] * times)
@@ -112,6 +122,8 @@ class VideosApi:
         one = "/v1/videos/{id}"
         router.add_get(one, self._serve("retrieve", self._retrieve), allow_head=False)
         router.add_delete(one, self._serve("delete", self._delete))
+        router.add_post(f"{one}/remix", self._serve("remix", self._remix))
+        router.add_post("/v1/videos/extensions", self._serve("extend", self._extend))
         router.add_get(f"{one}/content", self._serve("content", self._content), allow_head=False)
         router.add_route("*", "/{rest:.*}", self._serve("unknown", self._unknown))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -150,11 +162,47 @@ class VideosApi:
         self.forms.append(form.texts)
         if form.image is not None:
             self.images.append(form.image)
-        texts, prompt = form.texts, form.texts["prompt"]
-        fault = self._take("create", prompt)
+        return await self._ordered("create", request, form.texts, image=form.image)
+
+    async def _remix(self, request: web.Request) -> web.StreamResponse:
+        try:
+            asked = await read_remix(request)
+        except BadFormError as error:
+            return self._violated(f"remix: {error}")
+        return await self._continued(request, asked)
+
+    async def _extend(self, request: web.Request) -> web.StreamResponse:
+        try:
+            asked = await read_extension(request, seconds=self._seconds)
+        except BadFormError as error:
+            return self._violated(f"extend: {error}")
+        return await self._continued(request, asked)
+
+    async def _continued(self, request: web.Request, asked: Continuation) -> web.StreamResponse:
+        self.continuations.append(asked)
+        source = self.jobs.get(asked.source)
+        if source is None:
+            return _not_found(asked.source)
+        if not source.is_completed:
+            return _error(400, "The video is not completed.", None)
+        added_s = int(asked.body.get("seconds", 0))
+        texts = {
+            "prompt": asked.body["prompt"],
+            "model": source.model,
+            "seconds": str(int(source.seconds) + added_s),
+            "size": source.size,
+        }
+        return await self._ordered(asked.route, request, texts, source=source.id)
+
+    async def _ordered(
+        self, route: str, request: web.Request, texts: dict[str, str], **changes: Any
+    ) -> web.StreamResponse:
+        """Take an order, unless a fault says otherwise, and answer it as the fault says."""
+        fault = self._take(route, texts["prompt"])
         job = None
         if fault is None or fault.accepted:
-            job = self.add_job(texts, error=None if fault is None else fault.job_error)
+            error = None if fault is None else fault.job_error
+            job = self.add_job(texts, error=error, route=route, **changes)
         if fault is not None:
             await asyncio.sleep(fault.delay_s)
             if fault.kind == "lost" and job is not None:
@@ -162,11 +210,11 @@ class VideosApi:
             elif fault.kind != "pass":
                 return await play(fault, request, b"")
         if job is None:
-            raise AssertionError("a create that neither failed nor was taken")
+            raise AssertionError("an order that neither failed nor was taken")
         return self._video(job)
 
     def add_job(self, texts: dict[str, str], **changes: Any) -> RemoteJob:
-        """Take an order as a create would; `changes` are fields of `RemoteJob`."""
+        """Take an order as a paid call would; `changes` are fields of `RemoteJob`."""
         now_s = time.monotonic()
         given = {
             "id": f"video_{next(self._numbers):08x}",
@@ -187,7 +235,7 @@ class VideosApi:
         job = self.jobs.get(request.match_info["id"])
         if (answer := await self._faulty("retrieve", request, job)) is not None:
             return answer
-        return _not_found(request) if job is None else self._video(job)
+        return _not_found(request.match_info["id"]) if job is None else self._video(job)
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         if (answer := await self._faulty("list", request, None)) is not None:
@@ -220,7 +268,7 @@ class VideosApi:
         if (answer := await self._faulty("delete", request, job)) is not None:
             return answer
         if job is None:
-            return _not_found(request)
+            return _not_found(request.match_info["id"])
         if job.describe()["status"] not in ("completed", "failed"):
             return _error(409, "The video is still being made.", None)
         del self.jobs[job.id]
@@ -233,10 +281,10 @@ class VideosApi:
         if (answer := await self._faulty("content", request, job)) is not None:
             return answer
         if job is None:
-            return _not_found(request)
-        if job.describe()["status"] != "completed":
+            return _not_found(request.match_info["id"])
+        if not job.is_completed:
             return _error(400, "The video is not completed.", None)
-        content = self._bytes_of(job)
+        content = await self._bytes_of(job)
         if isinstance(content, Path):
             return web.FileResponse(content, headers={"Content-Type": "video/mp4"})
         return web.Response(body=content, content_type="video/mp4")
@@ -259,12 +307,14 @@ class VideosApi:
         await asyncio.sleep(fault.delay_s)
         if fault.kind == "pass":
             return None
-        content = b"" if job is None else self._bytes_of(job)
+        content = b"" if job is None else await self._bytes_of(job)
         return await play(
             fault, request, content.read_bytes() if isinstance(content, Path) else content
         )
 
-    def _bytes_of(self, job: RemoteJob) -> bytes | Path:
+    async def _bytes_of(self, job: RemoteJob) -> bytes | Path:
+        if job.content is None and self.content_of is not None:
+            job.content = await asyncio.to_thread(self.content_of, job)
         content = self.content if job.content is None else job.content
         return b"" if content is None else content
 
@@ -278,49 +328,14 @@ class VideosApi:
         return _error(status, f"Unknown or wrong: {what}", "invalid_request")
 
 
-class VideosApiThread:
-    """The same in a thread of its own: `with VideosApiThread(VideosApi()) as api`."""
-
-    def __init__(self, api: VideosApi) -> None:
-        self._api = api
-        self._started = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> VideosApi:
-        self._thread.start()
-        if not self._started.wait(30):
-            raise TimeoutError("the loopback API did not start")
-        return self._api
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-        self._loop.close()
-
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-
-    async def _serve(self) -> None:
-        async with self._api:
-            self._started.set()
-            await self._stop.wait()
-
-
 def _error(status: int, message: str, code: str | None) -> web.Response:
     kind = "invalid_request_error"
     said = {"message": message, "type": kind, "param": None, "code": code}
     return web.json_response({"error": said}, status=status)
 
 
-def _not_found(request: web.Request) -> web.Response:
-    return _error(404, f"Video {request.match_info['id']!r} not found.", "not_found")
+def _not_found(remote_id: str) -> web.Response:
+    return _error(404, f"Video {remote_id!r} not found.", "not_found")
 
 
 async def _main() -> None:

@@ -16,8 +16,8 @@ _PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>n
 class Fault:
     """One thing that goes wrong, once.
 
-    For a create, `accepted` says whether the order was taken all the same: that is what makes an
-    outcome unknown.
+    For a paid call, `accepted` says whether the order was taken all the same: that is what makes
+    an outcome unknown.
     """
 
     kind: str = "answer"
@@ -89,19 +89,19 @@ class Fault:
 
     @classmethod
     def job_failed(cls, error: object) -> Self:
-        """Create only: taken, but the render ends `failed` with this `error`."""
+        """Paid calls only: taken, but the render ends `failed` with this `error`."""
         return cls(kind="pass", accepted=True, job_error=error)
 
     @classmethod
     def moderated(cls) -> Self:
-        """Create only: taken, then stopped by the content rules."""
+        """Paid calls only: taken, then stopped by the content rules."""
         return cls.job_failed(
             {"code": "moderation_blocked", "message": "Blocked by the moderation system."}
         )
 
     @classmethod
     def lost(cls) -> Self:
-        """Create only: answered like any other, and never heard of again."""
+        """Paid calls only: answered like any other, and never heard of again."""
         return cls(kind="lost", accepted=True)
 
     def but_accepted(self) -> Self:

@@ -1,8 +1,10 @@
-"""The form of a create, read as strictly as OpenAI's specification allows."""
+"""What paid calls carry, read as strictly as OpenAI's specification allows."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -20,6 +22,49 @@ class Form:
 
     texts: dict[str, str]
     image: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuation:
+    """What a remix or an extension asked for."""
+
+    #: The route: remix or extend.
+    route: str
+    #: The id of the render that it starts from.
+    source: str
+    #: The JSON as it came.
+    body: dict[str, Any]
+
+
+async def read_remix(request: web.Request) -> Continuation:
+    """Return a remix whose JSON has a prompt and nothing else."""
+    body = await _read_object(request, {"prompt"})
+    return Continuation(route="remix", source=request.match_info["id"], body=body)
+
+
+async def read_extension(request: web.Request, *, seconds: tuple[str, ...]) -> Continuation:
+    """Return an extension whose JSON has exactly a prompt, an allowed length and `{"id": …}`."""
+    body = await _read_object(request, {"prompt", "seconds", "video"})
+    if body["seconds"] not in seconds:
+        raise BadFormError(f"seconds {body['seconds']!r}")
+    video = body["video"]
+    if not isinstance(video, dict) or list(video) != ["id"] or not isinstance(video["id"], str):
+        raise BadFormError(f"video {video!r}")
+    return Continuation(route="extend", source=video["id"], body=body)
+
+
+async def _read_object(request: web.Request, names: set[str]) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        raise BadFormError(f"{request.content_type}, not application/json")
+    try:
+        body = json.loads(await request.read())
+    except ValueError as error:
+        raise BadFormError(f"no JSON: {error}") from error
+    if not isinstance(body, dict) or set(body) != names:
+        raise BadFormError(f"{body!r}, not an object of {sorted(names)}")
+    if not isinstance(body["prompt"], str) or not 1 <= len(body["prompt"]) <= 32_000:
+        raise BadFormError("prompt no text, empty or too long")
+    return body
 
 
 async def read_form(

@@ -21,10 +21,21 @@ class RemoteJob:
     #: On the monotonic clock.
     started_s: float
     ready_s: float
+    #: The paid call that ordered it: create, remix or extend.
+    route: str = "create"
+    #: The id of the render that a remix or extension starts from.
+    source: str | None = None
+    #: The reference picture of a create.
+    image: bytes | None = None
     #: Overrides what time says.
     status: str | None = None
     error: object = None
     content: bytes | Path | None = None
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether it can be downloaded, remixed and extended."""
+        return self.describe()["status"] == "completed"
 
     def describe(self) -> dict[str, Any]:
         """The video object, every field of the specification there."""
@@ -44,6 +55,6 @@ class RemoteJob:
             "prompt": self.prompt,
             "size": self.size,
             "seconds": self.seconds,
-            "remixed_from_video_id": None,
+            "remixed_from_video_id": self.source if self.route == "remix" else None,
             "error": self.error if status == "failed" else None,
         }

@@ -1,0 +1,206 @@
+"""Remixes and extensions at an OpenAI-shaped API: what is sent, and what it means when it lacks it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+
+import pytest
+
+from bot.errors import (
+    ProviderAccountError,
+    RejectedOrderError,
+    SourceGoneError,
+    UnknownOutcomeError,
+)
+from bot.model import Operation
+from bot.providers.base import Remote, RemoteState
+from tests.contract.conftest import ORDER
+from tests.wire.videos_faults import Fault
+
+_NO_SOURCE = [
+    ("404", Fault.error(404, "Video 'video_1' not found.", "not_found")),
+    ("404 without a word", Fault.empty(404)),
+    ("404 detail", Fault.json(404, {"detail": "Video not found"})),
+    ("410", Fault.error(410, "gone")),
+    ("400 of CometAPI", Fault.json(400, {"code": "task_not_exist", "message": "no"})),
+    ("400 of new-api", Fault.error(400, "task_origin_not_exist")),
+    ("400 code", Fault.error(400, "bad request", "video_not_found")),
+    ("400 sentence", Fault.error(400, "The video `video_1` does not exist.")),
+    ("422 sentence", Fault.error(422, "Source video has expired")),
+    ("no such", Fault.error(400, "No such video: video_1")),
+    ("301", Fault.redirect("/login", 301)),
+    ("308", Fault.redirect("/v1/other", 308)),
+]
+_NO_CALL = [
+    ("405", Fault.json(405, {"detail": "Method Not Allowed"})),
+    ("501", Fault.error(501, "not implemented")),
+    ("404 html", Fault.html(404)),
+    ("404 of FastAPI", Fault.json(404, {"detail": "Not Found"})),
+    ("404 of OpenAI", Fault.error(404, "Invalid URL (POST /v1/videos/v/remix)")),
+    ("404 of Go", Fault(status=404, body=b"404 page not found\n", content_type="text/plain")),
+]
+_ABOUT_THE_ORDER = [
+    ("400", Fault.error(400, "prompt too long")),
+    ("not completed", Fault.error(400, "The video is not completed.")),
+    ("model", Fault.error(400, "The video model does not exist", "model_not_found")),
+    ("409", Fault.error(409, "The video is still being made.")),
+]
+
+
+def _faults(rows):
+    return pytest.mark.parametrize("fault", [row[1] for row in rows], ids=[row[0] for row in rows])
+
+
+def _operations(openai):
+    return {operation for model in openai.capabilities().models for operation in model.operations}
+
+
+async def test_a_remix_sends_its_words_and_nothing_else(videos_api, openai, parent):
+    order = replace(ORDER, seconds=12, operation=Operation.REMIX, source=parent.id)
+    remote = await openai.submit(order)
+    assert videos_api.violations == []
+    [asked] = videos_api.continuations
+    assert (asked.route, asked.source, asked.body) == ("remix", parent.id, {"prompt": ORDER.prompt})
+    assert (remote.source, remote.prompt) == (parent.id, ORDER.prompt)
+    # The API keeps what the source has, whatever the order says.
+    assert (remote.model, remote.seconds, remote.size) == ("sora-2", 8, ORDER.size)
+    assert videos_api.creates[ORDER.prompt] == 1
+
+
+async def test_an_extension_names_its_source_and_the_seconds_to_add(videos_api, openai, parent):
+    order = replace(ORDER, operation=Operation.EXTEND, source=parent.id)
+    remote = await openai.submit(order)
+    assert videos_api.violations == []
+    [asked] = videos_api.continuations
+    assert asked.route == "extend"
+    assert asked.body == {"prompt": ORDER.prompt, "seconds": "4", "video": {"id": parent.id}}
+    assert remote.seconds == 8 + 4
+    assert videos_api.creates[ORDER.prompt] == 1
+
+
+async def test_the_result_can_be_polled_and_continued_again(openai, continuation):
+    child = await openai.submit(continuation.order)
+    grandchild = await openai.submit(replace(continuation.order, source=child.id))
+    seen = (await openai.poll([grandchild.id]))[grandchild.id]
+    assert isinstance(seen, Remote)
+    assert seen.state is RemoteState.READY
+    assert seen.seconds == (8 if continuation.route == "remix" else 8 + 4 + 4)
+
+
+@_faults(_NO_SOURCE)
+async def test_a_source_that_is_not_there_has_certainly_cost_nothing(
+    videos_api, openai, continuation, fault
+):
+    videos_api.fault(continuation.route, fault)
+    with pytest.raises(SourceGoneError):
+        await openai.submit(continuation.order)
+    assert videos_api.requests[continuation.route] == 1
+    assert _operations(openai) == set(Operation)
+
+
+@_faults(_NO_CALL)
+async def test_a_call_that_the_server_lacks_is_taken_back_and_logged_once(
+    videos_api, openai, continuation, fault, caplog
+):
+    caplog.set_level(logging.WARNING, "bot.providers.openai")
+    videos_api.fault(continuation.route, fault, times=2)
+    for _ in range(2):
+        with pytest.raises(SourceGoneError):
+            await openai.submit(continuation.order)
+    assert videos_api.requests[continuation.route] == 2
+    assert _operations(openai) == set(Operation) - {continuation.order.operation}
+    said = [each for each in caplog.records if each.name == "bot.providers.openai"]
+    assert [str(continuation.order.operation) in each.getMessage() for each in said] == [True]
+
+
+@_faults(_ABOUT_THE_ORDER)
+async def test_a_refusal_for_another_reason_is_no_missing_source(
+    videos_api, openai, continuation, fault
+):
+    videos_api.fault(continuation.route, fault)
+    with pytest.raises(RejectedOrderError):
+        await openai.submit(continuation.order)
+    assert _operations(openai) == set(Operation)
+
+
+async def test_a_refused_key_or_a_lost_answer_is_no_missing_source(
+    videos_api, openai, continuation
+):
+    for fault, expected in (
+        (Fault.error(404, "no", "invalid_api_key"), ProviderAccountError),
+        (Fault.error(403, "The video does not exist."), ProviderAccountError),
+        (Fault.error(500, "The video does not exist."), UnknownOutcomeError),
+        (Fault.html(200), UnknownOutcomeError),
+    ):
+        videos_api.fault(continuation.route, fault)
+        with pytest.raises(expected):
+            await openai.submit(continuation.order)
+    assert _operations(openai) == set(Operation)
+
+
+async def test_a_source_that_was_deleted_is_gone(videos_api, openai, continuation, parent):
+    await openai.delete(parent.id)
+    with pytest.raises(SourceGoneError):
+        await openai.submit(continuation.order)
+    assert videos_api.creates[ORDER.prompt] == 0
+
+
+@pytest.mark.parametrize("source", [None, "", ".", "..", "a\nb", "x" * 2000])
+async def test_a_source_that_is_no_id_is_not_asked_for(videos_api, openai, continuation, source):
+    with pytest.raises(SourceGoneError):
+        await openai.submit(replace(continuation.order, source=source))
+    assert videos_api.requests[continuation.route] == 0
+
+
+async def test_a_source_of_any_spelling_is_named_whole(videos_api, openai, continuation):
+    odd = "video_b3BlbmFp/c29yYQ+=?#%2f"
+    videos_api.add_job({"prompt": "odd", "seconds": "8"}, id=odd)
+    await openai.submit(replace(continuation.order, source=odd))
+    assert [asked.source for asked in videos_api.continuations] == [odd]
+    assert videos_api.violations == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("videos/{id}/remix", {"prompt": "p", "seconds": "4"}),
+        ("videos/{id}/remix", {"prompt": ""}),
+        ("videos/{id}/remix", {}),
+        ("videos/extensions", {"prompt": "p", "seconds": 4, "video": {"id": "{id}"}}),
+        ("videos/extensions", {"prompt": "p", "seconds": "5", "video": {"id": "{id}"}}),
+        ("videos/extensions", {"prompt": "p", "seconds": "4", "video": "{id}"}),
+        ("videos/extensions", {"prompt": "p", "video": {"id": "{id}"}}),
+    ],
+)
+async def test_the_loopback_api_bears_no_other_request(videos_api, openai, parent, path, body):
+    filled = json.loads(json.dumps(body).replace("{id}", parent.id))
+    with pytest.raises(RejectedOrderError):
+        await openai._transport.continue_from(path.replace("{id}", parent.id), filled)
+    assert len(videos_api.violations) == 1
+    assert videos_api.creates.total() == 1
+
+
+async def test_the_loopback_api_continues_finished_renders_only(videos_api, openai, continuation):
+    videos_api.jobs[continuation.order.source].status = "in_progress"
+    with pytest.raises(RejectedOrderError):
+        await openai.submit(continuation.order)
+    assert videos_api.creates[ORDER.prompt] == 0
+
+
+async def test_a_test_can_make_clips_of_what_was_ordered(
+    videos_api, openai, continuation, parent, target
+):
+    plain = videos_api.content
+    videos_api.content_of = lambda job: plain + _free(job.route) if job.source else None
+    child = await openai.submit(continuation.order)
+    for remote, told in ((parent, b""), (child, _free(continuation.route))):
+        got = await openai.download(remote.id, target, max_bytes=10**7)
+        assert got.path.read_bytes() == plain + told
+        target.unlink()
+
+
+def _free(word: str) -> bytes:
+    """A box that players skip."""
+    return (8 + len(word)).to_bytes(4) + b"free" + word.encode()
