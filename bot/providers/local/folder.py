@@ -1,7 +1,7 @@
 """One render's folder on disk: the order, its picture, and then the clip or why there is none.
 
     order.json    what was asked for; the render exists from the moment that this does
-    picture       the reference picture, if there is one
+    picture       the reference picture, if there is one; also the source's
     clip.mp4      the finished clip; appears whole
     failure.json  the render ended without one, or was cancelled; outranks a clip
 
@@ -10,7 +10,6 @@ All of it blocks: call it from a thread.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import secrets
@@ -21,54 +20,83 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from bot.model import Size
+from bot.model import Operation, Size
 from bot.providers.base import RenderOrder
+from bot.providers.local.script.screenplay import Screenplay
 
 _ID = re.compile(r"[a-z0-9-]{1,80}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """An order as it is kept in `order.json`."""
+    """An order as it is kept in `order.json`: all that is needed to render, whatever it came from."""
 
+    #: As ordered: for a remix or extension only what was said about the source.
     prompt: str
     model: str
-    seconds: int
     size: Size
-    seed: int
     has_image: bool
     created_at: datetime
+    #: The whole film.
+    play: Screenplay
+    #: The render that this one was made from.
+    source: str | None = None
 
     @classmethod
-    def of(cls, order: RenderOrder, created_at: datetime) -> Ticket:
-        """Return the ticket of an order that came in at `created_at`."""
+    def of(cls, order: RenderOrder, created_at: datetime, source: Ticket | None = None) -> Ticket:
+        """Return the ticket of an order that came in at `created_at`.
+
+        source  the ticket of the render that a REMIX or EXTEND starts from.
+        """
+        play = Screenplay.of(order.prompt, order.seed, order.seconds)
+        if source is not None and order.operation is Operation.REMIX:
+            play = source.play.remixed(order.prompt, order.seed, order.seconds)
+        elif source is not None:
+            play = source.play.extended(order.prompt, order.seed, order.seconds)
         return cls(
             prompt=order.prompt,
             model=order.model,
-            seconds=order.seconds,
             size=order.size,
-            seed=order.seed,
-            has_image=order.image is not None,
+            has_image=order.image is not None if source is None else source.has_image,
             created_at=created_at,
+            play=play,
+            source=order.source,
         )
 
     def dump(self) -> str:
         """Return the JSON that `load` reads."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return json.dumps(fields | {"size": str(self.size), "created_at": str(self.created_at)})
+        return json.dumps(
+            {
+                "prompt": self.prompt,
+                "model": self.model,
+                "size": str(self.size),
+                "has_image": self.has_image,
+                "created_at": str(self.created_at),
+                "acts": self.play.dump(),
+                "source": self.source,
+            }
+        )
 
     @classmethod
     def load(cls, text: str) -> Ticket:
-        """Read what `dump` wrote; ValueError, KeyError or TypeError for anything else."""
+        """Read what `dump` wrote; ValueError, KeyError or TypeError for anything else.
+
+        A ticket may have a seed and seconds instead of acts: it is a film of one act.
+        """
         fields = cast("dict[str, Any]", json.loads(text))
+        prompt, source = str(fields["prompt"]), fields.get("source")
+        if "acts" in fields:
+            play = Screenplay.load(fields["acts"])
+        else:
+            play = Screenplay.of(prompt, int(fields["seed"]), int(fields["seconds"]))
         return cls(
-            prompt=str(fields["prompt"]),
+            prompt=prompt,
             model=str(fields["model"]),
-            seconds=int(fields["seconds"]),
             size=Size.parse(str(fields["size"])),
-            seed=int(fields["seed"]),
             has_image=bool(fields["has_image"]),
             created_at=datetime.fromisoformat(str(fields["created_at"])),
+            play=play,
+            source=None if source is None else str(source),
         )
 
 

@@ -66,9 +66,7 @@ async def render(
     when this process dies, because its stdin does. Raises OSError when it cannot be started.
     """
     order = {
-        "prompt": ticket.prompt,
-        "seed": ticket.seed,
-        "seconds": ticket.seconds,
+        "acts": ticket.play.dump(),
         "width_px": ticket.size.width_px,
         "height_px": ticket.size.height_px,
         "target": str(folder.clip.resolve()),

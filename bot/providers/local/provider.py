@@ -20,12 +20,14 @@ from bot.errors import (
     RejectedOrderError,
     RemoteNotFoundError,
     RenderFailedError,
+    SourceGoneError,
 )
-from bot.model import Size
+from bot.model import Operation, Size
 from bot.providers import clip_file
 from bot.providers.base import Capabilities, Download, Model, Remote, RemoteState, RenderOrder
 from bot.providers.local import process
 from bot.providers.local.folder import Folder, Found, Ticket
+from bot.providers.local.script.screenplay import MAX_S
 
 _LOG = logging.getLogger(__name__)
 
@@ -98,6 +100,8 @@ class LocalProvider:
                     seconds=(4, 8, 12),
                     sizes=_SIZES,
                     usd_micros_per_second=dict.fromkeys(_SIZES, 0),
+                    operations=frozenset(Operation),
+                    remix_reshapes=True,
                     takes_image=True,
                     source="bot/providers/local",
                     verified_on=date(2026, 11, 20),
@@ -117,17 +121,17 @@ class LocalProvider:
         """Keep the order on disk and queue it; the same key twice is one render.
 
         Any even size from 64 to 2048 px and 1 to 60 s are taken, also those that
-        `capabilities()` does not offer. Raises RejectedOrderError and NotAcceptedError.
+        `capabilities()` does not offer; an extension may be 60 s long in all. A remix or extension
+        keeps all it needs of its source, which may be deleted afterwards.
+        Raises RejectedOrderError, SourceGoneError and NotAcceptedError.
         """
         self._check(order)
         if self._closed:
             raise NotAcceptedError("the local renderer is closed")
         folder = Folder(self._root, _remote_id(order.key))
-        ticket = Ticket.of(order, self._clock.now())
         try:
-            if order.image is not None and not await asyncio.to_thread(order.image.is_file):
-                raise RejectedOrderError(f"no picture at {order.image.name!r}")
-            await asyncio.to_thread(folder.accept, ticket, order.image)
+            if await asyncio.to_thread(folder.look) is None:
+                await asyncio.to_thread(self._accept, folder, order)
             remote = await self._look(folder)
         except OSError as error:
             raise NotAcceptedError(f"cannot keep the order: {error}") from error
@@ -212,8 +216,40 @@ class LocalProvider:
         sides = (order.size.width_px, order.size.height_px)
         if any(side % 2 or not 64 <= side <= 2048 for side in sides):
             raise RejectedOrderError(f"cannot draw {order.size}")
-        if not 1 <= order.seconds <= 60:
+        if not 1 <= order.seconds <= MAX_S:
             raise RejectedOrderError(f"cannot draw {order.seconds} s")
+
+        if (order.operation is Operation.GENERATE) is not (order.source is None):
+            raise RejectedOrderError(f"cannot {order.operation} {order.source!r}")
+
+    def _accept(self, folder: Folder, order: RenderOrder) -> None:
+        """Keep an order that is not here yet. Raises as `submit`, and OSError."""
+        if order.source is not None:
+            self._accept_derived(folder, order, order.source)
+            return
+        if order.image is not None and not order.image.is_file():
+            raise RejectedOrderError(f"no picture at {order.image.name!r}")
+        folder.accept(Ticket.of(order, self._clock.now()), order.image)
+
+    def _accept_derived(self, folder: Folder, order: RenderOrder, source_id: str) -> None:
+        """Keep a remix or extension. Raises as `submit`, and OSError."""
+        try:
+            source = Folder(self._root, source_id)
+            found = source.look()
+        except (ValueError, OSError) as error:
+            raise SourceGoneError(f"cannot read {source_id[:80]!r}: {error}") from error
+        if found is None or found.failure is not None or not found.ready:
+            raise SourceGoneError(f"{source_id} is no finished render")
+        ticket = Ticket.of(order, self._clock.now(), found.ticket)
+        if ticket.play.seconds > MAX_S:
+            raise RejectedOrderError(f"cannot draw {ticket.play.seconds} s")
+        if ticket.has_image and not source.picture.is_file():
+            raise SourceGoneError(f"{source_id} has lost its picture")
+        try:
+            folder.accept(ticket, source.picture if ticket.has_image else None)
+        except FileNotFoundError as error:
+            # Deleted while it was being copied.
+            raise SourceGoneError(f"{source_id} has lost its picture") from error
 
     async def _poll_one(self, remote_id: str) -> Remote | ProviderError:
         try:
@@ -250,9 +286,10 @@ class LocalProvider:
             cost_usd_micros=0,
             prompt=found.ticket.prompt,
             model=found.ticket.model,
-            seconds=found.ticket.seconds,
+            seconds=found.ticket.play.seconds,
             size=found.ticket.size,
             created_at=found.ticket.created_at,
+            source=found.ticket.source,
         )
 
     def _kept(self, since: datetime) -> list[tuple[Folder, Found]]:

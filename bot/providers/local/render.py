@@ -3,7 +3,8 @@
     echo '{"prompt": "a fox in the snow", "seed": 1, "seconds": 4, "width_px": 1280,
            "height_px": 720, "target": "fox.mp4"}' | python -m bot.providers.local.render
 
-`image` (a path) is optional. With `"stay": true` the process ends as soon as stdin does: it must
+`image` (a path) is optional. `acts` (as `Screenplay.dump` makes them) stand in place of `prompt`,
+`seed` and `seconds` where the film is a remix or an extension. With `"stay": true` the process ends as soon as stdin does: it must
 not outlive a parent that was killed. Exit code 0 means that `target` is whole.
 """
 
@@ -23,7 +24,7 @@ from PIL import Image
 from bot.providers.local.film.encode import encode
 from bot.providers.local.film.film import Film
 from bot.providers.local.film.sound import compose
-from bot.providers.local.stage.stage import Stage
+from bot.providers.local.script.screenplay import MAX_S, Screenplay
 
 #: Exit codes: an order that cannot be read, a picture that cannot, a parent that is gone.
 BAD_ORDER, BAD_IMAGE, ORPHANED = 2, 3, 4
@@ -36,9 +37,9 @@ _MEMORY_MAX_BYTES = 3 * 1024**3
 class Task:
     """One order, checked."""
 
-    prompt: str
-    seed: int
-    stage: Stage
+    play: Screenplay
+    #: Width and height in pixels.
+    size: tuple[int, int]
     target: Path
     image: Path | None
     #: Whether the process ends as soon as stdin does.
@@ -48,24 +49,23 @@ class Task:
     def parse(cls, line: str) -> Task:
         """Read an order; ValueError, KeyError or TypeError when it is none.
 
-        Any even size from 64 to 2048 pixels a side and 1 to 60 seconds are taken.
+        Any even size from 64 to 2048 pixels a side and 1 to `MAX_S` seconds in all are taken.
         """
         fields = cast("dict[str, Any]", json.loads(line))
-        stage = Stage(
-            width_px=int(fields["width_px"]),
-            height_px=int(fields["height_px"]),
-            seconds=int(fields["seconds"]),
-        )
-        sides = (stage.width_px, stage.height_px)
-        if any(side % 2 or not 64 <= side <= 2048 for side in sides):
-            raise ValueError(f"{stage.width_px}x{stage.height_px} is no size to render")
-        if not 1 <= stage.seconds <= 60:
-            raise ValueError(f"{stage.seconds} s is no length to render")
+        size = (int(fields["width_px"]), int(fields["height_px"]))
+        if any(side % 2 or not 64 <= side <= 2048 for side in size):
+            raise ValueError(f"{size[0]}x{size[1]} is no size to render")
+        if "acts" in fields:
+            play = Screenplay.load(fields["acts"])
+        else:
+            prompt, seed = str(fields["prompt"]), int(fields["seed"])
+            play = Screenplay.of(prompt, seed, int(fields["seconds"]))
+        if not 1 <= play.seconds <= MAX_S:
+            raise ValueError(f"{play.seconds} s is no length to render")
         image = fields.get("image")
         return cls(
-            prompt=str(fields["prompt"]),
-            seed=int(fields["seed"]),
-            stage=stage,
+            play=play,
+            size=size,
             target=Path(str(fields["target"])),
             image=None if image is None else Path(str(image)),
             bound=bool(fields.get("stay")),
@@ -77,8 +77,8 @@ def render(task: Task, report: IO[str]) -> None:
 
     Raises OSError when the picture cannot be read or the disk is full.
     """
-    film = Film(task.prompt, task.seed, task.stage, task.image)
-    sound = compose(film.scene, task.stage.seconds)
+    film = Film(task.play, task.size, task.image)
+    sound = compose(film.scenes)
 
     def told() -> Iterator[Image.Image]:
         last = -1
@@ -90,7 +90,7 @@ def render(task: Task, report: IO[str]) -> None:
                 report.write(f'{{"progress": {done}}}\n')
                 report.flush()
 
-    encode(told(), sound, task.target, (task.stage.width_px, task.stage.height_px))
+    encode(told(), sound, task.target, task.size)
 
 
 def _end_with_stdin() -> None:

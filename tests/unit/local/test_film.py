@@ -8,9 +8,9 @@ from PIL import Image, ImageStat
 
 from bot.providers.local.film.film import Film
 from bot.providers.local.script.prompt import Kind
-from bot.providers.local.stage.stage import Stage
+from bot.providers.local.script.screenplay import Screenplay
 
-STAGE = Stage(width_px=192, height_px=108, seconds=2)
+SIZE = (192, 108)
 PLACES = {
     Kind.MOUNTAIN: "a fox in the mountains",
     Kind.OCEAN: "a lighthouse by the sea in a storm at night",
@@ -23,34 +23,39 @@ PLACES = {
 }
 
 
+def film(prompt: str, seed: int, size: tuple[int, int] = SIZE, image: Path | None = None) -> Film:
+    return Film(Screenplay.of(prompt, seed, 2), size, image)
+
+
 def digest(image: Image.Image) -> str:
     return hashlib.sha256(image.tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_scene_is_drawn_alike_each_time_and_moves(kind: Kind):
-    film, again = Film(PLACES[kind], 7, STAGE), Film(PLACES[kind], 7, STAGE)
-    assert film.scene.kind is kind
-    assert digest(film.frame(30)) == digest(again.frame(30))
-    assert digest(film.frame(0)) != digest(film.frame(30))
+    one, again = film(PLACES[kind], 7), film(PLACES[kind], 7)
+    ((scene, seconds),) = one.scenes
+    assert (scene.kind, seconds) == (kind, 2)
+    assert digest(one.frame(30)) == digest(again.frame(30))
+    assert digest(one.frame(0)) != digest(one.frame(30))
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_frames_can_be_drawn_in_any_order(kind: Kind):
-    film = Film(PLACES[kind], 7, STAGE)
-    forwards = [digest(film.frame(i)) for i in (0, 20, 47)]
-    assert [digest(film.frame(i)) for i in (47, 20, 0)] == forwards[::-1]
+    one = film(PLACES[kind], 7)
+    forwards = [digest(one.frame(i)) for i in (0, 20, 47)]
+    assert [digest(one.frame(i)) for i in (47, 20, 0)] == forwards[::-1]
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_first_frame_is_a_poster_and_not_black(kind: Kind):
-    statistics = ImageStat.Stat(Film(PLACES[kind], 7, STAGE).frame(0).convert("L"))
+    statistics = ImageStat.Stat(film(PLACES[kind], 7).frame(0).convert("L"))
     assert statistics.mean[0] > 16
     assert statistics.stddev[0] > 8
 
 
 def test_another_seed_gives_another_picture():
-    one, other = (Film("a fox in the mountains", seed, STAGE).frame(0) for seed in (1, 2))
+    one, other = (film("a fox in the mountains", seed).frame(0) for seed in (1, 2))
     assert digest(one) != digest(other)
 
 
@@ -59,10 +64,9 @@ def test_another_seed_gives_another_picture():
 )
 @pytest.mark.parametrize("size", [(108, 192), (256, 146)])
 def test_every_weather_can_be_drawn_in_every_shape(weather: str, size: tuple[int, int]):
-    stage = Stage(width_px=size[0], height_px=size[1], seconds=1)
-    film = Film(f"a lake in the mountains, {weather}, pan right", 3, stage)
-    for index in (0, 11, 23):
-        assert film.frame(index).size == size
+    drawn = film(f"a lake in the mountains, {weather}, pan right", 3, size)
+    for index in (0, 23, 47):
+        assert drawn.frame(index).size == size
 
 
 @pytest.mark.parametrize("shape", [(400, 225), (100, 400), (900, 100)])
@@ -71,7 +75,7 @@ def test_a_picture_of_any_shape_takes_the_place_of_the_scene(
 ):
     path = tmp_path / "red.png"
     Image.new("RGB", shape, (200, 20, 20)).save(path)
-    frame = Film("", 1, STAGE, path).frame(10)
+    frame = film("", 1, image=path).frame(10)
     red, green, blue = frame.getpixel((96, 50))  # pyright: ignore[reportGeneralTypeIssues]
     assert red > 150
     assert max(green, blue) < 60
@@ -81,4 +85,4 @@ def test_something_that_is_no_picture_is_refused(tmp_path: Path):
     path = tmp_path / "concat.png"
     path.write_text("ffconcat version 1.0\nfile other.mp4\n")
     with pytest.raises(OSError, match="identify"):
-        Film("", 1, STAGE, path)
+        film("", 1, image=path)

@@ -106,18 +106,18 @@ def test_a_bad_order_is_told_apart_from_a_crash(tmp_path: Path):
 )
 def test_sound_is_soft_never_clips_and_is_always_the_same(prompt: str):
     scene = read(prompt, 4)
-    sound = compose(scene, 4)
+    sound = compose([(scene, 4)])
     assert sound.shape == (4 * 48_000, 2)
     assert float(np.abs(sound).max()) < 0.9
     assert abs(loudness_lufs(sound) + 18.0) < 0.6
-    assert np.array_equal(sound, compose(scene, 4))
+    assert np.array_equal(sound, compose([(scene, 4)]))
     # No click at either end.
     assert float(np.abs(sound[:8]).max()) < 0.01
     assert float(np.abs(sound[-8:]).max()) < 0.01
 
 
 def test_the_two_sides_of_the_sound_differ():
-    sound = compose(read("a storm at sea", 4), 2)
+    sound = compose([(read("a storm at sea", 4), 2)])
     assert not np.array_equal(sound[:, 0], sound[:, 1])
 
 

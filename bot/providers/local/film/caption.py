@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,8 @@ _LINES = 3
 #: A card is on screen for at least this long.
 _CARD_S = 3.0
 _FADE_S = 0.35
+#: The left edge, at 720 px.
+_LEFT = 44
 
 
 def clean(prompt: str) -> str:
@@ -88,12 +91,22 @@ def _broken(word: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A few lines that are shown together."""
+
+    #: White text and its dark surroundings, as masks.
+    text: Image.Image
+    shade: Image.Image
+    begin_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
     """Cards that follow one another; the first is there from the first frame on."""
 
     stage: Stage
-    #: White text and its dark surroundings, one pair of masks for each card.
-    cards: tuple[tuple[Image.Image, Image.Image], ...]
+    cards: tuple[Card, ...]
     left_px: int
     #: Where the lowest line ends, and the highest card begins, in frame rows.
     bottom_px: int
@@ -102,38 +115,61 @@ class Caption:
     @classmethod
     def of(cls, prompt: str, stage: Stage) -> Caption | None:
         """Return the caption; None when there is nothing to write or no font to write it with."""
-        text = clean(prompt)
-        size = round(stage.either(40, 46) * stage.unit)
-        font = caption_font(text, max(8, size)) if text else None
-        if font is None:
+        return cls.titled(((prompt, stage.seconds),), stage)
+
+    @classmethod
+    def titled(cls, titles: Sequence[tuple[str, int]], stage: Stage) -> Caption | None:
+        """Return one caption after another, each for so many seconds; None as for `of`."""
+        cards: list[Card] = []
+        begin_s = 0
+        for words, seconds in titles:
+            cards.extend(_cards(clean(words), begin_s, seconds, stage))
+            begin_s += seconds
+        if not cards:
             return None
-        left = stage.px(44)
-        measure = stage.width_px - 2 * left
-        lines = wrap(text, font, stage.either(round(measure * 0.62), measure))
-        cards = _dealt(lines, max(1, int(stage.seconds / _CARD_S)))
         bottom = stage.height_px - stage.px(stage.either(58, 92))
-        drawn = tuple(_masks("\n".join(card), font, stage) for card in cards)
         return cls(
             stage=stage,
-            cards=drawn,
-            left_px=left,
+            cards=tuple(cards),
+            left_px=stage.px(_LEFT),
             bottom_px=bottom,
-            top_px=bottom - max(mask.height for mask, _ in drawn) + 2 * _margin(stage),
+            top_px=bottom - max(card.text.height for card in cards) + 2 * _margin(stage),
         )
 
     def draw(self, frame: Image.Image, view: View, at_s: float) -> None:  # noqa: ARG002
-        each_s = self.stage.seconds / len(self.cards)
-        index = min(len(self.cards) - 1, int(at_s / each_s))
-        fades = (
-            at_s - index * each_s if index > 0 else _FADE_S,
-            (index + 1) * each_s - at_s if index < len(self.cards) - 1 else _FADE_S,
-        )
-        light = min(1.0, *(left_s / _FADE_S for left_s in fades))
-        text, shade = (dimmed(mask, max(0, round(light * 255))) for mask in self.cards[index])
         margin = _margin(self.stage)
-        at = (self.left_px - margin, self.bottom_px - text.height + margin)
-        frame.paste((0, 0, 0), at, shade)
-        frame.paste((255, 252, 246), at, text)
+        for card in self.cards:
+            if not card.begin_s <= at_s < card.end_s:
+                continue
+            light = min(
+                1.0,
+                (at_s - card.begin_s) / _FADE_S if card.begin_s > 0 else 1.0,
+                (card.end_s - at_s) / _FADE_S if card.end_s < self.stage.seconds else 1.0,
+            )
+            text, shade = (dimmed(mask, round(light * 255)) for mask in (card.text, card.shade))
+            at = (self.left_px - margin, self.bottom_px - text.height + margin)
+            frame.paste((0, 0, 0), at, shade)
+            frame.paste((255, 252, 246), at, text)
+
+
+def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[Card]:
+    """Return one title's cards, spread over its time; none where no font has its glyphs."""
+    size = round(stage.either(40, 46) * stage.unit)
+    font = caption_font(text, max(8, size)) if text else None
+    if font is None:
+        return []
+    measure = stage.width_px - 2 * stage.px(_LEFT)
+    lines = wrap(text, font, stage.either(round(measure * 0.62), measure))
+    dealt = _dealt(lines, max(1, int(seconds / _CARD_S)))
+    each_s = seconds / len(dealt)
+    cards: list[Card] = []
+    for number, card in enumerate(dealt):
+        mask, shade = _masks("\n".join(card), font, stage)
+        first_s = begin_s + number * each_s
+        # Exactly where the title ends: a sum of shares may fall short of it.
+        last_s = begin_s + seconds if number == len(dealt) - 1 else first_s + each_s
+        cards.append(Card(text=mask, shade=shade, begin_s=first_s, end_s=last_s))
+    return cards
 
 
 def _dealt(lines: list[str], cards: int) -> list[list[str]]:

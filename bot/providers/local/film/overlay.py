@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -31,11 +32,15 @@ def scrim(stage: Stage, text_px: int) -> Part:
     return draw
 
 
-def badge(stage: Stage, move: Move) -> Part:
-    """Return `LOCAL PREVIEW  PAN LEFT  8S`, upper left: nobody takes this for a paid render."""
+def badge(stage: Stage, moves: Sequence[Move]) -> Part:
+    """Return `LOCAL PREVIEW  PAN LEFT  8S`, upper left: nobody takes this for a paid render.
+
+    moves  what the camera does, in order; of more than two the first and the last are named.
+    """
+    named = " + ".join(moves if len(moves) == 1 else (moves[0], moves[-1]))
     size = max(6, round(stage.either(15, 19) * stage.unit))
     font = ImageFont.truetype(_FONT, size)
-    text = f"LOCAL PREVIEW   {move.value}   {stage.seconds}S"
+    text = f"LOCAL PREVIEW   {named}   {stage.seconds}S"
     # Inter at this size wants air between capitals.
     steps = [font.getlength(c) + size * 0.07 for c in text]
     pad, dot, gap = round(size * 0.95), round(size * 0.5), size * 0.55

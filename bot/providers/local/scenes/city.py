@@ -59,6 +59,9 @@ class _Row:
     def __init__(self, shot: Shot, street: float, *, index: int, far: float) -> None:
         self._shot, self._far = shot, far
         self._rng = rng = shot.rng(f"houses {index}")
+        # Lamps, signs and stones have numbers of their own: by day and by night the houses stand
+        # where they stood.
+        self._skin = skin = shot.rng(f"skins {index}")
         self._foot = foot = shot.row(street) + shot.px(6)
         width, palette, dark = shot.canvas_px[0], shot.palette, shot.scene.dark
         wall = mix(lit((92, 100, 122), palette.light), palette.near, 0.55 if dark else 0.12)
@@ -75,7 +78,7 @@ class _Row:
             high = round(self._tall * self._between(0.42, 1.0))
             tone = mix(wall, palette.near, self._between(0.0, 0.16))
             if not dark:
-                stone = lit(_STONES[int(rng.integers(len(_STONES)))], palette.light)
+                stone = lit(_STONES[int(skin.integers(len(_STONES)))], palette.light)
                 tone = mix(tone, mix(stone, palette.haze, far), 0.6)
             self._house(x, foot - high, x + wide, tone)
             x += wide + (0 if rng.random() < 0.7 else self._px(4, 26))
@@ -92,11 +95,11 @@ class _Row:
         colour = picture(values, self._rng, grain=0.6)
         return Layer(stage=shot, colour=colour, mask=self._shape, depth=depth)
 
-    def _between(self, low: float, high: float) -> float:
-        return float(self._rng.uniform(low, high))
+    def _between(self, low: float, high: float, rng: np.random.Generator | None = None) -> float:
+        return float((self._rng if rng is None else rng).uniform(low, high))
 
-    def _px(self, low: float, high: float) -> int:
-        return self._shot.px(self._between(low, high))
+    def _px(self, low: float, high: float, rng: np.random.Generator | None = None) -> int:
+        return self._shot.px(self._between(low, high, rng))
 
     def _house(self, left: int, top: int, right: int, tone: Colour) -> None:
         scene, foot = self._shot.scene, self._foot
@@ -109,7 +112,7 @@ class _Row:
         self._roof(left, top, right, tone)
         self._windows(left, top, right)
         signs = scene.dark and scene.weather is not Weather.FOG and self._far < 0.5
-        if signs and self._rng.random() < 0.55:
+        if signs and self._skin.random() < 0.55:
             self._sign(left, top, right)
 
     def _roof(self, left: int, top: int, right: int, tone: Colour) -> None:
@@ -130,11 +133,11 @@ class _Row:
                 pen.polygon(gable, fill=fill)
 
     def _sign(self, left: int, top: int, right: int) -> None:
-        colour = _NEON[int(self._rng.integers(len(_NEON)))]
-        x = left + round((right - left) * self._between(0.1, 0.7))
-        y = round(top + (self._foot - top) * self._between(0.3, 0.62))
-        wide, high = self._px(10, 20), self._px(38, 86)
-        if self._rng.random() < 0.35:
+        colour = _NEON[int(self._skin.integers(len(_NEON)))]
+        x = left + round((right - left) * self._between(0.1, 0.7, self._skin))
+        y = round(top + (self._foot - top) * self._between(0.3, 0.62, self._skin))
+        wide, high = self._px(10, 20, self._skin), self._px(38, 86, self._skin)
+        if self._skin.random() < 0.35:
             wide, high = high, wide
         fill = mix(colour, BLACK, self._far)
         self._lights.rounded_rectangle((x, y, x + wide, y + high), self._shot.px(3), fill=fill)
@@ -143,21 +146,21 @@ class _Row:
             self._lights.rectangle(gap, fill=mix(colour, BLACK, 0.7))
 
     def _windows(self, left: int, top: int, right: int) -> None:
-        rng, scene, palette = self._rng, self._shot.scene, self._shot.palette
+        skin, scene, palette = self._skin, self._shot.scene, self._shot.palette
         wide, high = self._px(4, 7), self._px(5, 9)
         gap_x, gap_y = wide + self._px(4, 7), high + self._px(5, 9)
-        lit_share = self._between(0.12, 0.5) if scene.dark else 0.0
-        lamp = _LAMPS[int(rng.integers(len(_LAMPS)))]
+        lit_share = self._between(0.12, 0.5, skin) if scene.dark else 0.0
+        lamp = _LAMPS[int(skin.integers(len(_LAMPS)))]
         glass = mix(palette.sky[2], palette.haze, self._far)
         gleam = mix(palette.glow, palette.disc, 0.5)
         low_sun = scene.time in (Time.SUNSET, Time.DAWN)
         for y in range(top + gap_y, self._foot - gap_y * 2, gap_y):
-            floor_lit = rng.random() < 0.06
+            floor_lit = skin.random() < 0.06
             for x in range(left + gap_x // 2, right - gap_x, gap_x):
                 pane = (x, y, x + wide - 1, y + high - 1)
-                chance = rng.random()
+                chance = skin.random()
                 if scene.dark and (chance < lit_share or (floor_lit and chance < 0.9)):
-                    level = self._between(0.4, 0.95) * (1 - 0.55 * self._far)
+                    level = self._between(0.4, 0.95, skin) * (1 - 0.55 * self._far)
                     self._lights.rectangle(pane, fill=mix(BLACK, lamp, level))
                 elif not scene.dark:
                     shine = gleam if low_sun and chance < 0.12 else glass
@@ -167,7 +170,7 @@ class _Row:
 
 def _traffic(shot: Shot, row: int) -> Part:
     """Return nine cars, out of focus: two lamps each, and their light on the road."""
-    rng = shot.rng("traffic")
+    rng = shot.passing_rng("traffic")
     radius, tall, outside = shot.px(11), shot.px(58), shot.px(80)
     x, y = grid(2 * radius + 1, 2 * radius + 1)
     distance = np.sqrt((x - radius) ** 2 + (y - radius) ** 2) / radius

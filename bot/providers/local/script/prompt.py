@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from bot.providers.local.script import words
 from bot.providers.local.script.colour import Colour
+from bot.providers.local.script.text import Text
 
 
 class Kind(StrEnum):
@@ -104,6 +103,11 @@ class Scene:
     ringed: bool
     #: Drives everything that the words leave open; from the prompt and the order's seed.
     seed: int
+    #: Drives what passes by (clouds, motes, birds) in another take of the same place; None in the
+    #: first take.
+    take: int | None = None
+    #: A change told the light: it falls on a reference picture as well.
+    relit: bool = False
 
     @property
     def late(self) -> bool:
@@ -121,38 +125,11 @@ class Scene:
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Return random numbers for one purpose; the same at every call."""
-        digest = hashlib.sha256(f"{self.seed}:{purpose}".encode()).digest()
-        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        return _rng(f"{self.seed}:{purpose}")
 
-
-class _Text:
-    """The prompt as a line of bare words that phrases can be looked up in."""
-
-    def __init__(self, prompt: str) -> None:
-        tokens = re.findall(r"[\w'’]+", prompt.lower())
-        self._line = f" {' '.join(tokens)} "
-
-    def first(self, entry: str) -> int | None:
-        """Return where the word or phrase first stands (also in the plural), or None."""
-        phrase = re.escape(re.sub(r"[-_]", " ", entry))
-        match = re.search(rf" {phrase}(?:e?s)? ", self._line)
-        return None if match is None else match.start()
-
-    def score(self, entries: Iterable[str]) -> tuple[int, int, int]:
-        """Return how many entries occur, the words of the longest, and minus the first place."""
-        found = [(at, entry) for entry in entries if (at := self.first(entry)) is not None]
-        longest = max((entry.count("-") for _, entry in found), default=0)
-        return len(found), longest, -min((at for at, _ in found), default=0)
-
-    def has(self, *entries: str) -> bool:
-        """Return whether any of the entries occurs."""
-        return self.score(entries)[0] > 0
-
-    def best(self, table: Mapping[str, str]) -> str | None:
-        """Return the key whose words occur most, then the longest phrase, then the earliest."""
-        scores = {key: self.score(entries.split()) for key, entries in table.items()}
-        key = max(scores, key=lambda name: scores[name])
-        return key if scores[key][0] else None
+    def passing_rng(self, purpose: str) -> np.random.Generator:
+        """Return random numbers as `rng` does, but others in another take."""
+        return self.rng(purpose if self.take is None else f"{purpose}, take {self.take}")
 
 
 def read(prompt: str, seed: int) -> Scene:
@@ -165,8 +142,8 @@ def read(prompt: str, seed: int) -> Scene:
     number = int.from_bytes(mixed[:6], "big")
     rng = np.random.default_rng(number)
     chance = [int(n) for n in rng.integers(0, 1_000_000, size=4)]
-    text = _Text(prompt)
-    subject, hint = _subject(text)
+    text = Text(prompt)
+    subject, hint = subject_of(text)
     fallback = (Kind.MOUNTAIN, Kind.OCEAN, Kind.FOREST, Kind.DESERT, Kind.BOKEH, Kind.MOUNTAIN)
     kind = Kind(text.best(words.PLACES) or hint or fallback[chance[0] % len(fallback)])
     move = text.best(words.MOVES)
@@ -175,29 +152,37 @@ def read(prompt: str, seed: int) -> Scene:
         time=_time(text, kind, chance[1]),
         weather=Weather(text.best(words.WEATHERS) or Weather.CLEAR),
         move=Move(move) if move else _default_move(kind, chance[2]),
-        tint=_tint(text),
+        tint=tint_of(text),
         subject=subject,
-        water=text.has("lake", "river", "reflection", "pond", "fjord", "lagoon", "reflecting"),
-        aurora=text.has("aurora", "northern lights"),
-        lighthouse=text.has("lighthouse"),
-        ringed=text.has("ringed", "ring", "saturn"),
+        water=text.has(*words.WATERS.split()),
+        aurora=text.has(*words.AURORAS.split()),
+        lighthouse=text.has(*words.LIGHTHOUSES.split()),
+        ringed=text.has(*words.RINGS.split()),
         seed=number,
     )
 
 
-def _subject(text: _Text) -> tuple[Subject | None, str | None]:
-    found: list[tuple[int, str, str, str]] = []
+def subject_of(
+    text: Text, *, other_than: Subject | None = None, last: bool = False
+) -> tuple[Subject | None, str | None]:
+    """Return the figure that is named first, and the kind of place it suggests.
+
+    other_than  passed over where another figure is named as well.
+    last        the figure that is named last instead.
+    """
+    found: list[tuple[bool, int, str, str, str]] = []
     for glyph, gait, hint, names in words.SUBJECTS:
         places = [at for at in map(text.first, names.split()) if at is not None]
         if places:
-            found.append((min(places), glyph, gait, hint))
+            known = other_than is not None and glyph == other_than.glyph
+            found.append((known, -max(places) if last else min(places), glyph, gait, hint))
     if not found:
         return None, None
-    _, glyph, gait, hint = min(found)
+    _, _, glyph, gait, hint = min(found)
     return Subject(glyph=glyph, gait=Gait(gait)), hint
 
 
-def _time(text: _Text, kind: Kind, chance: int) -> Time:
+def _time(text: Text, kind: Kind, chance: int) -> Time:
     told = text.best(words.TIMES)
     if told is not None:
         return Time(told)
@@ -222,8 +207,14 @@ def _default_move(kind: Kind, chance: int) -> Move:
     return usual[chance % len(usual)]
 
 
-def _tint(text: _Text) -> Colour | None:
+def tint_of(text: Text) -> Colour | None:
+    """Return the colour that the light is said to have, if any."""
     for name, colour in words.TINTS.items():
         if any(text.has(f"{name} {thing}") for thing in words.TINTED.split()):
             return colour
     return None
+
+
+def _rng(name: str) -> np.random.Generator:
+    digest = hashlib.sha256(name.encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))

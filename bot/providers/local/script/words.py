@@ -75,8 +75,37 @@ TINTS: dict[str, tuple[int, int, int]] = {
     "sepia": (176, 132, 84),
 }
 
+WATERS: str = "lake river reflection pond fjord lagoon reflecting"
+AURORAS: str = "aurora northern-lights"
+LIGHTHOUSES: str = "lighthouse"
+RINGS: str = "ringed ring saturn"
+
 #: A tint is read only where it colours the picture as a whole, not a thing in it.
 TINTED: str = "light sky glow hue tone colour color palette haze mist atmosphere world lighting"
+
+#: Words of a change that say what the light becomes; a word of `TIMES` outranks them.
+RELIT: dict[str, str] = {
+    "dusk": "darker dimmer",
+    "day": "brighter lighter",
+}
+#: Words of a change that end bad weather; a word of `WEATHERS` outranks them.
+CLEARING: str = "sunny sunshine sunlit sunlight starry blue-sky"
+#: Before a place that a change moves to: "now IN a desert", "turn it INTO a city".
+LEADING: str = (
+    "in into inside on onto at to toward towards through across under beneath over above by beside"
+    " near along among between become becomes becoming of"
+)
+#: Before a thing that a change puts into the place: "ADD a castle" moves nowhere.
+ADDING: str = "add adding with more fewer bigger smaller larger without no some less and"
+#: What a change begins with that says nothing: "MAKE IT a desert".
+FILLING: str = "a an the make it this that now then please change turn let be set to as whole scene"
+#: In these changes the figure that is named last comes, and those before it go.
+REPLACING: str = "replace replaced replacing change turn turned swap become becoming"
+#: Nearer to the subject, where no move of the camera is named.
+NEARER: str = "close-up closeup macro portrait"
+#: Before a colour that a change gives to the picture as a whole: "make IT teal".
+COLOURED: str = "it everything all more into image picture scene video clip turn sky light"
+COLOURLESS: str = "black-and-white monochrome greyscale grayscale"
 
 #: Glyph in the emoji font or name of an outline, how it moves, the kind of scene it suggests, and its words.
 SUBJECTS: tuple[tuple[str, str, str, str], ...] = (

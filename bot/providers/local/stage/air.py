@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
@@ -32,13 +34,14 @@ def weather(shot: Shot) -> list[Part]:
 
 def fog(shot: Shot, colour: Colour, *, height: float, share: float) -> Layer:
     """Return a bank of fog around `height` (share of the frame) that drifts by."""
-    rng = shot.rng(f"fog {height}")
+    rng = shot.passing_rng(f"fog {height}")
     drift = 16.0 * shot.unit
     middle, sigma = shot.row(height), shot.height_px * 0.15
     top = max(0, round(middle - 2.2 * sigma))
     rows = min(shot.canvas_px[1], round(middle + 2.2 * sigma)) - top
     width = shot.canvas_px[0] + round(drift * shot.seconds) + 2
-    shape = noise.field(rng, (width, rows), (620 * shot.unit, 130 * shot.unit))
+    cell = (620 * shot.unit, 130 * shot.unit)
+    shape = noise.band(rng, (width, rows), cell, first_px=shot.canvas_px[0])
     _, y = grid(1, rows)
     band = np.clip(np.exp(-(((y + top - middle) / sigma) ** 2)) - np.exp(-(2.2**2)), 0.0, 1.0)
     opacity = mask(band * (0.35 + 0.65 * smoothstep(0.25, 0.9, shape)) * share)
@@ -67,7 +70,7 @@ def _rain(shot: Shot, *, slant: float, count: int) -> list[Part]:
     paint = Image.new("RGB", (width, height), (206, 220, 240))
 
     def fall(purpose: str, count: int, *, length: int, level: int, speed: int) -> Part:
-        rng = shot.rng(purpose)
+        rng = shot.passing_rng(purpose)
         sheet = Image.new("L", (width, height), 0)
         pen = ImageDraw.Draw(sheet)
         for _ in range(count):
@@ -95,9 +98,9 @@ def _rain(shot: Shot, *, slant: float, count: int) -> list[Part]:
 
 def _lightning(shot: Shot) -> Part:
     """Return sheet lightning, about once in four seconds and never at the first frame."""
-    rng = shot.rng("lightning")
-    count = max(1, shot.seconds // 4)
-    spread = shot.seconds / count
+    rng = shot.passing_rng("lightning")
+    spread = shot.opening_s / max(1, shot.opening_s // 4)
+    count = math.ceil(shot.seconds / spread)
     flashes = [spread * (i + float(rng.uniform(0.3, 0.8))) for i in range(count)]
     veil = mask(np.linspace(110 / 255, 0.0, shot.height_px)[:, None])
 
@@ -120,7 +123,7 @@ def shafts(
     source    where they come from: shares of the frame's width and height.
     reach     share of the frame's height where they have faded.
     """
-    p = shot.rng("shafts").uniform(0, 6.28, 4)
+    p = shot.passing_rng("shafts").uniform(0, 6.28, 4)
     columns, rows = 128, 72
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:

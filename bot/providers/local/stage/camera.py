@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.providers.local.script.prompt import Move
-from bot.providers.local.stage.stage import Stage
+from bot.providers.local.stage.stage import FPS, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class View:
     #: -1 to 1: how far into the canvas's margin, for the nearest layer.
     x: float = 0.0
     y: float = 0.0
-    #: 1 or more.
+    #: About 1 or more; at 0.99 the canvas's margins still suffice.
     zoom: float = 1.0
 
     def zoom_at(self, depth: float) -> float:
@@ -56,19 +56,81 @@ _MOVES: dict[Move, Callable[[float], View]] = {
 }
 
 
-def view(move: Move, progress: float, at_s: float, phase: float) -> View:
-    """Return where the camera looks at `progress` (0 to 1) through the clip, `at_s` seconds in.
+#: How far beyond its end a move may coast without looking past the canvas.
+_COAST = 0.11
+#: How much closer the camera comes, very slowly, once its move is over.
+_CLOSER = 0.05
+_CLOSER_S = 9.0
+#: A camera that is taken off its tripod takes so long.
+_TAKEN_UP_S = 1.2
 
-    phase  in radians; varies the moves of a camera that is carried.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """A move that the camera begins at some instant."""
+
+    move: Move
+    begin_s: int
+    #: How long the move takes.
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """The camera's way through a film: smooth everywhere, and never past the canvas.
+
+    A move that is over comes to rest softly; the next begins from where the camera is.
     """
-    # Starts and stops softly, steady in between.
-    way = 2.0 * (0.6 * progress + 0.4 * progress * progress * (3.0 - 2.0 * progress)) - 1.0
-    if move is Move.TRACKING:
-        return View(x=0.95 * way, y=0.04 * math.sin(at_s * 3.1 + phase), zoom=1.04)
-    if move is Move.HANDHELD:
-        return View(
-            x=0.13 * (math.sin(at_s * 1.3 + phase) + 0.5 * math.sin(at_s * 3.7 + 2 * phase)),
-            y=0.14 * (math.sin(at_s * 1.7 + 1.9 * phase) + 0.5 * math.sin(at_s * 4.3 + phase)),
-            zoom=1.05 + 0.012 * math.sin(at_s * 0.9 + phase),
-        )
-    return _MOVES[move](way)
+
+    #: In order of time; the first begins at 0.
+    cues: tuple[Cue, ...]
+    #: In radians; varies the moves of a camera that is carried.
+    phase: float
+
+    def view(self, at_s: float) -> View:
+        """Return where the camera looks at `at_s` seconds into the film."""
+        opening, *later = self.cues
+        # The last frame of a move begins one frame before its end.
+        span_s = max(1, opening.seconds * FPS - 1) / FPS
+        seen = self._seen(opening.move, _way(at_s, span_s), at_s)
+        if opening.move is not Move.PULL_BACK:
+            rested = max(0.0, at_s - span_s) / _CLOSER_S
+            seen = replace(seen, zoom=seen.zoom + _CLOSER * (1.0 - math.exp(-(rested**2))))
+        for cue in later:
+            carried = cue.move is Move.HANDHELD
+            span_s = min(_TAKEN_UP_S, cue.seconds) if carried else cue.seconds
+            share = max(0.0, min(1.0, (at_s - cue.begin_s) / span_s))
+            if cue.move is not Move.STATIC and share > 0.0:
+                target = self._seen(cue.move, 1.0, at_s)
+                seen = _between(seen, target, share * share * (3.0 - 2.0 * share))
+        return seen
+
+    def _seen(self, move: Move, way: float, at_s: float) -> View:
+        phase = self.phase
+        if move is Move.TRACKING:
+            return View(x=0.95 * way, y=0.04 * math.sin(at_s * 3.1 + phase), zoom=1.04)
+        if move is Move.HANDHELD:
+            return View(
+                x=0.13 * (math.sin(at_s * 1.3 + phase) + 0.5 * math.sin(at_s * 3.7 + 2 * phase)),
+                y=0.14 * (math.sin(at_s * 1.7 + 1.9 * phase) + 0.5 * math.sin(at_s * 4.3 + phase)),
+                zoom=1.05 + 0.012 * math.sin(at_s * 0.9 + phase),
+            )
+        return _MOVES[move](way)
+
+
+def _way(at_s: float, span_s: float) -> float:
+    """Return how far a move is, -1 to 1 in `span_s`, and then up to `_COAST` more."""
+    progress = at_s / span_s
+    if progress <= 1.0:
+        # Starts and stops softly, steady in between.
+        return 2.0 * (0.6 * progress + 0.4 * progress * progress * (3.0 - 2.0 * progress)) - 1.0
+    # It is still at 1.2 lengths a span when it gets there.
+    return 1.0 + _COAST * (1.0 - math.exp(-1.2 * (progress - 1.0) / _COAST))
+
+
+def _between(one: View, other: View, share: float) -> View:
+    return View(
+        x=one.x + (other.x - one.x) * share,
+        y=one.y + (other.y - one.y) * share,
+        zoom=one.zoom + (other.zoom - one.zoom) * share,
+    )

@@ -48,12 +48,13 @@ def figure(
         # Feet stand on the ground: the middle is half a figure above them.
         lift = box[3] - round(size_px / 40) - shape.height / 2
     # A panning camera follows the subject; all animals of the font look to the left.
-    chance = 1 if shot.rng("subject").random() < 0.4 else -1
+    chance = 1 if shot.passing_rng("subject").random() < 0.4 else -1
     heading = {Move.PAN_RIGHT: 1, Move.PAN_LEFT: -1}.get(shot.scene.move, chance)
     tracked = shot.scene.move in (Move.TRACKING, Move.PAN_LEFT, Move.PAN_RIGHT)
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
-        dx, dy, turn = _motion(subject.gait, heading * (at_s / shot.seconds * 2 - 1), at_s)
+        go, pace = _way(at_s, shot.opening_s)
+        dx, dy, turn = _motion(subject.gait, heading * go, pace, at_s)
         x, y, zoom = view.place(shot, _DEPTH, shot.col(across), shot.row(down))
         if tracked:
             x, y = shot.width_px * across, shot.height_px * down
@@ -90,11 +91,23 @@ def _cut_out(glyph: str, size_px: int) -> tuple[Image.Image, Image.Image]:
     return body, ImageChops.multiply(lines, core)
 
 
-def _motion(gait: Gait, go: float, at_s: float) -> tuple[float, float, float]:
-    """Return the way off its place, at 720 px, and the turn in degrees; `go` is -1 to 1."""
+def _way(at_s: float, opening_s: int) -> tuple[float, float]:
+    """Return how far a subject has come, -1 to 1 in the opening, and how fast it still goes.
+
+    After the opening it walks a little further and comes to rest: at most 1.4, and from 1 to 0.
+    """
+    if at_s <= opening_s:
+        return at_s / opening_s * 2 - 1, 1.0
+    pace = math.exp((opening_s - at_s) / (0.2 * opening_s))
+    return 1.4 - 0.4 * pace, pace
+
+
+def _motion(gait: Gait, go: float, pace: float, at_s: float) -> tuple[float, float, float]:
+    """Return the way off its place, at 720 px, and the turn in degrees."""
     match gait:
         case Gait.WALK:
-            step = math.sin(at_s * 7.0)
+            # Who does not get on does not step, only breathes.
+            step = math.sin(at_s * 7.0) * pace + 0.2 * math.sin(at_s * 1.9) * (1.0 - pace)
             return 48 * go, -5.0 * abs(step), 2.4 * step
         case Gait.DRIVE:
             return 105 * go, -1.2 * abs(math.sin(at_s * 11)), 0.5 * math.sin(at_s * 9)

@@ -41,7 +41,7 @@ def _flock(
     pace: int,
     shape: _Shape,
 ) -> Part:
-    rng = shot.rng(purpose)
+    rng = shot.passing_rng(purpose)
     unit = shot.unit
     heading = 1 if rng.random() < 0.5 else -1
     members = [
@@ -54,11 +54,14 @@ def _flock(
         for _ in range(count)
     ]
     speed = pace * unit * heading
-    start = shot.col(float(rng.uniform(0.34, 0.6))) - speed * shot.seconds / 2
+    start = shot.col(float(rng.uniform(0.34, 0.6))) - speed * shot.opening_s / 2
+    # Out of sight on either side, so that the flock can come in again.
+    away = 4 * spread[0] * unit
+    span = shot.canvas_px[0] + 2 * away
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
         for dx, dy, large, phase in members:
-            x = start + dx + speed * at_s + 6 * math.sin(at_s * 0.9 + phase)
+            x = (start + dx + speed * at_s + away) % span - away + 6 * math.sin(at_s * 0.9 + phase)
             y = shot.row(row) + dy + 5 * unit * math.sin(at_s * 0.7 + phase * 2)
             px, py, zoom = view.place(shot, _DEPTH, x, y)
             reach = math.ceil(large * zoom * 1.3)

@@ -32,6 +32,34 @@ def field(
     return np.clip((total - low) / max(high - low, 1e-6), 0.0, 1.0).astype(np.float32)
 
 
+def band(
+    rng: np.random.Generator,
+    size_px: tuple[int, int],
+    cell_px: tuple[float, float],
+    *,
+    first_px: int,
+    octaves: int = 4,
+    gain: float = 0.5,
+) -> Floats:
+    """Return noise as `field` does, for what drifts by: a wider band only goes on further.
+
+    first_px  so many columns from the left decide the contrast of all.
+    """
+    width, height = size_px
+    total = np.zeros((height, width), dtype=np.float32)
+    for octave, source in enumerate(rng.spawn(octaves)):
+        columns = width * 2**octave / cell_px[0]
+        rows = max(1.0, height * 2**octave / cell_px[1])
+        # Drawn column by column: those that are there stay when others follow.
+        coarse = source.random((int(columns) + 3, int(rows) + 3), dtype=np.float32).T
+        smooth = Image.fromarray(np.ascontiguousarray(coarse)).resize(
+            size_px, Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
+        )
+        total += gain**octave * np.asarray(smooth, dtype=np.float32)
+    low, high = (float(v) for v in np.percentile(total[::8, :first_px:8], (1, 99)))
+    return np.clip((total - low) / max(high - low, 1e-6), 0.0, 1.0).astype(np.float32)
+
+
 def line(
     rng: np.random.Generator,
     length_px: int,

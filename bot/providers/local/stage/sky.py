@@ -112,11 +112,11 @@ def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
 
 
 def _clouds(shot: Shot, horizon_row: int) -> Layer:
-    scene, rng = shot.scene, shot.rng("clouds")
+    scene, rng = shot.scene, shot.passing_rng("clouds")
     drift = (16.8 if scene.weather is Weather.STORM else 7.0) * shot.unit
     width = shot.canvas_px[0] + round(drift * shot.seconds) + 2
-    cell = (520 * shot.unit, 150 * shot.unit)
-    shape = noise.field(rng, (width, horizon_row), cell, octaves=5, gain=0.55)
+    cell, first_px = (520 * shot.unit, 150 * shot.unit), shot.canvas_px[0]
+    shape = noise.band(rng, (width, horizon_row), cell, first_px=first_px, octaves=5, gain=0.55)
     _, y = grid(1, horizon_row)
     cover = _OPEN[scene.weather]
     opacity = smoothstep(cover, min(0.98, cover + 0.42), shape)
@@ -130,7 +130,7 @@ def _clouds(shot: Shot, horizon_row: int) -> Layer:
 
 def twinkle(shot: Shot, horizon_row: int) -> Part:
     """Return thirty bright stars that flicker, in the upper part of the sky."""
-    rng = shot.rng("twinkle")
+    rng = shot.passing_rng("twinkle")
     stars = [
         (
             float(rng.uniform(0, shot.canvas_px[0])),
@@ -160,7 +160,7 @@ def _flare(radius_px: int) -> Reals:
 
 def _aurora(shot: Shot, horizon_row: int) -> Part:
     """Return three curtains of northern light, computed small and drawn large."""
-    p = shot.rng("aurora").uniform(0, 6.28, 9)
+    p = shot.passing_rng("aurora").uniform(0, 6.28, 9)
     columns, rows = 160, 60
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:

@@ -57,7 +57,7 @@ def specks(
     rows   the part of the canvas that they fill.
     ring   rings with a hollow middle instead of soft dots.
     """
-    rng = shot.rng(purpose)
+    rng = shot.passing_rng(purpose)
     span_x, canvas_height = shot.canvas_px
     top, bottom = (canvas_height * r for r in rows)
     span_y = bottom - top
@@ -99,6 +99,8 @@ def specks(
     def put(
         frame: Image.Image, colour: Colour, x: float, y: float, radius: float, light: float
     ) -> None:
+        # In quarters of a pixel: a dot that is kept fits all that ask for it, whoever came first.
+        radius = max(0.25, round(radius * 4) / 4)
         reach = math.ceil(radius) + 1
         if not (-reach < x < frame.width + reach and -reach < y < frame.height + reach):
             return

@@ -23,6 +23,13 @@ class Stage:
     width_px: int
     height_px: int
     seconds: int
+    #: How long the camera's first move and the subject's way take; None for the whole clip.
+    first_act_s: int | None = None
+
+    @property
+    def opening_s(self) -> int:
+        """After so many seconds camera and subject come to rest, and only life goes on."""
+        return self.seconds if self.first_act_s is None else self.first_act_s
 
     @property
     def unit(self) -> float:
@@ -73,6 +80,7 @@ class Shot(Stage):
             width_px=stage.width_px,
             height_px=stage.height_px,
             seconds=stage.seconds,
+            first_act_s=stage.first_act_s,
             scene=scene,
             palette=paint(scene),
         )
@@ -80,3 +88,7 @@ class Shot(Stage):
     def rng(self, purpose: str) -> np.random.Generator:
         """Return the scene's random numbers for one purpose; the same at every call."""
         return self.scene.rng(purpose)
+
+    def passing_rng(self, purpose: str) -> np.random.Generator:
+        """Return random numbers as `rng` does, but others in another take of the scene."""
+        return self.scene.passing_rng(purpose)

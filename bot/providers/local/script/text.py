@@ -1,0 +1,65 @@
+"""A text as a line of bare words, to look words and phrases up in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+#: How many words after a leading one still belong to it: "in a small neon CITY".
+_REACH = 4
+
+
+class Text:
+    """What was written, in lower case and without punctuation."""
+
+    def __init__(self, text: str) -> None:
+        """Take any text, also an empty one."""
+        self._words = re.findall(r"[\w'’]+", text.lower())
+        self._line = f" {' '.join(self._words)} "
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def first(self, entry: str) -> int | None:
+        """Return where the word or phrase first stands (also in the plural), or None."""
+        phrase = re.escape(re.sub(r"[-_]", " ", entry))
+        match = re.search(rf" {phrase}(?:e?s)? ", self._line)
+        return None if match is None else match.start()
+
+    def score(self, entries: Iterable[str]) -> tuple[int, int, int]:
+        """Return how many entries occur, the words of the longest, and minus the first place."""
+        found = [(at, entry) for entry in entries if (at := self.first(entry)) is not None]
+        longest = max((entry.count("-") for _, entry in found), default=0)
+        return len(found), longest, -min((at for at, _ in found), default=0)
+
+    def has(self, *entries: str) -> bool:
+        """Return whether any of the entries occurs."""
+        return self.score(entries)[0] > 0
+
+    def best(self, table: Mapping[str, str]) -> str | None:
+        """Return the key whose words occur most, then the longest phrase, then the earliest."""
+        scores = {key: self.score(entries.split()) for key, entries in table.items()}
+        key = max(scores, key=lambda name: scores[name])
+        return key if scores[key][0] else None
+
+    def without(self, dropped: Iterable[str]) -> Text:
+        """Return the text without these words."""
+        gone = frozenset(dropped)
+        return Text(" ".join(word for word in self._words if word not in gone))
+
+    def led_by(self, leads: Iterable[str]) -> Text:
+        """Return only the few words that follow one of the `leads`."""
+        wanted = frozenset(leads)
+        kept = [
+            word
+            for at, word in enumerate(self._words)
+            if word not in wanted and wanted.intersection(self._words[max(0, at - _REACH) : at])
+        ]
+        return Text(" ".join(kept))
+
+    def next_to(self, word: str) -> tuple[frozenset[str], str | None]:
+        """Return all words right before `word`, and the one after its last place, if any."""
+        places = [at for at, here in enumerate(self._words) if here == word]
+        before = frozenset(self._words[at - 1] for at in places if at > 0)
+        last = places[-1] + 1 if places else len(self._words)
+        return before, self._words[last] if last < len(self._words) else None
