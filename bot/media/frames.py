@@ -1,0 +1,87 @@
+"""Single frames of a clip, as pictures."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageOps, ImageStat
+
+from bot.errors import BadClipError
+from bot.media.part import whole
+from bot.media.picture import picture_of
+from bot.media.reading import last_frames, opened
+from bot.model import Size
+
+#: Widest poster.
+POSTER_WIDTH_PX = 640
+_POSTER_QUALITY = 80
+#: Frames that may become the poster: about the first second, a few frames apart.
+_CANDIDATES = range(0, 25, 6)
+#: Frame 0 is what players show before they play; another must be this many times better.
+_FIRST_FRAME_BONUS = 1.5
+#: Mean brightness, of 255, below which a frame is too dark for a poster.
+_DARK = 24
+#: Width at which frames are compared: coding noise is gone, edges are not.
+_JUDGED_WIDTH_PX = 320
+
+
+async def last_frame(clip: Path, target: Path, size: Size) -> None:
+    """Write the last frame that `clip` shows to `target`, as a PNG of exactly `size`.
+
+    A frame of another shape is scaled to cover `size` and cut at its longer sides. The file holds
+    no metadata, and `target` appears only when it is whole. Runs in a thread and decodes only the
+    end of the clip. Safe to run twice.
+
+    Raises BadClipError when the clip cannot be read, StorageError when the disk refuses.
+    """
+    await asyncio.to_thread(_last_frame, clip, target, size)
+
+
+async def poster(clip: Path, target: Path) -> None:
+    """Write a WebP of at most `POSTER_WIDTH_PX` to `target`: a sharp early frame, not too dark.
+
+    `target` appears only when it is whole. Runs in a thread and decodes about the first second.
+    Safe to run twice.
+
+    Raises BadClipError when the clip cannot be read, StorageError when the disk refuses.
+    """
+    await asyncio.to_thread(_poster, clip, target)
+
+
+def best(scores: list[float]) -> int:
+    """Return the index of the score that wins, the first one being favoured."""
+    favoured = [scores[0] * _FIRST_FRAME_BONUS, *scores[1:]]
+    return favoured.index(max(favoured))
+
+
+def score(picture: Image.Image) -> float:
+    """Return how good a poster a picture is: its sharpness, a tenth of it when it is too dark."""
+    height_px = max(1, round(picture.height * _JUDGED_WIDTH_PX / picture.width))
+    grey = picture.convert("L").resize((_JUDGED_WIDTH_PX, height_px), Image.Resampling.BOX)
+    edges = ImageChops.difference(grey, ImageChops.offset(grey, 1, 0))
+    sharpness = ImageStat.Stat(edges).rms[0]
+    return sharpness if ImageStat.Stat(grey).mean[0] >= _DARK else sharpness / 10
+
+
+def _last_frame(clip: Path, target: Path, size: Size) -> None:
+    shown = picture_of(last_frames(clip, 1)[-1])
+    fitted = ImageOps.fit(shown, (size.width_px, size.height_px), Image.Resampling.LANCZOS)
+    with whole(target) as part:
+        # An RGB picture of a model's size is under 6 MB even before PNG packs it.
+        fitted.save(part, "PNG")
+
+
+def _poster(clip: Path, target: Path) -> None:
+    with opened(clip) as (container, stream):
+        frames = islice(container.decode(stream), _CANDIDATES.stop)
+        pictures = [picture_of(frame) for i, frame in enumerate(frames) if i in _CANDIDATES]
+    if not pictures:
+        raise BadClipError(f"{clip.name} has no frame that decodes")
+    chosen = pictures[best([score(picture) for picture in pictures])]
+    if chosen.width > POSTER_WIDTH_PX:
+        height_px = max(1, round(chosen.height * POSTER_WIDTH_PX / chosen.width))
+        chosen = chosen.resize((POSTER_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
+    with whole(target) as part:
+        chosen.save(part, "WEBP", quality=_POSTER_QUALITY)

@@ -1,0 +1,160 @@
+"""The joiner: an order as a line of JSON on stdin, what was done as a line of JSON on stdout.
+
+    {"first": "a.mp4", "second": "b.mp4", "part": "ab.mp4.part"}
+
+`bot.media.join` starts it. It ends as soon as stdin does, for it must not outlive a parent that
+was killed. Exit code 0 means that `part` is whole; with any other it is gone.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from PIL import Image
+
+from bot.errors import BadClipError
+from bot.media.joining.film import Clip, Film, copied, encoded, skipped_s
+from bot.media.joining.plan import COMPARED_PX, SEAM_FRAMES, Greys, copyable, repeats
+from bot.media.joining.sound import Cut, Format, Samples, joined_sound
+from bot.media.joining.track import read_track
+from bot.media.picture import picture_of, quarter_turns
+from bot.media.reading import first_frames, last_frames
+
+#: Exit codes: an order that cannot be read, a clip that cannot, a parent that is gone, a disk.
+BAD_ORDER, BAD_CLIP, ORPHANED, BAD_DISK = 2, 3, 4, 5
+_NICENESS = 10
+#: Address space: several times what two long clips take, far less than the machine.
+_MEMORY_MAX_BYTES = 3 * 1024**3
+_SAMPLES_PER_FRAME = 1024
+_BIT_RATES = {1: 96_000, 2: 160_000}
+
+
+def join(first: Path, second: Path, part: Path) -> dict[str, int | bool]:
+    """Write the joined MP4 to `part` and return the fields of `bot.media.join.Joined`.
+
+    Raises BadClipError for a clip that cannot be read, OSError for a disk that refuses.
+    """
+    one, other = Clip(path=first, track=read_track(first)), read_track(second)
+    before, after = last_frames(first, SEAM_FRAMES), first_frames(second, SEAM_FRAMES)
+    upright = not any(quarter_turns(frame) for frame in (*before, *after))
+    shared = repeats([_small(frame) for frame in before], [_small(frame) for frame in after])
+    then = Clip(path=second, track=other, skip=int(shared))
+    as_is = upright and not shared and copyable(one.track, other)
+    # faststart reopens the file by its name, so this cannot go to memory.
+    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+        film = copied(out, one, then) if as_is else encoded(out, one, then)
+        packets = [*_with_sound(out, film, one, then)]
+        _mux(out, packets)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    return {
+        "copied": as_is,
+        "dropped": shared,
+        "duration_ms": round(sum(film.frames) / film.rate * 1000),
+    }
+
+
+def _small(frame: av.VideoFrame) -> Greys:
+    # Whole numbers would round a slow scene's motion away.
+    shown = picture_of(frame).convert("L").convert("F")
+    return np.asarray(shown.resize(COMPARED_PX, Image.Resampling.BOX))
+
+
+def _with_sound(out: OutputContainer, film: Film, one: Clip, then: Clip) -> Iterator[Packet]:
+    """Yield the packets of picture and sound in the order of their times."""
+    first, second = (Fraction(count) / film.rate for count in film.frames)
+    start_s = then.track.start_s + skipped_s(then)
+    sound = joined_sound(
+        Cut(path=one.path, start_s=one.track.start_s, length_s=first),
+        Cut(path=then.path, start_s=start_s, length_s=second),
+    )
+    heard = [] if sound is None else _sound_packets(out, *sound)
+    yield from heapq.merge(film.packets, heard, key=_when)
+
+
+def _sound_packets(out: OutputContainer, told: Format, samples: Samples) -> list[Packet]:
+    stream = out.add_stream("aac", rate=told.rate_hz, layout=told.layout)  # pyright: ignore[reportUnknownMemberType] - PyAV leaves **kwargs open
+    stream.bit_rate = _BIT_RATES[told.channels]
+    packets: list[Packet] = []
+    for at in range(0, samples.shape[1], _SAMPLES_PER_FRAME):
+        piece = np.ascontiguousarray(samples[:, at : at + _SAMPLES_PER_FRAME])
+        frame = AudioFrame.from_ndarray(piece, format="fltp", layout=told.layout)
+        frame.sample_rate, frame.pts = told.rate_hz, at
+        frame.time_base = Fraction(1, told.rate_hz)
+        packets += stream.encode(frame)
+    return packets + stream.encode(None)
+
+
+def _when(packet: Packet) -> Fraction:
+    return (packet.dts or 0) * packet.time_base
+
+
+def _mux(out: OutputContainer, packets: list[Packet]) -> None:
+    """Write everything, the index in front. Raises OSError for a disk that refuses."""
+    for packet in packets:
+        out.mux(packet)
+    out.close()
+
+
+def _end_with_stdin(part: Path) -> None:
+    sys.stdin.read()
+    # Nobody waits for this clip any more, or will ever clean up after it.
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
+    os._exit(ORPHANED)
+
+
+def _yield_to_others() -> None:
+    """Give way to the bot, and never take the whole machine's memory."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    os.nice(_NICENESS)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or hard > _MEMORY_MAX_BYTES:
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX_BYTES, hard))
+
+
+def main() -> int:
+    """Carry out one order from stdin and return the exit code."""
+    try:
+        order = json.loads(sys.stdin.readline())
+        first, second, part = (Path(str(order[name])) for name in ("first", "second", "part"))
+    except (ValueError, KeyError, TypeError) as error:
+        sys.stderr.write(f"bad order: {error!r}\n")
+        return BAD_ORDER
+    _yield_to_others()
+    threading.Thread(target=_end_with_stdin, args=(part,), daemon=True).start()
+    code, told = 0, ""
+    try:
+        told = json.dumps(join(first, second, part))
+    except OSError as error:
+        code, told = BAD_DISK, f"cannot write: {error}"
+    except (BadClipError, FFmpegError, ValueError, MemoryError) as error:
+        code, told = BAD_CLIP, f"{error}"
+    if code:
+        part.unlink(missing_ok=True)
+    (sys.stderr if code else sys.stdout).write(told + "\n")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Past the interpreter's own end: it would wait for the thread that reads stdin.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
