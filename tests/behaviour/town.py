@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +13,10 @@ from typing import Any
 
 import discord
 import simcord
+from simcord.backend.access import can_access_message
+from simcord.backend.errors import SetupError
+from simcord.backend.models import AllowedMentions
+from simcord.results import to_discord_message
 
 from bot.app import App, build_app
 from bot.clock import SystemClock
@@ -127,6 +131,71 @@ class Town:
         if state:
             await thread.edit(**state)
         return self.channel.threads[-1]
+
+    async def reply(
+        self,
+        actor: simcord.MemberActor,
+        message: discord.Message,
+        text: str,
+        *,
+        ping: bool = True,
+        attachments: Sequence[tuple[str, bytes]] = (),
+    ) -> discord.Message:
+        """Reply in the message's channel or DM; `ping` is the switch beside the reply.
+
+        attachments  pairs of file name and content.
+        SimCord's own `send(reply_to=…)` always pings, and without a ping a bot reads nothing.
+
+        Raises SetupError for somebody who doesn't see the message.
+        """
+        backend = self.env.backend
+        place = backend.get_channel(message.channel.id)
+        viewer = actor.user if place.guild_id is None else actor
+        target = backend.get_message(place.id, message.id)
+        if not can_access_message(self.env, place.id, target, viewer):
+            raise SetupError(f"{actor.name} does not see that message")
+        if place.guild_id is not None:
+            sending = "send_messages_in_threads" if place.is_thread else "send_messages"
+            needed = (sending, "read_message_history")
+            backend.require_permissions(place.guild_id, actor.id, place.id, *needed)
+        reply = backend.create_message(
+            place.id,
+            actor.id,
+            text,
+            reference={"channel_id": str(place.id), "message_id": str(message.id)},
+            allowed_mentions=AllowedMentions(replied_user=ping),
+            attachments=backend.store_attachments(place.id, attachments),
+        )
+        await self.env.settle()
+        return to_discord_message(self.env, reply)
+
+    def secret_channel(self, name: str = "backstage") -> simcord.ChannelHandle:
+        """Make a channel that alice and the bot see, and bob and the moderator do not."""
+        me = self.guild.me
+        assert me is not None
+        hidden = discord.PermissionOverwrite(view_channel=False)
+        shown = discord.PermissionOverwrite(view_channel=True)
+        return self.guild.create_text_channel(
+            name, overwrites={self.guild.default_role: hidden, self.alice: shown, me: shown}
+        )
+
+    async def elsewhere(
+        self, member: simcord.MemberActor | str = "carol"
+    ) -> tuple[simcord.ChannelHandle, simcord.MemberActor]:
+        """Put the bot into another server; return its one channel and its one member.
+
+        member  a name for somebody who is nowhere else, or somebody of the first server.
+        """
+        guild = self.env.create_guild("Film club")
+        user = self.env.create_user(member) if isinstance(member, str) else member.user
+        channel, actor = guild.create_text_channel("reels"), guild.add_member(user)
+        await self.env.settle()
+        return channel, actor
+
+    async def erase(self, message: discord.Message) -> None:
+        """Delete anybody's message, as the owner of the server can."""
+        self.env.backend.delete_message(message.channel.id, message.id)
+        await self.env.settle()
 
     async def restart(self, **settings: Any) -> None:
         """Stop the bot as SIGTERM does and start one on the same database, with other settings."""

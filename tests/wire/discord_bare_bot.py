@@ -73,8 +73,8 @@ class Sora(commands.GroupCog, group_name="sora"):
 class BareBot(commands.Bot):
     """Says what it heard; everything else is asked of it by the tests."""
 
-    def __init__(self) -> None:
-        intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
+    def __init__(self, intents: discord.Intents | None = None) -> None:
+        intents = intents or discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
         super().__init__(
             commands.when_mentioned,
             intents=intents,
@@ -135,16 +135,26 @@ def repointed(loopback: LoopbackDiscord) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def staged() -> AsyncIterator[Stage]:
+async def logged_in(
+    loopback: LoopbackDiscord, intents: discord.Intents | None = None
+) -> AsyncIterator[BareBot]:
+    """Run one bot until the block ends; another may follow."""
+    bot = BareBot(intents)
+    times = loopback.gateway.identifies + 1
+    running = asyncio.create_task(bot.start(loopback.token))
+    await loopback.ready(times=times)
+    await asyncio.wait_for(bot.wait_until_ready(), 10)
+    yield bot
+    await bot.close()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+@contextlib.asynccontextmanager
+async def staged(intents: discord.Intents | None = None) -> AsyncIterator[Stage]:
     """Log a bare bot in; afterwards, nothing that it sent may have been a violation."""
     async with LoopbackDiscord() as loopback:
         with repointed(loopback):
-            bot = BareBot()
-            running = asyncio.create_task(bot.start(loopback.token))
-            await loopback.ready()
-            await asyncio.wait_for(bot.wait_until_ready(), 10)
-            yield Stage(loopback, bot)
-            await bot.close()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            async with logged_in(loopback, intents) as bot:
+                yield Stage(loopback, bot)
         assert not loopback.violations, loopback.violations

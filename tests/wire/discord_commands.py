@@ -27,6 +27,8 @@ class UnavailableError(Exception):
 class Invocation:
     """The `data` of an interaction, and what it needs along the way."""
 
+    user_id: str
+    channel: Payload
     resolved: dict[str, dict[str, Payload]] = field(default_factory=dict)
 
     def resolve(self, kind: str, key: str, payload: Payload) -> None:
@@ -112,7 +114,7 @@ class Commands:
         """
         name, *path = words.split()
         command = self.find(name, CHAT_INPUT, user_id, channel)
-        call = Invocation()
+        call = Invocation(user_id, channel)
         level = command["options"]
         branch: list[Payload] = []
         for word in path:
@@ -129,10 +131,13 @@ class Commands:
         return self._data(command, call, channel) | {"options": filled}
 
     def menu(self, name: str, target: Payload, user_id: str, channel: Payload) -> Payload:
-        """Return interaction data for a context menu on a message or a user."""
+        """Return interaction data for a context menu on a message or a user.
+
+        A message is given as the bot may read the target of a command.
+        """
         kind = MESSAGE_MENU if "channel_id" in target else USER_MENU
         command = self.find(name, kind, user_id, channel)
-        call = Invocation()
+        call = Invocation(user_id, channel)
         if kind == MESSAGE_MENU:
             call.resolve("messages", target["id"], target)
         else:
@@ -184,7 +189,8 @@ class Commands:
             return attachment["id"]
         if kind == _CHANNEL:
             channel = self._world.channel(value)
-            call.resolve("channels", channel["id"], {**channel, "permissions": "0"})
+            held = str(int(self._world.permissions(call.user_id, channel)))
+            call.resolve("channels", channel["id"], {**channel, "permissions": held})
             return channel["id"]
         if kind in (_USER, _MENTIONABLE):
             return self._resolve_user(call, self._world.user_id(value))
@@ -199,7 +205,7 @@ class Commands:
         member = self._world.members.get(user_id)
         if member is not None:
             shown = {k: v for k, v in member.items() if k not in ("user", "deaf", "mute")}
-            permissions = str(int(self._world.permissions(user_id, "general")))
+            permissions = str(int(self._world.permissions(user_id, call.channel)))
             call.resolve("members", user_id, {**shown, "permissions": permissions})
         return user_id
 

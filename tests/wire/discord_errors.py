@@ -6,7 +6,8 @@ from typing import Any
 
 #: code → (HTTP status, message). Source: discord-api-docs, opcodes-and-status-codes, 2026-08-06.
 #: 160005 / 50083 for locked threads and 50027 for a dead interaction token are readings of the
-#: documentation that were never compared with the live service.
+#: documentation that were never compared with the live service; so is 10007 for who is not in a
+#: thread, where it says 404 alone.
 CODES: dict[int, tuple[int, str]] = {
     0: (401, "401: Unauthorized"),
     10002: (404, "Unknown Application"),
@@ -25,6 +26,7 @@ CODES: dict[int, tuple[int, str]] = {
     50006: (400, "Cannot send an empty message"),
     50007: (403, "Cannot send messages to this user"),
     50013: (403, "Missing Permissions"),
+    50024: (403, "Cannot execute action on this channel type"),
     50027: (401, "Invalid Webhook Token"),
     50035: (400, "Invalid Form Body"),
     50083: (400, "Thread is archived"),

@@ -106,7 +106,8 @@ class Interactions:
             "application_id": world.application["id"],
             "type": kind,
             "data": data,
-            "channel": dict(channel),
+            # A RESUME sends it once more as it was, whatever has happened to the thread since.
+            "channel": copy.deepcopy(channel),
             "channel_id": channel["id"],
             "token": token,
             "version": 1,
@@ -128,7 +129,7 @@ class Interactions:
             payload["guild"] = {"id": world.guild["id"], "locale": "en-US", "features": []}
             payload["channel"]["permissions"] = held
         if message is not None:
-            payload["message"] = copy.deepcopy(message)
+            payload["message"] = self._messages.reading.for_bot(message)
         sent = Sent(
             payload=payload,
             bell=world.bell,
@@ -165,7 +166,9 @@ class Interactions:
         if kind in (DEFERRED_UPDATE, UPDATE) and before is None:
             raise invalid("type", "INTERACTION_TYPE_INVALID", "There is no message to update.")
         self._respond(sent, kind, data, files)
-        sent.callback_type, sent.data = kind, data
+        sent.callback_type, sent.data = kind, copy.deepcopy(data)
+        if kind == MODAL:
+            rules.number(sent.data["components"])
         sent.answered_after_s = arrived_s - sent.started_s
         self._world.bell.ring()
         answer: Payload = {

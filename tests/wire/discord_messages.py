@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from tests.wire import discord_payloads as payloads
 from tests.wire import discord_rules as rules
+from tests.wire.discord_attachments import Attachments, show
 from tests.wire.discord_errors import invalid, refusal
 from tests.wire.discord_payloads import DM, THREADS, Payload
 from tests.wire.discord_permissions import Permission
+from tests.wire.discord_reading import USER_MENTION, Reading
 from tests.wire.discord_uploads import Links, StoredFile
 from tests.wire.discord_world import World
 
 GUILD_MESSAGES_INTENT, DIRECT_MESSAGES_INTENT = 1 << 9, 1 << 12
-MESSAGE_CONTENT_INTENT = 1 << 15
 
 REPLY, CHAT_INPUT_REPLY, CONTEXT_MENU_REPLY = 19, 20, 23
-_USER_MENTION = re.compile(r"<@!?(\d+)>")
 _KEPT_FLAGS = 4 | rules.EPHEMERAL | rules.LOADING | 4096 | rules.COMPONENTS_V2
-_HIDDEN: Payload = {"content": "", "embeds": [], "attachments": [], "components": []}
 
 
 class Messages:
@@ -33,7 +31,8 @@ class Messages:
 
     def __init__(self, world: World, links: Callable[[], Links]) -> None:
         self._world = world
-        self._links = links
+        self.attachments = Attachments(world, links)
+        self.reading = Reading(world)
         self.nonce_window = timedelta(minutes=5)
         self._nonces: dict[tuple[str, str], tuple[datetime, str, str]] = {}
 
@@ -87,7 +86,8 @@ class Messages:
         held = self._world.permissions("bot", channel)
         if not held & Permission.READ_MESSAGE_HISTORY:
             raise refusal(160002)
-        posts = self._world.messages[channel["id"]]
+        # Whatever lies elsewhere, or is ephemeral, is as unknown as what was deleted.
+        posts = [p for p in self._world.messages[channel["id"]] if not p["flags"] & rules.EPHEMERAL]
         target = next((p for p in posts if p["id"] == str(wanted["message_id"])), None)
         if target is None and wanted.get("fail_if_not_exists", True):
             reason = "REPLIES_UNKNOWN_MESSAGE"
@@ -138,7 +138,7 @@ class Messages:
             found = sorted(nearest, key=lambda p: int(p["id"]))
         elif "before" in query:
             found = [p for p in found if int(p["id"]) < int(query["before"])]
-        return [self.for_bot(post) for post in reversed(found[-limit:])]
+        return [self.reading.for_bot(post) for post in reversed(found[-limit:])]
 
     # ---- what every post goes through
 
@@ -174,11 +174,17 @@ class Messages:
         self._fill(message, body, files, reference)
         if channel["type"] in THREADS and channel["thread_metadata"]["archived"]:
             world.edit_thread(channel, {"archived": False})
+        if reference is not None:
+            self.reading.note_reply(message, reference)
         world.messages[channel["id"]].append(message)
         channel["last_message_id"] = message["id"]
         if channel["type"] in THREADS:
             channel["message_count"] += 1
             channel["total_message_sent"] += 1
+            # Whoever writes in a thread joins it, and so does whoever is mentioned there
+            # (Discord's blog on threads, 2021-07-27).
+            for person in (author, *message["mentions"]):
+                world.join_thread(channel, person)
         self._tell("MESSAGE_CREATE", message)
         return message
 
@@ -202,11 +208,16 @@ class Messages:
 
     def discard(self, message: Payload) -> None:
         channel = self._world.channels[message["channel_id"]]
-        self._world.messages[channel["id"]].remove(message)
+        posts = self._world.messages[channel["id"]]
+        posts.remove(message)
+        for reply in [p for p in posts if p.get("referenced_message") is message]:
+            reply["referenced_message"] = None
+        if channel["type"] in THREADS:
+            channel["message_count"] -= 1
         gone = {"id": message["id"], "channel_id": channel["id"]}
         if "guild_id" in channel:
             gone["guild_id"] = channel["guild_id"]
-        if not message["flags"] & rules.EPHEMERAL:
+        if not message["flags"] & rules.EPHEMERAL and self._world.is_visible(channel):
             self._world.emit("MESSAGE_DELETE", gone, _intent(channel))
         self._world.bell.ring()
 
@@ -214,7 +225,7 @@ class Messages:
         self, message: Payload, body: Payload, files: list[StoredFile], reference: Payload | None
     ) -> None:
         if "attachments" in body or files:
-            message["attachments"] = self._attach(message, body, files)
+            message["attachments"] = self.attachments.after(message, body, files)
         for key in ("content", "embeds", "components"):
             if key in body:
                 message[key] = copy.deepcopy(body[key]) or ("" if key == "content" else [])
@@ -223,10 +234,9 @@ class Messages:
             message["poll"] = body["poll"]
         if body.get("sticker_ids"):
             raise invalid("sticker_ids", "STICKER_NOT_FOUND", "This server has no stickers.")
-        for number, part in enumerate(rules.nested(message["components"]), start=1):
-            part["id"] = part.get("id") or number
+        rules.number(message["components"])
         for part in (message["embeds"], message["components"]):
-            self._resolve_media(part, message["attachments"])
+            show(part, message["attachments"])
         if "content" in body or "allowed_mentions" in body or reference is not None:
             self._mention(message, body.get("allowed_mentions"), reference)
 
@@ -238,7 +248,7 @@ class Messages:
         texts += [
             part["content"] for part in rules.nested(message["components"]) if "content" in part
         ]
-        named = [i for text in texts for i in _USER_MENTION.findall(text) if i in self._world.users]
+        named = [i for text in texts for i in USER_MENTION.findall(text) if i in self._world.users]
         if allowed is not None and "users" not in (allowed.get("parse") or []):
             chosen = {str(user_id) for user_id in allowed.get("users") or []}
             named = [user_id for user_id in named if user_id in chosen]
@@ -247,53 +257,6 @@ class Messages:
             named.append(reference["author"]["id"])
         message["mentions"] = [self._world.users[user_id] for user_id in dict.fromkeys(named)]
 
-    def _attach(self, message: Payload, body: Payload, files: list[StoredFile]) -> list[Payload]:
-        listed = body.get("attachments")
-        old = {entry["id"]: entry for entry in message["attachments"]}
-        new = {str(file.index): file for file in files}
-        if listed is None:
-            listed = [*old.values(), *({"id": index} for index in new)]
-        result = []
-        for entry in listed:
-            key = str(entry["id"])
-            result.append(
-                old[key] if key in old else self.keep(message["channel_id"], new.pop(key), entry)
-            )
-        return [*result, *(self.keep(message["channel_id"], file, {}) for file in new.values())]
-
-    def keep(self, channel_id: str, file: StoredFile, entry: Payload) -> Payload:
-        """Return the attachment object for a file that arrived, and serve it from now on."""
-        attachment_id = self._world.snowflakes.take()
-        filename = re.sub(r"[^\w.\-]+", "_", entry.get("filename") or file.filename)
-        url = self._links().sign(channel_id, attachment_id, filename, self._world.now())
-        self._world.files[attachment_id] = file
-        attachment = {
-            "id": attachment_id,
-            "filename": filename,
-            "content_type": file.content_type,
-            "size": file.size_bytes,
-            "url": url,
-            "proxy_url": url,
-        }
-        optional = {key: entry[key] for key in ("title", "description") if entry.get(key)}
-        return attachment | optional
-
-    def _resolve_media(self, node: Any, attachments: list[Payload]) -> None:
-        if isinstance(node, list):
-            for item in node:
-                self._resolve_media(item, attachments)
-        elif isinstance(node, dict):
-            url = node.get("url")
-            if isinstance(url, str) and url.startswith("attachment://"):
-                wanted = url.removeprefix("attachment://")
-                found = next((a for a in attachments if a["filename"] == wanted), None)
-                if found is None:
-                    raise invalid("attachments", "ATTACHMENT_NOT_FOUND", f"No file {wanted!r}.")
-                node |= {key: found[key] for key in ("url", "proxy_url", "content_type")}
-                node["attachment_id"] = found["id"]
-            for value in node.values():
-                self._resolve_media(value, attachments)
-
     # ---- who hears what
 
     def _tell(self, event: str, message: Payload) -> None:
@@ -301,42 +264,15 @@ class Messages:
         channel = self._world.channels[message["channel_id"]]
         if message["flags"] & rules.EPHEMERAL:
             return
-        if not self._world.permissions("bot", channel) & Permission.VIEW_CHANNEL:
+        if not self._world.is_visible(channel):
             return
-        heard = self.for_bot(message)
+        heard = self.reading.for_bot(message)
         if "guild_id" in channel:
             heard["guild_id"] = channel["guild_id"]
             member = self._world.members.get(message["author"]["id"])
             if member is not None:
                 heard["member"] = {key: value for key, value in member.items() if key != "user"}
         self._world.emit(event, heard, _intent(channel))
-
-    def for_bot(self, message: Payload) -> Payload:
-        """Return a copy as the bot may read it, over the gateway and over REST alike.
-
-        Without the message_content intent a post of somebody else is blank, unless it is in a DM,
-        mentions the bot, or is a ping-reply to a regular message of the bot. The exception "does
-        not apply to replies to slash command responses" (discord-api-docs, 2026-08-06).
-        """
-        seen = copy.deepcopy(message)
-        for post in (seen, seen.get("referenced_message")):
-            if post and not self._may_read(post):
-                post.update(copy.deepcopy(_HIDDEN))
-                post.pop("poll", None)
-        return seen
-
-    def _may_read(self, message: Payload) -> bool:
-        world = self._world
-        bot_id = world.bot["id"]
-        if world.privileged_intents & MESSAGE_CONTENT_INTENT or message["author"]["id"] == bot_id:
-            return True
-        if world.channels[message["channel_id"]]["type"] == DM:
-            return True
-        if bot_id not in {user["id"] for user in message["mentions"]}:
-            return False
-        target = message.get("referenced_message") or {}
-        is_regular = bool(target) and "interaction_metadata" not in target
-        return is_regular or bot_id in _USER_MENTION.findall(message["content"])
 
 
 def _intent(channel: Payload) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.wire import discord_rules as rules
 from tests.wire.discord_commands import Commands, UnavailableError
+from tests.wire.discord_errors import ApiError
 from tests.wire.discord_interactions import (
     AUTOCOMPLETE,
     COMMAND,
@@ -21,6 +22,7 @@ from tests.wire.discord_interactions import (
 from tests.wire.discord_messages import Messages
 from tests.wire.discord_payloads import THREADS, Payload
 from tests.wire.discord_permissions import Permission
+from tests.wire.discord_reactions import Reactions
 from tests.wire.discord_uploads import store
 from tests.wire.discord_world import Where, Who, World
 
@@ -36,6 +38,7 @@ class People:
         self._messages: Messages
         self._interactions: Interactions
         self._commands: Commands
+        self._reactions = Reactions(world)
 
     async def slash(
         self, user: Who, channel: Where, command: str, options: Mapping[str, Any] | None = None
@@ -64,16 +67,24 @@ class People:
         return self._interactions.send(AUTOCOMPLETE, data, user_id, place)
 
     async def menu(self, user: Who, channel: Where, name: str, target: Payload) -> Sent:
-        """Use a context menu on a message or a user (the payload of either)."""
+        """Use a context menu on a message of the channel or on a user (the payload of either)."""
         user_id, place = self._at(user, channel)
+        if "channel_id" in target:
+            if target["channel_id"] != place["id"]:
+                raise UnavailableError("the message is in another channel")
+            target = self._messages.reading.as_target(self._shown(user_id, target))
         data = self._commands.menu(name, target, user_id, place)
         return self._interactions.send(COMMAND, data, user_id, place)
 
     async def press(
         self, user: Who, message: Payload, custom_id: str, *, values: list[str] | None = None
     ) -> Sent:
-        """Press a button, or choose `values` in a select; it must be there and enabled."""
+        """Press a button, or choose `values` in a select; it must be there and enabled.
+
+        Anybody who can see the message may; it is looked at as it is now, not as it was.
+        """
         user_id, place = self._at(user, message["channel_id"])
+        message = self._shown(user_id, message)
         for part in rules.nested(message["components"]):
             if part.get("custom_id") == custom_id:
                 break
@@ -148,26 +159,64 @@ class People:
         *,
         reply_to: Payload | None = None,
         ping: bool = True,
-        attachments: list[Path] | None = None,
+        attachments: Sequence[Path | Payload] = (),
     ) -> Payload:
-        """Write as a member; `ping` is the switch beside the reply."""
+        """Write as a member; `ping` is the switch beside the reply.
+
+        Attachments are given as a Path or as `upload()` returned them.
+        """
         user_id, place = self._at(author, channel)
-        if place["type"] in THREADS and place["thread_metadata"]["locked"]:
+        in_thread = place["type"] in THREADS
+        if in_thread and place["thread_metadata"]["locked"]:
             raise UnavailableError("the thread is locked")
+        needed = Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES
         body: Payload = {"content": content}
         if reply_to is not None:
+            needed |= Permission.READ_MESSAGE_HISTORY
+            if reply_to["channel_id"] != place["id"]:
+                raise UnavailableError("a reply stays in the channel")
+            reply_to = self._shown(user_id, reply_to)
             everything = ["users", "roles", "everyone"]
             body["allowed_mentions"] = {"parse": everything, "replied_user": ping}
-        files = [self.upload(path) for path in attachments or []]
+        if needed & ~self.world.permissions(user_id, place):
+            raise UnavailableError(f"{author!r} may not write there")
+        files = [dict(f) if isinstance(f, dict) else self.upload(f) for f in attachments]
         for attachment in files:
             del attachment["ephemeral"]
         return self._messages.post(
             place, self.world.users[user_id], body, [], reference=reply_to, attachments=files
         )
 
-    async def delete(self, message: Payload) -> None:
-        """Delete a message, as a moderator does."""
+    async def delete(self, message: Payload, *, by: Who = "owner") -> None:
+        """Delete a message, as its author or a moderator does."""
+        user_id, _ = self._at(by, message["channel_id"])
+        message = self._shown(user_id, message)
+        if message["author"]["id"] != user_id:
+            self._try(
+                lambda: self.world.demand(
+                    message["channel_id"], Permission.MANAGE_MESSAGES, of=user_id
+                )
+            )
         self._messages.discard(message)
+
+    async def react(self, user: Who, message: Payload, emoji: str) -> None:
+        """Put an emoji (a character, or "name:id") under a message."""
+        user_id, _ = self._at(user, message["channel_id"])
+        shown = self._shown(user_id, message)
+        self._try(lambda: self._reactions.add(user_id, shown, emoji))
+
+    async def unreact(self, user: Who, message: Payload, emoji: str) -> None:
+        """Take one's own emoji back."""
+        user_id, _ = self._at(user, message["channel_id"])
+        self._reactions.remove(user_id, self._shown(user_id, message), emoji)
+
+    async def clear_reactions(
+        self, message: Payload, emoji: str | None = None, *, by: Who = "owner"
+    ) -> None:
+        """Take away everybody's `emoji`, or all of them, as a moderator does."""
+        user_id, _ = self._at(by, message["channel_id"])
+        shown = self._shown(user_id, message)
+        self._try(lambda: self._reactions.clear(user_id, shown, emoji))
 
     def upload(self, source: Path | bytes, *, filename: str | None = None, **shape: int) -> Payload:
         """Return the attachment object of a file that a member chose.
@@ -177,7 +226,7 @@ class People:
         data = source if isinstance(source, bytes) else source.read_bytes()
         name = filename or (source.name if isinstance(source, Path) else "upload.bin")
         path = self.world.folder / f"member-{self.world.snowflakes.take()}"
-        kept = self._messages.keep("0", store(path, name, data), {})
+        kept = self._messages.attachments.keep("0", store(path, name, data), {})
         kept |= {"ephemeral": True, "content_type": mimetypes.guess_type(name)[0], **shape}
         return kept
 
@@ -197,3 +246,19 @@ class People:
         if not self.world.permissions(user_id, place) & Permission.VIEW_CHANNEL:
             raise UnavailableError(f"{user!r} cannot see {place.get('name', 'this DM')!r}")
         return user_id, place
+
+    def _shown(self, user_id: str, message: Payload) -> Payload:
+        """Return a message as it is now; it must be there, and not for somebody else alone."""
+        live = self._try(lambda: self.world.message(message["channel_id"], message["id"]))
+        asker = live.get("interaction_metadata", {}).get("user", {}).get("id")
+        if live["flags"] & rules.EPHEMERAL and asker != user_id:
+            raise UnavailableError("this message is for somebody else alone")
+        return live
+
+    @staticmethod
+    def _try(act: Callable[[], Any]) -> Any:
+        """Do what the client would not offer if Discord refused it."""
+        try:
+            return act()
+        except ApiError as refused:
+            raise UnavailableError(str(refused)) from refused

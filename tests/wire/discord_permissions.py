@@ -12,6 +12,7 @@ class Permission(IntFlag):
     ADMINISTRATOR = 1 << 3
     MANAGE_CHANNELS = 1 << 4
     MANAGE_GUILD = 1 << 5
+    ADD_REACTIONS = 1 << 6
     VIEW_CHANNEL = 1 << 10
     SEND_MESSAGES = 1 << 11
     MANAGE_MESSAGES = 1 << 13
@@ -35,6 +36,7 @@ ALL = (1 << 53) - 1
 EVERYONE = (
     P.VIEW_CHANNEL
     | P.SEND_MESSAGES
+    | P.ADD_REACTIONS
     | P.EMBED_LINKS
     | P.ATTACH_FILES
     | P.READ_MESSAGE_HISTORY

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.wire import discord_payloads as payloads
 from tests.wire.discord_api import Call, Route
 from tests.wire.discord_commands import Commands
 from tests.wire.discord_errors import invalid, refusal, unknown
 from tests.wire.discord_interactions import Interactions
 from tests.wire.discord_messages import Messages
-from tests.wire.discord_payloads import DM, THREADS, Payload
+from tests.wire.discord_payloads import THREADS, Payload
 from tests.wire.discord_permissions import Permission
+from tests.wire.discord_threads import ThreadRoutes
 from tests.wire.discord_world import World
 
 _EDIT = frozenset(
@@ -20,9 +20,6 @@ _EDIT = frozenset(
 )
 _CREATE = _EDIT | {"nonce", "enforce_nonce", "message_reference", "sticker_ids", "poll"}
 _HOOK = _EDIT | {"poll"}
-_THREAD = frozenset({"name", "auto_archive_duration", "type", "invitable", "rate_limit_per_user"})
-_THREAD_EDIT = frozenset({"name", "archived", "locked", "auto_archive_duration"})
-_DURATIONS_MIN = frozenset({60, 1440, 4320, 10080})
 _HOOK_QUERY = frozenset({"wait", "with_components", "thread_id"})
 
 
@@ -44,7 +41,12 @@ class Routes:
         self._gateway_url = gateway_url
 
     def table(self) -> list[Route]:
-        return [*self._about_the_bot(), *self._of_channels(), *self._of_interactions()]
+        return [
+            *self._about_the_bot(),
+            *self._of_channels(),
+            *ThreadRoutes(self._world, self._messages).table(),
+            *self._of_interactions(),
+        ]
 
     # ---- the bot, its application, its commands
 
@@ -126,38 +128,34 @@ class Routes:
             raise invalid("recipient_id", "NUMBER_TYPE_COERCE", "Unknown user.")
         return self._world.dm(user_id)
 
-    # ---- channels, threads, messages
+    # ---- channels, messages
 
     def _of_channels(self) -> list[Route]:
         channel, posts = "/channels/{channel}", "/channels/{channel}/messages"
         window = frozenset({"limit", "before", "after", "around"})
-        messages = self._messages
+        messages, seen = self._messages, self._messages.reading.for_bot
         return [
             _get(channel, lambda call: self._world.visible_channel(call.params["channel"])),
-            _send("PATCH", channel, self._edit_thread, _THREAD_EDIT),
             _get(posts, lambda c: messages.history(c.params["channel"], c.query), query=window),
             _send(
                 "POST",
                 posts,
-                lambda c: messages.create(c.params["channel"], c.body, c.files),
+                lambda c: seen(messages.create(c.params["channel"], c.body, c.files)),
                 _CREATE,
             ),
             _get(posts + "/{message}", self._read_message),
             _send(
                 "PATCH",
                 posts + "/{message}",
-                lambda c: messages.edit(c.params["channel"], c.params["message"], c.body, c.files),
+                lambda c: seen(
+                    messages.edit(c.params["channel"], c.params["message"], c.body, c.files)
+                ),
                 _EDIT,
             ),
             Route(
                 method="DELETE",
                 template=posts + "/{message}",
                 handler=lambda c: messages.remove(c.params["channel"], c.params["message"]),
-            ),
-            _send("POST", channel + "/threads", self._open_thread, _THREAD),
-            _send("POST", posts + "/{message}/threads", self._open_thread, _THREAD - {"type"}),
-            Route(
-                method="PUT", template=channel + "/thread-members/@me", handler=self._join_thread
             ),
             Route(method="POST", template=channel + "/typing", handler=self._type),
         ]
@@ -166,50 +164,8 @@ class Routes:
         channel_id = call.params["channel"]
         self._world.visible_channel(channel_id)
         self._world.demand(channel_id, Permission.READ_MESSAGE_HISTORY)
-        return self._messages.for_bot(self._messages.public(channel_id, call.params["message"]))
-
-    def _open_thread(self, call: Call) -> Payload:
-        parent = self._world.visible_channel(call.params["channel"])
-        if parent["type"] in THREADS or parent["type"] == DM:
-            raise invalid("channel", "CHANNEL_TYPE_INVALID", "No threads here.")
-        if not 1 <= len(call.body.get("name") or "") <= 100:
-            raise invalid("name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
-        minutes = call.body.get("auto_archive_duration") or parent["default_auto_archive_duration"]
-        if minutes not in _DURATIONS_MIN:
-            raise invalid("auto_archive_duration", "BASE_TYPE_CHOICES", "60, 1440, 4320 or 10080.")
-        thread_id = call.params.get("message")
-        default = payloads.PRIVATE_THREAD if thread_id is None else payloads.PUBLIC_THREAD
-        kind = call.body.get("type") or default
-        is_public = kind == payloads.PUBLIC_THREAD
-        self._world.demand(
-            parent["id"],
-            Permission.CREATE_PUBLIC_THREADS if is_public else Permission.CREATE_PRIVATE_THREADS,
-        )
-        if thread_id is not None:
-            message = self._messages.public(parent["id"], thread_id)
-            if thread_id in self._world.channels:
-                raise refusal(160004)
-            message["flags"] |= 1 << 5
-        return self._world.add_thread(
-            parent,
-            call.body["name"],
-            owner="bot",
-            thread_id=thread_id,
-            kind=kind,
-            auto_archive_min=minutes,
-        )
-
-    def _edit_thread(self, call: Call) -> Payload:
-        thread = self._world.visible_channel(call.params["channel"])
-        if thread["type"] not in THREADS:
-            raise refusal(50013)
-        is_mine = thread["owner_id"] == self._world.bot["id"] and "locked" not in call.body
-        if not is_mine:
-            self._world.demand(thread["id"], Permission.MANAGE_THREADS)
-        return self._world.edit_thread(thread, call.body)
-
-    def _join_thread(self, call: Call) -> None:
-        self._world.visible_channel(call.params["channel"])
+        message = self._messages.public(channel_id, call.params["message"])
+        return self._messages.reading.for_bot(message)
 
     def _type(self, call: Call) -> None:
         self._world.visible_channel(call.params["channel"])

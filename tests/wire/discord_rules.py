@@ -31,6 +31,12 @@ def nested(components: list[Payload]) -> Iterator[Payload]:
         yield from nested(inner)
 
 
+def number(components: list[Payload]) -> None:
+    """Give every component without an id its place as one, in place."""
+    for place, part in enumerate(nested(components), start=1):
+        part["id"] = part.get("id") or place
+
+
 def check_message(
     body: Payload, files: list[StoredFile], limit_bytes: int, *, before: Payload | None = None
 ) -> None:
@@ -147,6 +153,12 @@ def check_modal(modal: Payload) -> None:
         raise invalid("data.components", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5.")
     if not 1 <= len(modal.get("custom_id") or "") <= 100:
         raise invalid("data.custom_id", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100.")
+    for index, part in enumerate(modal["components"]):
+        where = f"data.components.{index}"
+        if part["type"] not in (ROW, TEXT_DISPLAY, LABEL):
+            raise invalid(where, "UNION_TYPE_CHOICES", "Value must be one of (1, 10, 18).")
+        if part["type"] == LABEL and not 1 <= len(part.get("label") or "") <= 45:
+            raise invalid(f"{where}.label", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 45.")
     _check_custom_ids(modal["components"])
 
 

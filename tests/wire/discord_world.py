@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from typing import Any
 from bot.clock import Clock
 from tests.wire import discord_payloads as payloads
 from tests.wire.discord_errors import refusal
-from tests.wire.discord_payloads import THREADS, Payload, Snowflakes
+from tests.wire.discord_payloads import PRIVATE_THREAD, THREADS, Payload, Snowflakes
 from tests.wire.discord_permissions import EVERYONE, IN_A_DM, Permission, in_channel
 from tests.wire.discord_uploads import StoredFile
 
 #: 20 MiB per file without boosts since 2026-09-03 (discord-api-docs reference, PR 8578).
 DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 * 1024
 
-GUILDS_INTENT = 1 << 0
+GUILDS_INTENT, GUILD_MEMBERS_INTENT = 1 << 0, 1 << 1
 
 Who = str | Payload
 Where = str | Payload
@@ -47,6 +47,8 @@ class World:
         self.users: dict[str, Payload] = {}
         self.members: dict[str, Payload] = {}
         self.channels: dict[str, Payload] = {}
+        #: Thread id → user id → who joined it.
+        self.thread_members: dict[str, dict[str, Payload]] = {}
         self.messages: dict[str, list[Payload]] = {}
         self.files: dict[str, StoredFile] = {}
         self._build(bot_name)
@@ -57,7 +59,8 @@ class World:
         self.guild = payloads.guild(guild_id, "Loopback", owner_id)
         self.guild["roles"].append(payloads.role(guild_id, "@everyone", EVERYONE, 0))
         self._ids["everyone"] = guild_id
-        moderators = self.add_role("moderators", Permission.MANAGE_GUILD)
+        powers = Permission.MANAGE_GUILD | Permission.MANAGE_MESSAGES
+        moderators = self.add_role("moderators", powers)
         bots = self.add_role("bots", EVERYONE)
         self._person(owner_id, "owner", [])
         self.add_member("alice")
@@ -99,7 +102,7 @@ class World:
         return next(role for role in self.guild["roles"] if role["id"] == wanted)
 
     def permissions(self, who: Who, where: Where) -> Permission:
-        """Return what somebody may do there; nothing for strangers to the server or the DM."""
+        """Return what somebody may do there; nothing for who can't see the place at all."""
         user_id, channel = self.user_id(who), self.channel(where)
         if channel["type"] == payloads.DM:
             insiders = {self.bot["id"], channel["recipients"][0]["id"]}
@@ -107,19 +110,26 @@ class World:
         if user_id not in self.members:
             return Permission(0)
         place = self.channels[channel["parent_id"]] if channel["type"] in THREADS else channel
-        return in_channel(self.guild, self.members[user_id], place)
+        held = in_channel(self.guild, self.members[user_id], place)
+        if channel["type"] == PRIVATE_THREAD and not held & Permission.MANAGE_THREADS:
+            return held if user_id in self.thread_members[channel["id"]] else Permission(0)
+        return held
+
+    def is_visible(self, channel: Payload) -> bool:
+        """Return whether the bot hears what happens in a channel or thread."""
+        return bool(self.permissions("bot", channel) & Permission.VIEW_CHANNEL)
 
     def visible_channel(self, channel_id: str) -> Payload:
         """Return the channel as the bot finds it; raise 10003 or 50001."""
         if channel_id not in self.channels:
             raise refusal(10003)
-        if not self.permissions("bot", channel_id) & Permission.VIEW_CHANNEL:
+        if not self.is_visible(self.channels[channel_id]):
             raise refusal(50001)
         return self.channels[channel_id]
 
-    def demand(self, channel_id: str, needed: Permission) -> None:
-        """Raise 50013 unless the bot has all of `needed` there."""
-        if needed & ~self.permissions("bot", channel_id):
+    def demand(self, channel_id: str, needed: Permission, *, of: Who = "bot") -> None:
+        """Raise 50013 unless somebody has all of `needed` there."""
+        if needed & ~self.permissions(of, channel_id):
             raise refusal(50013)
 
     def message(self, channel_id: str, message_id: str) -> Payload:
@@ -140,8 +150,11 @@ class World:
         self._ids[name] = user_id
         return self.users[user_id]
 
-    def add_member(self, name: str, *, roles: list[str] | None = None) -> Payload:
-        return self._person(self.snowflakes.take(), name, roles or [])
+    def add_member(
+        self, name: str, *, roles: list[str] | None = None, bot: bool = False
+    ) -> Payload:
+        """Let somebody in; `roles` are ids, and `bot` makes it somebody else's bot."""
+        return self._person(self.snowflakes.take(), name, roles or [], bot=bot)
 
     def add_role(self, name: str, permissions: int) -> Payload:
         role_id = self.snowflakes.take()
@@ -160,18 +173,62 @@ class World:
         return channel
 
     def add_thread(
-        self, parent: Where, name: str, *, owner: Who = "owner", **options: Any
+        self,
+        parent: Where,
+        name: str,
+        *,
+        owner: Who = "owner",
+        members: Sequence[Who] = (),
+        **options: Any,
     ) -> Payload:
-        """Open a thread; `options` may hold thread_id, kind and auto_archive_min."""
+        """Open a thread, joined by its owner and `members`, the only ones who see a private one.
+
+        `options` may hold thread_id, kind and auto_archive_min.
+        """
         thread_id = options.pop("thread_id", None) or self.snowflakes.take()
         place, owner_id = self.channel(parent), self.user_id(owner)
         thread = payloads.thread(thread_id, place, name, owner_id, self.now(), **options)
         self._keep(name, thread)
-        joined = payloads.thread_member(thread_id, owner_id, self.now())
-        self.emit(
-            "THREAD_CREATE", {**thread, "newly_created": True, "member": joined}, GUILDS_INTENT
-        )
+        joined = [owner_id, *(self.user_id(who) for who in members)]
+        self.thread_members[thread_id] = {
+            user_id: payloads.thread_member(thread_id, user_id, self.now()) for user_id in joined
+        }
+        thread["member_count"] = len(self.thread_members[thread_id])
+        if self.is_visible(thread):
+            self.emit("THREAD_CREATE", self._as_met(thread, newly_created=True), GUILDS_INTENT)
         return thread
+
+    def _as_met(self, thread: Payload, **more: Any) -> Payload:
+        """Return a thread as the bot receives it: with its own membership, if it joined."""
+        mine = self.thread_members[thread["id"]].get(self.bot["id"])
+        return {**thread, **more, **({"member": mine} if mine else {})}
+
+    def join_thread(self, where: Where, who: Who) -> None:
+        """Let somebody who sees its channel into a thread; a second time changes nothing."""
+        thread, user_id = self.channel(where), self.user_id(who)
+        joined = self.thread_members[thread["id"]]
+        if user_id in joined or not self.permissions(user_id, thread["parent_id"]):
+            return
+        was_visible = self.is_visible(thread)
+        joined[user_id] = payloads.thread_member(thread["id"], user_id, self.now())
+        if not was_visible and self.is_visible(thread):
+            self.emit("THREAD_CREATE", self._as_met(thread), GUILDS_INTENT)
+        member = {**joined[user_id], "member": self.members[user_id], "presence": None}
+        self._tell_thread_members(thread, user_id, {"added_members": [member]})
+
+    def leave_thread(self, where: Where, who: Who) -> None:
+        """Let somebody leave a thread, or put them out; who is not in it changes nothing."""
+        thread, user_id = self.channel(where), self.user_id(who)
+        if self.thread_members[thread["id"]].pop(user_id, None) is not None:
+            self._tell_thread_members(thread, user_id, {"removed_member_ids": [user_id]})
+
+    def _tell_thread_members(self, thread: Payload, user_id: str, change: Payload) -> None:
+        """Without the members intent a bot hears of itself alone."""
+        thread["member_count"] = len(self.thread_members[thread["id"]])
+        place = {key: thread[key] for key in ("id", "guild_id", "member_count")}
+        is_bot = user_id == self.bot["id"]
+        intent = GUILDS_INTENT if is_bot else GUILD_MEMBERS_INTENT
+        self.emit("THREAD_MEMBERS_UPDATE", place | change, intent)
 
     def dm(self, who: Who) -> Payload:
         """Return the DM between the bot and somebody, opened on first use ("dm-alice")."""
@@ -187,6 +244,20 @@ class World:
         self._ids[name] = channel["id"]
 
     # ---- changing
+
+    def set_roles(self, who: Who, names: Sequence[str]) -> None:
+        """Give a member exactly these roles (by name or id)."""
+        member = self.members[self.user_id(who)]
+        member["roles"] = [self.role(name)["id"] for name in names]
+        # A bot hears of its own roles whatever its intents.
+        intent = 0 if member["user"]["id"] == self.bot["id"] else GUILD_MEMBERS_INTENT
+        self.emit("GUILD_MEMBER_UPDATE", {**member, "guild_id": self.guild["id"]}, intent)
+
+    def edit_role(self, name: str, permissions: int) -> None:
+        """Change what a role, "everyone" among them, may do in the server."""
+        role = self.role(name)
+        role["permissions"] = str(int(permissions))
+        self.emit("GUILD_ROLE_UPDATE", {"guild_id": self.guild["id"], "role": role}, GUILDS_INTENT)
 
     def overwrite(self, where: Where, target: str, *, allow: int = 0, deny: int = 0) -> None:
         """Set the permission overwrite of a person or role (by name or id) on a channel."""
@@ -211,7 +282,8 @@ class World:
             place[key] = value
         if "archived" in changes:
             thread["thread_metadata"]["archive_timestamp"] = payloads.iso(self.now())
-        self.emit("THREAD_UPDATE", thread, GUILDS_INTENT)
+        if self.is_visible(thread):
+            self.emit("THREAD_UPDATE", thread, GUILDS_INTENT)
         return thread
 
     def delete_channel(self, where: Where) -> None:
@@ -219,10 +291,12 @@ class World:
         channel = self.channel(where)
         for thread in [c for c in self.channels.values() if c.get("parent_id") == channel["id"]]:
             self.delete_channel(thread)
+        was_visible = self.is_visible(channel)
         del self.channels[channel["id"]], self.messages[channel["id"]]
         if channel["type"] in THREADS:
             gone = {key: channel[key] for key in ("id", "guild_id", "parent_id", "type")}
-            self.emit("THREAD_DELETE", gone, GUILDS_INTENT)
+            if was_visible:
+                self.emit("THREAD_DELETE", gone, GUILDS_INTENT)
         else:
             self.emit("CHANNEL_DELETE", channel, GUILDS_INTENT)
 
@@ -240,14 +314,15 @@ class World:
             # Without the members intent a bot receives only itself.
             "members": [self.members[self.bot["id"]]],
             "channels": [c for c in mine if c["type"] not in THREADS],
-            "threads": [
-                c for c in mine if c["type"] in THREADS and not c["thread_metadata"]["archived"]
-            ],
+            "threads": [self._as_met(c) for c in mine if c["type"] in THREADS and self._is_met(c)],
             "presences": [],
             "stage_instances": [],
             "guild_scheduled_events": [],
             "soundboard_sounds": [],
         }
+
+    def _is_met(self, thread: Payload) -> bool:
+        return not thread["thread_metadata"]["archived"] and self.is_visible(thread)
 
 
 class Bell:
