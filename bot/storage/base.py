@@ -46,6 +46,9 @@ class Draft:
 
     order: Order
     seed: int
+    #: As on `Job`.
+    parent_id: str | None = None
+    source_remote_id: str | None = None
 
 
 class Changes(TypedDict, total=False):
@@ -61,6 +64,7 @@ class Changes(TypedDict, total=False):
     cancel_requested_at: datetime | None
     posting_at: datetime | None
     message_id: int | None
+    source_remote_id: str | None
     error_code: str | None
     error_text: str | None
 
@@ -108,6 +112,8 @@ class Store(Protocol):
         cost_usd_micros  the real cost as the provider told it, kept on the row. SETTLE counts
                          what is on the row, or the estimate where nothing is.
         clip             inserted with the move; replaces an equal job's clip.
+        DONE in a server with a gallery channel (other than the job's own) leaves an errand to
+        mirror the clip there, in the same transaction.
         changes          columns to set. `attempts` and `progress` are reset unless given;
                          a final state clears `due_at` and sets `finished_at` to `now`.
         Raises ValueError for a move that `model.MOVES` does not allow, for a `close`, cost or
@@ -162,6 +168,10 @@ class Store(Protocol):
 
     async def jobs_of(self, request_id: int) -> tuple[Job, ...]:
         """Return a request's jobs by variant."""
+        ...
+
+    async def jobs_of_message(self, message_id: int) -> tuple[Job, ...]:
+        """Return the jobs whose clips this message carries, by variant; deleted ones left out."""
         ...
 
     async def clip(self, job_id: str) -> Clip | None:

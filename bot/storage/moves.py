@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.model import MOVES, Clip, EntryKind, Job, Place, Request, State
-from bot.storage import ledger
+from bot.storage import ledger, search
 from bot.storage.base import Books, Changes, Draft
 from bot.storage.ids import draw_job_id
 from bot.storage.queries import Queries
@@ -88,6 +88,8 @@ def accept(
                 created_at=request.created_at,
                 state_at=request.created_at,
                 due_at=request.created_at,
+                parent_id=draft.parent_id,
+                source_remote_id=draft.source_remote_id,
             )
             queries.rows(conn, "insert_job", **row_of_job(job))
             ledger.reserve(conn, queries, job)
@@ -120,7 +122,11 @@ def move(conn: sqlite3.Connection, queries: Queries, asked: Move) -> Job | None:
         finished_at=asked.now if asked.to.is_final else None,
         **fields,
     )
-    return _save(conn, queries, moved, was=asked.job.state)
+    saved = _save(conn, queries, moved, was=asked.job.state)
+    if saved is not None and saved.state.is_final:
+        search.enter(conn, queries, saved.id)
+        queries.rows(conn, "leave_mirror", job_id=saved.id, now=to_ms(asked.now))
+    return saved
 
 
 def update(conn: sqlite3.Connection, queries: Queries, seen: Job, changes: Changes) -> Job | None:
@@ -147,7 +153,7 @@ def repost(
 ) -> Job | None:
     """Send a kept clip on its way to another place."""
     job = _as_seen(conn, queries, seen)
-    if job is None:
+    if job is None or job.deleted_at is not None:
         return None
     posting = replace(
         job,
@@ -163,6 +169,7 @@ def repost(
         error_code=None,
         error_text=None,
     )
+    search.leave(conn, queries, job.id)
     return _save(conn, queries, posting, was=State.KEPT)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 #: Where the bot's own queries are.
@@ -15,9 +15,9 @@ _PARAGRAPH = re.compile(r"(?:-- .+\n)+-- name: (?P<name>[a-z_]+)\n(?P<sql>[^;]+;
 
 
 class Queries:
-    """Statements by name, and the two ways to run one.
+    """Statements by name, and the ways to run one.
 
-    Both run where they are called: inside a function given to `Database.read` or `write`.
+    They run where they are called: inside a function given to `Database.read` or `write`.
     """
 
     def __init__(self, statements: dict[str, str]) -> None:
@@ -55,3 +55,14 @@ class Queries:
         """Run a query and return its first row; None when there is none."""
         rows = self.rows(conn, name, **params)
         return rows[0] if rows else None
+
+    def walk(self, conn: sqlite3.Connection, name: str, **params: object) -> Generator[sqlite3.Row]:
+        """Run a query and yield its rows one by one, finding no more than are taken.
+
+        To be closed (`contextlib.closing`) when it may be left before its end.
+        """
+        cursor = conn.execute(self._statements[name], params)
+        try:
+            yield from cursor
+        finally:
+            cursor.close()

@@ -6,7 +6,18 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.model import Clip, EntryKind, Job, LedgerEntry, Order, Place, Request, Size, State
+from bot.model import (
+    Clip,
+    EntryKind,
+    Job,
+    LedgerEntry,
+    Operation,
+    Order,
+    Place,
+    Request,
+    Size,
+    State,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -74,6 +85,8 @@ def row_of_job(job: Job) -> dict[str, object]:
         "height_px": order.size.height_px,
         "image": None if order.image is None else str(order.image),
         "estimate_usd_micros": order.estimate_usd_micros,
+        "operation": order.operation.value,
+        "change": order.change,
         "seed": job.seed,
         "state": job.state.value,
         "created_at": to_ms(job.created_at),
@@ -93,6 +106,11 @@ def row_of_job(job: Job) -> dict[str, object]:
         "error_code": job.error_code,
         "error_text": job.error_text,
         "refunded": int(job.refunded),
+        "parent_id": job.parent_id,
+        "source_remote_id": job.source_remote_id,
+        "remixable": int(job.remixable),
+        "reactions": job.reactions,
+        "deleted_at": _to_ms(job.deleted_at),
     }
 
 
@@ -124,6 +142,11 @@ def job_of_row(row: sqlite3.Row) -> Job:
         error_code=row["error_code"],
         error_text=row["error_text"],
         refunded=bool(row["refunded"]),
+        parent_id=row["parent_id"],
+        source_remote_id=row["source_remote_id"],
+        remixable=bool(row["remixable"]),
+        reactions=row["reactions"],
+        deleted_at=_from_ms(row["deleted_at"]),
     )
 
 
@@ -136,6 +159,8 @@ def _order_of_row(row: sqlite3.Row) -> Order:
         size=Size(width_px=row["width_px"], height_px=row["height_px"]),
         image=None if row["image"] is None else Path(row["image"]),
         estimate_usd_micros=row["estimate_usd_micros"],
+        operation=Operation(row["operation"]),
+        change=row["change"],
     )
 
 
@@ -144,6 +169,7 @@ def _row_of_place(place: Place) -> dict[str, object]:
         "guild_id": place.guild_id,
         "channel_id": place.channel_id,
         "upload_limit_bytes": place.upload_limit_bytes,
+        "thread_of": place.thread_of,
     }
 
 
@@ -152,6 +178,7 @@ def _place_of_row(row: sqlite3.Row) -> Place:
         guild_id=row["guild_id"],
         channel_id=row["channel_id"],
         upload_limit_bytes=row["upload_limit_bytes"],
+        thread_of=row["thread_of"],
     )
 
 

@@ -31,7 +31,7 @@ class SqliteStore(Store):
     def __init__(self, database: Database, queries: Queries) -> None:
         """Work on an open database whose schema is up to date; `open` makes one."""
         self.database = database
-        self._queries = queries
+        self.queries = queries
 
     @classmethod
     async def open(cls, path: Path) -> SqliteStore:
@@ -58,7 +58,7 @@ class SqliteStore(Store):
     ) -> tuple[Job, ...]:
         moves.check_drafts(drafts)
         return await self.database.write(
-            lambda conn: moves.accept(conn, self._queries, request, drafts, check)
+            lambda conn: moves.accept(conn, self.queries, request, drafts, check)
         )
 
     async def move(
@@ -81,12 +81,12 @@ class SqliteStore(Store):
             clip=clip,
             changes=changes,
         )
-        return await self.database.write(lambda conn: moves.move(conn, self._queries, asked))
+        return await self.database.write(lambda conn: moves.move(conn, self.queries, asked))
 
     async def update(self, job: Job, **changes: Unpack[Changes]) -> Job | None:
         moves.check_changes(changes)
         return await self.database.write(
-            lambda conn: moves.update(conn, self._queries, job, changes)
+            lambda conn: moves.update(conn, self.queries, job, changes)
         )
 
     async def claim_slot(
@@ -94,24 +94,24 @@ class SqliteStore(Store):
     ) -> Job | None:
         asked = Move(job=job, to=State.SUBMITTING, now=now, changes=changes)
         return await self.database.write(
-            lambda conn: moves.claim_slot(conn, self._queries, asked, max_concurrent)
+            lambda conn: moves.claim_slot(conn, self.queries, asked, max_concurrent)
         )
 
     async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
         if job.state is not State.KEPT:
             raise ValueError(f"no job is posted again from {job.state}")
         return await self.database.write(
-            lambda conn: moves.repost(conn, self._queries, job, place, now)
+            lambda conn: moves.repost(conn, self.queries, job, place, now)
         )
 
     async def request_cancel(self, job: Job, now: datetime) -> Job | None:
         return await self.database.write(
-            lambda conn: moves.request_cancel(conn, self._queries, job, now)
+            lambda conn: moves.request_cancel(conn, self.queries, job, now)
         )
 
     async def set_card(self, request_id: int, message_id: int) -> None:
         await self.database.write(
-            lambda conn: self._queries.rows(conn, "set_card", id=request_id, message_id=message_id)
+            lambda conn: self.queries.rows(conn, "set_card", id=request_id, message_id=message_id)
         )
 
     async def job(self, job_id: str) -> Job | None:
@@ -125,6 +125,9 @@ class SqliteStore(Store):
     async def jobs_of(self, request_id: int) -> tuple[Job, ...]:
         return await self._jobs("jobs_of_request", request_id=request_id)
 
+    async def jobs_of_message(self, message_id: int) -> tuple[Job, ...]:
+        return await self._jobs("jobs_of_message", message_id=message_id)
+
     async def clip(self, job_id: str) -> Clip | None:
         row = await self._row("clip", job_id=job_id.upper())
         return None if row is None else clip_of_row(row)
@@ -135,7 +138,7 @@ class SqliteStore(Store):
 
     async def providers_due(self, now: datetime) -> tuple[str, ...]:
         rows = await self.database.read(
-            lambda conn: self._queries.rows(conn, "providers_due", now=to_ms(now))
+            lambda conn: self.queries.rows(conn, "providers_due", now=to_ms(now))
         )
         return tuple(row["provider"] for row in rows)
 
@@ -164,7 +167,7 @@ class SqliteStore(Store):
 
     async def finished_since(self, at: datetime) -> tuple[int, ...]:
         rows = await self.database.read(
-            lambda conn: self._queries.rows(conn, "finished_since", since=to_ms(at))
+            lambda conn: self.queries.rows(conn, "finished_since", since=to_ms(at))
         )
         return tuple(row["request_id"] for row in rows)
 
@@ -179,7 +182,7 @@ class SqliteStore(Store):
         self, provider: str, model: str, seconds: int, size: Size, limit: int
     ) -> tuple[float, ...]:
         rows = await self.database.read(
-            lambda conn: self._queries.rows(
+            lambda conn: self.queries.rows(
                 conn,
                 "durations",
                 provider=provider,
@@ -198,22 +201,22 @@ class SqliteStore(Store):
 
     async def usage(self, user_id: int, since: datetime) -> Usage:
         return await self.database.read(
-            lambda conn: LedgerBooks(conn, self._queries).usage(user_id, since)
+            lambda conn: LedgerBooks(conn, self.queries).usage(user_id, since)
         )
 
     async def spends(self, user_id: int, since: datetime) -> tuple[Spend, ...]:
         return await self.database.read(
-            lambda conn: LedgerBooks(conn, self._queries).spends(user_id, since)
+            lambda conn: LedgerBooks(conn, self.queries).spends(user_id, since)
         )
 
     async def close(self) -> None:
         await self.database.close()
 
     async def _row(self, name: str, **params: object) -> sqlite3.Row | None:
-        return await self.database.read(lambda conn: self._queries.row(conn, name, **params))
+        return await self.database.read(lambda conn: self.queries.row(conn, name, **params))
 
     async def _jobs(self, name: str, **params: object) -> tuple[Job, ...]:
         # Made on the database's thread: thousands of them would hold up the event loop.
         return await self.database.read(
-            lambda conn: tuple(job_of_row(row) for row in self._queries.rows(conn, name, **params))
+            lambda conn: tuple(job_of_row(row) for row in self.queries.rows(conn, name, **params))
         )

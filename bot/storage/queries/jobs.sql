@@ -14,20 +14,30 @@ SELECT * FROM jobs WHERE id = :id AND state = :state;
 -- name: jobs_of_request
 SELECT * FROM jobs WHERE request_id = :request_id ORDER BY variant;
 
+-- The jobs whose clips a message carries, by variant.
+-- name: jobs_of_message
+SELECT * FROM jobs
+WHERE message_id = :message_id AND state = 'done' AND deleted_at IS NULL
+ORDER BY variant, seq;
+
 -- A new job.
 -- name: insert_job
 INSERT INTO jobs (
-    id, request_id, variant, user_id, guild_id, channel_id, upload_limit_bytes,
-    prompt, provider, model, seconds, width_px, height_px, image, estimate_usd_micros, seed,
+    id, request_id, variant, user_id, guild_id, channel_id, upload_limit_bytes, thread_of,
+    operation, prompt, change, parent_id, source_remote_id,
+    provider, model, seconds, width_px, height_px, image, estimate_usd_micros, seed,
     state, created_at, state_at, due_at, remote_id, progress, attempts,
     submitted_at, deadline_at, rendered_at, posting_at, finished_at, cancel_requested_at,
-    message_id, cost_usd_micros, error_code, error_text, refunded
+    message_id, cost_usd_micros, error_code, error_text, refunded,
+    remixable, reactions, deleted_at
 ) VALUES (
-    :id, :request_id, :variant, :user_id, :guild_id, :channel_id, :upload_limit_bytes,
-    :prompt, :provider, :model, :seconds, :width_px, :height_px, :image, :estimate_usd_micros, :seed,
+    :id, :request_id, :variant, :user_id, :guild_id, :channel_id, :upload_limit_bytes, :thread_of,
+    :operation, :prompt, :change, :parent_id, :source_remote_id,
+    :provider, :model, :seconds, :width_px, :height_px, :image, :estimate_usd_micros, :seed,
     :state, :created_at, :state_at, :due_at, :remote_id, :progress, :attempts,
     :submitted_at, :deadline_at, :rendered_at, :posting_at, :finished_at, :cancel_requested_at,
-    :message_id, :cost_usd_micros, :error_code, :error_text, :refunded
+    :message_id, :cost_usd_micros, :error_code, :error_text, :refunded,
+    :remixable, :reactions, :deleted_at
 );
 
 -- The guarded move: all that may change about a job, provided that it still is where it was.
@@ -36,6 +46,7 @@ UPDATE jobs SET
     guild_id = :guild_id,
     channel_id = :channel_id,
     upload_limit_bytes = :upload_limit_bytes,
+    thread_of = :thread_of,
     state = :state,
     state_at = :state_at,
     due_at = :due_at,
@@ -49,6 +60,7 @@ UPDATE jobs SET
     finished_at = :finished_at,
     cancel_requested_at = :cancel_requested_at,
     message_id = :message_id,
+    source_remote_id = :source_remote_id,
     cost_usd_micros = :cost_usd_micros,
     error_code = :error_code,
     error_text = :error_text,

@@ -5,9 +5,10 @@ SELECT * FROM requests WHERE id = :id;
 -- Keep a request that was accepted.
 -- name: insert_request
 INSERT INTO requests (
-    id, user_id, guild_id, channel_id, upload_limit_bytes, created_at, card_message_id
+    id, user_id, guild_id, channel_id, upload_limit_bytes, thread_of, created_at, card_message_id
 ) VALUES (
-    :id, :user_id, :guild_id, :channel_id, :upload_limit_bytes, :created_at, :card_message_id
+    :id, :user_id, :guild_id, :channel_id, :upload_limit_bytes, :thread_of, :created_at,
+    :card_message_id
 );
 
 -- Note which message is the request's card.

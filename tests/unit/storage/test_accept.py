@@ -5,11 +5,21 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import OverQuotaError
-from bot.model import ID_ALPHABET, State, Usage
-from bot.storage.base import Books
+from bot.errors import OverQuotaError, StorageError
+from bot.model import ID_ALPHABET, Operation, Place, State, Usage
+from bot.storage.base import Books, Draft
 from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import IMAGE, NOW, accept, after, allow, draft, entries, request
+from tests.unit.storage.scene import (
+    IMAGE,
+    NOW,
+    accept,
+    after,
+    allow,
+    draft,
+    entries,
+    order,
+    request,
+)
 
 _DAY = timedelta(days=1)
 
@@ -132,3 +142,39 @@ async def test_what_accept_returns_is_what_a_later_look_finds(store: SqliteStore
 
     assert job.created_at == NOW + timedelta(milliseconds=1)
     assert await store.job(job.id) == job
+
+
+async def test_what_a_draft_says_of_its_parent_is_kept(store: SqliteStore):
+    parent = await accept(store)
+    thread = Place(guild_id=7, channel_id=79, upload_limit_bytes=1, thread_of=70)
+    remix = Draft(
+        order=order(operation=Operation.REMIX, change="in the rain"),
+        seed=2,
+        parent_id=parent.id,
+        source_remote_id="remote-parent",
+    )
+    extension = Draft(order=order(operation=Operation.EXTEND), seed=2, parent_id=parent.id)
+
+    jobs = await store.accept(request(2, place=thread), [remix, extension], allow)
+
+    assert [job.parent_id for job in jobs] == [parent.id, parent.id]
+    assert [job.source_remote_id for job in jobs] == ["remote-parent", None]
+    assert [job.order for job in jobs] == [remix.order, extension.order]
+    assert {job.place for job in jobs} == {thread}
+    asked = await store.request(2)
+    assert asked is not None
+    assert asked.place == thread
+    changed = await store.update(jobs[0], source_remote_id=None)
+    assert changed is not None
+    assert await store.job(jobs[0].id) == changed
+    assert changed.source_remote_id is None
+
+
+async def test_a_draft_with_an_unknown_parent_leaves_nothing(store: SqliteStore):
+    remix = Draft(order=order(operation=Operation.REMIX, change="x"), seed=2, parent_id="ZZZZ")
+
+    with pytest.raises(StorageError):
+        await store.accept(request(), [draft(), remix], allow)
+
+    assert await store.request(1) is None
+    assert await store.open_jobs() == ()

@@ -31,9 +31,21 @@ async def assert_sound(store: SqliteStore) -> None:
                 "SELECT jobs.id FROM jobs LEFT JOIN ledger ON ledger.job_id = jobs.id "
                 "GROUP BY jobs.id HAVING count(ledger.id) <> 1 + (jobs.finished_at IS NOT NULL)"
             ).fetchall(),
+            # A deleted job has its errand, and no other has one.
+            conn.execute(
+                "SELECT jobs.id FROM jobs LEFT JOIN errands ON errands.job_id = jobs.id "
+                "WHERE (jobs.deleted_at IS NULL) <> (errands.id IS NULL)"
+            ).fetchall(),
         )
 
-    assert await store.database.read(look) == (["ok"], [], [])
+    def indexed(conn):
+        conn.execute("INSERT INTO search_newest (search_newest) VALUES ('integrity-check')")
+        found = conn.execute("SELECT rowid FROM search_newest WHERE search_newest MATCH 'calico'")
+        final = conn.execute("SELECT newest_key FROM search_entries ORDER BY newest_key")
+        return [row[0] for row in found] == [row[0] for row in final]
+
+    assert await store.database.read(look) == (["ok"], [], [], [])
+    assert await store.database.run(indexed)
 
 
 async def test_a_process_killed_in_the_middle_of_writing_loses_nothing_it_acknowledged(

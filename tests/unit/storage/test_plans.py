@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bot.storage.queries import Queries
@@ -33,10 +35,38 @@ _HOT = [
     ("save_job", ["sqlite_autoindex_jobs"]),
     ("request_cancel", ["sqlite_autoindex_jobs"]),
     ("clip", ["sqlite_autoindex_clips"]),
+    ("jobs_of_message", ["jobs_by_message"]),
+    ("ids_of_message", ["jobs_by_message"]),
+    ("history_down", ["jobs_of_member"]),
+    ("history_up", ["jobs_of_member"]),
+    ("open_history", ["jobs_open_by_user"]),
+    ("rooms_that_show", ["jobs_shown"]),
+    ("children", ["jobs_by_parent"]),
+    ("child_count", ["jobs_by_parent"]),
+    ("ancestors", ["sqlite_autoindex_jobs"]),
+    ("image_is_used", ["jobs_by_image"]),
+    ("set_remixable", ["sqlite_autoindex_jobs"]),
+    ("set_reactions", ["sqlite_autoindex_jobs"]),
+    ("blank_job", ["sqlite_autoindex_jobs"]),
+    ("shelf_of", ["sqlite_autoindex_shelves"]),
+    ("enter_newest", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("leave_newest", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("enter_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("leave_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("leave_mirror", ["sqlite_autoindex_jobs", "gallery_choices_by_guild"]),
+    ("gallery", ["gallery_choices_by_guild"]),
+    ("errands_due", ["errands_due"]),
+    ("next_errand_at", ["errands_due"]),
+    ("drop_errand", ["sqlite_autoindex_errands"]),
+    ("mirror_of", ["sqlite_autoindex_mirrors"]),
 ]
 
 #: Those that read one job's or one member's few rows, or what has come due, may sort them.
-_MAY_SORT = {"spends", "due", "providers_due", "renders_due", "finished_since"}
+_MAY_SORT = {"spends", "due", "providers_due", "renders_due", "finished_since", "ancestors"}
+
+_WHOLE_TABLES = {
+    f"SCAN {table}" for table in ("jobs", "ledger", "clips", "errands", "mirrors", "shelves")
+}
 
 
 class _AnyValue(dict):
@@ -54,6 +84,19 @@ async def test_a_hot_query_uses_its_index(store: SqliteStore, name: str, indexes
 
     for index in indexes:
         assert any(f"INDEX {index}" in line for line in plan), plan
-    assert not any(line in {"SCAN jobs", "SCAN ledger", "SCAN clips"} for line in plan), plan
+    assert not any(line in _WHOLE_TABLES for line in plan), plan
     if name not in _MAY_SORT:
         assert not any("TEMP B-TREE" in line for line in plan), plan
+
+
+@pytest.mark.parametrize("name", ["newest_down", "newest_up", "loved_down", "loved_up"])
+async def test_a_search_is_one_pass_in_the_order_of_its_index(store: SqliteStore, name: str):
+    sql = Queries.load()[name]
+    rows = await store.database.read(
+        lambda conn: conn.execute(f"EXPLAIN QUERY PLAN {sql}", _AnyValue()).fetchall()
+    )
+    first, second = [row["detail"] for row in rows]
+
+    # By words (M) between two rowids (><), in their order (64) or the reverse (128 more).
+    assert re.fullmatch(r"SCAN search_\w+ VIRTUAL TABLE INDEX (64|192):M\d+><", first)
+    assert second == "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)"

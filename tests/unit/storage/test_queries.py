@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import itertools
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,22 @@ def test_every_query_is_used(name: str):
     code = "".join(path.read_text("utf-8") for path in room.glob("*.py"))
 
     assert f'"{name}"' in code
+
+
+async def test_a_walk_finds_no_more_than_is_taken(tmp_path: Path):
+    (tmp_path / "one.sql").write_text(
+        "-- Ten numbers.\n-- name: numbers\nSELECT look(value) AS n FROM json_each(:ten);\n"
+    )
+    queries = Queries.load(tmp_path)
+    database = await Database.open(tmp_path / "here.sqlite3")
+    looked: list[int] = []
+
+    def take_three(conn):
+        conn.create_function("look", 1, lambda n: looked.append(n) or n)
+        with contextlib.closing(queries.walk(conn, "numbers", ten=str(list(range(10))))) as walk:
+            return [row["n"] for row in itertools.islice(walk, 3)]
+
+    assert await database.read(take_three) == [0, 1, 2]
+    assert looked[:3] == [0, 1, 2]
+    assert len(looked) < 5
+    await database.close()

@@ -1,7 +1,7 @@
 """A process that writes until it is killed: `python -m tests.unit.storage.writer FILE FIRST COUNT`.
 
 Prints a line after each transaction that the store acknowledged: `FIRST+n accepted` and
-`FIRST+n failed`.
+`FIRST+n failed`. Every other job is erased, without a line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from bot.model import EntryKind, State
+from bot.storage.sqlite_errands import SqliteErrands
 from bot.storage.store import SqliteStore
 from tests.unit.storage.scene import NOW, allow, draft, request
 
@@ -23,11 +24,14 @@ def say(line: str) -> None:
 
 async def write(path: Path, first: int, count: int) -> None:
     store = await SqliteStore.open(path)
+    errands = SqliteErrands(store.database, store.queries)
     for number in range(first, first + count):
         (job,) = await store.accept(request(number), [draft()], allow)
         say(f"{number} accepted")
         await store.move(job, State.FAILED, NOW, close=EntryKind.REFUND, error_code="render_failed")
         say(f"{number} failed")
+        if number % 2:
+            await errands.erase(job.id, NOW)
     await store.close()
 
 

@@ -1,0 +1,91 @@
+"""What remains to be done about a job that is final: mirror its clip, or remove all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from bot.model import Job
+
+
+class Chore(StrEnum):
+    """What kind of errand."""
+
+    #: Show the clip in the server's gallery channel, too.
+    MIRROR = "mirror"
+    #: Remove message, mirror, file, picture and remote copy.
+    ERASE = "erase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """One thing to do; it stays until it is done, whatever happens to the process."""
+
+    id: int
+    chore: Chore
+    job_id: str
+    #: The gallery channel; set for a MIRROR.
+    channel_id: int | None
+    created_at: datetime
+    due_at: datetime
+    #: Tries that failed.
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """Where a clip was shown a second time."""
+
+    job_id: str
+    channel_id: int
+    message_id: int
+
+
+class Errands(Protocol):
+    """The errands of all jobs. Each method is one transaction. Raises StorageError."""
+
+    async def erase(self, job_id: str, now: datetime) -> Job | None:
+        """Mark a final job as deleted, blank its words, and leave an errand for the rest.
+
+        At once gone: prompt, change, the error's sentence, its place in searches; a MIRROR errand
+        of it is dropped. What accounting needs stays: who, when, where, model, length, cost. The
+        job is returned as it is now; None when it is unknown or not final. Idempotent.
+        """
+        ...
+
+    async def errand(self, errand_id: int) -> Errand | None:
+        """Return an errand that is still to be done."""
+        ...
+
+    async def errands_due(self, now: datetime, limit: int) -> tuple[Errand, ...]:
+        """Return errands whose time has come, longest due first."""
+        ...
+
+    async def next_errand_at(self) -> datetime | None:
+        """Return when the first errand is due."""
+        ...
+
+    async def put_off(self, errand: Errand, due_at: datetime) -> None:
+        """Note a failed try."""
+        ...
+
+    async def mirrored(self, errand: Errand, message_id: int | None) -> None:
+        """End a MIRROR: note its message, or nothing when it shall not or cannot be shown.
+
+        When the job was deleted meanwhile, its ERASE is there again with the mirror to remove.
+        """
+        ...
+
+    async def mirror_of(self, job_id: str) -> Mirror | None:
+        """Return where a job's clip was mirrored."""
+        ...
+
+    async def erased(self, errand: Errand) -> None:
+        """End an ERASE: the clip's row, the mirror's and the path of the picture go."""
+        ...
+
+    async def keeps_image(self, job: Job) -> bool:
+        """Return whether a job that is not deleted has the same reference picture on disk."""
+        ...

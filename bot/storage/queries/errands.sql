@@ -1,0 +1,70 @@
+-- An errand to mirror a clip, in a server that has a gallery channel other than the clip's own.
+-- name: leave_mirror
+INSERT INTO errands (chore, job_id, channel_id, created_at, due_at)
+SELECT 'mirror', jobs.id, choice.channel_id, :now, :now
+FROM jobs
+JOIN gallery_choices AS choice
+  ON choice.id = (SELECT max(id) FROM gallery_choices WHERE guild_id = jobs.guild_id)
+WHERE jobs.id = :job_id AND jobs.state = 'done' AND choice.channel_id <> jobs.channel_id
+ON CONFLICT (job_id, chore) DO NOTHING;
+
+-- An errand to remove what a deleted job left.
+-- name: leave_erase
+INSERT INTO errands (chore, job_id, created_at, due_at) VALUES ('erase', :job_id, :at, :at);
+
+-- Drop a job's errand of one kind.
+-- name: drop_errand
+DELETE FROM errands WHERE job_id = :job_id AND chore = :chore;
+
+-- Note that a final job is deleted, and blank its words; nothing for one that is deleted already.
+-- name: blank_job
+UPDATE jobs SET deleted_at = :now, prompt = '', change = NULL, error_text = NULL
+WHERE id = :id AND finished_at IS NOT NULL AND deleted_at IS NULL
+RETURNING *;
+
+-- One errand.
+-- name: errand
+SELECT * FROM errands WHERE id = :id;
+
+-- Errands whose time has come, longest due first.
+-- name: errands_due
+SELECT * FROM errands WHERE due_at <= :now ORDER BY due_at, id LIMIT :limit;
+
+-- When the first errand is due.
+-- name: next_errand_at
+SELECT min(due_at) AS due_at FROM errands;
+
+-- Count a try that failed, and try again later.
+-- name: put_off
+UPDATE errands SET due_at = :due_at, attempts = attempts + 1 WHERE id = :id;
+
+-- End an errand.
+-- name: end_errand
+DELETE FROM errands WHERE id = :id AND chore = :chore RETURNING job_id;
+
+-- Where a clip was mirrored.
+-- name: mirror_of
+SELECT * FROM mirrors WHERE job_id = :job_id;
+
+-- Note where a clip was mirrored.
+-- name: put_mirror
+INSERT INTO mirrors (job_id, channel_id, message_id) VALUES (:job_id, :channel_id, :message_id)
+ON CONFLICT (job_id) DO UPDATE SET
+    channel_id = excluded.channel_id,
+    message_id = excluded.message_id;
+
+-- Forget a mirror.
+-- name: drop_mirror
+DELETE FROM mirrors WHERE job_id = :job_id;
+
+-- Forget a finished file.
+-- name: drop_clip
+DELETE FROM clips WHERE job_id = :job_id;
+
+-- Forget where a job's reference picture was.
+-- name: drop_image
+UPDATE jobs SET image = NULL WHERE id = :job_id;
+
+-- Whether a job that is not deleted has a reference picture.
+-- name: image_is_used
+SELECT 1 FROM jobs WHERE image = :image AND deleted_at IS NULL LIMIT 1;

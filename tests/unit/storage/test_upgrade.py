@@ -1,0 +1,132 @@
+"""Databases that the first release filled."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from bot.errors import StorageError
+from bot.model import Job, Operation, Place, State, Viewer
+from bot.storage.migrate import migrate, read_migrations
+from bot.storage.rows import row_of_job, row_of_request
+from bot.storage.shelf import Filter, Sort
+from bot.storage.sqlite import Database
+from bot.storage.sqlite_shelf import SqliteShelf
+from bot.storage.store import SqliteStore
+from tests.unit.storage.scene import DIRECT, PLACE, after, order, reach, request
+
+
+async def old_database(path: Path, jobs: list[Job]) -> None:
+    """Write jobs the way the first schema keeps them."""
+    database = await Database.open(path)
+    await database.run(lambda conn: migrate(conn, read_migrations()[:1]))
+
+    def insert(conn, table: str, row: dict[str, object]) -> None:
+        known = [each[1] for each in conn.execute(f"PRAGMA table_info({table})")]
+        names = [name for name in known if name in row]
+        values = ", ".join(f":{name}" for name in names)
+        conn.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})", row)  # noqa: S608
+
+    def fill(conn) -> None:
+        for job in jobs:
+            asked = request(job.request_id, user_id=job.user_id, place=job.place)
+            insert(conn, "requests", row_of_request(asked))
+            insert(conn, "jobs", row_of_job(job))
+
+    await database.write(fill)
+    await database.close()
+
+
+def job(number: int, state: State, place: Place = PLACE, prompt: str = "a café cat") -> Job:
+    final = state.is_final
+    return Job(
+        id=f"JB{number}X",
+        request_id=number,
+        variant=0,
+        user_id=1001,
+        place=place,
+        order=order(prompt=prompt),
+        seed=1,
+        state=state,
+        created_at=after(number),
+        state_at=after(number),
+        due_at=None if final else after(number),
+        finished_at=after(number) if final else None,
+        remote_id=f"remote-{number}",
+        message_id=900 + number if state is State.DONE else None,
+        cost_usd_micros=5 if final else None,
+        error_code="render_failed" if state in {State.FAILED, State.KEPT} else None,
+    )
+
+
+async def test_old_jobs_are_as_they_were_and_can_be_found(tmp_path: Path):
+    elsewhere = Place(guild_id=8, channel_id=80, upload_limit_bytes=1)
+    jobs = [
+        job(1, State.DONE),
+        job(2, State.FAILED),
+        job(3, State.DONE, DIRECT),
+        job(4, State.RENDERING),
+        job(5, State.DONE, elsewhere),
+        job(6, State.DONE, prompt="a dog"),
+    ]
+    await old_database(tmp_path / "old.sqlite3", jobs)
+
+    store = await SqliteStore.open(tmp_path / "old.sqlite3")
+    shelf = SqliteShelf(store.database, store.queries)
+    viewer = Viewer(user_id=1001, guild_id=7, rooms=frozenset({70, 80}))
+
+    async def found(words: str) -> list[Job]:
+        return list((await shelf.clips(viewer, Filter(words=words), Sort.NEWEST, None, 9)).jobs)
+
+    assert [await store.job(each.id) for each in jobs] == jobs
+    assert await found("") == [jobs[5], jobs[0]]
+    assert await found("cafe") == [jobs[0]]
+    assert await found("jb6x") == [jobs[5]]
+    assert list((await shelf.history(viewer, "cafe", None, 9)).jobs) == [jobs[3], jobs[1], jobs[0]]
+    alone = Viewer(user_id=1001, guild_id=None)
+    assert (await shelf.clips(alone, Filter(), Sort.NEWEST, None, 9)).jobs == (jobs[2],)
+
+    await shelf.react(901, 3)
+    newer = await reach(store, State.DONE, 50, prompt="another café")
+    assert [each.id for each in await found("cafe")] == [newer.id, "JB1X"]
+    loved = await shelf.clips(viewer, Filter(), Sort.LOVED, None, 9)
+    assert loved.jobs == (dataclasses.replace(jobs[0], reactions=3),)
+    await store.close()
+
+
+async def test_an_empty_database_of_the_first_schema_is_brought_up_to_date(tmp_path: Path):
+    await old_database(tmp_path / "old.sqlite3", [])
+
+    store = await SqliteStore.open(tmp_path / "old.sqlite3")
+
+    assert (await reach(store, State.DONE)).order.operation is Operation.GENERATE
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "UPDATE jobs SET operation = 'paint'",
+        "UPDATE jobs SET operation = 'remix'",
+        "UPDATE jobs SET parent_id = id",
+        "UPDATE jobs SET change = 'in the rain'",
+        "UPDATE jobs SET source_remote_id = 'remote'",
+        "UPDATE jobs SET remixable = 2",
+        "UPDATE jobs SET reactions = -1",
+        "UPDATE jobs SET deleted_at = 1",
+        "UPDATE jobs SET operation = 'remix', parent_id = 'ZZZZ'",
+        "INSERT INTO shelves (id, guild_id) VALUES (2097151, 9)",
+        "INSERT INTO errands (chore, job_id, created_at, due_at) VALUES ('mirror', 'JB1X', 1, 1)",
+        "INSERT INTO errands (chore, job_id, created_at, due_at) VALUES ('paint', 'JB1X', 1, 1)",
+    ],
+)
+async def test_what_makes_no_sense_is_refused_by_the_tables(tmp_path: Path, fault: str):
+    await old_database(tmp_path / "old.sqlite3", [job(1, State.DONE)])
+    store = await SqliteStore.open(tmp_path / "old.sqlite3")
+
+    with pytest.raises(StorageError, match="IntegrityError"):
+        await store.database.write(lambda conn: conn.execute(fault))
+
+    await store.close()
