@@ -18,20 +18,30 @@ from bot.jobs.board import Board
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.engine import Engine
 from bot.jobs.flow import Flow
+from bot.jobs.library import Library
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Kind
 from bot.jobs.service import JobService
+from bot.jobs.statuses import Statuses
+from bot.jobs.stills import Stills
 from bot.jobs.tools import Tools
 from bot.providers.base import Provider
 from bot.providers.registry import build_providers
 from bot.quota.rule import QuotaRule
 from bot.safety.gate import PromptGate
 from bot.settings import Settings
+from bot.storage.sqlite_errands import SqliteErrands
+from bot.storage.sqlite_servers import SqliteServers
+from bot.storage.sqlite_shelf import SqliteShelf
 from bot.storage.store import SqliteStore
 from bot.web.health import HealthServer
 from cogs.account import Account
 from cogs.generate import Generate
 from cogs.group import install
+from cogs.history import History
+from cogs.moderation import Moderation
+from cogs.remix import Remix
+from cogs.replies import Replies
 from cogs.status import Status
 
 _log = logging.getLogger(__name__)
@@ -83,8 +93,12 @@ async def build_app(
     store = await SqliteStore.open(_database(settings))
     point_at(settings.discord_api_url, settings.discord_gateway_url)
     client = SorabotClient(guild_ids=settings.discord_guild_ids)
-    courier = DiscordCourier(client)
+    courier = DiscordCourier(client, clock)
     catalogue = Catalogue(providers)
+    archive = FolderArchive(settings.archive_dir)
+    errands = SqliteErrands(store.database, store.queries)
+    statuses = Statuses(store, catalogue, clock)
+    stills = Stills(store, archive, settings.data_dir / "stills")
 
     # The service comes before what it sets going: these two close the circle.
     def kick(kind: Kind, subject: str) -> None:
@@ -93,8 +107,22 @@ async def build_app(
     def touch(request_id: int) -> None:
         board.touch(request_id)
 
+    library = Library(
+        store=store,
+        shelf=SqliteShelf(store.database, store.queries),
+        errands=errands,
+        servers=SqliteServers(store.database, store.queries),
+        stills=stills,
+        catalogue=catalogue,
+        statuses=statuses,
+        clock=clock,
+        kick=kick,
+        touch=touch,
+    )
     jobs = JobService(
         store=store,
+        library=library,
+        statuses=statuses,
         catalogue=catalogue,
         quota=QuotaRule.from_settings(settings),
         gate=PromptGate(),
@@ -105,19 +133,29 @@ async def build_app(
     board = Board(jobs.card, courier, clock, pace)
     tools = Tools(
         store=store,
+        errands=errands,
+        statuses=statuses,
+        stills=stills,
         clock=clock,
         providers=providers,
-        archive=FolderArchive(settings.archive_dir),
+        archive=archive,
         courier=courier,
         board=board,
         pace=pace,
         temp_dir=settings.data_dir / "tmp",
         max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
     )
-    engine = Engine(Flow(tools, catalogue, kick), board, clock, pace)
+    engine = Engine(Flow(tools, kick), board, clock, pace)
     pictures = Pictures(settings.data_dir / "pictures")
-    cogs = (Generate(jobs, pictures, clock), Status(jobs), Account(jobs))
-    client.use(jobs, lambda bot: install(bot, cogs), courier.open)
+    cogs = (
+        Generate(jobs, pictures),
+        Remix(jobs),
+        Status(jobs),
+        History(jobs),
+        Account(jobs),
+        Replies(jobs, pictures),
+    )
+    client.use(jobs, pictures, lambda bot: install(bot, cogs, Moderation(jobs)), courier.open)
 
     async def ready() -> bool:
         await store.next_due_at(())

@@ -132,6 +132,8 @@ def _face(card: Card) -> object:
                 status.job.cancel_requested_at is not None,
                 status.job.message_id,
                 status.job.error_text,
+                status.job.deleted_at,
+                status.job.source_remote_id,
                 status.ahead,
                 status.ready_at,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,16 +76,21 @@ class Catalogue:
         known = ", ".join(f"`{offer.model.label}`" for offer in self._offers)
         raise BadOptionError("model", "I don't have that one.", f"There is {known}.")
 
+    def offer(self, provider: str, model: str) -> Offer | None:
+        """Return the offer of just this model at this provider, if there is one."""
+        for offer in self._offers:
+            if (offer.provider, offer.model.name) == (provider, model):
+                return offer
+        return None
+
     def can_cancel(self, provider: str) -> bool:
         """Whether a render that this provider has begun can be stopped before it is paid for."""
         return provider in self._cancelling
 
     def label(self, provider: str, model: str) -> str:
         """Return the model's name for people; its own name when it is no longer offered."""
-        for offer in self._offers:
-            if (offer.provider, offer.model.name) == (provider, model):
-                return offer.model.label
-        return model
+        offer = self.offer(provider, model)
+        return model if offer is None else offer.model.label
 
     def order(self, wish: Wish, prompt: str) -> Order:
         """Return the order for a wish: its model's, or the first that can do all of it.
@@ -96,17 +101,28 @@ class Catalogue:
         if not self._offers:
             raise NoProviderError("No video service is configured right now.")
         if wish.model is not None:
-            return _order(self.named(wish.model), wish, prompt)
+            return order_from(self.named(wish.model), wish, prompt)
+        return self.first_order(self._offers, wish, prompt)
+
+    def first_order(self, offers: Sequence[Offer], wish: Wish, prompt: str) -> Order:
+        """Return the order at the first of `offers` (at least one) that can do all of `wish`.
+
+        Raises BadOptionError, the first offer's, when none can.
+        """
         refusals: list[BadOptionError] = []
-        for offer in self._offers:
+        for offer in offers:
             try:
-                return _order(offer, wish, prompt)
+                return order_from(offer, wish, prompt)
             except BadOptionError as refusal:
                 refusals.append(refusal)
         raise refusals[0]
 
 
-def _order(offer: Offer, wish: Wish, prompt: str) -> Order:
+def order_from(offer: Offer, wish: Wish, prompt: str) -> Order:
+    """Return the order for `wish` at one offer; `wish.model` has been looked at already.
+
+    Raises BadOptionError naming the option and what is possible.
+    """
     model = offer.model
     if len(prompt) > model.prompt_max_chars:
         allowed = f"It takes {model.prompt_max_chars}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from bot.errors import (
@@ -18,20 +19,21 @@ from bot.errors import (
     StorageError,
 )
 from bot.jobs.endings import fail
+from bot.jobs.joining import joined
 from bot.jobs.ports import JobStatus
 from bot.jobs.schedule import backoff_s
 from bot.jobs.tools import Tools
 from bot.media.probe import probe
-from bot.model import Clip, EntryKind, Job, State
+from bot.model import Clip, EntryKind, Job, Operation, State
 from bot.providers.base import Provider
 
 _log = logging.getLogger(__name__)
 
 
-async def deliver(tools: Tools, job: Job, label: str) -> None:
+async def deliver(tools: Tools, job: Job, turn: asyncio.Lock) -> None:
     """Carry a rendered job as far as it goes; idempotent, each step committed before the next.
 
-    label  the model's name for people.
+    turn  held while a clip is posted: variants of one request share a message.
     """
     step: Job | None = job
     if step.state is State.DOWNLOADING:
@@ -39,10 +41,10 @@ async def deliver(tools: Tools, job: Job, label: str) -> None:
     if step is not None and step.state is State.FITTING:
         step = await _fit(tools, step)
         if step is not None and step.state is State.POSTING:
-            await _post(tools, step, label, look_first=False)
+            await _post(tools, step, turn, look_first=False)
     elif step is not None and step.state is State.POSTING:
         # Found here again, it may have been posted with the answer lost.
-        await _post(tools, step, label, look_first=True)
+        await _post(tools, step, turn, look_first=True)
 
 
 async def _download(tools: Tools, job: Job) -> Job | None:
@@ -53,7 +55,7 @@ async def _download(tools: Tools, job: Job) -> Job | None:
     folder = tools.temp_dir / job.id
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        clip = await _fetch(tools, provider, job.id, job.remote_id, folder / "clip.mp4")
+        clip = await _fetch(tools, provider, job, job.remote_id, folder / "clip.mp4")
     except (ProviderError, StorageError, OSError) as error:
         await _download_again(tools, job, error)
         return None
@@ -68,18 +70,21 @@ async def _download(tools: Tools, job: Job) -> Job | None:
     )
 
 
-async def _fetch(tools: Tools, provider: Provider, job_id: str, remote_id: str, path: Path) -> Clip:
+async def _fetch(tools: Tools, provider: Provider, job: Job, remote_id: str, path: Path) -> Clip:
     """Return the clip of a file that came down whole, shows a picture and is in the archive."""
     file = await provider.download(remote_id, path, max_bytes=tools.max_clip_bytes)
     facts = await probe(file.path)
+    if job.order.operation is Operation.EXTEND and job.source_remote_id is None:
+        file = await joined(tools, job, file)
+        facts = await probe(file.path)
     return Clip(
-        job_id=job_id,
+        job_id=job.id,
         sha256=file.sha256,
         size_bytes=file.size_bytes,
         width_px=facts.width_px,
         height_px=facts.height_px,
         duration_ms=facts.duration_ms,
-        archive_key=await tools.archive.keep(job_id, file.path),
+        archive_key=await tools.archive.keep(job.id, file.path),
         created_at=tools.clock.now(),
     )
 
@@ -123,15 +128,21 @@ async def _fit(tools: Tools, job: Job) -> Job | None:
     return moved
 
 
-async def _post(tools: Tools, job: Job, label: str, *, look_first: bool) -> None:
-    """Post the clip of a job whose POSTING is committed.
+async def _post(tools: Tools, job: Job, turn: asyncio.Lock, *, look_first: bool) -> None:
+    """Post the clip of a job whose POSTING is committed, when it is its turn."""
+    async with turn:
+        await _post_now(tools, job, look_first=look_first)
+
+
+async def _post_now(tools: Tools, job: Job, *, look_first: bool) -> None:
+    """Post a clip.
 
     look_first  an earlier try may have got through: adopt its message instead of sending again.
     """
     try:
         message_id = await tools.courier.find_clip(job) if look_first else None
         if message_id is None:
-            message_id = await _send(tools, job, label)
+            message_id = await _send(tools, job)
     except (DeliveryError, StorageError) as error:
         attempts = job.attempts + 1
         if not error.retryable:
@@ -154,12 +165,33 @@ async def _post(tools: Tools, job: Job, label: str, *, look_first: bool) -> None
     tools.board.touch(job.request_id)
 
 
-async def _send(tools: Tools, job: Job, label: str) -> int:
+async def _send(tools: Tools, job: Job) -> int:
     clip = await tools.store.clip(job.id)
     if clip is None:
         raise StorageError("the clip's row is gone")
     path = await tools.archive.fetch(clip.archive_key)
-    return await tools.courier.post_clip(JobStatus(job=job, model_label=label, clip=clip), path)
+    status = await tools.statuses.of(job)
+    return await tools.courier.post_clip(status, path, await _shown_already(tools, job))
+
+
+async def _shown_already(tools: Tools, job: Job) -> tuple[JobStatus, ...]:
+    """Return the variants of the same request that the latest message at `job`'s place shows."""
+    others = [
+        each
+        for each in await tools.store.jobs_of(job.request_id)
+        if each.id != job.id
+        and each.state is State.DONE
+        and each.deleted_at is None
+        and each.place.channel_id == job.place.channel_id
+    ]
+    latest = max((each.message_id or 0 for each in others), default=0)
+    shown = [each for each in others if each.message_id == latest]
+    return tuple([await tools.statuses.of(each) for each in in_order(shown)])
+
+
+def in_order(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs of one message in the order in which their clips stand there."""
+    return sorted(jobs, key=lambda job: (str(job.finished_at), job.variant))
 
 
 async def _keep(tools: Tools, job: Job, error: SorabotError) -> None:

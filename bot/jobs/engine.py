@@ -129,6 +129,7 @@ class Engine:
             Kind.SUBMIT: self._flow.submit,
             Kind.POLL: self._flow.poll,
             Kind.DELIVER: self._flow.deliver,
+            Kind.ERRAND: self._flow.errand,
         }
         with about_job(subject):
             try:

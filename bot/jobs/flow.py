@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from bot.errors import NoProviderError
-from bot.jobs.catalogue import Catalogue
+from bot.jobs.chores import run_errand
 from bot.jobs.delivering import deliver
 from bot.jobs.endings import fail
 from bot.jobs.polling import poll
@@ -38,12 +39,13 @@ class Flow:
     kick  starts one of them early: `sweep` decides what is due and lets `kick` run it.
     """
 
-    def __init__(self, tools: Tools, catalogue: Catalogue, kick: Kick) -> None:
+    def __init__(self, tools: Tools, kick: Kick) -> None:
         self._tools = tools
-        self._catalogue = catalogue
         self._kick = kick
         # Delivery has a lane of its own: a slow upload never holds up a render.
         self._lane = asyncio.Semaphore(tools.pace.delivery_lane)
+        #: By request: its variants are posted one after the other, into one message.
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def submit(self, job_id: str) -> None:
         """Make the paid call for a queued job, or look for one whose outcome is unknown."""
@@ -56,8 +58,15 @@ class Flow:
         async with self._lane:
             job = await self._tools.store.job(job_id)
             if job is not None and job.state in _IN_DELIVERY:
-                label = self._catalogue.label(job.order.provider, job.order.model)
-                await deliver(self._tools, job, label)
+                turn = self._turns.setdefault(job.request_id, asyncio.Lock())
+                await deliver(self._tools, job, turn)
+
+    async def errand(self, number: str) -> None:
+        """Do what remains to be done about a final job: mirror its clip, or remove it."""
+        errand = await self._tools.errands.errand(int(number))
+        if errand is not None and errand.due_at <= self._tools.clock.now():
+            with about_job(errand.job_id):
+                await run_errand(self._tools, errand)
 
     async def poll(self, provider_name: str) -> None:
         """Ask one provider about all of its due renders; the part of the sweep that waits."""
@@ -87,7 +96,13 @@ class Flow:
             most = provider.capabilities().max_concurrent
             for job in await store.waiting(name, now, max_concurrent=most):
                 kick(Kind.SUBMIT, job.id)
-        return await store.next_due_at(_UNDER_WAY)
+        for errand in await self._tools.errands.errands_due(now, _AT_A_TIME):
+            kick(Kind.ERRAND, str(errand.id))
+        nexts = (
+            await store.next_due_at(_UNDER_WAY),
+            await self._tools.errands.next_errand_at(),
+        )
+        return min((each for each in nexts if each is not None), default=None)
 
     async def resume(self) -> None:
         """Take up what the last process left open; called once, at the start of the only process.

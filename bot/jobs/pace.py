@@ -32,6 +32,8 @@ class Pace:
     #: Downloads (past the deadline) and posts in a row that may fail before the engine gives up.
     download_tries: int = 8
     post_tries: int = 30
+    #: Tries to mirror a clip, or to remove all of one, before that is given up.
+    errand_tries: int = 30
     #: Clips downloaded and posted at a time.
     delivery_lane: int = 4
     #: A job in delivery is looked at again after this long, should its coroutine have died.

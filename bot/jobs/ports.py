@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from bot.model import Clip, Job, Request
+from bot.model import Clip, Job, Operation, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a remix or an extension was made from, and how."""
+
+    #: A deleted one has no words any more.
+    parent: Job
+    #: The video service itself changed or continued the parent; else it was composed from the
+    #: parent's words.
+    is_native: bool
+    #: Composed with the parent's last frame, too.
+    with_frame: bool
+    #: The parent's model, for people, where another one makes this clip.
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +40,18 @@ class JobStatus:
     ready_at: datetime | None = None
     #: The finished file; set from FITTING on.
     clip: Clip | None = None
+    #: Set for a remix or an extension.
+    origin: Origin | None = None
+    #: Whether the clip can be continued.
+    can_extend: bool = False
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the file is an extension's added part only: it could not be joined."""
+        order = self.job.order
+        if order.operation is not Operation.EXTEND or self.clip is None:
+            return False
+        return round(self.clip.duration_ms / 1000) <= order.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +80,42 @@ class Courier(Protocol):
         """
         ...
 
-    async def post_clip(self, status: JobStatus, path: Path) -> int:
+    async def post_clip(
+        self, status: JobStatus, path: Path, others: Sequence[JobStatus] = ()
+    ) -> int:
         """Post the file at `path` where the job asked for it and return the message's id.
 
+        others  variants of the same request that one message there shows already, in the order of
+                their files: the file joins that message at its end, or goes into one of its own
+                where that is not possible.
         Not idempotent for ever: the nonce (the job's id) holds off a second message only for a
-        few minutes. The file is read as it is sent, never whole into memory.
+        few minutes; a file that has joined a message is not added twice. The file is read as it is
+        sent, never whole into memory.
         Raises ClipTooLargeError, PlaceClosedError or DeliveryTroubleError.
         """
+        ...
+
+    async def mirror_clip(
+        self, status: JobStatus, path: Path, channel_id: int, *, look_first: bool
+    ) -> int | None:
+        """Post a DONE job's clip in another channel of its server, too; return the message's id.
+
+        look_first  an earlier try may have got through: adopt its message.
+        None when it shall not be seen there: not everybody in the server may read where it came
+        from. Raises as `post_clip`.
+        """
+        ...
+
+    async def remove_clip(self, job: Job, left: Sequence[JobStatus]) -> None:
+        """Take a DONE job's clip out of its message, and delete the message with the last one.
+
+        left  the variants that stay in that message. Idempotent; what can't be reached any more
+              counts as removed. Raises DeliveryTroubleError.
+        """
+        ...
+
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of the bot's own; idempotent, as `remove_clip`."""
         ...
 
     async def find_clip(self, job: Job) -> int | None:
@@ -79,6 +136,8 @@ class Kind(StrEnum):
     POLL = "poll"
     #: `subject` is a job id.
     DELIVER = "deliver"
+    #: `subject` is an errand's number.
+    ERRAND = "errand"
 
 
 class Kick(Protocol):

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot.clock import Clock
-from bot.errors import NoSuchJobError, NotYoursError, StorageError, TooLateError
+from bot.errors import (
+    NoSuchClipError,
+    NoSuchJobError,
+    NotYoursError,
+    RemixForbiddenError,
+    StorageError,
+    TooLateError,
+)
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.delivering import too_large
+from bot.jobs.library import Library
 from bot.jobs.ports import Card, JobStatus, Kick, Kind
-from bot.jobs.schedule import expected_s
-from bot.model import EntryKind, Job, Place, Request, State
+from bot.jobs.remixing import extend_draft, remix_draft
+from bot.jobs.statuses import Statuses
+from bot.model import EntryKind, Job, Operation, Place, Request, State, Viewer
 from bot.quota.limits import Reading
 from bot.quota.rule import QuotaRule
 from bot.safety.gate import PromptGate
 from bot.storage.base import Draft, Store
 
 _log = logging.getLogger(__name__)
-_HAS_CLIP = frozenset({State.FITTING, State.POSTING, State.DONE, State.KEPT})
 _CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Viewer:
-    """Who asks, and from where."""
-
-    user_id: int
-    #: None in a direct message.
-    guild_id: int | None
-    #: Whether they keep order in that server.
-    is_moderator: bool = False
 
 
 class JobService:
@@ -47,6 +43,8 @@ class JobService:
         self,
         *,
         store: Store,
+        library: Library,
+        statuses: Statuses,
         catalogue: Catalogue,
         quota: QuotaRule,
         gate: PromptGate,
@@ -55,6 +53,8 @@ class JobService:
         touch: Callable[[int], None],
     ) -> None:
         self._store = store
+        self._library = library
+        self._statuses = statuses
         self._catalogue = catalogue
         self._quota = quota
         self._gate = gate
@@ -67,17 +67,95 @@ class JobService:
         """What can be asked for."""
         return self._catalogue
 
+    @property
+    def library(self) -> Library:
+        """The clips that are finished."""
+        return self._library
+
+    def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
+        """Return one use of a command as of now; interaction_id may be a message's, too."""
+        now = self._clock.now()
+        return Request(id=interaction_id, user_id=user_id, place=place, created_at=now)
+
     async def submit(self, wish: Wish, request: Request) -> Card:
         """Reserve and queue all variants of a wish, or none; idempotent by `request.id`.
 
         Raises BadOptionError, UnsafePromptError, OverQuotaError or StorageError; nothing was
         charged then.
         """
-        orders = (self._catalogue.order(wish, self._gate.admit(wish.prompt)),) * wish.count
-        drafts = [
-            Draft(order=order, seed=_seed(request.id, variant))
-            for variant, order in enumerate(orders)
-        ]
+        order = self._catalogue.order(wish, self._gate.admit(wish.prompt))
+        variants = range(wish.count)
+        return await self._accept(
+            request, [Draft(order=order, seed=_seed(request.id, each)) for each in variants]
+        )
+
+    async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Card:
+        """Make a clip again with the change that `wish.prompt` describes; as `submit` otherwise.
+
+        What the wish leaves open is kept from the parent; the viewer pays and owns the result.
+        Raises NoSuchClipError and RemixForbiddenError, too.
+        """
+        parent = await self._library.source(clip_id, viewer)
+        seed = _seed(request.id, 0)
+        return await self._accept(
+            request, [remix_draft(self._catalogue, self._gate, parent, wish, seed)]
+        )
+
+    async def extend(
+        self, clip_id: str, words: str | None, viewer: Viewer, request: Request
+    ) -> Card:
+        """Let a clip go on, as `words` say or as it was; as `remix` otherwise.
+
+        Raises NoProviderError, too, where nothing can continue it.
+        """
+        parent = await self._library.source(clip_id, viewer)
+        seed = _seed(request.id, 0)
+        return await self._accept(
+            request, [extend_draft(self._catalogue, self._gate, parent, words, seed)]
+        )
+
+    async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Card:
+        """Make what was ordered once more, with another seed; as `remix` otherwise.
+
+        A remix or extension starts from its parent again; where that is gone, or not for the
+        viewer, it is made from its words alone.
+        """
+        before = (await self._library.source(clip_id, viewer)).job
+        order, seed = before.order, _seed(request.id, 0)
+        wish = Wish(
+            prompt=order.prompt,
+            model=f"{order.provider}/{order.model}",
+            seconds=order.seconds,
+            size=str(order.size),
+            image=order.image,
+        )
+        draft = await self._from_parent_again(before, wish, viewer, seed)
+        if draft is None:
+            if self._catalogue.offer(order.provider, order.model) is None:
+                wish = replace(wish, model=None)
+            again = self._catalogue.order(wish, self._gate.admit(wish.prompt))
+            draft = Draft(order=again, seed=seed)
+        return await self._accept(request, [draft])
+
+    async def _from_parent_again(
+        self, before: Job, wish: Wish, viewer: Viewer, seed: int
+    ) -> Draft | None:
+        if before.parent_id is None:
+            return None
+        try:
+            parent = await self._library.source(before.parent_id, viewer)
+        except (NoSuchClipError, RemixForbiddenError):
+            return None
+        order = before.order
+        if order.operation is Operation.EXTEND:
+            return extend_draft(self._catalogue, self._gate, parent, order.change, seed)
+        wish = replace(wish, prompt=order.change or order.prompt)
+        if self._catalogue.offer(order.provider, order.model) is None:
+            wish = replace(wish, model=None)
+        return remix_draft(self._catalogue, self._gate, parent, wish, seed)
+
+    async def _accept(self, request: Request, drafts: Sequence[Draft]) -> Card:
+        orders = [draft.order for draft in drafts]
         jobs = await self._store.accept(
             request,
             drafts,
@@ -86,15 +164,11 @@ class JobService:
         for job in jobs:
             self._kick(Kind.SUBMIT, job.id)
         try:
-            return await self._card(request, jobs)
+            return await self._statuses.card(request, jobs)
         except StorageError as error:
             # Accepted is accepted: a refusal now would be a lie.
             _log.warning("card of request %s from memory: %s", request.id, error)
-            label = self._catalogue.label
-            statuses = [
-                JobStatus(job=job, model_label=label(job.order.provider, job.order.model))
-                for job in jobs
-            ]
+            statuses = [self._statuses.bare(job) for job in jobs]
             return Card(request=request, statuses=tuple(statuses))
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
@@ -114,23 +188,24 @@ class JobService:
         request = await self._store.request(request_id)
         if request is None:
             return None
-        return await self._card(request, await self._store.jobs_of(request_id))
+        return await self._statuses.card(request, await self._store.jobs_of(request_id))
 
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
         """Return one job in detail: the viewer's own, or any of the server for a moderator.
 
         Raises NotYoursError, or NoSuchJobError, also for a job of another server.
         """
-        return await self._status(await self._seen(job_id, viewer))
+        return await self._statuses.of(await self._seen(job_id, viewer))
 
     async def running(self, viewer: Viewer) -> tuple[JobStatus, ...]:
         """Return the viewer's own open jobs, oldest first, wherever they were asked for."""
         jobs = await self._store.open_jobs(viewer.user_id)
-        return tuple([await self._status(job) for job in jobs])
+        return tuple([await self._statuses.of(job) for job in jobs])
 
     async def recent(self, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
-        """Return the viewer's latest jobs in this place, newest first."""
-        return await self._store.recent_jobs(viewer.user_id, viewer.guild_id, limit)
+        """Return the viewer's latest jobs in this place, newest first; no deleted ones."""
+        jobs = await self._store.recent_jobs(viewer.user_id, viewer.guild_id, limit)
+        return tuple(job for job in jobs if job.deleted_at is None)
 
     async def cancel(self, job_id: str, viewer: Viewer) -> Job:
         """Cancel a job; at once while it waits, as soon as the provider answers otherwise.
@@ -214,7 +289,7 @@ class JobService:
 
     async def _seen(self, job_id: str, viewer: Viewer) -> Job:
         job = await self._store.job(job_id.strip())
-        if job is None:
+        if job is None or job.deleted_at is not None:
             raise NoSuchJobError(job_id)
         own = job.user_id == viewer.user_id
         here = viewer.guild_id is not None and job.place.guild_id == viewer.guild_id
@@ -223,30 +298,6 @@ class JobService:
         if here:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
         raise NoSuchJobError(job_id)
-
-    async def _card(self, request: Request, jobs: tuple[Job, ...]) -> Card:
-        return Card(request=request, statuses=tuple([await self._status(job) for job in jobs]))
-
-    async def _status(self, job: Job) -> JobStatus:
-        order = job.order
-        ready_at = None
-        if job.state is State.RENDERING and job.submitted_at is not None:
-            durations_s = await self._store.durations_s(
-                order.provider, order.model, order.seconds, order.size, 50
-            )
-            whole_s = expected_s(durations_s)
-            if whole_s is not None:
-                expected_at = job.submitted_at + timedelta(seconds=whole_s)
-                # A time that has passed is no promise.
-                ready_at = expected_at if expected_at > self._clock.now() else None
-        return JobStatus(
-            job=job,
-            model_label=self._catalogue.label(order.provider, order.model),
-            ahead=await self._store.position(job) if job.state is State.QUEUED else None,
-            ready_at=ready_at,
-            # Not asked for before there can be one: each look waits its turn at the database.
-            clip=await self._store.clip(job.id) if job.state in _HAS_CLIP else None,
-        )
 
 
 def _seed(request_id: int, variant: int) -> int:

@@ -12,14 +12,17 @@ from bot.errors import (
     NotAcceptedError,
     ProviderError,
     RenderLostError,
+    SourceGoneError,
     UnknownOutcomeError,
     UnsupportedError,
 )
 from bot.jobs.endings import cancel, fail
+from bot.jobs.opening import opening_picture, takes_image
 from bot.jobs.polling import cancel_remote
+from bot.jobs.remixing import words_for_provider
 from bot.jobs.schedule import backoff_s, first_poll_s
 from bot.jobs.tools import Tools
-from bot.model import Job, Order, State
+from bot.model import Job, Operation, State
 from bot.providers.base import Capabilities, Provider, Remote, RemoteState, RenderOrder
 
 _log = logging.getLogger(__name__)
@@ -74,6 +77,8 @@ async def _call(tools: Tools, provider: Provider, job: Job) -> None:
         remote = await _submit_once(tools, provider, job)
     except NotAcceptedError as error:
         await _requeue(tools, job, error)
+    except SourceGoneError as error:
+        await _compose_instead(tools, job, error)
     except UnknownOutcomeError as error:
         _log.warning("outcome of the create unknown: %s", error)
         idempotent = provider.capabilities().submit_is_idempotent
@@ -86,24 +91,48 @@ async def _call(tools: Tools, provider: Provider, job: Job) -> None:
 
 
 async def _submit_once(tools: Tools, provider: Provider, job: Job) -> Remote:
-    order = job.order
-    wanted = RenderOrder(
-        key=job.id,
-        prompt=order.prompt,
-        model=order.model,
-        seconds=order.seconds,
-        size=order.size,
-        seed=job.seed,
-        image=order.image,
+    async with opening_picture(tools, provider, job) as image:
+        order = job.order
+        native = job.source_remote_id is not None
+        wanted = RenderOrder(
+            key=job.id,
+            prompt=words_for_provider(job),
+            model=order.model,
+            seconds=order.seconds,
+            size=order.size,
+            seed=job.seed,
+            image=image,
+            operation=order.operation if native else Operation.GENERATE,
+            source=job.source_remote_id,
+        )
+        try:
+            async with asyncio.timeout(tools.pace.create_s):
+                return await provider.submit(wanted)
+        except ProviderError:
+            raise
+        except Exception as error:
+            # A defect of ours after the request left must not be taken for "never sent".
+            raise UnknownOutcomeError(f"{type(error).__name__}: {error}") from error
+
+
+async def _compose_instead(tools: Tools, job: Job, error: SourceGoneError) -> None:
+    """Order it again without the parent's provider's help, unless it asked for none."""
+    if job.source_remote_id is None:
+        await fail(tools, job, error)
+        return
+    if job.order.operation is Operation.EXTEND and not takes_image(
+        tools.providers[job.order.provider], job.order.model
+    ):
+        await fail(tools, job, error)
+        return
+    _log.info("composed instead: %s", error)
+    now = tools.clock.now()
+    moved = await tools.store.move(
+        job, State.QUEUED, now, due_at=now, attempts=job.attempts, source_remote_id=None
     )
-    try:
-        async with asyncio.timeout(tools.pace.create_s):
-            return await provider.submit(wanted)
-    except ProviderError:
-        raise
-    except Exception as error:
-        # A defect of ours after the request left must not be taken for "never sent".
-        raise UnknownOutcomeError(f"{type(error).__name__}: {error}") from error
+    tools.board.touch(job.request_id)
+    if moved is not None and moved.cancel_requested_at is not None:
+        await cancel(tools, moved)
 
 
 async def _requeue(tools: Tools, job: Job, error: NotAcceptedError) -> None:
@@ -187,11 +216,15 @@ async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str 
     until = job.submitted_at + timedelta(seconds=tools.pace.create_s) + _SKEW
     vague = 0
     for remote in await provider.recent(job.submitted_at - _LOOK_BACK):
-        if not _could_be(remote, job.order):
+        if not _could_be(remote, job):
             continue
         if await tools.store.owner_of_remote(provider.name, remote.id) is not None:
             continue
         created_at = remote.created_at
+        if remote.source not in (None, job.source_remote_id):
+            # Made from another clip, or from this one under another name: relays rename ids.
+            vague += 1
+            continue
         if remote.prompt is not None and created_at is not None and since <= created_at <= until:
             return remote
         # Nobody's render of just this order, or one that does not say, at another time: perhaps
@@ -200,11 +233,16 @@ async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str 
     return f"{vague} renders could be it" if vague else None
 
 
-def _could_be(remote: Remote, order: Order) -> bool:
-    """Whether nothing that the provider says of a render speaks against its being `order`'s."""
+def _could_be(remote: Remote, job: Job) -> bool:
+    """Whether nothing that the provider says of a render speaks against its being `job`'s."""
+    order = job.order
+    native = job.source_remote_id is not None
+    # How long an extension makes the whole clip, its source's length decides.
+    any_length = native and order.operation is Operation.EXTEND
     return (
-        remote.prompt in (None, order.prompt)
+        remote.prompt in (None, words_for_provider(job))
         and remote.model in (None, order.model)
-        and remote.seconds in (None, order.seconds)
+        and (any_length or remote.seconds in (None, order.seconds))
         and remote.size in (None, order.size)
+        and (native or remote.source is None)
     )

@@ -12,8 +12,11 @@ from bot.clock import Clock
 from bot.jobs.board import Board
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Courier
+from bot.jobs.statuses import Statuses
+from bot.jobs.stills import Stills
 from bot.providers.base import Provider
 from bot.storage.base import Store
+from bot.storage.errands import Errands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,9 @@ class Tools:
     """One set a process; nothing here changes while it runs."""
 
     store: Store
+    errands: Errands
+    statuses: Statuses
+    stills: Stills
     clock: Clock
     providers: Mapping[str, Provider]
     archive: Archive

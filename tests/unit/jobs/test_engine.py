@@ -55,7 +55,7 @@ class ScriptedFlow:
         finally:
             self.running -= 1
 
-    poll = deliver = submit
+    poll = deliver = errand = submit
 
 
 class IdleBoard:

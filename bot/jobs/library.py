@@ -1,0 +1,237 @@
+"""Finished clips: who may see them, where they come from, and what their owners may do to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.errors import NoSuchClipError, NotYoursError, RemixForbiddenError, TooLateError
+from bot.jobs.catalogue import Catalogue
+from bot.jobs.ports import JobStatus, Kick, Kind
+from bot.jobs.remixing import Parent, can_extend
+from bot.jobs.statuses import Statuses
+from bot.jobs.stills import Stills
+from bot.model import Job, State, Viewer
+from bot.storage.base import Store
+from bot.storage.errands import Errands
+from bot.storage.servers import Servers
+from bot.storage.shelf import Cursor, Filter, Page, Shelf, Sort
+
+#: Children that details name.
+_CHILDREN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """All that a viewer may know of a clip."""
+
+    status: JobStatus
+    #: Parent first, up to the root; those that the viewer may not see are None.
+    ancestors: tuple[Job | None, ...]
+    #: Direct children that the viewer may see, newest first.
+    children: tuple[Job, ...]
+    #: Direct children in all.
+    child_count: int
+    #: Whether the viewer may delete it, and (only the owner) forbid remixes.
+    may_delete: bool
+    is_own: bool
+
+
+class Library:
+    """What members can do with finished clips. Every refusal is a RefusedError."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        shelf: Shelf,
+        errands: Errands,
+        servers: Servers,
+        stills: Stills,
+        catalogue: Catalogue,
+        statuses: Statuses,
+        clock: Clock,
+        kick: Kick,
+        touch: Callable[[int], None],
+    ) -> None:
+        self._store = store
+        self._shelf = shelf
+        self._errands = errands
+        self._servers = servers
+        self._stills = stills
+        self._catalogue = catalogue
+        self._statuses = statuses
+        self._clock = clock
+        self._kick = kick
+        self._touch = touch
+
+    async def source(self, clip_id: str, viewer: Viewer) -> Parent:
+        """Return a clip that the viewer may make something of.
+
+        Raises NoSuchClipError, also for one of another server or of a channel that the viewer
+        can't read now, and RemixForbiddenError.
+        """
+        job = await self.clip(clip_id, viewer)
+        clip = await self._store.clip(job.id)
+        if clip is None:
+            raise NoSuchClipError(clip_id)
+        if not job.remixable and job.user_id != viewer.user_id:
+            raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
+        return Parent(job=job, clip=clip)
+
+    async def clip(self, clip_id: str, viewer: Viewer) -> Job:
+        """Return a clip that the viewer may see: posted, or kept and their own.
+
+        Raises NoSuchClipError.
+        """
+        job = await self._store.job(clip_id.strip().strip("`"))
+        if job is None or not _is_clip(job, viewer) or not may_see(job, viewer):
+            raise NoSuchClipError(clip_id)
+        return job
+
+    async def in_message(self, message_id: int, viewer: Viewer) -> tuple[Job, ...]:
+        """Return the clips that a message carries, as far as the viewer may see them."""
+        jobs = await self._store.jobs_of_message(message_id)
+        return tuple(job for job in jobs if _is_clip(job, viewer) and may_see(job, viewer))
+
+    async def details(self, clip_id: str, viewer: Viewer) -> Details:
+        """Return what there is to know of a clip. Raises NoSuchClipError."""
+        job = await self.clip(clip_id, viewer)
+        lineage = await self._shelf.lineage(job.id, children=_CHILDREN)
+        is_own = job.user_id == viewer.user_id
+        return Details(
+            status=await self._statuses.of(job),
+            ancestors=tuple(each if may_see(each, viewer) else None for each in lineage.ancestors),
+            children=tuple(each for each in lineage.children if may_see(each, viewer)),
+            child_count=lineage.child_count,
+            may_delete=is_own or viewer.is_moderator,
+            is_own=is_own,
+        )
+
+    async def find(self, typed: str, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
+        """Return the newest clips that the viewer may see and whose id or words begin like that."""
+        wanted = Filter(words=typed)
+        return (await self._shelf.clips(viewer, wanted, Sort.NEWEST, None, limit)).jobs
+
+    async def gallery(
+        self, viewer: Viewer, wanted: Filter, sort: Sort, at: Cursor | None, limit: int
+    ) -> Page:
+        """Return a page of the server's clips that the viewer may see."""
+        return await self._shelf.clips(viewer, wanted, sort, at, limit)
+
+    async def posters(self, jobs: Sequence[Job]) -> tuple[Path | None, ...]:
+        """Return a poster of each clip, None where there is no file any more."""
+        return tuple(await asyncio.gather(*(self._stills.poster(job.id) for job in jobs)))
+
+    def label(self, job: Job) -> str:
+        """Return the name of a job's model for people."""
+        return self._catalogue.label(job.order.provider, job.order.model)
+
+    async def history(
+        self, viewer: Viewer, user_id: int, words: str, at: Cursor | None, limit: int
+    ) -> Page:
+        """Return a page of a member's jobs in this place: one's own in every state.
+
+        Of somebody else only clips that the viewer sees anyway.
+        """
+        if user_id == viewer.user_id:
+            return await self._shelf.history(viewer, words, at, limit)
+        wanted = Filter(words=words, user_id=user_id)
+        return await self._shelf.clips(viewer, wanted, Sort.NEWEST, at, limit)
+
+    async def set_remixable(self, clip_id: str, viewer: Viewer, *, remixable: bool) -> Job:
+        """Let others make something of the viewer's own clip, or not.
+
+        Raises NoSuchClipError and NotYoursError.
+        """
+        job = await self.clip(clip_id, viewer)
+        if job.user_id != viewer.user_id:
+            raise NotYoursError(f"`{job.id}` belongs to somebody else.")
+        changed = await self._shelf.set_remixable(job.id, remixable=remixable)
+        if changed is None:
+            raise NoSuchClipError(clip_id)
+        return changed
+
+    async def delete(self, clip_id: str, viewer: Viewer) -> Job:
+        """Remove a clip for good: message, file, words; its account stays.
+
+        The rest goes in the background, as soon as Discord and the provider let it.
+        Raises as `deletable`.
+        """
+        job = await self.deletable(clip_id, viewer)
+        now = self._clock.now()
+        gone = await self._errands.erase(job.id, now)
+        if gone is None:
+            raise NoSuchClipError(clip_id)
+        for errand in await self._errands.errands_due(now, 100):
+            self._kick(Kind.ERRAND, str(errand.id))
+        self._touch(gone.request_id)
+        return gone
+
+    async def deletable(self, clip_id: str, viewer: Viewer) -> Job:
+        """Return a job that the viewer may delete: its owner may, and a moderator of its server.
+
+        Raises NoSuchClipError, NotYoursError and TooLateError for one that is not final.
+        """
+        job = await self._store.job(clip_id.strip())
+        here = job is not None and job.place.guild_id == viewer.guild_id
+        if job is None or not here or job.deleted_at is not None:
+            raise NoSuchClipError(clip_id)
+        if job.user_id != viewer.user_id and not viewer.is_moderator:
+            if not may_see(job, viewer):
+                raise NoSuchClipError(clip_id)
+            raise NotYoursError(
+                f"`{job.id}` belongs to somebody else; its owner or a moderator can delete it."
+            )
+        if not job.state.is_final:
+            raise TooLateError(
+                f"`{job.id}` is still on its way. Cancel it, or wait until it is done."
+            )
+        return job
+
+    async def react(self, message_id: int, by: int) -> None:
+        """Count reactions that came to (or, negative, went from) a message; others do nothing."""
+        await self._shelf.react(message_id, by)
+
+    async def forget_reactions(self, message_id: int) -> None:
+        """Note that a message has no reactions any more."""
+        await self._shelf.forget_reactions(message_id)
+
+    async def set_gallery(self, viewer: Viewer, channel_id: int | None) -> None:
+        """Choose where each clip of the server is shown a second time, or nowhere.
+
+        Raises NotYoursError for anybody but a moderator.
+        """
+        if viewer.guild_id is None or not viewer.is_moderator:
+            raise NotYoursError("Only those who may manage the server can choose its gallery.")
+        await self._servers.set_gallery(
+            viewer.guild_id, channel_id, by_user_id=viewer.user_id, now=self._clock.now()
+        )
+
+    async def gallery_channel(self, guild_id: int) -> int | None:
+        """Return where the server's clips are mirrored."""
+        return await self._servers.gallery(guild_id)
+
+    def can_extend(self, job: Job) -> bool:
+        """Return whether somebody here could continue this clip."""
+        return can_extend(self._catalogue, job)
+
+
+def may_see(job: Job, viewer: Viewer) -> bool:
+    """Return whether a clip may be shown: in its own server, to its owner and its channel's readers.
+
+    In direct messages only to its owner.
+    """
+    if job.place.guild_id != viewer.guild_id:
+        return False
+    if job.user_id == viewer.user_id:
+        return True
+    return viewer.guild_id is not None and job.place.room_id in viewer.rooms
+
+
+def _is_clip(job: Job, viewer: Viewer) -> bool:
+    own_kept = job.state is State.KEPT and job.user_id == viewer.user_id
+    return job.deleted_at is None and (job.state is State.DONE or own_kept)

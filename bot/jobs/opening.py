@@ -1,0 +1,44 @@
+"""The picture that a clip begins with: the member's own, or the last frame of its parent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.errors import NotAcceptedError, SourceGoneError, StorageError
+from bot.jobs.tools import Tools
+from bot.model import Job, Operation
+from bot.providers.base import Provider
+
+
+@asynccontextmanager
+async def opening_picture(
+    tools: Tools, provider: Provider, job: Job
+) -> AsyncGenerator[Path | None]:
+    """Hold the picture that goes with `job`'s paid call; None where it has none.
+
+    Raises SourceGoneError when an extension has no frame to begin with, and NotAcceptedError when
+    the disk does not take one.
+    """
+    order = job.order
+    composed = job.parent_id is not None and job.source_remote_id is None
+    if not composed or order.image is not None or not takes_image(provider, order.model):
+        yield order.image
+        return
+    path = tools.temp_dir / f"{job.id}.png"
+    try:
+        frame = await tools.stills.last_frame(job.parent_id or "", path, order.size)
+    except (StorageError, OSError) as error:
+        raise NotAcceptedError(f"not sent, no picture: {error}") from error
+    try:
+        if frame is None and order.operation is Operation.EXTEND:
+            raise SourceGoneError("the clip to go on from is gone")
+        yield frame
+    finally:
+        await tools.stills.drop(path)
+
+
+def takes_image(provider: Provider, name: str) -> bool:
+    """Return whether a model of this provider takes a picture."""
+    return any(each.name == name and each.takes_image for each in provider.capabilities().models)

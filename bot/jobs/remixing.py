@@ -1,0 +1,215 @@
+"""How a finished clip becomes the order for the next one; pure, no I/O.
+
+The parent's provider does it by itself where it can; otherwise the order is composed from the
+parent's words, and its last frame opens the clip where the model takes a picture.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from bot.errors import BadOptionError, NoProviderError
+from bot.jobs.catalogue import Catalogue, Offer, Wish, order_from
+from bot.model import Clip, Job, Operation, Order, Size
+from bot.safety.gate import PromptGate
+from bot.storage.base import Draft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A clip that something is made from."""
+
+    job: Job
+    clip: Clip
+
+    @property
+    def seconds(self) -> int:
+        """How long the whole clip is."""
+        whole = self.job.order.operation is not Operation.EXTEND
+        return self.job.order.seconds if whole else round(self.clip.duration_ms / 1000)
+
+    @property
+    def size(self) -> Size:
+        return self.job.order.size
+
+
+def remix_draft(
+    catalogue: Catalogue, gate: PromptGate, parent: Parent, wish: Wish, seed: int
+) -> Draft:
+    """Return the job that makes `parent` again with the change that `wish.prompt` describes.
+
+    Whatever the wish leaves open is kept: model, length, size, provider.
+    Raises UnsafePromptError, BadOptionError and NoProviderError.
+    """
+    change = gate.admit(wish.prompt)
+    whole = replace(
+        wish,
+        seconds=parent.seconds if wish.seconds is None else wish.seconds,
+        size=str(parent.size) if wish.size is None else wish.size,
+    )
+    prompt = gate.admit(composed(parent.job.order.prompt, "Change", change))
+    offer = catalogue.offer(parent.job.order.provider, parent.job.order.model)
+    native = offer is not None and _can_remix(catalogue, offer, parent, whole, change)
+    if offer is not None and native:
+        seconds = parent.seconds if whole.seconds is None else whole.seconds
+        order = _sized(offer, prompt, seconds, _size(whole.size) or parent.size, sent=change)
+    else:
+        order = _composed_order(catalogue, offer, parent, whole, prompt, stretch=wish.seconds)
+    return Draft(
+        order=replace(order, operation=Operation.REMIX, change=change),
+        seed=seed,
+        parent_id=parent.job.id,
+        source_remote_id=parent.job.remote_id if native else None,
+    )
+
+
+def extend_draft(
+    catalogue: Catalogue, gate: PromptGate, parent: Parent, words: str | None, seed: int
+) -> Draft:
+    """Return the job that lets `parent` go on, as `words` say or as it was.
+
+    Raises UnsafePromptError, BadOptionError, and NoProviderError where nothing can continue it.
+    """
+    before = parent.job.order
+    change = gate.admit(words) if words and words.strip() else None
+    prompt = before.prompt if change is None else composed(before.prompt, "Then", change)
+    prompt = gate.admit(prompt)
+    offer = catalogue.offer(before.provider, before.model)
+    native = (
+        offer is not None
+        and Operation.EXTEND in offer.model.operations
+        and parent.job.remote_id is not None
+    )
+    if offer is not None and native:
+        sent = prompt if change is None else change
+        order = _sized(offer, prompt, _length(offer, before.seconds), before.size, sent=sent)
+    else:
+        order = _continued(catalogue, offer, before, prompt)
+    return Draft(
+        order=replace(order, operation=Operation.EXTEND, change=change),
+        seed=seed,
+        parent_id=parent.job.id,
+        source_remote_id=parent.job.remote_id if native else None,
+    )
+
+
+def can_extend(catalogue: Catalogue, job: Job) -> bool:
+    """Return whether `extend_draft` would find somebody to continue this job's clip."""
+    offer = catalogue.offer(job.order.provider, job.order.model)
+    if offer is not None and Operation.EXTEND in offer.model.operations:
+        return True
+    return any(_continues(each, job.order.size) for each in catalogue.offers)
+
+
+def words_for_provider(job: Job) -> str:
+    """Return what the video service reads: of a native remix the change alone."""
+    order = job.order
+    native = job.source_remote_id is not None
+    return order.change if native and order.change is not None else order.prompt
+
+
+def composed(prompt: str, how: str, change: str) -> str:
+    """Return one prompt of a parent's and what is asked for now: `a cat. Change: by night`."""
+    return f"{prompt.rstrip(' .')}. {how}: {change}"
+
+
+def generations(prompt: str) -> list[str]:
+    """Return what was asked for in each generation of a composed prompt, the first one first."""
+    return re.split(r"\. (?:Change|Then): ", prompt)
+
+
+def _can_remix(
+    catalogue: Catalogue, offer: Offer, parent: Parent, whole: Wish, change: str
+) -> bool:
+    model = offer.model
+    if Operation.REMIX not in model.operations or parent.job.remote_id is None:
+        return False
+    if whole.image is not None or (
+        whole.model is not None and catalogue.named(whole.model) != offer
+    ):
+        return False
+    if len(change) > model.prompt_max_chars:
+        return False
+    size = _size(whole.size)
+    as_it_was = whole.seconds == parent.seconds and size == parent.size
+    possible = whole.seconds in model.seconds and size in model.sizes
+    return as_it_was or (model.remix_reshapes and possible)
+
+
+def _composed_order(
+    catalogue: Catalogue,
+    offer: Offer | None,
+    parent: Parent,
+    whole: Wish,
+    prompt: str,
+    *,
+    stretch: int | None,
+) -> Order:
+    """Return the order at the model that was asked for, else the parent's, else the next.
+
+    stretch  the length that was asked for, if one was: an extended parent may be longer than any
+             model's clips, and is then made again as long as possible.
+    """
+    if whole.model is not None:
+        offers = [catalogue.named(whole.model)]
+    else:
+        others = [each for each in catalogue.offers if each != offer]
+        offers = others if offer is None else [offer, *others]
+    if not offers:
+        raise NoProviderError("No video service is configured right now.")
+    try:
+        return catalogue.first_order(offers, whole, prompt)
+    except BadOptionError:
+        shorter = [each for each in offers[0].model.seconds if each < parent.seconds]
+        was_extended = parent.job.order.operation is Operation.EXTEND
+        if stretch is not None or not was_extended or not shorter:
+            raise
+        return order_from(offers[0], replace(whole, seconds=max(shorter)), prompt)
+
+
+def _continued(catalogue: Catalogue, offer: Offer | None, before: Order, prompt: str) -> Order:
+    """Return the order for a clip that begins with `before`'s last frame."""
+    others = [each for each in catalogue.offers if each != offer]
+    for each in others if offer is None else [offer, *others]:
+        if _continues(each, before.size):
+            length = _length(each, before.seconds)
+            return _sized(each, prompt, length, before.size, sent=prompt)
+    raise NoProviderError("No video service here can continue this clip.")
+
+
+def _continues(offer: Offer, size: Size) -> bool:
+    return offer.model.takes_image and size in offer.model.sizes
+
+
+def _length(offer: Offer, seconds: int) -> int:
+    return seconds if seconds in offer.model.seconds else offer.model.seconds[0]
+
+
+def _size(text: str | None) -> Size | None:
+    try:
+        return None if text is None else Size.parse(text)
+    except ValueError:
+        return None
+
+
+def _sized(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) -> Order:
+    """Return an order that is not measured by the model's list of lengths.
+
+    sent  the words that the video service will read; those are measured.
+    """
+    model = offer.model
+    if len(sent) > model.prompt_max_chars:
+        raise BadOptionError(
+            "prompt",
+            f"{len(sent)} characters are too many for {model.label}.",
+            f"It takes {model.prompt_max_chars}.",
+        )
+    return Order(
+        prompt=prompt,
+        provider=offer.provider,
+        model=model.name,
+        seconds=seconds,
+        size=size,
+        estimate_usd_micros=model.price_usd_micros(seconds, size),
+    )

@@ -1,0 +1,76 @@
+"""Jobs as members see them: the row, and what else is known around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from bot.clock import Clock
+from bot.jobs.catalogue import Catalogue
+from bot.jobs.ports import Card, JobStatus, Origin
+from bot.jobs.remixing import can_extend
+from bot.jobs.schedule import expected_s
+from bot.model import Job, Operation, Request, State
+from bot.storage.base import Store
+
+_HAS_CLIP = frozenset({State.FITTING, State.POSTING, State.DONE, State.KEPT})
+
+
+class Statuses:
+    """Reads what a card or message says. Raises StorageError."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._clock = clock
+
+    async def card(self, request: Request, jobs: Iterable[Job]) -> Card:
+        """Return a request's card."""
+        return Card(request=request, statuses=tuple([await self.of(job) for job in jobs]))
+
+    async def of(self, job: Job) -> JobStatus:
+        """Return one job's status."""
+        order = job.order
+        ready_at = None
+        if job.state is State.RENDERING and job.submitted_at is not None:
+            durations_s = await self._store.durations_s(
+                order.provider, order.model, order.seconds, order.size, 50
+            )
+            whole_s = expected_s(durations_s)
+            if whole_s is not None:
+                expected_at = job.submitted_at + timedelta(seconds=whole_s)
+                # A time that has passed is no promise.
+                ready_at = expected_at if expected_at > self._clock.now() else None
+        return JobStatus(
+            job=job,
+            model_label=self._catalogue.label(order.provider, order.model),
+            ahead=await self._store.position(job) if job.state is State.QUEUED else None,
+            ready_at=ready_at,
+            # Not asked for before there can be one: each look waits its turn at the database.
+            clip=await self._store.clip(job.id) if job.state in _HAS_CLIP else None,
+            origin=await self._origin(job),
+            can_extend=can_extend(self._catalogue, job),
+        )
+
+    def bare(self, job: Job) -> JobStatus:
+        """Return what can be said of a job without asking the database."""
+        label = self._catalogue.label(job.order.provider, job.order.model)
+        return JobStatus(job=job, model_label=label)
+
+    async def _origin(self, job: Job) -> Origin | None:
+        if job.parent_id is None:
+            return None
+        parent = await self._store.job(job.parent_id)
+        if parent is None:
+            return None
+        before, order = parent.order, job.order
+        is_native = job.source_remote_id is not None
+        offer = self._catalogue.offer(order.provider, order.model)
+        takes_image = offer is not None and offer.model.takes_image and order.image is None
+        moved = (before.provider, before.model) != (order.provider, order.model)
+        return Origin(
+            parent=parent,
+            is_native=is_native,
+            with_frame=not is_native and (takes_image or order.operation is Operation.EXTEND),
+            instead_of=self._catalogue.label(before.provider, before.model) if moved else None,
+        )
