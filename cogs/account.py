@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.cards import help_sheet, quota_sheet
-from bot.chat.places import viewer_of
+from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 
 

@@ -8,25 +8,20 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.announce import announce
+from bot.chat.beginning import begin, request_of, show
 from bot.chat.choices import model_choices, seconds_choices, size_choices
 from bot.chat.pictures import Pictures
-from bot.chat.places import place_of
-from bot.clock import Clock
 from bot.jobs.catalogue import Wish
-from bot.jobs.ports import Card
 from bot.jobs.service import JobService
-from bot.model import Request
 
 
 @final
 class Generate(commands.Cog):
     """Makes clips."""
 
-    def __init__(self, jobs: JobService, pictures: Pictures, clock: Clock) -> None:
+    def __init__(self, jobs: JobService, pictures: Pictures) -> None:
         self._jobs = jobs
         self._pictures = pictures
-        self._clock = clock
 
     @app_commands.command()
     @app_commands.describe(
@@ -50,7 +45,7 @@ class Generate(commands.Cog):
         """Make a short video clip from your words"""
         wish = Wish(prompt=prompt, model=model, seconds=seconds, size=size, count=count)
         if image is None:
-            await self._start(interaction, wish)
+            await begin(interaction, lambda request: self._jobs.submit(wish, request))
         else:
             await self._start_with_picture(interaction, wish, image)
 
@@ -73,31 +68,15 @@ class Generate(commands.Cog):
         chosen = interaction.namespace
         return size_choices(self._jobs.catalogue, chosen.model, chosen.seconds, typed)
 
-    async def _start(self, interaction: discord.Interaction, wish: Wish) -> None:
-        await self._announce(interaction, await self._jobs.submit(wish, self._request(interaction)))
-
     async def _start_with_picture(
         self, interaction: discord.Interaction, wish: Wish, image: discord.Attachment
     ) -> None:
         """Fetch and check the picture first: that can outlast the three seconds for an answer."""
-        request = self._request(interaction)
+        request = request_of(interaction)
         self._jobs.catalogue.order(wish, wish.prompt)
         self._pictures.check_announced(image)
         # To the asker alone, so that a refusal is too; the card itself follows in public.
         await interaction.response.defer(ephemeral=True, thinking=True)
         async with self._pictures.fetched(image, request.id) as picture:
             card = await self._jobs.submit(wish.with_image(picture), request)
-        await self._announce(interaction, card)
-
-    async def _announce(self, interaction: discord.Interaction, card: Card) -> None:
-        message_id = await announce(interaction, card)
-        if message_id is not None:
-            await self._jobs.card_sent(card.request.id, message_id)
-
-    def _request(self, interaction: discord.Interaction) -> Request:
-        return Request(
-            id=interaction.id,
-            user_id=interaction.user.id,
-            place=place_of(interaction),
-            created_at=self._clock.now(),
-        )
+        await show(interaction, card)

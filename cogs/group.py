@@ -1,21 +1,37 @@
-"""Puts the commands of all cogs under `/sora`."""
+"""Puts the commands of all cogs where members find them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import discord
 from discord import app_commands
 from discord.ext import commands
 
 
-async def install(client: commands.Bot, cogs: Iterable[commands.Cog]) -> None:
-    """Add the cogs' commands to the client's tree as subcommands of `/sora`.
+async def install(
+    client: commands.Bot, cogs: Iterable[commands.Cog], moderation: commands.Cog
+) -> None:
+    """Add the cogs' commands to the client's tree as subcommands of `/sora`, and what else they have.
 
-    One group over several cogs keeps each file to one subject; Discord sets permissions on the
-    group as a whole.
+    One group over several cogs keeps each file to one subject. Discord sets permissions on a group
+    as a whole: what only moderators may do is in a group of its own, `/sora-mod`.
     """
     sora = app_commands.Group(name="sora", description="Make short AI video clips")
     for cog in cogs:
         for command in cog.get_app_commands():
             sora.add_command(command)
+        for menu in getattr(cog, "menus", ()):
+            client.tree.add_command(menu)
+        for name, listener in cog.get_listeners():
+            client.add_listener(listener, name)
     client.tree.add_command(sora)
+    keepers = app_commands.Group(
+        name="sora-mod",
+        description="Keep order",
+        default_permissions=discord.Permissions(manage_guild=True),
+        allowed_contexts=app_commands.AppCommandContext(guild=True),
+    )
+    for command in moderation.get_app_commands():
+        keepers.add_command(command)
+    client.tree.add_command(keepers)

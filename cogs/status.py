@@ -11,7 +11,7 @@ from discord.ext import commands
 from bot.chat import text
 from bot.chat.cards import running_sheet, status_sheet
 from bot.chat.choices import job_choices
-from bot.chat.places import viewer_of
+from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 
 

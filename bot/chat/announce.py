@@ -26,8 +26,29 @@ async def announce(interaction: discord.Interaction[Any], card: Card) -> int | N
         return await _answer(interaction, card)
     except _TROUBLE as error:
         _log.warning("card of request %s not taken as an answer: %s", card.request.id, error)
-    sheet = card_sheet(card)
     channel = interaction.client.get_partial_messageable(card.request.place.channel_id)
+    return await _send_alone(channel, card)
+
+
+async def announce_reply(message: discord.Message, card: Card) -> int | None:
+    """Answer a message with `card`, as `announce` does an interaction; never raises."""
+    sheet = card_sheet(card)
+    try:
+        # A message may be delivered twice, after a broken connection; its card comes once.
+        sent = await message.reply(
+            embed=sheet.embed,
+            nonce=f"card-{message.id}",
+            allowed_mentions=discord.AllowedMentions.none(),
+            **sheet.buttons,
+        )
+    except _TROUBLE as error:
+        _log.warning("card of request %s not taken as a reply: %s", card.request.id, error)
+        return await _send_alone(message.channel, card)
+    return sent.id
+
+
+async def _send_alone(channel: discord.abc.Messageable, card: Card) -> int | None:
+    sheet = card_sheet(card)
     try:
         message = await channel.send(
             embed=sheet.embed, allowed_mentions=discord.AllowedMentions.none(), **sheet.buttons

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 #: Discord's codes for "answered already" and "the three seconds are over".
 _ALREADY_ANSWERED = 40060
 _UNKNOWN_INTERACTION = 10062
+#: Of a reply: pings whom it answers, and nobody that its words name.
+REPLIED_USER = discord.AllowedMentions(everyone=False, users=False, roles=False, replied_user=True)
 _ItemT = TypeVar("_ItemT", bound="discord.ui.Item[Any]")
 
 
@@ -32,14 +34,15 @@ async def answer(interaction: discord.Interaction, error: BaseException) -> None
     An error of our own brings its sentence. Anything else is logged with its traceback under a
     code that the user can quote.
     """
-    sentence = _sentence(error)
+    sentence = sentence_for(error)
     try:
         await _say(interaction, sentence)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as trouble:
         _log.warning("could not answer interaction %s: %s", interaction.id, trouble)
 
 
-def _sentence(error: BaseException) -> str:
+def sentence_for(error: BaseException) -> str:
+    """Return what the user reads; whatever is not a refusal is logged."""
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     if isinstance(cause, SorabotError):
         if not isinstance(cause, RefusedError):
@@ -71,6 +74,15 @@ async def _say(interaction: discord.Interaction, sentence: str) -> None:
         else:
             return
     await interaction.followup.send(sentence, ephemeral=True)
+
+
+async def answer_message(message: discord.Message, error: BaseException) -> None:
+    """Tell who wrote `message` what went wrong, as a reply; never raises."""
+    sentence = sentence_for(error)
+    try:
+        await message.reply(sentence, allowed_mentions=REPLIED_USER)
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as trouble:
+        _log.warning("could not answer message %s: %s", message.id, trouble)
 
 
 class SafeTree(app_commands.CommandTree[Any]):

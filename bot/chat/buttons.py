@@ -9,16 +9,9 @@ import discord
 
 from bot.chat import text
 from bot.chat.answer import SafeItem
-from bot.chat.places import place_of, viewer_of
-from bot.jobs.service import JobService
-
-
-def _jobs(interaction: discord.Interaction) -> JobService:
-    """Return the service that the client carries."""
-    service = getattr(interaction.client, "jobs", None)
-    if not isinstance(service, JobService):
-        raise TypeError("the client carries no job service")
-    return service
+from bot.chat.places import place_of
+from bot.chat.serving import jobs_of
+from bot.chat.viewers import viewer_of
 
 
 class CancelButton(SafeItem[discord.ui.Button[Any]], template=r"sora:cancel:(?P<request>\d{1,20})"):
@@ -41,21 +34,32 @@ class CancelButton(SafeItem[discord.ui.Button[Any]], template=r"sora:cancel:(?P<
         return cls(int(match["request"]))
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        jobs = await _jobs(interaction).cancel_all(self.request_id, viewer_of(interaction))
+        jobs = await jobs_of(interaction).cancel_all(self.request_id, viewer_of(interaction))
         await interaction.response.send_message(text.cancelled(jobs), ephemeral=True)
 
 
 class JobButton(SafeItem[discord.ui.Button[Any]], template=r"sora:job:(?P<job>[0-9A-Z]{4,12})"):
-    """A button about one job; those below say what it does."""
+    """A button about one job; those below say what it does.
+
+    named  whether the label says which job, where a message is about several.
+    """
 
     word: ClassVar[str]
     style: ClassVar[discord.ButtonStyle]
+    #: Of a button that stands alone, and of one among others about other jobs.
     label: ClassVar[str]
+    named_label: ClassVar[str] = ""
 
-    def __init__(self, job_id: str) -> None:
-        custom_id = f"sora:{self.word}:{job_id}"
-        label = self.label.format(job_id)
-        super().__init__(discord.ui.Button(label=label, style=self.style, custom_id=custom_id))
+    def __init__(self, job_id: str, *, named: bool = False, row: int | None = None) -> None:
+        label = (self.named_label or self.label) if named else self.label
+        super().__init__(
+            discord.ui.Button(
+                label=label.format(job_id),
+                style=self.style,
+                custom_id=f"sora:{self.word}:{job_id}",
+                row=row,
+            )
+        )
         self.job_id = job_id
 
     @classmethod
@@ -71,7 +75,7 @@ class CancelJobButton(JobButton, template=r"sora:stop:(?P<job>[0-9A-Z]{4,12})"):
     word, label, style = "stop", "Cancel {}", discord.ButtonStyle.secondary
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        job = await _jobs(interaction).cancel(self.job_id, viewer_of(interaction))
+        job = await jobs_of(interaction).cancel(self.job_id, viewer_of(interaction))
         await interaction.response.send_message(text.cancelled([job]), ephemeral=True)
 
 
@@ -82,5 +86,5 @@ class FetchButton(JobButton, template=r"sora:fetch:(?P<job>[0-9A-Z]{4,12})"):
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         place = place_of(interaction)
-        await _jobs(interaction).fetch(self.job_id, viewer_of(interaction), place)
+        await jobs_of(interaction).fetch(self.job_id, viewer_of(interaction), place)
         await interaction.response.send_message(f"`{self.job_id}` is on its way.", ephemeral=True)

@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypedDict
 
 import discord
 
-from bot.chat import text
+from bot.chat import clip_text, text
 from bot.chat.buttons import CancelButton, CancelJobButton, FetchButton
+from bot.chat.sheet import COLOURS, PLAIN, Sheet
 from bot.jobs.ports import Card, JobStatus
 from bot.model import State
 from bot.quota.limits import Reading
 from bot.quota.sentences import amount, relative
 
-_COLOURS = {
-    State.DONE: 0x2ECC71,
-    State.KEPT: 0xE67E22,
-    State.FAILED: 0xE74C3C,
-    State.CANCELLED: 0x95A5A6,
-}
-_UNDER_WAY = 0x5865F2
 _STOPPABLE = (State.QUEUED, State.SUBMITTING, State.RENDERING)
-
-
-class Buttons(TypedDict, total=False):
-    """What a send takes beside the embed."""
-
-    view: discord.ui.View
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """The face of a message: an embed and its buttons."""
-
-    embed: discord.Embed
-    view: discord.ui.View | None
-
-    @property
-    def buttons(self) -> Buttons:
-        """The keyword arguments that send the buttons along; none where there are none."""
-        return Buttons() if self.view is None else Buttons(view=self.view)
 
 
 def card_sheet(card: Card) -> Sheet:
     """Return how a request's public card looks now."""
     first = card.statuses[0]
     embed = discord.Embed(title=_title(card), colour=_colour(card.statuses))
-    embed.description = f"> {text.escaped(first.job.order.prompt, 400)}\n\n" + "\n".join(
+    embed.description = f"{_asked(first, 400)}\n\n" + "\n".join(
         _card_line(status, named=len(card.statuses) > 1) for status in card.statuses
     )
     count = len(card.statuses)
@@ -62,7 +35,7 @@ def status_sheet(status: JobStatus) -> Sheet:
     job = status.job
     embed = discord.Embed(title=f"{job.id} · {text.TITLES[job.state]}", colour=_colour([status]))
     embed.description = (
-        f"> {text.escaped(job.order.prompt, 1500)}\n\n{text.line(status)}\n\n"
+        f"{_asked(status, 1500)}\n\n{text.line(status)}\n\n"
         f"Asked {relative(job.created_at)} · [go there]({text.place_url(job.place)})"
     )
     embed.add_field(name="Ordered", value=text.options(status), inline=False)
@@ -77,12 +50,12 @@ def status_sheet(status: JobStatus) -> Sheet:
 
 def running_sheet(statuses: Sequence[JobStatus]) -> Sheet:
     """Return a member's jobs under way; at least one, the first ten shown."""
-    embed = discord.Embed(title="Your clips under way", colour=_UNDER_WAY)
+    embed = discord.Embed(title="Your clips under way", colour=PLAIN)
     embed.description = "\n\n".join(
         f"**{status.job.id}** · {status.model_label} · {status.job.order.seconds} s · "
         f"asked {relative(status.job.created_at)} · "
         f"[go there]({text.place_url(status.job.place)})\n"
-        f"> {text.escaped(status.job.order.prompt, 80)}\n\n{text.line(status)}"
+        f"> {clip_text.asked(status.job, 80)}\n\n{text.line(status)}"
         for status in statuses[:10]
     )
     if len(statuses) > 10:
@@ -92,7 +65,7 @@ def running_sheet(statuses: Sequence[JobStatus]) -> Sheet:
 
 def quota_sheet(readings: Sequence[Reading]) -> Sheet:
     """Return each limit as a bar, with what is left and when the next unit returns."""
-    embed = discord.Embed(title="Your quota", colour=_UNDER_WAY)
+    embed = discord.Embed(title="Your quota", colour=PLAIN)
     if not readings:
         embed.description = text.NO_LIMITS
     for reading in readings:
@@ -109,11 +82,20 @@ def quota_sheet(readings: Sequence[Reading]) -> Sheet:
 
 def help_sheet() -> Sheet:
     """Return what can be done, in a reader's words."""
-    embed = discord.Embed(title="Sorabot", description=text.HELP, colour=_UNDER_WAY)
+    embed = discord.Embed(title="Sorabot", description=text.HELP, colour=PLAIN)
     return Sheet(embed=embed, view=None)
 
 
+def _asked(status: JobStatus, most_chars: int) -> str:
+    """Return what a job starts from, and what was asked for."""
+    words = f"> {clip_text.asked(status.job, most_chars)}"
+    line = clip_text.origin(status)
+    return words if line is None else f"{line}\n{words}"
+
+
 def _title(card: Card) -> str:
+    if all(status.job.deleted_at is not None for status in card.statuses):
+        return "Deleted"
     states = [status.job.state for status in card.statuses]
     if len(states) == 1:
         return text.TITLES[states[0]]
@@ -126,7 +108,9 @@ def _title(card: Card) -> str:
 def _card_line(status: JobStatus, *, named: bool) -> str:
     job = status.job
     line = (
-        f"[Watch the clip]({text.jump_url(job)})" if job.state is State.DONE else text.line(status)
+        f"[Watch the clip]({text.jump_url(job)})"
+        if job.state is State.DONE and job.deleted_at is None
+        else text.line(status)
     )
     return f"`{job.id}` {line}" if named else line
 
@@ -134,8 +118,8 @@ def _card_line(status: JobStatus, *, named: bool) -> str:
 def _colour(statuses: Sequence[JobStatus]) -> int:
     states = {status.job.state for status in statuses}
     if any(not state.is_final for state in states):
-        return _UNDER_WAY
-    return next(colour for state, colour in _COLOURS.items() if state in states)
+        return PLAIN
+    return next(colour for state, colour in COLOURS.items() if state in states)
 
 
 def _card_view(card: Card) -> discord.ui.View | None:
@@ -143,7 +127,7 @@ def _card_view(card: Card) -> discord.ui.View | None:
     if any(status.job.state in _STOPPABLE for status in card.statuses):
         view.add_item(CancelButton(card.request.id))
     for status in card.statuses:
-        if status.job.state is State.KEPT:
+        if status.job.state is State.KEPT and status.job.deleted_at is None:
             view.add_item(FetchButton(status.job.id))
     return view if view.children else None
 

@@ -67,6 +67,16 @@ def job_choices(jobs: Sequence[Job], typed: str) -> list[app_commands.Choice[str
     )
 
 
+def clip_choices(jobs: Sequence[Job]) -> list[app_commands.Choice[str]]:
+    """Return finished clips, found already, by id and what was asked for."""
+    return _shown(
+        app_commands.Choice(
+            name=f"{job.id} · {job.order.change or job.order.prompt}"[:_NAME_CHARS], value=job.id
+        )
+        for job in jobs
+    )
+
+
 def _chosen(catalogue: Catalogue, model: str | None) -> Sequence[Offer]:
     if not model:
         return catalogue.offers

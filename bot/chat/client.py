@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import aiohttp
 import discord
@@ -15,10 +16,41 @@ from discord.http import Route
 
 from bot.chat.answer import SafeTree
 from bot.chat.buttons import CancelButton, CancelJobButton, FetchButton
+from bot.chat.clip_buttons import (
+    AgainButton,
+    DeleteButton,
+    DetailsButton,
+    EraseButton,
+    ExtendButton,
+    KeepToMyselfButton,
+    RemixButton,
+    ShareButton,
+)
+from bot.chat.lists import GalleryButton, HistoryButton
+from bot.chat.modals import submitted
+from bot.chat.pictures import Pictures
+from bot.chat.replies import PickButton
 from bot.errors import DeliveryTroubleError, SettingsError
 from bot.jobs.service import JobService
 
 _log = logging.getLogger(__name__)
+#: Every button that must work on messages of an earlier process.
+_BUTTONS = (
+    AgainButton,
+    CancelButton,
+    CancelJobButton,
+    DeleteButton,
+    DetailsButton,
+    EraseButton,
+    ExtendButton,
+    FetchButton,
+    GalleryButton,
+    HistoryButton,
+    KeepToMyselfButton,
+    PickButton,
+    RemixButton,
+    ShareButton,
+)
 
 
 class SorabotClient(commands.Bot):
@@ -32,6 +64,9 @@ class SorabotClient(commands.Bot):
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         intents = discord.Intents.none()
         intents.guilds = True
+        # Replies to clips, and reactions to them; none of these is privileged.
+        intents.guild_messages = intents.dm_messages = True
+        intents.guild_reactions = intents.dm_reactions = True
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -51,15 +86,18 @@ class SorabotClient(commands.Bot):
         self._installers: list[Callable[[SorabotClient], Awaitable[None]]] = []
         self._on_open: list[Callable[[], None]] = []
         self.jobs: JobService | None = None
+        self.pictures: Pictures | None = None
 
     def use(
         self,
         jobs: JobService,
+        pictures: Pictures,
         install: Callable[[SorabotClient], Awaitable[None]],
         on_open: Callable[[], None],
     ) -> None:
-        """Give the client its service, its cogs and what waits for the login; before `start`."""
+        """Give the client its services, its cogs and what waits for the login; before `start`."""
         self.jobs = jobs
+        self.pictures = pictures
         self._installers.append(install)
         self._on_open.append(on_open)
 
@@ -80,12 +118,19 @@ class SorabotClient(commands.Bot):
         return self.is_ready() and not self.is_closed() and self.ws.open
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(CancelButton, CancelJobButton, FetchButton)
+        self.add_dynamic_items(*_BUTTONS)
         for install in self._installers:
             await install(self)
         await self._sync()
         for on_open in self._on_open:
             on_open()
+
+    async def on_message(self, _message: discord.Message, /) -> None:
+        """Look for no prefix commands; replies have a listener of their own."""
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        if interaction.type is discord.InteractionType.modal_submit:
+            await submitted(interaction)
 
     async def on_ready(self) -> None:
         _log.info("ready as %s in %d servers", self.user, len(self.guilds))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,25 +12,32 @@ from pathlib import Path
 import aiohttp
 import discord
 
-from bot.chat import text
 from bot.chat.cards import card_sheet
+from bot.chat.clip_post import clip_view
+from bot.chat.clip_text import clip_message, mirror_message
+from bot.chat.text import jump_url
+from bot.clock import Clock
 from bot.errors import ClipTooLargeError, DeliveryTroubleError, PlaceClosedError
 from bot.jobs.ports import Card, JobStatus
 from bot.model import Job
 
+_log = logging.getLogger(__name__)
 #: "Request entity too large".
 _TOO_LARGE = 40005
 #: How many messages are looked through for a clip whose answer was lost.
 _HISTORY = 1000
 #: Clocks of two machines may differ by this much.
 _SKEW = timedelta(minutes=10)
+#: 2026-08: edits of older messages have a limit of their own, about three in twenty seconds.
+_EDITABLE = timedelta(minutes=50)
 
 
 class DiscordCourier:
     """The `jobs.ports.Courier` over a discord.py client."""
 
-    def __init__(self, client: discord.Client) -> None:
+    def __init__(self, client: discord.Client, clock: Clock) -> None:
         self._client = client
+        self._clock = clock
         self._ready = asyncio.Event()
 
     def open(self) -> None:
@@ -55,15 +63,21 @@ class DiscordCourier:
             # Deleted, archived or locked away: the clip itself goes its own way.
             return
 
-    async def post_clip(self, status: JobStatus, path: Path) -> int:
+    async def post_clip(
+        self, status: JobStatus, path: Path, others: Sequence[JobStatus] = ()
+    ) -> int:
         await self._ready.wait()
+        if others and self._is_young(others):
+            message_id = await self._join(status, path, others)
+            if message_id is not None:
+                return message_id
         job = status.job
-        prompt = job.order.prompt
         # By path: discord.py then streams it; bytes in memory cost the whole file per upload.
         with _mapped():
             message = await self._channel(job.place.channel_id).send(
-                text.clip_message(status),
-                file=discord.File(path, filename=_file_name(job), description=prompt[:1000]),
+                clip_message([status]),
+                file=_file(job, path),
+                view=clip_view([status]),
                 nonce=f"sora-{job.id}",
                 suppress_embeds=True,
                 allowed_mentions=discord.AllowedMentions(
@@ -72,10 +86,99 @@ class DiscordCourier:
             )
         return message.id
 
+    async def _join(self, status: JobStatus, path: Path, others: Sequence[JobStatus]) -> int | None:
+        """Add a variant to the message of its siblings; None when it needs one of its own."""
+        job, message_id = status.job, others[0].job.message_id or 0
+        try:
+            with _mapped():
+                place = self._channel(job.place.channel_id)
+                message = await place.fetch_message(message_id)
+                if any(each.filename == _file_name(job) for each in message.attachments):
+                    return message.id
+                together = [*others, status]
+                # Through a partial message: a whole one would send its flags, too, and embeds would
+                # be shown again (discord.py 2.7.1).
+                await place.get_partial_message(message_id).edit(
+                    content=clip_message(together),
+                    attachments=[*message.attachments, _file(job, path)],
+                    view=clip_view(together),
+                    allowed_mentions=discord.AllowedMentions.none(),
+                )
+        except PlaceClosedError as error:
+            # Deleted, or in an archived thread, where a message may be sent but not edited.
+            _log.info("a message of its own: %s", error)
+            return None
+        return message.id
+
+    def _is_young(self, others: Sequence[JobStatus]) -> bool:
+        """Return whether the siblings' message may be edited freely: for an hour it may."""
+        posted_at = discord.utils.snowflake_time(others[0].job.message_id or 0)
+        return self._clock.now() - posted_at < _EDITABLE
+
+    async def mirror_clip(
+        self, status: JobStatus, path: Path, channel_id: int, *, look_first: bool
+    ) -> int | None:
+        await self._ready.wait()
+        job = status.job
+        if not self._is_public(job):
+            return None
+        if look_first and (found := await self._find(job, channel_id)) is not None:
+            return found
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label="Go to the clip", url=jump_url(job)))
+        with _mapped():
+            message = await self._channel(channel_id).send(
+                mirror_message(status),
+                file=_file(job, path),
+                view=view,
+                nonce=f"sora-{job.id}-m",
+                suppress_embeds=True,
+                allowed_mentions=discord.AllowedMentions.none(),
+            )
+        return message.id
+
+    def _is_public(self, job: Job) -> bool:
+        """Return whether everybody in the server may read where the clip was posted."""
+        guild = self._client.get_guild(job.place.guild_id or 0)
+        room = None if guild is None else guild.get_channel(job.place.room_id)
+        if guild is None or room is None:
+            return False
+        granted = room.permissions_for(guild.default_role)
+        return granted.view_channel and granted.read_message_history
+
+    async def remove_clip(self, job: Job, left: Sequence[JobStatus]) -> None:
+        if not left:
+            await self.remove_message(job.place.channel_id, job.message_id or 0)
+            return
+        await self._ready.wait()
+        try:
+            with _mapped():
+                channel = self._channel(job.place.channel_id)
+                message = await channel.fetch_message(job.message_id or 0)
+                await channel.get_partial_message(message.id).edit(
+                    content=clip_message(left),
+                    attachments=[e for e in message.attachments if e.filename != _file_name(job)],
+                    view=clip_view(left),
+                    allowed_mentions=discord.AllowedMentions.none(),
+                )
+        except PlaceClosedError as error:
+            _log.info("nothing to take it out of: %s", error)
+
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        await self._ready.wait()
+        try:
+            with _mapped():
+                await self._channel(channel_id).get_partial_message(message_id).delete()
+        except PlaceClosedError as error:
+            _log.info("no message to remove: %s", error)
+
     async def find_clip(self, job: Job) -> int | None:
         await self._ready.wait()
+        return await self._find(job, job.place.channel_id)
+
+    async def _find(self, job: Job, channel_id: int) -> int | None:
         me = self._client.user
-        channel = self._channel(job.place.channel_id)
+        channel = self._channel(channel_id)
         with _mapped():
             async for message in channel.history(
                 limit=_HISTORY, after=_earliest(job), oldest_first=True
@@ -99,6 +202,10 @@ def _earliest(job: Job) -> discord.Object:
     if job.posting_at is not None:
         tried = discord.utils.time_snowflake(job.posting_at - _SKEW)
     return discord.Object(max(job.request_id, tried))
+
+
+def _file(job: Job, path: Path) -> discord.File:
+    return discord.File(path, filename=_file_name(job), description=job.order.prompt[:1000])
 
 
 def _file_name(job: Job) -> str:

@@ -1,12 +1,13 @@
-"""Where an interaction came from, who used it, and whether a clip may be posted there."""
+"""Where a command, button or reply came from, and whether a clip may be posted there."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import discord
 
 from bot.chat import text
 from bot.errors import MissingPermissionError
-from bot.jobs.service import Viewer
 from bot.model import Place
 
 #: What posting a clip takes. History is how a clip is found again after a crash, so that it is
@@ -20,7 +21,7 @@ _NEEDED = {
 }
 
 
-def place_of(interaction: discord.Interaction) -> Place:
+def place_of(interaction: discord.Interaction[Any]) -> Place:
     """Return where the interaction was used, once it is sure that a clip may be posted there.
 
     Raises MissingPermissionError naming what is missing.
@@ -34,17 +35,37 @@ def place_of(interaction: discord.Interaction) -> Place:
         guild_id=interaction.guild_id,
         channel_id=interaction.channel_id,
         upload_limit_bytes=interaction.filesize_limit,
+        thread_of=_thread_of(channel),
     )
 
 
-def viewer_of(interaction: discord.Interaction) -> Viewer:
-    """Return who used the interaction; a moderator is whoever may manage the server."""
-    in_guild = interaction.guild_id is not None
-    return Viewer(
-        user_id=interaction.user.id,
-        guild_id=interaction.guild_id,
-        is_moderator=in_guild and interaction.permissions.manage_guild,
+def place_of_message(message: discord.Message, upload_limit_bytes: int) -> Place:
+    """Return where a message was written, once it is sure that a clip may be posted there.
+
+    upload_limit_bytes  messages do not say what Discord takes there; interactions did.
+    Raises MissingPermissionError naming what is missing.
+    """
+    guild, channel = message.guild, message.channel
+    if guild is not None and not isinstance(channel, discord.DMChannel | discord.GroupChannel):
+        _check_permissions(channel.permissions_for(guild.me), channel)
+    return Place(
+        guild_id=None if guild is None else guild.id,
+        channel_id=channel.id,
+        upload_limit_bytes=upload_limit_bytes,
+        thread_of=_thread_of(channel),
     )
+
+
+def check_gallery(channel: discord.TextChannel) -> None:
+    """Return if clips may be posted in `channel`. Raises MissingPermissionError."""
+    _check_permissions(channel.permissions_for(channel.guild.me), channel)
+
+
+def _thread_of(channel: object) -> int | None:
+    """Return the channel whose readers read along: a public thread's parent."""
+    if isinstance(channel, discord.Thread) and not channel.is_private():
+        return channel.parent_id
+    return None
 
 
 def _check_permissions(granted: discord.Permissions, channel: object) -> None:

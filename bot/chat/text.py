@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import discord
 
 from bot.jobs.ports import JobStatus
-from bot.jobs.service import Viewer
-from bot.model import Job, Place, State
+from bot.model import Job, Operation, Place, State, Viewer
 from bot.quota.sentences import dollars, relative
 
 #: What a card's title says; the states a member need not tell apart share one.
@@ -36,6 +35,9 @@ HELP = (
     "**/sora status** shows your clips under way; with an id such as `K7Q2`, one in detail.\n"
     "**/sora cancel** stops a clip that waits or, where the video service can, is being rendered. "
     "A stopped clip is not counted.\n"
+    "**/sora remix** makes a clip again with your change. So does a reply to the clip with the change "
+    "as text, its Remix button, and *Apps → Remix this clip* in its menu.\n"
+    "**/sora extend** lets a clip go on; **/sora history** and **/sora gallery** find clips again.\n"
     "**/sora quota** shows what you have left and when more returns.\n\n"
     "Finished clips are posted as a new message where you asked for them. Failed clips cost nothing."
 )
@@ -86,7 +88,19 @@ def options(status: JobStatus) -> str:
     job, order = status.job, status.job.order
     cost = order.estimate_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
     price = "refunded" if job.refunded and order.estimate_usd_micros else dollars(cost)
-    return f"{status.model_label} · {order.seconds} s · {order.size} · {price}"
+    return f"{status.model_label} · {length(status)} · {order.size} · {price}"
+
+
+def length(status: JobStatus) -> str:
+    """Return how long the clip is: `8 s`, of an extension `12 s (4 s added)`."""
+    order, clip = status.job.order, status.clip
+    if order.operation is not Operation.EXTEND:
+        return f"{order.seconds} s"
+    if clip is None:
+        return f"{order.seconds} s more"
+    if status.stands_alone:
+        return f"{order.seconds} s"
+    return f"{round(clip.duration_ms / 1000)} s ({order.seconds} s added)"
 
 
 def line(status: JobStatus) -> str:
@@ -101,6 +115,8 @@ def line(status: JobStatus) -> str:
                 return f"{shown} · cancelling"
             soon = f" · ready {relative(status.ready_at)}" if status.ready_at is not None else ""
             return shown + soon
+        case _ if job.deleted_at is not None:
+            return "Deleted."
         case State.DONE:
             return f"Done: {jump_url(job)}"
         case State.KEPT | State.FAILED:
@@ -110,19 +126,6 @@ def line(status: JobStatus) -> str:
             return "Cancelled. Nothing was counted."
         case _:
             return f"{TITLES[job.state]} …"
-
-
-def clip_message(status: JobStatus) -> str:
-    """Return the words above a posted clip."""
-    job = status.job
-    took = ""
-    if job.submitted_at is not None and job.rendered_at is not None:
-        took = f" · took {span((job.rendered_at - job.submitted_at).total_seconds())}"
-    return (
-        f"<@{job.user_id}> your clip is ready\n"
-        f"-# {options(status)}{took} · `{job.id}`\n"
-        f"> {escaped(job.order.prompt, 300)}"
-    )
 
 
 def owner(job: Job, viewer: Viewer) -> str | None:

@@ -1,5 +1,6 @@
 """`/sora generate` as members see it."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -64,7 +65,11 @@ async def test_count_makes_variants_with_one_card_and_one_reservation(tmp_path: 
         jobs = await t.jobs()
         assert len({job.seed for job in jobs}) == 3
         assert len({job.request_id for job in jobs}) == 1
-        assert len(t.clips()) == 3
+        (message,) = t.clips()
+        shown = [each.filename for each in message.attachments]
+        posted = sorted(jobs, key=lambda job: str(job.finished_at))
+        assert shown == [f"sora-{job.id}.mp4" for job in posted]
+        assert re.findall(r"`(\w+)`", message.content) == [job.id for job in posted]
         await t.until(lambda: "3 variants · Done" in t.card_text())
         assert all(job.id in t.card_text() for job in jobs)
 

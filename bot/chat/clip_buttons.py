@@ -1,0 +1,129 @@
+"""The buttons below a finished clip. Whoever presses is checked anew each time."""
+
+from __future__ import annotations
+
+import discord
+
+from bot.chat import clip_text
+from bot.chat.beginning import begin
+from bot.chat.buttons import JobButton
+from bot.chat.details import details_embed
+from bot.chat.modals import extend_modal, remix_modal
+from bot.chat.serving import jobs_of
+from bot.chat.sheet import Sheet
+from bot.chat.text import jump_url
+from bot.chat.viewers import viewer_of
+from bot.jobs.library import Details
+from bot.model import State
+
+_ID = r"(?P<job>[0-9A-Z]{4,12})"
+
+
+class RemixButton(JobButton, template=rf"sora:remix:{_ID}"):
+    """Opens the form for a remix."""
+
+    word, style = "remix", discord.ButtonStyle.primary
+    label, named_label = "Remix", "Remix {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        source = await jobs_of(interaction).library.source(self.job_id, viewer_of(interaction))
+        await interaction.response.send_modal(remix_modal(source.job))
+
+
+class AgainButton(JobButton, template=rf"sora:again:{_ID}"):
+    """Orders the same once more, with another seed."""
+
+    word, style = "again", discord.ButtonStyle.secondary
+    label, named_label = "Again", "Again {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        viewer, jobs = viewer_of(interaction), jobs_of(interaction)
+        await begin(interaction, lambda request: jobs.again(self.job_id, viewer, request))
+
+
+class ExtendButton(JobButton, template=rf"sora:extend:{_ID}"):
+    """Opens the form for what happens next."""
+
+    word, style = "extend", discord.ButtonStyle.secondary
+    label, named_label = "Extend", "Extend {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        source = await jobs_of(interaction).library.source(self.job_id, viewer_of(interaction))
+        await interaction.response.send_modal(extend_modal(source.job))
+
+
+class DeleteButton(JobButton, template=rf"sora:delete:{_ID}"):
+    """Asks whether the clip shall really go."""
+
+    word, style = "delete", discord.ButtonStyle.secondary
+    label, named_label = "Delete", "Delete {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        jobs = jobs_of(interaction)
+        job = await jobs.library.deletable(self.job_id, viewer_of(interaction))
+        view = discord.ui.View(timeout=None).add_item(EraseButton(job.id))
+        await interaction.response.send_message(
+            clip_text.really_delete(job), view=view, ephemeral=True
+        )
+
+
+class EraseButton(JobButton, template=rf"sora:erase:{_ID}"):
+    """Removes the clip for good."""
+
+    word, label, style = "erase", "Delete {} for good", discord.ButtonStyle.danger
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        await jobs_of(interaction).library.delete(self.job_id, viewer_of(interaction))
+        await interaction.response.edit_message(content=clip_text.deleted(self.job_id), view=None)
+
+
+class KeepToMyselfButton(JobButton, template=rf"sora:forbid:{_ID}"):
+    """Forbids others to make something of the presser's own clip."""
+
+    word, label, style = "forbid", "Forbid remixes", discord.ButtonStyle.secondary
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        library = jobs_of(interaction).library
+        await library.set_remixable(self.job_id, viewer_of(interaction), remixable=False)
+        await interaction.response.send_message(clip_text.forbidden(self.job_id), ephemeral=True)
+
+
+class ShareButton(JobButton, template=rf"sora:allow:{_ID}"):
+    """Lets others make something of the presser's own clip again."""
+
+    word, label, style = "allow", "Allow remixes", discord.ButtonStyle.secondary
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        library = jobs_of(interaction).library
+        await library.set_remixable(self.job_id, viewer_of(interaction), remixable=True)
+        await interaction.response.send_message(clip_text.allowed(self.job_id), ephemeral=True)
+
+
+class DetailsButton(JobButton, template=rf"sora:details:{_ID}"):
+    """Shows the presser what there is to know of a clip."""
+
+    word, style = "details", discord.ButtonStyle.secondary
+    label, named_label = "Details", "Details {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        viewer = viewer_of(interaction)
+        sheet = details_sheet(await jobs_of(interaction).library.details(self.job_id, viewer))
+        await interaction.response.send_message(embed=sheet.embed, ephemeral=True, **sheet.buttons)
+
+
+def details_sheet(details: Details) -> Sheet:
+    """Return a clip's details with the buttons that its viewer can use."""
+    job = details.status.job
+    view = discord.ui.View(timeout=None)
+    if job.state is State.DONE:
+        view.add_item(discord.ui.Button(label="Watch", url=jump_url(job), row=0))
+    if job.remixable or details.is_own:
+        view.add_item(RemixButton(job.id, row=0)).add_item(AgainButton(job.id, row=0))
+        if details.status.can_extend:
+            view.add_item(ExtendButton(job.id, row=0))
+    if details.is_own:
+        share = KeepToMyselfButton if job.remixable else ShareButton
+        view.add_item(share(job.id, row=1))
+    if details.may_delete:
+        view.add_item(DeleteButton(job.id, row=1))
+    return Sheet(embed=details_embed(details), view=view if view.children else None)

@@ -1,0 +1,146 @@
+"""What is said about finished clips: above them, on their details, and when they are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.chat.text import escaped, jump_url, options, span
+from bot.jobs.ports import JobStatus, Origin
+from bot.jobs.remixing import generations
+from bot.model import Job, Operation
+
+UNREADABLE = (
+    "I can't read that reply: Discord shows me its text only when the reply pings me. Turn the ping "
+    "on beside the reply's text field, or press the button and write the change there."
+)
+NO_WORDS = "Tell me in words what shall be different, or press the button."
+WHICH = "Which of the clips do you mean?"
+NO_CLIP = "That message holds no clip of mine."
+LOST_REPLY = (
+    "I can't read that reply any more. Press Remix below the clip and write the change there."
+)
+NOT_YOUR_REPLY = "Only who wrote the reply can choose."
+
+
+def clip_message(statuses: Sequence[JobStatus]) -> str:
+    """Return the words above posted clips: of one job, or of several variants of a request.
+
+    statuses  those that the message shows, by variant; at least one.
+    """
+    first = statuses[0]
+    job = first.job
+    ids = ", ".join(f"`{status.job.id}`" for status in statuses)
+    lines = [
+        f"<@{job.user_id}> {_ready(statuses)}",
+        f"-# {options(first)}{_took(first) if len(statuses) == 1 else ''} · {ids}",
+        f"> {asked(job, 300)}",
+    ]
+    if (line := origin(first)) is not None:
+        lines.insert(1, f"-# {line}")
+    return "\n".join(lines)
+
+
+def mirror_message(status: JobStatus) -> str:
+    """Return the words above a clip in its server's gallery channel."""
+    job = status.job
+    return (
+        f"{jump_url(job)} by <@{job.user_id}>\n"
+        f"-# {options(status)} · `{job.id}`\n"
+        f"> {asked(job, 300)}"
+    )
+
+
+def asked(job: Job, most_chars: int) -> str:
+    """Return what a member wrote for this job, harmless: of a remix the change alone."""
+    if job.deleted_at is not None:
+        return "(deleted)"
+    change = job.order.change
+    return scene(job, most_chars) if change is None else escaped(change, most_chars)
+
+
+def scene(job: Job, most_chars: int) -> str:
+    """Return all that a clip shows, generation by generation, harmless."""
+    if job.deleted_at is not None:
+        return "(deleted)"
+    return escaped(" → ".join(generations(job.order.prompt)), most_chars)
+
+
+def origin(status: JobStatus) -> str | None:
+    """Return what a remix or an extension was made from, and how; None for anything else."""
+    source = status.origin
+    if source is None:
+        return None
+    extends = status.job.order.operation is Operation.EXTEND
+    line = f"{'Continues' if extends else 'Remix of'} {link(source.parent)}, "
+    line += _made(source, extends=extends, alone=status.stands_alone)
+    if source.instead_of is None:
+        return line
+    return f"{line} {status.model_label} makes it, in place of {source.instead_of}."
+
+
+def link(job: Job) -> str:
+    """Return a job's id, leading to its message where there is one."""
+    if job.message_id is None or job.deleted_at is not None:
+        return f"`{job.id}`"
+    return f"[`{job.id}`]({jump_url(job)})"
+
+
+def parent_words(parent: Job) -> str:
+    """Return what stands above a form about a clip."""
+    return f"-# What {parent.id} shows\n> {scene(parent, 600)}"
+
+
+def really_delete(job: Job) -> str:
+    """Return the question before a clip is deleted."""
+    return (
+        f"Delete `{job.id}` for good? Its message, file and words go, here and, where it can, at "
+        "the video service. What it cost stays counted."
+    )
+
+
+def deleted(job_id: str) -> str:
+    """Return the answer when a clip was deleted."""
+    return f"`{job_id}` is deleted. Its message goes in a moment."
+
+
+def forbidden(job_id: str) -> str:
+    """Return the answer when remixes were forbidden."""
+    return f"From now on nobody but you can remix, extend or repeat `{job_id}`."
+
+
+def allowed(job_id: str) -> str:
+    """Return the answer when remixes were allowed."""
+    return f"Everybody who can see `{job_id}` can remix it."
+
+
+def _made(source: Origin, *, extends: bool, alone: bool) -> str:
+    if source.is_native:
+        how = "from the clip itself"
+    elif extends and alone:
+        how = "from its last frame; the two could not be joined"
+    elif extends:
+        how = "from its last frame; both are joined"
+    elif source.with_frame:
+        how = "from its words and last frame"
+    else:
+        how = "from its words"
+    return f"{how}."
+
+
+def _ready(statuses: Sequence[JobStatus]) -> str:
+    if len(statuses) > 1:
+        return f"{len(statuses)} variants are ready"
+    match statuses[0].job.order.operation:
+        case Operation.REMIX:
+            return "your remix is ready"
+        case Operation.EXTEND:
+            return "your extended clip is ready"
+        case Operation.GENERATE:
+            return "your clip is ready"
+
+
+def _took(status: JobStatus) -> str:
+    job = status.job
+    if job.submitted_at is None or job.rendered_at is None:
+        return ""
+    return f" · took {span((job.rendered_at - job.submitted_at).total_seconds())}"

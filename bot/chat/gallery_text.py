@@ -1,0 +1,72 @@
+"""What is said about lists of clips: history, gallery, and the gallery channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.chat import clip_text, text
+from bot.model import Job, Operation, State
+from bot.quota.sentences import relative
+
+#: 2026-11: a message has room for 2000 characters (Discord's documentation); the title takes some.
+_ENTRIES_CHARS = 1850
+_LABEL_CHARS = 60
+
+NOTHING_MADE = "Nothing here yet. `/sora generate` makes a first clip."
+NOTHING_FOUND = "Nothing found. Other words, or none, may find more."
+NOTHING_LOVED = "No clip here has a reaction yet."
+OUTDATED = "This list is outdated. Run the command again."
+
+
+def gallery_chosen(channel_id: int | None) -> str:
+    """Return the answer to a choice of the gallery channel."""
+    if channel_id is None:
+        return "Clips are shown only where they were asked for."
+    return (
+        f"From now on each clip is shown in <#{channel_id}>, too. Clips from channels that not "
+        "everybody here can read stay where they are."
+    )
+
+
+def history_entry(job: Job, model_label: str) -> str:
+    """Return a job in a member's history: what, when, how it ended and where it is."""
+    lines = [
+        f"{clip_text.link(job)} **{text.TITLES[job.state]}** · {_made(job, model_label)}",
+        clip_text.asked(job, 90),
+    ]
+    if job.state in (State.FAILED, State.KEPT) and job.error_text:
+        lines.append(f"-# {job.error_text}{' Nothing was counted.' if job.refunded else ''}")
+    return "\n".join(lines)
+
+
+def gallery_title(words: str) -> str:
+    """Return what stands above a page of the gallery."""
+    return f"### Gallery: “{text.escaped(words, 40)}”" if words else "### Gallery"
+
+
+def gallery_entries(clips: Sequence[tuple[Job, str]]) -> list[str]:
+    """Return clips and their models' labels as a page of the gallery, short enough for a message.
+
+    Each has the number that its poster has.
+    """
+    for most_chars in (80, 40, 10):
+        entries = [
+            _gallery_entry(number, job, model_label[:_LABEL_CHARS], most_chars)
+            for number, (job, model_label) in enumerate(clips, start=1)
+        ]
+        if sum(len(entry) + 1 for entry in entries) <= _ENTRIES_CHARS:
+            break
+    return entries
+
+
+def _gallery_entry(number: int, job: Job, model_label: str, most_chars: int) -> str:
+    loved = f" · {job.reactions} ♥" if job.reactions else ""
+    return (
+        f"**{number}** {clip_text.link(job)} by <@{job.user_id}> · {_made(job, model_label)}{loved}\n"
+        f"{clip_text.asked(job, most_chars)}"
+    )
+
+
+def _made(job: Job, model_label: str) -> str:
+    added = " added" if job.order.operation is Operation.EXTEND else ""
+    return f"{model_label} · {job.order.seconds} s{added} · {relative(job.created_at)}"

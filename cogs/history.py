@@ -1,0 +1,66 @@
+"""`/sora history`, `/sora gallery`: finding clips again."""
+
+from __future__ import annotations
+
+from typing import final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat.choices import model_choices
+from bot.chat.lists import history_sheet, show_gallery
+from bot.chat.pages import Look, model_mark
+from bot.chat.viewers import viewer_of
+from bot.jobs.service import JobService
+from bot.storage.shelf import Sort
+
+
+@final
+class History(commands.Cog):
+    """Shows lists of clips."""
+
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+
+    @app_commands.command()
+    @app_commands.describe(user="Whose clips; leave it out for yours", search="Words of the prompt")
+    async def history(
+        self,
+        interaction: discord.Interaction,
+        user: discord.User | None = None,
+        search: str | None = None,
+    ) -> None:
+        """Show your clips here, also those that failed, or somebody else's"""
+        viewer = viewer_of(interaction)
+        whose = viewer.user_id if user is None else user.id
+        sheet = await history_sheet(self._jobs, viewer, Look.of(user_id=whose, words=search))
+        await interaction.response.send_message(embed=sheet.embed, ephemeral=True, **sheet.buttons)
+
+    @app_commands.command()
+    @app_commands.describe(
+        user="Only this member's clips",
+        model="Only clips of this model",
+        search="Words of the prompt",
+        sort="Newest first, or those with the most reactions",
+    )
+    async def gallery(
+        self,
+        interaction: discord.Interaction,
+        user: discord.User | None = None,
+        model: str | None = None,
+        search: str | None = None,
+        sort: Sort = Sort.NEWEST,
+    ) -> None:
+        """Leaf through the clips of this server"""
+        mark = None if model is None else model_mark(self._jobs.catalogue.named(model).model.name)
+        whose = None if user is None else user.id
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        look = Look.of(user_id=whose, words=search, model=mark, sort=sort)
+        await show_gallery(interaction, look)
+
+    @gallery.autocomplete("model")
+    async def _models(
+        self, _interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        return model_choices(self._jobs.catalogue, typed)

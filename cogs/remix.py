@@ -1,0 +1,133 @@
+"""`/sora remix`, `/sora extend` and the menus of messages: a clip is the start of the next one."""
+
+from __future__ import annotations
+
+from typing import final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat import clip_text
+from bot.chat.beginning import begin
+from bot.chat.choices import clip_choices, model_choices, seconds_choices, size_choices
+from bot.chat.clip_buttons import DetailsButton, RemixButton, details_sheet
+from bot.chat.modals import remix_modal
+from bot.chat.viewers import viewer_of
+from bot.errors import RefusedError
+from bot.jobs.catalogue import Wish
+from bot.jobs.service import JobService
+from bot.model import Job
+
+
+@final
+class Remix(commands.Cog):
+    """Makes clips out of clips."""
+
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+        self.menus = (
+            app_commands.ContextMenu(name="Remix this clip", callback=self._remix_menu),
+            app_commands.ContextMenu(name="Clip details", callback=self._details_menu),
+        )
+
+    @app_commands.command()
+    @app_commands.describe(
+        clip="Which clip: its id, or words of its prompt",
+        prompt="What shall be different",
+        seconds="Another length",
+        size="Another width and height in pixels",
+        model="Another model",
+    )
+    async def remix(
+        self,
+        interaction: discord.Interaction,
+        clip: str,
+        prompt: app_commands.Range[str, 1, 4000],
+        seconds: int | None = None,
+        size: str | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Make a clip again with a change"""
+        wish, viewer = (
+            Wish(prompt=prompt, model=model, seconds=seconds, size=size),
+            viewer_of(interaction),
+        )
+        await begin(interaction, lambda request: self._jobs.remix(clip, wish, viewer, request))
+
+    @app_commands.command()
+    @app_commands.describe(
+        clip="Which clip: its id, or words of its prompt",
+        prompt="What happens next; leave it out to let the clip go on as it is",
+    )
+    async def extend(
+        self,
+        interaction: discord.Interaction,
+        clip: str,
+        prompt: app_commands.Range[str, 1, 4000] | None = None,
+    ) -> None:
+        """Let a clip go on"""
+        viewer = viewer_of(interaction)
+        await begin(interaction, lambda request: self._jobs.extend(clip, prompt, viewer, request))
+
+    @remix.autocomplete("clip")
+    @extend.autocomplete("clip")
+    async def _clips(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        return clip_choices(await self._jobs.library.find(typed, viewer_of(interaction)))
+
+    @remix.autocomplete("model")
+    async def _models(
+        self, _interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        return model_choices(self._jobs.catalogue, typed)
+
+    @remix.autocomplete("seconds")
+    async def _seconds(
+        self, interaction: discord.Interaction, typed: int | str
+    ) -> list[app_commands.Choice[int]]:
+        return seconds_choices(self._jobs.catalogue, interaction.namespace.model, str(typed))
+
+    @remix.autocomplete("size")
+    async def _sizes(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        chosen = interaction.namespace
+        return size_choices(self._jobs.catalogue, chosen.model, chosen.seconds, typed)
+
+    async def _remix_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        clips = await self._in(interaction, message)
+        if len(clips) == 1:
+            source = await self._jobs.library.source(clips[0].id, viewer_of(interaction))
+            await interaction.response.send_modal(remix_modal(source.job))
+            return
+        view = discord.ui.View(timeout=None)
+        for each in clips:
+            view.add_item(RemixButton(each.id, named=True))
+        await interaction.response.send_message(clip_text.WHICH, view=view, ephemeral=True)
+
+    async def _details_menu(
+        self, interaction: discord.Interaction, message: discord.Message
+    ) -> None:
+        clips = await self._in(interaction, message)
+        if len(clips) == 1:
+            details = await self._jobs.library.details(clips[0].id, viewer_of(interaction))
+            sheet = details_sheet(details)
+            await interaction.response.send_message(
+                embed=sheet.embed, ephemeral=True, **sheet.buttons
+            )
+            return
+        view = discord.ui.View(timeout=None)
+        for each in clips:
+            view.add_item(DetailsButton(each.id, named=True))
+        await interaction.response.send_message(clip_text.WHICH, view=view, ephemeral=True)
+
+    async def _in(
+        self, interaction: discord.Interaction, message: discord.Message
+    ) -> tuple[Job, ...]:
+        """Return the clips that a message carries, at least one."""
+        clips = await self._jobs.library.in_message(message.id, viewer_of(interaction))
+        if not clips:
+            raise RefusedError(clip_text.NO_CLIP)
+        return clips

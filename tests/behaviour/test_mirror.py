@@ -1,0 +1,246 @@
+"""The gallery channel: each clip that all may see is shown there, too, once."""
+
+from pathlib import Path
+
+import discord
+import pytest
+import simcord
+
+from bot.model import Job, State
+from tests.behaviour.making import finished, labels, made, message_of, said
+from tests.behaviour.town import Town, town
+from tests.wire.videos_api import VideosApi
+
+PROMPT = "a calico cat plays piano"
+
+
+async def chosen(t: Town, name: str = "gallery") -> simcord.ChannelHandle:
+    """Have the moderator choose a channel of its own for the gallery."""
+    gallery = t.guild.create_text_channel(name)
+    told = said(await t.moderator.slash(t.channel, "sora-mod gallery", channel=gallery))
+    assert f"<#{gallery.id}>" in told
+    return gallery
+
+
+async def errands(t: Town) -> int:
+    rows = await t.app.store.database.read(
+        lambda conn: conn.execute("SELECT count(*) FROM errands").fetchone()
+    )
+    return rows[0]
+
+
+async def all_run(t: Town) -> None:
+    async def none_left() -> bool:
+        return await errands(t) == 0
+
+    await t.until(none_left)
+
+
+async def test_a_posted_clip_is_shown_in_the_gallery_too_and_pings_nobody(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        job = await made(t, t.alice, PROMPT)
+        await all_run(t)
+        (mirror,) = t.clips(gallery)
+        assert [each.filename for each in mirror.attachments] == [f"sora-{job.id}.mp4"]
+        assert await mirror.attachments[0].read() == t.api.content
+        assert PROMPT in mirror.content
+        assert f"<@{t.alice.id}>" in mirror.content
+        assert str(job.message_id) in mirror.content
+        assert labels(mirror) == ["Go to the clip"]
+        stored = t.env.backend.get_message(gallery.id, mirror.id)
+        assert stored.ping_user_ids == []
+        assert not mirror.mention_everyone
+
+
+async def test_each_of_several_variants_is_shown(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        await t.alice.slash(t.channel, "sora generate", prompt=PROMPT, count=3)
+        jobs = await finished(t, 3)
+        await all_run(t)
+        shown = [each.filename for message in t.clips(gallery) for each in message.attachments]
+        assert sorted(shown) == sorted(f"sora-{job.id}.mp4" for job in jobs)
+
+
+async def test_only_who_may_manage_the_server_can_choose(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = t.guild.create_text_channel("gallery")
+        assert "sora-mod gallery" not in t.bob.available_commands(t.channel)
+        # A server can open the command to others; the choice stays the moderators'.
+        commands = await t.app.client.tree.fetch_commands()
+        (opened,) = [each for each in commands if each.name == "sora-mod"]
+        t.guild.set_command_permissions(opened, {t.bob: True})
+        refused = await t.bob.slash(t.channel, "sora-mod gallery", channel=gallery)
+        assert "may manage the server" in said(refused)
+        await made(t, t.alice, PROMPT)
+        assert t.clips(gallery) == []
+
+
+async def test_a_channel_where_the_bot_may_not_post_is_refused_by_name(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        me = t.guild.me
+        assert me is not None
+        denied = discord.PermissionOverwrite(attach_files=False)
+        closed = t.guild.create_text_channel("closed", overwrites={me: denied})
+        refused = await t.moderator.slash(t.channel, "sora-mod gallery", channel=closed)
+        assert "**Attach Files**" in said(refused)
+        await made(t, t.alice, PROMPT)
+        assert await errands(t) == 0
+
+
+async def test_turned_off_or_moved_the_old_channel_gets_nothing_more(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        first = await chosen(t)
+        second = await chosen(t, "hall-of-fame")
+        await made(t, t.alice, PROMPT)
+        await all_run(t)
+        assert (len(t.clips(first)), len(t.clips(second))) == (0, 1)
+        off = await t.moderator.slash(t.channel, "sora-mod gallery")
+        assert "only where they were asked for" in said(off)
+        await made(t, t.alice, PROMPT)
+        await all_run(t)
+        assert (len(t.clips(first)), len(t.clips(second))) == (0, 1)
+
+
+async def test_a_clip_asked_for_in_the_gallery_is_there_once(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        job = await made(t, t.alice, PROMPT, gallery)
+        await all_run(t)
+        assert [each.id for each in t.clips(gallery)] == [job.message_id]
+
+
+async def test_what_not_everybody_may_see_stays_where_it_is(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        await made(t, t.alice, "a secret cat", t.secret_channel())
+        place = t.app.client.get_channel(t.channel.id)
+        assert isinstance(place, discord.TextChannel)
+        await place.create_thread(name="den", type=discord.ChannelType.private_thread)
+        den = t.channel.threads[-1]
+        t.env.backend.add_thread_member(den.id, t.alice.id)
+        await made(t, t.alice, "a cat in the den", den)
+        await t.alice.user.slash("sora generate", prompt="a private cat")
+        await finished(t, 3)
+        await all_run(t)
+        assert t.clips(gallery) == []
+
+
+async def test_a_public_threads_clip_is_shown(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        await made(t, t.alice, PROMPT, await t.thread())
+        await all_run(t)
+        assert len(t.clips(gallery)) == 1
+
+
+async def test_another_servers_clips_are_not_shown_here(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        reels, carol = await t.elsewhere()
+        await made(t, carol, PROMPT, reels)
+        await all_run(t)
+        assert t.clips(gallery) == []
+
+
+async def test_a_discord_that_stumbles_gets_the_mirror_once_later(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        path = f"/channels/{gallery.id}/messages"
+        t.env.inject_error("POST", path, status=503, times=8)
+        job = await made(t, t.alice, PROMPT)
+        await all_run(t)
+        assert len(t.clips(gallery)) == 1
+        assert message_of(t, job) is not None
+
+
+async def test_a_restart_before_the_mirror_was_noted_makes_no_second_one(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        job = await made(t, t.alice, PROMPT)
+        await all_run(t)
+        # As if the process had died between the post and its commit.
+        await t.app.store.database.write(
+            lambda conn: conn.execute(
+                "INSERT INTO errands (chore, job_id, channel_id, created_at, due_at)"
+                " VALUES ('mirror', ?, ?, 0, 0)",
+                (job.id, gallery.id),
+            ).fetchall()
+        )
+        await t.restart()
+        await all_run(t)
+        assert len(t.clips(gallery)) == 1
+
+
+async def test_a_mirror_that_waited_for_discord_survives_a_restart(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        t.env.inject_error("POST", f"/channels/{gallery.id}/messages", status=503, times=None)
+        await made(t, t.alice, PROMPT)
+        await t.restart()
+        assert t.clips(gallery) == []
+        t.env.backend.faults.clear()
+        await all_run(t)
+        assert len(t.clips(gallery)) == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, 10003), (403, 50013), (413, 40005)])
+async def test_a_gallery_that_takes_no_clip_is_given_up_quietly(
+    tmp_path: Path, status: int, code: int
+) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        t.env.inject_error("POST", f"/channels/{gallery.id}/messages", status=status, code=code)
+        job = await made(t, t.alice, PROMPT)
+        await all_run(t)
+        assert t.clips(gallery) == []
+        now = await t.app.store.job(job.id)
+        assert now is not None
+        assert now.state is State.DONE
+        await t.until(lambda: "Done" in t.card_text())
+        await made(t, t.alice, PROMPT)
+        await all_run(t)
+        assert len(t.clips(gallery)) == 1
+
+
+async def test_a_deleted_gallery_channel_hurts_no_clip(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        place = t.app.client.get_channel(gallery.id)
+        assert isinstance(place, discord.TextChannel)
+        await place.delete()
+        await made(t, t.alice, PROMPT)
+        await all_run(t)
+        assert len(t.clips()) == 1
+
+
+async def test_a_clip_deleted_before_its_mirror_is_never_shown(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        t.env.inject_error("POST", f"/channels/{gallery.id}/messages", status=503, times=None)
+        job = await made(t, t.alice, PROMPT)
+        message = message_of(t, job)
+        assert message is not None
+        asked = await t.alice.click(message, label="Delete")
+        assert asked.response is not None
+        await t.alice.click(asked.response, label=f"Delete {job.id} for good")
+        t.env.backend.faults.clear()
+        await all_run(t)
+        assert t.clips(gallery) == []
+        assert message_of(t, job) is None
+
+
+async def test_a_kept_clip_is_shown_once_it_has_been_fetched(tmp_path: Path) -> None:
+    async with town(tmp_path, api=VideosApi(ready_after_s=0.3, poll_after_ms=50)) as t:
+        gallery = await chosen(t)
+        await t.alice.slash(t.channel, "sora generate", prompt=PROMPT)
+        t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=403, code=50013)
+        job: Job = await t.job_in(State.KEPT)
+        await all_run(t)
+        assert t.clips(gallery) == []
+        await t.until(lambda: labels(t.card()) == [f"Post {job.id} here"])
+        await t.alice.click(t.card(), label=f"Post {job.id} here")
+        await t.job_in(State.DONE)
+        await all_run(t)
+        assert len(t.clips(gallery)) == 1

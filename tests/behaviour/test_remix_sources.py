@@ -1,0 +1,267 @@
+"""What a remix is made from: the clip at its provider, or its words and last frame; paid once."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.model import Job, State
+from tests.behaviour.remaking import (
+    PRICE_USD_MICROS,
+    PROMPT,
+    clip,
+    is_remix,
+    message_of,
+    newest,
+    said,
+    used,
+)
+from tests.behaviour.town import Town, town, words
+from tests.wire.videos_faults import Fault
+
+CHANGE = "at night, with rain"
+COMPOSED = f"{PROMPT}. Change: {CHANGE}"
+PLAIN = "plain seconds=4 sizes=1280x720 usd_per_second=0.10 label=Plain"
+
+
+async def both_say(t: Town, job: Job, line: str) -> None:
+    """Assert that the message of a remix and its card name what it was made from."""
+    assert line in message_of(t, job).content
+    await t.until(lambda: "Done" in t.card_text())
+    assert line in t.card_text()
+
+
+async def spent_usd_micros(t: Town, job: Job) -> int:
+    usage = await t.app.store.usage(job.user_id, t.clock.now().replace(year=2020))
+    return usage.usd_micros
+
+
+@pytest.mark.parametrize("missing", ["source", "route"])
+async def test_a_source_that_is_gone_is_replaced_by_words_and_last_frame(
+    tmp_path: Path, missing: str
+) -> None:
+    async with town(tmp_path) as t:
+        parent, message = await clip(t)
+        if missing == "source":
+            del t.api.jobs[str(parent.remote_id)]
+        else:
+            t.api.fault("remix", Fault.error(404, "no such route"))
+        await t.reply(t.bob, message, CHANGE)
+        job = await newest(t, 2)
+        assert is_remix(job, parent, t.bob)
+        assert job.source_remote_id is None
+        assert (t.api.requests["remix"], t.api.requests["create"]) == (1, 2)
+        assert (t.api.creates[CHANGE], t.api.creates[COMPOSED]) == (0, 1)
+        assert t.api.forms[-1]["prompt"] == COMPOSED
+        with Image.open(io.BytesIO(t.api.images[0])) as frame:
+            assert (frame.format, frame.size) == ("PNG", (1280, 720))
+        await both_say(t, job, "from its words and last frame")
+        assert job.order.estimate_usd_micros == job.cost_usd_micros == PRICE_USD_MICROS
+        assert await spent_usd_micros(t, job) == PRICE_USD_MICROS
+        assert list((tmp_path / "tmp").glob("*.png")) == []
+        assert t.api.violations == []
+
+
+async def test_again_of_it_asks_for_the_source_anew(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        parent, message = await clip(t)
+        t.api.fault("remix", Fault.error(404, "try later"))
+        await t.reply(t.bob, message, CHANGE)
+        composed = await newest(t, 2)
+        await t.bob.click(message_of(t, composed), label="Again")
+        again = await newest(t, 3)
+        assert is_remix(again, parent, t.bob)
+        assert (composed.source_remote_id, again.source_remote_id) == (None, parent.remote_id)
+
+
+async def test_a_source_that_is_gone_at_a_model_without_pictures_leaves_the_words(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, OPENAI_MODELS=f"{PLAIN} remix=yes") as t:
+        parent, message = await clip(t)
+        del t.api.jobs[str(parent.remote_id)]
+        await t.reply(t.bob, message, CHANGE)
+        job = await newest(t, 2)
+        assert t.api.images == []
+        assert t.api.creates[COMPOSED] == 1
+        await both_say(t, job, "from its words.")
+
+
+@pytest.mark.parametrize(
+    ("image", "line"), [("yes", "from its words and last frame."), ("no", "from its words.")]
+)
+async def test_a_model_without_remixes_gets_words_and_a_frame_if_it_takes_one(
+    tmp_path: Path, image: str, line: str
+) -> None:
+    async with town(tmp_path, OPENAI_MODELS=f"{PLAIN} image={image}") as t:
+        parent, message = await clip(t)
+        pressed = await t.bob.click(message, label="Remix")
+        await t.bob.submit_modal(pressed, {"words": CHANGE})
+        job = await newest(t, 2)
+        assert is_remix(job, parent, t.bob)
+        assert (t.api.requests["remix"], t.api.creates[COMPOSED]) == (0, 1)
+        assert len(t.api.images) == (image == "yes")
+        await both_say(t, job, line)
+
+
+async def test_three_composed_generations_keep_all_that_was_said(tmp_path: Path) -> None:
+    async with town(tmp_path, OPENAI_MODELS=f"{PLAIN} image=no") as t:
+        await clip(t)
+        await t.reply(t.bob, t.clips()[0], CHANGE)
+        await newest(t, 2)
+        await t.reply(t.alice, t.clips()[1], "and a dog listens.")
+        job = await newest(t, 3)
+        assert job.order.prompt == f"{COMPOSED}. Change: and a dog listens."
+        assert job.order.change == "and a dog listens."
+        assert t.api.forms[-1]["prompt"] == job.order.prompt
+        assert PROMPT not in message_of(t, job).content
+
+
+async def test_where_the_provider_is_gone_the_next_one_makes_it_and_is_named(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        parent, message = await clip(t)
+        await t.restart(video_providers=("local",))
+        await t.reply(t.bob, message, CHANGE)
+        job = await newest(t, 2, timeout_s=60)
+        assert is_remix(job, parent, t.bob)
+        assert (job.order.provider, job.source_remote_id) == ("local", None)
+        assert (job.order.seconds, job.order.size) == (parent.order.seconds, parent.order.size)
+        assert job.order.prompt == COMPOSED
+        assert t.api.requests["create"] == 1
+        label = t.app.jobs.catalogue.label("local", job.order.model)
+        # The parent's model has no other name any more than the one it was ordered by.
+        await both_say(t, job, f"{label} makes it, in place of sora-2.")
+
+
+async def test_where_nobody_can_do_its_length_any_more_the_refusal_says_so(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        _, message = await clip(t, seconds=12)
+        await t.restart(openai_models=PLAIN)
+        pressed = await t.bob.click(message, label="Remix")
+        refused = said(await t.bob.submit_modal(pressed, {"words": CHANGE}))
+        assert "**seconds**: Plain can't do 12. It can do 4." in refused
+        assert await used(t, t.bob) == 0
+
+
+async def test_a_remix_whose_answer_was_lost_is_found_again_and_paid_once(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        parent, message = await clip(t)
+        t.api.fault("remix", Fault.cut(accepted=True))
+        await t.reply(t.bob, message, CHANGE)
+        job = await newest(t, 2)
+        assert is_remix(job, parent, t.bob)
+        assert job.source_remote_id == parent.remote_id
+        assert (t.api.creates[CHANGE], t.api.requests["remix"]) == (1, 1)
+        assert t.api.jobs[str(job.remote_id)].source == parent.remote_id
+        await both_say(t, job, "from the clip itself")
+
+
+async def test_two_lost_remixes_in_the_same_words_each_find_that_of_their_own_clip(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        first, one = await clip(t)
+        second, other = await clip(t)
+        t.api.fault("remix", Fault.cut(accepted=True), times=2)
+        await t.reply(t.bob, other, CHANGE)
+        await t.reply(t.alice, one, CHANGE)
+        await newest(t, 4)
+        for job in (await t.jobs())[2:]:
+            parent = first if job.parent_id == first.id else second
+            assert t.api.jobs[str(job.remote_id)].source == parent.remote_id
+        assert (t.api.creates[CHANGE], t.api.requests["remix"]) == (2, 2)
+
+
+async def test_a_composed_remix_whose_answer_was_lost_is_found_again_and_paid_once(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        parent, message = await clip(t)
+        del t.api.jobs[str(parent.remote_id)]
+        t.api.fault("create", Fault.cut(accepted=True))
+        await t.reply(t.bob, message, CHANGE)
+        job = await newest(t, 2)
+        assert is_remix(job, parent, t.bob)
+        assert (t.api.creates[COMPOSED], t.api.requests["create"]) == (1, 2)
+
+
+async def test_a_lost_order_adopts_no_foreign_remix_in_the_same_words(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        told = {"prompt": PROMPT, "model": "sora-2", "seconds": "4", "size": "1280x720"}
+        foreign = t.api.add_job(told, route="remix", source="video_of_somebody")
+        t.api.fault("create", Fault.cut(accepted=False))
+        job, _ = await clip(t)
+        assert job.remote_id != foreign.id
+        assert t.api.requests["create"] == 2
+
+
+async def test_a_remix_that_never_arrived_is_sent_again(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        _, message = await clip(t)
+        t.api.fault("remix", Fault.cut(accepted=False))
+        await t.reply(t.bob, message, CHANGE)
+        job = await newest(t, 2)
+        assert job.source_remote_id is not None
+        assert (t.api.creates[CHANGE], t.api.requests["remix"]) == (1, 2)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_remix_of_unknown_outcome_is_never_sent_twice(
+    tmp_path: Path, *, arrived: bool
+) -> None:
+    async with town(tmp_path) as t:
+        parent, message = await clip(t)
+        t.api.fault("remix", Fault.cut(accepted=arrived))
+        t.api.fault("list", Fault.error(404, "no such route"), times=9)
+        await t.reply(t.bob, message, CHANGE)
+
+        async def given_up() -> bool:
+            return (await t.jobs())[-1].state is State.FAILED
+
+        await t.until(given_up, 20)
+        job = (await t.jobs())[-1]
+        assert (job.error_code, job.refunded) == ("render_lost", True)
+        assert is_remix(job, parent, t.bob)
+        assert t.api.creates[CHANGE] == arrived
+        assert (t.api.requests["remix"], t.api.requests["create"]) == (1, 1)
+        assert await used(t, t.bob) == 0
+        await t.until(lambda: "lost contact" in t.card_text())
+
+
+async def test_a_remix_that_the_rules_stop_is_refunded_and_not_composed(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        _, message = await clip(t)
+        t.api.fault("remix", Fault.moderated())
+        await t.reply(t.bob, message, CHANGE)
+
+        async def refused() -> bool:
+            return (await t.jobs())[-1].state is State.FAILED
+
+        await t.until(refused)
+        assert (await t.jobs())[-1].error_code == "moderation"
+        assert (t.api.requests["create"], await used(t, t.bob)) == (1, 0)
+        await t.until(lambda: "content rules" in words(t.card().embeds[0]))
+
+
+async def test_a_remix_outlives_a_restart_between_order_and_render(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        parent, message = await clip(t)
+        t.api.ready_after_s = 1
+        await t.reply(t.bob, message, CHANGE)
+
+        async def rendering() -> bool:
+            return (await t.jobs())[-1].state is State.RENDERING
+
+        await t.until(rendering)
+        await t.restart()
+        job = await newest(t, 2)
+        assert is_remix(job, parent, t.bob)
+        assert t.api.creates[CHANGE] == 1
+        await both_say(t, job, "from the clip itself")
