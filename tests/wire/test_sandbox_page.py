@@ -135,6 +135,35 @@ async def test_the_other_commands_answer_on_the_page(tmp_path: Path) -> None:
         await expect(page.get_by_text("Nothing was counted").last).to_be_visible(timeout=15_000)
 
 
+@needs_browser
+@pytest.mark.timeout(240)
+async def test_a_clip_is_remixed_by_a_reply_and_that_by_a_button(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as address, page_at(address) as page:
+        talk = page.locator("#channel-timeline")
+
+        async def ready(words: str, times: int) -> None:
+            await expect(talk.get_by_text(words)).to_have_count(times, timeout=90_000)
+
+        await run_command(page, "sora generate", PROMPT)
+        await ready("your clip is ready", 1)
+        clip = talk.get_by_role("article").filter(has_text="your clip is ready").last
+        await clip.hover()
+        await clip.get_by_role("button", name="Reply").first.click()
+        await page.get_by_role("textbox").last.fill("by night, in the rain")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await ready("your remix is ready", 1)
+        await talk.get_by_role("button", name="Remix", exact=True).last.click()
+        form = page.get_by_role("dialog")
+        await expect(form.get_by_text("by night, in the rain")).to_be_visible()
+        await form.get_by_role("textbox").fill("with snow")
+        await form.get_by_role("button", name="Submit").click()
+        await ready("your remix is ready", 2)
+        await run_command(page, "sora gallery")
+        shown = talk.get_by_role("img", name=f"3: {PROMPT}").last
+        await expect(shown).to_be_visible(timeout=30_000)
+        await expect(talk.get_by_text("with snow").last).to_be_visible()
+
+
 async def test_a_wrong_sandbox_setting_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     for variables in ({"PLACE": "moon"}, {"PORT": "seven"}, {"LOG_LEVEL": "LOUD"}):
         process = await asyncio.create_subprocess_exec(
