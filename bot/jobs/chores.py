@@ -22,16 +22,16 @@ from bot.storage.errands import Chore, Errand
 _log = logging.getLogger(__name__)
 
 
-async def run_errand(tools: Tools, errand: Errand) -> None:
-    """Do one errand, or put it off; idempotent."""
-    job = await tools.store.job(errand.job_id)
-    if job is None:
-        return
+async def run_errand(tools: Tools, errand: Errand, job: Job, turn: asyncio.Lock) -> None:
+    """Do one errand about `job`, or put it off; idempotent.
+
+    turn  held while its message is changed: variants of one request share a message.
+    """
     try:
         if errand.chore is Chore.MIRROR:
             await _mirror(tools, job, errand)
         else:
-            await _erase(tools, job)
+            await _erase(tools, job, turn)
             await tools.errands.erased(errand)
     except (SorabotError, OSError) as error:
         await _again(tools, errand, error)
@@ -58,12 +58,13 @@ async def _mirror(tools: Tools, job: Job, errand: Errand) -> None:
     await tools.errands.mirrored(errand, message_id)
 
 
-async def _erase(tools: Tools, job: Job) -> None:
+async def _erase(tools: Tools, job: Job, turn: asyncio.Lock) -> None:
     """Remove all that is left of a deleted job, outside first: the file is the last that can go."""
     if job.state is State.DONE:
-        there = in_order(await tools.store.jobs_of_message(job.message_id or 0))
-        left = [await tools.statuses.of(each) for each in there if each.id != job.id]
-        await tools.courier.remove_clip(job, left)
+        async with turn:
+            there = in_order(await tools.store.jobs_of_message(job.message_id or 0))
+            left = [await tools.statuses.of(each) for each in there if each.id != job.id]
+            await tools.courier.remove_clip(job, left)
     mirror = await tools.errands.mirror_of(job.id)
     if mirror is not None:
         await tools.courier.remove_message(mirror.channel_id, mirror.message_id)

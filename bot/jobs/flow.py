@@ -58,15 +58,21 @@ class Flow:
         async with self._lane:
             job = await self._tools.store.job(job_id)
             if job is not None and job.state in _IN_DELIVERY:
-                turn = self._turns.setdefault(job.request_id, asyncio.Lock())
-                await deliver(self._tools, job, turn)
+                await deliver(self._tools, job, self._turn(job))
 
     async def errand(self, number: str) -> None:
         """Do what remains to be done about a final job: mirror its clip, or remove it."""
         errand = await self._tools.errands.errand(int(number))
-        if errand is not None and errand.due_at <= self._tools.clock.now():
-            with about_job(errand.job_id):
-                await run_errand(self._tools, errand)
+        if errand is None or errand.due_at > self._tools.clock.now():
+            return
+        job = await self._tools.store.job(errand.job_id)
+        if job is not None:
+            with about_job(job.id):
+                await run_errand(self._tools, errand, job, self._turn(job))
+
+    def _turn(self, job: Job) -> asyncio.Lock:
+        """Return the lock on the message that a request's clips share."""
+        return self._turns.setdefault(job.request_id, asyncio.Lock())
 
     async def poll(self, provider_name: str) -> None:
         """Ask one provider about all of its due renders; the part of the sweep that waits."""
