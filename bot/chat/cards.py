@@ -19,7 +19,8 @@ _STOPPABLE = (State.QUEUED, State.SUBMITTING, State.RENDERING)
 
 def card_sheet(card: Card) -> Sheet:
     """Return how a request's public card looks now."""
-    first = card.statuses[0]
+    # All ask for the same; a deleted one has no words any more.
+    first = min(card.statuses, key=lambda status: status.job.deleted_at is not None)
     embed = discord.Embed(title=_title(card), colour=_colour(card.statuses))
     embed.description = f"{_asked(first, 400)}\n\n" + "\n".join(
         _card_line(status, named=len(card.statuses) > 1) for status in card.statuses

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.jobs.catalogue import Wish
-from bot.model import State
+from bot.model import State, Viewer
 from tests.behaviour.town import town, words
 from tests.wire.videos_api import VideosApi
 
@@ -135,7 +135,8 @@ async def test_a_redelivered_interaction_makes_no_second_job(tmp_path: Path) -> 
         job = await t.job_in(State.DONE)
         request = await t.app.store.request(job.request_id)
         assert request is not None
-        card = await t.app.jobs.submit(Wish(prompt=PROMPT), request)
+        viewer = Viewer(user_id=t.alice.id, guild_id=t.guild.id)
+        card = await t.app.jobs.submit(Wish(prompt=PROMPT), viewer, request)
         assert [status.job.id for status in card.statuses] == [job.id]
         assert t.api.creates[PROMPT] == 1
 
