@@ -6,6 +6,9 @@
     │  ├─ BadOptionError             an option has a value that is not allowed
     │  ├─ UnsafePromptError          the prompt broke a rule
     │  ├─ OverQuotaError             a limit of the member, a role or the server is used up
+    │  ├─ BlockedError               a moderator does not let this member make clips here
+    │  ├─ HouseRuleError             the server's rules do not allow this here
+    │  ├─ ModeratorsOnlyError        for those who may manage the server
     │  ├─ MissingPermissionError     the bot may not post where the clip must go
     │  ├─ NotYoursError              somebody else's job
     │  ├─ NoSuchJobError             no job of that id that this member may see
@@ -102,6 +105,21 @@ class UnsafePromptError(RefusedError):
 
 class OverQuotaError(RefusedError):
     """A limit is used up; the text names it, what is left and when more returns."""
+
+
+class BlockedError(RefusedError):
+    """A moderator does not let this member make clips here; the text says until when and why."""
+
+
+class HouseRuleError(RefusedError):
+    """The server's rules do not allow this here; the text says what they allow."""
+
+
+class ModeratorsOnlyError(RefusedError):
+    """The caller may not manage the server, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__("Only those who may manage this server can do that.")
 
 
 class MissingPermissionError(RefusedError):

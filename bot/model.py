@@ -132,6 +132,8 @@ class Viewer:
     is_moderator: bool = False
     #: Channels and private threads there that they can read at this moment.
     rooms: frozenset[int] = frozenset()
+    #: Their roles there at this moment.
+    role_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

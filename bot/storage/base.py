@@ -6,12 +6,15 @@ one transaction with what belongs to the move. Whoever loses the race gets None 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypedDict, Unpack
+from typing import Protocol, TypedDict, TypeVar, Unpack
 
 from bot.model import Clip, EntryKind, Job, Order, Place, Request, Size, State, Usage
+from bot.server import Block, Budget, Grant, HouseRules, SetLimit
+
+_Told = TypeVar("_Told")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,21 +25,58 @@ class Spend:
     clips: int
     seconds: int
     usd_micros: int
+    #: Whether it is a reservation still: the job has not ended.
+    is_reserved: bool = False
 
 
 class Books(Protocol):
-    """The ledger as seen from inside the accepting transaction; synchronous, on its thread."""
+    """The ledger and what limits it, seen from inside a transaction; synchronous, on its thread.
 
-    def usage(self, user_id: int, since: datetime) -> Usage:
+    within  a server: what was asked for there; None: everywhere, direct messages too.
+    """
+
+    def usage(self, user_id: int, since: datetime, *, within: int | None = None) -> Usage:
         """Return what the member's jobs reserved after `since` sum to."""
         ...
 
-    def spends(self, user_id: int, since: datetime) -> Sequence[Spend]:
+    def spends(
+        self, user_id: int, since: datetime, *, within: int | None = None
+    ) -> Sequence[Spend]:
         """Return the jobs reserved after `since` that still count, oldest first."""
         ...
 
     def active(self, user_id: int) -> int:
-        """Return how many of the member's jobs are not final."""
+        """Return how many of the member's jobs are not final, everywhere."""
+        ...
+
+    def active_in(self, guild_id: int) -> int:
+        """Return how many jobs of a server are not final."""
+        ...
+
+    def limits_for(
+        self, guild_id: int, user_id: int, role_ids: Collection[int]
+    ) -> Sequence[SetLimit]:
+        """Return the limits of the server that are for this member: theirs, their roles', all's."""
+        ...
+
+    def grants(self, guild_id: int, user_id: int, since: datetime) -> Sequence[Grant]:
+        """Return the extras given to a member after `since`, oldest first."""
+        ...
+
+    def block_of(self, guild_id: int, user_id: int, now: datetime) -> Block | None:
+        """Return the block in force against a member."""
+        ...
+
+    def budget(self, guild_id: int) -> Budget | None:
+        """Return a server's budget."""
+        ...
+
+    def spent(self, guild_id: int, since: datetime) -> int:
+        """Return the USD micros of what was reserved in a server after `since`."""
+        ...
+
+    def rules(self, guild_id: int) -> HouseRules:
+        """Return a server's rules; the defaults where it has none."""
         ...
 
 
@@ -103,6 +143,7 @@ class Store(Protocol):
         close: EntryKind | None = None,
         cost_usd_micros: int | None = None,
         clip: Clip | None = None,
+        place: Place | None = None,
         **changes: Unpack[Changes],
     ) -> Job | None:
         """Move `job` from `job.state` to `to`; None when it is no longer in `job.state`.
@@ -114,6 +155,7 @@ class Store(Protocol):
         clip             inserted with the move; replaces an equal job's clip.
         DONE in a server with a gallery channel (other than the job's own) leaves an errand to
         mirror the clip there, in the same transaction.
+        place            where it is posted instead of `job.place`.
         changes          columns to set. `attempts` and `progress` are reset unless given;
                          a final state clears `due_at` and sets `finished_at` to `now`.
         Raises ValueError for a move that `model.MOVES` does not allow, for a `close`, cost or
@@ -230,12 +272,8 @@ class Store(Protocol):
         """Return the id of the job that holds this remote id."""
         ...
 
-    async def usage(self, user_id: int, since: datetime) -> Usage:
-        """Return what the member's jobs reserved after `since` sum to."""
-        ...
-
-    async def spends(self, user_id: int, since: datetime) -> tuple[Spend, ...]:
-        """Return the jobs reserved after `since` that still count, oldest first."""
+    async def consult(self, ask: Callable[[Books], _Told]) -> _Told:
+        """Return what `ask` reads from the books, in one read transaction on its thread."""
         ...
 
     async def close(self) -> None:

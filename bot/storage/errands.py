@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,6 +17,8 @@ class Chore(StrEnum):
     MIRROR = "mirror"
     #: Remove message, mirror, file, picture and remote copy.
     ERASE = "erase"
+    #: Say something in a channel.
+    TELL = "tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,12 @@ class Errand:
 
     id: int
     chore: Chore
-    job_id: str
-    #: The gallery channel; set for a MIRROR.
+    #: Set for a MIRROR or an ERASE.
+    job_id: str | None
+    #: The gallery channel of a MIRROR, or where a TELL is said.
     channel_id: int | None
+    #: What a TELL says.
+    words: str | None
     created_at: datetime
     due_at: datetime
     #: Tries that failed.
@@ -84,6 +89,20 @@ class Errands(Protocol):
 
     async def erased(self, errand: Errand) -> None:
         """End an ERASE: the clip's row, the mirror's and the path of the picture go."""
+        ...
+
+    async def tell(
+        self, channel_id: int, words: str, now: datetime, *, key: str, again_after: timedelta
+    ) -> None:
+        """Leave an errand to say `words`, unless that was told already.
+
+        key  what it is about, such as "budget 80 of 1234"; the same key is told again only after
+             `again_after`.
+        """
+        ...
+
+    async def told(self, errand: Errand) -> None:
+        """End a TELL."""
         ...
 
     async def keeps_image(self, job: Job) -> bool:

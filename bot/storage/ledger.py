@@ -1,4 +1,4 @@
-"""The books: append-only rows, one reservation per job and one end."""
+"""The ledger: append-only rows, one reservation per job and one end."""
 
 from __future__ import annotations
 
@@ -6,40 +6,9 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime
 
-from bot.model import EntryKind, Job, LedgerEntry, Usage
-from bot.storage.base import Spend
+from bot.model import EntryKind, Job, LedgerEntry
 from bot.storage.queries import Queries
-from bot.storage.rows import entry_of_row, from_ms, row_of_entry, to_ms
-
-
-class LedgerBooks:
-    """`Books` over an open transaction; of no use after it, nor on another thread."""
-
-    def __init__(self, conn: sqlite3.Connection, queries: Queries) -> None:
-        self._conn = conn
-        self._queries = queries
-
-    def usage(self, user_id: int, since: datetime) -> Usage:
-        row = self._queries.row(self._conn, "usage", user_id=user_id, since=to_ms(since))
-        if row is None:
-            return Usage()
-        return Usage(clips=row["clips"], seconds=row["seconds"], usd_micros=row["usd_micros"])
-
-    def spends(self, user_id: int, since: datetime) -> tuple[Spend, ...]:
-        rows = self._queries.rows(self._conn, "spends", user_id=user_id, since=to_ms(since))
-        return tuple(
-            Spend(
-                counts_at=from_ms(row["counts_at"]),
-                clips=row["clips"],
-                seconds=row["seconds"],
-                usd_micros=row["usd_micros"],
-            )
-            for row in rows
-        )
-
-    def active(self, user_id: int) -> int:
-        row = self._queries.row(self._conn, "active", user_id=user_id)
-        return 0 if row is None else int(row["active"])
+from bot.storage.rows import entry_of_row, row_of_entry
 
 
 def reserve(conn: sqlite3.Connection, queries: Queries, job: Job) -> None:

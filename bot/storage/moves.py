@@ -10,6 +10,7 @@ from datetime import datetime
 from bot.model import MOVES, Clip, EntryKind, Job, Place, Request, State
 from bot.storage import ledger, search
 from bot.storage.base import Books, Changes, Draft
+from bot.storage.books import LedgerBooks
 from bot.storage.ids import draw_job_id
 from bot.storage.queries import Queries
 from bot.storage.rows import job_of_row, row_of_clip, row_of_job, row_of_request, to_ms
@@ -31,6 +32,8 @@ class Move:
     close: EntryKind | None = None
     cost_usd_micros: int | None = None
     clip: Clip | None = None
+    #: Where it is posted instead of `job.place`.
+    place: Place | None = None
     changes: Changes
 
     def __post_init__(self) -> None:
@@ -71,7 +74,7 @@ def accept(
 ) -> tuple[Job, ...]:
     """Queue and reserve all of a request's jobs, unless the request is known."""
     if queries.row(conn, "request", id=request.id) is None:
-        check(ledger.LedgerBooks(conn, queries))
+        check(LedgerBooks(conn, queries))
         queries.rows(conn, "insert_request", **row_of_request(request))
         for variant, draft in enumerate(drafts):
             job = Job(
@@ -118,6 +121,7 @@ def move(conn: sqlite3.Connection, queries: Queries, asked: Move) -> Job | None:
     moved = replace(
         job,
         state=asked.to,
+        place=asked.place or job.place,
         state_at=asked.now,
         finished_at=asked.now if asked.to.is_final else None,
         **fields,

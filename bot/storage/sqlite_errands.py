@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import final
 
 from bot.model import Job
@@ -16,7 +16,7 @@ from bot.storage.sqlite import Database
 
 @final
 class SqliteErrands(Errands):
-    """A row for each job and kind of errand; its id is never used again."""
+    """A row for each errand; its id is never used again."""
 
     def __init__(self, database: Database, queries: Queries) -> None:
         """Work on an open database whose schema is up to date; closing it is up to the store."""
@@ -60,6 +60,27 @@ class SqliteErrands(Errands):
 
     async def erased(self, errand: Errand) -> None:
         await self._database.write(lambda conn: self._erased(conn, errand))
+
+    async def tell(
+        self, channel_id: int, words: str, now: datetime, *, key: str, again_after: timedelta
+    ) -> None:
+        def leave(conn: sqlite3.Connection) -> None:
+            said_before = to_ms(now - again_after)
+            if self._queries.row(
+                conn, "note_told", key=key, now=to_ms(now), said_before=said_before
+            ):
+                self._queries.rows(
+                    conn, "leave_words", channel_id=channel_id, words=words, now=to_ms(now)
+                )
+
+        await self._database.write(leave)
+
+    async def told(self, errand: Errand) -> None:
+        await self._database.write(
+            lambda conn: self._queries.rows(
+                conn, "end_errand", id=errand.id, chore=Chore.TELL.value
+            )
+        )
 
     async def keeps_image(self, job: Job) -> bool:
         image = job.order.image
@@ -111,6 +132,7 @@ def _errand_of_row(row: sqlite3.Row) -> Errand:
         chore=Chore(row["chore"]),
         job_id=row["job_id"],
         channel_id=row["channel_id"],
+        words=row["words"],
         created_at=from_ms(row["created_at"]),
         due_at=from_ms(row["due_at"]),
         attempts=row["attempts"],

@@ -8,17 +8,19 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Unpack, final
+from typing import TypeVar, Unpack, final
 
-from bot.model import Clip, EntryKind, Job, Place, Request, Size, State, Usage
+from bot.model import Clip, EntryKind, Job, Place, Request, Size, State
 from bot.storage import moves
-from bot.storage.base import Books, Changes, Draft, Spend, Store
-from bot.storage.ledger import LedgerBooks
+from bot.storage.base import Books, Changes, Draft, Store
+from bot.storage.books import LedgerBooks
 from bot.storage.migrate import migrate, read_migrations
 from bot.storage.moves import Move
 from bot.storage.queries import Queries
 from bot.storage.rows import clip_of_row, from_ms, job_of_row, request_of_row, to_ms
 from bot.storage.sqlite import Database
+
+_Told = TypeVar("_Told")
 
 
 @final
@@ -70,6 +72,7 @@ class SqliteStore(Store):
         close: EntryKind | None = None,
         cost_usd_micros: int | None = None,
         clip: Clip | None = None,
+        place: Place | None = None,
         **changes: Unpack[Changes],
     ) -> Job | None:
         asked = Move(
@@ -79,6 +82,7 @@ class SqliteStore(Store):
             close=close,
             cost_usd_micros=cost_usd_micros,
             clip=clip,
+            place=place,
             changes=changes,
         )
         return await self.database.write(lambda conn: moves.move(conn, self.queries, asked))
@@ -199,15 +203,8 @@ class SqliteStore(Store):
         row = await self._row("owner_of_remote", provider=provider, remote_id=remote_id)
         return None if row is None else str(row["id"])
 
-    async def usage(self, user_id: int, since: datetime) -> Usage:
-        return await self.database.read(
-            lambda conn: LedgerBooks(conn, self.queries).usage(user_id, since)
-        )
-
-    async def spends(self, user_id: int, since: datetime) -> tuple[Spend, ...]:
-        return await self.database.read(
-            lambda conn: LedgerBooks(conn, self.queries).spends(user_id, since)
-        )
+    async def consult(self, ask: Callable[[Books], _Told]) -> _Told:
+        return await self.database.read(lambda conn: ask(LedgerBooks(conn, self.queries)))
 
     async def close(self) -> None:
         await self.database.close()

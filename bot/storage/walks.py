@@ -16,10 +16,8 @@ from bot.storage.queries import Queries
 from bot.storage.rows import job_of_row
 from bot.storage.shelf import Sort
 
-#: So many rooms are always named.
-_FEW_ROOMS = 12
-#: Of more rooms than that, those that show no clip are left out at first.
-_MANY_ROOMS = 48
+#: So many rooms are always named; of more those that show no clip are left out at first.
+_FEW_ROOMS = 48
 #: So many matching clips are looked at for their room at most, before the rooms are named.
 _HITS = 1000
 #: After so many it is seen whether the others will do.
@@ -55,7 +53,7 @@ class Walks:
 
     def rooms(self, viewer: Viewer) -> Collection[int]:
         """Return the viewer's rooms; of many, those that show a clip at all."""
-        if len(viewer.rooms) <= _MANY_ROOMS:
+        if len(viewer.rooms) <= _FEW_ROOMS:
             return viewer.rooms
         rows = self._queries.rows(
             self._conn,
@@ -73,7 +71,7 @@ class Walks:
         """Walk what was asked for in one or more rooms.
 
         Rooms that are named cost time each; rooms that are compared cost time for each clip in
-        another room. So many rooms are compared, while that promises to fill the page soon.
+        another room. Many rooms are compared, as long as that promises to fill the page soon.
         """
 
         def look(stretch: Stretch) -> Sequence[Entry]:

@@ -8,6 +8,7 @@ from tests.architecture.source import ONLOOKERS, PRODUCT, Source, product
 #: Top to bottom. A module imports its own room and lower floors; rooms on one floor are strangers.
 FLOORS = (
     ("bot.__main__", "sandbox"),
+    ("bot.shell",),
     ("bot.app",),
     ("cogs", "bot.web"),
     ("bot.chat",),
@@ -15,6 +16,7 @@ FLOORS = (
     ("bot.quota", "bot.safety"),
     ("bot.providers", "bot.storage", "bot.archive"),
     ("bot.media",),
+    ("bot.server",),
     ("bot.settings", "bot.model"),
     ("bot.obs", "bot.clock"),
     ("bot.errors",),

@@ -1,4 +1,4 @@
--- Descent and threads of jobs, reactions and deletion; errands, mirrors and gallery channels.
+-- Descent and threads of jobs, reactions and deletion; errands and mirrors.
 
 BEGIN IMMEDIATE;
 
@@ -84,13 +84,14 @@ CREATE VIRTUAL TABLE search_loved USING fts5 (
 INSERT INTO search_newest (rowid, words, facets)
 SELECT newest_key, words, facets FROM search_entries ORDER BY newest_key;
 
--- What is still to be done about final jobs.
+-- What is still to be done about final jobs, and what is still to be said.
 CREATE TABLE errands (
     -- Never used twice: who ends an errand ends that one, and none that came after it.
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     chore       TEXT    NOT NULL,
-    job_id      TEXT    NOT NULL REFERENCES jobs (id),
+    job_id      TEXT    REFERENCES jobs (id),
     channel_id  INTEGER,
+    words       TEXT,
     created_at  INTEGER NOT NULL,
     due_at      INTEGER NOT NULL,
     attempts    INTEGER NOT NULL DEFAULT 0,
@@ -98,9 +99,11 @@ CREATE TABLE errands (
     CONSTRAINT a_job_has_one_errand_of_a_kind
         UNIQUE (job_id, chore),
     CONSTRAINT a_chore_is_one_of_the_known
-        CHECK (chore IN ('mirror', 'erase')),
-    CONSTRAINT a_mirror_has_a_channel
-        CHECK ((channel_id IS NOT NULL) = (chore = 'mirror')),
+        CHECK (chore IN ('mirror', 'erase', 'tell')),
+    CONSTRAINT an_errand_is_about_a_job_or_has_words
+        CHECK ((job_id IS NULL) = (chore = 'tell') AND (words IS NULL) = (chore <> 'tell')),
+    CONSTRAINT what_is_shown_or_said_has_a_channel
+        CHECK ((channel_id IS NULL) = (chore = 'erase')),
     CONSTRAINT failed_tries_are_counted_from_zero
         CHECK (attempts >= 0)
 ) STRICT;
@@ -114,16 +117,11 @@ CREATE TABLE mirrors (
     message_id  INTEGER NOT NULL
 ) STRICT;
 
--- Every choice of a gallery channel; a server's latest holds.
-CREATE TABLE gallery_choices (
-    id          INTEGER PRIMARY KEY,
-    guild_id    INTEGER NOT NULL,
-    channel_id  INTEGER,
-    by_user_id  INTEGER NOT NULL,
-    at          INTEGER NOT NULL
-) STRICT;
-
-CREATE INDEX gallery_choices_by_guild ON gallery_choices (guild_id);
+-- When each thing that is not said twice was said last.
+CREATE TABLE told (
+    key  TEXT    NOT NULL PRIMARY KEY,
+    at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 PRAGMA user_version = 2;
 

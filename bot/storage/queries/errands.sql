@@ -1,11 +1,10 @@
 -- An errand to mirror a clip, in a server that has a gallery channel other than the clip's own.
 -- name: leave_mirror
 INSERT INTO errands (chore, job_id, channel_id, created_at, due_at)
-SELECT 'mirror', jobs.id, choice.channel_id, :now, :now
-FROM jobs
-JOIN gallery_choices AS choice
-  ON choice.id = (SELECT max(id) FROM gallery_choices WHERE guild_id = jobs.guild_id)
-WHERE jobs.id = :job_id AND jobs.state = 'done' AND choice.channel_id <> jobs.channel_id
+SELECT 'mirror', jobs.id, house_rules.gallery_channel_id, :now, :now
+FROM jobs CROSS JOIN house_rules ON house_rules.guild_id = jobs.guild_id
+WHERE jobs.id = :job_id AND jobs.state = 'done'
+  AND house_rules.gallery_channel_id <> jobs.channel_id
 ON CONFLICT (job_id, chore) DO NOTHING;
 
 -- An errand to remove what a deleted job left.
@@ -68,3 +67,14 @@ UPDATE jobs SET image = NULL WHERE id = :job_id;
 -- Whether a job that is not deleted has a reference picture.
 -- name: image_is_used
 SELECT 1 FROM jobs WHERE image = :image AND deleted_at IS NULL LIMIT 1;
+
+-- Note that something is said now, unless that was said lately; a row when it shall be said.
+-- name: note_told
+INSERT INTO told (key, at) VALUES (:key, :now)
+ON CONFLICT (key) DO UPDATE SET at = excluded.at WHERE told.at <= :said_before
+RETURNING key;
+
+-- An errand to say something.
+-- name: leave_words
+INSERT INTO errands (chore, channel_id, words, created_at, due_at)
+VALUES ('tell', :channel_id, :words, :now, :now);

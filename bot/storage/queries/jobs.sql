@@ -152,6 +152,10 @@ ORDER BY created_at, seq;
 -- name: active
 SELECT count(*) AS active FROM jobs WHERE user_id = :user_id AND finished_at IS NULL;
 
+-- How many jobs of a server are not final.
+-- name: active_in
+SELECT count(*) AS active FROM jobs WHERE guild_id = :guild_id AND finished_at IS NULL;
+
 -- A member's jobs in one server (NULL: in direct messages), newest first.
 -- name: history
 SELECT * FROM jobs

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.store import SqliteStore
 
 
@@ -13,3 +14,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     opened = await SqliteStore.open(tmp_path / "data" / "sorabot.sqlite3")
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def keeping(store: SqliteStore) -> SqliteKeeping:
+    return SqliteKeeping(store.database, store.queries)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.model import Clip, EntryKind, Job, Order, Place, Request, Size, State
-from bot.storage.base import Books, Draft
+from bot.model import Clip, EntryKind, Job, Order, Place, Request, Size, State, Usage
+from bot.storage.base import Books, Draft, Spend
 from bot.storage.store import SqliteStore
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
@@ -105,6 +106,14 @@ async def reach(store: SqliteStore, state: State, number: int = 1, **changes: An
     for stop in ROUTES[state]:
         job = await step(store, job, stop)
     return job
+
+
+async def usage(store: SqliteStore, user_id: int, since: datetime) -> Usage:
+    return await store.consult(lambda books: books.usage(user_id, since))
+
+
+async def spends(store: SqliteStore, user_id: int, since: datetime) -> Sequence[Spend]:
+    return await store.consult(lambda books: books.spends(user_id, since))
 
 
 async def entries(store: SqliteStore) -> list[dict[str, Any]]:

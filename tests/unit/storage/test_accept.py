@@ -19,6 +19,7 @@ from tests.unit.storage.scene import (
     entries,
     order,
     request,
+    usage,
 )
 
 _DAY = timedelta(days=1)
@@ -38,7 +39,7 @@ async def test_a_request_is_queued_and_reserved(store: SqliteStore):
         assert job.place == request().place
         assert len(job.id) == 4
         assert set(job.id) <= set(ID_ALPHABET)
-    assert await store.usage(1001, NOW - _DAY) == Usage(clips=2, seconds=16, usd_micros=1_600_000)
+    assert await usage(store, 1001, NOW - _DAY) == Usage(clips=2, seconds=16, usd_micros=1_600_000)
     assert await store.request(1) == request()
     assert await store.jobs_of(1) == jobs
 
@@ -102,7 +103,7 @@ async def test_ten_at_once_against_a_limit_of_five_give_exactly_five(store: Sqli
     refused = [each for each in answers if isinstance(each, OverQuotaError)]
     assert len(refused) == 5
     assert len(await store.open_jobs(1001)) == 5
-    assert (await store.usage(1001, NOW - _DAY)).clips == 5
+    assert (await usage(store, 1001, NOW - _DAY)).clips == 5
 
 
 async def test_a_check_sees_usage_spends_and_active_jobs_of_its_member_only(store: SqliteStore):

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from bot.model import State, Usage
 from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import after
+from tests.unit.storage.scene import (
+    after,
+    usage,
+)
 
 _ROOT = Path(__file__).parents[3]
 
@@ -81,5 +84,5 @@ async def test_two_processes_on_one_file_corrupt_nothing(tmp_path: Path):
     store = await SqliteStore.open(path)
     await assert_sound(store)
     assert len(await store.recent_jobs(1001, 7, limit=500)) == 120
-    assert await store.usage(1001, after(-1)) == Usage()
+    assert await usage(store, 1001, after(-1)) == Usage()
     await store.close()

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.model import Operation, Place, State, Viewer
+from bot.server import HouseRules
 from bot.storage.base import Draft
 from bot.storage.errands import Chore, Errand, Mirror
+from bot.storage.keeping import Actor
 from bot.storage.shelf import Filter, Sort
 from bot.storage.sqlite_errands import SqliteErrands
-from bot.storage.sqlite_servers import SqliteServers
+from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.sqlite_shelf import SqliteShelf
 from bot.storage.store import SqliteStore
 from tests.unit.storage.scene import (
@@ -30,6 +33,7 @@ from tests.unit.storage.scene import (
 )
 
 GALLERY = 75
+_WEEK = timedelta(days=7)
 
 
 @pytest.fixture
@@ -39,9 +43,15 @@ def errands(store: SqliteStore) -> SqliteErrands:
 
 @pytest.fixture
 async def gallery(store: SqliteStore) -> int:
-    servers = SqliteServers(store.database, store.queries)
-    await servers.set_gallery(7, GALLERY, by_user_id=5, now=NOW)
+    await choose_gallery(store, GALLERY)
     return GALLERY
+
+
+async def choose_gallery(store: SqliteStore, channel_id: int | None) -> None:
+    keeping = SqliteKeeping(store.database, store.queries)
+    rules = HouseRules(gallery_channel_id=channel_id)
+    seen = await keeping.rules(7)
+    assert await keeping.change_rules(7, rules, Actor(user_id=5, at=NOW), seen=seen)
 
 
 async def only(errands: SqliteErrands) -> Errand:
@@ -96,8 +106,7 @@ async def test_direct_messages_other_servers_and_the_gallery_itself_are_not_mirr
 async def test_a_server_that_chose_no_gallery_any_more_is_not_mirrored(
     store: SqliteStore, errands: SqliteErrands, gallery: int
 ):
-    servers = SqliteServers(store.database, store.queries)
-    await servers.set_gallery(7, None, by_user_id=6, now=after(1))
+    await choose_gallery(store, None)
 
     await reach(store, State.DONE)
 
@@ -334,18 +343,53 @@ async def test_an_erased_clip_is_on_no_message_and_in_no_search(
         await errands.erase((await store.jobs_of(len(sql)))[0].id, NOW)
 
 
-async def test_a_choice_of_gallery_is_kept_with_who_made_it_and_when(store: SqliteStore):
-    servers = SqliteServers(store.database, store.queries)
-    assert await servers.gallery(7) is None
-    await servers.set_gallery(7, 75, by_user_id=5, now=NOW)
-    await servers.set_gallery(8, 85, by_user_id=5, now=NOW)
-    await servers.set_gallery(7, 76, by_user_id=6, now=after(1))
-    assert (await servers.gallery(7), await servers.gallery(8)) == (76, 85)
+async def test_what_is_to_be_said_is_an_errand_that_ends_when_it_was_said(
+    store: SqliteStore, errands: SqliteErrands
+):
+    await errands.tell(75, "80 % of the budget", NOW, key="budget 80 of 7", again_after=_WEEK)
 
-    await servers.set_gallery(7, None, by_user_id=6, now=after(2))
+    errand = await only(errands)
 
-    assert await servers.gallery(7) is None
-    rows = await counted(
-        store, "SELECT channel_id, by_user_id FROM gallery_choices WHERE guild_id = 7 ORDER BY id"
+    assert errand == Errand(
+        id=errand.id,
+        chore=Chore.TELL,
+        job_id=None,
+        channel_id=75,
+        words="80 % of the budget",
+        created_at=NOW,
+        due_at=NOW,
+        attempts=0,
     )
-    assert [(row["channel_id"], row["by_user_id"]) for row in rows] == [(75, 5), (76, 6), (None, 6)]
+    await errands.put_off(errand, after(30))
+    await errands.erased(errand)
+    assert (await only(errands)).due_at == after(30)
+    await errands.told(errand)
+    assert await errands.errands_due(after(99), 9) == ()
+
+
+async def test_only_an_errand_to_say_something_ends_with_the_telling(
+    store: SqliteStore, errands: SqliteErrands
+):
+    await errands.erase((await reach(store, State.DONE)).id, NOW)
+    errand = await only(errands)
+
+    await errands.told(errand)
+
+    assert await only(errands) == errand
+
+
+async def test_the_same_is_told_again_only_after_a_while(errands: SqliteErrands):
+    async def tell(key: str, at: float) -> int:
+        await errands.tell(75, key, after(at), key=key, again_after=timedelta(seconds=60))
+        return len(await errands.errands_due(after(10**6), 99))
+
+    assert [await tell("a", 0), await tell("a", 59.999), await tell("b", 59.999)] == [1, 1, 2]
+    assert [await tell("a", 60), await tell("a", 119.999), await tell("b", 119)] == [3, 3, 3]
+
+
+async def test_what_sixteen_say_at_once_is_said_once(errands: SqliteErrands):
+    await asyncio.gather(
+        *(errands.tell(75, f"{n}", NOW, key="same", again_after=_WEEK) for n in range(16))
+    )
+
+    assert (await only(errands)).channel_id == 75

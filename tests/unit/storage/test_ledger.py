@@ -20,7 +20,9 @@ from tests.unit.storage.scene import (
     entries,
     reach,
     request,
+    spends,
     step,
+    usage,
 )
 
 _BEFORE = NOW - timedelta(days=1)
@@ -42,14 +44,14 @@ async def test_a_settle_holds_the_difference_in_money_only(store: SqliteStore):
         "usd_micros": -150_000,
         "at": reserve["at"] + 90_000,
     }
-    assert await store.usage(1001, _BEFORE) == Usage(clips=1, seconds=8, usd_micros=650_000)
+    assert await usage(store, 1001, _BEFORE) == Usage(clips=1, seconds=8, usd_micros=650_000)
 
 
 async def test_a_settle_without_a_cost_takes_the_estimate(store: SqliteStore):
     job = await reach(store, State.DONE)
 
     assert job.cost_usd_micros == 800_000
-    assert (await store.usage(1001, _BEFORE)).usd_micros == 800_000
+    assert (await usage(store, 1001, _BEFORE)).usd_micros == 800_000
 
 
 async def test_a_clip_that_cost_nothing_still_counts_as_a_clip(store: SqliteStore):
@@ -58,8 +60,8 @@ async def test_a_clip_that_cost_nothing_still_counts_as_a_clip(store: SqliteStor
     done = await step(store, job, State.DONE, after(90), cost_usd_micros=0)
 
     assert done.cost_usd_micros == 0
-    assert await store.usage(1001, _BEFORE) == Usage(clips=1, seconds=8, usd_micros=0)
-    assert len(await store.spends(1001, _BEFORE)) == 1
+    assert await usage(store, 1001, _BEFORE) == Usage(clips=1, seconds=8, usd_micros=0)
+    assert len(await spends(store, 1001, _BEFORE)) == 1
 
 
 async def test_a_refund_negates_the_reservation_wholly(store: SqliteStore):
@@ -68,8 +70,8 @@ async def test_a_refund_negates_the_reservation_wholly(store: SqliteStore):
     failed = await step(store, job, State.FAILED, after(50))
 
     assert (failed.cost_usd_micros, failed.refunded) == (0, True)
-    assert await store.usage(1001, _BEFORE) == Usage()
-    assert await store.spends(1001, _BEFORE) == ()
+    assert await usage(store, 1001, _BEFORE) == Usage()
+    assert await spends(store, 1001, _BEFORE) == ()
     reserve, refund = await entries(store)
     assert refund["counts_at"] == reserve["counts_at"]
 
@@ -106,7 +108,7 @@ async def test_a_clip_that_cannot_be_posted_again_is_kept_again_without_a_refund
     failed = await step(store, posting, State.FAILED, after(101))
 
     assert (failed.refunded, failed.cost_usd_micros) == (False, kept.cost_usd_micros)
-    assert (await store.usage(1001, _BEFORE)).clips == 1
+    assert (await usage(store, 1001, _BEFORE)).clips == 1
 
 
 async def test_a_repost_needs_a_kept_clip(store: SqliteStore):
@@ -127,7 +129,7 @@ async def test_a_cost_told_early_is_what_the_settle_counts(store: SqliteStore):
     kept = await step(store, fitting, State.KEPT, after(102))
 
     assert kept.cost_usd_micros == 5
-    assert (await store.usage(1001, _BEFORE)).usd_micros == 5
+    assert (await usage(store, 1001, _BEFORE)).usd_micros == 5
 
 
 async def test_a_job_cannot_end_with_its_reservation_open(store: SqliteStore):
@@ -170,7 +172,7 @@ _ROW = "INSERT INTO ledger SELECT NULL, job_id, user_id, guild_id, {0}, at, coun
         ("UPDATE OR REPLACE ledger SET id = 1 WHERE id = 2", "never changes"),
         ("DELETE FROM ledger", "never deleted"),
         ("REPLACE INTO ledger SELECT * FROM ledger WHERE id = 1", "replaces no other"),
-        (_ROW.format("'reserve', 1, 8, 5") + "WHERE kind = 'reserve'", "replaces no other"),
+        (_ROW.format("'reserve', 1, 8, 800000") + "WHERE kind = 'reserve'", "replaces no other"),
         (_ROW.format("'settle', 0, 0, 0") + "WHERE kind = 'settle'", "replaces no other"),
         (_ROW.format("'refund', -1, -8, -800000") + "WHERE id = 1", "replaces no other"),
         ("DELETE FROM jobs", "FOREIGN KEY"),
@@ -192,7 +194,7 @@ async def test_the_database_itself_refuses_to_change_the_books(
 @pytest.mark.parametrize("index", ["a_job_reserves_once", "a_job_ends_once"])
 async def test_the_indexes_alone_refuse_a_second_row_of_a_kind(store: SqliteStore, index: str):
     await reach(store, State.DONE)
-    values = "'reserve', 1, 8, 5" if index == "a_job_reserves_once" else "'settle', 0, 0, 0"
+    values = "'reserve', 1, 8, 800000" if index == "a_job_reserves_once" else "'settle', 0, 0, 0"
 
     def without_triggers(conn: sqlite3.Connection) -> None:
         conn.execute("DROP TRIGGER a_ledger_row_replaces_no_other")
@@ -243,6 +245,75 @@ async def test_an_end_without_a_reserve_is_refused(store: SqliteStore, kind: str
         await store.database.write(only_an_end)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("user_id", "user_id + 1"),
+        ("guild_id", "NULL"),
+        ("clips", "2"),
+        ("seconds", "9"),
+        ("estimate_usd_micros", "799999"),
+        ("created_at, created_at", "created_at, created_at + 1"),
+    ],
+)
+async def test_a_reserve_that_is_not_what_its_job_asks_for_is_refused(
+    store: SqliteStore, change: tuple[str, str]
+):
+    await accept(store)
+    columns = "id, user_id, guild_id, 'reserve', clips, seconds, estimate_usd_micros, {}"
+    columns = columns.format("created_at, created_at").replace(*change).replace("clips", "1")
+
+    def only_another_reserve(conn: sqlite3.Connection) -> None:
+        conn.execute("DROP TRIGGER a_ledger_row_is_never_deleted")
+        conn.execute("DELETE FROM ledger")
+        conn.execute(f"INSERT INTO ledger SELECT NULL, {columns} FROM jobs")  # noqa: S608
+
+    with pytest.raises(StorageError, match=r"fits its job|CHECK"):
+        await store.database.write(only_another_reserve)
+
+
+async def test_nothing_is_submitted_without_a_reserve(store: SqliteStore):
+    job = await accept(store)
+
+    def lose_reserve(conn: sqlite3.Connection) -> None:
+        conn.execute("DROP TRIGGER a_ledger_row_is_never_deleted")
+        conn.execute("DELETE FROM ledger")
+
+    await store.database.write(lose_reserve)
+
+    with pytest.raises(StorageError, match="leaves the queue with a reserve"):
+        await store.move(job, State.SUBMITTING, NOW)
+
+
+@pytest.mark.parametrize(
+    ("end", "cost", "refunded"),
+    [
+        (None, 800_000, 0),
+        (None, 0, 1),
+        ("'settle', 0, 0, -5", 800_000, 0),
+        ("'settle', 0, 0, -800000", 0, 1),
+        ("'refund', -1, -8, -800000", 0, 0),
+        ("'refund', -1, -8, -800000", 5, 0),
+    ],
+)
+async def test_no_job_ends_otherwise_than_the_ledger(
+    store: SqliteStore, end: str | None, cost: int, refunded: int
+):
+    await reach(store, State.SUBMITTING)
+
+    def finish(conn: sqlite3.Connection) -> None:
+        if end is not None:
+            conn.execute(_ROW.format(end))
+        conn.execute(
+            "UPDATE jobs SET state = 'cancelled', finished_at = 1, due_at = NULL,"
+            " cost_usd_micros = ?, refunded = ?",
+            (cost, refunded),
+        )
+
+    with pytest.raises(StorageError, match="ends as the ledger has it"):
+        await store.database.write(finish)
+
+
 @pytest.mark.parametrize("values", ["'settle', 1, 0, 0", "'settle', 0, 1, 0", "'gift', 0, 0, 0"])
 async def test_a_row_that_breaks_a_rule_is_refused(store: SqliteStore, values: str):
     await accept(store)
@@ -255,9 +326,9 @@ async def test_windows_go_by_the_reservation_and_leave_its_instant_out(store: Sq
     job = await reach(store, State.POSTING, at=after(0))
     await step(store, job, State.DONE, after(5_000), cost_usd_micros=900_000)
 
-    assert (await store.usage(1001, after(-1))).usd_micros == 900_000
-    assert await store.usage(1001, after(0)) == Usage()
-    assert await store.spends(1001, after(0)) == ()
+    assert (await usage(store, 1001, after(-1))).usd_micros == 900_000
+    assert await usage(store, 1001, after(0)) == Usage()
+    assert await spends(store, 1001, after(0)) == ()
 
 
 async def test_spends_are_net_per_job_and_oldest_first(store: SqliteStore):
@@ -265,8 +336,8 @@ async def test_spends_are_net_per_job_and_oldest_first(store: SqliteStore):
     await reach(store, State.FAILED, 2, at=after(20))
     await accept(store, 3, at=after(10), seconds=4, estimate_usd_micros=0)
 
-    assert await store.spends(1001, _BEFORE) == (
-        Spend(counts_at=after(10), clips=1, seconds=4, usd_micros=0),
+    assert await spends(store, 1001, _BEFORE) == (
+        Spend(counts_at=after(10), clips=1, seconds=4, usd_micros=0, is_reserved=True),
         Spend(counts_at=after(30), clips=1, seconds=8, usd_micros=800_000),
     )
 
@@ -293,10 +364,10 @@ async def test_usage_is_what_the_spends_sum_to(store: SqliteStore, seed: int):
 
     for user_id in (1001, 2002, 3003):
         since = after(dice.randrange(-1, 100))
-        spends = await store.spends(user_id, since)
-        assert await store.usage(user_id, since) == Usage(
-            clips=sum(each.clips for each in spends),
-            seconds=sum(each.seconds for each in spends),
-            usd_micros=sum(each.usd_micros for each in spends),
+        found = await spends(store, user_id, since)
+        assert await usage(store, user_id, since) == Usage(
+            clips=sum(each.clips for each in found),
+            seconds=sum(each.seconds for each in found),
+            usd_micros=sum(each.usd_micros for each in found),
         )
-        assert [each.counts_at for each in spends] == sorted(each.counts_at for each in spends)
+        assert [each.counts_at for each in found] == sorted(each.counts_at for each in found)

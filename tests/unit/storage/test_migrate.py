@@ -10,6 +10,8 @@ import pytest
 
 from bot.errors import SchemaTooNewError, StorageError
 from bot.model import EntryKind, State
+from bot.server import Post, Remixers, Scope, Unit
+from bot.storage.errands import Chore
 from bot.storage.migrate import migrate, read_migrations, schema_version
 from bot.storage.sqlite import APPLICATION_ID, Database
 from bot.storage.store import SqliteStore
@@ -22,8 +24,14 @@ _TABLES = {
     "ledger",
     "errands",
     "mirrors",
-    "gallery_choices",
     "shelves",
+    "told",
+    "limits",
+    "grants",
+    "budgets",
+    "blocks",
+    "house_rules",
+    "audit",
 }
 
 
@@ -206,3 +214,9 @@ async def test_the_words_in_the_schema_are_those_of_the_model(store: SqliteStore
     assert words("an_open_job_is_due", sql["jobs"]) == final
     assert words("WHERE", sql["jobs_in_slots"]) == slots
     assert words("a_kind_is_one_of", sql["ledger"]) == {kind.value for kind in EntryKind}
+    assert words("a_chore_is_one_of", sql["errands"]) == {chore.value for chore in Chore}
+    assert words("a_scope_is_one_of", sql["limits"]) == {scope.value for scope in Scope} - {"bot"}
+    for table in ("limits", "grants"):
+        assert words("a_unit_is_one_of", sql[table]) == {unit.value for unit in Unit}
+    assert words("clips_are_posted_in", sql["house_rules"]) == {post.value for post in Post}
+    assert words("remixers_are_among", sql["house_rules"]) == {each.value for each in Remixers}

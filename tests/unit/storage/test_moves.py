@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import StorageError
-from bot.model import MOVES, EntryKind, Job, State
+from bot.model import MOVES, EntryKind, Job, Place, State
 from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import NOW, accept, after, clip, entries, reach, step
+from tests.unit.storage.scene import DIRECT, NOW, accept, after, clip, entries, reach, step
 
 
 @pytest.mark.parametrize("to", State)
@@ -234,3 +234,25 @@ async def test_a_card_is_stored(store: SqliteStore):
     found = await store.request(1)
     assert found is not None
     assert found.card_message_id == 4242
+
+
+@pytest.mark.parametrize("to", [State.POSTING, State.KEPT])
+async def test_a_move_can_change_where_the_clip_is_posted(store: SqliteStore, to: State):
+    job = await reach(store, State.FITTING)
+    thread = Place(guild_id=7, channel_id=79, upload_limit_bytes=5, thread_of=70)
+
+    moved = await step(store, job, to, after(9), place=thread)
+
+    assert moved.place == thread
+    assert await store.job(job.id) == moved
+    asked = await store.request(job.request_id)
+    assert asked is not None
+    assert asked.place == job.place
+
+
+async def test_a_move_that_lost_its_race_changes_no_place(store: SqliteStore):
+    job = await reach(store, State.FITTING)
+    posting = await step(store, job, State.POSTING)
+
+    assert await store.move(job, State.FAILED, NOW, close=EntryKind.REFUND, place=DIRECT) is None
+    assert await store.job(job.id) == posting

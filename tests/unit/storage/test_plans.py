@@ -53,8 +53,18 @@ _HOT = [
     ("leave_newest", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
     ("enter_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
     ("leave_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
-    ("leave_mirror", ["sqlite_autoindex_jobs", "gallery_choices_by_guild"]),
-    ("gallery", ["gallery_choices_by_guild"]),
+    ("leave_mirror", ["sqlite_autoindex_jobs"]),
+    ("active_in", ["jobs_open_by_guild"]),
+    ("spent", ["ledger_by_guild"]),
+    ("usage_by_day", ["ledger_by_guild"]),
+    ("usage_by_member", ["ledger_by_guild"]),
+    ("failures", ["ledger_by_guild", "sqlite_autoindex_jobs"]),
+    ("server_jobs", ["jobs_of_server"]),
+    ("server_jobs_of_member", ["jobs_of_member"]),
+    ("grants", ["grants_by_member"]),
+    ("audit", ["audit_by_guild"]),
+    ("audit_by", ["audit_by_actor"]),
+    ("audit_about", ["audit_by_member"]),
     ("errands_due", ["errands_due"]),
     ("next_errand_at", ["errands_due"]),
     ("drop_errand", ["sqlite_autoindex_errands"]),
@@ -62,10 +72,28 @@ _HOT = [
 ]
 
 #: Those that read one job's or one member's few rows, or what has come due, may sort them.
-_MAY_SORT = {"spends", "due", "providers_due", "renders_due", "finished_since", "ancestors"}
+_MAY_SORT = {"spends", "due", "providers_due", "renders_due", "finished_since", "ancestors"} | {
+    *("usage_by_day", "usage_by_member", "failures", "blocks")
+}
 
 _WHOLE_TABLES = {
-    f"SCAN {table}" for table in ("jobs", "ledger", "clips", "errands", "mirrors", "shelves")
+    f"SCAN {table}"
+    for table in (
+        *("jobs", "ledger", "clips", "errands", "mirrors", "shelves"),
+        *("limits", "grants", "budgets", "blocks", "house_rules", "audit"),
+    )
+}
+
+#: Tables that are their own index.
+_BY_KEY = {
+    "limits": "limits USING PRIMARY KEY (guild_id=?)",
+    "limits_of_subject": "limits USING PRIMARY KEY (guild_id=? AND scope=? AND subject_id=?)",
+    "limits_for": "limits USING PRIMARY KEY (guild_id=? AND scope=? AND subject_id=?)",
+    "block_of": "blocks USING PRIMARY KEY (guild_id=? AND user_id=?)",
+    "blocks": "blocks USING PRIMARY KEY (guild_id=?)",
+    "budget": "budgets USING INTEGER PRIMARY KEY (rowid=?)",
+    "rules": "house_rules USING INTEGER PRIMARY KEY (rowid=?)",
+    "leave_mirror": "house_rules USING INTEGER PRIMARY KEY (rowid=?)",
 }
 
 
@@ -74,13 +102,17 @@ class _AnyValue(dict):
         return None
 
 
-@pytest.mark.parametrize(("name", "indexes"), _HOT)
-async def test_a_hot_query_uses_its_index(store: SqliteStore, name: str, indexes: list[str]):
+async def plan_of(store: SqliteStore, name: str) -> list[str]:
     sql = Queries.load()[name]
     rows = await store.database.read(
         lambda conn: conn.execute(f"EXPLAIN QUERY PLAN {sql}", _AnyValue()).fetchall()
     )
-    plan = [row["detail"] for row in rows]
+    return [row["detail"] for row in rows]
+
+
+@pytest.mark.parametrize(("name", "indexes"), _HOT)
+async def test_a_hot_query_uses_its_index(store: SqliteStore, name: str, indexes: list[str]):
+    plan = await plan_of(store, name)
 
     for index in indexes:
         assert any(f"INDEX {index}" in line for line in plan), plan
@@ -89,13 +121,25 @@ async def test_a_hot_query_uses_its_index(store: SqliteStore, name: str, indexes
         assert not any("TEMP B-TREE" in line for line in plan), plan
 
 
+@pytest.mark.parametrize("name", _BY_KEY)
+async def test_what_a_server_keeps_is_found_by_its_key(store: SqliteStore, name: str):
+    plan = await plan_of(store, name)
+
+    searches = [line for line in plan if line.startswith("SEARCH") and "jobs" not in line]
+    assert set(searches) == {f"SEARCH {_BY_KEY[name]}"}
+    assert not any(line in _WHOLE_TABLES for line in plan), plan
+
+
+@pytest.mark.parametrize("name", ["spent", "usage_by_day", "usage_by_member"])
+async def test_sums_of_a_server_are_read_from_the_index_alone(store: SqliteStore, name: str):
+    assert any(
+        "USING COVERING INDEX ledger_by_guild" in line for line in await plan_of(store, name)
+    )
+
+
 @pytest.mark.parametrize("name", ["newest_down", "newest_up", "loved_down", "loved_up"])
 async def test_a_search_is_one_pass_in_the_order_of_its_index(store: SqliteStore, name: str):
-    sql = Queries.load()[name]
-    rows = await store.database.read(
-        lambda conn: conn.execute(f"EXPLAIN QUERY PLAN {sql}", _AnyValue()).fetchall()
-    )
-    first, second = [row["detail"] for row in rows]
+    first, second = await plan_of(store, name)
 
     # By words (M) between two rowids (><), in their order (64) or the reverse (128 more).
     assert re.fullmatch(r"SCAN search_\w+ VIRTUAL TABLE INDEX (64|192):M\d+><", first)

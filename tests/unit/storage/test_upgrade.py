@@ -105,6 +105,12 @@ async def test_an_empty_database_of_the_first_schema_is_brought_up_to_date(tmp_p
     await store.close()
 
 
+_RULES = (
+    "INSERT INTO house_rules (guild_id, models, channel_ids, post, remixers, max_active)"
+    " VALUES (7, '[]', {}, {}, {}, {})"
+)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -120,6 +126,27 @@ async def test_an_empty_database_of_the_first_schema_is_brought_up_to_date(tmp_p
         "INSERT INTO shelves (id, guild_id) VALUES (2097151, 9)",
         "INSERT INTO errands (chore, job_id, created_at, due_at) VALUES ('mirror', 'JB1X', 1, 1)",
         "INSERT INTO errands (chore, job_id, created_at, due_at) VALUES ('paint', 'JB1X', 1, 1)",
+        "INSERT INTO errands (chore, channel_id, created_at, due_at) VALUES ('tell', 5, 1, 1)",
+        "INSERT INTO errands (chore, words, created_at, due_at) VALUES ('tell', 'x', 1, 1)",
+        "INSERT INTO errands (chore, channel_id, created_at, due_at) VALUES ('mirror', 5, 1, 1)",
+        "INSERT INTO errands (chore, created_at, due_at) VALUES ('erase', 1, 1)",
+        "INSERT INTO errands VALUES (NULL, 'tell', 'JB1X', 5, 'x', 1, 1, 0)",
+        "INSERT INTO errands VALUES (NULL, 'erase', 'JB1X', NULL, 'x', 1, 1, 0)",
+        "INSERT INTO limits VALUES (7, 'bot', 7, 'clips', 1, 1)",
+        "INSERT INTO limits VALUES (7, 'server', 8, 'clips', 1, 1)",
+        "INSERT INTO limits VALUES (7, 'user', 8, 'tokens', 1, 1)",
+        "INSERT INTO limits VALUES (7, 'user', 8, 'clips', 0, 1)",
+        "INSERT INTO limits VALUES (7, 'user', 8, 'clips', 1, -1)",
+        "INSERT INTO limits VALUES (7, 'user', 8, 'clips', 1, 0.5)",
+        "INSERT INTO grants VALUES (NULL, 7, 8, 'clips', 0, 1, NULL)",
+        "INSERT INTO grants VALUES (NULL, 7, 8, 'tokens', 1, 1, NULL)",
+        "INSERT INTO budgets VALUES (7, -1, NULL)",
+        "INSERT INTO blocks VALUES (7, 8, 5, 9, 5, NULL)",
+        _RULES.format("''", "'place'", "'nobody'", 1),
+        _RULES.format("'[]'", "'air'", "'nobody'", 1),
+        _RULES.format("'[]'", "'place'", "'cats'", 1),
+        _RULES.format("'[]'", "'place'", "'nobody'", -1),
+        "INSERT INTO audit VALUES (NULL, 7, 1, NULL, '', 'server', NULL, '', '')",
     ],
 )
 async def test_what_makes_no_sense_is_refused_by_the_tables(tmp_path: Path, fault: str):
