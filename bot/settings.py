@@ -222,6 +222,14 @@ class Settings:
     max_active_jobs_per_user: int = _setting(
         _positive, "Jobs of one member under way at a time.", default=4, unit="jobs"
     )
+    max_active_jobs_per_server: int = _setting(
+        _positive, "Jobs of one server under way at a time.", default=50, unit="jobs"
+    )
+    budget_usd_per_server_per_month: int | None = _setting(
+        _dollars_as_micros,
+        "US dollars all members of a server may spend in 30 days; empty or `none`: no limit.",
+        unit="US dollars",
+    )
     max_clip_mib: int = _setting(
         _positive, "Largest file accepted from a video API.", default=200, unit="MiB"
     )
@@ -252,7 +260,7 @@ class Settings:
             raw = environ.get(name, "").strip()
             if not raw:
                 continue
-            if raw.casefold() == "none" and name.startswith("QUOTA_"):
+            if raw.casefold() == "none" and name.startswith(("QUOTA_", "BUDGET_")):
                 values[each.name] = None
                 continue
             parse = cast("Callable[[str, str], Any]", each.metadata["parse"])

@@ -1,54 +1,44 @@
-"""What a member may use: limits as values, and the reading of a ledger against them."""
+"""The arithmetic of one limit: what is used of it, and when what was asked for will fit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 
 from bot.model import Order, Usage
+from bot.quota.resolution import Ruling
+from bot.server import Grant, Limit, Scope, Unit
 from bot.storage.base import Spend
-
-
-class Unit(StrEnum):
-    """What a limit counts."""
-
-    CLIPS = "clips"
-    SECONDS = "seconds"
-    #: Millionths of a US dollar.
-    USD_MICROS = "usd_micros"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """So much of one unit in any stretch of time as long as the window."""
-
-    unit: Unit
-    #: 0 or more.
-    amount: int
-    window: timedelta
-
-    @property
-    def window_name(self) -> str:
-        """The window in words: `24 hours` up to a day, else days."""
-        hours = int(self.window.total_seconds() // 3600)
-        return f"{hours} hours" if hours <= 24 else f"{hours // 24} days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One limit and what a member has used of it, counting what is reserved."""
+    """One limit that holds for a member, and what they have used of it."""
 
     limit: Limit
+    #: Whose limit it is: the rule that won for its unit.
+    scope: Scope
+    #: The user, role or server it was set for; None for the bot's own.
+    subject_id: int | None
+    #: All that counts, reservations too.
     used: int
+    #: The part of `used` whose jobs have not ended.
+    reserved: int
+    #: One-off extras on top of `limit.amount`.
+    granted: int
     #: When the next unit comes back; None while nothing is used.
     next_return_at: datetime | None
 
     @property
+    def most(self) -> int:
+        """What the limit comes to with the extras."""
+        return self.limit.amount + self.granted
+
+    @property
     def left(self) -> int:
         """What may still be asked for; never below 0."""
-        return max(0, self.limit.amount - self.used)
+        return max(0, self.most - self.used)
 
 
 def amount_of(unit: Unit, counted: Usage | Spend) -> int:
@@ -71,23 +61,37 @@ def demand(orders: Sequence[Order]) -> Usage:
     )
 
 
-def read(limit: Limit, spends: Sequence[Spend]) -> Reading:
-    """Return the reading of `limit` over the spends inside its window, oldest first."""
-    counting = [spend for spend in spends if amount_of(limit.unit, spend) > 0]
+def read(ruling: Ruling, limit: Limit, spends: Sequence[Spend], grants: Sequence[Grant]) -> Reading:
+    """Return the reading of one of a ruling's limits.
+
+    spends  those inside the limit's window, oldest first.
+    grants  the member's in this server inside the window; those of other units are left out.
+    """
+    unit = limit.unit
+    counting = [spend for spend in spends if amount_of(unit, spend) > 0]
     return Reading(
         limit=limit,
-        used=sum(amount_of(limit.unit, spend) for spend in counting),
+        scope=ruling.scope,
+        subject_id=ruling.subject_id,
+        used=sum(amount_of(unit, spend) for spend in counting),
+        reserved=sum(amount_of(unit, spend) for spend in counting if spend.is_reserved),
+        granted=sum(grant.amount for grant in grants if grant.unit is unit),
         next_return_at=counting[0].counts_at + limit.window if counting else None,
     )
 
 
-def fits_again_at(limit: Limit, spends: Sequence[Spend], wanted: int) -> datetime | None:
-    """Return when `wanted` will fit if nothing else is asked for; None when it never can."""
-    if wanted > limit.amount:
-        return None
-    excess = sum(amount_of(limit.unit, spend) for spend in spends) + wanted - limit.amount
+def fits_again_at(
+    limit: Limit, spends: Sequence[Spend], grants: Sequence[Grant], wanted: int
+) -> datetime | None:
+    """Return when `wanted` will fit if nothing else is asked for or given; None when it never can.
+
+    spends, grants  as for `read`. What a grant adds is gone when the window has passed it.
+    """
+    extras = [grant for grant in grants if grant.unit is limit.unit]
+    used = sum(amount_of(limit.unit, spend) for spend in spends)
     for spend in spends:
-        excess -= amount_of(limit.unit, spend)
-        if excess <= 0:
+        used -= amount_of(limit.unit, spend)
+        lasting = sum(grant.amount for grant in extras if grant.at > spend.counts_at)
+        if used + wanted <= limit.amount + lasting:
             return spend.counts_at + limit.window
     return None

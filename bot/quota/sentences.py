@@ -1,21 +1,30 @@
-"""How limits are put into words."""
+"""How limits, budgets and blocks are put into words."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from bot.quota.limits import Reading, Unit
+from bot.quota.budget import BudgetReading
+from bot.quota.limits import Reading
+from bot.server import Block, Limit, Scope, Unit
+
+_FREE_OF_CHARGE = "Nothing was charged."
 
 
 def amount(unit: Unit, value: int) -> str:
     """Return `value` of `unit` in words: `1 clip`, `12 s of video`, `$0.40`, `$0`."""
     match unit:
         case Unit.CLIPS:
-            return f"{value} clip{'' if value == 1 else 's'}"
+            return clips(value)
         case Unit.SECONDS:
             return f"{value} s of video"
         case Unit.USD_MICROS:
             return dollars(value) if value else "$0"
+
+
+def clips(count: int) -> str:
+    """Return a number of clips: `1 clip`, `4 clips`."""
+    return f"{count} clip{'' if count == 1 else 's'}"
 
 
 def dollars(usd_micros: int) -> str:
@@ -31,22 +40,116 @@ def relative(at: datetime) -> str:
     return f"<t:{int(at.timestamp())}:R>"
 
 
+def span_of(limit: Limit) -> str:
+    """Return a limit in words: `5 clips in 24 hours`."""
+    return f"{amount(limit.unit, limit.amount)} in {limit.window_name}"
+
+
+def owner(scope: Scope, subject_id: int | None) -> str:
+    """Return whose a rule is, as chat shows it: `<@1>`, `<@&2>`, `this server`, `the bot`."""
+    match scope:
+        case Scope.USER:
+            return f"<@{subject_id}>"
+        case Scope.ROLE:
+            return f"<@&{subject_id}>"
+        case Scope.SERVER:
+            return "this server"
+        case Scope.BOT:
+            return "the bot"
+
+
 def used_up(reading: Reading, asked: int, fits_at: datetime | None) -> str:
-    """Return the refusal for a limit that `asked` does not fit into."""
-    limit = reading.limit
-    whole = (
-        f"The limit is {amount(limit.unit, limit.amount)} in {limit.window_name}; this asks for "
-        f"{amount(limit.unit, asked)} and you have {amount(limit.unit, reading.left)} left."
+    """Return the refusal, to the member, for a limit that `asked` does not fit into."""
+    unit = reading.limit.unit
+    extra = f", plus {amount(unit, reading.granted)} extra" if reading.granted else ""
+    return (
+        f"{_whose_limit(reading)} is {span_of(reading.limit)}{extra}; this asks for "
+        f"{amount(unit, asked)} and you have {amount(unit, reading.left)} left. "
+        f"{_when(reading, fits_at)}{_FREE_OF_CHARGE}"
     )
-    if fits_at is None:
-        return f"{whole} It can't fit: ask for less. Nothing was charged."
-    return f"{whole} It will fit {relative(fits_at)}. Nothing was charged."
+
+
+def _whose_limit(reading: Reading) -> str:
+    match reading.scope:
+        case Scope.USER:
+            return "Your own limit in this server"
+        case Scope.ROLE:
+            return f"Your limit as {owner(reading.scope, reading.subject_id)}"
+        case Scope.SERVER:
+            return "The limit for members of this server"
+        case Scope.BOT:
+            return "The bot's limit for everybody"
+
+
+def _when(reading: Reading, fits_at: datetime | None) -> str:
+    if fits_at is not None:
+        return f"It will fit {relative(fits_at)}. "
+    if reading.most == 0:
+        return ""
+    if reading.left == 0 and reading.next_return_at is not None:
+        return f"It can't fit: ask for less. More returns {relative(reading.next_return_at)}. "
+    return "It can't fit: ask for less. "
+
+
+def over_budget(reading: BudgetReading, asked_usd_micros: int, fits_at: datetime | None) -> str:
+    """Return the refusal for a server's budget; it tells what is left and nobody's use."""
+    usd = Unit.USD_MICROS
+    whose = "This server's budget"
+    if reading.scope is Scope.BOT:
+        whose = "The bot's budget for this server"
+    when = "It can't fit: ask for less." if fits_at is None else f"It will fit {relative(fits_at)}."
+    return (
+        f"{whose} is {amount(usd, reading.limit_usd_micros)} in 30 days for all members together; "
+        f"this asks for {amount(usd, asked_usd_micros)} and {amount(usd, reading.left_usd_micros)} "
+        f"is left. {when} {_FREE_OF_CHARGE}"
+    )
 
 
 def too_many_active(active: int, asked: int, most: int) -> str:
-    """Return the refusal for too many jobs at a time."""
+    """Return the refusal for too many jobs of a member at a time."""
     now = "none" if active == 0 else str(active)
     return (
-        f"You can have {most} clip{'' if most == 1 else 's'} under way at a time; {now} running, "
-        f"and this asks for {asked}. Try again when one is done. Nothing was charged."
+        f"You can have {clips(most)} under way at a time; {now} running, and this asks for "
+        f"{asked}. {_when_one_is_done(asked, most)} {_FREE_OF_CHARGE}"
+    )
+
+
+def server_is_busy(room: int, asked: int, most: int) -> str:
+    """Return the refusal for too many jobs of a server at a time."""
+    free = "none is free" if room == 0 else f"{room} {'is' if room == 1 else 'are'} free"
+    return (
+        f"This server can have {clips(most)} under way at a time; {free}, and this asks for "
+        f"{asked}. {_when_one_is_done(asked, most)} {_FREE_OF_CHARGE}"
+    )
+
+
+def _when_one_is_done(asked: int, most: int) -> str:
+    return "Ask for fewer." if asked > most else "Try again when one is done."
+
+
+def blocked(block: Block) -> str:
+    """Return what a blocked member reads; the moderator's words are on a line of their own."""
+    end = (
+        "It stays so until a moderator lifts it."
+        if block.until is None
+        else f"It ends {relative(block.until)}."
+    )
+    reason = "" if block.reason is None else f"\nReason: {' '.join(block.reason.split())}"
+    return f"Sorry, a moderator has paused making clips for you in this server. {end}{reason}"
+
+
+def budget_warning(reading: BudgetReading, percent: int) -> str:
+    """Return what the channel for warnings reads when `percent` of a budget, 80 or 100, are used."""
+    usd = Unit.USD_MICROS
+    spent = amount(usd, reading.spent_usd_micros)
+    whole = amount(usd, reading.limit_usd_micros)
+    used = f"{spent} of {whole} in 30 days, clips under way counted"
+    if percent >= 100:
+        return (
+            f"**This server's budget for clips is used up:** {used}. Clips that cost something "
+            "are refused until some of it returns."
+        )
+    return (
+        f"**{percent} % of this server's budget for clips are used:** {used}; "
+        f"{amount(usd, reading.left_usd_micros)} is left."
     )

@@ -31,6 +31,8 @@ WRONG = {
     "QUOTA_SECONDS_PER_DAY": "1.5",
     "QUOTA_USD_PER_MONTH": "a fortune",
     "MAX_ACTIVE_JOBS_PER_USER": "0",
+    "MAX_ACTIVE_JOBS_PER_SERVER": "1001",
+    "BUDGET_USD_PER_SERVER_PER_MONTH": "one or two",
     "MAX_CLIP_MIB": "huge",
     "HTTP_BIND": "8080",
     "LOG_LEVEL": "LOUD",

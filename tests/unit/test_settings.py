@@ -15,6 +15,30 @@ WHOLE = {"0": 0, "007": 7, str(LARGEST): LARGEST}
 NOT_WHOLE = ["-1", "1.5", "1e3", "ten", "1_000", "1 000", "٣", "²", str(LARGEST + 1), HUGE, "0x10"]
 FEW = {"1": 1, "1000": 1000}
 NOT_FEW = ["0", "1001", "none", *NOT_WHOLE]
+DOLLARS = {
+    "25": 25_000_000,
+    "$12.50": 12_500_000,
+    ".5": 500_000,
+    "5.": 5_000_000,
+    "0": 0,
+    "0.000001": 1,
+    "none": None,
+}
+NOT_DOLLARS = [
+    "$",
+    ".",
+    "-5",
+    "1.2.3",
+    "1,50",
+    "1 000",
+    "$ 5",
+    "1e3",
+    "0.0000001",
+    "٣",
+    "1.٣",
+    HUGE,
+    "five",
+]
 HTTP = {
     "https://example.test": "https://example.test",
     "http://127.0.0.1:8080/v1/": "http://127.0.0.1:8080/v1",
@@ -60,16 +84,10 @@ GOOD: dict[str, dict[str, object]] = {
     "OPENAI_MAX_CONCURRENT": {**FEW},
     "QUOTA_CLIPS_PER_DAY": {**WHOLE, "none": None, "NONE": None},
     "QUOTA_SECONDS_PER_DAY": {**WHOLE, "None": None},
-    "QUOTA_USD_PER_MONTH": {
-        "25": 25_000_000,
-        "$12.50": 12_500_000,
-        ".5": 500_000,
-        "5.": 5_000_000,
-        "0": 0,
-        "0.000001": 1,
-        "none": None,
-    },
+    "QUOTA_USD_PER_MONTH": {**DOLLARS},
     "MAX_ACTIVE_JOBS_PER_USER": {**FEW},
+    "MAX_ACTIVE_JOBS_PER_SERVER": {**FEW},
+    "BUDGET_USD_PER_SERVER_PER_MONTH": {**DOLLARS},
     "MAX_CLIP_MIB": {**FEW},
     "HTTP_BIND": {
         "127.0.0.1:8080": ("127.0.0.1", 8080),
@@ -104,22 +122,10 @@ WRONG: dict[str, list[str]] = {
     "OPENAI_MAX_CONCURRENT": NOT_FEW,
     "QUOTA_CLIPS_PER_DAY": NOT_WHOLE,
     "QUOTA_SECONDS_PER_DAY": NOT_WHOLE,
-    "QUOTA_USD_PER_MONTH": [
-        "$",
-        ".",
-        "-5",
-        "1.2.3",
-        "1,50",
-        "1 000",
-        "$ 5",
-        "1e3",
-        "0.0000001",
-        "٣",
-        "1.٣",
-        HUGE,
-        "five",
-    ],
+    "QUOTA_USD_PER_MONTH": NOT_DOLLARS,
     "MAX_ACTIVE_JOBS_PER_USER": NOT_FEW,
+    "MAX_ACTIVE_JOBS_PER_SERVER": NOT_FEW,
+    "BUDGET_USD_PER_SERVER_PER_MONTH": NOT_DOLLARS,
     "MAX_CLIP_MIB": NOT_FEW,
     "HTTP_BIND": [
         "8080",

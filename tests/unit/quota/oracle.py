@@ -1,0 +1,117 @@
+"""Whether a wish fits, found out the long way: by going through every job there ever was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.model import Order, Viewer
+from bot.quota.rule import QuotaRule
+from bot.server import Scope, Unit
+from tests.unit.quota.paper import MONTH, Paper, PaperJob
+
+#: Divisible by every window: what is allowed in so many days is a whole number.
+_LONG_DAYS = 210
+
+
+def may(books: Paper, rule: QuotaRule, who: Viewer, orders: Sequence[Order], now: datetime) -> bool:
+    """Return whether every block, cap, limit and budget lets `orders` through."""
+    guild_id = who.guild_id
+    if guild_id is not None and books.block_of(guild_id, who.user_id, now) is not None:
+        return False
+    under_way = [job for job in books.jobs if job.is_open or job.is_fetched]
+    own = [job for job in under_way if job.user_id == who.user_id]
+    here = [job for job in under_way if job.guild_id == guild_id]
+    house = None if guild_id is None else books.house_rules.get(guild_id)
+    per_user = [rule.max_active, *([] if house is None else [house.max_active_per_user])]
+    per_server = [rule.max_active_in_server, *([] if house is None else [house.max_active])]
+    if len(own) + len(orders) > min(cap for cap in per_user if cap is not None):
+        return False
+    if guild_id is not None and len(here) + len(orders) > min(
+        cap for cap in per_server if cap is not None
+    ):
+        return False
+    asked = {
+        Unit.CLIPS: len(orders),
+        Unit.SECONDS: sum(order.seconds for order in orders),
+        Unit.USD_MICROS: sum(order.estimate_usd_micros for order in orders),
+    }
+    if any(asked[unit] and not _fits(books, rule, who, unit, asked[unit], now) for unit in Unit):
+        return False
+    if guild_id is None or asked[Unit.USD_MICROS] == 0:
+        return True
+    budgets = [rule.server_budget_usd_micros]
+    budgets += [books.budgets[guild_id].usd_micros] if guild_id in books.budgets else []
+    spent = sum(
+        job.usd_micros for job in books.jobs if job.guild_id == guild_id and now - job.at < MONTH
+    )
+    return all(spent + asked[Unit.USD_MICROS] <= budget for budget in budgets if budget is not None)
+
+
+def _fits(
+    books: Paper, rule: QuotaRule, who: Viewer, unit: Unit, asked: int, now: datetime
+) -> bool:
+    limits, everywhere = _limits(books, rule, who, unit)
+    for amount, window in limits:
+        used = sum(
+            _of(job, unit)
+            for job in books.jobs
+            if job.user_id == who.user_id
+            and now - job.at < window
+            and (everywhere or job.guild_id == who.guild_id)
+        )
+        extra = sum(
+            grant.amount
+            for grant in books.given
+            if (grant.user_id, grant.guild_id, grant.unit) == (who.user_id, who.guild_id, unit)
+            and now - grant.at < window
+        )
+        if used + asked > amount + extra:
+            return False
+    return True
+
+
+def _limits(
+    books: Paper, rule: QuotaRule, who: Viewer, unit: Unit
+) -> tuple[list[tuple[int, timedelta]], bool]:
+    """Return the amounts and windows that hold for a unit, and whether use anywhere counts."""
+    here = [
+        limit
+        for (guild_id, *_), limit in books.limits.items()
+        if guild_id == who.guild_id and limit.unit is unit
+    ]
+    rules = [
+        [each for each in here if (each.scope, each.subject_id) == (scope, subject_id)]
+        for scope, subject_ids in (
+            (Scope.USER, [who.user_id]),
+            (Scope.ROLE, sorted(who.role_ids)),
+            (Scope.SERVER, [who.guild_id]),
+        )
+        for subject_id in subject_ids
+    ]
+    told = [rule for rule in rules if rule]
+    if not told:
+        defaults = [limit for limit in rule.defaults if limit.unit is unit]
+        return [(limit.amount, limit.window) for limit in defaults], True
+    best = told[0]
+    if best[0].scope is Scope.ROLE:
+        roles = [rule for rule in told if rule[0].scope is Scope.ROLE]
+        # `max` keeps the first of equals, and they stand in the order of their ids.
+        best = max(
+            roles,
+            key=lambda role: min(
+                (2**64, 0)
+                if each.amount is None
+                else (each.amount * _LONG_DAYS // each.window.days, each.amount)
+                for each in role
+            ),
+        )
+    return [(each.amount, each.window) for each in best if each.amount is not None], False
+
+
+def _of(job: PaperJob, unit: Unit) -> int:
+    return {
+        Unit.CLIPS: job.clips,
+        Unit.SECONDS: job.seconds,
+        Unit.USD_MICROS: job.usd_micros,
+    }[unit]

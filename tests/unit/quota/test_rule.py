@@ -1,0 +1,355 @@
+"""Who may have what: blocks, caps, limits and budgets, in that order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import BlockedError, OverQuotaError
+from bot.quota.rule import QuotaRule
+from bot.server import Block, Budget, Grant, HouseRules, Limit, Scope, Unit
+from bot.settings import Settings
+from tests.unit.quota.paper import (
+    ALICE,
+    AWAY,
+    BOB,
+    DAY,
+    HOME,
+    MONTH,
+    MS,
+    NOW,
+    PAINTERS,
+    POETS,
+    WEEK,
+    Paper,
+    PaperJob,
+    clips,
+    order,
+    paper,
+    set_limit,
+    stamp,
+    used,
+    viewer,
+)
+
+DOLLAR = 1_000_000
+
+
+def rule(*defaults: Limit, active: int = 9, in_server: int = 50, budget: int | None = None):
+    return QuotaRule(
+        defaults=defaults,
+        max_active=active,
+        max_active_in_server=in_server,
+        server_budget_usd_micros=budget,
+    )
+
+
+def refusal(rule: QuotaRule, books: Paper, count: int = 1, *, who=None, now=NOW) -> str | None:
+    """Return what the member is told; None when they are let through."""
+    try:
+        rule.check(books, who or viewer(), [order()] * count, now)
+    except OverQuotaError as error:
+        return error.user_text
+    return None
+
+
+def granted(amount: int = 1, hours_ago: float = 1, *, guild_id: int = HOME, user_id: int = ALICE):
+    at = NOW - timedelta(hours=hours_ago)
+    return Grant(guild_id=guild_id, user_id=user_id, unit=Unit.CLIPS, amount=amount, at=at)
+
+
+def test_what_fits_exactly_is_let_through():
+    assert refusal(rule(clips(3)), paper(used()), 2) is None
+
+
+def test_one_clip_too_many_is_refused_with_the_limit_the_wish_the_rest_and_the_time():
+    assert refusal(rule(clips(3)), paper(used(23), used()), 2) == (
+        "The bot's limit for everybody is 3 clips in 24 hours; this asks for 2 clips and you have "
+        f"1 clip left. It will fit {stamp(NOW + timedelta(hours=1))}. Nothing was charged."
+    )
+
+
+@pytest.mark.parametrize("window", [DAY, WEEK, MONTH], ids=str)
+def test_a_unit_returns_a_whole_window_after_it_was_reserved_and_not_a_millisecond_before(
+    window: timedelta,
+):
+    books = paper(PaperJob(at=NOW))
+    assert refusal(rule(clips(1, window)), books, now=NOW + window - MS) is not None
+    assert refusal(rule(clips(1, window)), books, now=NOW + window) is None
+
+
+def test_what_is_promised_to_fit_fits_then_and_not_before():
+    limits, books = rule(clips(3)), paper(used(20), used(10), used(1))
+    for count, hours in ((1, 4), (2, 14), (3, 23)):
+        at = NOW + timedelta(hours=hours)
+        assert stamp(at) in (refusal(limits, books, count) or "")
+        assert refusal(limits, books, count, now=at - MS) is not None
+        assert refusal(limits, books, count, now=at) is None
+
+
+def test_of_two_limits_that_are_used_up_the_one_is_named_that_lets_go_last():
+    books = paper(used(23), used(22))
+    both = rule(clips(2), clips(2, WEEK))
+    assert "2 clips in 7 days" in (refusal(both, books) or "")
+    never = rule(clips(2), Limit(unit=Unit.SECONDS, amount=3, window=DAY))
+    assert "3 s of video in 24 hours" in (refusal(never, books) or "")
+
+
+def test_five_a_day_and_twenty_a_week_hold_together():
+    books = paper(limits=[set_limit(Scope.USER, 5), set_limit(Scope.USER, 20, WEEK)])
+    books.jobs = [used(1) for _ in range(5)]
+    assert "5 clips in 24 hours" in (refusal(rule(), books) or "")
+    books.jobs = [used(30) for _ in range(20)]
+    assert "20 clips in 7 days" in (refusal(rule(), books) or "")
+    books.jobs.pop()
+    assert refusal(rule(), books) is None
+
+
+def test_a_wish_larger_than_the_limit_never_fits():
+    told = refusal(rule(clips(3)), paper(), 4)
+    assert "you have 3 clips left. It can't fit: ask for less. Nothing" in (told or "")
+
+
+def test_a_wish_larger_than_the_limit_when_nothing_is_left_hears_when_more_returns():
+    told = refusal(rule(clips(1)), paper(used(20)), 2)
+    returns = stamp(NOW + timedelta(hours=4))
+    assert f"It can't fit: ask for less. More returns {returns}. Nothing" in (told or "")
+
+
+def test_a_limit_of_zero_lets_nothing_through_and_promises_nothing():
+    assert refusal(rule(), paper(limits=[set_limit(Scope.SERVER, 0)])) == (
+        "The limit for members of this server is 0 clips in 24 hours; this asks for 1 clip and "
+        "you have 0 clips left. Nothing was charged."
+    )
+
+
+def test_free_clips_never_hit_a_limit_or_budget_in_dollars():
+    nothing = rule(Limit(unit=Unit.USD_MICROS, amount=0, window=DAY), budget=0)
+    nothing.check(paper(), viewer(), [order(usd_micros=0)], NOW)
+
+
+def test_a_job_that_cost_more_than_its_estimate_counts_with_what_it_cost():
+    limit = rule(Limit(unit=Unit.USD_MICROS, amount=2 * DOLLAR, window=MONTH))
+    books = paper(used(is_open=True))
+    assert refusal(limit, books) is None
+    books.jobs[0].settle(1_700_000)
+    assert "$2.00 in 30 days; this asks for $0.40 and you have $0.30 left" in (
+        refusal(limit, books) or ""
+    )
+
+
+def test_a_refunded_job_counts_nothing():
+    books = paper(used(is_open=True))
+    assert refusal(rule(clips(1)), books) is not None
+    books.jobs[0].refund()
+    assert refusal(rule(clips(1)), books) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "whose"),
+    [
+        (set_limit(Scope.USER, 1), "Your own limit in this server"),
+        (set_limit(Scope.ROLE, 1), f"Your limit as <@&{PAINTERS}>"),
+        (set_limit(Scope.SERVER, 1), "The limit for members of this server"),
+    ],
+    ids=["user", "role", "server"],
+)
+def test_a_refusal_says_whose_limit_it_is(limit, whose: str):
+    told = refusal(rule(clips(9)), paper(used(), limits=[limit]), who=viewer(ALICE, HOME, PAINTERS))
+    assert (told or "").startswith(f"{whose} is 1 clip in 24 hours; ")
+
+
+def test_a_role_s_limit_holds_for_those_who_have_the_role_at_this_moment():
+    generous = set_limit(Scope.ROLE, 5, subject_id=POETS)
+    books = paper(used(), limits=[set_limit(Scope.ROLE, 1), generous])
+    for roles, fits in (((PAINTERS,), False), ((PAINTERS, POETS), True), ((), True), ((9,), True)):
+        told = refusal(rule(clips(9)), books, who=viewer(ALICE, HOME, *roles))
+        assert (told is None) is fits
+
+
+def test_a_server_s_limit_counts_what_was_used_there_and_the_bot_s_counts_everything():
+    away = [used(guild_id=AWAY), used(guild_id=None)]
+    assert refusal(rule(clips(2)), paper(*away)) is not None
+    assert refusal(rule(clips(2)), paper(*away, limits=[set_limit(Scope.SERVER, 1)])) is None
+
+
+def test_in_direct_messages_only_the_bot_s_own_limits_hold():
+    books = paper(used(), limits=[set_limit(Scope.USER, 0)])
+    books.given = [granted(9)]
+    books.budgets[HOME] = Budget(usd_micros=0)
+    books.house_rules[HOME] = HouseRules(max_active=0, max_active_per_user=0)
+    books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
+    alone = viewer(ALICE, None)
+    assert refusal(rule(clips(2), budget=0), books, who=alone) is None
+    assert refusal(rule(clips(1)), books, who=alone) is not None
+    assert refusal(rule(active=9, in_server=1), books, 4, who=alone) is None
+
+
+def test_others_use_does_not_count():
+    assert refusal(rule(clips(1)), paper(used(user_id=BOB))) is None
+
+
+@pytest.mark.parametrize(
+    "limit", [None, *(set_limit(scope, 1) for scope in (Scope.USER, Scope.ROLE, Scope.SERVER))]
+)
+def test_a_grant_raises_whatever_limit_holds_by_its_amount(limit):
+    books = paper(used(), limits=[] if limit is None else [limit])
+    who = viewer(ALICE, HOME, PAINTERS)
+    books.given = [granted(2)]
+    assert refusal(rule(clips(1)), books, 2, who=who) is None
+    told = refusal(rule(clips(1)), books, 3, who=who)
+    assert "1 clip in 24 hours, plus 2 clips extra; this asks for 3 clips and you have 2 clips" in (
+        told or ""
+    )
+
+
+def test_a_grant_lasts_as_long_as_the_limit_s_window():
+    books = paper(used(0, usd_micros=0))
+    books.given = [granted(1, 0)]
+    for window in (DAY, WEEK):
+        books.jobs[0].at = NOW + window
+        limits = rule(clips(1, window))
+        assert refusal(limits, books, now=NOW + window - MS) is None
+        assert refusal(limits, books, now=NOW + window) is not None
+
+
+@pytest.mark.parametrize(
+    "grant", [granted(guild_id=AWAY), granted(user_id=BOB), granted(hours_ago=24)]
+)
+def test_a_grant_elsewhere_to_others_or_long_ago_raises_nothing(grant: Grant):
+    books = paper(used())
+    books.given = [grant]
+    assert refusal(rule(clips(1)), books) is not None
+
+
+def test_too_many_jobs_at_a_time_are_refused_whatever_is_left():
+    books = paper(*(used(is_open=True, guild_id=AWAY) for _ in range(3)), used())
+    assert refusal(rule(active=4), books) is None
+    assert refusal(rule(active=4), books, 2) == (
+        "You can have 4 clips under way at a time; 3 running, and this asks for 2. Try again when "
+        "one is done. Nothing was charged."
+    )
+    assert "Ask for fewer." in (refusal(rule(active=1), paper(), 2) or "")
+
+
+def test_a_busy_server_has_no_room_for_anybody():
+    books = paper(*(used(user_id=user_id, is_open=True) for user_id in (11, 12, 13)))
+    assert refusal(rule(in_server=4), books) is None
+    assert "4 clips under way at a time; 1 is free, and this asks for 2" in (
+        refusal(rule(in_server=4), books, 2) or ""
+    )
+    assert "none is free" in (refusal(rule(in_server=3), books) or "")
+    assert refusal(rule(in_server=3), books, who=viewer(ALICE, AWAY)) is None
+
+
+@pytest.mark.parametrize(("chosen", "holds"), [(None, 4), (2, 2), (4, 4), (9, 4), (0, 0)])
+def test_a_server_may_lower_the_caps_and_not_raise_them(chosen: int | None, holds: int):
+    for house in (HouseRules(max_active_per_user=chosen), HouseRules(max_active=chosen)):
+        books = paper()
+        books.house_rules[HOME] = house
+        limits = rule(active=4, in_server=4)
+        assert refusal(limits, books, holds) is None
+        assert f"{holds} clips under way" in (refusal(limits, books, holds + 1) or "")
+
+
+def test_a_blocked_member_hears_until_when_and_why_before_anything_else():
+    books = paper(limits=[set_limit(Scope.USER, 0)])
+    until = NOW + DAY
+    books.blocks[HOME, ALICE] = Block(
+        guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3, until=until, reason="42 cats\nin a row"
+    )
+    with pytest.raises(BlockedError) as blocked:
+        rule(active=1).check(books, viewer(), [order()] * 2, NOW)
+    assert blocked.value.user_text == (
+        "Sorry, a moderator has paused making clips for you in this server. "
+        f"It ends {stamp(until)}.\nReason: 42 cats in a row"
+    )
+    assert refusal(rule(), books, who=viewer(ALICE, AWAY)) is None
+    assert refusal(rule(), books, who=viewer(BOB)) is None
+    assert refusal(rule(), paper(), now=until) is None
+
+
+def test_a_block_without_end_is_lifted_by_a_moderator():
+    books = paper()
+    books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
+    with pytest.raises(BlockedError, match=r"until a moderator lifts it\.$"):
+        rule().check(books, viewer(), [order()], NOW)
+
+
+def test_caps_are_asked_before_limits_and_limits_before_the_budget():
+    books = paper(used(is_open=True), limits=[set_limit(Scope.SERVER, 1)])
+    books.budgets[HOME] = Budget(usd_micros=0)
+    assert "under way" in (refusal(rule(active=1), books) or "")
+    assert "1 clip in 24 hours" in (refusal(rule(), books) or "")
+    books.limits.clear()
+    assert "budget" in (refusal(rule(), books) or "")
+
+
+def test_the_budget_counts_the_whole_server_over_30_days_and_tells_what_is_left():
+    here = [used(hours, user_id=user) for user, hours in ((BOB, 700), (8, 24), (ALICE, 1))]
+    books = paper(*here, used(guild_id=AWAY), used(721))
+    books.budgets[HOME] = Budget(usd_micros=2 * DOLLAR)
+    assert refusal(rule(), books, 2) is None
+    assert refusal(rule(), books, 3) == (
+        "This server's budget is $2.00 in 30 days for all members together; this asks for $1.20 "
+        f"and $0.80 is left. It will fit {stamp(NOW + timedelta(hours=20))}. Nothing was charged."
+    )
+    assert "It can't fit: ask for less. Nothing" in (refusal(rule(), books, 6) or "")
+
+
+@pytest.mark.parametrize("hours_ago", [0, 0.01, 0.5, 1, 25.7, 400.2, 719, 719.99])
+def test_what_the_budget_is_promised_to_pay_it_pays_by_then_and_not_an_hour_before(
+    hours_ago: float,
+):
+    books = paper(used(hours_ago))
+    books.budgets[HOME] = Budget(usd_micros=DOLLAR // 2)
+    told = refusal(rule(), books)
+    fitting = NOW - timedelta(hours=hours_ago) + MONTH
+    promised = next(
+        at for hours in range(721) if stamp(at := NOW + timedelta(hours=hours)) in (told or "")
+    )
+    assert timedelta(0) <= promised - fitting < timedelta(hours=1)
+    assert refusal(rule(), books, now=promised) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "operator_s", "told"),
+    [
+        (None, 0, "The bot's budget for this server is $0 in 30 days"),
+        (0, None, "This server's budget is $0 in 30 days"),
+        (300_000, 350_000, "This server's budget is $0.30"),
+        (350_000, 300_000, "The bot's budget for this server is $0.30"),
+        (None, None, None),
+        (400_000, 400_000, None),
+    ],
+)
+def test_of_two_budgets_the_lower_holds(own: int | None, operator_s: int | None, told: str | None):
+    books = paper()
+    if own is not None:
+        books.budgets[HOME] = Budget(usd_micros=own)
+    said = refusal(rule(budget=operator_s), books)
+    assert (said is None) is (told is None)
+    assert (said or "").startswith(told or "")
+
+
+def test_the_settings_become_the_rule_and_none_lifts_a_limit():
+    made = QuotaRule.from_settings(
+        Settings.from_env(
+            {
+                "QUOTA_SECONDS_PER_DAY": "none",
+                "QUOTA_USD_PER_MONTH": "2.50",
+                "MAX_ACTIVE_JOBS_PER_USER": "3",
+                "MAX_ACTIVE_JOBS_PER_SERVER": "30",
+                "BUDGET_USD_PER_SERVER_PER_MONTH": "100",
+            }
+        )
+    )
+    assert made == rule(
+        clips(10),
+        Limit(unit=Unit.USD_MICROS, amount=2_500_000, window=MONTH),
+        active=3,
+        in_server=30,
+        budget=100 * DOLLAR,
+    )
+    assert QuotaRule.from_settings(Settings()).server_budget_usd_micros is None
