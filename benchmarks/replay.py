@@ -14,18 +14,26 @@ from bot.archive.folder import FolderArchive
 from bot.jobs.board import Board
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.flow import Flow
+from bot.jobs.keeper import Keeper
+from bot.jobs.library import Library
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Kind
 from bot.jobs.service import JobService
+from bot.jobs.statuses import Statuses
+from bot.jobs.stills import Stills
 from bot.jobs.tools import Tools
-from bot.model import Place, Request
+from bot.model import Place, Request, Viewer
 from bot.providers.openai import OpenAIProvider
 from bot.quota.rule import QuotaRule
 from bot.safety.gate import PromptGate
 from bot.settings import Secret
+from bot.storage.sqlite_errands import SqliteErrands
+from bot.storage.sqlite_keeping import SqliteKeeping
+from bot.storage.sqlite_shelf import SqliteShelf
 from bot.storage.store import SqliteStore
 from tests.wire.clips import make_clip
 
+_VIEWER = Viewer(user_id=3, guild_id=1)
 _PLACE = Place(guild_id=1, channel_id=2, upload_limit_bytes=2**30)
 #: Members ask this long after one another, or faster where that would not keep as many in flight.
 _TYPING_S = 0.7
@@ -83,10 +91,36 @@ class _Player:
         self._kicked: dict[tuple[Kind, str], None] = {}
         providers = {provider.name: provider}
         catalogue = Catalogue(providers)
+        archive = FolderArchive(folder / "clips")
+        errands = SqliteErrands(store.database, store.queries)
+        keeping = SqliteKeeping(store.database, store.queries)
+        statuses = Statuses(store, catalogue, clock)
+        stills = Stills(store, archive, folder / "stills")
+        quota = QuotaRule(
+            defaults=(),
+            max_active=1_000_000,
+            max_active_in_server=1_000_000,
+            server_budget_usd_micros=None,
+        )
+        library = Library(
+            store=store,
+            shelf=SqliteShelf(store.database, store.queries),
+            errands=errands,
+            keeping=keeping,
+            stills=stills,
+            catalogue=catalogue,
+            statuses=statuses,
+            clock=clock,
+            kick=self._kick,
+            touch=lambda _request_id: None,
+        )
         self._jobs = JobService(
             store=store,
+            library=library,
+            keeper=Keeper(keeping=keeping, store=store, errands=errands, quota=quota, clock=clock),
+            statuses=statuses,
             catalogue=catalogue,
-            quota=QuotaRule(limits=(), max_active=1_000_000),
+            quota=quota,
             gate=PromptGate(),
             clock=clock,
             kick=self._kick,
@@ -94,16 +128,20 @@ class _Player:
         )
         tools = Tools(
             store=store,
+            errands=errands,
+            keeping=keeping,
+            statuses=statuses,
+            stills=stills,
             clock=clock,
             providers=providers,
-            archive=FolderArchive(folder / "clips"),
+            archive=archive,
             courier=self._courier,
             board=Board(self._jobs.card, self._courier, clock, self._pace),
             pace=self._pace,
             temp_dir=folder / "tmp",
             max_clip_bytes=2**30,
         )
-        self._flow = Flow(tools, catalogue, self._kick)
+        self._flow = Flow(tools, self._kick)
 
     def _kick(self, kind: Kind, subject: str) -> None:
         self._kicked[kind, subject] = None
@@ -115,7 +153,7 @@ class _Player:
             if asked < min(total, len(posted) + in_flight) and self._clock.now() >= ask_at:
                 asked += 1
                 request = Request(id=asked, user_id=3, place=_PLACE, created_at=self._clock.now())
-                await self._jobs.submit(Wish(prompt="a cat"), request)
+                await self._jobs.submit(Wish(prompt="a cat"), _VIEWER, request)
                 ask_at = self._clock.now() + timedelta(seconds=ask_gap_s)
             wait_s = self._wait_s(await self._settle())
             if asked < min(total, len(posted) + in_flight):

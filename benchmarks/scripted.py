@@ -85,8 +85,10 @@ class ScriptedCourier:
     async def show_card(self, card: Card) -> None:
         del card
 
-    async def post_clip(self, status: JobStatus, path: Path) -> int:
-        del path
+    async def post_clip(
+        self, status: JobStatus, path: Path, others: Sequence[JobStatus] = ()
+    ) -> int:
+        del path, others
         assert status.job.remote_id is not None
         late = self._clock.now() - self._api.ready_at(status.job.remote_id)
         self.delays_s.append(late.total_seconds())

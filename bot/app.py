@@ -13,11 +13,12 @@ from bot.chat.client import SorabotClient, point_at
 from bot.chat.courier import DiscordCourier
 from bot.chat.pictures import Pictures
 from bot.clock import Clock, SystemClock
-from bot.errors import SettingsError
+from bot.errors import SettingsError, StorageError
 from bot.jobs.board import Board
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.engine import Engine
 from bot.jobs.flow import Flow
+from bot.jobs.keeper import Keeper
 from bot.jobs.library import Library
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Kind
@@ -31,7 +32,7 @@ from bot.quota.rule import QuotaRule
 from bot.safety.gate import PromptGate
 from bot.settings import Settings
 from bot.storage.sqlite_errands import SqliteErrands
-from bot.storage.sqlite_servers import SqliteServers
+from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.sqlite_shelf import SqliteShelf
 from bot.storage.store import SqliteStore
 from bot.web.health import HealthServer
@@ -39,7 +40,10 @@ from cogs.account import Account
 from cogs.generate import Generate
 from cogs.group import install
 from cogs.history import History
-from cogs.moderation import Moderation
+from cogs.mod_order import ModOrder
+from cogs.mod_quota import ModQuota
+from cogs.mod_settings import ModSettings
+from cogs.mod_usage import ModUsage
 from cogs.remix import Remix
 from cogs.replies import Replies
 from cogs.status import Status
@@ -77,6 +81,16 @@ class App:
         await self.store.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What limits are kept with, without the rest of the bot; whoever opens it closes `store`."""
+
+    store: SqliteStore
+    keeping: SqliteKeeping
+    quota: QuotaRule
+    clock: Clock
+
+
 async def build_app(
     settings: Settings, *, clock: Clock | None = None, pace: Pace | None = None
 ) -> App:
@@ -97,6 +111,8 @@ async def build_app(
     catalogue = Catalogue(providers)
     archive = FolderArchive(settings.archive_dir)
     errands = SqliteErrands(store.database, store.queries)
+    keeping = SqliteKeeping(store.database, store.queries)
+    quota = QuotaRule.from_settings(settings)
     statuses = Statuses(store, catalogue, clock)
     stills = Stills(store, archive, settings.data_dir / "stills")
 
@@ -111,7 +127,7 @@ async def build_app(
         store=store,
         shelf=SqliteShelf(store.database, store.queries),
         errands=errands,
-        servers=SqliteServers(store.database, store.queries),
+        keeping=keeping,
         stills=stills,
         catalogue=catalogue,
         statuses=statuses,
@@ -122,9 +138,10 @@ async def build_app(
     jobs = JobService(
         store=store,
         library=library,
+        keeper=Keeper(keeping=keeping, store=store, errands=errands, quota=quota, clock=clock),
         statuses=statuses,
         catalogue=catalogue,
-        quota=QuotaRule.from_settings(settings),
+        quota=quota,
         gate=PromptGate(),
         clock=clock,
         kick=kick,
@@ -134,6 +151,7 @@ async def build_app(
     tools = Tools(
         store=store,
         errands=errands,
+        keeping=keeping,
         statuses=statuses,
         stills=stills,
         clock=clock,
@@ -155,7 +173,8 @@ async def build_app(
         Account(jobs),
         Replies(jobs, pictures),
     )
-    client.use(jobs, pictures, lambda bot: install(bot, cogs, Moderation(jobs)), courier.open)
+    keepers = (ModQuota(jobs), ModOrder(jobs), ModUsage(jobs), ModSettings())
+    client.use(jobs, pictures, lambda bot: install(bot, cogs, keepers), courier.open)
 
     async def ready() -> bool:
         await store.next_due_at(())
@@ -188,6 +207,27 @@ async def migrate(settings: Settings) -> None:
     await asyncio.to_thread(_make_folder, settings.data_dir)
     store = await SqliteStore.open(_database(settings))
     await store.close()
+
+
+async def open_desk(settings: Settings) -> Desk:
+    """Open the limits in the database that is there; a bot may be running on it.
+
+    Raises StorageError, also where there is none: made anew, it would tell of no limits at all.
+    """
+    path = _database(settings)
+    try:
+        await asyncio.to_thread(path.stat)
+    except OSError as error:
+        raise StorageError(
+            f"no database at {path}: {error.strerror}; look at DATA_DIR and where you are"
+        ) from error
+    store = await SqliteStore.open(path)
+    return Desk(
+        store=store,
+        keeping=SqliteKeeping(store.database, store.queries),
+        quota=QuotaRule.from_settings(settings),
+        clock=SystemClock(),
+    )
 
 
 def _database(settings: Settings) -> Path:

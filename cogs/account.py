@@ -8,7 +8,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.cards import help_sheet, quota_sheet
+from bot.chat.cards import help_sheet
+from bot.chat.quota_cards import quota_sheet
 from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 

@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.chat.beginning import begin, request_of, show
 from bot.chat.choices import model_choices, seconds_choices, size_choices
 from bot.chat.pictures import Pictures
+from bot.chat.viewers import viewer_of
 from bot.jobs.catalogue import Wish
 from bot.jobs.service import JobService
 
@@ -45,38 +46,41 @@ class Generate(commands.Cog):
         """Make a short video clip from your words"""
         wish = Wish(prompt=prompt, model=model, seconds=seconds, size=size, count=count)
         if image is None:
-            await begin(interaction, lambda request: self._jobs.submit(wish, request))
+            viewer = viewer_of(interaction)
+            await begin(interaction, lambda request: self._jobs.submit(wish, viewer, request))
         else:
             await self._start_with_picture(interaction, wish, image)
 
     @generate.autocomplete("model")
     async def _models(
-        self, _interaction: discord.Interaction, typed: str
+        self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        return model_choices(self._jobs.catalogue, typed)
+        return model_choices(await self._jobs.offered(viewer_of(interaction)), typed)
 
     @generate.autocomplete("seconds")
     async def _seconds(
         self, interaction: discord.Interaction, typed: int | str
     ) -> list[app_commands.Choice[int]]:
-        return seconds_choices(self._jobs.catalogue, interaction.namespace.model, str(typed))
+        offered = await self._jobs.offered(viewer_of(interaction))
+        return seconds_choices(offered, interaction.namespace.model, str(typed))
 
     @generate.autocomplete("size")
     async def _sizes(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         chosen = interaction.namespace
-        return size_choices(self._jobs.catalogue, chosen.model, chosen.seconds, typed)
+        offered = await self._jobs.offered(viewer_of(interaction))
+        return size_choices(offered, chosen.model, chosen.seconds, typed)
 
     async def _start_with_picture(
         self, interaction: discord.Interaction, wish: Wish, image: discord.Attachment
     ) -> None:
         """Fetch and check the picture first: that can outlast the three seconds for an answer."""
-        request = request_of(interaction)
-        self._jobs.catalogue.order(wish, wish.prompt)
+        viewer, request = viewer_of(interaction), request_of(interaction)
+        (await self._jobs.offered(viewer)).order(wish, wish.prompt)
         self._pictures.check_announced(image)
         # To the asker alone, so that a refusal is too; the card itself follows in public.
         await interaction.response.defer(ephemeral=True, thinking=True)
         async with self._pictures.fetched(image, request.id) as picture:
-            card = await self._jobs.submit(wish.with_image(picture), request)
+            card = await self._jobs.submit(wish.with_image(picture), viewer, request)
         await show(interaction, card)

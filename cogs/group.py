@@ -10,28 +10,33 @@ from discord.ext import commands
 
 
 async def install(
-    client: commands.Bot, cogs: Iterable[commands.Cog], moderation: commands.Cog
+    client: commands.Bot, cogs: Iterable[commands.Cog], keepers: Iterable[commands.Cog]
 ) -> None:
     """Add the cogs' commands to the client's tree as subcommands of `/sora`, and what else they have.
 
+    keepers  those for moderators; theirs become subcommands of `/sora-mod`.
     One group over several cogs keeps each file to one subject. Discord sets permissions on a group
     as a whole: what only moderators may do is in a group of its own, `/sora-mod`.
     """
     sora = app_commands.Group(name="sora", description="Make short AI video clips")
     for cog in cogs:
-        for command in cog.get_app_commands():
-            sora.add_command(command)
-        for menu in getattr(cog, "menus", ()):
-            client.tree.add_command(menu)
-        for name, listener in cog.get_listeners():
-            client.add_listener(listener, name)
+        _add(client, cog, sora)
     client.tree.add_command(sora)
-    keepers = app_commands.Group(
+    order = app_commands.Group(
         name="sora-mod",
         description="Keep order",
         default_permissions=discord.Permissions(manage_guild=True),
         allowed_contexts=app_commands.AppCommandContext(guild=True),
     )
-    for command in moderation.get_app_commands():
-        keepers.add_command(command)
-    client.tree.add_command(keepers)
+    for cog in keepers:
+        _add(client, cog, order)
+    client.tree.add_command(order)
+
+
+def _add(client: commands.Bot, cog: commands.Cog, group: app_commands.Group) -> None:
+    for command in cog.get_app_commands():
+        group.add_command(command)
+    for menu in getattr(cog, "menus", ()):
+        client.tree.add_command(menu)
+    for name, listener in cog.get_listeners():
+        client.add_listener(listener, name)

@@ -79,22 +79,24 @@ class Remix(commands.Cog):
 
     @remix.autocomplete("model")
     async def _models(
-        self, _interaction: discord.Interaction, typed: str
+        self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        return model_choices(self._jobs.catalogue, typed)
+        return model_choices(await self._jobs.offered(viewer_of(interaction)), typed)
 
     @remix.autocomplete("seconds")
     async def _seconds(
         self, interaction: discord.Interaction, typed: int | str
     ) -> list[app_commands.Choice[int]]:
-        return seconds_choices(self._jobs.catalogue, interaction.namespace.model, str(typed))
+        offered = await self._jobs.offered(viewer_of(interaction))
+        return seconds_choices(offered, interaction.namespace.model, str(typed))
 
     @remix.autocomplete("size")
     async def _sizes(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         chosen = interaction.namespace
-        return size_choices(self._jobs.catalogue, chosen.model, chosen.seconds, typed)
+        offered = await self._jobs.offered(viewer_of(interaction))
+        return size_choices(offered, chosen.model, chosen.seconds, typed)
 
     async def _remix_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         clips = await self._in(interaction, message)

@@ -1,4 +1,4 @@
-"""What members see of their jobs: cards, details, quota bars."""
+"""What members see of their jobs: cards and details."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from bot.chat.buttons import CancelButton, CancelJobButton, FetchButton
 from bot.chat.sheet import COLOURS, PLAIN, Sheet
 from bot.jobs.ports import Card, JobStatus
 from bot.model import State
-from bot.quota.limits import Reading
-from bot.quota.sentences import amount, relative
+from bot.quota.sentences import relative
 
 _STOPPABLE = (State.QUEUED, State.SUBMITTING, State.RENDERING)
 
@@ -61,23 +60,6 @@ def running_sheet(statuses: Sequence[JobStatus]) -> Sheet:
     )
     if len(statuses) > 10:
         embed.set_footer(text=f"… and {len(statuses) - 10} more")
-    return Sheet(embed=embed, view=None)
-
-
-def quota_sheet(readings: Sequence[Reading]) -> Sheet:
-    """Return each limit as a bar, with what is left and when the next unit returns."""
-    embed = discord.Embed(title="Your quota", colour=PLAIN)
-    if not readings:
-        embed.description = text.NO_LIMITS
-    for reading in readings:
-        limit = reading.limit
-        percent = 100 if limit.amount == 0 else min(100, 100 * reading.used // limit.amount)
-        lines = [f"{text.bar(percent)} used", f"**{amount(limit.unit, reading.left)}** left"]
-        if reading.next_return_at is not None:
-            lines.append(f"next returns {relative(reading.next_return_at)}")
-        name = f"{amount(limit.unit, limit.amount)} in {limit.window_name}"
-        embed.add_field(name=name, value="\n".join(lines), inline=False)
-    embed.set_footer(text="Clips under way are counted; failed and cancelled ones come back.")
     return Sheet(embed=embed, view=None)
 
 

@@ -15,42 +15,12 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.chat.answer import SafeTree
-from bot.chat.buttons import CancelButton, CancelJobButton, FetchButton
-from bot.chat.clip_buttons import (
-    AgainButton,
-    DeleteButton,
-    DetailsButton,
-    EraseButton,
-    ExtendButton,
-    KeepToMyselfButton,
-    RemixButton,
-    ShareButton,
-)
-from bot.chat.lists import GalleryButton, HistoryButton
-from bot.chat.modals import submitted
+from bot.chat.lasting import BUTTONS, form_sent
 from bot.chat.pictures import Pictures
-from bot.chat.replies import PickButton
 from bot.errors import DeliveryTroubleError, SettingsError
 from bot.jobs.service import JobService
 
 _log = logging.getLogger(__name__)
-#: Every button that must work on messages of an earlier process.
-_BUTTONS = (
-    AgainButton,
-    CancelButton,
-    CancelJobButton,
-    DeleteButton,
-    DetailsButton,
-    EraseButton,
-    ExtendButton,
-    FetchButton,
-    GalleryButton,
-    HistoryButton,
-    KeepToMyselfButton,
-    PickButton,
-    RemixButton,
-    ShareButton,
-)
 
 
 class SorabotClient(commands.Bot):
@@ -118,7 +88,7 @@ class SorabotClient(commands.Bot):
         return self.is_ready() and not self.is_closed() and self.ws.open
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(*_BUTTONS)
+        self.add_dynamic_items(*BUTTONS)
         for install in self._installers:
             await install(self)
         await self._sync()
@@ -130,7 +100,7 @@ class SorabotClient(commands.Bot):
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         if interaction.type is discord.InteractionType.modal_submit:
-            await submitted(interaction)
+            await form_sent(interaction)
 
     async def on_ready(self) -> None:
         _log.info("ready as %s in %d servers", self.user, len(self.guilds))

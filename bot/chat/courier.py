@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from bot.chat.text import jump_url
 from bot.clock import Clock
 from bot.errors import ClipTooLargeError, DeliveryTroubleError, PlaceClosedError
 from bot.jobs.ports import Card, JobStatus
-from bot.model import Job
+from bot.model import Job, Place
 
 _log = logging.getLogger(__name__)
 #: "Request entity too large".
 _TOO_LARGE = 40005
+#: "A thread has already been created for this message".
+_HAS_THREAD = 160004
 #: How many messages are looked through for a clip whose answer was lost.
 _HISTORY = 1000
 #: Clocks of two machines may differ by this much.
@@ -145,6 +148,30 @@ class DiscordCourier:
             return False
         granted = room.permissions_for(guild.default_role)
         return granted.view_channel and granted.read_message_history
+
+    async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
+        await self._ready.wait()
+        channel = self._client.get_channel(job.place.channel_id)
+        if not isinstance(channel, discord.TextChannel):
+            return None
+        card = channel.get_partial_message(card_message_id)
+        try:
+            with _mapped():
+                await card.create_thread(name=job.order.prompt[:90] or job.id)
+        except PlaceClosedError as error:
+            cause = error.__cause__
+            if not isinstance(cause, discord.HTTPException) or cause.code != _HAS_THREAD:
+                _log.info("no thread for %s: %s", job.id, error)
+                return None
+        # A message's thread has the message's id.
+        return replace(job.place, channel_id=card_message_id, thread_of=job.place.channel_id)
+
+    async def tell(self, channel_id: int, words: str, *, key: str) -> None:
+        await self._ready.wait()
+        with _mapped():
+            await self._channel(channel_id).send(
+                words, nonce=key, allowed_mentions=discord.AllowedMentions.none()
+            )
 
     async def remove_clip(self, job: Job, left: Sequence[JobStatus]) -> None:
         if not left:

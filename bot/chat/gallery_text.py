@@ -1,4 +1,4 @@
-"""What is said about lists of clips: history, gallery, and the gallery channel."""
+"""What is said about lists of clips: history and gallery."""
 
 from __future__ import annotations
 
@@ -16,16 +16,6 @@ NOTHING_MADE = "Nothing here yet. `/sora generate` makes a first clip."
 NOTHING_FOUND = "Nothing found. Other words, or none, may find more."
 NOTHING_LOVED = "No clip here has a reaction yet."
 OUTDATED = "This list is outdated. Run the command again."
-
-
-def gallery_chosen(channel_id: int | None) -> str:
-    """Return the answer to a choice of the gallery channel."""
-    if channel_id is None:
-        return "Clips are shown only where they were asked for."
-    return (
-        f"From now on each clip is shown in <#{channel_id}>, too. Clips from channels that not "
-        "everybody here can read stay where they are."
-    )
 
 
 def history_entry(job: Job, model_label: str) -> str:

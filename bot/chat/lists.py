@@ -96,7 +96,7 @@ async def history_sheet(jobs: JobService, viewer: Viewer, look: Look) -> Sheet:
 async def show_gallery(interaction: discord.Interaction[Any], look: Look) -> None:
     """Fill the deferred answer with a page of the server's clips.
 
-    Raises RefusedError for a model that is not offered any more.
+    A model that is not offered any more is as good as none.
     """
     jobs, viewer = jobs_of(interaction), viewer_of(interaction)
     library = jobs.library

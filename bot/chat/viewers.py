@@ -17,6 +17,7 @@ def viewer_of(interaction: discord.Interaction[Any]) -> Viewer:
         guild_id=interaction.guild_id,
         is_moderator=in_guild and interaction.permissions.manage_guild,
         rooms=_rooms(interaction.guild, interaction.user, interaction.channel),
+        role_ids=_roles(interaction.user),
     )
 
 
@@ -29,6 +30,7 @@ def author_of(message: discord.Message) -> Viewer:
         guild_id=None if guild is None else guild.id,
         is_moderator=is_keeper,
         rooms=_rooms(guild, author, message.channel),
+        role_ids=_roles(author),
     )
 
 
@@ -45,6 +47,10 @@ def _rooms(
         if thread.is_private() and thread.permissions_for(user).manage_threads:
             rooms.add(thread.id)
     return frozenset(rooms)
+
+
+def _roles(user: discord.User | discord.Member) -> frozenset[int]:
+    return frozenset(role.id for role in getattr(user, "roles", ()))
 
 
 def _reads(granted: discord.Permissions) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,12 +45,15 @@ class Offer:
 class Catalogue:
     """The offers of all configured providers, in the operator's order of preference."""
 
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
-        self._offers = tuple(
+    def __init__(self, providers: Mapping[str, Provider], keys: Collection[str] = ()) -> None:
+        """Take all offers, or those with these keys."""
+        self._providers = providers
+        offers = (
             Offer(provider=name, model=model)
             for name, provider in providers.items()
             for model in provider.capabilities().models
         )
+        self._offers = tuple(offer for offer in offers if not keys or offer.key in keys)
         self._cancelling = frozenset(
             name for name, provider in providers.items() if provider.capabilities().can_cancel
         )
@@ -59,6 +62,10 @@ class Catalogue:
     def offers(self) -> tuple[Offer, ...]:
         """All of them, preferred first."""
         return self._offers
+
+    def only(self, keys: Collection[str]) -> Catalogue:
+        """Return the catalogue of the offers with these keys; all of them for no keys."""
+        return Catalogue(self._providers, keys)
 
     def named(self, name: str) -> Offer:
         """Return the offer that `name` means: its key, model name or label, in any case.

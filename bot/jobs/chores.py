@@ -37,6 +37,20 @@ async def run_errand(tools: Tools, errand: Errand, job: Job, turn: asyncio.Lock)
         await _again(tools, errand, error)
 
 
+async def tell(tools: Tools, errand: Errand) -> None:
+    """Say what a TELL is about, or put it off; idempotent."""
+    try:
+        await tools.courier.tell(
+            errand.channel_id or 0, errand.words or "", key=f"sora-tell-{errand.id}"
+        )
+        await tools.errands.told(errand)
+    except PlaceClosedError as error:
+        _log.warning("not told: %s: %s", errand.words, error)
+        await tools.errands.told(errand)
+    except (SorabotError, OSError) as error:
+        await _again(tools, errand, error)
+
+
 async def _mirror(tools: Tools, job: Job, errand: Errand) -> None:
     clip = await tools.store.clip(job.id)
     if job.state is not State.DONE or job.deleted_at is not None or clip is None:
@@ -89,10 +103,13 @@ async def _again(tools: Tools, errand: Errand, error: Exception) -> None:
         await tools.errands.put_off(errand, tools.after(wait_s))
         return
     _log.error("%s given up after %d tries: %s", errand.chore, attempts, error)
-    if errand.chore is Chore.MIRROR:
-        await tools.errands.mirrored(errand, None)
-    else:
-        await tools.errands.erased(errand)
+    match errand.chore:
+        case Chore.MIRROR:
+            await tools.errands.mirrored(errand, None)
+        case Chore.ERASE:
+            await tools.errands.erased(errand)
+        case Chore.TELL:
+            await tools.errands.told(errand)
 
 
 def _is_old(tools: Tools, errand: Errand) -> bool:

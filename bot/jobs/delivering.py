@@ -12,6 +12,7 @@ from bot.errors import (
     ClipTooLargeError,
     DeadlineError,
     DeliveryError,
+    DeliveryTroubleError,
     ProviderError,
     ProviderTroubleError,
     RemoteNotFoundError,
@@ -24,8 +25,9 @@ from bot.jobs.ports import JobStatus
 from bot.jobs.schedule import backoff_s
 from bot.jobs.tools import Tools
 from bot.media.probe import probe
-from bot.model import Clip, EntryKind, Job, Operation, State
+from bot.model import Clip, EntryKind, Job, Operation, Place, State
 from bot.providers.base import Provider
+from bot.server import Post
 
 _log = logging.getLogger(__name__)
 
@@ -116,16 +118,34 @@ async def _fit(tools: Tools, job: Job) -> Job | None:
     if clip.size_bytes > job.place.upload_limit_bytes:
         await _keep(tools, job, too_large(clip.size_bytes, job.place.upload_limit_bytes))
         return None
+    place = await _thread(tools, job)
     now = tools.clock.now()
     moved = await tools.store.move(
         job,
         State.POSTING,
         now,
+        place=place,
         posting_at=now,
         due_at=tools.after(tools.pace.delivery_check_s),
     )
     tools.board.touch(job.request_id)
     return moved
+
+
+async def _thread(tools: Tools, job: Job) -> Place | None:
+    """Return the thread that the server wants this clip in; None to post it where it was asked for."""
+    if job.place.guild_id is None or job.place.thread_of is not None:
+        return None
+    if (await tools.keeping.rules(job.place.guild_id)).post is not Post.THREAD:
+        return None
+    request = await tools.store.request(job.request_id)
+    if request is None or request.card_message_id is None:
+        return None
+    try:
+        return await tools.courier.open_thread(job, request.card_message_id)
+    except DeliveryTroubleError as error:
+        _log.warning("no thread, posted in its place: %s", error)
+        return None
 
 
 async def _post(tools: Tools, job: Job, turn: asyncio.Lock, *, look_first: bool) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from bot.errors import NoProviderError
-from bot.jobs.chores import run_errand
+from bot.jobs.chores import run_errand, tell
 from bot.jobs.delivering import deliver
 from bot.jobs.endings import fail
 from bot.jobs.polling import poll
@@ -23,6 +23,7 @@ from bot.jobs.tools import Tools
 from bot.model import Job, State
 from bot.obs.log import about_job
 from bot.providers.base import Provider
+from bot.storage.errands import Chore
 
 _log = logging.getLogger(__name__)
 _AT_A_TIME = 500
@@ -65,7 +66,10 @@ class Flow:
         errand = await self._tools.errands.errand(int(number))
         if errand is None or errand.due_at > self._tools.clock.now():
             return
-        job = await self._tools.store.job(errand.job_id)
+        if errand.chore is Chore.TELL:
+            await tell(self._tools, errand)
+            return
+        job = await self._tools.store.job(errand.job_id or "")
         if job is not None:
             with about_job(job.id):
                 await run_errand(self._tools, errand, job, self._turn(job))

@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.errors import NoSuchClipError, NotYoursError, RemixForbiddenError, TooLateError
 from bot.jobs.catalogue import Catalogue
+from bot.jobs.house import check_remix
 from bot.jobs.ports import JobStatus, Kick, Kind
 from bot.jobs.remixing import Parent, can_extend
 from bot.jobs.statuses import Statuses
@@ -17,7 +18,7 @@ from bot.jobs.stills import Stills
 from bot.model import Job, State, Viewer
 from bot.storage.base import Store
 from bot.storage.errands import Errands
-from bot.storage.servers import Servers
+from bot.storage.keeping import Keeping
 from bot.storage.shelf import Cursor, Filter, Page, Shelf, Sort
 
 #: Children that details name.
@@ -49,7 +50,7 @@ class Library:
         store: Store,
         shelf: Shelf,
         errands: Errands,
-        servers: Servers,
+        keeping: Keeping,
         stills: Stills,
         catalogue: Catalogue,
         statuses: Statuses,
@@ -60,7 +61,7 @@ class Library:
         self._store = store
         self._shelf = shelf
         self._errands = errands
-        self._servers = servers
+        self._keeping = keeping
         self._stills = stills
         self._catalogue = catalogue
         self._statuses = statuses
@@ -72,7 +73,7 @@ class Library:
         """Return a clip that the viewer may make something of.
 
         Raises NoSuchClipError, also for one of another server or of a channel that the viewer
-        can't read now, and RemixForbiddenError.
+        can't read now, RemixForbiddenError, and HouseRuleError where the server forbids it.
         """
         job = await self.clip(clip_id, viewer)
         clip = await self._store.clip(job.id)
@@ -80,6 +81,8 @@ class Library:
             raise NoSuchClipError(clip_id)
         if not job.remixable and job.user_id != viewer.user_id:
             raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
+        if viewer.guild_id is not None:
+            check_remix(await self._keeping.rules(viewer.guild_id), job, viewer)
         return Parent(job=job, clip=clip)
 
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:
@@ -199,21 +202,6 @@ class Library:
     async def forget_reactions(self, message_id: int) -> None:
         """Note that a message has no reactions any more."""
         await self._shelf.forget_reactions(message_id)
-
-    async def set_gallery(self, viewer: Viewer, channel_id: int | None) -> None:
-        """Choose where each clip of the server is shown a second time, or nowhere.
-
-        Raises NotYoursError for anybody but a moderator.
-        """
-        if viewer.guild_id is None or not viewer.is_moderator:
-            raise NotYoursError("Only those who may manage the server can choose its gallery.")
-        await self._servers.set_gallery(
-            viewer.guild_id, channel_id, by_user_id=viewer.user_id, now=self._clock.now()
-        )
-
-    async def gallery_channel(self, guild_id: int) -> int | None:
-        """Return where the server's clips are mirrored."""
-        return await self._servers.gallery(guild_id)
 
     def can_extend(self, job: Job) -> bool:
         """Return whether somebody here could continue this clip."""

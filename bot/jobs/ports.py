@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from bot.model import Clip, Job, Operation, Request
+from bot.model import Clip, Job, Operation, Place, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +103,22 @@ class Courier(Protocol):
         look_first  an earlier try may have got through: adopt its message.
         None when it shall not be seen there: not everybody in the server may read where it came
         from. Raises as `post_clip`.
+        """
+        ...
+
+    async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
+        """Return the thread of a request's card, opened if need be, as the place of its clips.
+
+        None where there can be none: in a thread, a direct message, without permission. Idempotent.
+        Raises DeliveryTroubleError.
+        """
+        ...
+
+    async def tell(self, channel_id: int, words: str, *, key: str) -> None:
+        """Say something in a channel; pings nobody.
+
+        key  as a nonce it holds off a second message for a few minutes; at most 25 characters.
+        Raises PlaceClosedError or DeliveryTroubleError.
         """
         ...
 

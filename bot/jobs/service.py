@@ -18,14 +18,17 @@ from bot.errors import (
 )
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.delivering import too_large
+from bot.jobs.house import check_place, furnished
+from bot.jobs.keeper import Keeper
 from bot.jobs.library import Library
 from bot.jobs.ports import Card, JobStatus, Kick, Kind
 from bot.jobs.remixing import extend_draft, remix_draft
 from bot.jobs.statuses import Statuses
 from bot.model import EntryKind, Job, Operation, Place, Request, State, Viewer
-from bot.quota.limits import Reading
 from bot.quota.rule import QuotaRule
+from bot.quota.standing import Standing
 from bot.safety.gate import PromptGate
+from bot.server import HouseRules
 from bot.storage.base import Draft, Store
 
 _log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class JobService:
         *,
         store: Store,
         library: Library,
+        keeper: Keeper,
         statuses: Statuses,
         catalogue: Catalogue,
         quota: QuotaRule,
@@ -54,6 +58,7 @@ class JobService:
     ) -> None:
         self._store = store
         self._library = library
+        self._keeper = keeper
         self._statuses = statuses
         self._catalogue = catalogue
         self._quota = quota
@@ -72,22 +77,36 @@ class JobService:
         """The clips that are finished."""
         return self._library
 
+    @property
+    def keeper(self) -> Keeper:
+        """What moderators can do."""
+        return self._keeper
+
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
         """Return one use of a command as of now; interaction_id may be a message's, too."""
         now = self._clock.now()
         return Request(id=interaction_id, user_id=user_id, place=place, created_at=now)
 
-    async def submit(self, wish: Wish, request: Request) -> Card:
+    async def offered(self, viewer: Viewer) -> Catalogue:
+        """Return what can be asked for where the viewer is."""
+        rules = await self._rules(viewer.guild_id)
+        return self._catalogue.only(rules.models)
+
+    async def submit(self, wish: Wish, viewer: Viewer, request: Request) -> Card:
         """Reserve and queue all variants of a wish, or none; idempotent by `request.id`.
 
-        Raises BadOptionError, UnsafePromptError, OverQuotaError or StorageError; nothing was
-        charged then.
+        Raises BadOptionError, HouseRuleError, BlockedError, UnsafePromptError, OverQuotaError or
+        StorageError; nothing was charged then.
         """
-        order = self._catalogue.order(wish, self._gate.admit(wish.prompt))
-        variants = range(wish.count)
-        return await self._accept(
-            request, [Draft(order=order, seed=_seed(request.id, each)) for each in variants]
-        )
+        rules = await self._rules(request.place.guild_id)
+        check_place(rules, request.place)
+        catalogue = self._catalogue.only(rules.models)
+        wish = furnished(rules, catalogue, wish)
+        order = catalogue.order(wish, self._gate.admit(wish.prompt))
+        drafts = [
+            Draft(order=order, seed=_seed(request.id, variant)) for variant in range(wish.count)
+        ]
+        return await self._accept(viewer, request, drafts)
 
     async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Card:
         """Make a clip again with the change that `wish.prompt` describes; as `submit` otherwise.
@@ -95,11 +114,11 @@ class JobService:
         What the wish leaves open is kept from the parent; the viewer pays and owns the result.
         Raises NoSuchClipError and RemixForbiddenError, too.
         """
+        catalogue = await self._admitted(request)
         parent = await self._library.source(clip_id, viewer)
         seed = _seed(request.id, 0)
-        return await self._accept(
-            request, [remix_draft(self._catalogue, self._gate, parent, wish, seed)]
-        )
+        draft = remix_draft(catalogue, self._gate, parent, wish, seed)
+        return await self._accept(viewer, request, [draft])
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
@@ -108,11 +127,11 @@ class JobService:
 
         Raises NoProviderError, too, where nothing can continue it.
         """
+        catalogue = await self._admitted(request)
         parent = await self._library.source(clip_id, viewer)
         seed = _seed(request.id, 0)
-        return await self._accept(
-            request, [extend_draft(self._catalogue, self._gate, parent, words, seed)]
-        )
+        draft = extend_draft(catalogue, self._gate, parent, words, seed)
+        return await self._accept(viewer, request, [draft])
 
     async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Card:
         """Make what was ordered once more, with another seed; as `remix` otherwise.
@@ -120,6 +139,7 @@ class JobService:
         A remix or extension starts from its parent again; where that is gone, or not for the
         viewer, it is made from its words alone.
         """
+        catalogue = await self._admitted(request)
         before = (await self._library.source(clip_id, viewer)).job
         order, seed = before.order, _seed(request.id, 0)
         wish = Wish(
@@ -129,16 +149,16 @@ class JobService:
             size=str(order.size),
             image=order.image,
         )
-        draft = await self._from_parent_again(before, wish, viewer, seed)
+        draft = await self._from_parent_again(catalogue, before, wish, viewer, seed)
         if draft is None:
-            if self._catalogue.offer(order.provider, order.model) is None:
+            if catalogue.offer(order.provider, order.model) is None:
                 wish = replace(wish, model=None)
-            again = self._catalogue.order(wish, self._gate.admit(wish.prompt))
+            again = catalogue.order(wish, self._gate.admit(wish.prompt))
             draft = Draft(order=again, seed=seed)
-        return await self._accept(request, [draft])
+        return await self._accept(viewer, request, [draft])
 
     async def _from_parent_again(
-        self, before: Job, wish: Wish, viewer: Viewer, seed: int
+        self, catalogue: Catalogue, before: Job, wish: Wish, viewer: Viewer, seed: int
     ) -> Draft | None:
         if before.parent_id is None:
             return None
@@ -148,21 +168,31 @@ class JobService:
             return None
         order = before.order
         if order.operation is Operation.EXTEND:
-            return extend_draft(self._catalogue, self._gate, parent, order.change, seed)
+            return extend_draft(catalogue, self._gate, parent, order.change, seed)
         wish = replace(wish, prompt=order.change or order.prompt)
-        if self._catalogue.offer(order.provider, order.model) is None:
+        if catalogue.offer(order.provider, order.model) is None:
             wish = replace(wish, model=None)
-        return remix_draft(self._catalogue, self._gate, parent, wish, seed)
+        return remix_draft(catalogue, self._gate, parent, wish, seed)
 
-    async def _accept(self, request: Request, drafts: Sequence[Draft]) -> Card:
+    async def _rules(self, guild_id: int | None) -> HouseRules:
+        return HouseRules() if guild_id is None else await self._keeper.rules(guild_id)
+
+    async def _admitted(self, request: Request) -> Catalogue:
+        """Return what can be asked for at the request's place. Raises HouseRuleError."""
+        rules = await self._rules(request.place.guild_id)
+        check_place(rules, request.place)
+        return self._catalogue.only(rules.models)
+
+    async def _accept(self, viewer: Viewer, request: Request, drafts: Sequence[Draft]) -> Card:
         orders = [draft.order for draft in drafts]
         jobs = await self._store.accept(
             request,
             drafts,
-            lambda books: self._quota.check(books, request.user_id, orders, request.created_at),
+            lambda books: self._quota.check(books, viewer, orders, request.created_at),
         )
         for job in jobs:
             self._kick(Kind.SUBMIT, job.id)
+        await self._keeper.watch_budget(request.place.guild_id)
         try:
             return await self._statuses.card(request, jobs)
         except StorageError as error:
@@ -283,9 +313,10 @@ class JobService:
         self._kick(Kind.DELIVER, job.id)
         return moved
 
-    async def quota(self, viewer: Viewer) -> tuple[Reading, ...]:
-        """Return each limit that applies to the viewer and what is used of it."""
-        return await self._quota.readings(self._store, viewer.user_id, self._clock.now())
+    async def quota(self, viewer: Viewer) -> Standing:
+        """Return each limit that applies to the viewer where they are, and what is used of it."""
+        now = self._clock.now()
+        return await self._store.consult(lambda books: self._quota.standing(books, viewer, now))
 
     async def _seen(self, job_id: str, viewer: Viewer) -> Job:
         job = await self._store.job(job_id.strip())

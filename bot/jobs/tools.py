@@ -17,6 +17,7 @@ from bot.jobs.stills import Stills
 from bot.providers.base import Provider
 from bot.storage.base import Store
 from bot.storage.errands import Errands
+from bot.storage.keeping import Keeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Tools:
 
     store: Store
     errands: Errands
+    keeping: Keeping
     statuses: Statuses
     stills: Stills
     clock: Clock

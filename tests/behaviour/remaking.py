@@ -94,7 +94,7 @@ def pinged(message: discord.Message) -> list[int]:
 
 async def used(t: Town, actor: simcord.MemberActor) -> int:
     """Return how many clips a member has paid for."""
-    usage = await t.app.store.usage(actor.id, t.clock.now().replace(year=2020))
+    usage = await t.used_by(actor.id)
     return usage.clips
 
 

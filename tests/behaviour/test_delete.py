@@ -84,7 +84,7 @@ async def in_database(t: Town, text: str) -> list[str]:
 async def test_everything_goes_but_the_account(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         gallery = t.guild.create_text_channel("gallery")
-        await t.moderator.slash(t.channel, "sora-mod gallery", channel=gallery)
+        await t.choose_gallery(gallery)
         job = await made(t, t.alice, PROMPT, image=picture())
         await t.until(lambda: t.clips(gallery))
         await t.alice.slash(t.channel, "sora gallery")
@@ -101,7 +101,7 @@ async def test_everything_goes_but_the_account(tmp_path: Path) -> None:
         assert t.api.jobs == {}
         assert await in_database(t, "calico") == []
         assert await in_database(t, "cat.png") == []
-        usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+        usage = await t.used_by(t.alice.id)
         assert (usage.clips, usage.seconds, usage.usd_micros) == (1, 4, 400_000)
         kept = await t.job()
         assert (kept.state, kept.user_id, kept.order.model) == (State.DONE, t.alice.id, "sora-2")

@@ -20,7 +20,7 @@ def slow() -> VideosApi:
 async def refunded(t: Town, code: str) -> None:
     job = await t.job_in(State.FAILED, 20)
     assert (job.error_code, job.refunded) == (code, True)
-    usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+    usage = await t.used_by(t.alice.id)
     assert usage.clips == 0
 
 

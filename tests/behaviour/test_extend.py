@@ -72,7 +72,7 @@ async def saved(message: discord.Message, path: Path) -> Path:
 
 
 async def seconds_counted(t: Town, user_id: int) -> int:
-    return (await t.app.store.usage(user_id, t.clock.now().replace(year=2020))).seconds
+    return (await t.used_by(user_id)).seconds
 
 
 async def test_the_form_sends_its_words_the_added_length_and_the_clip_to_the_video_service(

@@ -7,7 +7,7 @@ import pytest
 import simcord
 
 from bot.model import Job, State
-from tests.behaviour.making import finished, labels, made, message_of, said
+from tests.behaviour.making import finished, labels, made, message_of
 from tests.behaviour.town import Town, town
 from tests.wire.videos_api import VideosApi
 
@@ -17,8 +17,7 @@ PROMPT = "a calico cat plays piano"
 async def chosen(t: Town, name: str = "gallery") -> simcord.ChannelHandle:
     """Have the moderator choose a channel of its own for the gallery."""
     gallery = t.guild.create_text_channel(name)
-    told = said(await t.moderator.slash(t.channel, "sora-mod gallery", channel=gallery))
-    assert f"<#{gallery.id}>" in told
+    await t.choose_gallery(gallery)
     return gallery
 
 
@@ -63,32 +62,6 @@ async def test_each_of_several_variants_is_shown(tmp_path: Path) -> None:
         assert sorted(shown) == sorted(f"sora-{job.id}.mp4" for job in jobs)
 
 
-async def test_only_who_may_manage_the_server_can_choose(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        gallery = t.guild.create_text_channel("gallery")
-        assert "sora-mod gallery" not in t.bob.available_commands(t.channel)
-        # A server can open the command to others; the choice stays the moderators'.
-        commands = await t.app.client.tree.fetch_commands()
-        (opened,) = [each for each in commands if each.name == "sora-mod"]
-        t.guild.set_command_permissions(opened, {t.bob: True})
-        refused = await t.bob.slash(t.channel, "sora-mod gallery", channel=gallery)
-        assert "may manage the server" in said(refused)
-        await made(t, t.alice, PROMPT)
-        assert t.clips(gallery) == []
-
-
-async def test_a_channel_where_the_bot_may_not_post_is_refused_by_name(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        me = t.guild.me
-        assert me is not None
-        denied = discord.PermissionOverwrite(attach_files=False)
-        closed = t.guild.create_text_channel("closed", overwrites={me: denied})
-        refused = await t.moderator.slash(t.channel, "sora-mod gallery", channel=closed)
-        assert "**Attach Files**" in said(refused)
-        await made(t, t.alice, PROMPT)
-        assert await errands(t) == 0
-
-
 async def test_turned_off_or_moved_the_old_channel_gets_nothing_more(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         first = await chosen(t)
@@ -96,8 +69,7 @@ async def test_turned_off_or_moved_the_old_channel_gets_nothing_more(tmp_path: P
         await made(t, t.alice, PROMPT)
         await all_run(t)
         assert (len(t.clips(first)), len(t.clips(second))) == (0, 1)
-        off = await t.moderator.slash(t.channel, "sora-mod gallery")
-        assert "only where they were asked for" in said(off)
+        await t.choose_gallery(None)
         await made(t, t.alice, PROMPT)
         await all_run(t)
         assert (len(t.clips(first)), len(t.clips(second))) == (0, 1)

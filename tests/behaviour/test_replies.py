@@ -108,7 +108,7 @@ async def test_mentions_in_front_of_the_words_are_no_words(tmp_path: Path) -> No
 async def test_replies_to_anything_but_a_clip_are_left_alone(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         mirror = t.guild.create_text_channel("gallery")
-        await t.moderator.slash(t.channel, "sora-mod gallery", channel=mirror)
+        await t.choose_gallery(mirror)
         parent, message = await clip(t)
         await t.until(lambda: t.clips(mirror))
         robot = t.guild.add_member(t.env.create_user("robot", bot=True))

@@ -20,7 +20,7 @@ async def asked(t: Town) -> None:
 
 
 async def nothing_counts(t: Town) -> None:
-    usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+    usage = await t.used_by(t.alice.id)
     assert (usage.clips, usage.seconds, usage.usd_micros) == (0, 0, 0)
 
 
@@ -146,7 +146,7 @@ async def test_a_clip_that_cannot_be_posted_is_kept_and_can_be_fetched(
         await t.alice.click(t.card(), label=f"Post {job.id} here")
         await t.job_in(State.DONE)
         assert len(t.clips()) == 1
-        usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+        usage = await t.used_by(t.alice.id)
         assert usage.clips == 1
 
 

@@ -136,7 +136,7 @@ async def test_when_one_variant_fails_the_others_are_there(tmp_path: Path) -> No
         assert "2 variants are ready" in message.content
         await t.until(lambda: "3 variants · 2 done" in t.card_text())
         assert "Nothing was counted" in t.card_text()
-        usage = await t.app.store.usage(t.alice.id, t.clock.now().replace(year=2020))
+        usage = await t.used_by(t.alice.id)
         assert usage.clips == 2
 
 

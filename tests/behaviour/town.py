@@ -21,7 +21,7 @@ from simcord.results import to_discord_message
 from bot.app import App, build_app
 from bot.clock import SystemClock
 from bot.jobs.pace import Pace
-from bot.model import Job, State
+from bot.model import Job, State, Usage, Viewer
 from bot.settings import Settings
 from sandbox.live import catch_up
 from tests.wire.videos_api import VideosApi
@@ -92,6 +92,19 @@ class Town:
             lambda conn: [row[0] for row in conn.execute("SELECT id FROM jobs ORDER BY created_at")]
         )
         return [job for each in rows if (job := await self.app.store.job(each)) is not None]
+
+    async def choose_gallery(self, channel: simcord.ChannelHandle | None) -> None:
+        """Have the moderator choose where each clip is shown, too."""
+        keeper = self.app.jobs.keeper
+        mona = Viewer(user_id=self.moderator.id, guild_id=self.guild.id, is_moderator=True)
+        seen = await keeper.rules(self.guild.id)
+        chosen = replace(seen, gallery_channel_id=None if channel is None else channel.id)
+        await keeper.change_rules(mona, chosen, seen=seen)
+
+    async def used_by(self, user_id: int) -> Usage:
+        """What counts against a member, everywhere and ever."""
+        long_ago = self.clock.now().replace(year=2020)
+        return await self.app.store.consult(lambda books: books.usage(user_id, long_ago))
 
     async def job(self) -> Job:
         """The only job there is."""

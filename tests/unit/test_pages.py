@@ -10,7 +10,6 @@ from bot.providers.registry import PROVIDERS
 from cogs.account import Account
 from cogs.generate import Generate
 from cogs.history import History
-from cogs.moderation import Moderation
 from cogs.remix import Remix
 from cogs.status import Status
 
@@ -34,15 +33,6 @@ def test_the_readme_names_every_command_with_its_options(command: object) -> Non
     row = next(line for line in README.splitlines() if line.startswith(f"| `/sora {name}"))
     words = re.findall(r"\w+", row.split("|")[1])
     assert words == ["sora", name, *options]
-
-
-@pytest.mark.parametrize(
-    "command", Moderation.__cog_app_commands__, ids=lambda command: command.name
-)
-def test_the_readme_names_every_moderators_command_with_its_options(command: object) -> None:
-    name, options = command.name, [each.name for each in command.parameters]  # type: ignore[attr-defined]
-    shown = " ".join(["/sora-mod", name, *(f"[{option}]" for option in options)])
-    assert f"`{shown}`" in " ".join(README.split())
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))

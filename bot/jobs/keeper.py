@@ -1,0 +1,226 @@
+"""What those who keep order in a server can do. Who calls is checked here, at each call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.clock import Clock
+from bot.errors import BadOptionError, ModeratorsOnlyError, RefusedError, StorageError
+from bot.model import Job, State, Viewer
+from bot.quota.budget import warning_percent
+from bot.quota.rule import QuotaRule
+from bot.quota.sentences import budget_warning
+from bot.quota.standing import Standing
+from bot.server import (
+    AuditEntry,
+    Block,
+    Budget,
+    Grant,
+    HouseRules,
+    Scope,
+    SetLimit,
+    Unit,
+)
+from bot.storage.base import Store
+from bot.storage.errands import Errands
+from bot.storage.keeping import Actor, DayUsage, Keeping, MemberUsage
+
+_log = logging.getLogger(__name__)
+_TOP = 8
+_AUDIT_LENGTH = 10
+_JOBS_LENGTH = 5
+#: A budget that stays nearly used up is spoken of once a week.
+_WARN_AGAIN = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a server used lately."""
+
+    days: int
+    #: By UTC day, earliest first; empty days left out.
+    by_day: tuple[DayUsage, ...]
+    #: Those who used most.
+    by_member: tuple[MemberUsage, ...]
+
+
+class Keeper:
+    """The moderators' side of the service. Every refusal is a RefusedError."""
+
+    def __init__(
+        self, *, keeping: Keeping, store: Store, errands: Errands, quota: QuotaRule, clock: Clock
+    ) -> None:
+        self._keeping = keeping
+        self._store = store
+        self._errands = errands
+        self._quota = quota
+        self._clock = clock
+
+    async def set_limits(
+        self,
+        by: Viewer,
+        scope: Scope,
+        subject_id: int,
+        amounts: Mapping[Unit, int | None],
+        window: timedelta,
+    ) -> None:
+        """Set limits of one window; None for an amount lifts the limit of that unit.
+
+        Raises BadOptionError where no amount is given.
+        """
+        guild_id = _kept_by(by)
+        if not amounts:
+            raise BadOptionError("clips, seconds, usd", "name at least one.")
+        limits = [
+            SetLimit(scope=scope, subject_id=subject_id, unit=unit, window=window, amount=amount)
+            for unit, amount in amounts.items()
+        ]
+        await self._keeping.set_limits(guild_id, limits, self._actor(by))
+
+    async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
+        """Remove a subject's limits; return how many there were."""
+        return await self._keeping.clear_limits(_kept_by(by), scope, subject_id, self._actor(by))
+
+    async def limits(self, by: Viewer) -> tuple[SetLimit, ...]:
+        """Return all limits that are set in the server."""
+        return await self._keeping.limits(_kept_by(by))
+
+    async def standing(self, by: Viewer, member: Viewer) -> Standing:
+        """Return where a member of the same server stands."""
+        _kept_by(by)
+        now = self._clock.now()
+        return await self._store.consult(lambda books: self._quota.standing(books, member, now))
+
+    async def grant(
+        self, by: Viewer, user_id: int, amounts: Mapping[Unit, int], reason: str | None
+    ) -> None:
+        """Give a member a one-off extra. Raises BadOptionError where no amount is given."""
+        guild_id, actor = _kept_by(by), self._actor(by)
+        if not amounts:
+            raise BadOptionError("clips, seconds, usd", "name at least one.")
+        for unit, amount in amounts.items():
+            grant = Grant(
+                guild_id=guild_id,
+                user_id=user_id,
+                unit=unit,
+                amount=amount,
+                at=actor.at,
+                reason=reason,
+            )
+            await self._keeping.grant(grant, actor)
+
+    async def set_budget(self, by: Viewer, budget: Budget | None) -> None:
+        """Set the server's budget, or none."""
+        await self._keeping.set_budget(_kept_by(by), budget, self._actor(by))
+
+    async def budget(self, by: Viewer) -> Budget | None:
+        """Return the server's budget as a moderator set it."""
+        return await self._keeping.budget(_kept_by(by))
+
+    async def block(
+        self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
+    ) -> Block:
+        """Keep a member from making clips here, for a while or until it is lifted."""
+        guild_id, actor = _kept_by(by), self._actor(by)
+        block = Block(
+            guild_id=guild_id,
+            user_id=user_id,
+            at=actor.at,
+            by_user_id=by.user_id,
+            until=None if lasting is None else actor.at + lasting,
+            reason=reason,
+        )
+        await self._keeping.block(block, actor)
+        return block
+
+    async def unblock(self, by: Viewer, user_id: int) -> bool:
+        """Lift a block; False when there was none in force."""
+        return await self._keeping.unblock(_kept_by(by), user_id, self._actor(by))
+
+    async def blocks(self, by: Viewer) -> tuple[Block, ...]:
+        """Return the blocks in force, latest first."""
+        return await self._keeping.blocks(_kept_by(by), self._clock.now())
+
+    async def rules(self, guild_id: int) -> HouseRules:
+        """Return a server's rules; anybody may know them."""
+        return await self._keeping.rules(guild_id)
+
+    async def change_rules(self, by: Viewer, rules: HouseRules, *, seen: HouseRules) -> None:
+        """Replace the server's rules, unless somebody else changed them since they were `seen`."""
+        changed = await self._keeping.change_rules(_kept_by(by), rules, self._actor(by), seen=seen)
+        if not changed:
+            raise RefusedError("Somebody else has just changed the settings. Open them again.")
+
+    async def audit(
+        self, by: Viewer, user_id: int | None, *, before_id: int | None = None
+    ) -> tuple[AuditEntry, ...]:
+        """Return ten changes, latest first: all, or those by or about a member."""
+        return await self._keeping.audit(
+            _kept_by(by), user_id, before_id=before_id, limit=_AUDIT_LENGTH
+        )
+
+    async def usage(self, by: Viewer, days: int, *, most: int = _TOP) -> Report:
+        """Return what the server used in so many days."""
+        guild_id = _kept_by(by)
+        since = self._clock.now() - timedelta(days=days)
+        return Report(
+            days=days,
+            by_day=await self._keeping.usage_by_day(guild_id, since),
+            by_member=await self._keeping.usage_by_member(guild_id, since, most),
+        )
+
+    async def jobs(
+        self,
+        by: Viewer,
+        states: Sequence[State],
+        user_id: int | None,
+        *,
+        before_seq: int | None = None,
+    ) -> tuple[tuple[int, Job], ...]:
+        """Return five jobs of the server with their order of acceptance, latest first."""
+        return await self._keeping.server_jobs(
+            _kept_by(by), states, user_id, before_seq=before_seq, limit=_JOBS_LENGTH
+        )
+
+    async def watch_budget(self, guild_id: int | None) -> None:
+        """Let moderators know, once, when their budget is nearly or wholly used up.
+
+        Never raises: what was accepted is on its way.
+        """
+        if guild_id is None:
+            return
+        now = self._clock.now()
+        try:
+            budget = await self._keeping.budget(guild_id)
+            if budget is None or budget.warn_channel_id is None:
+                return
+            reading = await self._store.consult(
+                lambda books: self._quota.budget(books, guild_id, now)
+            )
+            if reading is None:
+                return
+            percent = warning_percent(reading.spent_usd_micros, reading.limit_usd_micros)
+            if percent is None:
+                return
+            await self._errands.tell(
+                budget.warn_channel_id,
+                budget_warning(reading, percent),
+                now,
+                key=f"budget {percent} of {guild_id}: {reading.limit_usd_micros}",
+                again_after=_WARN_AGAIN,
+            )
+        except StorageError as error:
+            _log.warning("budget of server %d not looked at: %s", guild_id, error)
+
+    def _actor(self, by: Viewer) -> Actor:
+        return Actor(user_id=by.user_id, at=self._clock.now())
+
+
+def _kept_by(by: Viewer) -> int:
+    """Return the server that `by` may keep. Raises ModeratorsOnlyError."""
+    if by.guild_id is None or not by.is_moderator:
+        raise ModeratorsOnlyError
+    return by.guild_id

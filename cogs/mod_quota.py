@@ -1,0 +1,212 @@
+"""`/sora-mod quota …`, `/sora-mod budget …`, *Sora usage*: how much members may use.
+
+Who calls is checked by the keeper, at each call.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat import mod_text
+from bot.chat.mod_text import tell
+from bot.chat.quota_cards import budget_sheet, limits_page, standing_sheet
+from bot.chat.viewers import viewer_of
+from bot.errors import BadOptionError, MissingPermissionError, ModeratorsOnlyError
+from bot.jobs.service import JobService
+from bot.model import State, Viewer
+from bot.quota.sentences import owner
+from bot.server import WINDOWS, Budget, Scope, SetLimit
+
+_Target = discord.Member | discord.User | discord.Role
+_Amount = app_commands.Range[int, 0, 1_000_000]
+_Dollars = app_commands.Range[float, 0.0, 1_000_000.0]
+
+
+@final
+class ModQuota(commands.Cog):
+    """Takes and shows limits, grants and budgets."""
+
+    quota = app_commands.Group(name="quota", description="How much members may use")
+    budget = app_commands.Group(name="budget", description="What the whole server may spend")
+
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+        menu = app_commands.ContextMenu(
+            name="Sora usage",
+            callback=self._usage_menu,
+            allowed_contexts=app_commands.AppCommandContext(guild=True),
+        )
+        menu.default_permissions = discord.Permissions(manage_guild=True)
+        self.menus = (menu,)
+
+    @quota.command(name="set")
+    @app_commands.describe(
+        target="A member or role; leave it out for everybody in this server",
+        clips="So many clips; 0 for none at all",
+        seconds="So many seconds of video",
+        usd="So many US dollars, such as 2.50",
+        per="In any day, week (7 days) or month (30 days)",
+        lift="No limit at all of these",
+    )
+    async def set_(
+        self,
+        interaction: discord.Interaction,
+        target: _Target | None = None,
+        clips: _Amount | None = None,
+        seconds: _Amount | None = None,
+        usd: _Dollars | None = None,
+        per: Literal["day", "week", "month"] = "day",
+        lift: Literal["clips", "seconds", "usd", "all"] | None = None,
+    ) -> None:
+        """Limit what a member, a role or everybody here may use"""
+        by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
+        before = _of(await self._jobs.keeper.limits(by), scope, subject_id)
+        named = mod_text.amounts(clips, seconds, usd)
+        plan = mod_text.plan(named, lift, WINDOWS[per], before)
+        for window, wanted in plan.items():
+            await self._jobs.keeper.set_limits(by, scope, subject_id, wanted, window)
+        now = _of(await self._jobs.keeper.limits(by), scope, subject_id)
+        now = [each for each in now if each.unit in plan.get(each.window, ())]
+        await tell(interaction, mod_text.limits_set(owner(scope, subject_id), now, before))
+
+    @quota.command()
+    @app_commands.describe(target="A member or role; leave it out for those of the whole server")
+    async def clear(self, interaction: discord.Interaction, target: _Target | None = None) -> None:
+        """Remove the limits of a member, a role or everybody here"""
+        by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
+        before = _of(await self._jobs.keeper.limits(by), scope, subject_id)
+        await self._jobs.keeper.clear_limits(by, scope, subject_id)
+        await tell(interaction, mod_text.limits_cleared(owner(scope, subject_id), before))
+
+    @quota.command()
+    @app_commands.describe(target="A member or role; leave it out for all limits set here")
+    async def show(self, interaction: discord.Interaction, target: _Target | None = None) -> None:
+        """Show what applies to a member and why, or which limits are set"""
+        by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
+        if isinstance(target, discord.Member | discord.User):
+            standing = await self._jobs.keeper.standing(by, _seen(interaction, target))
+            await tell(interaction, target.mention, standing_sheet(standing))
+            return
+        limits = await self._jobs.keeper.limits(by)
+        words, sheet = limits_page(limits)
+        if target is not None:
+            words = f"Limits of {owner(scope, subject_id)}"
+            _, sheet = limits_page(_of(limits, scope, subject_id))
+        await tell(interaction, words, sheet)
+
+    @quota.command()
+    @app_commands.describe(
+        user="Who gets it",
+        clips="So many clips",
+        seconds="So many seconds of video",
+        usd="So many US dollars, such as 2.50",
+        reason="Why; moderators see it in the audit",
+    )
+    async def grant(
+        self,
+        interaction: discord.Interaction,
+        user: discord.User,
+        clips: app_commands.Range[int, 1, 1_000_000] | None = None,
+        seconds: app_commands.Range[int, 1, 1_000_000] | None = None,
+        usd: app_commands.Range[float, 0.01, 1_000_000.0] | None = None,
+        reason: app_commands.Range[str, 1, 300] | None = None,
+    ) -> None:
+        """Give a member something extra, once"""
+        by, member = viewer_of(interaction), _seen(interaction, user)
+        before = await self._jobs.keeper.standing(by, member)
+        mod_text.check_human(user, "user")
+        given = mod_text.amounts(clips, seconds, usd)
+        await self._jobs.keeper.grant(by, user.id, given, reason)
+        after = await self._jobs.keeper.standing(by, member)
+        await tell(interaction, mod_text.granted(user.mention, given, before, after))
+
+    @budget.command(name="set")
+    @app_commands.describe(
+        usd="US dollars for all members together in any 30 days; leave it out for no budget",
+        channel="Where it is said that 80 % or all of it is used",
+    )
+    async def set_budget(
+        self,
+        interaction: discord.Interaction,
+        usd: _Dollars | None = None,
+        channel: discord.TextChannel | None = None,
+    ) -> None:
+        """Limit what this server may spend, or stop doing so"""
+        by = viewer_of(interaction)
+        before = await self._jobs.keeper.budget(by)
+        budget = _budget(before, usd, channel)
+        await self._jobs.keeper.set_budget(by, budget)
+        await tell(interaction, mod_text.budget_set(budget, before))
+
+    @budget.command(name="show")
+    async def show_budget(self, interaction: discord.Interaction) -> None:
+        """Show what this server spent of its budget"""
+        by = viewer_of(interaction)
+        standing = await self._jobs.keeper.standing(by, by)
+        sheet = budget_sheet(standing.budget, await self._jobs.keeper.budget(by))
+        await tell(interaction, "", sheet)
+
+    async def _usage_menu(
+        self, interaction: discord.Interaction, user: discord.Member | discord.User
+    ) -> None:
+        by = viewer_of(interaction)
+        standing = await self._jobs.keeper.standing(by, _seen(interaction, user))
+        used = await self._jobs.keeper.jobs(by, tuple(State), user.id)
+        last = used[0][1] if used else None
+        await tell(interaction, user.mention, standing_sheet(standing, last))
+
+
+def _subject(interaction: discord.Interaction, target: _Target | None) -> tuple[Scope, int]:
+    """Return whom a limit is for. Raises BadOptionError for a bot."""
+    if interaction.guild_id is None:
+        raise ModeratorsOnlyError
+    # The role of everybody has the server's id.
+    if target is None or target.id == interaction.guild_id:
+        return Scope.SERVER, interaction.guild_id
+    if isinstance(target, discord.Role):
+        return Scope.ROLE, target.id
+    mod_text.check_human(target, "target")
+    return Scope.USER, target.id
+
+
+def _seen(interaction: discord.Interaction, user: discord.Member | discord.User) -> Viewer:
+    """Return a member as the quota sees them; somebody who left has no roles."""
+    roles = user.roles if isinstance(user, discord.Member) else ()
+    return Viewer(
+        user_id=user.id,
+        guild_id=interaction.guild_id,
+        role_ids=frozenset(role.id for role in roles),
+    )
+
+
+def _of(limits: tuple[SetLimit, ...], scope: Scope, subject_id: int) -> tuple[SetLimit, ...]:
+    return tuple(each for each in limits if (each.scope, each.subject_id) == (scope, subject_id))
+
+
+def _budget(
+    before: Budget | None, usd: float | None, channel: discord.TextChannel | None
+) -> Budget | None:
+    """Return what was asked for; what was left out stays, but for a call that leaves out all."""
+    if usd is None and channel is None:
+        return None
+    if usd is None and before is None:
+        raise BadOptionError("usd", "there is no budget to warn of yet; name one, too.")
+    if channel is not None:
+        _check_may_talk(channel)
+    kept = Budget(usd_micros=0) if before is None else before
+    return Budget(
+        usd_micros=kept.usd_micros if usd is None else mod_text.usd_micros(usd),
+        warn_channel_id=kept.warn_channel_id if channel is None else channel.id,
+    )
+
+
+def _check_may_talk(channel: discord.TextChannel) -> None:
+    granted = channel.permissions_for(channel.guild.me)
+    needed = {"View Channel": granted.view_channel, "Send Messages": granted.send_messages}
+    missing = ", ".join(f"**{name}**" for name, has in needed.items() if not has)
+    if missing:
+        raise MissingPermissionError(f"I lack {missing} in {channel.mention}.")

@@ -1,0 +1,24 @@
+"""`/sora-mod settings`: what holds in a server. Checked again at each use."""
+
+from __future__ import annotations
+
+from typing import final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat.settings_panel import settings_panel
+
+
+@final
+class ModSettings(commands.Cog):
+    """Takes a server's choices."""
+
+    @app_commands.command()
+    async def settings(self, interaction: discord.Interaction) -> None:
+        """Show the settings of this server, and change them"""
+        panel = await settings_panel(interaction)
+        await interaction.response.send_message(
+            view=panel, ephemeral=True, allowed_mentions=discord.AllowedMentions.none()
+        )

@@ -1,0 +1,55 @@
+"""`/sora-mod jobs`, `/sora-mod usage`: what goes on in a server. Checked again at each use."""
+
+from __future__ import annotations
+
+from typing import final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat.server_jobs import Leaf, Which, jobs_page
+from bot.chat.usage_report import show_usage
+from bot.chat.viewers import viewer_of
+from bot.jobs.service import JobService
+
+_STATES = [app_commands.Choice(name=str(each), value=str(each)) for each in Which]
+
+
+@final
+class ModUsage(commands.Cog):
+    """Shows a server's jobs and what they used."""
+
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+
+    @app_commands.command()
+    @app_commands.describe(
+        state="Which jobs; those under way if you leave it out", user="Only this member's"
+    )
+    @app_commands.choices(state=_STATES)
+    async def jobs(
+        self,
+        interaction: discord.Interaction,
+        state: str = Which.UNDER_WAY,
+        user: discord.User | None = None,
+    ) -> None:
+        """List the jobs of this server, and stop those under way"""
+        leaf = Leaf(which=Which(state), user_id=None if user is None else user.id)
+        page = await jobs_page(self._jobs, viewer_of(interaction), leaf)
+        await interaction.response.send_message(
+            page.content,
+            view=page.view,
+            ephemeral=True,
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+
+    @app_commands.command()
+    @app_commands.describe(days="1 to 90; 30 if you leave it out")
+    async def usage(
+        self, interaction: discord.Interaction, days: app_commands.Range[int, 1, 90] = 30
+    ) -> None:
+        """Show what this server used: clips, seconds, cost, failures, members"""
+        # Reading a large server's account and drawing can outlast the three seconds for an answer.
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await show_usage(interaction, days)

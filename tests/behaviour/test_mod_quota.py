@@ -1,0 +1,457 @@
+"""`/sora-mod quota`, `/sora-mod budget`, *Sora usage*: limits that moderators set, and whom they hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import discord
+import pytest
+import simcord
+
+from bot.model import State
+from bot.server import AuditEntry
+from tests.behaviour.making import finished, said
+from tests.behaviour.town import Town, town
+
+DAY_S = 86_400
+
+
+async def asks(
+    t: Town,
+    actor: simcord.MemberActor,
+    channel: simcord.ChannelHandle | None = None,
+    **options: object,
+) -> str | None:
+    """Let `actor` ask for a clip; return the refusal, or None when it was accepted."""
+    place = t.channel if channel is None else channel
+    shown = await actor.slash(place, "sora generate", **({"prompt": "a cat"} | options))
+    assert shown.response is not None
+    return shown.response.content if shown.ephemeral else None
+
+
+async def mod(t: Town, command: str, **options: object) -> str:
+    """Return what the moderator is told."""
+    return said(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
+
+
+async def give(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+    t.env.backend.add_member_role(t.guild.id, actor.id, role.id)
+    await t.env.settle()
+
+
+async def take(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+    t.env.backend.remove_member_role(t.guild.id, actor.id, role.id)
+    await t.env.settle()
+
+
+async def audited(t: Town) -> AuditEntry:
+    """Return the latest change in the first server."""
+    rows = await t.app.store.database.read(
+        lambda conn: [dict(row) for row in conn.execute("SELECT * FROM audit ORDER BY id DESC")]
+    )
+    last = rows[0]
+    return AuditEntry(
+        id=last["id"],
+        guild_id=last["guild_id"],
+        at=t.clock.now(),
+        by_user_id=last["by_user_id"],
+        what=last["what"],
+        subject=last["subject"],
+        before=last["before"],
+        after=last["after"],
+    )
+
+
+async def test_a_servers_limit_holds_for_each_member_there_and_nowhere_else(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        assert "**1 clip in 24 hours** (before: not set)" in await mod(t, "quota set", clips=1)
+        assert await asks(t, t.alice) is None
+        refused = await asks(t, t.alice)
+        assert refused is not None
+        for part in ("members of this server is 1 clip in 24 hours", "asks for 1 clip", "0 clips"):
+            assert part in refused
+        assert "It will fit <t:" in refused
+        assert await asks(t, t.bob) is None
+        reels, alice_there = await t.elsewhere(t.alice)
+        assert await asks(t, alice_there, reels) is None
+        private = await t.alice.user.slash("sora generate", prompt="a cat")
+        assert not private.ephemeral
+        assert len(await finished(t, 4)) == 4
+
+
+async def test_use_in_another_server_and_in_private_does_not_count_here(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", clips=1)
+        reels, alice_there = await t.elsewhere(t.alice)
+        assert await asks(t, alice_there, reels) is None
+        await t.alice.user.slash("sora generate", prompt="a cat")
+        assert await asks(t, t.alice) is None
+        assert await asks(t, t.alice) is not None
+
+
+@pytest.mark.parametrize("place", ["thread", "post"])
+async def test_a_limit_counts_in_threads_and_forum_posts_too(tmp_path: Path, place: str) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", clips=1)
+        there = await t.thread() if place == "thread" else await post(t)
+        assert await asks(t, t.alice, there) is None
+        refused = await asks(t, t.alice)
+        assert refused is not None
+        assert "1 clip in 24 hours" in refused
+        assert await asks(t, t.alice, there) == refused
+        assert "**0 clips** left" in said(await t.alice.slash(there, "sora quota"))
+
+
+async def post(t: Town) -> simcord.ChannelHandle:
+    forum = t.guild.create_forum_channel("ideas")
+    await t.env.settle()
+    channel = t.app.client.get_channel(forum.id)
+    assert isinstance(channel, discord.ForumChannel)
+    await channel.create_thread(name="cats", content="which cat?")
+    return forum.threads[-1]
+
+
+async def test_in_private_only_what_the_operator_set_holds(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="1") as t:
+        await mod(t, "quota set", target=t.alice, clips=5)
+        await t.alice.user.slash("sora generate", prompt="a cat")
+        refused = said(await t.alice.user.slash("sora generate", prompt="a cat"))
+        assert "bot's limit for everybody is 1 clip" in refused
+        assert await asks(t, t.alice) is None
+
+
+async def test_a_role_that_comes_and_goes_changes_what_the_next_command_may(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        patrons = t.guild.create_role("Patrons")
+        await mod(t, "quota set", clips=1)
+        await mod(t, "quota set", target=patrons, clips=2)
+        assert await asks(t, t.alice) is None
+        assert "members of this server" in (await asks(t, t.alice) or "")
+        await give(t, t.alice, patrons)
+        assert await asks(t, t.alice) is None
+        refused = await asks(t, t.alice) or ""
+        assert f"as <@&{patrons.id}> is 2 clips" in refused
+        await take(t, t.alice, patrons)
+        assert "members of this server is 1 clip" in (await asks(t, t.alice) or "")
+
+
+async def test_of_two_roles_the_most_generous_wins_for_each_unit(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        few, many = t.guild.create_role("Few, long"), t.guild.create_role("Many, short")
+        await mod(t, "quota set", target=few, clips=1, seconds=100)
+        await mod(t, "quota set", target=many, clips=2, seconds=8)
+        for role in (few, many):
+            await give(t, t.alice, role)
+        assert await asks(t, t.alice, seconds=12) is None
+        assert await asks(t, t.alice, seconds=12) is None
+        assert f"as <@&{many.id}> is 2 clips" in (await asks(t, t.alice) or "")
+        shown = await mod(t, "quota show", target=t.alice)
+        assert f"role <@&{few.id}>" in shown.partition("100 s of video in 24 hours")[2]
+        assert f"role <@&{many.id}>" in shown.partition("2 clips in 24 hours")[2]
+
+
+async def test_a_role_without_a_limit_beats_one_with(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_SECONDS_PER_DAY="none") as t:
+        few, free = t.guild.create_role("Few"), t.guild.create_role("Free")
+        await mod(t, "quota set", target=few, clips=1)
+        told = await mod(t, "quota set", target=free, lift="clips")
+        assert "any number of clips in 24 hours" in told
+        await give(t, t.alice, few)
+        await give(t, t.alice, free)
+        assert await asks(t, t.alice, count=4) is None
+        assert await asks(t, t.alice, count=4) is None
+        assert f"No limit of clips\n-# rule: role <@&{free.id}>" in await mod(
+            t, "quota show", target=t.alice
+        )
+
+
+async def test_a_members_own_limit_beats_a_more_generous_role(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        patrons = t.guild.create_role("Patrons")
+        await mod(t, "quota set", target=patrons, clips=50)
+        await mod(t, "quota set", target=t.alice, clips=1)
+        await give(t, t.alice, patrons)
+        assert await asks(t, t.alice) is None
+        assert "Your own limit in this server is 1 clip" in (await asks(t, t.alice) or "")
+        assert "their own" in await mod(t, "quota show", target=t.alice)
+        assert "Removed" in await mod(t, "quota clear", target=t.alice)
+        assert await asks(t, t.alice) is None
+        assert f"role <@&{patrons.id}>" in await mod(t, "quota show", target=t.alice)
+
+
+async def test_lifting_everything_leaves_nothing_to_count(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="1", QUOTA_USD_PER_MONTH="1") as t:
+        await mod(t, "quota set", target=t.alice, lift="all")
+        assert await asks(t, t.alice, count=4) is None
+        told = said(await t.alice.slash(t.channel, "sora quota"))
+        for unit in ("clips", "seconds of video", "money"):
+            assert f"No limit of {unit}" in told
+        assert await asks(t, t.bob, count=4) is not None
+
+
+async def test_lifting_a_unit_lifts_it_in_every_window(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_SECONDS_PER_DAY="none") as t:
+        await mod(t, "quota set", target=t.alice, clips=1, per="week")
+        told = await mod(t, "quota set", target=t.alice, usd=20, lift="clips")
+        assert "- **any number of clips in 24 hours** (before: not set)" in told
+        assert "- **any number of clips in 7 days** (before: 1 clip in 7 days)" in told
+        assert "- **$20.00 in 24 hours** (before: not set)" in told
+        assert "$20.00 in 7 days" not in told
+        assert await asks(t, t.alice, count=4) is None
+
+
+async def test_money_is_counted_to_the_cent_as_it_was_typed(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        assert "**$1.10 in 24 hours**" in await mod(t, "quota set", target=t.alice, usd=1.1)
+        assert await asks(t, t.alice, count=2) is None
+        assert "$0.30 left" in (await asks(t, t.alice) or "")
+        told = await mod(t, "quota set", target=t.alice, usd=1.2)
+        assert "**$1.20 in 24 hours** (before: $1.10 in 24 hours)" in told
+        assert await asks(t, t.alice) is None
+        assert (
+            await mod(t, "quota set", usd=2.505) == "**usd**: whole cents, please, such as `2.50`."
+        )
+
+
+async def test_a_limit_of_another_window_is_a_second_one_and_both_hold(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", clips=2)
+        told = await mod(t, "quota set", clips=3, per="week")
+        assert told == "Set for this server:\n- **3 clips in 7 days** (before: not set)"
+        assert await asks(t, t.alice, count=2) is None
+        assert "2 clips in 24 hours" in (await asks(t, t.alice) or "")
+        t.clock.forward(DAY_S)
+        assert await asks(t, t.alice) is None
+        assert "3 clips in 7 days" in (await asks(t, t.alice) or "")
+        assert "2 clips in 24 hours, 3 clips in 7 days" in await mod(t, "quota clear")
+
+
+async def test_a_call_that_sets_nothing_or_both_says_which_option(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        assert "**clips, seconds, usd**: name at least one" in await mod(t, "quota set")
+        assert "**clips, seconds, usd**" in await mod(t, "quota grant", user=t.alice)
+        assert "**lift**: clips" in await mod(t, "quota set", clips=3, lift="all")
+        bot = t.env.create_user("robot", bot=True)
+        robot = t.guild.add_member(bot)
+        assert "**target**: bots" in await mod(t, "quota set", target=robot, clips=3)
+        assert "**user**: bots" in await mod(t, "quota grant", user=robot, clips=3)
+        assert "None" in await mod(t, "quota show")
+        assert await mod(t, "quota clear") == "No limits were set for this server."
+
+
+async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        patrons = t.guild.create_role("Patrons")
+        await mod(t, "quota set", clips=1, usd=2)
+        await mod(t, "quota set", target=patrons, seconds=90, per="week")
+        await mod(t, "quota set", target=t.bob, lift="usd", per="month")
+        shown = await mod(t, "quota show")
+        # Names are shown for mentions outside of embeds.
+        assert f"<@{t.bob.id}> <@&{patrons.id}>\n" in shown
+        assert "this server: 1 clip in 24 hours, $2.00 in 24 hours" in shown
+        assert f"<@&{patrons.id}>: 90 s of video in 7 days" in shown
+        assert f"<@{t.bob.id}>: any cost in 30 days" in shown
+        alone = await mod(t, "quota show", target=patrons)
+        assert f"Limits of <@&{patrons.id}>\n" in alone
+        assert "90 s of video in 7 days" in alone
+        assert "1 clip" not in alone
+        # The role of everybody is the server.
+        everybody = await mod(t, "quota clear", target=t.guild.default_role)
+        assert everybody.startswith("Removed for this server")
+
+
+async def test_hundreds_of_limits_still_fit_into_an_answer(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        for number in range(60):
+            role = t.guild.create_role(f"Role {number}")
+            options = {"clips": 1_000_000, "seconds": 1_000_000, "usd": 999_999.99}
+            await mod(t, "quota set", target=role, **options)
+        shown = await mod(t, "quota show")
+        assert "1000000 clips" in shown
+        assert "more: name one as the target" in shown
+
+
+async def test_a_grant_is_spent_once_and_gone_with_its_window(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", clips=1)
+        assert await asks(t, t.alice) is None
+        told = await mod(t, "quota grant", user=t.alice, clips=2, usd=0.5, reason="a contest")
+        assert "2 clips, $0.50 more, once" in told
+        assert "- in 24 hours: **2 clips** left (before: 0 clips)" in told
+        assert "no limit of money applies" in told
+        assert await asks(t, t.bob, count=2) is not None
+        assert await asks(t, t.alice, count=2) is None
+        assert "1 clip in 24 hours, plus 2 clips extra" in (await asks(t, t.alice) or "")
+        assert "and 2 clips extra" in said(await t.alice.slash(t.channel, "sora quota"))
+        t.clock.forward(DAY_S)
+        assert await asks(t, t.alice, count=2) is not None
+        assert await asks(t, t.alice) is None
+
+
+async def test_every_change_is_in_the_audit_with_what_was_before(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+
+        async def left(command: str, **options: object) -> tuple[str, str, str]:
+            await mod(t, command, **options)
+            entry = await audited(t)
+            assert entry.by_user_id == t.moderator.id
+            assert entry.guild_id == t.guild.id
+            return entry.subject, entry.before, entry.after
+
+        alice = f"<@{t.alice.id}>"
+        assert await left("quota set", clips=3) == ("server", "", "3 clips in 24 hours")
+        assert await left("quota set", clips=4) == (
+            "server",
+            "3 clips in 24 hours",
+            "4 clips in 24 hours",
+        )
+        assert await left("quota clear") == ("server", "4 clips in 24 hours", "")
+        subject, _, after = await left("quota grant", user=t.alice, clips=1, reason="a contest")
+        assert (subject, after) == (alice, "1 clip: a contest")
+        assert await left("budget set", usd=5) == ("server", "", "$5.00 in 30 days")
+        assert await left("budget set") == ("server", "$5.00 in 30 days", "")
+
+
+async def test_a_budget_is_for_all_together_and_can_be_seen(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        assert "No budget is set" in await mod(t, "budget show")
+        assert "**$0.80 in 30 days** (before: none)" in await mod(t, "budget set", usd=0.8)
+        assert await asks(t, t.alice) is None
+        assert await asks(t, t.bob, count=2) is not None
+        shown = await mod(t, "budget show")
+        assert "50 %" in shown
+        assert "**$0.40** left · $0.40 used" in shown
+        assert await asks(t, t.bob) is None
+        refused = await asks(t, t.alice) or ""
+        assert "This server's budget is $0.80 in 30 days" in refused
+        assert "asks for $0.40 and $0 is left" in refused
+        assert "It will fit <t:" in refused
+        assert "(before: $0.80 in 30 days)" in await mod(t, "budget set")
+        assert await asks(t, t.alice) is None
+
+
+async def test_a_budget_above_the_operators_is_shown_as_what_it_is(tmp_path: Path) -> None:
+    async with town(tmp_path, BUDGET_USD_PER_SERVER_PER_MONTH="0.4") as t:
+        await mod(t, "budget set", usd=9)
+        shown = await mod(t, "budget show")
+        assert "You set $9.00; the operator's is lower and holds." in shown
+        assert "Budget: $0.40 in 30 days" in shown
+        assert await asks(t, t.alice) is None
+        assert await asks(t, t.alice) is not None
+
+
+async def test_moderators_are_warned_where_they_want_it(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        desk = t.guild.create_text_channel("desk")
+        told = await mod(t, "budget set", usd=0.5, channel=desk)
+        assert f"warnings in <#{desk.id}>" in told
+        assert await asks(t, t.alice) is None
+
+        async def warned() -> bool:
+            return any("80 %" in message.content for message in desk.history())
+
+        await t.until(warned)
+        assert f"<#{desk.id}>" in await mod(t, "budget show")
+        # Another amount keeps the channel; the channel alone keeps the amount.
+        told = await mod(t, "budget set", usd=7)
+        assert f"**$7.00 in 30 days, warnings in <#{desk.id}>**" in told
+        told = await mod(t, "budget set", channel=t.channel)
+        assert f"**$7.00 in 30 days, warnings in <#{t.channel.id}>**" in told
+
+
+async def test_warnings_need_a_budget_and_a_channel_to_speak_in(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        me = t.guild.me
+        assert me is not None
+        mute = discord.PermissionOverwrite(send_messages=False)
+        quiet = t.guild.create_text_channel("quiet", overwrites={me: mute})
+        assert "**usd**" in await mod(t, "budget set", channel=t.channel)
+        assert "**Send Messages**" in await mod(t, "budget set", usd=5, channel=quiet)
+        assert "No budget is set" in await mod(t, "budget show")
+
+
+async def test_a_members_menu_shows_where_they_stand_and_their_last_use(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        patrons = t.guild.create_role("Patrons")
+        await mod(t, "quota set", target=patrons, clips=4)
+        await give(t, t.alice, patrons)
+        shown = said(await t.moderator.context_menu(t.channel, "Sora usage", t.alice))
+        assert f"<@{t.alice.id}>" in shown
+        assert "Last use" not in shown
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.DONE)
+        shown = said(await t.moderator.context_menu(t.channel, "Sora usage", t.alice))
+        assert f"role <@&{patrons.id}>" in shown
+        assert "**3 clips** left · 1 clip used" in shown
+        assert f"`{job.id}` · Done" in shown
+
+
+CALLS = (
+    ("quota set", {"clips": 1}),
+    ("quota clear", {}),
+    ("quota show", {}),
+    ("budget set", {"usd": 1}),
+    ("budget show", {}),
+)
+
+
+async def open_to_all(t: Town) -> None:
+    """Let the server's owner show the moderators' commands to everybody there."""
+    for command in await t.app.client.tree.fetch_commands():
+        if command.name in ("sora-mod", "Sora usage"):
+            t.guild.set_command_permissions(command, {t.guild.default_role: True})
+
+
+async def refusals(t: Town, actor: simcord.MemberActor) -> list[str]:
+    """Return what `actor` is told who uses each command."""
+    told = [
+        said(await actor.slash(t.channel, f"sora-mod {command}", **options))
+        for command, options in CALLS
+    ]
+    grant = await actor.slash(t.channel, "sora-mod quota grant", user=actor, clips=1)
+    one = await actor.slash(t.channel, "sora-mod quota show", target=t.alice)
+    menu = await actor.context_menu(t.channel, "Sora usage", t.alice)
+    return [*told, said(grant), said(one), said(menu)]
+
+
+async def test_members_are_not_shown_the_commands_and_refused_where_they_are(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        assert not any("sora-mod" in each for each in t.bob.available_commands(t.channel))
+        with pytest.raises(simcord.SetupError):
+            await t.bob.context_menu(t.channel, "Sora usage", t.alice)
+        await open_to_all(t)
+        told = await refusals(t, t.bob)
+        assert {*told} == {"Only those who may manage this server can do that."}
+        assert await asks(t, t.alice) is None
+        assert await asks(t, t.alice) is None
+        assert "No budget is set" in await mod(t, "budget show")
+
+
+async def test_a_moderator_who_lost_the_role_meanwhile_is_refused(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await open_to_all(t)
+        assert "Set for this server" in await mod(t, "quota set", clips=5)
+        await take(t, t.moderator, t.guild.roles["Keepers"])
+        told = await refusals(t, t.moderator)
+        assert {*told} == {"Only those who may manage this server can do that."}
+        assert (await audited(t)).after == "5 clips in 24 hours"
+
+
+async def test_an_administrator_of_another_server_decides_there_only(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await open_to_all(t)
+        reels, bob_there = await t.elsewhere(t.bob)
+        chief = bob_there.guild.create_role(
+            "Chief", permissions=discord.Permissions(administrator=True)
+        )
+        t.env.backend.add_member_role(bob_there.guild.id, t.bob.id, chief.id)
+        await t.env.settle()
+        await mod(t, "quota set", clips=2)
+        there = await bob_there.slash(reels, "sora-mod quota set", clips=0)
+        assert "**0 clips in 24 hours** (before: not set)" in said(there)
+        assert "2 clips" not in said(await bob_there.slash(reels, "sora-mod quota show"))
+        assert await asks(t, bob_there, reels) is not None
+        assert await asks(t, t.alice) is None
+        assert {*await refusals(t, t.bob)} == {"Only those who may manage this server can do that."}

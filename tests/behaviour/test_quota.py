@@ -1,0 +1,143 @@
+"""`/sora quota`: what a member has left, which rule says so, and what is in the way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import simcord
+
+from bot.model import Job, State
+from tests.behaviour.making import said
+from tests.behaviour.town import Town, town
+from tests.wire.videos_api import VideosApi
+
+
+async def quota(t: Town, actor: simcord.MemberActor | None = None) -> str:
+    return said(await (actor or t.alice).slash(t.channel, "sora quota"))
+
+
+async def mod(t: Town, command: str, **options: object) -> None:
+    said(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
+
+
+def field(told: str, name: str) -> str:
+    """Return the lines below a field's name, up to its rule."""
+    found = re.search(rf"^{re.escape(name)}\n(?:.*\n)*?-# rule: .*$", told, re.MULTILINE)
+    assert found is not None, told
+    return found[0]
+
+
+async def test_each_limit_is_a_bar_with_what_is_left_and_when_more_returns(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="4", QUOTA_USD_PER_MONTH="2") as t:
+        fresh = field(await quota(t), "4 clips in 24 hours")
+        assert " 0 %" in fresh
+        assert "returns" not in fresh
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.DONE)
+        told = await quota(t)
+        clips = field(told, "4 clips in 24 hours")
+        assert "▰▰▰▱▱▱▱▱▱▱▱▱ 25 %" in clips
+        assert "**3 clips** left · 1 clip used\n" in clips
+        returns_at = int(job.created_at.timestamp()) + 86_400
+        assert f"next returns <t:{returns_at}:R>" in clips
+        assert "**$1.60** left · $0.40 used" in field(told, "$2.00 in 30 days")
+
+
+async def test_what_clips_under_way_hold_is_reserved_until_they_end(tmp_path: Path) -> None:
+    api = VideosApi(ready_after_s=60, poll_after_ms=20)
+    async with town(tmp_path, api=api, OPENAI_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=2)
+        told = await quota(t)
+        assert "**8 clips** left · 2 clips used (2 clips reserved" in told
+        assert "2 of 20" in told
+
+        async def waiting() -> list[Job]:
+            jobs = await t.jobs()
+            states = {job.state for job in jobs}
+            under_way = states == {State.QUEUED, State.RENDERING}
+            return [job for job in jobs if under_way and job.state is State.QUEUED]
+
+        (second,) = await t.until(waiting)
+        await t.alice.slash(t.channel, "sora cancel", job=second.id)
+        told = await quota(t)
+        assert "**9 clips** left · 1 clip used (1 clip reserved" in told
+        assert "1 of 20 · whole server: 1 of 50" in told
+
+
+async def test_a_finished_clip_is_used_and_not_reserved_any_more(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.job_in(State.DONE)
+        told = await quota(t)
+        assert "**9 clips** left · 1 clip used\n" in told
+        assert "reserved" not in told
+        assert "0 of 20" in told
+
+
+async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        patrons = t.guild.create_role("Patrons")
+        assert "rule: everybody" in field(await quota(t), "10 clips in 24 hours")
+        await mod(t, "quota set", clips=9)
+        assert "rule: this server" in field(await quota(t), "9 clips in 24 hours")
+        await mod(t, "quota set", target=patrons, clips=8)
+        t.env.backend.add_member_role(t.guild.id, t.alice.id, patrons.id)
+        await t.env.settle()
+        assert f"rule: role <@&{patrons.id}>" in field(await quota(t), "8 clips in 24 hours")
+        assert "rule: this server" in field(await quota(t, t.bob), "9 clips in 24 hours")
+        await mod(t, "quota set", target=t.alice, clips=7)
+        told = await quota(t)
+        assert "rule: your own" in field(told, "7 clips in 24 hours")
+        # The other units go by the next wider rule.
+        assert "rule: everybody" in field(told, "60 s of video in 24 hours")
+
+
+async def test_in_private_the_servers_rules_are_no_matter(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", target=t.alice, clips=3)
+        await mod(t, "block", user=t.alice)
+        told = said(await t.alice.user.slash("sora quota"))
+        assert "rule: everybody" in field(told, "10 clips in 24 hours")
+        assert "can't make clips" not in told
+        assert "whole server" not in told
+
+
+async def test_a_limit_of_nothing_is_used_up_from_the_start(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", clips=0)
+        told = field(await quota(t), "0 clips in 24 hours")
+        assert " 100 %" in told
+        assert "**0 clips** left" in told
+
+
+async def test_a_block_is_said_plainly(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "block", user=t.alice, lasting="2h", reason="[cats](https://x.example)")
+        told = await quota(t)
+        assert re.search(r"\*\*You can't make clips here\*\* until <t:\d+:f>: ", told)
+        assert "[cats]" not in told
+        assert "can't make clips" not in await quota(t, t.bob)
+        t.clock.forward(7_201)
+        assert "can't make clips" not in await quota(t)
+
+
+async def test_a_short_budget_is_said_without_the_use_of_others(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "budget set", usd=2)
+        assert "budget" not in await quota(t)
+        await t.bob.slash(t.channel, "sora generate", prompt="a cat", count=4)
+        told = await quota(t)
+        assert "This server's budget\nOnly $0.40 is left." in told
+        assert "$1.60" not in told
+
+
+async def test_two_windows_of_one_unit_are_two_bars(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", clips=2)
+        await mod(t, "quota set", clips=5, per="month")
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        told = await quota(t)
+        assert "**1 clip** left" in field(told, "2 clips in 24 hours")
+        assert "**4 clips** left" in field(told, "5 clips in 30 days")
+        assert told.index("24 hours") < told.index("30 days")
