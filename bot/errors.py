@@ -6,6 +6,7 @@
     │  ├─ BadOptionError             an option has a value that is not allowed
     │  ├─ UnsafePromptError          the prompt broke a rule
     │  ├─ OverQuotaError             a limit of the member, a role or the server is used up
+    │  │  └─ OverBudgetError           … of what the whole server may spend
     │  ├─ BlockedError               a moderator does not let this member make clips here
     │  ├─ HouseRuleError             the server's rules do not allow this here
     │  ├─ ModeratorsOnlyError        for those who may manage the server
@@ -105,6 +106,10 @@ class UnsafePromptError(RefusedError):
 
 class OverQuotaError(RefusedError):
     """A limit is used up; the text names it, what is left and when more returns."""
+
+
+class OverBudgetError(OverQuotaError):
+    """What the whole server may spend is used up, or nearly."""
 
 
 class BlockedError(RefusedError):

@@ -185,28 +185,29 @@ class Keeper:
             _kept_by(by), states, user_id, before_seq=before_seq, limit=_JOBS_LENGTH
         )
 
-    async def watch_budget(self, guild_id: int | None) -> None:
+    async def watch_budget(self, guild_id: int | None, *, refused: bool = False) -> None:
         """Let moderators know, once, when their budget is nearly or wholly used up.
 
+        refused  something was asked for that does not fit into it any more: used up in effect.
         Never raises: what was accepted is on its way.
         """
         if guild_id is None:
             return
         now = self._clock.now()
         try:
-            budget = await self._keeping.budget(guild_id)
-            if budget is None or budget.warn_channel_id is None:
-                return
             reading = await self._store.consult(
                 lambda books: self._quota.budget(books, guild_id, now)
             )
-            if reading is None:
+            channel_id = None if reading is None else await self._ear(guild_id)
+            if reading is None or channel_id is None:
                 return
             percent = warning_percent(reading.spent_usd_micros, reading.limit_usd_micros)
+            if refused and percent is not None:
+                percent = 100
             if percent is None:
                 return
             await self._errands.tell(
-                budget.warn_channel_id,
+                channel_id,
                 budget_warning(reading, percent),
                 now,
                 key=f"budget {percent} of {guild_id}: {reading.limit_usd_micros}",
@@ -214,6 +215,13 @@ class Keeper:
             )
         except StorageError as error:
             _log.warning("budget of server %d not looked at: %s", guild_id, error)
+
+    async def _ear(self, guild_id: int) -> int | None:
+        """Return where moderators want to read of their budget: its own channel, else the log's."""
+        budget = await self._keeping.budget(guild_id)
+        if budget is not None and budget.warn_channel_id is not None:
+            return budget.warn_channel_id
+        return (await self._keeping.rules(guild_id)).log_channel_id
 
     def _actor(self, by: Viewer) -> Actor:
         return Actor(user_id=by.user_id, at=self._clock.now())

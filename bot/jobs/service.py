@@ -12,6 +12,7 @@ from bot.errors import (
     NoSuchClipError,
     NoSuchJobError,
     NotYoursError,
+    OverBudgetError,
     RemixForbiddenError,
     StorageError,
     TooLateError,
@@ -185,11 +186,15 @@ class JobService:
 
     async def _accept(self, viewer: Viewer, request: Request, drafts: Sequence[Draft]) -> Card:
         orders = [draft.order for draft in drafts]
-        jobs = await self._store.accept(
-            request,
-            drafts,
-            lambda books: self._quota.check(books, viewer, orders, request.created_at),
-        )
+        try:
+            jobs = await self._store.accept(
+                request,
+                drafts,
+                lambda books: self._quota.check(books, viewer, orders, request.created_at),
+            )
+        except OverBudgetError:
+            await self._keeper.watch_budget(request.place.guild_id, refused=True)
+            raise
         for job in jobs:
             self._kick(Kind.SUBMIT, job.id)
         await self._keeper.watch_budget(request.place.guild_id)

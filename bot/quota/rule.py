@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.errors import BlockedError, OverQuotaError
+from bot.errors import BlockedError, OverBudgetError, OverQuotaError
 from bot.model import Order, Usage, Viewer
 from bot.quota import sentences
 from bot.quota.budget import BudgetReading, affordable_again_at, read_budget
@@ -126,7 +126,7 @@ class QuotaRule:
         if reading is None or asked <= reading.left_usd_micros:
             return
         fits_at = affordable_again_at(books, viewer.guild_id, reading, asked, now)
-        raise OverQuotaError(sentences.over_budget(reading, asked, fits_at))
+        raise OverBudgetError(sentences.over_budget(reading, asked, fits_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
+from discord import app_commands
 from discord.ext import commands
 
 from bot.providers.registry import PROVIDERS
 from cogs.account import Account
 from cogs.generate import Generate
 from cogs.history import History
+from cogs.mod_order import ModOrder
+from cogs.mod_quota import ModQuota
+from cogs.mod_settings import ModSettings
+from cogs.mod_usage import ModUsage
 from cogs.remix import Remix
 from cogs.status import Status
 
@@ -33,6 +38,25 @@ def test_the_readme_names_every_command_with_its_options(command: object) -> Non
     row = next(line for line in README.splitlines() if line.startswith(f"| `/sora {name}"))
     words = re.findall(r"\w+", row.split("|")[1])
     assert words == ["sora", name, *options]
+
+
+KEEPERS: tuple[type[commands.Cog], ...] = (ModOrder, ModQuota, ModSettings, ModUsage)
+KEEPING = [
+    leaf
+    for cog in KEEPERS
+    for command in cog.__cog_app_commands__
+    for leaf in (command.commands if isinstance(command, app_commands.Group) else [command])
+]
+
+
+@pytest.mark.parametrize("command", KEEPING, ids=lambda command: command.qualified_name)
+def test_the_readme_names_every_moderators_command_with_its_options(command: object) -> None:
+    options = command.parameters  # type: ignore[attr-defined]
+    asked = [each.name if each.required else f"[{each.name}]" for each in options]
+    words = [command.qualified_name, *asked]  # type: ignore[attr-defined]
+    rows = [line for line in README.splitlines() if line.startswith("| `/sora-mod")]
+    named = [each.removeprefix("/sora-mod ") for row in rows for each in row.split("`")[1::2]]
+    assert " ".join(words) in named
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
