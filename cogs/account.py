@@ -9,7 +9,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.cards import help_sheet
-from bot.chat.quota_cards import quota_sheet
+from bot.chat.mod_text import tell
+from bot.chat.quota_cards import quota_sheet, roles_in
 from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 
@@ -24,8 +25,8 @@ class Account(commands.Cog):
     @app_commands.command()
     async def quota(self, interaction: discord.Interaction) -> None:
         """Show what you have left and when more returns"""
-        sheet = quota_sheet(await self._jobs.quota(viewer_of(interaction)))
-        await interaction.response.send_message(embed=sheet.embed, ephemeral=True)
+        standing = await self._jobs.quota(viewer_of(interaction))
+        await tell(interaction, roles_in(standing), quota_sheet(standing))
 
     @app_commands.command()
     async def help(self, interaction: discord.Interaction) -> None:

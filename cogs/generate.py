@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.beginning import begin, request_of, show
-from bot.chat.choices import model_choices, seconds_choices, size_choices
+from bot.chat.choices import offered_models, offered_seconds, offered_sizes
 from bot.chat.pictures import Pictures
 from bot.chat.viewers import viewer_of
 from bot.jobs.catalogue import Wish
@@ -33,6 +33,8 @@ class Generate(commands.Cog):
         image="A picture to start from (PNG, JPEG or WebP)",
         count="How many variants, 1 to 4",
     )
+    @app_commands.autocomplete(model=offered_models, size=offered_sizes)
+    @app_commands.autocomplete(seconds=offered_seconds)
     async def generate(
         self,
         interaction: discord.Interaction,
@@ -50,27 +52,6 @@ class Generate(commands.Cog):
             await begin(interaction, lambda request: self._jobs.submit(wish, viewer, request))
         else:
             await self._start_with_picture(interaction, wish, image)
-
-    @generate.autocomplete("model")
-    async def _models(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
-        return model_choices(await self._jobs.offered(viewer_of(interaction)), typed)
-
-    @generate.autocomplete("seconds")
-    async def _seconds(
-        self, interaction: discord.Interaction, typed: int | str
-    ) -> list[app_commands.Choice[int]]:
-        offered = await self._jobs.offered(viewer_of(interaction))
-        return seconds_choices(offered, interaction.namespace.model, str(typed))
-
-    @generate.autocomplete("size")
-    async def _sizes(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
-        chosen = interaction.namespace
-        offered = await self._jobs.offered(viewer_of(interaction))
-        return size_choices(offered, chosen.model, chosen.seconds, typed)
 
     async def _start_with_picture(
         self, interaction: discord.Interaction, wish: Wish, image: discord.Attachment

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.choices import model_choices
+from bot.chat.choices import offered_models
 from bot.chat.lists import history_sheet, show_gallery
 from bot.chat.pages import Look, model_mark
 from bot.chat.viewers import viewer_of
@@ -44,6 +44,7 @@ class History(commands.Cog):
         search="Words of the prompt",
         sort="Newest first, or those with the most reactions",
     )
+    @app_commands.autocomplete(model=offered_models)
     async def gallery(
         self,
         interaction: discord.Interaction,
@@ -58,9 +59,3 @@ class History(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         look = Look.of(user_id=whose, words=search, model=mark, sort=sort)
         await show_gallery(interaction, look)
-
-    @gallery.autocomplete("model")
-    async def _models(
-        self, _interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
-        return model_choices(self._jobs.catalogue, typed)

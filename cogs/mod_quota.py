@@ -13,7 +13,7 @@ from discord.ext import commands
 
 from bot.chat import mod_text
 from bot.chat.mod_text import tell
-from bot.chat.quota_cards import budget_sheet, limits_page, standing_sheet
+from bot.chat.quota_cards import budget_sheet, limits_page, roles_in, standing_sheet
 from bot.chat.viewers import viewer_of
 from bot.errors import BadOptionError, MissingPermissionError, ModeratorsOnlyError
 from bot.jobs.service import JobService
@@ -89,7 +89,8 @@ class ModQuota(commands.Cog):
         by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
         if isinstance(target, discord.Member | discord.User):
             standing = await self._jobs.keeper.standing(by, _seen(interaction, target))
-            await tell(interaction, target.mention, standing_sheet(standing))
+            words = f"{target.mention} {roles_in(standing)}"
+            await tell(interaction, words, standing_sheet(standing))
             return
         limits = await self._jobs.keeper.limits(by)
         words, sheet = limits_page(limits)
@@ -157,7 +158,8 @@ class ModQuota(commands.Cog):
         standing = await self._jobs.keeper.standing(by, _seen(interaction, user))
         used = await self._jobs.keeper.jobs(by, tuple(State), user.id)
         last = used[0][1] if used else None
-        await tell(interaction, user.mention, standing_sheet(standing, last))
+        words = f"{user.mention} {roles_in(standing)}"
+        await tell(interaction, words, standing_sheet(standing, last))
 
 
 def _subject(interaction: discord.Interaction, target: _Target | None) -> tuple[Scope, int]:

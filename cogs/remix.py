@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.chat import clip_text
 from bot.chat.beginning import begin
-from bot.chat.choices import clip_choices, model_choices, seconds_choices, size_choices
+from bot.chat.choices import clip_choices, offered_models, offered_seconds, offered_sizes
 from bot.chat.clip_buttons import DetailsButton, RemixButton, details_sheet
 from bot.chat.modals import remix_modal
 from bot.chat.viewers import viewer_of
@@ -39,6 +39,8 @@ class Remix(commands.Cog):
         size="Another width and height in pixels",
         model="Another model",
     )
+    @app_commands.autocomplete(model=offered_models, size=offered_sizes)
+    @app_commands.autocomplete(seconds=offered_seconds)
     async def remix(
         self,
         interaction: discord.Interaction,
@@ -76,27 +78,6 @@ class Remix(commands.Cog):
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         return clip_choices(await self._jobs.library.find(typed, viewer_of(interaction)))
-
-    @remix.autocomplete("model")
-    async def _models(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
-        return model_choices(await self._jobs.offered(viewer_of(interaction)), typed)
-
-    @remix.autocomplete("seconds")
-    async def _seconds(
-        self, interaction: discord.Interaction, typed: int | str
-    ) -> list[app_commands.Choice[int]]:
-        offered = await self._jobs.offered(viewer_of(interaction))
-        return seconds_choices(offered, interaction.namespace.model, str(typed))
-
-    @remix.autocomplete("size")
-    async def _sizes(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
-        chosen = interaction.namespace
-        offered = await self._jobs.offered(viewer_of(interaction))
-        return size_choices(offered, chosen.model, chosen.seconds, typed)
 
     async def _remix_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         clips = await self._in(interaction, message)

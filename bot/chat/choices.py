@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import discord
 from discord import app_commands
 
 from bot.chat import text
+from bot.chat.serving import jobs_of
+from bot.chat.viewers import viewer_of
 from bot.errors import BadOptionError
 from bot.jobs.catalogue import Catalogue, Offer
 from bot.model import Job
@@ -15,6 +18,30 @@ from bot.quota.sentences import dollars
 #: Discord shows no more, and a longer list or name empties it without a word.
 _MOST = 25
 _NAME_CHARS = 100
+
+
+async def offered_models(
+    interaction: discord.Interaction, typed: str
+) -> list[app_commands.Choice[str]]:
+    """Complete a `model` option with what the server uses."""
+    return model_choices(await jobs_of(interaction).offered(viewer_of(interaction)), typed)
+
+
+async def offered_seconds(
+    interaction: discord.Interaction, typed: int | str
+) -> list[app_commands.Choice[int]]:
+    """Complete a `seconds` option for the command's `model`, if it is named already."""
+    offered = await jobs_of(interaction).offered(viewer_of(interaction))
+    return seconds_choices(offered, interaction.namespace.model, str(typed))
+
+
+async def offered_sizes(
+    interaction: discord.Interaction, typed: str
+) -> list[app_commands.Choice[str]]:
+    """Complete a `size` option for the command's `model` and `seconds`."""
+    chosen = interaction.namespace
+    offered = await jobs_of(interaction).offered(viewer_of(interaction))
+    return size_choices(offered, chosen.model, chosen.seconds, typed)
 
 
 def model_choices(catalogue: Catalogue, typed: str) -> list[app_commands.Choice[str]]:

@@ -278,7 +278,7 @@ def _harmless(words: str, most_chars: int) -> str:
 
 def _block_entry(block: Block, most_chars: int) -> str:
     words = block_words(block, most_chars)
-    return f"<@{block.user_id}> {words}\n-# by <@{block.by_user_id}>, {relative(block.at)}"
+    return f"<@{block.user_id}> {words}\nby <@{block.by_user_id}>, {relative(block.at)}"
 
 
 def _those_in(entries: Sequence[AuditEntry]) -> str:

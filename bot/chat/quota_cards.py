@@ -61,6 +61,12 @@ def standing_sheet(standing: Standing, last: Job | None = None) -> Sheet:
     return Sheet(embed=embed, view=None)
 
 
+def roles_in(standing: Standing) -> str:
+    """Return mentions of the roles whose rules apply; empty for none."""
+    rules = [(each.scope, each.subject_id) for each in (*standing.readings, *standing.lifted)]
+    return " ".join(dict.fromkeys(owner(*rule) for rule in rules if rule[0] is Scope.ROLE))
+
+
 def limits_page(limits: Sequence[SetLimit]) -> tuple[str, Sheet]:
     """Return limits by whom they are for, and a mention of each of those."""
     by_owner = {
@@ -89,7 +95,7 @@ def budget_sheet(reading: BudgetReading | None, budget: Budget | None) -> Sheet:
     reading  of what holds; None where nothing does.
     budget   what its moderators set.
     """
-    embed = discord.Embed(title="Budget", colour=PLAIN)
+    embed = discord.Embed(title="What this server spends", colour=PLAIN)
     if reading is None:
         embed.description = "No budget is set."
         return Sheet(embed=embed, view=None)
@@ -124,7 +130,7 @@ def _reading_lines(reading: Reading, own: str) -> str:
     unit = reading.limit.unit
     used = f"{amount(unit, reading.used)} used"
     if reading.reserved:
-        used += f" ({amount(unit, reading.reserved)} reserved for what is under way)"
+        used += f" ({amount(unit, reading.reserved)} reserved)"
     lines = [
         text.bar(_percent(reading.used, reading.most)),
         f"**{amount(unit, reading.left)}** left · {used}",
@@ -145,7 +151,7 @@ def _rule(scope: Scope, subject_id: int | None, own: str) -> str:
             rule = "this server"
         case Scope.BOT:
             rule = "everybody"
-    return f"-# rule: {rule}"
+    return f"rule: {rule}"
 
 
 def _add_budget(embed: discord.Embed, reading: BudgetReading) -> None:
@@ -157,7 +163,7 @@ def _add_budget(embed: discord.Embed, reading: BudgetReading) -> None:
     embed.add_field(
         name=f"Budget: {amount(Unit.USD_MICROS, reading.limit_usd_micros)} in 30 days",
         value=(
-            f"{text.bar(_budget_percent(reading))}\n**{left}** left · {spent} used\n-# set by {whose}"
+            f"{text.bar(_budget_percent(reading))}\n**{left}** left · {spent} used\nset by {whose}"
         ),
         inline=False,
     )

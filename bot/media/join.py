@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import BadClipError, StorageError
+from bot.media.child import environment, reap
 from bot.media.joining.child import BAD_DISK
 from bot.media.part import REFUSED, part_of
 
@@ -64,17 +63,6 @@ def _order(first: Path, second: Path, part: Path) -> str:
     return json.dumps({name: str(path.absolute()) for name, path in paths.items()})
 
 
-def _environment() -> Mapping[str, str]:
-    """Return all that the child gets to see: no token, no key, no proxy."""
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
-        "PYTHONUTF8": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-
-
 async def _run(order: str, time_limit_s: float) -> str:
     """Return the joiner's answer; it is dead and reaped when this returns or raises."""
     process = await asyncio.create_subprocess_exec(
@@ -82,7 +70,7 @@ async def _run(order: str, time_limit_s: float) -> str:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
+        env=environment(),
     )
     try:
         async with asyncio.timeout(time_limit_s):
@@ -90,7 +78,7 @@ async def _run(order: str, time_limit_s: float) -> str:
     except TimeoutError as error:
         raise BadClipError(f"joining took more than {time_limit_s:.0f} s") from error
     finally:
-        await _reap(process)
+        await reap(process)
     shown = complaint.decode("utf-8", "replace").strip()[-_STDERR_SHOWN_CHARS:]
     if process.returncode == BAD_DISK:
         raise StorageError(f"joining failed: {shown}", user_text=REFUSED)
@@ -110,12 +98,3 @@ async def _attend(process: asyncio.subprocess.Process, order: str) -> tuple[byte
     told, complaint = await asyncio.gather(process.stdout.read(), process.stderr.read())
     await process.wait()
     return told, complaint
-
-
-async def _reap(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    await process.wait()

@@ -1,10 +1,12 @@
-"""`/sora quota`: what a member has left, which rule says so, and what is in the way."""
+"""`/sora quota`: what a member has left, which rule decides that, and what is in the way."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import discord
+import pytest
 import simcord
 
 from bot.model import Job, State
@@ -17,13 +19,37 @@ async def quota(t: Town, actor: simcord.MemberActor | None = None) -> str:
     return said(await (actor or t.alice).slash(t.channel, "sora quota"))
 
 
-async def mod(t: Town, command: str, **options: object) -> None:
-    said(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
+async def mod(t: Town, command: str, **options: object) -> str:
+    """Return what the moderator is told."""
+    return said(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
+
+
+async def asks(
+    t: Town,
+    actor: simcord.MemberActor,
+    channel: simcord.ChannelHandle | None = None,
+    **options: object,
+) -> str | None:
+    """Let `actor` ask for a clip; return the refusal, or None when it was accepted."""
+    place = t.channel if channel is None else channel
+    shown = await actor.slash(place, "sora generate", **({"prompt": "a cat"} | options))
+    assert shown.response is not None
+    return shown.response.content if shown.ephemeral else None
+
+
+async def give(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+    t.env.backend.add_member_role(t.guild.id, actor.id, role.id)
+    await t.env.settle()
+
+
+async def take(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+    t.env.backend.remove_member_role(t.guild.id, actor.id, role.id)
+    await t.env.settle()
 
 
 def field(told: str, name: str) -> str:
     """Return the lines below a field's name, up to its rule."""
-    found = re.search(rf"^{re.escape(name)}\n(?:.*\n)*?-# rule: .*$", told, re.MULTILINE)
+    found = re.search(rf"^{re.escape(name)}\n(?:.*\n)*?rule: .*$", told, re.MULTILINE)
     assert found is not None, told
     return found[0]
 
@@ -82,9 +108,10 @@ async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
         await mod(t, "quota set", clips=9)
         assert "rule: this server" in field(await quota(t), "9 clips in 24 hours")
         await mod(t, "quota set", target=patrons, clips=8)
-        t.env.backend.add_member_role(t.guild.id, t.alice.id, patrons.id)
-        await t.env.settle()
+        await give(t, t.alice, patrons)
         assert f"rule: role <@&{patrons.id}>" in field(await quota(t), "8 clips in 24 hours")
+        # Names are shown for mentions outside of embeds.
+        assert (await quota(t)).startswith(f"<@&{patrons.id}>\n")
         assert "rule: this server" in field(await quota(t, t.bob), "9 clips in 24 hours")
         await mod(t, "quota set", target=t.alice, clips=7)
         told = await quota(t)
@@ -141,3 +168,93 @@ async def test_two_windows_of_one_unit_are_two_bars(tmp_path: Path) -> None:
         assert "**1 clip** left" in field(told, "2 clips in 24 hours")
         assert "**4 clips** left" in field(told, "5 clips in 30 days")
         assert told.index("24 hours") < told.index("30 days")
+
+
+@pytest.mark.parametrize("place", ["thread", "post"])
+async def test_a_limit_counts_in_threads_and_forum_posts_too(tmp_path: Path, place: str) -> None:
+    async with town(tmp_path) as t:
+        await mod(t, "quota set", clips=1)
+        there = await t.thread() if place == "thread" else await post(t)
+        assert await asks(t, t.alice, there) is None
+        refused = await asks(t, t.alice)
+        assert refused is not None
+        assert "1 clip in 24 hours" in refused
+        assert await asks(t, t.alice, there) == refused
+        assert "**0 clips** left" in said(await t.alice.slash(there, "sora quota"))
+
+
+async def post(t: Town) -> simcord.ChannelHandle:
+    forum = t.guild.create_forum_channel("ideas")
+    await t.env.settle()
+    channel = t.app.client.get_channel(forum.id)
+    assert isinstance(channel, discord.ForumChannel)
+    await channel.create_thread(name="cats", content="which cat?")
+    return forum.threads[-1]
+
+
+async def test_in_private_only_what_the_operator_set_holds(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="1") as t:
+        await mod(t, "quota set", target=t.alice, clips=5)
+        await t.alice.user.slash("sora generate", prompt="a cat")
+        refused = said(await t.alice.user.slash("sora generate", prompt="a cat"))
+        assert "bot's limit for everybody is 1 clip" in refused
+        assert await asks(t, t.alice) is None
+
+
+async def test_a_role_that_comes_and_goes_changes_what_the_next_command_may(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        patrons = t.guild.create_role("Patrons")
+        await mod(t, "quota set", clips=1)
+        await mod(t, "quota set", target=patrons, clips=2)
+        assert await asks(t, t.alice) is None
+        assert "members of this server" in (await asks(t, t.alice) or "")
+        await give(t, t.alice, patrons)
+        assert await asks(t, t.alice) is None
+        refused = await asks(t, t.alice) or ""
+        assert f"as <@&{patrons.id}> is 2 clips" in refused
+        await take(t, t.alice, patrons)
+        assert "members of this server is 1 clip" in (await asks(t, t.alice) or "")
+
+
+async def test_of_two_roles_the_most_generous_wins_for_each_unit(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        few, many = t.guild.create_role("Few, long"), t.guild.create_role("Many, short")
+        await mod(t, "quota set", target=few, clips=1, seconds=100)
+        await mod(t, "quota set", target=many, clips=2, seconds=8)
+        for role in (few, many):
+            await give(t, t.alice, role)
+        assert await asks(t, t.alice, seconds=12) is None
+        assert await asks(t, t.alice, seconds=12) is None
+        assert f"as <@&{many.id}> is 2 clips" in (await asks(t, t.alice) or "")
+        shown = await mod(t, "quota show", target=t.alice)
+        assert f"role <@&{few.id}>" in shown.partition("100 s of video in 24 hours")[2]
+        assert f"role <@&{many.id}>" in shown.partition("2 clips in 24 hours")[2]
+
+
+async def test_a_role_without_a_limit_beats_one_with(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_SECONDS_PER_DAY="none") as t:
+        few, free = t.guild.create_role("Few"), t.guild.create_role("Free")
+        await mod(t, "quota set", target=few, clips=1)
+        told = await mod(t, "quota set", target=free, lift="clips")
+        assert "any number of clips in 24 hours" in told
+        await give(t, t.alice, few)
+        await give(t, t.alice, free)
+        assert await asks(t, t.alice, count=4) is None
+        assert await asks(t, t.alice, count=4) is None
+        assert f"No limit of clips\nrule: role <@&{free.id}>" in await mod(
+            t, "quota show", target=t.alice
+        )
+
+
+async def test_a_members_own_limit_beats_a_more_generous_role(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        patrons = t.guild.create_role("Patrons")
+        await mod(t, "quota set", target=patrons, clips=50)
+        await mod(t, "quota set", target=t.alice, clips=1)
+        await give(t, t.alice, patrons)
+        assert await asks(t, t.alice) is None
+        assert "Your own limit in this server is 1 clip" in (await asks(t, t.alice) or "")
+        assert "their own" in await mod(t, "quota show", target=t.alice)
+        assert "Removed" in await mod(t, "quota clear", target=t.alice)
+        assert await asks(t, t.alice) is None
+        assert f"role <@&{patrons.id}>" in await mod(t, "quota show", target=t.alice)

@@ -8,13 +8,13 @@ was killed. Exit code 0 means that `part` is whole; with any other it is gone.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import json
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from av.packet import Packet
 from PIL import Image
 
 from bot.errors import BadClipError
+from bot.media.child import end_with_stdin, yield_to_others
 from bot.media.joining.film import Clip, Film, copied, encoded, skipped_s
 from bot.media.joining.plan import COMPARED_PX, SEAM_FRAMES, Greys, copyable, repeats
 from bot.media.joining.sound import Cut, Format, Samples, joined_sound
@@ -34,11 +35,8 @@ from bot.media.joining.track import read_track
 from bot.media.picture import picture_of, quarter_turns
 from bot.media.reading import first_frames, last_frames
 
-#: Exit codes: an order that cannot be read, a clip that cannot, a parent that is gone, a disk.
-BAD_ORDER, BAD_CLIP, ORPHANED, BAD_DISK = 2, 3, 4, 5
-_NICENESS = 10
-#: Address space: several times what two long clips take, far less than the machine.
-_MEMORY_MAX_BYTES = 3 * 1024**3
+#: Exit codes: an order that cannot be read, a clip that cannot, a disk; see also `media.child`.
+BAD_ORDER, BAD_CLIP, BAD_DISK = 2, 3, 5
 _SAMPLES_PER_FRAME = 1024
 _BIT_RATES = {1: 96_000, 2: 160_000}
 
@@ -110,26 +108,6 @@ def _mux(out: OutputContainer, packets: list[Packet]) -> None:
     out.close()
 
 
-def _end_with_stdin(part: Path) -> None:
-    sys.stdin.read()
-    # Nobody waits for this clip any more, or will ever clean up after it.
-    with suppress(OSError):
-        part.unlink(missing_ok=True)
-    os._exit(ORPHANED)
-
-
-def _yield_to_others() -> None:
-    """Give way to the bot, and never take the whole machine's memory."""
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - there is none on Windows
-
-    os.nice(_NICENESS)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard == resource.RLIM_INFINITY or hard > _MEMORY_MAX_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX_BYTES, hard))
-
-
 def main() -> int:
     """Carry out one order from stdin and return the exit code."""
     try:
@@ -138,8 +116,9 @@ def main() -> int:
     except (ValueError, KeyError, TypeError) as error:
         sys.stderr.write(f"bad order: {error!r}\n")
         return BAD_ORDER
-    _yield_to_others()
-    threading.Thread(target=_end_with_stdin, args=(part,), daemon=True).start()
+    yield_to_others()
+    tidy = functools.partial(part.unlink, missing_ok=True)
+    threading.Thread(target=end_with_stdin, args=(tidy,), daemon=True).start()
     code, told = 0, ""
     try:
         told = json.dumps(join(first, second, part))

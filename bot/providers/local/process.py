@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from bot.media.child import environment, reap
 from bot.providers.local.folder import Folder, Ticket
 
 #: A line of progress is short; anything longer is not ours.
@@ -40,18 +39,6 @@ def renderer_command() -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "bot.providers.local.render")
 
 
-def _environment() -> Mapping[str, str]:
-    """Return all that the child gets to see: no token, no key, no proxy."""
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
-        "PYTHONUTF8": "1",
-        # One render, one core; more threads would also change what numpy reserves.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-
-
 async def render(
     folder: Folder,
     ticket: Ticket,
@@ -79,7 +66,7 @@ async def render(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=_LINE_MAX_BYTES,
-        env=_environment(),
+        env=environment(),
     )
     complaint = ""
     try:
@@ -88,7 +75,7 @@ async def render(
     except TimeoutError:
         return Ending(exit_code=None, complaint=f"took more than {time_limit_s:.0f} s")
     finally:
-        await _reap(process)
+        await reap(process)
     return Ending(exit_code=process.returncode, complaint=complaint)
 
 
@@ -130,12 +117,3 @@ async def _last_words(stderr: asyncio.StreamReader) -> str:
     while chunk := await stderr.read(4096):
         kept = (kept + chunk)[-_STDERR_MAX_BYTES:]
     return kept.decode("utf-8", "replace").strip()
-
-
-async def _reap(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    await process.wait()

@@ -21,16 +21,14 @@ from typing import IO, Any, cast
 
 from PIL import Image
 
+from bot.media.child import end_with_stdin, yield_to_others
 from bot.providers.local.film.encode import encode
 from bot.providers.local.film.film import Film
 from bot.providers.local.film.sound import compose
 from bot.providers.local.script.screenplay import MAX_S, Screenplay
 
-#: Exit codes: an order that cannot be read, a picture that cannot, a parent that is gone.
-BAD_ORDER, BAD_IMAGE, ORPHANED = 2, 3, 4
-_NICENESS = 10
-#: Address space: several times what the largest size takes, far less than the machine.
-_MEMORY_MAX_BYTES = 3 * 1024**3
+#: Exit codes: an order that cannot be read, a picture that cannot; see also `media.child`.
+BAD_ORDER, BAD_IMAGE = 2, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,24 +91,6 @@ def render(task: Task, report: IO[str]) -> None:
     encode(told(), sound, task.target, task.size)
 
 
-def _end_with_stdin() -> None:
-    sys.stdin.read()
-    # No clean-up: nobody waits for this clip any more.
-    os._exit(ORPHANED)
-
-
-def _yield_to_others() -> None:
-    """Give way to the bot, and never take the whole machine's memory."""
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - there is none on Windows
-
-    os.nice(_NICENESS)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard == resource.RLIM_INFINITY or hard > _MEMORY_MAX_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX_BYTES, hard))
-
-
 def main() -> int:
     """Run one order from stdin and return the exit code."""
     try:
@@ -118,9 +98,9 @@ def main() -> int:
     except (ValueError, KeyError, TypeError) as error:
         sys.stderr.write(f"bad order: {error!r}\n")
         return BAD_ORDER
-    _yield_to_others()
+    yield_to_others()
     if task.bound:
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
+        threading.Thread(target=end_with_stdin, daemon=True).start()
     try:
         render(task, sys.stdout)
     except OSError as error:
