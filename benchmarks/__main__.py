@@ -1,4 +1,4 @@
-"""`python -m benchmarks [latency|memory|polling …] [--quick]`: measure, beside a bare baseline."""
+"""`python -m benchmarks [NAME …] [--quick]`: measure, beside a bare baseline."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from benchmarks import latency, machine, memory, polling, readiness
+from benchmarks import latency, machine, memory, polling, readiness, reservations, shelf
 
-_NAMES = ("latency", "memory", "polling")
+_NAMES = ("latency", "memory", "polling", "reservations", "shelf")
 
 
 async def _run(names: Sequence[str], *, quick: bool) -> None:
@@ -24,6 +24,11 @@ async def _run(names: Sequence[str], *, quick: bool) -> None:
         course = polling.Course(clips={5: 100, 60: 300}, simulated=5000)
         await polling.run(course if quick else polling.Course())
         await readiness.run(readiness.Course(clips=8) if quick else readiness.Course())
+    if "reservations" in names:
+        course = reservations.Course(jobs=10_000, rounds=2)
+        await reservations.run(course if quick else reservations.Course())
+    if "shelf" in names:
+        await shelf.run(shelf.Course(jobs=50_000, calls=50) if quick else shelf.Course())
 
 
 async def _until_told(names: Sequence[str], *, quick: bool) -> None:
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for, or everything; return 0, or 130 when it was interrupted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(_NAMES))
-    parser.add_argument("--quick", action="store_true", help="a rough look in about two minutes")
+    parser.add_argument("--quick", action="store_true", help="a rough look in about four minutes")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - set(_NAMES):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

@@ -138,7 +138,7 @@ async def _posted(discord: Discord, wanted: int) -> None:
     give_up_s = time.monotonic() + _WITHIN_S
     while time.monotonic() < give_up_s:
         posts = (await discord.ask("posts", channel="clips"))["posts"]
-        if sum(1 for post in posts if post["attachments"]) >= wanted:
+        if sum(len(post["attachments"]) for post in posts) >= wanted:
             return
         await asyncio.sleep(0.2)
     raise RuntimeError(f"{wanted} clips were not posted within {_WITHIN_S:.0f} s")

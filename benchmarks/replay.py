@@ -16,6 +16,7 @@ from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.flow import Flow
 from bot.jobs.keeper import Keeper
 from bot.jobs.library import Library
+from bot.jobs.ordering import Ordering
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Kind
 from bot.jobs.service import JobService
@@ -119,9 +120,11 @@ class _Player:
             library=library,
             keeper=Keeper(keeping=keeping, store=store, errands=errands, quota=quota, clock=clock),
             statuses=statuses,
+            ordering=Ordering(
+                catalogue=catalogue, keeping=keeping, library=library, gate=PromptGate()
+            ),
             catalogue=catalogue,
             quota=quota,
-            gate=PromptGate(),
             clock=clock,
             kick=self._kick,
             touch=lambda _request_id: None,

@@ -1,8 +1,7 @@
-"""The command line: `python -m bot [run | migrate]`."""
+"""The command line: `python -m bot [run | migrate | quota …]`."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import signal
 import sys
@@ -14,22 +13,32 @@ from bot.chat.invite import application_id_of, how_to_get_a_token, invite_url
 from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
 from bot.settings import Secret, Settings, read_environment
+from bot.shell.arguments import Parser, add_quota, errand_of
+from bot.shell.quota import run_quota
 
 #: Exit codes: done, something broke, the settings must be mended first.
 _OK, _BROKEN, _SETTINGS = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code: 0 done, 1 something broke, 2 mend the settings."""
-    parser = argparse.ArgumentParser(prog="python -m bot", description="Sorabot")
-    commands = parser.add_subparsers(dest="command")
+    """Run a command and return the exit code: 0 done, 1 something broke, 2 mend the settings.
+
+    Leaves by itself after `--help` (0) and for arguments that it does not take (2).
+    """
+    parser = Parser(prog="python -m bot", description="Sorabot")
+    commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("run", help="connect to Discord (the default)")
     commands.add_parser("migrate", help="bring the database up to date and leave")
-    command = parser.parse_args(arguments).command or "run"
+    add_quota(commands)
+    given = parser.parse_args(arguments)
+    errand = errand_of(given) if given.command == "quota" else None
     try:
         settings = Settings.from_env(read_environment())
         set_up_logging(settings.log_level, settings.log_format, _secrets(settings))
-        if command == "migrate":
+        if errand is not None:
+            print(asyncio.run(run_quota(settings, errand)))
+            return _OK
+        if given.command == "migrate":
             asyncio.run(migrate(settings))
             print(f"The database in {settings.data_dir} is up to date.")
             return _OK

@@ -20,6 +20,7 @@ from bot.jobs.engine import Engine
 from bot.jobs.flow import Flow
 from bot.jobs.keeper import Keeper
 from bot.jobs.library import Library
+from bot.jobs.ordering import Ordering
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Kind
 from bot.jobs.service import JobService
@@ -140,9 +141,9 @@ async def build_app(
         library=library,
         keeper=Keeper(keeping=keeping, store=store, errands=errands, quota=quota, clock=clock),
         statuses=statuses,
+        ordering=Ordering(catalogue=catalogue, keeping=keeping, library=library, gate=PromptGate()),
         catalogue=catalogue,
         quota=quota,
-        gate=PromptGate(),
         clock=clock,
         kick=kick,
         touch=touch,

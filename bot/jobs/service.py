@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from bot.clock import Clock
 from bot.errors import (
-    NoSuchClipError,
     NoSuchJobError,
     NotYoursError,
     OverBudgetError,
-    RemixForbiddenError,
     StorageError,
     TooLateError,
 )
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.delivering import too_large
-from bot.jobs.house import check_place, furnished
 from bot.jobs.keeper import Keeper
 from bot.jobs.library import Library
+from bot.jobs.ordering import Ordering
 from bot.jobs.ports import Card, JobStatus, Kick, Kind
-from bot.jobs.remixing import extend_draft, remix_draft
 from bot.jobs.statuses import Statuses
-from bot.model import EntryKind, Job, Operation, Place, Request, State, Viewer
+from bot.model import EntryKind, Job, Place, Request, State, Viewer
 from bot.quota.rule import QuotaRule
 from bot.quota.standing import Standing
-from bot.safety.gate import PromptGate
-from bot.server import HouseRules
 from bot.storage.base import Draft, Store
 
 _log = logging.getLogger(__name__)
@@ -50,9 +43,9 @@ class JobService:
         library: Library,
         keeper: Keeper,
         statuses: Statuses,
+        ordering: Ordering,
         catalogue: Catalogue,
         quota: QuotaRule,
-        gate: PromptGate,
         clock: Clock,
         kick: Kick,
         touch: Callable[[int], None],
@@ -61,9 +54,9 @@ class JobService:
         self._library = library
         self._keeper = keeper
         self._statuses = statuses
+        self._ordering = ordering
         self._catalogue = catalogue
         self._quota = quota
-        self._gate = gate
         self._clock = clock
         self._kick = kick
         self._touch = touch
@@ -90,8 +83,7 @@ class JobService:
 
     async def offered(self, viewer: Viewer) -> Catalogue:
         """Return what can be asked for where the viewer is."""
-        rules = await self._rules(viewer.guild_id)
-        return self._catalogue.only(rules.models)
+        return await self._ordering.offered(viewer.guild_id)
 
     async def submit(self, wish: Wish, viewer: Viewer, request: Request) -> Card:
         """Reserve and queue all variants of a wish, or none; idempotent by `request.id`.
@@ -99,15 +91,7 @@ class JobService:
         Raises BadOptionError, HouseRuleError, BlockedError, UnsafePromptError, OverQuotaError or
         StorageError; nothing was charged then.
         """
-        rules = await self._rules(request.place.guild_id)
-        check_place(rules, request.place)
-        catalogue = self._catalogue.only(rules.models)
-        wish = furnished(rules, catalogue, wish)
-        order = catalogue.order(wish, self._gate.admit(wish.prompt))
-        drafts = [
-            Draft(order=order, seed=_seed(request.id, variant)) for variant in range(wish.count)
-        ]
-        return await self._accept(viewer, request, drafts)
+        return await self._accept(viewer, request, await self._ordering.generate(wish, request))
 
     async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Card:
         """Make a clip again with the change that `wish.prompt` describes; as `submit` otherwise.
@@ -115,10 +99,7 @@ class JobService:
         What the wish leaves open is kept from the parent; the viewer pays and owns the result.
         Raises NoSuchClipError and RemixForbiddenError, too.
         """
-        catalogue = await self._admitted(request)
-        parent = await self._library.source(clip_id, viewer)
-        seed = _seed(request.id, 0)
-        draft = remix_draft(catalogue, self._gate, parent, wish, seed)
+        draft = await self._ordering.remix(clip_id, wish, viewer, request)
         return await self._accept(viewer, request, [draft])
 
     async def extend(
@@ -128,10 +109,7 @@ class JobService:
 
         Raises NoProviderError, too, where nothing can continue it.
         """
-        catalogue = await self._admitted(request)
-        parent = await self._library.source(clip_id, viewer)
-        seed = _seed(request.id, 0)
-        draft = extend_draft(catalogue, self._gate, parent, words, seed)
+        draft = await self._ordering.extend(clip_id, words, viewer, request)
         return await self._accept(viewer, request, [draft])
 
     async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Card:
@@ -140,49 +118,8 @@ class JobService:
         A remix or extension starts from its parent again; where that is gone, or not for the
         viewer, it is made from its words alone.
         """
-        catalogue = await self._admitted(request)
-        before = (await self._library.source(clip_id, viewer)).job
-        order, seed = before.order, _seed(request.id, 0)
-        wish = Wish(
-            prompt=order.prompt,
-            model=f"{order.provider}/{order.model}",
-            seconds=order.seconds,
-            size=str(order.size),
-            image=order.image,
-        )
-        draft = await self._from_parent_again(catalogue, before, wish, viewer, seed)
-        if draft is None:
-            if catalogue.offer(order.provider, order.model) is None:
-                wish = replace(wish, model=None)
-            again = catalogue.order(wish, self._gate.admit(wish.prompt))
-            draft = Draft(order=again, seed=seed)
+        draft = await self._ordering.again(clip_id, viewer, request)
         return await self._accept(viewer, request, [draft])
-
-    async def _from_parent_again(
-        self, catalogue: Catalogue, before: Job, wish: Wish, viewer: Viewer, seed: int
-    ) -> Draft | None:
-        if before.parent_id is None:
-            return None
-        try:
-            parent = await self._library.source(before.parent_id, viewer)
-        except (NoSuchClipError, RemixForbiddenError):
-            return None
-        order = before.order
-        if order.operation is Operation.EXTEND:
-            return extend_draft(catalogue, self._gate, parent, order.change, seed)
-        wish = replace(wish, prompt=order.change or order.prompt)
-        if catalogue.offer(order.provider, order.model) is None:
-            wish = replace(wish, model=None)
-        return remix_draft(catalogue, self._gate, parent, wish, seed)
-
-    async def _rules(self, guild_id: int | None) -> HouseRules:
-        return HouseRules() if guild_id is None else await self._keeper.rules(guild_id)
-
-    async def _admitted(self, request: Request) -> Catalogue:
-        """Return what can be asked for at the request's place. Raises HouseRuleError."""
-        rules = await self._rules(request.place.guild_id)
-        check_place(rules, request.place)
-        return self._catalogue.only(rules.models)
 
     async def _accept(self, viewer: Viewer, request: Request, drafts: Sequence[Draft]) -> Card:
         orders = [draft.order for draft in drafts]
@@ -334,12 +271,6 @@ class JobService:
         if here:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
         raise NoSuchJobError(job_id)
-
-
-def _seed(request_id: int, variant: int) -> int:
-    """Return a seed that a redelivered interaction finds again; differs between variants."""
-    digest = hashlib.sha256(f"{request_id}:{variant}".encode()).digest()
-    return int.from_bytes(digest[:4]) & 0x7FFF_FFFF
 
 
 def _too_late(job: Job) -> str:

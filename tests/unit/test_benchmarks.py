@@ -4,7 +4,16 @@ import re
 
 import pytest
 
-from benchmarks import __main__, latency, machine, memory, polling, readiness
+from benchmarks import (
+    __main__,
+    latency,
+    machine,
+    memory,
+    polling,
+    readiness,
+    reservations,
+    shelf,
+)
 from benchmarks.figures import quantiles, table, verdict
 from benchmarks.replay import replay
 
@@ -94,3 +103,25 @@ async def test_many_renders_are_asked_for_with_one_list():
 async def test_readiness_sees_each_clip_from_ready_to_posted(capsys):
     await readiness.run(readiness.Course(clips=2, ready_after_s=0.1))
     assert re.search(r"ready → posted.* \d+\.\d\d", capsys.readouterr().out)
+
+
+async def test_shelf_seeds_a_database_and_prints_each_question_beside_a_bare_look_up(capsys):
+    await shelf.run(shelf.Course(jobs=2_000, calls=3))
+    printed = capsys.readouterr().out
+    assert "with 2,000 jobs" in printed
+    assert re.search(r"^bare look-up by key( +\d+\.\d\d){3}$", printed, re.MULTILINE)
+    assert (
+        len(re.findall(r"^\S.*; (?:5|30|500) rooms(?: +\d+\.\d\d){6}$", printed, re.MULTILINE))
+        == 39
+    )
+    assert re.search(r"^history, deep page( +\d+\.\d\d){6}$", printed, re.MULTILINE)
+    assert len(re.findall(r"^budget .*: (met|MISSED)", printed, re.MULTILINE)) == 1
+
+
+async def test_reservations_prints_each_outcome_beside_bare_rows(capsys):
+    await reservations.run(reservations.Course(jobs=500, callers=4, calls=3, rounds=1))
+    printed = capsys.readouterr().out
+    assert re.search(r"^bare sqlite3: one SUM, the same rows( +[\d.,]+){6}$", printed, re.MULTILINE)
+    assert re.search(r"^accepted( +[\d.,]+){6}$", printed, re.MULTILINE)
+    assert len(re.findall(r"^refused: .*( +[\d.,]+){6}$", printed, re.MULTILINE)) == 3
+    assert len(re.findall(r"^budget .*: (met|MISSED)", printed, re.MULTILINE)) == 1

@@ -1,0 +1,326 @@
+"""Reservations by many callers at once, beside the same rows written with bare sqlite3."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.figures import heading, quantiles, table, verdict
+from benchmarks.seeding import job_id_of, seed
+from benchmarks.town import Server, Town
+from bot.errors import OverQuotaError
+from bot.model import EntryKind, Job, LedgerEntry, Order, Place, Request, Size, State, Viewer
+from bot.quota.rule import QuotaRule
+from bot.server import WINDOWS, Budget, Limit, Scope, SetLimit, Unit
+from bot.storage.base import Draft
+from bot.storage.keeping import Actor
+from bot.storage.queries import Queries
+from bot.storage.rows import from_ms, row_of_entry, row_of_job, row_of_request, to_ms
+from bot.storage.sqlite_keeping import SqliteKeeping
+from bot.storage.store import SqliteStore
+
+#: As for command → answer, of which a reservation is the larger part.
+_BUDGET_RATIO, _BUDGET_MS = 3.0, 250.0
+_MANY = 1_000_000
+_DOLLAR_MICROS = 1_000_000
+_BUDGET = Budget(usd_micros=_MANY * _DOLLAR_MICROS)
+_ROLES = (801, 802, 803)
+#: In each server the busiest members have used up a limit of such a window.
+_LIMITED = ("day", "month")
+#: What a member asks for, and what no budget has left.
+_USUAL_MICROS, _DEAR_MICROS = 800_000, _BUDGET.usd_micros - 1
+_RULE = QuotaRule(
+    defaults=(Limit(unit=Unit.SECONDS, amount=_MANY, window=WINDOWS["day"]),),
+    max_active=_MANY,
+    max_active_in_server=_MANY,
+    server_budget_usd_micros=None,
+)
+#: Between rounds: no server has hundreds of jobs under way.
+_END_ALL = """
+BEGIN;
+INSERT INTO ledger (job_id, user_id, guild_id, kind, clips, seconds, usd_micros, at, counts_at)
+SELECT job_id, user_id, guild_id, 'settle', 0, 0, 0, at, counts_at FROM ledger
+WHERE job_id IN (SELECT id FROM jobs WHERE finished_at IS NULL);
+UPDATE jobs SET state = 'failed', error_code = 'benchmark', due_at = NULL,
+    finished_at = created_at, cost_usd_micros = estimate_usd_micros
+WHERE finished_at IS NULL;
+COMMIT;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How much is measured: rounds in turns, in each so many callers with so many calls."""
+
+    jobs: int = 100_000
+    callers: int = 64
+    calls: int = 20
+    rounds: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One call, drawn before the clock starts."""
+
+    request: Request
+    draft: Draft
+    viewer: Viewer
+
+
+@dataclass(slots=True, kw_only=True)
+class Way:
+    """One way to handle a wish, and how long that took."""
+
+    handle: Callable[[Wish], Awaitable[None]]
+    draw: Callable[[], Wish]
+    took_ms: list[float] = field(default_factory=list)
+    wall_s: float = 0.0
+
+
+async def run(course: Course) -> None:
+    """Measure and print."""
+    heading(f"Reservations by {course.callers} callers at once, {course.jobs:,} jobs of history")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        path, town = Path(name) / "seeded.sqlite3", Town()
+        await seed(path, town, course.jobs)
+        store, bare = await SqliteStore.open(path), _Bare(path, course.jobs)
+        try:
+            members = _Members(town, await _furnish(store, town))
+            ways = {
+                "bare sqlite3: one SUM, the same rows": Way(handle=bare.accept, draw=members.any),
+                "accepted": Way(handle=_accepting(store), draw=members.any),
+                "refused: a day's limit of the busiest member": Way(
+                    handle=_refusing(store), draw=members.with_a_days_limit
+                ),
+                "refused: a month's limit of the next": Way(
+                    handle=_refusing(store), draw=members.with_a_months_limit
+                ),
+                "refused: the largest server's budget": Way(
+                    handle=_refusing(store), draw=members.dear
+                ),
+            }
+            for _ in range(course.rounds):
+                for way in ways.values():
+                    await _round(way, course)
+                    await store.database.run(lambda conn: conn.executescript(_END_ALL))
+        finally:
+            bare.close()
+            await store.close()
+    _print(ways)
+
+
+async def _furnish(store: SqliteStore, town: Town) -> datetime:
+    """Give every server limits and a budget; return when its history ends."""
+    latest = await store.database.read(
+        lambda conn: conn.execute("SELECT max(created_at) FROM jobs").fetchone()[0]
+    )
+    now = from_ms(latest) + timedelta(minutes=1)
+    keeping = SqliteKeeping(store.database, store.queries)
+    operator = Actor(user_id=None, at=now)
+    for server in town.servers:
+        await keeping.set_limits(server.guild_id, list(_limits(server)), operator)
+        await keeping.set_budget(server.guild_id, _BUDGET, operator)
+    return now
+
+
+def _limits(server: Server) -> Iterator[SetLimit]:
+    def limit(scope: Scope, subject_id: int, unit: Unit, amount: int, window: str) -> SetLimit:
+        return SetLimit(
+            scope=scope, subject_id=subject_id, unit=unit, amount=amount, window=WINDOWS[window]
+        )
+
+    for role_id in _ROLES:
+        for window in WINDOWS:
+            yield limit(Scope.ROLE, role_id, Unit.CLIPS, _MANY, window)
+    yield limit(Scope.SERVER, server.guild_id, Unit.SECONDS, 10 * _MANY, "day")
+    yield limit(Scope.SERVER, server.guild_id, Unit.USD_MICROS, 2 * _BUDGET.usd_micros, "month")
+    for user_id, window in zip(server.members, _LIMITED, strict=False):
+        yield limit(Scope.USER, user_id, Unit.CLIPS, 1, window)
+
+
+class _Members:
+    """Members who ask for clips: in servers as busy as they are, or in the largest one."""
+
+    def __init__(self, town: Town, now: datetime) -> None:
+        self._town = town
+        self._now = now
+        self._numbers = itertools.count(8 * 10**17)
+
+    def any(self) -> Wish:
+        """Draw a wish that is granted."""
+        server = self._town.server()
+        while (user_id := self._town.one_of(server.members)) in server.members[: len(_LIMITED)]:
+            pass
+        return self._wish(server, user_id)
+
+    def with_a_days_limit(self) -> Wish:
+        """Draw a wish of who makes most, and has had their clip of the day."""
+        server = self._town.servers[0]
+        return self._wish(server, server.members[0])
+
+    def with_a_months_limit(self) -> Wish:
+        """Draw a wish of who makes nearly as much; hundreds of clips count in their month."""
+        server = self._town.servers[0]
+        return self._wish(server, server.members[1])
+
+    def dear(self) -> Wish:
+        """Draw a wish that the budget of the largest server has no room for."""
+        server = self._town.servers[0]
+        return self._wish(server, server.members[2], _DEAR_MICROS)
+
+    def _wish(self, server: Server, user_id: int, usd_micros: int = _USUAL_MICROS) -> Wish:
+        place = Place(
+            guild_id=server.guild_id,
+            channel_id=self._town.one_of(server.rooms),
+            upload_limit_bytes=10_485_760,
+        )
+        order = Order(
+            prompt=self._town.prompt(),
+            provider="openai",
+            model="sora-2",
+            seconds=8,
+            size=Size(width_px=1280, height_px=720),
+            estimate_usd_micros=usd_micros,
+        )
+        number = next(self._numbers)
+        return Wish(
+            request=Request(id=number, user_id=user_id, place=place, created_at=self._now),
+            draft=Draft(order=order, seed=1),
+            viewer=Viewer(user_id=user_id, guild_id=server.guild_id, role_ids=frozenset(_ROLES)),
+        )
+
+
+class _Bare:
+    """The least that such a transaction can be, on a thread of its own."""
+
+    def __init__(self, path: Path, jobs: int) -> None:
+        self._queries = Queries.load()
+        self._numbers = itertools.count(jobs + 1)
+        self._thread = ThreadPoolExecutor(1)
+        self._conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._conn.execute("PRAGMA synchronous = FULL")
+        self._conn.execute("PRAGMA foreign_keys = ON")
+        self._conn.execute("PRAGMA busy_timeout = 2000")
+
+    async def accept(self, wish: Wish) -> None:
+        rows = self._rows(wish)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, wish, rows)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._conn.close()
+
+    def _rows(self, wish: Wish) -> list[tuple[str, dict[str, object]]]:
+        request, order = wish.request, wish.draft.order
+        job = Job(
+            id=job_id_of(next(self._numbers)),
+            request_id=request.id,
+            variant=0,
+            user_id=request.user_id,
+            place=request.place,
+            order=order,
+            seed=1,
+            state=State.QUEUED,
+            created_at=request.created_at,
+            state_at=request.created_at,
+            due_at=request.created_at,
+        )
+        entry = LedgerEntry(
+            job_id=job.id,
+            user_id=job.user_id,
+            guild_id=request.place.guild_id,
+            kind=EntryKind.RESERVE,
+            clips=1,
+            seconds=order.seconds,
+            usd_micros=order.estimate_usd_micros,
+            at=job.created_at,
+            counts_at=job.created_at,
+        )
+        return [
+            (self._queries["insert_request"], row_of_request(request)),
+            (self._queries["insert_job"], row_of_job(job)),
+            (self._queries["append_entry"], row_of_entry(entry)),
+        ]
+
+    def _write(self, wish: Wish, rows: Sequence[tuple[str, dict[str, object]]]) -> None:
+        since = wish.request.created_at - WINDOWS["month"]
+        self._conn.execute("BEGIN IMMEDIATE")
+        self._conn.execute(
+            "SELECT sum(clips) FROM ledger WHERE user_id = ? AND counts_at > ?",
+            (wish.request.user_id, to_ms(since)),
+        ).fetchone()
+        for statement, row in rows:
+            self._conn.execute(statement, row)
+        self._conn.execute("COMMIT")
+
+
+def _accepting(store: SqliteStore) -> Callable[[Wish], Awaitable[None]]:
+    async def accept(wish: Wish) -> None:
+        orders, now = [wish.draft.order], wish.request.created_at
+        await store.accept(
+            wish.request,
+            [wish.draft],
+            lambda books: _RULE.check(books, wish.viewer, orders, now),
+        )
+
+    return accept
+
+
+def _refusing(store: SqliteStore) -> Callable[[Wish], Awaitable[None]]:
+    accept = _accepting(store)
+
+    async def refuse(wish: Wish) -> None:
+        try:
+            await accept(wish)
+        except OverQuotaError:
+            return
+        raise AssertionError("this was to be refused")
+
+    return refuse
+
+
+async def _round(way: Way, course: Course) -> None:
+    """Let each caller make its calls, one after the other, all callers at once."""
+    wishes = [[way.draw() for _ in range(course.calls)] for _ in range(course.callers)]
+
+    async def call(own: Sequence[Wish]) -> None:
+        for wish in own:
+            began_s = time.perf_counter()
+            await way.handle(wish)
+            way.took_ms.append((time.perf_counter() - began_s) * 1e3)
+
+    began_s = time.perf_counter()
+    await asyncio.gather(*map(call, wishes))
+    way.wall_s += time.perf_counter() - began_s
+
+
+def _print(ways: dict[str, Way]) -> None:
+    found = {name: quantiles(way.took_ms) for name, way in ways.items()}
+    bare, accepted, *_ = found.values()
+    rows = [
+        (
+            name,
+            f"{each.count / ways[name].wall_s:,.0f}",
+            each.p50,
+            each.p95,
+            each.p99,
+            each.worst,
+            each.p99 / bare.p99,
+        )
+        for name, each in found.items()
+    ]
+    table(["way", "a second", "p50 ms", "p95", "p99", "worst", "p99 ÷ bare"], rows)
+    ratio = accepted.p99 / bare.p99
+    verdict(
+        f"accepted, p99 ≤ {_BUDGET_RATIO:.0f} × bare and < {_BUDGET_MS:.0f} ms",
+        is_met=ratio <= _BUDGET_RATIO and accepted.p99 < _BUDGET_MS,
+        found=f"{ratio:.1f} ×, {accepted.p99:.0f} ms",
+    )

@@ -1,0 +1,115 @@
+"""From what a member asks for to the drafts of jobs, under the rules of the server it is asked in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.errors import HouseRuleError, NoSuchClipError, RemixForbiddenError
+from bot.jobs.catalogue import Catalogue, Wish
+from bot.jobs.house import check_place, furnished
+from bot.jobs.library import Library
+from bot.jobs.remixing import extend_draft, remix_draft
+from bot.model import Job, Operation, Request, Viewer
+from bot.safety.gate import PromptGate
+from bot.server import HouseRules
+from bot.storage.base import Draft
+from bot.storage.keeping import Keeping
+
+
+class Ordering:
+    """Drafts of jobs. Every refusal is a RefusedError; nothing is reserved here.
+
+    All raise BadOptionError, HouseRuleError, UnsafePromptError, NoProviderError and StorageError.
+    """
+
+    def __init__(
+        self, *, catalogue: Catalogue, keeping: Keeping, library: Library, gate: PromptGate
+    ) -> None:
+        self._catalogue = catalogue
+        self._keeping = keeping
+        self._library = library
+        self._gate = gate
+
+    async def offered(self, guild_id: int | None) -> Catalogue:
+        """Return what can be asked for in a server, or in direct messages."""
+        return self._catalogue.only((await self._rules(guild_id)).models)
+
+    async def generate(self, wish: Wish, request: Request) -> Sequence[Draft]:
+        """Return a draft for each variant of a wish."""
+        rules = await self._rules(request.place.guild_id)
+        check_place(rules, request.place)
+        catalogue = self._catalogue.only(rules.models)
+        wish = furnished(rules, catalogue, wish)
+        order = catalogue.order(wish, self._gate.admit(wish.prompt))
+        return [Draft(order=order, seed=_seed(request.id, each)) for each in range(wish.count)]
+
+    async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Draft:
+        """Return the draft of a clip made again with a change.
+
+        Raises as `Library.source`, too.
+        """
+        catalogue = await self._admitted(request)
+        parent = await self._library.source(clip_id, viewer)
+        return remix_draft(catalogue, self._gate, parent, wish, _seed(request.id, 0))
+
+    async def extend(
+        self, clip_id: str, words: str | None, viewer: Viewer, request: Request
+    ) -> Draft:
+        """Return the draft of a clip that goes on. Raises as `Library.source`, too."""
+        catalogue = await self._admitted(request)
+        parent = await self._library.source(clip_id, viewer)
+        return extend_draft(catalogue, self._gate, parent, words, _seed(request.id, 0))
+
+    async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Draft:
+        """Return the draft of what was ordered once, with another seed.
+
+        Raises as `Library.source`, too.
+        """
+        catalogue = await self._admitted(request)
+        before = (await self._library.source(clip_id, viewer)).job
+        order, seed = before.order, _seed(request.id, 0)
+        offer = catalogue.offer(order.provider, order.model)
+        wish = Wish(
+            prompt=order.prompt,
+            model=None if offer is None else offer.key,
+            seconds=order.seconds,
+            size=str(order.size),
+            image=order.image,
+        )
+        draft = await self._from_parent(catalogue, before, wish, viewer, seed)
+        if draft is not None:
+            return draft
+        return Draft(order=catalogue.order(wish, self._gate.admit(wish.prompt)), seed=seed)
+
+    async def _from_parent(
+        self, catalogue: Catalogue, before: Job, wish: Wish, viewer: Viewer, seed: int
+    ) -> Draft | None:
+        """Return the draft that starts from the same parent; None where it can't be had."""
+        if before.parent_id is None:
+            return None
+        try:
+            parent = await self._library.source(before.parent_id, viewer)
+        except (HouseRuleError, NoSuchClipError, RemixForbiddenError):
+            return None
+        order = before.order
+        if order.operation is Operation.EXTEND:
+            return extend_draft(catalogue, self._gate, parent, order.change, seed)
+        wish = replace(wish, prompt=order.change or order.prompt)
+        return remix_draft(catalogue, self._gate, parent, wish, seed)
+
+    async def _admitted(self, request: Request) -> Catalogue:
+        """Return what can be asked for at the request's place."""
+        rules = await self._rules(request.place.guild_id)
+        check_place(rules, request.place)
+        return self._catalogue.only(rules.models)
+
+    async def _rules(self, guild_id: int | None) -> HouseRules:
+        return HouseRules() if guild_id is None else await self._keeping.rules(guild_id)
+
+
+def _seed(request_id: int, variant: int) -> int:
+    """Return a seed that a redelivered interaction finds again; differs between variants."""
+    digest = hashlib.sha256(f"{request_id}:{variant}".encode()).digest()
+    return int.from_bytes(digest[:4]) & 0x7FFF_FFFF

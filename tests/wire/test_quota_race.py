@@ -1,0 +1,124 @@
+"""Two hundred commands at once against a limit of five, through the real process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.discord_interactions import Sent
+from tests.wire.process import ROOT
+from tests.wire.test_main_trip import clips, running
+from tests.wire.videos_api import VideosApi
+
+AT_ONCE, MOST = 200, 5
+#: Nothing but the limit in question stands in the way.
+OPEN = {
+    "MAX_ACTIVE_JOBS_PER_USER": "1000",
+    "MAX_ACTIVE_JOBS_PER_SERVER": "1000",
+    "QUOTA_CLIPS_PER_DAY": "none",
+    "QUOTA_SECONDS_PER_DAY": "none",
+}
+
+
+async def rush(discord: LoopbackDiscord) -> list[Sent]:
+    """Let one member send all commands before the bot can answer the first."""
+    sent = [
+        await discord.slash("alice", "clips", "sora generate", {"prompt": f"cat number {number}"})
+        for number in range(AT_ONCE)
+    ]
+    await asyncio.gather(*(each.answered(20) for each in sent))
+    return sent
+
+
+def books(folder: Path, query: str) -> list[dict[str, Any]]:
+    """Look into the file that the bot left."""
+    with sqlite3.connect(folder / "data" / "sorabot.db") as conn:
+        conn.row_factory = sqlite3.Row
+        found = [dict(row) for row in conn.execute(query)]
+    conn.close()
+    return found
+
+
+def assert_the_limit_held(sent: Sequence[Sent], limit: str) -> None:
+    assert max(each.answered_after_s or 99 for each in sent) < 3
+    refused = [each for each in sent if each.is_ephemeral]
+    assert len(refused) == AT_ONCE - MOST
+    for each in refused:
+        assert limit in each.content
+        assert "this asks for 1 clip and you have 0 clips left" in each.content
+        assert "It will fit <t:" in each.content
+        assert "Nothing was charged" in each.content
+
+
+def assert_the_books_add_up(folder: Path, api: VideosApi, jobs: int) -> None:
+    assert sum(api.creates.values()) == len(api.creates) == jobs
+    assert [job["state"] for job in books(folder, "SELECT * FROM jobs")] == ["done"] * jobs
+    assert len(books(folder, "SELECT * FROM requests")) == jobs
+    accounts = books(
+        folder,
+        "SELECT group_concat(kind) AS kinds, sum(clips) AS clips, sum(seconds) AS seconds, "
+        "sum(usd_micros) AS usd_micros FROM ledger GROUP BY job_id",
+    )
+    account = {"kinds": "reserve,settle", "clips": 1, "seconds": 4, "usd_micros": 400_000}
+    assert accounts == [account] * jobs
+
+
+async def quota(folder: Path, *line: str) -> str:
+    """Run `python -m bot quota` on the bot's own file; return what it said."""
+    shell = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "quota", *line),
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder / "data")},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await shell.communicate()
+    assert shell.returncode == 0, said.decode()
+    return said.decode()
+
+
+async def test_two_hundred_commands_at_once_make_five_clips_and_195_polite_refusals(
+    tmp_path: Path,
+) -> None:
+    limited = OPEN | {"QUOTA_CLIPS_PER_DAY": str(MOST)}
+    async with LoopbackDiscord() as discord, VideosApi(poll_after_ms=100) as api:
+        async with running(tmp_path, discord, api, **limited) as bot:
+            sent = await rush(discord)
+            await discord.until(lambda: len(clips(discord, "clips")) == MOST, 30)
+            assert await bot.stop() == 0
+        assert_the_limit_held(sent, "The bot's limit for everybody is 5 clips in 24 hours")
+        assert_the_books_add_up(tmp_path, api, MOST)
+        assert discord.violations == []
+        assert "Traceback" not in bot.log()
+
+
+async def test_a_limit_set_from_the_shell_while_the_bot_runs_holds_against_the_same_rush(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackDiscord() as discord, VideosApi(poll_after_ms=100) as api:
+        whom = ("--server", discord.world.guild["id"], "--user", discord.world.user_id("alice"))
+        async with running(tmp_path, discord, api, **OPEN) as bot:
+            said = await quota(tmp_path, "set", *whom, "--clips", str(MOST), "--per", "week")
+            assert "now     5 clips in 7 days" in said
+            sent = await rush(discord)
+            assert_the_limit_held(sent, "Your own limit in this server is 5 clips in 7 days")
+            said = await quota(tmp_path, "grant", *whom, "--clips", "1")
+            assert "used 5 clips" in said
+            assert "extra 1 clip, left 1 clip" in said
+            extra = await discord.slash("alice", "clips", "sora generate", {"prompt": "one more"})
+            await extra.answered()
+            assert not extra.is_ephemeral
+            await discord.until(lambda: len(clips(discord, "clips")) == MOST + 1, 30)
+            assert await bot.stop() == 0
+        assert_the_books_add_up(tmp_path, api, MOST + 1)
+        audit = books(tmp_path, "SELECT by_user_id, what FROM audit ORDER BY id")
+        assert [tuple(each.values()) for each in audit] == [
+            (None, "limit set"),
+            (None, "extra granted"),
+        ]
