@@ -31,7 +31,8 @@ from bot.model import Operation
 from bot.providers import openai_wire
 from bot.providers.base import Capabilities, Download, Remote, RenderOrder
 from bot.providers.exchange import Reply, Upload
-from bot.providers.openai_models import read_models
+from bot.providers.model_setting import read_models
+from bot.providers.openai_models import OPENAI_MODELS
 from bot.providers.patience import Patience
 from bot.providers.transport import Transport
 from bot.settings import Secret
@@ -69,7 +70,7 @@ class OpenAIProvider:
                 "OPENAI_API_KEY", "has characters that no HTTP header takes", "ASCII letters"
             )
         self._capabilities = Capabilities(
-            models=read_models(models),
+            models=read_models(models, variable="OPENAI_MODELS", known=OPENAI_MODELS),
             max_concurrent=max_concurrent,
             typical_first_poll_s=20.0,
             can_list=True,

@@ -1,32 +1,18 @@
-"""The setting OPENAI_MODELS: which models an API of the OpenAI shape has, and their prices."""
+"""The models that OpenAI's Videos API had; gateways and self-hosted servers carry their names on."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from typing import NoReturn
 
-from bot.errors import SettingsError
 from bot.model import Operation, Size
 from bot.providers.base import Model
 
-_VARIABLE = "OPENAI_MODELS"
-_ALLOWED = (
-    "entries such as `sora-2` or `my-model seconds=4,8 sizes=1280x720 usd_per_second=0.05`, with"
-    " `;` between them; also image=yes, audio=no, remix=yes, extend=no, label=Name and"
-    " usd_per_second=1280x720:0.30,…"
-)
-_KEYS = ("seconds", "sizes", "usd_per_second", "image", "audio", "remix", "extend", "label")
-_SWITCHED = {"remix": Operation.REMIX, "extend": Operation.EXTEND}
 _LANDSCAPE = Size(width_px=1280, height_px=720)
 _PORTRAIT = Size(width_px=720, height_px=1280)
 _WIDE = Size(width_px=1792, height_px=1024)
 _TALL = Size(width_px=1024, height_px=1792)
-_LONGEST_S = 600
-_DEAREST_USD = 100
 
 # 2026-11-20: lengths and sizes from github openai/openai-openapi @f85dbe2 (2026-08-21); prices from
 # OpenAI's model pages. Its guide also names 16 and 20 s and 1080p: the setting can add them. The same
@@ -44,7 +30,8 @@ _SORA_2 = Model(
     source="OpenAI API specification 2.3.0 and model pages",
     verified_on=date(2026, 11, 20),
 )
-_KNOWN: Mapping[str, Model] = {
+#: What OPENAI_MODELS knows without being told.
+OPENAI_MODELS: Mapping[str, Model] = {
     "sora-2": _SORA_2,
     "sora-2-pro": replace(
         _SORA_2,
@@ -59,155 +46,3 @@ _KNOWN: Mapping[str, Model] = {
         },
     ),
 }
-
-
-def read_models(text: str) -> tuple[Model, ...]:
-    """Return the models that the setting describes, in its order; at least one.
-
-    An entry is a name and `key=value` words; quotes keep spaces together. `sora-2` and
-    `sora-2-pro` are known, and their facts can be overridden; other names need `seconds`, `sizes`
-    and `usd_per_second`. 1280x720 comes first in `sizes` wherever it is there.
-
-    Raises SettingsError naming OPENAI_MODELS for anything else.
-    """
-    models: dict[str, Model] = {}
-    for entry in text.split(";"):
-        if not entry.strip():
-            continue
-        model = _read_entry(entry)
-        if model.name in models:
-            _fail(f"{model.name!r} is there twice")
-        models[model.name] = model
-    if not models:
-        _fail("names no model")
-    return tuple(models.values())
-
-
-def _read_entry(entry: str) -> Model:
-    try:
-        name, *pairs = shlex.split(entry)
-    except ValueError:
-        _fail(f"a quote is not closed in {entry.strip()!r}")
-    if not name or "=" in name or not name.isprintable():
-        _fail(f"an entry begins with {name!r}, not with a model's name")
-    words = _read_pairs(name, pairs)
-    known = _KNOWN.get(name)
-    missing = [key for key in ("seconds", "sizes", "usd_per_second") if key not in words]
-    if known is None and missing:
-        _fail(f"{name!r} lacks {', '.join(missing)}")
-    model = known or Model(
-        name=name,
-        label=name,
-        seconds=(),
-        sizes=(),
-        usd_micros_per_second={},
-        has_audio=False,
-        source=f"the operator's {_VARIABLE}",
-    )
-    if "seconds" in words:
-        model = replace(model, seconds=_read_seconds(name, words["seconds"]))
-    if "sizes" in words:
-        model = replace(model, sizes=_read_sizes(name, words["sizes"]))
-    prices = dict(model.usd_micros_per_second)
-    if "usd_per_second" in words:
-        prices.update(_read_prices(name, words["usd_per_second"], model.sizes))
-    if without := [str(size) for size in model.sizes if size not in prices]:
-        _fail(f"{name!r} has no price for {', '.join(without)}")
-    return replace(
-        model,
-        label=words.get("label", model.label),
-        usd_micros_per_second={size: prices[size] for size in model.sizes},
-        operations=_read_operations(name, words, model.operations),
-        takes_image=_read_switch(name, "image", words, default=model.takes_image),
-        has_audio=_read_switch(name, "audio", words, default=model.has_audio),
-    )
-
-
-def _read_pairs(name: str, pairs: list[str]) -> dict[str, str]:
-    words: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if key not in _KEYS or not equals:
-            _fail(f"{name!r} has {pair!r}, which is not one of {', '.join(_KEYS)} with a value")
-        if key in words:
-            _fail(f"{name!r} has {key} twice")
-        if not value.strip() or not value.isprintable():
-            _fail(f"{name!r} has an empty or unprintable {key}")
-        words[key] = value.strip()
-    return words
-
-
-def _read_seconds(name: str, text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    for part in parts:
-        if not (part.isascii() and part.isdigit() and 1 <= int(part[:9]) <= _LONGEST_S):
-            _fail(f"{name!r} has a length of {part!r}, not 1 to {_LONGEST_S} whole seconds")
-    return tuple(sorted({int(part) for part in parts}))
-
-
-def _read_sizes(name: str, text: str) -> tuple[Size, ...]:
-    sizes = [_read_size(name, part) for part in text.split(",")]
-    unique = list(dict.fromkeys(sizes))
-    return tuple(sorted(unique, key=lambda size: size != _LANDSCAPE))
-
-
-def _read_size(name: str, text: str) -> Size:
-    try:
-        size = Size.parse(text)
-    except ValueError:
-        _fail(f"{name!r} has a size of {text.strip()!r}, not such as 1280x720")
-    if not (16 <= size.width_px <= 8192 and 16 <= size.height_px <= 8192):
-        _fail(f"{name!r} has a size of {size}, not 16 to 8192 pixels each way")
-    return size
-
-
-def _read_prices(name: str, text: str, sizes: tuple[Size, ...]) -> dict[Size, int]:
-    if ":" not in text:
-        usd_micros = _read_usd_micros(name, text)
-        return dict.fromkeys(sizes, usd_micros)
-    prices: dict[Size, int] = {}
-    for part in text.split(","):
-        size_text, _, usd = part.partition(":")
-        size = _read_size(name, size_text)
-        if size not in sizes or size in prices:
-            _fail(f"{name!r} has a price for {size}, which is not in its sizes or priced twice")
-        prices[size] = _read_usd_micros(name, usd)
-    return prices
-
-
-def _read_usd_micros(name: str, text: str) -> int:
-    try:
-        usd_micros = Decimal(text.strip().removeprefix("$")) * 1_000_000
-        whole = int(usd_micros)
-    except (InvalidOperation, ValueError, OverflowError):
-        _fail(f"{name!r} has a price of {text.strip()!r}, not US dollars such as 0.10")
-    if whole != usd_micros or not 0 <= whole <= _DEAREST_USD * 1_000_000:
-        _fail(
-            f"{name!r} has a price of {text.strip()!r}, not 0 to {_DEAREST_USD} US dollars in"
-            " steps of 0.000001"
-        )
-    return whole
-
-
-def _read_operations(
-    name: str, words: Mapping[str, str], known: frozenset[Operation]
-) -> frozenset[Operation]:
-    switched = {
-        operation
-        for key, operation in _SWITCHED.items()
-        if _read_switch(name, key, words, default=operation in known)
-    }
-    return frozenset({Operation.GENERATE} | switched)
-
-
-def _read_switch(name: str, key: str, words: Mapping[str, str], *, default: bool) -> bool:
-    word = words.get(key)
-    if word is None:
-        return default
-    if word.lower() not in ("yes", "no"):
-        _fail(f"{name!r} has {key}={word!r}, not yes or no")
-    return word.lower() == "yes"
-
-
-def _fail(problem: str) -> NoReturn:
-    raise SettingsError(_VARIABLE, problem, _ALLOWED) from None

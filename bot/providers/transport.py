@@ -10,7 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import httpx
 
@@ -27,17 +27,22 @@ from bot.providers import api_error, clip_file, refusal, retry
 from bot.providers.api_error import ApiError
 from bot.providers.base import Download
 from bot.providers.exchange import Reply, Upload, parts_of, read_reply
+from bot.providers.http import (
+    answered,
+    checked,
+    named,
+    origin,
+    raw_chunks,
+    read_body,
+    read_refusal,
+    shown,
+)
 from bot.providers.patience import Patience
 from bot.settings import Secret
 
 _log = logging.getLogger(__name__)
 _Got = TypeVar("_Got")
 
-_CHUNK_BYTES = 256 * 1024
-_BODY_MAX_BYTES = 16 * 1024 * 1024
-_ERROR_BODY_MAX_BYTES = 64 * 1024
-# The status of a refusal is what counts; its body gets this long to explain it.
-_ERROR_BODY_S = 5.0
 _MAX_REDIRECTS = 5
 # Nothing was sent yet when one of these is raised; after any other error it may have been.
 _BEFORE_SENDING = (
@@ -114,6 +119,14 @@ class Transport:
         )
         return await self._pay(request, refusal.of_create)
 
+    async def create_json(self, path: str, body: Mapping[str, object]) -> Reply:
+        """POST JSON that makes a render, exactly once; like `create`, with the same errors."""
+        url = self._resolve(path)
+        request = self._creator.build_request(
+            "POST", url, json=dict(body), headers=self._headers_for(url)
+        )
+        return await self._pay(request, refusal.of_create)
+
     async def continue_from(self, path: str, body: Mapping[str, object]) -> Reply:
         """POST JSON that makes a render out of an earlier one, exactly once.
 
@@ -139,6 +152,10 @@ class Transport:
         """DELETE; idempotent, retried like `get`, with the same errors."""
         return await self._harmless("DELETE", path, None)
 
+    async def command(self, method: str, path: str) -> Reply:
+        """POST or PUT without a body what does no harm twice, such as a cancel; as `delete`."""
+        return await self._harmless(method, path, None)
+
     async def download(self, place: str, target: Path, *, max_bytes: int) -> Download:
         """Stream an MP4 to `target`; idempotent, not retried once a clip began to arrive.
 
@@ -155,7 +172,7 @@ class Transport:
             async with self._arrive("GET", url, idle) as response:
                 if response.status_code == 200:
                     return await self._receive(response, target, max_bytes)
-                return self._refused(response, await _read_refusal(response))
+                return self._refused(response, await read_refusal(response))
 
         try:
             async with asyncio.timeout(waits.download_s):
@@ -164,7 +181,7 @@ class Transport:
             failure = ProviderTroubleError(f"no clip within {waits.download_s:g} s")
             raise self._logged("GET", url, failure) from error
         except httpx.HTTPError as error:
-            failure = ProviderTroubleError(f"the download broke off: {_named(error)}")
+            failure = ProviderTroubleError(f"the download broke off: {named(error)}")
             raise self._logged("GET", url, failure) from error
         except ProviderError as error:
             self._logged("GET", url, error)
@@ -181,16 +198,16 @@ class Transport:
         try:
             async with (
                 asyncio.timeout(self._patience.create_s),
-                _answer(self._creator, request) as response,
+                answered(self._creator, request) as response,
             ):
-                body = await _read(response)
+                body = await read_body(response)
                 if response.is_success:
                     return await read_reply(response.status_code, response.headers, body)
         except _BEFORE_SENDING as error:
-            failure = NotAcceptedError(f"not sent: {_named(error)}")
+            failure = NotAcceptedError(f"not sent: {named(error)}")
             raise self._logged("POST", url, failure) from error
         except (httpx.HTTPError, TimeoutError, ValueError) as error:
-            failure = UnknownOutcomeError(f"sent, but no usable answer: {_named(error)}")
+            failure = UnknownOutcomeError(f"sent, but no usable answer: {named(error)}")
             raise self._logged("POST", url, failure) from error
         failure = refused(response.status_code, self._said(response, body), self._hint_s(response))
         raise self._logged("POST", url, failure, response)
@@ -203,12 +220,12 @@ class Transport:
         async def attempt() -> Reply | _Again:
             try:
                 async with self._arrive(method, url) as response:
-                    body = await _read(response)
+                    body = await read_body(response)
                     if response.is_success:
                         return await read_reply(response.status_code, response.headers, body)
                     return self._refused(response, body)
             except (httpx.HTTPError, ValueError) as error:
-                return _Again(error=ProviderTroubleError(_named(error)), cause=error)
+                return _Again(error=ProviderTroubleError(named(error)), cause=error)
 
         try:
             async with asyncio.timeout(self._patience.call_s):
@@ -244,7 +261,7 @@ class Transport:
                 headers=self._headers_for(url),
                 timeout=waits or httpx.USE_CLIENT_DEFAULT,
             )
-            async with _answer(self._client, request) as response:
+            async with answered(self._client, request) as response:
                 if method != "GET" or not response.has_redirect_location:
                     yield response
                     return
@@ -254,11 +271,11 @@ class Transport:
     async def _receive(self, response: httpx.Response, target: Path, max_bytes: int) -> Download:
         content_type = response.headers.get("content-type", "").lower()
         if "html" in content_type or "json" in content_type or content_type.startswith("text/"):
-            raise BadClipError(f"not a clip: {self._said(response, await _read_refusal(response))}")
+            raise BadClipError(f"not a clip: {self._said(response, await read_refusal(response))}")
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise BadClipError("compressed, though identity was asked for")
         length = response.headers.get("content-length", "")
-        async with aclosing(_chunks(response)) as chunks:
+        async with aclosing(raw_chunks(response)) as chunks:
             return await clip_file.save(
                 chunks,
                 target,
@@ -283,18 +300,18 @@ class Transport:
         return retry.hint_s(response.headers, self._clock.now())
 
     def _headers_for(self, url: httpx.URL) -> dict[str, str]:
-        if _origin(url) != _origin(self._base):
+        if origin(url) != origin(self._base):
             return {}
         return {name: secret.reveal() for name, secret in self._credentials.items()}
 
     def _resolve(self, place: str) -> httpx.URL:
         absolute = place.startswith(("http://", "https://"))
-        return _checked(place if absolute else f"{self._base}{place}", self._base)
+        return checked(place if absolute else f"{self._base}{place}", self._base)
 
     def _next(self, url: httpx.URL, location: str) -> httpx.URL:
-        target = _checked(location, url)
+        target = checked(location, url)
         if url.scheme == "https" and target.scheme != "https":
-            raise ProviderTroubleError(f"redirected from https to http, to {_shown(target)}")
+            raise ProviderTroubleError(f"redirected from https to http, to {shown(target)}")
         return target
 
     def _logged(
@@ -310,80 +327,6 @@ class Transport:
         if response is not None:
             request_id = response.headers.get("x-request-id", "-")[:80]
             about += f", status {response.status_code}, request {request_id!a}"
-        _log.log(level, "%s %s failed: %s", method, _shown(url), about)
-        _log.debug("%s %s: %s", method, _shown(url), failure)
+        _log.log(level, "%s %s failed: %s", method, shown(url), about)
+        _log.debug("%s %s: %s", method, shown(url), failure)
         return failure
-
-
-@asynccontextmanager
-async def _answer(
-    client: httpx.AsyncClient, request: httpx.Request
-) -> AsyncGenerator[httpx.Response]:
-    response = await client.send(request, stream=True)
-    try:
-        yield response
-    finally:
-        await response.aclose()
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """Return the whole body of a 2xx answer, and what can be had of a refusal's."""
-    if not response.is_success:
-        return await _read_refusal(response)
-    body = bytearray()
-    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > _BODY_MAX_BYTES:
-                raise ValueError(f"an answer of more than {_BODY_MAX_BYTES} bytes")
-    return bytes(body)
-
-
-async def _read_refusal(response: httpx.Response) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_ERROR_BODY_S):
-            async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > _ERROR_BODY_MAX_BYTES:
-                        break
-    except (httpx.HTTPError, TimeoutError) as error:
-        _log.debug("the body of a refusal did not arrive: %s", _named(error))
-    return bytes(body[:_ERROR_BODY_MAX_BYTES])
-
-
-async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
-    raw = cast("AsyncGenerator[bytes]", response.aiter_raw(_CHUNK_BYTES))
-    try:
-        async with aclosing(raw) as pieces:
-            async for piece in pieces:
-                yield piece
-    except httpx.RemoteProtocolError as error:
-        raise BadClipError(f"truncated: {_named(error)}") from error
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
-
-
-def _checked(address: str, base: httpx.URL) -> httpx.URL:
-    try:
-        url = base.join(address)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ProviderTroubleError("an address that is none") from error
-    # The socket module answers an impossible host or port with errors of other kinds.
-    labels = url.host.rstrip(".").split(".")
-    possible = all(0 < len(label) < 64 for label in labels) and (url.port or 0) < 65536
-    if url.scheme not in ("http", "https") or not possible or url.userinfo:
-        raise ProviderTroubleError(f"an address that is not used: {_shown(url)}")
-    return url
-
-
-def _shown(url: httpx.URL) -> str:
-    """An address fit for logs: queries hold signatures, fragments and user parts hold secrets."""
-    return str(url.copy_with(query=None, fragment=None, userinfo=b""))
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__

@@ -13,7 +13,12 @@ LIBRARIES = {
     "av": ("bot.media", "bot.providers.local"),
     "discord": ("bot.chat", "cogs", "sandbox"),
     "dotenv": ("bot.settings",),
-    "httpx": ("bot.providers.transport", "bot.safety.remote", "bot.archive.object_store"),
+    "httpx": (
+        "bot.providers.transport",
+        "bot.providers.http",
+        "bot.safety.remote",
+        "bot.archive.object_store",
+    ),
     "numpy": ("bot.media", "bot.providers.local"),
     "PIL": ("bot.media", "bot.providers.local"),
     "simcord": ("sandbox",),

@@ -4,8 +4,15 @@ import pytest
 
 from bot.errors import SettingsError
 from bot.model import Operation, Size
-from bot.providers.openai_models import read_models
+from bot.providers import model_setting
+from bot.providers.base import Model
+from bot.providers.openai_models import OPENAI_MODELS
 from bot.settings import Settings
+
+
+def read_models(text: str) -> tuple[Model, ...]:
+    return model_setting.read_models(text, variable="OPENAI_MODELS", known=OPENAI_MODELS)
+
 
 _WIDE = Size(width_px=1280, height_px=720)
 
