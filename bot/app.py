@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +68,7 @@ class App:
 
     async def start(self) -> None:
         """Begin to work on jobs. Call before the client connects: see `jobs.engine.Engine`."""
+        await asyncio.to_thread(_tidy, self.settings.data_dir)
         await self.engine.start()
         if self.health is not None:
             await self.health.start()
@@ -229,6 +232,16 @@ async def open_desk(settings: Settings) -> Desk:
         quota=QuotaRule.from_settings(settings),
         clock=SystemClock(),
     )
+
+
+def _tidy(data_dir: Path) -> None:
+    """Remove what a killed process left half done; nothing of this one is under way yet."""
+    for path in (*(data_dir / "tmp").glob("*"), *(data_dir / "pictures").glob("*.part")):
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _database(settings: Settings) -> Path:

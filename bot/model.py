@@ -130,7 +130,10 @@ class Viewer:
     guild_id: int | None
     #: Whether they keep order in that server.
     is_moderator: bool = False
-    #: Channels and private threads there that they can read at this moment.
+    #: The channel that they are in, and the one that it is a thread of.
+    channel_ids: frozenset[int] = frozenset()
+    #: Channels and private threads there that they can read at this moment; only where clips are
+    #: looked for.
     rooms: frozenset[int] = frozenset()
     #: Their roles there at this moment.
     role_ids: frozenset[int] = frozenset()

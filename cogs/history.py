@@ -11,7 +11,7 @@ from discord.ext import commands
 from bot.chat.choices import offered_models
 from bot.chat.lists import history_sheet, show_gallery
 from bot.chat.pages import Look, model_mark
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import reader_of
 from bot.jobs.service import JobService
 from bot.storage.shelf import Sort
 
@@ -32,7 +32,7 @@ class History(commands.Cog):
         search: str | None = None,
     ) -> None:
         """Show your clips here, also those that failed, or somebody else's"""
-        viewer = viewer_of(interaction)
+        viewer = reader_of(interaction)
         whose = viewer.user_id if user is None else user.id
         sheet = await history_sheet(self._jobs, viewer, Look.of(user_id=whose, words=search))
         await interaction.response.send_message(embed=sheet.embed, ephemeral=True, **sheet.buttons)

@@ -67,8 +67,7 @@ class ModQuota(commands.Cog):
         before = _of(await self._jobs.keeper.limits(by), scope, subject_id)
         named = mod_text.amounts(clips, seconds, usd)
         plan = mod_text.plan(named, lift, WINDOWS[per], before)
-        for window, wanted in plan.items():
-            await self._jobs.keeper.set_limits(by, scope, subject_id, wanted, window)
+        await self._jobs.keeper.set_limits(by, scope, subject_id, plan)
         now = _of(await self._jobs.keeper.limits(by), scope, subject_id)
         now = [each for each in now if each.unit in plan.get(each.window, ())]
         await tell(interaction, mod_text.limits_set(owner(scope, subject_id), now, before))

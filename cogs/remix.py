@@ -11,9 +11,8 @@ from discord.ext import commands
 from bot.chat import clip_text
 from bot.chat.beginning import begin
 from bot.chat.choices import clip_choices, offered_models, offered_seconds, offered_sizes
-from bot.chat.clip_buttons import DetailsButton, RemixButton, details_sheet
-from bot.chat.modals import remix_modal
-from bot.chat.viewers import viewer_of
+from bot.chat.clip_buttons import DetailsButton, RemixButton, ask_for_change, details_sheet
+from bot.chat.viewers import reader_of
 from bot.errors import RefusedError
 from bot.jobs.catalogue import Wish
 from bot.jobs.service import JobService
@@ -53,7 +52,7 @@ class Remix(commands.Cog):
         """Make a clip again with a change"""
         wish, viewer = (
             Wish(prompt=prompt, model=model, seconds=seconds, size=size),
-            viewer_of(interaction),
+            reader_of(interaction),
         )
         await begin(interaction, lambda request: self._jobs.remix(clip, wish, viewer, request))
 
@@ -69,7 +68,7 @@ class Remix(commands.Cog):
         prompt: app_commands.Range[str, 1, 4000] | None = None,
     ) -> None:
         """Let a clip go on"""
-        viewer = viewer_of(interaction)
+        viewer = reader_of(interaction)
         await begin(interaction, lambda request: self._jobs.extend(clip, prompt, viewer, request))
 
     @remix.autocomplete("clip")
@@ -77,13 +76,12 @@ class Remix(commands.Cog):
     async def _clips(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        return clip_choices(await self._jobs.library.find(typed, viewer_of(interaction)))
+        return clip_choices(await self._jobs.library.find(typed, reader_of(interaction)))
 
     async def _remix_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         clips = await self._in(interaction, message)
         if len(clips) == 1:
-            source = await self._jobs.library.source(clips[0].id, viewer_of(interaction))
-            await interaction.response.send_modal(remix_modal(source.job))
+            await ask_for_change(interaction, clips[0].id)
             return
         view = discord.ui.View(timeout=None)
         for each in clips:
@@ -95,7 +93,7 @@ class Remix(commands.Cog):
     ) -> None:
         clips = await self._in(interaction, message)
         if len(clips) == 1:
-            details = await self._jobs.library.details(clips[0].id, viewer_of(interaction))
+            details = await self._jobs.library.details(clips[0].id, reader_of(interaction))
             sheet = details_sheet(details)
             await interaction.response.send_message(
                 embed=sheet.embed, ephemeral=True, **sheet.buttons
@@ -110,7 +108,7 @@ class Remix(commands.Cog):
         self, interaction: discord.Interaction, message: discord.Message
     ) -> tuple[Job, ...]:
         """Return the clips that a message carries, at least one."""
-        clips = await self._jobs.library.in_message(message.id, viewer_of(interaction))
+        clips = await self._jobs.library.in_message(message.id, reader_of(interaction))
         if not clips:
             raise RefusedError(clip_text.NO_CLIP)
         return clips

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 #: Discord's codes for "answered already" and "the three seconds are over".
 _ALREADY_ANSWERED = 40060
 _UNKNOWN_INTERACTION = 10062
+#: Discord takes no longer message from a bot; an answer cut short beats none.
+_MOST_CHARS = 2000
 #: Of a reply: pings whom it answers, and nobody that its words name.
 REPLIED_USER = discord.AllowedMentions(everyone=False, users=False, roles=False, replied_user=True)
 _ItemT = TypeVar("_ItemT", bound="discord.ui.Item[Any]")
@@ -62,6 +64,7 @@ def sentence_for(error: BaseException) -> str:
 
 
 async def _say(interaction: discord.Interaction, sentence: str) -> None:
+    sentence = sentence[:_MOST_CHARS]
     if not interaction.response.is_done():
         try:
             await interaction.response.send_message(sentence, ephemeral=True)
@@ -78,7 +81,7 @@ async def _say(interaction: discord.Interaction, sentence: str) -> None:
 
 async def answer_message(message: discord.Message, error: BaseException) -> None:
     """Tell who wrote `message` what went wrong, as a reply; never raises."""
-    sentence = sentence_for(error)
+    sentence = sentence_for(error)[:_MOST_CHARS]
     try:
         await message.reply(sentence, allowed_mentions=REPLIED_USER)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as trouble:

@@ -8,6 +8,7 @@ import discord
 from discord import app_commands
 
 from bot.chat import text
+from bot.chat.clip_text import plain_words
 from bot.chat.serving import jobs_of
 from bot.chat.viewers import viewer_of
 from bot.errors import BadOptionError
@@ -86,7 +87,7 @@ def job_choices(jobs: Sequence[Job], typed: str) -> list[app_commands.Choice[str
     wanted = typed.strip().casefold()
     return _shown(
         app_commands.Choice(
-            name=f"{job.id} · {text.TITLES[job.state]} · {job.order.prompt}"[:_NAME_CHARS],
+            name=f"{job.id} · {text.TITLES[job.state]} · {plain_words(job)}"[:_NAME_CHARS],
             value=job.id,
         )
         for job in jobs
@@ -97,9 +98,7 @@ def job_choices(jobs: Sequence[Job], typed: str) -> list[app_commands.Choice[str
 def clip_choices(jobs: Sequence[Job]) -> list[app_commands.Choice[str]]:
     """Return finished clips, found already, by id and what was asked for."""
     return _shown(
-        app_commands.Choice(
-            name=f"{job.id} · {job.order.change or job.order.prompt}"[:_NAME_CHARS], value=job.id
-        )
+        app_commands.Choice(name=f"{job.id} · {plain_words(job)}"[:_NAME_CHARS], value=job.id)
         for job in jobs
     )
 

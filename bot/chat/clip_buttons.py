@@ -12,11 +12,19 @@ from bot.chat.modals import extend_modal, remix_modal
 from bot.chat.serving import jobs_of
 from bot.chat.sheet import Sheet
 from bot.chat.text import jump_url
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import reader_of
 from bot.jobs.library import Details
 from bot.model import State
 
 _ID = r"(?P<job>[0-9A-Z]{4,12})"
+
+
+async def ask_for_change(interaction: discord.Interaction, clip_id: str) -> None:
+    """Open the form for a remix of a clip. Raises as `Library.source`."""
+    viewer, library = reader_of(interaction), jobs_of(interaction).library
+    parent = (await library.source(clip_id, viewer)).job
+    known = await library.knows_origin(parent, viewer)
+    await interaction.response.send_modal(remix_modal(parent, known=known))
 
 
 class RemixButton(JobButton, template=rf"sora:remix:{_ID}"):
@@ -26,8 +34,7 @@ class RemixButton(JobButton, template=rf"sora:remix:{_ID}"):
     label, named_label = "Remix", "Remix {}"
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        source = await jobs_of(interaction).library.source(self.job_id, viewer_of(interaction))
-        await interaction.response.send_modal(remix_modal(source.job))
+        await ask_for_change(interaction, self.job_id)
 
 
 class AgainButton(JobButton, template=rf"sora:again:{_ID}"):
@@ -37,7 +44,7 @@ class AgainButton(JobButton, template=rf"sora:again:{_ID}"):
     label, named_label = "Again", "Again {}"
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        viewer, jobs = viewer_of(interaction), jobs_of(interaction)
+        viewer, jobs = reader_of(interaction), jobs_of(interaction)
         await begin(interaction, lambda request: jobs.again(self.job_id, viewer, request))
 
 
@@ -48,8 +55,10 @@ class ExtendButton(JobButton, template=rf"sora:extend:{_ID}"):
     label, named_label = "Extend", "Extend {}"
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        source = await jobs_of(interaction).library.source(self.job_id, viewer_of(interaction))
-        await interaction.response.send_modal(extend_modal(source.job))
+        viewer, library = reader_of(interaction), jobs_of(interaction).library
+        parent = (await library.source(self.job_id, viewer)).job
+        known = await library.knows_origin(parent, viewer)
+        await interaction.response.send_modal(extend_modal(parent, known=known))
 
 
 class DeleteButton(JobButton, template=rf"sora:delete:{_ID}"):
@@ -60,7 +69,7 @@ class DeleteButton(JobButton, template=rf"sora:delete:{_ID}"):
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         jobs = jobs_of(interaction)
-        job = await jobs.library.deletable(self.job_id, viewer_of(interaction))
+        job = await jobs.library.deletable(self.job_id, reader_of(interaction))
         view = discord.ui.View(timeout=None).add_item(EraseButton(job.id))
         await interaction.response.send_message(
             clip_text.really_delete(job), view=view, ephemeral=True
@@ -73,7 +82,7 @@ class EraseButton(JobButton, template=rf"sora:erase:{_ID}"):
     word, label, style = "erase", "Delete {} for good", discord.ButtonStyle.danger
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        await jobs_of(interaction).library.delete(self.job_id, viewer_of(interaction))
+        await jobs_of(interaction).library.delete(self.job_id, reader_of(interaction))
         await interaction.response.edit_message(content=clip_text.deleted(self.job_id), view=None)
 
 
@@ -84,7 +93,7 @@ class KeepToMyselfButton(JobButton, template=rf"sora:forbid:{_ID}"):
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         library = jobs_of(interaction).library
-        await library.set_remixable(self.job_id, viewer_of(interaction), remixable=False)
+        await library.set_remixable(self.job_id, reader_of(interaction), remixable=False)
         await interaction.response.send_message(clip_text.forbidden(self.job_id), ephemeral=True)
 
 
@@ -95,7 +104,7 @@ class ShareButton(JobButton, template=rf"sora:allow:{_ID}"):
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         library = jobs_of(interaction).library
-        await library.set_remixable(self.job_id, viewer_of(interaction), remixable=True)
+        await library.set_remixable(self.job_id, reader_of(interaction), remixable=True)
         await interaction.response.send_message(clip_text.allowed(self.job_id), ephemeral=True)
 
 
@@ -106,7 +115,7 @@ class DetailsButton(JobButton, template=rf"sora:details:{_ID}"):
     label, named_label = "Details", "Details {}"
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        viewer = viewer_of(interaction)
+        viewer = reader_of(interaction)
         sheet = details_sheet(await jobs_of(interaction).library.details(self.job_id, viewer))
         await interaction.response.send_message(embed=sheet.embed, ephemeral=True, **sheet.buttons)
 

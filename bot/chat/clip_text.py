@@ -51,15 +51,27 @@ def mirror_message(status: JobStatus) -> str:
 
 
 def asked(job: Job, most_chars: int) -> str:
-    """Return what a member wrote for this job, harmless: of a remix the change alone."""
+    """Return what a member wrote for this job, harmless; see `plain_words`."""
+    return escaped(plain_words(job), most_chars)
+
+
+def plain_words(job: Job) -> str:
+    """Return what a member wrote for this job, as it was written: of a remix the change alone.
+
+    Never the parent's words: it may have been made where the reader may not look.
+    """
     if job.deleted_at is not None:
         return "(deleted)"
-    change = job.order.change
-    return scene(job, most_chars) if change is None else escaped(change, most_chars)
+    if job.order.change is not None:
+        return job.order.change
+    return "(goes on)" if job.order.operation is Operation.EXTEND else job.order.prompt
 
 
 def scene(job: Job, most_chars: int) -> str:
-    """Return all that a clip shows, generation by generation, harmless."""
+    """Return all that a clip shows, generation by generation, harmless.
+
+    Only for who may see each of its ancestors.
+    """
     if job.deleted_at is not None:
         return "(deleted)"
     return escaped(" → ".join(generations(job.order.prompt)), most_chars)
@@ -85,9 +97,13 @@ def link(job: Job) -> str:
     return f"[`{job.id}`]({jump_url(job)})"
 
 
-def parent_words(parent: Job) -> str:
-    """Return what stands above a form about a clip."""
-    return f"-# What {parent.id} shows\n> {scene(parent, 600)}"
+def parent_words(parent: Job, *, known: bool) -> str:
+    """Return what stands above a form about a clip.
+
+    known  whether the reader may see all that it was made from.
+    """
+    words = scene(parent, 600) if known else asked(parent, 600)
+    return f"-# What {parent.id} shows\n> {words}"
 
 
 def really_delete(job: Job) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ import discord
 
 from bot.chat.cards import card_sheet
 from bot.chat.clip_post import clip_view
-from bot.chat.clip_text import clip_message, mirror_message
+from bot.chat.clip_text import clip_message, mirror_message, plain_words
 from bot.chat.text import jump_url
 from bot.clock import Clock
 from bot.errors import ClipTooLargeError, DeliveryTroubleError, PlaceClosedError
@@ -25,6 +25,8 @@ from bot.model import Job, Place
 _log = logging.getLogger(__name__)
 #: "Request entity too large".
 _TOO_LARGE = 40005
+#: "Thread is archived".
+_ARCHIVED = 50083
 #: "A thread has already been created for this message".
 _HAS_THREAD = 160004
 #: How many messages are looked through for a clip whose answer was lost.
@@ -157,7 +159,8 @@ class DiscordCourier:
         card = channel.get_partial_message(card_message_id)
         try:
             with _mapped():
-                await card.create_thread(name=job.order.prompt[:90] or job.id)
+                # No words of the prompt: nobody can take them out again when the clip is deleted.
+                await card.create_thread(name=f"Clip {job.id}")
         except PlaceClosedError as error:
             cause = error.__cause__
             if not isinstance(cause, discord.HTTPException) or cause.code != _HAS_THREAD:
@@ -178,26 +181,51 @@ class DiscordCourier:
             await self.remove_message(job.place.channel_id, job.message_id or 0)
             return
         await self._ready.wait()
+
+        async def take_out() -> None:
+            channel = self._channel(job.place.channel_id)
+            message = await channel.fetch_message(job.message_id or 0)
+            await channel.get_partial_message(message.id).edit(
+                content=clip_message(left),
+                attachments=[e for e in message.attachments if e.filename != _file_name(job)],
+                view=clip_view(left),
+                allowed_mentions=discord.AllowedMentions.none(),
+            )
+
+        await self._remove(job.place.channel_id, take_out)
+
+    async def remove_copy(self, job: Job, channel_id: int) -> None:
+        await self._ready.wait()
         try:
-            with _mapped():
-                channel = self._channel(job.place.channel_id)
-                message = await channel.fetch_message(job.message_id or 0)
-                await channel.get_partial_message(message.id).edit(
-                    content=clip_message(left),
-                    attachments=[e for e in message.attachments if e.filename != _file_name(job)],
-                    view=clip_view(left),
-                    allowed_mentions=discord.AllowedMentions.none(),
-                )
+            found = await self._find(job, channel_id)
         except PlaceClosedError as error:
-            _log.info("nothing to take it out of: %s", error)
+            _log.info("no place to look for a copy: %s", error)
+            return
+        if found is not None:
+            await self.remove_message(channel_id, found)
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
         await self._ready.wait()
+        message = self._channel(channel_id).get_partial_message(message_id)
+        await self._remove(channel_id, message.delete)
+
+    async def _remove(self, channel_id: int, act: Callable[[], Awaitable[None]]) -> None:
+        """Do what removes something; in an archived thread after opening it again."""
         try:
-            with _mapped():
-                await self._channel(channel_id).get_partial_message(message_id).delete()
+            try:
+                with _mapped():
+                    await act()
+            except PlaceClosedError as error:
+                cause = error.__cause__
+                if not isinstance(cause, discord.HTTPException) or cause.code != _ARCHIVED:
+                    raise
+                with _mapped():
+                    thread = await self._client.fetch_channel(channel_id)
+                    if isinstance(thread, discord.Thread):
+                        await thread.edit(archived=False)
+                    await act()
         except PlaceClosedError as error:
-            _log.info("no message to remove: %s", error)
+            _log.info("nothing to remove, or no way to: %s", error)
 
     async def find_clip(self, job: Job) -> int | None:
         await self._ready.wait()
@@ -232,7 +260,7 @@ def _earliest(job: Job) -> discord.Object:
 
 
 def _file(job: Job, path: Path) -> discord.File:
-    return discord.File(path, filename=_file_name(job), description=job.order.prompt[:1000])
+    return discord.File(path, filename=_file_name(job), description=plain_words(job)[:1000])
 
 
 def _file_name(job: Job) -> str:

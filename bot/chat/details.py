@@ -21,10 +21,11 @@ def details_embed(details: Details) -> discord.Embed:
     """Return a clip's details; nothing that its viewer may not see is named."""
     status, job = details.status, details.status.job
     embed = discord.Embed(title=f"Clip {job.id}", colour=COLOURS[job.state])
-    # Of a parent that its viewer may not see, neither words nor place.
-    hides = bool(details.ancestors) and details.ancestors[0] is None
-    words = clip_text.asked(job, 1500) if hides else clip_text.scene(job, 1500)
+    # Of an ancestor that its viewer may not see, or that is deleted, neither words nor place.
+    known = all(each is not None and each.deleted_at is None for each in details.ancestors)
+    words = clip_text.scene(job, 1500) if known else clip_text.asked(job, 1500)
     embed.description = f"> {words}"
+    hides = bool(details.ancestors) and details.ancestors[0] is None
     if not hides and (line := clip_text.origin(status)) is not None:
         embed.description = f"{line}\n{embed.description}"
     embed.add_field(name="Model", value=f"{status.model_label} · {job.order.provider}")

@@ -14,10 +14,11 @@ import discord
 
 from bot.chat import gallery_text
 from bot.chat.answer import SafeItem
+from bot.chat.clip_text import plain_words
 from bot.chat.pages import Look, model_mark
 from bot.chat.serving import jobs_of
 from bot.chat.sheet import PLAIN, Sheet
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import reader_of
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.service import JobService
 from bot.media.sheet import contact_sheet
@@ -60,7 +61,7 @@ class HistoryButton(PageButton, template=r"sora:history:(?P<look>.{1,90})"):
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         sheet = await history_sheet(
-            jobs_of(interaction), viewer_of(interaction), Look.load(self.look)
+            jobs_of(interaction), reader_of(interaction), Look.load(self.look)
         )
         await interaction.response.edit_message(embed=sheet.embed, view=sheet.view)
 
@@ -98,7 +99,7 @@ async def show_gallery(interaction: discord.Interaction[Any], look: Look) -> Non
 
     A model that is not offered any more is as good as none.
     """
-    jobs, viewer = jobs_of(interaction), viewer_of(interaction)
+    jobs, viewer = jobs_of(interaction), reader_of(interaction)
     library = jobs.library
     model = None if look.model is None else _model(jobs.catalogue, look.model)
     wanted = Filter(words=look.words, user_id=look.user_id, model=model)
@@ -144,5 +145,5 @@ def _model(catalogue: Catalogue, mark: str) -> str | None:
 
 def _described(jobs: Sequence[Job]) -> str:
     """Return the alternative text of a contact sheet."""
-    shown = [f"{n}: {job.order.prompt[:120]}" for n, job in enumerate(jobs, start=1)]
+    shown = [f"{n}: {plain_words(job)[:120]}" for n, job in enumerate(jobs, start=1)]
     return "; ".join(shown)[:1024]

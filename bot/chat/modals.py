@@ -16,7 +16,7 @@ from bot.chat import clip_text
 from bot.chat.answer import answer
 from bot.chat.beginning import begin
 from bot.chat.serving import jobs_of
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import reader_of
 from bot.jobs.catalogue import Wish
 from bot.model import Job
 
@@ -25,10 +25,14 @@ _FIELD = "words"
 _MOST_CHARS = 2000
 
 
-def remix_modal(parent: Job) -> discord.ui.Modal:
-    """Return the form that asks what shall be different; the parent's words stand above."""
+def remix_modal(parent: Job, *, known: bool) -> discord.ui.Modal:
+    """Return the form that asks what shall be different; the parent's words stand above.
+
+    known  whether its reader may see all that the parent was made from.
+    """
     return _modal(
         parent,
+        known=known,
         title=f"Remix {parent.id}",
         what="remixing",
         label="What shall be different?",
@@ -38,10 +42,14 @@ def remix_modal(parent: Job) -> discord.ui.Modal:
     )
 
 
-def extend_modal(parent: Job) -> discord.ui.Modal:
-    """Return the form that asks what happens next; empty, the clip just goes on."""
+def extend_modal(parent: Job, *, known: bool) -> discord.ui.Modal:
+    """Return the form that asks what happens next; empty, the clip just goes on.
+
+    known  as for `remix_modal`.
+    """
     return _modal(
         parent,
+        known=known,
         title=f"Extend {parent.id}",
         what="extending",
         label="What happens next?",
@@ -67,7 +75,7 @@ async def submitted(interaction: discord.Interaction[Any]) -> None:
 async def _begin(
     interaction: discord.Interaction[Any], what: str, parent_id: str, words: str
 ) -> None:
-    viewer, jobs = viewer_of(interaction), jobs_of(interaction)
+    viewer, jobs = reader_of(interaction), jobs_of(interaction)
     if what == "remixing":
         wish = Wish(prompt=words)
         await begin(interaction, lambda request: jobs.remix(parent_id, wish, viewer, request))
@@ -76,11 +84,19 @@ async def _begin(
 
 
 def _modal(
-    parent: Job, *, title: str, what: str, label: str, hint: str, example: str, required: bool
+    parent: Job,
+    *,
+    known: bool,
+    title: str,
+    what: str,
+    label: str,
+    hint: str,
+    example: str,
+    required: bool,
 ) -> discord.ui.Modal:
     # Discord keeps what was typed for a form that is opened again under the same custom id.
     modal = discord.ui.Modal(title=title, custom_id=f"sora:{what}:{parent.id}", timeout=900)
-    modal.add_item(discord.ui.TextDisplay(clip_text.parent_words(parent)))
+    modal.add_item(discord.ui.TextDisplay(clip_text.parent_words(parent, known=known)))
     field: discord.ui.TextInput[Any] = discord.ui.TextInput(
         style=discord.TextStyle.paragraph,
         custom_id=_FIELD,

@@ -21,7 +21,7 @@ from bot.chat.clip_buttons import RemixButton
 from bot.chat.pictures import Pictures
 from bot.chat.places import place_of_message
 from bot.chat.serving import jobs_of
-from bot.chat.viewers import author_of, viewer_of
+from bot.chat.viewers import author_of, reader_of
 from bot.errors import RefusedError
 from bot.jobs.catalogue import Wish
 from bot.jobs.ports import Card
@@ -110,7 +110,7 @@ class PickButton(
         if not _words(reply):
             raise RefusedError(clip_text.LOST_REPLY)
         # A message that was fetched tells nothing of its author's roles; the press does.
-        jobs, viewer = jobs_of(interaction), viewer_of(interaction)
+        jobs, viewer = jobs_of(interaction), reader_of(interaction)
         parent = await jobs.library.clip(self.job_id, viewer)
         pictures = getattr(interaction.client, "pictures", None)
         if not isinstance(pictures, Pictures):

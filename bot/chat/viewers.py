@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -10,28 +11,47 @@ from bot.model import Viewer
 
 
 def viewer_of(interaction: discord.Interaction[Any]) -> Viewer:
-    """Return who used the interaction; a moderator is whoever may manage the server."""
+    """Return who used the interaction; a moderator is whoever may manage the server.
+
+    Without the rooms that they can read: `reader_of` knows those.
+    """
     in_guild = interaction.guild_id is not None
     return Viewer(
         user_id=interaction.user.id,
         guild_id=interaction.guild_id,
         is_moderator=in_guild and interaction.permissions.manage_guild,
-        rooms=_rooms(interaction.guild, interaction.user, interaction.channel),
+        channel_ids=_here(interaction.channel),
         role_ids=_roles(interaction.user),
     )
 
 
+def reader_of(interaction: discord.Interaction[Any]) -> Viewer:
+    """Return who used the interaction, with the rooms that they can read.
+
+    Looks at the permissions of every channel: for whatever shows or uses clips.
+    """
+    rooms = _rooms(interaction.guild, interaction.user, interaction.channel)
+    return replace(viewer_of(interaction), rooms=rooms)
+
+
 def author_of(message: discord.Message) -> Viewer:
-    """Return who wrote a message, as `viewer_of` does."""
+    """Return who wrote a message, as `reader_of` does."""
     guild, author = message.guild, message.author
     is_keeper = isinstance(author, discord.Member) and author.guild_permissions.manage_guild
     return Viewer(
         user_id=author.id,
         guild_id=None if guild is None else guild.id,
         is_moderator=is_keeper,
+        channel_ids=_here(message.channel),
         rooms=_rooms(guild, author, message.channel),
         role_ids=_roles(author),
     )
+
+
+def _here(channel: object) -> frozenset[int]:
+    if isinstance(channel, discord.Thread):
+        return frozenset({channel.id, channel.parent_id})
+    return frozenset({channel.id}) if isinstance(channel, discord.abc.Snowflake) else frozenset()
 
 
 def _rooms(
@@ -40,13 +60,18 @@ def _rooms(
     """Return the channels and private threads that a member can read now."""
     if guild is None or not isinstance(user, discord.Member):
         return frozenset()
-    rooms = {each.id for each in guild.channels if _reads(each.permissions_for(user))}
+    granted = {each.id: each.permissions_for(user) for each in guild.channels}
+    rooms = {room_id for room_id, each in granted.items() if _reads(each)}
     # Whoever writes in a private thread is in it.
     rooms |= {here.id} if isinstance(here, discord.Thread) and here.is_private() else set()
-    for thread in guild.threads:
-        if thread.is_private() and thread.permissions_for(user).manage_threads:
-            rooms.add(thread.id)
-    return frozenset(rooms)
+    keeps = {room_id for room_id in rooms if room_id in granted and granted[room_id].manage_threads}
+    return frozenset(
+        rooms.union(
+            thread.id
+            for thread in guild.threads
+            if thread.is_private() and thread.parent_id in keeps
+        )
+    )
 
 
 def _roles(user: discord.User | discord.Member) -> frozenset[int]:

@@ -10,6 +10,9 @@ from bot.errors import BadOptionError, NoProviderError
 from bot.model import Order, Size
 from bot.providers.base import Model, Provider
 
+#: So many models are named where none of that name is known.
+_NAMED = 15
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -80,7 +83,7 @@ class Catalogue:
                 offer.model.label.casefold(),
             }:
                 return offer
-        known = ", ".join(f"`{offer.model.label}`" for offer in self._offers)
+        known = ", ".join(f"`{offer.model.label[:60]}`" for offer in self._offers[:_NAMED])
         raise BadOptionError("model", "I don't have that one.", f"There is {known}.")
 
     def offer(self, provider: str, model: str) -> Offer | None:

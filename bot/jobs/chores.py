@@ -31,7 +31,7 @@ async def run_errand(tools: Tools, errand: Errand, job: Job, turn: asyncio.Lock)
         if errand.chore is Chore.MIRROR:
             await _mirror(tools, job, errand)
         else:
-            await _erase(tools, job, turn)
+            await _erase(tools, errand, job, turn)
             await tools.errands.erased(errand)
     except (SorabotError, OSError) as error:
         await _again(tools, errand, error)
@@ -72,8 +72,29 @@ async def _mirror(tools: Tools, job: Job, errand: Errand) -> None:
     await tools.errands.mirrored(errand, message_id)
 
 
-async def _erase(tools: Tools, job: Job, turn: asyncio.Lock) -> None:
-    """Remove all that is left of a deleted job, outside first: the file is the last that can go."""
+async def _erase(tools: Tools, errand: Errand, job: Job, turn: asyncio.Lock) -> None:
+    """Remove all that is left of a deleted job, each part whatever becomes of the others.
+
+    What members see goes first, what only the provider has comes last. Raises the first trouble.
+    """
+    # Touched here too: whoever asked for it may have been killed before the card was edited.
+    tools.board.touch(job.request_id)
+    troubles: list[Exception] = []
+    parts = (
+        _remove_messages(tools, errand, job, turn),
+        _remove_files(tools, job),
+        _remove_remote(tools, job),
+    )
+    for part in parts:
+        try:
+            await part
+        except (SorabotError, OSError) as error:
+            troubles.append(error)
+    if troubles:
+        raise troubles[0]
+
+
+async def _remove_messages(tools: Tools, errand: Errand, job: Job, turn: asyncio.Lock) -> None:
     if job.state is State.DONE:
         async with turn:
             there = in_order(await tools.store.jobs_of_message(job.message_id or 0))
@@ -82,9 +103,11 @@ async def _erase(tools: Tools, job: Job, turn: asyncio.Lock) -> None:
     mirror = await tools.errands.mirror_of(job.id)
     if mirror is not None:
         await tools.courier.remove_message(mirror.channel_id, mirror.message_id)
-    provider = tools.providers.get(job.order.provider)
-    if provider is not None and job.remote_id is not None and provider.capabilities().can_delete:
-        await provider.delete(job.remote_id)
+    if errand.channel_id is not None:
+        await tools.courier.remove_copy(job, errand.channel_id)
+
+
+async def _remove_files(tools: Tools, job: Job) -> None:
     clip = await tools.store.clip(job.id)
     if clip is not None:
         await tools.archive.remove(clip.archive_key)
@@ -92,6 +115,12 @@ async def _erase(tools: Tools, job: Job, turn: asyncio.Lock) -> None:
     image = job.order.image
     if image is not None and not await tools.errands.keeps_image(job):
         await asyncio.to_thread(image.unlink, missing_ok=True)
+
+
+async def _remove_remote(tools: Tools, job: Job) -> None:
+    provider = tools.providers.get(job.order.provider)
+    if provider is not None and job.remote_id is not None and provider.capabilities().can_delete:
+        await provider.delete(job.remote_id)
 
 
 async def _again(tools: Tools, errand: Errand, error: Exception) -> None:
@@ -102,7 +131,8 @@ async def _again(tools: Tools, errand: Errand, error: Exception) -> None:
         _log.warning("%s put off for %.0f s: %s", errand.chore, wait_s, error)
         await tools.errands.put_off(errand, tools.after(wait_s))
         return
-    _log.error("%s given up after %d tries: %s", errand.chore, attempts, error)
+    # What is still at the provider, only the operator can remove now.
+    _log.error("%s of %s given up after %d tries: %s", errand.chore, errand.job_id, attempts, error)
     match errand.chore:
         case Chore.MIRROR:
             await tools.errands.mirrored(errand, None)

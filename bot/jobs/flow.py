@@ -71,8 +71,9 @@ class Flow:
             return
         job = await self._tools.store.job(errand.job_id or "")
         if job is not None:
-            with about_job(job.id):
-                await run_errand(self._tools, errand, job, self._turn(job))
+            async with self._lane:
+                with about_job(job.id):
+                    await run_errand(self._tools, errand, job, self._turn(job))
 
     def _turn(self, job: Job) -> asyncio.Lock:
         """Return the lock on the message that a request's clips share."""

@@ -6,15 +6,13 @@ from dataclasses import replace
 
 from bot.errors import HouseRuleError
 from bot.jobs.catalogue import Catalogue, Wish
-from bot.model import Job, Place, Viewer
+from bot.model import Job, Viewer
 from bot.server import HouseRules, Remixers
 
 
-def check_place(rules: HouseRules, place: Place) -> None:
-    """Return if clips may be asked for at `place`. Raises HouseRuleError naming where."""
-    if rules.channel_ids and place.channel_id not in rules.channel_ids:
-        if place.thread_of in rules.channel_ids:
-            return
+def check_place(rules: HouseRules, viewer: Viewer) -> None:
+    """Return if clips may be asked for where the viewer is. Raises HouseRuleError naming where."""
+    if rules.channel_ids and not viewer.channel_ids.intersection(rules.channel_ids):
         where = ", ".join(f"<#{each}>" for each in rules.channel_ids[:10])
         raise HouseRuleError(f"Clips are made elsewhere in this server: {where}.")
 
@@ -35,7 +33,8 @@ def furnished(rules: HouseRules, catalogue: Catalogue, wish: Wish) -> Wish:
     catalogue  of the models that the server uses.
     Raises BadOptionError for a model that is not in it.
     """
-    if wish.model is None and any(each.key == rules.default_model for each in catalogue.offers):
+    fits = (each for each in catalogue.offers if wish.image is None or each.model.takes_image)
+    if wish.model is None and any(each.key == rules.default_model for each in fits):
         wish = replace(wish, model=rules.default_model)
     chosen = catalogue.offers if wish.model is None else (catalogue.named(wish.model),)
     lengths = {each for offer in chosen for each in offer.model.seconds}

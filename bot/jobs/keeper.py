@@ -64,20 +64,20 @@ class Keeper:
         by: Viewer,
         scope: Scope,
         subject_id: int,
-        amounts: Mapping[Unit, int | None],
-        window: timedelta,
+        plan: Mapping[timedelta, Mapping[Unit, int | None]],
     ) -> None:
-        """Set limits of one window; None for an amount lifts the limit of that unit.
+        """Set limits, by window; None for an amount lifts the limit of that unit. All, or none.
 
         Raises BadOptionError where no amount is given.
         """
         guild_id = _kept_by(by)
-        if not amounts:
-            raise BadOptionError("clips, seconds, usd", "name at least one.")
         limits = [
             SetLimit(scope=scope, subject_id=subject_id, unit=unit, window=window, amount=amount)
+            for window, amounts in plan.items()
             for unit, amount in amounts.items()
         ]
+        if not limits:
+            raise BadOptionError("clips, seconds, usd", "name at least one.")
         await self._keeping.set_limits(guild_id, limits, self._actor(by))
 
     async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
@@ -101,8 +101,8 @@ class Keeper:
         guild_id, actor = _kept_by(by), self._actor(by)
         if not amounts:
             raise BadOptionError("clips, seconds, usd", "name at least one.")
-        for unit, amount in amounts.items():
-            grant = Grant(
+        grants = [
+            Grant(
                 guild_id=guild_id,
                 user_id=user_id,
                 unit=unit,
@@ -110,7 +110,9 @@ class Keeper:
                 at=actor.at,
                 reason=reason,
             )
-            await self._keeping.grant(grant, actor)
+            for unit, amount in amounts.items()
+        ]
+        await self._keeping.grant(grants, actor)
 
     async def set_budget(self, by: Viewer, budget: Budget | None) -> None:
         """Set the server's budget, or none."""

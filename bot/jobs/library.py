@@ -77,7 +77,7 @@ class Library:
         """
         job = await self.clip(clip_id, viewer)
         clip = await self._store.clip(job.id)
-        if clip is None:
+        if clip is None or not _may_read_place(job, viewer):
             raise NoSuchClipError(clip_id)
         if not job.remixable and job.user_id != viewer.user_id:
             raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
@@ -113,6 +113,13 @@ class Library:
             may_delete=is_own or viewer.is_moderator,
             is_own=is_own,
         )
+
+    async def knows_origin(self, job: Job, viewer: Viewer) -> bool:
+        """Return whether the viewer may see all that a clip was made from, so far as it is there."""
+        if job.parent_id is None:
+            return True
+        lineage = await self._shelf.lineage(job.id, children=0)
+        return all(each.deleted_at is None and may_see(each, viewer) for each in lineage.ancestors)
 
     async def find(self, typed: str, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
         """Return the newest clips that the viewer may see and whose id or words begin like that."""
@@ -218,6 +225,12 @@ def may_see(job: Job, viewer: Viewer) -> bool:
     if job.user_id == viewer.user_id:
         return True
     return viewer.guild_id is not None and job.place.room_id in viewer.rooms
+
+
+def _may_read_place(job: Job, viewer: Viewer) -> bool:
+    """Return whether the viewer can read where a clip was posted; its owner must, too."""
+    posted = job.state is State.DONE and viewer.guild_id is not None
+    return not posted or job.place.room_id in viewer.rooms
 
 
 def _is_clip(job: Job, viewer: Viewer) -> bool:

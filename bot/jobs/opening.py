@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bot.errors import NotAcceptedError, SourceGoneError, StorageError
 from bot.jobs.tools import Tools
-from bot.model import Job, Operation
-from bot.providers.base import Provider
+from bot.model import Job, Operation, Order
+from bot.providers.base import Model, Provider
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def opening_picture(
     """
     order = job.order
     composed = job.parent_id is not None and job.source_remote_id is None
-    if not composed or order.image is not None or not takes_image(provider, order.model):
+    if not composed or order.image is not None or not _takes_image(provider, order.model):
         yield order.image
         return
     path = tools.temp_dir / f"{job.id}.png"
@@ -39,6 +39,26 @@ async def opening_picture(
         await tools.stills.drop(path)
 
 
-def takes_image(provider: Provider, name: str) -> bool:
-    """Return whether a model of this provider takes a picture."""
-    return any(each.name == name and each.takes_image for each in provider.capabilities().models)
+def composable(provider: Provider, order: Order) -> bool:
+    """Return whether a provider can make `order` without the clip that it starts from.
+
+    A native remix may be longer, or have more words in all, than the model takes from nothing.
+    """
+    model = _model(provider, order.model)
+    return (
+        model is not None
+        and order.seconds in model.seconds
+        and order.size in model.sizes
+        and len(order.prompt) <= model.prompt_max_chars
+        and (model.takes_image or order.operation is not Operation.EXTEND)
+    )
+
+
+def _takes_image(provider: Provider, name: str) -> bool:
+    model = _model(provider, name)
+    return model is not None and model.takes_image
+
+
+def _model(provider: Provider, name: str) -> Model | None:
+    models = provider.capabilities().models
+    return next((each for each in models if each.name == name), None)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.errors import HouseRuleError, NoSuchClipError, RemixForbiddenError
+from bot.errors import BadOptionError, HouseRuleError, NoSuchClipError, RemixForbiddenError
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.house import check_place, furnished
 from bot.jobs.library import Library
@@ -36,10 +36,10 @@ class Ordering:
         """Return what can be asked for in a server, or in direct messages."""
         return self._catalogue.only((await self._rules(guild_id)).models)
 
-    async def generate(self, wish: Wish, request: Request) -> Sequence[Draft]:
+    async def generate(self, wish: Wish, viewer: Viewer, request: Request) -> Sequence[Draft]:
         """Return a draft for each variant of a wish."""
-        rules = await self._rules(request.place.guild_id)
-        check_place(rules, request.place)
+        rules = await self._rules(viewer.guild_id)
+        check_place(rules, viewer)
         catalogue = self._catalogue.only(rules.models)
         wish = furnished(rules, catalogue, wish)
         order = catalogue.order(wish, self._gate.admit(wish.prompt))
@@ -50,7 +50,7 @@ class Ordering:
 
         Raises as `Library.source`, too.
         """
-        catalogue = await self._admitted(request)
+        catalogue = await self._admitted(viewer)
         parent = await self._library.source(clip_id, viewer)
         return remix_draft(catalogue, self._gate, parent, wish, _seed(request.id, 0))
 
@@ -58,7 +58,7 @@ class Ordering:
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> Draft:
         """Return the draft of a clip that goes on. Raises as `Library.source`, too."""
-        catalogue = await self._admitted(request)
+        catalogue = await self._admitted(viewer)
         parent = await self._library.source(clip_id, viewer)
         return extend_draft(catalogue, self._gate, parent, words, _seed(request.id, 0))
 
@@ -67,7 +67,7 @@ class Ordering:
 
         Raises as `Library.source`, too.
         """
-        catalogue = await self._admitted(request)
+        catalogue = await self._admitted(viewer)
         before = (await self._library.source(clip_id, viewer)).job
         order, seed = before.order, _seed(request.id, 0)
         offer = catalogue.offer(order.provider, order.model)
@@ -81,7 +81,13 @@ class Ordering:
         draft = await self._from_parent(catalogue, before, wish, viewer, seed)
         if draft is not None:
             return draft
-        return Draft(order=catalogue.order(wish, self._gate.admit(wish.prompt)), seed=seed)
+        prompt = self._gate.admit(wish.prompt)
+        try:
+            order = catalogue.order(wish, prompt)
+        except BadOptionError:
+            # As long as an extended clip was, or of another size: nobody offers that from nothing.
+            order = catalogue.order(replace(wish, seconds=None, size=None), prompt)
+        return Draft(order=order, seed=seed)
 
     async def _from_parent(
         self, catalogue: Catalogue, before: Job, wish: Wish, viewer: Viewer, seed: int
@@ -97,12 +103,20 @@ class Ordering:
         if order.operation is Operation.EXTEND:
             return extend_draft(catalogue, self._gate, parent, order.change, seed)
         wish = replace(wish, prompt=order.change or order.prompt)
-        return remix_draft(catalogue, self._gate, parent, wish, seed)
+        try:
+            return remix_draft(catalogue, self._gate, parent, wish, seed)
+        except BadOptionError:
+            kept = replace(wish, seconds=None, size=None)
+            return remix_draft(catalogue, self._gate, parent, kept, seed)
 
-    async def _admitted(self, request: Request) -> Catalogue:
-        """Return what can be asked for at the request's place."""
-        rules = await self._rules(request.place.guild_id)
-        check_place(rules, request.place)
+    async def check_post(self, viewer: Viewer) -> None:
+        """Return if the server lets clips be where the viewer is. Raises HouseRuleError."""
+        check_place(await self._rules(viewer.guild_id), viewer)
+
+    async def _admitted(self, viewer: Viewer) -> Catalogue:
+        """Return what can be asked for where the viewer is."""
+        rules = await self._rules(viewer.guild_id)
+        check_place(rules, viewer)
         return self._catalogue.only(rules.models)
 
     async def _rules(self, guild_id: int | None) -> HouseRules:

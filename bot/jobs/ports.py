@@ -130,6 +130,13 @@ class Courier(Protocol):
         """
         ...
 
+    async def remove_copy(self, job: Job, channel_id: int) -> None:
+        """Delete the message with a job's clip in another channel, if one got there; idempotent.
+
+        What can't be reached any more counts as removed. Raises DeliveryTroubleError.
+        """
+        ...
+
     async def remove_message(self, channel_id: int, message_id: int) -> None:
         """Delete a message of the bot's own; idempotent, as `remove_clip`."""
         ...

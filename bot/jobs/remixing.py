@@ -33,6 +33,12 @@ class Parent:
     def size(self) -> Size:
         return self.job.order.size
 
+    @property
+    def remote_id(self) -> str | None:
+        """What its provider knows the whole clip as; of one that was joined here it has a part."""
+        joined = self.job.order.operation is Operation.EXTEND and self.job.source_remote_id is None
+        return None if joined else self.job.remote_id
+
 
 def remix_draft(
     catalogue: Catalogue, gate: PromptGate, parent: Parent, wish: Wish, seed: int
@@ -60,7 +66,7 @@ def remix_draft(
         order=replace(order, operation=Operation.REMIX, change=change),
         seed=seed,
         parent_id=parent.job.id,
-        source_remote_id=parent.job.remote_id if native else None,
+        source_remote_id=parent.remote_id if native else None,
     )
 
 
@@ -79,7 +85,7 @@ def extend_draft(
     native = (
         offer is not None
         and Operation.EXTEND in offer.model.operations
-        and parent.job.remote_id is not None
+        and parent.remote_id is not None
     )
     if offer is not None and native:
         sent = prompt if change is None else change
@@ -90,7 +96,7 @@ def extend_draft(
         order=replace(order, operation=Operation.EXTEND, change=change),
         seed=seed,
         parent_id=parent.job.id,
-        source_remote_id=parent.job.remote_id if native else None,
+        source_remote_id=parent.remote_id if native else None,
     )
 
 
@@ -123,7 +129,7 @@ def _can_remix(
     catalogue: Catalogue, offer: Offer, parent: Parent, whole: Wish, change: str
 ) -> bool:
     model = offer.model
-    if Operation.REMIX not in model.operations or parent.job.remote_id is None:
+    if Operation.REMIX not in model.operations or parent.remote_id is None:
         return False
     if whole.image is not None or (
         whole.model is not None and catalogue.named(whole.model) != offer
@@ -148,8 +154,8 @@ def _composed_order(
 ) -> Order:
     """Return the order at the model that was asked for, else the parent's, else the next.
 
-    stretch  the length that was asked for, if one was: an extended parent may be longer than any
-             model's clips, and is then made again as long as possible.
+    stretch  the length that was asked for, if one was. A parent that was extended may be longer than
+             any of the model's clips, and so may its remixes: they are made as long as possible.
     """
     if whole.model is not None:
         offers = [catalogue.named(whole.model)]
@@ -161,11 +167,10 @@ def _composed_order(
     try:
         return catalogue.first_order(offers, whole, prompt)
     except BadOptionError:
-        shorter = [each for each in offers[0].model.seconds if each < parent.seconds]
-        was_extended = parent.job.order.operation is Operation.EXTEND
-        if stretch is not None or not was_extended or not shorter:
+        longest = max(offers[0].model.seconds)
+        if stretch is not None or parent.seconds <= longest:
             raise
-        return order_from(offers[0], replace(whole, seconds=max(shorter)), prompt)
+        return order_from(offers[0], replace(whole, seconds=longest), prompt)
 
 
 def _continued(catalogue: Catalogue, offer: Offer | None, before: Order, prompt: str) -> Order:

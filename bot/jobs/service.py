@@ -91,7 +91,9 @@ class JobService:
         Raises BadOptionError, HouseRuleError, BlockedError, UnsafePromptError, OverQuotaError or
         StorageError; nothing was charged then.
         """
-        return await self._accept(viewer, request, await self._ordering.generate(wish, request))
+        return await self._accept(
+            viewer, request, await self._ordering.generate(wish, viewer, request)
+        )
 
     async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Card:
         """Make a clip again with the change that `wish.prompt` describes; as `submit` otherwise.
@@ -237,12 +239,16 @@ class JobService:
     async def fetch(self, job_id: str, viewer: Viewer, place: Place) -> Job:
         """Have a kept clip posted at `place`; only for its owner.
 
-        Raises NoSuchJobError, NotYoursError, TooLateError when it is not kept (any more), or
-        ClipTooLargeError when it may not be uploaded there either.
+        Raises NoSuchJobError, NotYoursError, TooLateError when it is not kept (any more) or belongs
+        to another server, HouseRuleError, or ClipTooLargeError when it may not be uploaded there
+        either.
         """
         job = await self._seen(job_id, viewer)
         if job.user_id != viewer.user_id:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
+        if job.place.guild_id != place.guild_id:
+            raise TooLateError(f"`{job.id}` can be posted in the server where it was asked for.")
+        await self._ordering.check_post(viewer)
         clip = await self._store.clip(job.id)
         if job.state is not State.KEPT or clip is None:
             raise TooLateError(f"There is nothing to fetch for `{job.id}`.")

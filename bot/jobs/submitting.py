@@ -17,7 +17,7 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.jobs.endings import cancel, fail
-from bot.jobs.opening import opening_picture, takes_image
+from bot.jobs.opening import composable, opening_picture
 from bot.jobs.polling import cancel_remote
 from bot.jobs.remixing import words_for_provider
 from bot.jobs.schedule import backoff_s, first_poll_s
@@ -120,9 +120,7 @@ async def _compose_instead(tools: Tools, job: Job, error: SourceGoneError) -> No
     if job.source_remote_id is None:
         await fail(tools, job, error)
         return
-    if job.order.operation is Operation.EXTEND and not takes_image(
-        tools.providers[job.order.provider], job.order.model
-    ):
+    if not composable(tools.providers[job.order.provider], job.order):
         await fail(tools, job, error)
         return
     _log.info("composed instead: %s", error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.app import Desk, open_desk
-from bot.errors import StorageError
 from bot.model import Viewer
 from bot.server import Grant, SetLimit
 from bot.settings import Settings
@@ -90,9 +89,8 @@ async def _clear(desk: Desk, subject: Subject) -> str:
 
 async def _give(desk: Desk, errand: Give) -> str:
     operator = _operator(desk)
-    given: list[Grant] = []
-    for unit, amount in errand.amounts.items():
-        grant = Grant(
+    given = [
+        Grant(
             guild_id=errand.guild_id,
             user_id=errand.user_id,
             unit=unit,
@@ -100,11 +98,9 @@ async def _give(desk: Desk, errand: Give) -> str:
             at=operator.at,
             reason=errand.reason,
         )
-        try:
-            await desk.keeping.grant(grant, operator)
-        except StorageError as error:
-            raise StorageError(f"{error}; {report.granted(given)}") from error
-        given.append(grant)
+        for unit, amount in errand.amounts.items()
+    ]
+    await desk.keeping.grant(given, operator)
     standing = await _member(desk, Viewer(user_id=errand.user_id, guild_id=errand.guild_id))
     return f"{report.granted(given)}\n\n{standing}"
 

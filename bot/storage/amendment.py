@@ -47,10 +47,11 @@ class Amendment:
             self._note_limits("limits cleared", kept, ())
         return len(kept)
 
-    def grant(self, grant: Grant) -> None:
-        """Note a one-off extra."""
-        self._run("put_grant", **row_of_grant(grant))
-        self._note_member(grant.user_id, "extra granted", "", wording.grant(grant))
+    def grant(self, grants: Sequence[Grant]) -> None:
+        """Note one-off extras."""
+        for grant in grants:
+            self._run("put_grant", **row_of_grant(grant))
+            self._note_member(grant.user_id, "extra granted", "", wording.grant(grant))
 
     def set_budget(self, budget: Budget | None) -> None:
         """Set the budget, or none."""

@@ -29,7 +29,8 @@ class Errand:
     chore: Chore
     #: Set for a MIRROR or an ERASE.
     job_id: str | None
-    #: The gallery channel of a MIRROR, or where a TELL is said.
+    #: The gallery channel of a MIRROR, or where a TELL is said; of an ERASE where a mirror that
+    #: was not noted may have got to.
     channel_id: int | None
     #: What a TELL says.
     words: str | None

@@ -70,8 +70,8 @@ class Keeping(Protocol):
         """Return all limits that are set in a server, by scope, subject, unit and window."""
         ...
 
-    async def grant(self, grant: Grant, actor: Actor) -> None:
-        """Note a one-off extra."""
+    async def grant(self, grants: Sequence[Grant], actor: Actor) -> None:
+        """Note one-off extras in one server: all of them, or none."""
         ...
 
     async def set_budget(self, guild_id: int, budget: Budget | None, actor: Actor) -> None:

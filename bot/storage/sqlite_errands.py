@@ -94,8 +94,8 @@ class SqliteErrands(Errands):
             return job_of_row(row)
         search.leave(conn, self._queries, job_id)
         blanked = self._queries.row(conn, "blank_job", id=job_id, now=to_ms(now))
-        self._queries.rows(conn, "drop_errand", job_id=job_id, chore=Chore.MIRROR.value)
         self._queries.rows(conn, "leave_erase", job_id=job_id, at=to_ms(now))
+        self._queries.rows(conn, "drop_errand", job_id=job_id, chore=Chore.MIRROR.value)
         return None if blanked is None else job_of_row(blanked)
 
     def _mirrored(self, conn: sqlite3.Connection, errand: Errand, message_id: int | None) -> None:

@@ -43,8 +43,9 @@ class SqliteKeeping(Keeping):
         )
         return by_width(limit_of_row(row) for row in rows)
 
-    async def grant(self, grant: Grant, actor: Actor) -> None:
-        await self._amend(grant.guild_id, actor, lambda change: change.grant(grant))
+    async def grant(self, grants: Sequence[Grant], actor: Actor) -> None:
+        if grants:
+            await self._amend(grants[0].guild_id, actor, lambda change: change.grant(grants))
 
     async def set_budget(self, guild_id: int, budget: Budget | None, actor: Actor) -> None:
         await self._amend(guild_id, actor, lambda change: change.set_budget(budget))

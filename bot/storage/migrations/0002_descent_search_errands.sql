@@ -62,7 +62,9 @@ SELECT
     CASE WHEN jobs.state = 'done' AND jobs.reactions > 0
          THEN (coalesce(shelves.id, 0) << 42) | (min(jobs.reactions, 1023) << 32) | jobs.seq
     END AS loved_key,
-    jobs.prompt || ' ' || jobs.id AS words,
+    -- Not the parent's words: they may come from a channel that the finder can't see.
+    CASE jobs.operation WHEN 'generate' THEN jobs.prompt ELSE coalesce(jobs.change, '') END
+        || ' ' || jobs.id AS words,
     'u' || jobs.user_id
     || CASE WHEN jobs.state = 'done' THEN ' shown r' || jobs.room_id || ' m' || hex(jobs.model)
             ELSE '' END AS facets
@@ -103,7 +105,7 @@ CREATE TABLE errands (
     CONSTRAINT an_errand_is_about_a_job_or_has_words
         CHECK ((job_id IS NULL) = (chore = 'tell') AND (words IS NULL) = (chore <> 'tell')),
     CONSTRAINT what_is_shown_or_said_has_a_channel
-        CHECK ((channel_id IS NULL) = (chore = 'erase')),
+        CHECK (channel_id IS NOT NULL OR chore = 'erase'),
     CONSTRAINT failed_tries_are_counted_from_zero
         CHECK (attempts >= 0)
 ) STRICT;

@@ -7,9 +7,16 @@ WHERE jobs.id = :job_id AND jobs.state = 'done'
   AND house_rules.gallery_channel_id <> jobs.channel_id
 ON CONFLICT (job_id, chore) DO NOTHING;
 
--- An errand to remove what a deleted job left.
+-- An errand to remove what a deleted job left; its channel is where a mirror may have got to.
 -- name: leave_erase
-INSERT INTO errands (chore, job_id, created_at, due_at) VALUES ('erase', :job_id, :at, :at);
+INSERT INTO errands (chore, job_id, channel_id, created_at, due_at)
+VALUES (
+    'erase',
+    :job_id,
+    (SELECT channel_id FROM errands WHERE job_id = :job_id AND chore = 'mirror'),
+    :at,
+    :at
+);
 
 -- Drop a job's errand of one kind.
 -- name: drop_errand

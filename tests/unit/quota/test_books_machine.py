@@ -197,7 +197,7 @@ class BooksMachine(RuleBasedStateMachine):
     def grant(self, guild_id: int, user_id: int, extra: tuple[Unit, int]) -> None:
         books, (unit, amount) = self.books, extra
         grant = Grant(guild_id=guild_id, user_id=user_id, unit=unit, amount=amount, at=books.now)
-        books.run(books.keeping.grant(grant, books.moderator))
+        books.run(books.keeping.grant([grant], books.moderator))
         books.paper.given.append(grant)
 
     @rule(guild_id=GUILDS, usd_micros=st.sampled_from([None, 0, 1_000_000, 3_000_000, 10**9]))

@@ -56,7 +56,7 @@ async def test_the_trail_of_a_member_has_what_they_did_and_what_was_done_to_them
     await keeping.set_limits(7, [limit(Scope.USER, 5, 2)], MODERATOR)
     await keeping.set_limits(7, [limit(Scope.ROLE, 5, 3)], other)
     await keeping.block(block(user_id=1002), MODERATOR)
-    await keeping.grant(Grant(guild_id=7, user_id=5, unit=Unit.CLIPS, amount=1, at=NOW), OPERATOR)
+    await keeping.grant([Grant(guild_id=7, user_id=5, unit=Unit.CLIPS, amount=1, at=NOW)], OPERATOR)
     await keeping.set_limits(8, [limit(Scope.USER, 5, 1)], MODERATOR)
     entries = await trail(keeping)
 
@@ -81,7 +81,7 @@ async def test_the_trail_of_a_member_has_what_they_did_and_what_was_done_to_them
 async def test_the_database_itself_refuses_to_change_the_trail(
     store: SqliteStore, keeping: SqliteKeeping, sql: str, says: str
 ):
-    await keeping.grant(Grant(guild_id=7, user_id=1, unit=Unit.CLIPS, amount=1, at=NOW), OPERATOR)
+    await keeping.grant([Grant(guild_id=7, user_id=1, unit=Unit.CLIPS, amount=1, at=NOW)], OPERATOR)
     before = await trail(keeping)
 
     def change(conn: sqlite3.Connection) -> None:

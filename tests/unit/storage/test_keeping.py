@@ -114,7 +114,7 @@ async def test_a_grant_is_kept_and_told(store: SqliteStore, keeping: SqliteKeepi
     )
     other = replace(grants[0], user_id=1002)
     for grant in (grants[1], grants[0], other, replace(grants[0], guild_id=8)):
-        await keeping.grant(grant, MODERATOR)
+        await keeping.grant([grant], MODERATOR)
 
     assert await store.consult(lambda books: books.grants(7, 1001, after(-1))) == grants
     assert await store.consult(lambda books: books.grants(7, 1001, NOW)) == grants[1:]
