@@ -81,6 +81,7 @@ def sorabot_variables(more: Mapping[str, str]) -> dict[str, str]:
         "QUOTA_CLIPS_PER_DAY": "none",
         "QUOTA_SECONDS_PER_DAY": "none",
         "MAX_ACTIVE_JOBS_PER_USER": "1000",
+        "MAX_ACTIVE_JOBS_PER_SERVER": "1000000",
         "LOG_LEVEL": "WARNING",
     }
     return {**freed, **more}

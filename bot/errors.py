@@ -147,8 +147,12 @@ class NoSuchClipError(RefusedError):
     """No finished clip of that id that this member may see; one of another server is none."""
 
     def __init__(self, clip_id: str) -> None:
-        shown = "".join(c for c in clip_id if c.isalnum())[:12] or "?"
-        super().__init__(f"I don't know a clip `{shown}` here. `/sora history` lists yours.")
+        # No markup of the asker's comes back.
+        shown = " ".join("".join(c if c.isalnum() else " " for c in clip_id).split())[:30] or "?"
+        super().__init__(
+            f"I don't know a clip `{shown}` here. Choose one from the list that opens as you type, "
+            "or see `/sora history`."
+        )
 
 
 class RemixForbiddenError(RefusedError):

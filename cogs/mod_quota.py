@@ -135,12 +135,22 @@ class ModQuota(commands.Cog):
         usd: _Dollars | None = None,
         channel: discord.TextChannel | None = None,
     ) -> None:
-        """Limit what this server may spend, or stop doing so"""
+        """Limit what this server may spend"""
+        if usd is None and channel is None:
+            raise BadOptionError("usd, channel", "name at least one; `budget clear` ends a budget.")
         by = viewer_of(interaction)
         before = await self._jobs.keeper.budget(by)
         budget = _budget(before, usd, channel)
         await self._jobs.keeper.set_budget(by, budget)
         await tell(interaction, mod_text.budget_set(budget, before))
+
+    @budget.command(name="clear")
+    async def clear_budget(self, interaction: discord.Interaction) -> None:
+        """End the limit on what this server may spend"""
+        by = viewer_of(interaction)
+        before = await self._jobs.keeper.budget(by)
+        await self._jobs.keeper.set_budget(by, None)
+        await tell(interaction, mod_text.budget_set(None, before))
 
     @budget.command(name="show")
     async def show_budget(self, interaction: discord.Interaction) -> None:

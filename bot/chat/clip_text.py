@@ -29,7 +29,11 @@ def clip_message(statuses: Sequence[JobStatus]) -> str:
     """
     first = statuses[0]
     job = first.job
-    ids = ", ".join(f"`{status.job.id}`" for status in statuses)
+    # Numbered as the videos stand there, so that a reader can tell whose button is whose.
+    ids = ", ".join(
+        f"{number}: `{status.job.id}`" if len(statuses) > 1 else f"`{status.job.id}`"
+        for number, status in enumerate(statuses, start=1)
+    )
     lines = [
         f"<@{job.user_id}> {_ready(statuses)}",
         f"-# {options(first)}{_took(first) if len(statuses) == 1 else ''} · {ids}",

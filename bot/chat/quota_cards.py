@@ -136,7 +136,8 @@ def _reading_lines(reading: Reading, own: str) -> str:
         f"**{amount(unit, reading.left)}** left · {used}",
         _rule(reading.scope, reading.subject_id, own),
     ]
-    if reading.next_return_at is not None:
+    # Over the limit, what returns first is not there to be used.
+    if reading.next_return_at is not None and reading.used <= reading.most:
         lines.insert(2, f"next returns {relative(reading.next_return_at)}")
     return "\n".join(lines)
 
@@ -148,9 +149,9 @@ def _rule(scope: Scope, subject_id: int | None, own: str) -> str:
         case Scope.ROLE:
             rule = f"role {owner(scope, subject_id)}"
         case Scope.SERVER:
-            rule = "this server"
+            rule = "everybody in this server"
         case Scope.BOT:
-            rule = "everybody"
+            rule = "the bot's for everybody"
     return f"rule: {rule}"
 
 

@@ -39,6 +39,8 @@ HELP = (
     "as text, its Remix button, and *Apps → Remix this clip* in its menu.\n"
     "**/sora extend** lets a clip go on; **/sora history** and **/sora gallery** find clips again.\n"
     "**/sora quota** shows what you have left and when more returns.\n\n"
+    "Below each clip: *Remix*, *Again* (the same once more), *Extend*, *Delete*. *Apps → Clip details* "
+    "shows where it comes from; there its owner can forbid remixes. Moderators have **/sora-mod**.\n\n"
     "Finished clips are posted as a new message where you asked for them. Failed clips cost nothing."
 )
 NOTHING_RUNNING = "You have nothing under way. `/sora generate` starts a clip."
@@ -118,7 +120,7 @@ def line(status: JobStatus) -> str:
         case _ if job.deleted_at is not None:
             return "Deleted."
         case State.DONE:
-            return f"Done: {jump_url(job)}"
+            return "Done."
         case State.KEPT | State.FAILED:
             back = " Nothing was counted." if job.refunded else ""
             return f"{job.error_text or TITLES[job.state]}{back}"

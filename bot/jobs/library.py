@@ -114,6 +114,11 @@ class Library:
             is_own=is_own,
         )
 
+    async def is_gone(self, clip_id: str) -> bool:
+        """Return whether a clip was deleted, or never was."""
+        job = await self._store.job(clip_id)
+        return job is None or job.deleted_at is not None
+
     async def knows_origin(self, job: Job, viewer: Viewer) -> bool:
         """Return whether the viewer may see all that a clip was made from, so far as it is there."""
         if job.parent_id is None:

@@ -11,7 +11,7 @@ from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.house import check_place, furnished
 from bot.jobs.library import Library
 from bot.jobs.remixing import extend_draft, remix_draft
-from bot.model import Job, Operation, Request, Viewer
+from bot.model import Job, Operation, Order, Request, Viewer
 from bot.safety.gate import PromptGate
 from bot.server import HouseRules
 from bot.storage.base import Draft
@@ -78,28 +78,36 @@ class Ordering:
             size=str(order.size),
             image=order.image,
         )
-        draft = await self._from_parent(catalogue, before, wish, viewer, seed)
-        if draft is not None:
-            return draft
-        prompt = self._gate.admit(wish.prompt)
-        try:
-            order = catalogue.order(wish, prompt)
-        except BadOptionError:
-            # As long as an extended clip was, or of another size: nobody offers that from nothing.
-            order = catalogue.order(replace(wish, seconds=None, size=None), prompt)
-        return Draft(order=order, seed=seed)
+        if before.parent_id is not None:
+            return await self._from_parent(catalogue, before, before.parent_id, wish, viewer, seed)
+        return Draft(order=self._anew(catalogue, wish), seed=seed)
 
     async def _from_parent(
-        self, catalogue: Catalogue, before: Job, wish: Wish, viewer: Viewer, seed: int
-    ) -> Draft | None:
-        """Return the draft that starts from the same parent; None where it can't be had."""
-        if before.parent_id is None:
-            return None
-        try:
-            parent = await self._library.source(before.parent_id, viewer)
-        except (HouseRuleError, NoSuchClipError, RemixForbiddenError):
-            return None
+        self,
+        catalogue: Catalogue,
+        before: Job,
+        parent_id: str,
+        wish: Wish,
+        viewer: Viewer,
+        seed: int,
+    ) -> Draft:
+        """Return the draft that starts from the same parent, of a deleted one from its words alone."""
         order = before.order
+        try:
+            parent = await self._library.source(parent_id, viewer)
+        except (HouseRuleError, NoSuchClipError, RemixForbiddenError) as refusal:
+            if not await self._library.is_gone(parent_id):
+                told = (
+                    f"`{before.id}` was made from a clip that you can't use: it can't be repeated."
+                )
+                raise RemixForbiddenError(told) from refusal
+            if order.operation is Operation.EXTEND:
+                told = f"The clip that `{before.id}` goes on from is gone: it can't be repeated."
+                raise RemixForbiddenError(told) from refusal
+            # A remix still, so that what others read stays its change and not the parent's words.
+            again = self._anew(catalogue, wish)
+            again = replace(again, operation=order.operation, change=order.change)
+            return Draft(order=again, seed=seed, parent_id=parent_id)
         if order.operation is Operation.EXTEND:
             return extend_draft(catalogue, self._gate, parent, order.change, seed)
         wish = replace(wish, prompt=order.change or order.prompt)
@@ -108,6 +116,15 @@ class Ordering:
         except BadOptionError:
             kept = replace(wish, seconds=None, size=None)
             return remix_draft(catalogue, self._gate, parent, kept, seed)
+
+    def _anew(self, catalogue: Catalogue, wish: Wish) -> Order:
+        """Return the order for what was ordered once, as near to it as can be had now."""
+        prompt = self._gate.admit(wish.prompt)
+        try:
+            return catalogue.order(wish, prompt)
+        except BadOptionError:
+            # As long as an extended clip was, or of another size: nobody offers that from nothing.
+            return catalogue.order(replace(wish, seconds=None, size=None), prompt)
 
     async def check_post(self, viewer: Viewer) -> None:
         """Return if the server lets clips be where the viewer is. Raises HouseRuleError."""

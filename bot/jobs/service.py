@@ -117,8 +117,8 @@ class JobService:
     async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Card:
         """Make what was ordered once more, with another seed; as `remix` otherwise.
 
-        A remix or extension starts from its parent again; where that is gone, or not for the
-        viewer, it is made from its words alone.
+        A remix or extension starts from its parent again. Where that is deleted, a remix is made from
+        its words alone; what can't be repeated raises RemixForbiddenError.
         """
         draft = await self._ordering.again(clip_id, viewer, request)
         return await self._accept(viewer, request, [draft])

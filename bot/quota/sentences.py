@@ -46,14 +46,14 @@ def span_of(limit: Limit) -> str:
 
 
 def owner(scope: Scope, subject_id: int | None) -> str:
-    """Return whose a rule is, as chat shows it: `<@1>`, `<@&2>`, `this server`, `the bot`."""
+    """Return whose a rule is, as chat shows it: `<@1>`, `<@&2>`, `everybody here`, `the bot`."""
     match scope:
         case Scope.USER:
             return f"<@{subject_id}>"
         case Scope.ROLE:
             return f"<@&{subject_id}>"
         case Scope.SERVER:
-            return "this server"
+            return "everybody here"
         case Scope.BOT:
             return "the bot"
 

@@ -18,6 +18,9 @@ from bot.model import State
 from tests.behaviour.town import town
 
 OURS, FOREIGN = TooLateError("Too late for that."), ZeroDivisionError("secret detail")
+#: Discord takes no longer message from a bot.
+MOST_CHARS = 2000
+ENDLESS = TooLateError("x" * 3000)
 
 
 class Broken(SafeItem[discord.ui.Button[Any]], template=r"broken:(?P<whose>\w+)"):
@@ -58,7 +61,9 @@ async def stage() -> AsyncIterator[tuple[simcord.Env, simcord.MemberActor, simco
     async def fail(interaction: discord.Interaction, how: str) -> None:
         if how == "late":
             await interaction.response.defer(ephemeral=True)
-        raise {"ours": OURS, "storage": StorageError("disk I/O error")}.get(how, FOREIGN)
+        raise {"ours": OURS, "endless": ENDLESS, "storage": StorageError("disk I/O error")}.get(
+            how, FOREIGN
+        )
 
     @client.tree.command()
     async def show(interaction: discord.Interaction) -> None:
@@ -125,6 +130,24 @@ async def test_a_modal_that_breaks_answers_too() -> None:
     async with stage() as (_, alice, channel):
         shown = await alice.slash(channel, "modal")
         assert "Too late" in said(await alice.submit_modal(shown, {"words": "x"}))
+
+
+async def test_a_refusal_that_would_name_forty_models_fits_into_a_message(tmp_path: Path) -> None:
+    models = "; ".join(
+        f"model-{n} seconds=4 sizes=1280x720 usd_per_second=0.1 label='{n}{'l' * 70}'"
+        for n in range(40)
+    )
+    async with town(tmp_path, OPENAI_MODELS=models) as t:
+        asked = await t.alice.slash(t.channel, "sora generate", prompt="a cat", model="nope")
+        assert "I don't have that one. There is `0lll" in said(asked)
+        # Whole, and not cut short.
+        assert said(asked).endswith("`.")
+        assert len(said(asked)) <= MOST_CHARS
+
+
+async def test_a_sentence_longer_than_a_message_is_cut_short() -> None:
+    async with stage() as (_, alice, channel):
+        assert said(await alice.slash(channel, "fail", how="endless")) == "x" * MOST_CHARS
 
 
 async def test_a_database_that_fails_refuses_and_the_next_command_works(tmp_path: Path) -> None:

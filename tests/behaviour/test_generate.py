@@ -159,3 +159,14 @@ async def test_a_job_is_dated_by_the_real_clock_inside_commands_too(tmp_path: Pa
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT)
         job = await t.job()
         assert before - timedelta(seconds=1) <= job.created_at <= t.clock.now()
+
+
+async def test_a_model_with_a_long_name_can_be_chosen(tmp_path: Path) -> None:
+    # Discord takes no choice whose value is longer than 100 characters.
+    name = "org/" + "m" * 110
+    models = f"{name} seconds=4 sizes=1280x720 usd_per_second=0.1"
+    async with town(tmp_path, OPENAI_MODELS=models) as t:
+        (offered,) = await t.alice.autocomplete(t.channel, "sora generate", "model", "m")
+        chosen = offered["value"]
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", model=chosen)
+        assert (await t.job_in(State.DONE)).order.model == name

@@ -174,29 +174,43 @@ async def test_again_of_a_remix_starts_from_the_same_parent(tmp_path: Path) -> N
         assert t.api.creates[CHANGE] == 2
 
 
-@pytest.mark.parametrize("gone", ["deleted", "forbidden", "hidden"])
-async def test_again_of_a_remix_whose_parent_is_out_of_reach_is_made_from_its_words(
-    tmp_path: Path, gone: str
+async def test_again_of_a_remix_whose_parent_is_deleted_is_made_from_its_words(
+    tmp_path: Path,
 ) -> None:
     async with town(tmp_path) as t:
-        place = t.secret_channel() if gone == "hidden" else t.channel
-        parent, message = await clip(t, channel=place)
+        parent, message = await clip(t)
         await t.alice.slash(t.channel, "sora remix", clip=parent.id, prompt=CHANGE)
         first = await newest(t, 2)
-        details = await t.alice.context_menu(place, "Clip details", message)
-        assert details.response is not None
-        if gone == "forbidden":
-            await t.alice.click(details.response, label="Forbid remixes")
-        elif gone == "deleted":
-            really = await delete_asked(t, message)
-            await t.alice.click(really, label=buttons(really)[0])
-            await t.until(lambda: len(t.clips()) == 1)
+        really = await delete_asked(t, message)
+        await t.alice.click(really, label=buttons(really)[0])
+        await t.until(lambda: len(t.clips()) == 1)
         await t.bob.click(t.clips()[-1], label="Again")
         again = await newest(t, 3)
-        assert (again.parent_id, again.user_id) == (None, t.bob.id)
+        assert (again.parent_id, again.user_id) == (parent.id, t.bob.id)
         assert again.order.prompt == first.order.prompt == f"{PROMPT}. Change: {CHANGE}"
         assert t.api.forms[-1]["prompt"] == again.order.prompt
         assert t.api.images == []
+        assert PROMPT not in t.clips()[-1].content
+
+
+@pytest.mark.parametrize("why", ["forbidden", "hidden"])
+async def test_again_of_a_remix_whose_parent_is_not_the_pressers_to_use_is_refused(
+    tmp_path: Path, why: str
+) -> None:
+    async with town(tmp_path) as t:
+        place = t.secret_channel() if why == "hidden" else t.channel
+        parent, message = await clip(t, channel=place)
+        await t.alice.slash(t.channel, "sora remix", clip=parent.id, prompt=CHANGE)
+        await newest(t, 2)
+        details = await t.alice.context_menu(place, "Clip details", message)
+        assert details.response is not None
+        if why == "forbidden":
+            await t.alice.click(details.response, label="Forbid remixes")
+        refused = await t.bob.click(t.clips()[-1], label="Again")
+        assert refused.response is not None
+        assert refused.ephemeral
+        assert "can't be repeated" in refused.response.content
+        assert len(await t.jobs()) == 2
 
 
 async def test_again_where_the_model_is_not_offered_any_more_takes_the_next(

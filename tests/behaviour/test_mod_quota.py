@@ -127,7 +127,7 @@ async def test_a_limit_of_another_window_is_a_second_one_and_both_hold(tmp_path:
     async with town(tmp_path) as t:
         await mod(t, "quota set", clips=2)
         told = await mod(t, "quota set", clips=3, per="week")
-        assert told == "Set for this server:\n- **3 clips in 7 days** (before: not set)"
+        assert told == "Set for everybody here:\n- **3 clips in 7 days** (before: not set)"
         assert await asks(t, t.alice, count=2) is None
         assert "2 clips in 24 hours" in (await asks(t, t.alice) or "")
         t.clock.forward(DAY_S)
@@ -146,7 +146,7 @@ async def test_a_call_that_sets_nothing_or_both_says_which_option(tmp_path: Path
         assert "**target**: bots" in await mod(t, "quota set", target=robot, clips=3)
         assert "**user**: bots" in await mod(t, "quota grant", user=robot, clips=3)
         assert "None" in await mod(t, "quota show")
-        assert await mod(t, "quota clear") == "No limits were set for this server."
+        assert await mod(t, "quota clear") == "No limits were set for everybody here."
 
 
 async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path
         shown = await mod(t, "quota show")
         # Names are shown for mentions outside of embeds.
         assert f"<@{t.bob.id}> <@&{patrons.id}>\n" in shown
-        assert "this server: 1 clip in 24 hours, $2.00 in 24 hours" in shown
+        assert "everybody here: 1 clip in 24 hours, $2.00 in 24 hours" in shown
         assert f"<@&{patrons.id}>: 90 s of video in 7 days" in shown
         assert f"<@{t.bob.id}>: any cost in 30 days" in shown
         alone = await mod(t, "quota show", target=patrons)
@@ -167,7 +167,7 @@ async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path
         assert "1 clip" not in alone
         # The role of everybody is the server.
         everybody = await mod(t, "quota clear", target=t.guild.default_role)
-        assert everybody.startswith("Removed for this server")
+        assert everybody.startswith("Removed for everybody here")
 
 
 async def test_hundreds_of_limits_still_fit_into_an_answer(tmp_path: Path) -> None:
@@ -207,6 +207,22 @@ async def test_a_grant_is_spent_once_and_gone_with_its_window(tmp_path: Path) ->
         assert await asks(t, t.alice) is None
 
 
+async def test_an_extra_of_two_units_is_given_whole_or_not_at_all(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.app.store.database.write(
+            lambda conn: conn.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON grants WHEN NEW.unit = 'seconds'"
+                " BEGIN SELECT raise(ABORT, 'disk full'); END"
+            ).fetchall()
+        )
+        told = await mod(t, "quota grant", user=t.alice, clips=5, seconds=60)
+        assert "can't reach my records" in told
+        given = await t.app.store.database.read(
+            lambda conn: conn.execute("SELECT * FROM grants").fetchall()
+        )
+        assert given == []
+
+
 async def test_every_change_is_in_the_audit_with_what_was_before(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
 
@@ -228,7 +244,7 @@ async def test_every_change_is_in_the_audit_with_what_was_before(tmp_path: Path)
         subject, _, after = await left("quota grant", user=t.alice, clips=1, reason="a contest")
         assert (subject, after) == (alice, "1 clip: a contest")
         assert await left("budget set", usd=5) == ("server", "", "$5.00 in 30 days")
-        assert await left("budget set") == ("server", "$5.00 in 30 days", "")
+        assert await left("budget clear") == ("server", "$5.00 in 30 days", "")
 
 
 async def test_a_budget_is_for_all_together_and_can_be_seen(tmp_path: Path) -> None:
@@ -245,7 +261,7 @@ async def test_a_budget_is_for_all_together_and_can_be_seen(tmp_path: Path) -> N
         assert "This server's budget is $0.80 in 30 days" in refused
         assert "asks for $0.40 and $0 is left" in refused
         assert "It will fit <t:" in refused
-        assert "(before: $0.80 in 30 days)" in await mod(t, "budget set")
+        assert "(before: $0.80 in 30 days)" in await mod(t, "budget clear")
         assert await asks(t, t.alice) is None
 
 
@@ -351,7 +367,7 @@ async def test_members_are_not_shown_the_commands_and_refused_where_they_are(
 async def test_a_moderator_who_lost_the_role_meanwhile_is_refused(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         await open_to_all(t)
-        assert "Set for this server" in await mod(t, "quota set", clips=5)
+        assert "Set for everybody here" in await mod(t, "quota set", clips=5)
         await take(t, t.moderator, t.guild.roles["Keepers"])
         told = await refusals(t, t.moderator)
         assert {*told} == {"Only those who may manage this server can do that."}

@@ -80,6 +80,20 @@ async def test_clips_are_made_in_the_chosen_channels_and_their_threads_only(
         assert await asks(t, t.alice, other) is None
 
 
+async def test_clips_are_made_in_private_threads_of_the_chosen_channels_too(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        await choose(t, await settings_of(t), "channels", t.channel)
+        for parent, allowed in ((t.channel, True), (t.guild.create_text_channel("other"), False)):
+            place = t.app.client.get_channel(parent.id)
+            assert isinstance(place, discord.TextChannel)
+            await place.create_thread(name="den", type=discord.ChannelType.private_thread)
+            den = parent.threads[-1]
+            t.env.backend.add_thread_member(den.id, t.alice.id)
+            assert (await asks(t, t.alice, den) is None) is allowed
+
+
 async def test_twenty_five_channels_can_be_chosen_and_are_all_named(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         channels = [t.guild.create_text_channel(f"room-{n}") for n in range(25)]

@@ -91,3 +91,16 @@ async def test_a_picture_of_a_refused_order_does_not_stay_behind(tmp_path: Path)
         answers = [asked.response, *asked.followups]
         assert "0 clips in 24 hours" in " ".join(each.content for each in answers if each)
         assert list((tmp_path / "pictures").glob("*")) == []
+
+
+async def test_what_a_killed_process_left_half_done_goes_at_the_next_start(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a", image=("a.png", picture()))
+        job = await t.job_in(State.DONE)
+        for name in ("tmp/K7Q2.png", "tmp/K7Q2/part.mp4", "pictures/123.part"):
+            left = tmp_path / name
+            left.parent.mkdir(parents=True, exist_ok=True)
+            left.write_bytes(b"left by a kill")
+        await t.restart()
+        assert list((tmp_path / "tmp").glob("*")) == []
+        assert list((tmp_path / "pictures").glob("*")) == [job.order.image]

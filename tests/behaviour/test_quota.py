@@ -104,20 +104,22 @@ async def test_a_finished_clip_is_used_and_not_reserved_any_more(tmp_path: Path)
 async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         patrons = t.guild.create_role("Patrons")
-        assert "rule: everybody" in field(await quota(t), "10 clips in 24 hours")
+        assert "rule: the bot's for everybody" in field(await quota(t), "10 clips in 24 hours")
         await mod(t, "quota set", clips=9)
-        assert "rule: this server" in field(await quota(t), "9 clips in 24 hours")
+        assert "rule: everybody in this server" in field(await quota(t), "9 clips in 24 hours")
         await mod(t, "quota set", target=patrons, clips=8)
         await give(t, t.alice, patrons)
         assert f"rule: role <@&{patrons.id}>" in field(await quota(t), "8 clips in 24 hours")
         # Names are shown for mentions outside of embeds.
         assert (await quota(t)).startswith(f"<@&{patrons.id}>\n")
-        assert "rule: this server" in field(await quota(t, t.bob), "9 clips in 24 hours")
+        assert "rule: everybody in this server" in field(
+            await quota(t, t.bob), "9 clips in 24 hours"
+        )
         await mod(t, "quota set", target=t.alice, clips=7)
         told = await quota(t)
         assert "rule: your own" in field(told, "7 clips in 24 hours")
         # The other units go by the next wider rule.
-        assert "rule: everybody" in field(told, "60 s of video in 24 hours")
+        assert "rule: the bot's for everybody" in field(told, "60 s of video in 24 hours")
 
 
 async def test_in_private_the_servers_rules_are_no_matter(tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ async def test_in_private_the_servers_rules_are_no_matter(tmp_path: Path) -> Non
         await mod(t, "quota set", target=t.alice, clips=3)
         await mod(t, "block", user=t.alice)
         told = said(await t.alice.user.slash("sora quota"))
-        assert "rule: everybody" in field(told, "10 clips in 24 hours")
+        assert "rule: the bot's for everybody" in field(told, "10 clips in 24 hours")
         assert "can't make clips" not in told
         assert "whole server" not in told
 

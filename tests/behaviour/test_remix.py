@@ -98,19 +98,20 @@ async def test_autocomplete_finds_clips_by_id_and_by_words(tmp_path: Path, typed
         assert PROMPT in choices[-1]["name"]
 
 
-async def test_autocomplete_offers_a_remix_by_its_change_and_finds_it_by_all_its_words(
+async def test_autocomplete_offers_and_finds_a_remix_by_its_change_and_id_alone(
     tmp_path: Path,
 ) -> None:
     async with town(tmp_path) as t:
         parent, message = await clip(t)
         await t.reply(t.bob, message, CHANGE)
         child = await newest(t, 2)
-        by_change = await t.alice.autocomplete(t.channel, "sora remix", "clip", "rain")
-        assert [(c["value"], c["name"]) for c in by_change] == [
-            (child.id, f"{child.id} · {CHANGE}")
-        ]
+        for typed in ("rain", child.id):
+            found = await t.alice.autocomplete(t.channel, "sora remix", "clip", typed)
+            assert [(each["value"], each["name"]) for each in found] == [
+                (child.id, f"{child.id} · {CHANGE}")
+            ]
         by_root = await t.alice.autocomplete(t.channel, "sora remix", "clip", "calico")
-        assert [c["value"] for c in by_root] == [child.id, parent.id]
+        assert [each["value"] for each in by_root] == [parent.id]
 
 
 async def test_the_other_options_are_offered_as_for_a_clip_of_its_own(tmp_path: Path) -> None:

@@ -205,6 +205,21 @@ async def test_without_the_history_a_form_that_was_open_is_refused(tmp_path: Pat
         assert await used(t, t.bob) == 0
 
 
+@pytest.mark.parametrize("lost", ["view_channel", "read_message_history"])
+async def test_even_its_owner_makes_nothing_of_a_clip_in_a_channel_they_lost(
+    tmp_path: Path, lost: str
+) -> None:
+    async with town(tmp_path) as t:
+        stage = t.guild.create_text_channel("stage")
+        job, _ = await clip(t, channel=stage)
+        deny(t, stage, t.alice.id, **{lost: True})
+        await t.env.settle()
+        for command in ("sora remix", "sora extend"):
+            asked = await t.alice.slash(t.channel, command, clip=job.id, prompt=CHANGE)
+            assert said(asked).startswith(f"I don't know a clip `{job.id}` here")
+        await nothing_happened(t, 1)
+
+
 async def test_ids_of_another_server_and_of_direct_messages_do_not_exist_here(
     tmp_path: Path,
 ) -> None:

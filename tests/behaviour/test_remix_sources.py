@@ -136,16 +136,30 @@ async def test_where_the_provider_is_gone_the_next_one_makes_it_and_is_named(
         await both_say(t, job, f"{label} makes it, in place of sora-2.")
 
 
-async def test_where_nobody_can_do_its_length_any_more_the_refusal_says_so(
+async def test_where_nobody_can_do_its_length_any_more_it_is_made_as_long_as_can_be(
     tmp_path: Path,
 ) -> None:
     async with town(tmp_path) as t:
-        _, message = await clip(t, seconds=12)
+        parent, message = await clip(t, seconds=12)
         await t.restart(openai_models=PLAIN)
         pressed = await t.bob.click(message, label="Remix")
-        refused = said(await t.bob.submit_modal(pressed, {"words": CHANGE}))
+        await t.bob.submit_modal(pressed, {"words": CHANGE})
+        job = await newest(t, 2)
+        assert is_remix(job, parent, t.bob)
+        assert (job.order.model, job.order.seconds, t.api.forms[-1]["seconds"]) == ("plain", 4, "4")
+        await both_say(t, job, "Plain makes it, in place of sora-2")
+
+
+async def test_a_length_that_was_named_and_nobody_can_do_is_refused_and_not_charged(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        parent, _ = await clip(t, seconds=12)
+        await t.restart(openai_models=PLAIN)
+        options = {"clip": parent.id, "prompt": CHANGE, "seconds": 12}
+        refused = said(await t.bob.slash(t.channel, "sora remix", **options))
         assert "**seconds**: Plain can't do 12. It can do 4." in refused
-        assert await used(t, t.bob) == 0
+        assert (len(await t.jobs()), await used(t, t.bob)) == (1, 0)
 
 
 async def test_a_remix_whose_answer_was_lost_is_found_again_and_paid_once(tmp_path: Path) -> None:

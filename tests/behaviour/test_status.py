@@ -51,7 +51,7 @@ async def test_status_of_one_job_shows_its_order_and_links_its_clip(tmp_path: Pa
         assert shown.response is not None
         said = words(shown.response.embeds[0])
         assert "Sora 2 · 8 s · 1280x720 · $0.80" in said
-        assert str(job.message_id) in said
+        assert f"/{job.message_id}" in str(shown.response.components)
 
 
 @pytest.mark.parametrize("typed", ["ZZZZ", "", "<@1>", "K7Q2K7Q2K7Q2K7Q2K7Q2"])

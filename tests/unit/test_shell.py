@@ -279,7 +279,7 @@ def test_a_database_that_another_program_holds_is_one_line_and_exit_code_1(
     holder.close()
 
 
-def test_a_grant_that_stops_half_way_tells_what_was_given(
+def test_a_grant_that_the_database_refuses_gives_nothing_of_it(
     shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     with sqlite3.connect(tmp_path / "sorabot.db") as conn:
@@ -292,7 +292,9 @@ def test_a_grant_that_stops_half_way_tells_what_was_given(
     assert main(["quota", "grant", *told]) == 1
     said = capsys.readouterr().err
     assert "no money" in said
-    assert said.rstrip().endswith(f"Given to user {ALICE} in server {HOME}, once: 2 clips.")
+    with sqlite3.connect(tmp_path / "sorabot.db") as conn:
+        assert conn.execute("SELECT count(*) FROM grants").fetchone() == (0,)
+    conn.close()
 
 
 def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]):

@@ -132,7 +132,7 @@ def test_a_warning_says_how_much_is_used_and_what_that_means():
     [
         (Scope.USER, 5, "<@5>"),
         (Scope.ROLE, 6, "<@&6>"),
-        (Scope.SERVER, 7, "this server"),
+        (Scope.SERVER, 7, "everybody here"),
         (Scope.BOT, None, "the bot"),
     ],
 )

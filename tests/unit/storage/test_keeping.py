@@ -125,6 +125,18 @@ async def test_a_grant_is_kept_and_told(store: SqliteStore, keeping: SqliteKeepi
     ]
 
 
+async def test_grants_given_together_are_given_whole_or_not_at_all(
+    store: SqliteStore, keeping: SqliteKeeping
+):
+    good = Grant(guild_id=7, user_id=1001, unit=Unit.CLIPS, amount=5, at=NOW)
+    wrong = replace(good, unit=Unit.SECONDS, amount=-1)
+    with pytest.raises(StorageError, match="CHECK"):
+        await keeping.grant([good, wrong], MODERATOR)
+
+    assert await store.consult(lambda books: books.grants(7, 1001, after(-1))) == ()
+    assert await trail(keeping) == ()
+
+
 async def test_a_budget_is_set_changed_and_lifted(keeping: SqliteKeeping):
     first = Budget(usd_micros=20_000_000, warn_channel_id=76)
     assert await keeping.budget(7) is None
