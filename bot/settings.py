@@ -72,6 +72,13 @@ def _positive(name: str, raw: str) -> int:
     return value
 
 
+def _many(name: str, raw: str) -> int:
+    value = _whole(name, raw)
+    if not 1 <= value <= 1_000_000:
+        raise SettingsError(name, f"{raw[:40]!r} is out of range", "1 to 1000000")
+    return value
+
+
 def _dollars_as_micros(name: str, raw: str) -> int:
     whole, _, cents = raw.removeprefix("$").partition(".")
     micros = _digits(f"{whole}{cents:0<6}") if (whole or cents) and len(cents) <= 6 else None
@@ -223,7 +230,7 @@ class Settings:
         _positive, "Jobs of one member under way at a time.", default=4, unit="jobs"
     )
     max_active_jobs_per_server: int = _setting(
-        _positive, "Jobs of one server under way at a time.", default=50, unit="jobs"
+        _many, "Jobs of one server under way at a time.", default=50, unit="jobs"
     )
     budget_usd_per_server_per_month: int | None = _setting(
         _dollars_as_micros,

@@ -31,7 +31,7 @@ WRONG = {
     "QUOTA_SECONDS_PER_DAY": "1.5",
     "QUOTA_USD_PER_MONTH": "a fortune",
     "MAX_ACTIVE_JOBS_PER_USER": "0",
-    "MAX_ACTIVE_JOBS_PER_SERVER": "1001",
+    "MAX_ACTIVE_JOBS_PER_SERVER": "1000001",
     "BUDGET_USD_PER_SERVER_PER_MONTH": "one or two",
     "MAX_CLIP_MIB": "huge",
     "HTTP_BIND": "8080",
@@ -108,8 +108,10 @@ def test_with_the_application_id_known_it_prints_the_invite_link(
 
 def test_the_invite_asks_for_what_posting_a_clip_takes_and_no_more() -> None:
     url = invite_url(1)
-    # View Channel, Send Messages, Embed Links, Attach Files, Read History, Send in Threads.
-    assert f"permissions={1 << 10 | 1 << 11 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 38}" in url
+    # View Channel, Send Messages, Embed Links, Attach Files, Read History, Public Threads, Send in
+    # Threads.
+    bits = 1 << 10 | 1 << 11 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 35 | 1 << 38
+    assert f"permissions={bits}" in url
     assert "scope=bot+applications.commands" in url
 
 
