@@ -35,3 +35,4 @@ async def show(interaction: discord.Interaction[Any], card: Card) -> None:
     message_id = await announce(interaction, card)
     if message_id is not None:
         await jobs_of(interaction).card_sent(card.request.id, message_id)
+    await jobs_of(interaction).accepted(card.request)

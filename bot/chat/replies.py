@@ -156,3 +156,4 @@ async def _show(jobs: JobService, message: discord.Message, card: Card) -> None:
     card_id = await announce_reply(message, card)
     if card_id is not None:
         await jobs.card_sent(card.request.id, card_id)
+    await jobs.accepted(card.request)

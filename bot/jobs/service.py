@@ -136,7 +136,6 @@ class JobService:
             raise
         for job in jobs:
             self._kick(Kind.SUBMIT, job.id)
-        await self._keeper.watch_budget(request.place.guild_id)
         try:
             return await self._statuses.card(request, jobs)
         except StorageError as error:
@@ -144,6 +143,10 @@ class JobService:
             _log.warning("card of request %s from memory: %s", request.id, error)
             statuses = [self._statuses.bare(job) for job in jobs]
             return Card(request=request, statuses=tuple(statuses))
+
+    async def accepted(self, request: Request) -> None:
+        """Do what follows from an accepted request and can wait until it was answered; never raises."""
+        await self._keeper.watch_budget(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
         """Note which message is the request's card, so that it is kept up to date.
