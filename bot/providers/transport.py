@@ -119,14 +119,6 @@ class Transport:
         )
         return await self._pay(request, refusal.of_create)
 
-    async def create_json(self, path: str, body: Mapping[str, object]) -> Reply:
-        """POST JSON that makes a render, exactly once; like `create`, with the same errors."""
-        url = self._resolve(path)
-        request = self._creator.build_request(
-            "POST", url, json=dict(body), headers=self._headers_for(url)
-        )
-        return await self._pay(request, refusal.of_create)
-
     async def continue_from(self, path: str, body: Mapping[str, object]) -> Reply:
         """POST JSON that makes a render out of an earlier one, exactly once.
 
@@ -151,10 +143,6 @@ class Transport:
     async def delete(self, path: str) -> Reply:
         """DELETE; idempotent, retried like `get`, with the same errors."""
         return await self._harmless("DELETE", path, None)
-
-    async def command(self, method: str, path: str) -> Reply:
-        """POST or PUT without a body what does no harm twice, such as a cancel; as `delete`."""
-        return await self._harmless(method, path, None)
 
     async def download(self, place: str, target: Path, *, max_bytes: int) -> Download:
         """Stream an MP4 to `target`; idempotent, not retried once a clip began to arrive.
