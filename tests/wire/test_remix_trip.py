@@ -1,5 +1,8 @@
 """The real process: a clip, its remix by reply, and the remix of that by button."""
 
+import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,15 @@ async def test_three_generations_in_a_thread_with_a_restart_between_them(tmp_pat
         assert "Traceback" not in bot.log()
 
 
+async def rendering(database: Path) -> None:
+    """Wait until a provider's answer to the paid call of a remix is on disk."""
+    asked = "SELECT 1 FROM jobs WHERE parent_id IS NOT NULL AND remote_id IS NOT NULL"
+    async with asyncio.timeout(20):
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as books:
+            while books.execute(asked).fetchone() is None:
+                await asyncio.sleep(0.05)
+
+
 async def test_a_remix_whose_process_is_killed_is_paid_for_once(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=2, poll_after_ms=200) as api:
         async with running(tmp_path, discord, api) as bot:
@@ -80,9 +92,7 @@ async def test_a_remix_whose_process_is_killed_is_paid_for_once(tmp_path: Path) 
             root = await newest_clip(discord, "clips", 1)
             await discord.message("clips", "bob", "by night", reply_to=root)
             # Killed before its answer is on disk, a create is unknown for minutes: another test's.
-            await discord.until(
-                lambda: "Rendering" in str(discord.posts("clips")[-1]["embeds"]), 10
-            )
+            await rendering(tmp_path / "data" / "sorabot.db")
             await bot.kill()
         async with running(tmp_path, discord, api):
             child = await newest_clip(discord, "clips", 2)

@@ -126,14 +126,14 @@ async def test_in_direct_messages_a_member_sees_their_own_of_direct_messages(
     [
         *("piano", "PIANO", "pia", "l", "piano cat", "cafe", "café", "CAFE\u0301", "rock'n'ro"),
         *("  piano  ", "piano piano", "PIANO!", '"piano"', "pia*", "🎹 piano", "naïve", "NAIVE"),
-        *("piano " * 33, "№5", "1k", "ein großes", "ΚΑΛΗ", "火の"),
+        *("piano " * 33, "№1", "1k", "ein großes", "ΚΑΛΗ", "火の"),
     ],
 )
 async def test_words_are_found_from_their_beginning_in_any_order_and_case(
     store: SqliteStore, shelf: SqliteShelf, words: str
 ):
     # One that is found by a letter or two must not begin like an id, of which some are by chance.
-    prompt = "A large cat plays PIANO in a café, rock'n'roll, naive №5 1k ein großes καλη 火の鳥"
+    prompt = "A large cat plays PIANO in a café, rock'n'roll, naive №1 1k ein großes καλη 火の鳥"
     await reach(store, State.FAILED, 1, prompt="something else")
     job = await reach(store, State.DONE, 2, prompt=prompt)
     open_job = await accept(store, 3, prompt=prompt)
