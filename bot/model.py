@@ -50,14 +50,17 @@ class State(StrEnum):
 
 _FINAL = frozenset({State.DONE, State.KEPT, State.FAILED, State.CANCELLED})
 
-#: Every move a job may make. KEPT → POSTING is a member fetching a clip that could not be posted.
+#: Every move a job may make. KEPT → POSTING is a member fetching a clip that could not be posted;
+#: POSTING → POSTING goes on to another place.
 MOVES: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.SUBMITTING, State.FAILED, State.CANCELLED}),
     State.SUBMITTING: frozenset({State.RENDERING, State.QUEUED, State.FAILED, State.CANCELLED}),
     State.RENDERING: frozenset({State.DOWNLOADING, State.FAILED, State.CANCELLED}),
     State.DOWNLOADING: frozenset({State.FITTING, State.FAILED, State.CANCELLED}),
     State.FITTING: frozenset({State.POSTING, State.KEPT, State.FAILED, State.CANCELLED}),
-    State.POSTING: frozenset({State.DONE, State.KEPT, State.FAILED, State.CANCELLED}),
+    State.POSTING: frozenset(
+        {State.POSTING, State.DONE, State.KEPT, State.FAILED, State.CANCELLED}
+    ),
     State.DONE: frozenset(),
     State.KEPT: frozenset({State.POSTING}),
     State.FAILED: frozenset(),
@@ -76,9 +79,11 @@ class Operation(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """What a ledger row says of its job: one RESERVE, then exactly one of the others."""
+    """What a ledger row says of its job: one RESERVE, any AMENDs, then one SETTLE or REFUND."""
 
     RESERVE = "reserve"
+    #: The reservation became dearer or cheaper: the job went to another provider.
+    AMEND = "amend"
     SETTLE = "settle"
     REFUND = "refund"
 
@@ -157,6 +162,8 @@ class Order:
     operation: Operation = Operation.GENERATE
     #: What the member wrote about the parent; None for a GENERATE, or an EXTEND without words.
     change: str | None = None
+    #: Which model makes it was left to the bot.
+    any_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +177,8 @@ class Request:
     created_at: datetime
     #: The public card; None until it was sent.
     card_message_id: int | None = None
+    #: The asker's roles when they asked.
+    role_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +231,8 @@ class Job:
     #: The parent's handle at `order.provider`, while the provider itself shall remix or extend it;
     #: None when the order is composed from the parent's words and picture instead.
     source_remote_id: str | None = None
+    #: The provider that it went to first, and that did not take it; None: `order.provider`.
+    moved_from: str | None = None
     #: Whether others may remix, extend and repeat it.
     remixable: bool = True
     #: Reactions to its message, as far as they were seen.

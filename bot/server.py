@@ -14,6 +14,9 @@ WINDOWS = {
 }
 #: Over which a budget counts.
 BUDGET_WINDOW = WINDOWS["month"]
+#: The guild id under which the operator's own choice of providers is kept: it holds in all servers
+#: and direct messages.
+EVERYWHERE = 0
 
 
 class Unit(StrEnum):
@@ -142,6 +145,10 @@ class HouseRules:
     #: Jobs under way at a time; None: as the operator set it.
     max_active_per_user: int | None = None
     max_active: int | None = None
+    #: Tried before all others; None: the operator's order.
+    preferred_provider: str | None = None
+    #: Get no new jobs.
+    drained_providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +162,7 @@ class AuditEntry:
     by_user_id: int | None
     #: Such as "limit set", "blocked", "settings".
     what: str
-    #: Whom or what it was about, as chat shows it: `<@…>`, `<@&…>`, "server".
+    #: Whom or what it was about, as chat shows it: `<@…>`, `<@&…>`, "server", "everywhere".
     subject: str
     #: In words; empty where there was or is nothing.
     before: str

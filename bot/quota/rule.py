@@ -70,6 +70,20 @@ class QuotaRule:
         self._check_limits(books, viewer, wanted, now)
         self._check_budget(books, viewer, wanted.usd_micros, now)
 
+    def check_extra(
+        self, books: Books, viewer: Viewer, extra_usd_micros: int, now: datetime
+    ) -> None:
+        """Return if an accepted job of the viewer's may cost so much more than is reserved for it.
+
+        extra_usd_micros  0 or less always fits.
+        Blocks and caps do not matter, nor do limits of other units.
+        Raises OverQuotaError for a limit of money and OverBudgetError for the budget, as `check`.
+        """
+        if extra_usd_micros <= 0:
+            return
+        self._check_limits(books, viewer, Usage(usd_micros=extra_usd_micros), now)
+        self._check_budget(books, viewer, extra_usd_micros, now)
+
     def standing(self, books: Books, viewer: Viewer, now: datetime) -> Standing:
         """Return what holds for the viewer where they are, and what is used of it."""
         rulings = self._rulings(books, viewer)

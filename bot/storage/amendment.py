@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
 
-from bot.server import Block, Budget, Grant, HouseRules, Scope, SetLimit
+from bot.server import EVERYWHERE, Block, Budget, Grant, HouseRules, Scope, SetLimit
 from bot.storage import wording
 from bot.storage.books import LedgerBooks
 from bot.storage.keeping import Actor
@@ -95,7 +95,8 @@ class Amendment:
             return False
         if rules != kept:
             self._run("put_rules", **row_of_rules(self._guild_id, rules))
-            self._note("server", "settings", *wording.rules(kept, rules))
+            whom = "everywhere" if self._guild_id == EVERYWHERE else "server"
+            self._note(whom, "settings", *wording.rules(kept, rules))
         return True
 
     def _set_limits_of_one(self, limits: Sequence[SetLimit]) -> None:

@@ -179,6 +179,25 @@ class Store(Protocol):
         """
         ...
 
+    async def rehome(
+        self, job: Job, order: Order, now: datetime, check: Callable[[Books], None]
+    ) -> Job | None:
+        """Give a QUEUED or SUBMITTING job, which no provider took, to `order.provider`.
+
+        The job waits in QUEUED, due at `now`: provider, model and estimate are `order`'s,
+        `source_remote_id`, `submitted_at` and the cost are cleared, attempts are 0; `moved_from`
+        is where it went first, None when it is there again. The rest stays, the deadline and a wish
+        to cancel too. In the same transaction the reservation becomes the
+        estimate of `order`: `check` is called inside it before anything is written (what it raises
+        comes out unchanged and nothing is kept), and an AMEND row books the difference, if any.
+        None, without calling `check`, when the job is no longer in `job.state` with the provider,
+        model and estimate of `job.order`. After a rehome `move`, `update` and `claim_slot`, too,
+        return None to whom the job looks as it was before.
+        Raises ValueError when `job.state` is another, when the job has a `remote_id`, and for an
+        `order` that differs in anything but provider, model and estimate.
+        """
+        ...
+
     async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
         """Move KEPT → POSTING towards `place`, due at `now`; the ledger stays closed.
 
@@ -193,6 +212,13 @@ class Store(Protocol):
         Makes it due at once, but in SUBMITTING: there the time of the next look is what keeps a
         create of unknown outcome from being made twice.
         Whatever `job.state` was seen. The first such instant stays; an earlier `due_at` too.
+        """
+        ...
+
+    async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:
+        """Make the RENDERING job with this remote id due at `now`; False when there is none.
+
+        The id may be the part after the last slash. An earlier `due_at` stays.
         """
         ...
 
@@ -239,7 +265,11 @@ class Store(Protocol):
     async def waiting(
         self, provider: str, now: datetime, *, max_concurrent: int
     ) -> tuple[Job, ...]:
-        """Return QUEUED jobs whose `due_at` has come, oldest first, as many as slots are free."""
+        """Return QUEUED jobs whose `due_at` has come, in fair order, as many as slots are free.
+
+        A member's n-th QUEUED job there has turn n + how many slots there are theirs: lower turns
+        go first, of one turn the oldest.
+        """
         ...
 
     async def slots_taken(self, provider: str) -> int:
@@ -259,7 +289,10 @@ class Store(Protocol):
         ...
 
     async def position(self, job: Job) -> int:
-        """Return how many QUEUED jobs of the same provider go before it; 0 for an unknown job."""
+        """Return how many QUEUED jobs of the same provider go before it in the fair order.
+
+        As things stand, those that are not due yet counted too; 0 for a job that is not QUEUED.
+        """
         ...
 
     async def durations_s(

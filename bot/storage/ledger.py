@@ -1,4 +1,4 @@
-"""The ledger: append-only rows, one reservation per job and one end."""
+"""The ledger: append-only rows, one reservation per job, what it was amended by, and one end."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ def is_closed(conn: sqlite3.Connection, queries: Queries, job_id: str) -> bool:
     return queries.row(conn, "end_of_job", job_id=job_id) is not None
 
 
+def amend(conn: sqlite3.Connection, queries: Queries, job: Job, now: datetime) -> None:
+    """Make the reservation of `job` its estimate; writes no row where it is that already."""
+    reserved = _reservation(conn, queries, job)
+    difference = job.order.estimate_usd_micros - reserved.usd_micros
+    if difference:
+        entry = replace(
+            reserved, kind=EntryKind.AMEND, clips=0, seconds=0, usd_micros=difference, at=now
+        )
+        queries.rows(conn, "append_entry", **row_of_entry(entry))
+
+
 def close(
     conn: sqlite3.Connection, queries: Queries, job: Job, kind: EntryKind, now: datetime
 ) -> Job:
@@ -39,12 +50,10 @@ def close(
 
     A SETTLE holds the difference between the cost on the job (the reservation where it has none)
     and the reservation, so that the rows sum to the cost;
-    a REFUND takes the whole reservation back. Both count when the reservation did.
+    a REFUND takes the whole reservation back. Both count when the reservation did. The reservation
+    is what was reserved at first and all that it was amended by.
     """
-    row = queries.row(conn, "reserve_of_job", job_id=job.id)
-    if row is None:
-        raise RuntimeError(f"job {job.id} has no reservation")
-    reserved = entry_of_row(row)
+    reserved = _reservation(conn, queries, job)
     if kind is EntryKind.REFUND:
         cost = 0
         end = replace(
@@ -62,3 +71,10 @@ def close(
         )
     queries.rows(conn, "append_entry", **row_of_entry(end))
     return replace(job, cost_usd_micros=cost, refunded=kind is EntryKind.REFUND)
+
+
+def _reservation(conn: sqlite3.Connection, queries: Queries, job: Job) -> LedgerEntry:
+    row = queries.row(conn, "reservation_of_job", job_id=job.id)
+    if row is None:
+        raise RuntimeError(f"job {job.id} has no reservation")
+    return entry_of_row(row)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.model import MOVES, Clip, EntryKind, Job, Place, Request, State
+from bot.model import MOVES, Clip, EntryKind, Job, Order, Place, Request, State
 from bot.storage import ledger, search
 from bot.storage.base import Books, Changes, Draft
 from bot.storage.books import LedgerBooks
@@ -41,8 +41,8 @@ class Move:
             raise ValueError(f"no job moves from {self.job.state} to {self.to}")
         if self.close is not None and not self.to.is_final:
             raise ValueError(f"the ledger does not close in {self.to}")
-        if self.close is EntryKind.RESERVE:
-            raise ValueError("a reserve closes nothing")
+        if self.close not in (None, EntryKind.SETTLE, EntryKind.REFUND):
+            raise ValueError(f"a {self.close} closes nothing")
         if self.cost_usd_micros is not None and (
             self.close is EntryKind.REFUND or self.cost_usd_micros < 0
         ):
@@ -75,7 +75,10 @@ def accept(
     """Queue and reserve all of a request's jobs, unless the request is known."""
     if queries.row(conn, "request", id=request.id) is None:
         check(LedgerBooks(conn, queries))
-        queries.rows(conn, "insert_request", **row_of_request(request))
+        row = row_of_request(request)
+        queries.rows(conn, "insert_request", **row)
+        if request.role_ids:
+            queries.rows(conn, "set_roles", **row)
         for variant, draft in enumerate(drafts):
             job = Job(
                 id=draw_job_id(
@@ -95,6 +98,8 @@ def accept(
                 source_remote_id=draft.source_remote_id,
             )
             queries.rows(conn, "insert_job", **row_of_job(job))
+            if job.order.any_model:
+                queries.rows(conn, "set_any_model", id=job.id)
             ledger.reserve(conn, queries, job)
     rows = queries.rows(conn, "jobs_of_request", request_id=request.id)
     return tuple(job_of_row(row) for row in rows)
@@ -152,6 +157,55 @@ def claim_slot(
     return move(conn, queries, asked)
 
 
+def check_rehome(job: Job, order: Order) -> None:
+    """Raise ValueError for a job that may not go elsewhere, or that would become another clip."""
+    if job.state not in (State.QUEUED, State.SUBMITTING) or job.remote_id is not None:
+        raise ValueError(f"job {job.id} is {job.state}: a provider has it")
+    as_ordered = replace(
+        order,
+        provider=job.order.provider,
+        model=job.order.model,
+        estimate_usd_micros=job.order.estimate_usd_micros,
+    )
+    if as_ordered != job.order:
+        raise ValueError(f"job {job.id} would become another clip")
+
+
+def rehome(
+    conn: sqlite3.Connection,
+    queries: Queries,
+    seen: Job,
+    order: Order,
+    now: datetime,
+    check: Callable[[Books], None],
+) -> Job | None:
+    """Let a job that no provider took wait at another one, reserved at its estimate there."""
+    job = _as_seen(conn, queries, seen)
+    if job is None:
+        return None
+    check_rehome(job, order)
+    check(LedgerBooks(conn, queries))
+    first = job.order.provider if job.moved_from is None else job.moved_from
+    waiting = replace(
+        job,
+        order=order,
+        moved_from=None if first == order.provider else first,
+        state=State.QUEUED,
+        state_at=now if job.state is not State.QUEUED else job.state_at,
+        due_at=now,
+        progress=None,
+        attempts=0,
+        submitted_at=None,
+        source_remote_id=None,
+        cost_usd_micros=None,
+    )
+    row = queries.row(conn, "rehome_job", **row_of_job(waiting), state_was=job.state.value)
+    if row is None:
+        return None
+    ledger.amend(conn, queries, waiting, now)
+    return job_of_row(row)
+
+
 def repost(
     conn: sqlite3.Connection, queries: Queries, seen: Job, place: Place, now: datetime
 ) -> Job | None:
@@ -186,7 +240,16 @@ def request_cancel(
 
 
 def _as_seen(conn: sqlite3.Connection, queries: Queries, seen: Job) -> Job | None:
-    row = queries.row(conn, "job_in_state", id=seen.id, state=seen.state.value)
+    # The provider, too: a late answer of the one that lost the job has nothing to say about it.
+    row = queries.row(
+        conn,
+        "job_as_seen",
+        id=seen.id,
+        state=seen.state.value,
+        provider=seen.order.provider,
+        model=seen.order.model,
+        estimate_usd_micros=seen.order.estimate_usd_micros,
+    )
     return None if row is None else job_of_row(row)
 
 

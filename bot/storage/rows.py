@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,7 @@ def row_of_request(request: Request) -> dict[str, object]:
         **_row_of_place(request.place),
         "created_at": to_ms(request.created_at),
         "card_message_id": request.card_message_id,
+        "role_ids": json.dumps(sorted(request.role_ids)),
     }
 
 
@@ -65,6 +67,7 @@ def request_of_row(row: sqlite3.Row) -> Request:
         place=_place_of_row(row),
         created_at=from_ms(row["created_at"]),
         card_message_id=row["card_message_id"],
+        role_ids=frozenset(json.loads(row["role_ids"])),
     )
 
 
@@ -87,6 +90,7 @@ def row_of_job(job: Job) -> dict[str, object]:
         "estimate_usd_micros": order.estimate_usd_micros,
         "operation": order.operation.value,
         "change": order.change,
+        "any_model": int(order.any_model),
         "seed": job.seed,
         "state": job.state.value,
         "created_at": to_ms(job.created_at),
@@ -108,6 +112,7 @@ def row_of_job(job: Job) -> dict[str, object]:
         "refunded": int(job.refunded),
         "parent_id": job.parent_id,
         "source_remote_id": job.source_remote_id,
+        "moved_from": job.moved_from,
         "remixable": int(job.remixable),
         "reactions": job.reactions,
         "deleted_at": _to_ms(job.deleted_at),
@@ -144,6 +149,7 @@ def job_of_row(row: sqlite3.Row) -> Job:
         refunded=bool(row["refunded"]),
         parent_id=row["parent_id"],
         source_remote_id=row["source_remote_id"],
+        moved_from=row["moved_from"],
         remixable=bool(row["remixable"]),
         reactions=row["reactions"],
         deleted_at=_from_ms(row["deleted_at"]),
@@ -161,6 +167,7 @@ def _order_of_row(row: sqlite3.Row) -> Order:
         estimate_usd_micros=row["estimate_usd_micros"],
         operation=Operation(row["operation"]),
         change=row["change"],
+        any_model=bool(row["any_model"]),
     )
 
 

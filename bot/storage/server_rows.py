@@ -131,6 +131,8 @@ def row_of_rules(guild_id: int, rules: HouseRules) -> dict[str, object]:
         "remix_role_id": rules.remix_role_id,
         "max_active_per_user": rules.max_active_per_user,
         "max_active": rules.max_active,
+        "preferred_provider": rules.preferred_provider,
+        "drained_providers": json.dumps(rules.drained_providers),
     }
 
 
@@ -149,6 +151,8 @@ def rules_of_row(row: sqlite3.Row) -> HouseRules:
         remix_role_id=row["remix_role_id"],
         max_active_per_user=row["max_active_per_user"],
         max_active=row["max_active"],
+        preferred_provider=row["preferred_provider"],
+        drained_providers=tuple(json.loads(row["drained_providers"])),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -10,15 +11,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar, Unpack, final
 
-from bot.model import Clip, EntryKind, Job, Place, Request, Size, State
+from bot.errors import StorageError
+from bot.model import Clip, EntryKind, Job, Order, Place, Request, Size, State
 from bot.storage import moves
+from bot.storage.ballast import Ballast
 from bot.storage.base import Books, Changes, Draft, Store
 from bot.storage.books import LedgerBooks
 from bot.storage.migrate import migrate, read_migrations
 from bot.storage.moves import Move
 from bot.storage.queries import Queries
+from bot.storage.room import Room
 from bot.storage.rows import clip_of_row, from_ms, job_of_row, request_of_row, to_ms
 from bot.storage.sqlite import Database
+from bot.storage.unreadable import Unreadable
 
 _Told = TypeVar("_Told")
 
@@ -30,27 +35,33 @@ class SqliteStore(Store):
     Instants are kept in whole milliseconds, rounded down.
     """
 
-    def __init__(self, database: Database, queries: Queries) -> None:
+    def __init__(self, database: Database, queries: Queries, room: Room | None = None) -> None:
         """Work on an open database whose schema is up to date; `open` makes one."""
         self.database = database
         self.queries = queries
+        self._room = Room() if room is None else room
+        self._unreadable = Unreadable(queries)
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteStore:
+    async def open(
+        cls, path: Path, *, room: Room | None = None, ballast: Ballast | None = None
+    ) -> SqliteStore:
         """Open the file, which is made when there is none, and bring its schema up to date.
 
+        room     nothing is accepted while it is short; None: there is always enough.
+        ballast  as for `Database.open`.
         The caller closes it.
         Raises SchemaTooNewError for a later release's file and StorageError as `Database.open`.
         """
         queries = await asyncio.to_thread(Queries.load)
         migrations = await asyncio.to_thread(read_migrations)
-        database = await Database.open(path)
+        database = await Database.open(path, ballast)
         try:
             await database.run(lambda conn: migrate(conn, migrations))
         except BaseException:  # whatever it was, the database's thread must end
             await database.close()
             raise
-        return cls(database, queries)
+        return cls(database, queries, room)
 
     async def accept(
         self,
@@ -59,8 +70,14 @@ class SqliteStore(Store):
         check: Callable[[Books], None],
     ) -> tuple[Job, ...]:
         moves.check_drafts(drafts)
+
+        def checked(books: Books) -> None:
+            check(books)
+            self._room.check_order()
+
         return await self.database.write(
-            lambda conn: moves.accept(conn, self.queries, request, drafts, check)
+            lambda conn: moves.accept(conn, self.queries, request, drafts, checked),
+            is_new_work=True,
         )
 
     async def move(
@@ -101,6 +118,14 @@ class SqliteStore(Store):
             lambda conn: moves.claim_slot(conn, self.queries, asked, max_concurrent)
         )
 
+    async def rehome(
+        self, job: Job, order: Order, now: datetime, check: Callable[[Books], None]
+    ) -> Job | None:
+        moves.check_rehome(job, order)
+        return await self.database.write(
+            lambda conn: moves.rehome(conn, self.queries, job, order, now, check)
+        )
+
     async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
         if job.state is not State.KEPT:
             raise ValueError(f"no job is posted again from {job.state}")
@@ -112,6 +137,14 @@ class SqliteStore(Store):
         return await self.database.write(
             lambda conn: moves.request_cancel(conn, self.queries, job, now)
         )
+
+    async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:
+        rows = await self.database.write(
+            lambda conn: self.queries.rows(
+                conn, "hasten", provider=provider, remote_id=remote_id, now=to_ms(now)
+            )
+        )
+        return bool(rows)
 
     async def set_card(self, request_id: int, message_id: int) -> None:
         await self.database.write(
@@ -156,9 +189,17 @@ class SqliteStore(Store):
     async def waiting(
         self, provider: str, now: datetime, *, max_concurrent: int
     ) -> tuple[Job, ...]:
-        return await self._jobs(
-            "waiting", provider=provider, now=to_ms(now), max_concurrent=max_concurrent
-        )
+        def first(conn: sqlite3.Connection) -> tuple[Job, ...]:
+            taken = self.queries.row(conn, "slots_taken", provider=provider)
+            free = max_concurrent - (0 if taken is None else int(taken["taken"]))
+            # Thousands may wait for a slot, and who is first need not be known until one is free.
+            if free <= 0:
+                return ()
+            return self._unreadable.jobs(
+                conn, "waiting", provider=provider, now=to_ms(now), limit=free
+            )
+
+        return await self._without_unreadable(first)
 
     async def slots_taken(self, provider: str) -> int:
         row = await self._row("slots_taken", provider=provider)
@@ -214,6 +255,17 @@ class SqliteStore(Store):
 
     async def _jobs(self, name: str, **params: object) -> tuple[Job, ...]:
         # Made on the database's thread: thousands of them would hold up the event loop.
-        return await self.database.read(
-            lambda conn: tuple(job_of_row(row) for row in self.queries.rows(conn, name, **params))
+        return await self._without_unreadable(
+            lambda conn: self._unreadable.jobs(conn, name, **params)
         )
+
+    async def _without_unreadable(
+        self, read: Callable[[sqlite3.Connection], tuple[Job, ...]]
+    ) -> tuple[Job, ...]:
+        """Return the jobs that can be read; what can't is put off, so that it holds nobody up."""
+        jobs = await self.database.read(read)
+        if self._unreadable.has_found_any:
+            # A database that takes no writes is asked again with the next look.
+            with contextlib.suppress(StorageError):
+                await self.database.write(self._unreadable.put_off)
+        return jobs

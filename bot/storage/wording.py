@@ -36,6 +36,8 @@ _RULES = {
     "remix_role_id": ("remixing role", "none"),
     "max_active_per_user": ("under way for each member", "as the operator set it"),
     "max_active": ("under way in the server", "as the operator set it"),
+    "preferred_provider": ("provider tried first", "as the operator set it"),
+    "drained_providers": ("drained providers", "none"),
 }
 #: How a rule's value is written, where it is not as it stands.
 _VALUES = {

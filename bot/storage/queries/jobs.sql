@@ -6,9 +6,11 @@ SELECT * FROM jobs WHERE id = :id;
 -- name: job_exists
 SELECT 1 FROM jobs WHERE id = :id;
 
--- A job, provided that it still is in the state that the caller saw.
--- name: job_in_state
-SELECT * FROM jobs WHERE id = :id AND state = :state;
+-- A job, provided that it still is in the state, and ordered where and as the caller saw it.
+-- name: job_as_seen
+SELECT * FROM jobs
+WHERE id = :id AND state = :state AND provider = :provider AND model = :model
+  AND estimate_usd_micros = :estimate_usd_micros;
 
 -- A request's jobs by variant.
 -- name: jobs_of_request
@@ -40,6 +42,10 @@ INSERT INTO jobs (
     :remixable, :reactions, :deleted_at
 );
 
+-- Note that the bot may choose which model makes a job's clip.
+-- name: set_any_model
+UPDATE jobs SET any_model = 1 WHERE id = :id;
+
 -- The guarded move: all that may change about a job, provided that it still is where it was.
 -- name: save_job
 UPDATE jobs SET
@@ -67,6 +73,35 @@ UPDATE jobs SET
     refunded = :refunded
 WHERE id = :id AND state = :state_was
 RETURNING *;
+
+-- Give a job that no provider took to a provider; it waits there from now on.
+-- name: rehome_job
+UPDATE jobs SET
+    provider = :provider,
+    model = :model,
+    moved_from = :moved_from,
+    estimate_usd_micros = :estimate_usd_micros,
+    state = :state,
+    state_at = :state_at,
+    due_at = :due_at,
+    progress = :progress,
+    attempts = :attempts,
+    submitted_at = :submitted_at,
+    source_remote_id = :source_remote_id,
+    cost_usd_micros = :cost_usd_micros
+WHERE id = :id AND state = :state_was AND remote_id IS NULL
+RETURNING *;
+
+-- Make a render due now, unless it was due before.
+-- name: hasten
+UPDATE jobs SET due_at = min(due_at, :now)
+WHERE provider = :provider AND state = 'rendering'
+  -- Says once more, in the words of the index that is used, where to look.
+  AND state IN ('submitting', 'rendering')
+  -- Some APIs report only the last part of an id: what stands before it is the model's path.
+  AND (remote_id = :remote_id
+       OR substr(remote_id, -length(:remote_id) - 1) = '/' || :remote_id)
+RETURNING id;
 
 -- Note the first wish to cancel an open job, and make it due now unless it was due before. Not in
 -- SUBMITTING, where the time of the next look keeps a create from being made twice.
@@ -108,26 +143,66 @@ FROM (
     FROM json_each(:states) AS wanted
 ) AS first;
 
--- Jobs that may have one of a provider's free slots now, in the order in which they get it.
+-- Jobs that may have one of a provider's slots now, in the order in which they get it: by the turn
+-- of each among its member's, counted from how many slots that member has.
 -- name: waiting
-SELECT * FROM jobs
-WHERE provider = :provider AND state = 'queued' AND due_at <= :now
-ORDER BY created_at, seq
-LIMIT max(0, :max_concurrent - (
-    SELECT count(*) FROM jobs
+WITH taken AS MATERIALIZED (
+    SELECT user_id, count(*) AS slots FROM jobs
     WHERE provider = :provider AND state IN ('submitting', 'rendering')
-));
+    GROUP BY user_id
+), turns AS (
+    SELECT
+        queued.seq,
+        queued.created_at,
+        queued.due_at,
+        coalesce(taken.slots, 0) + row_number() OVER (
+            PARTITION BY queued.user_id ORDER BY queued.created_at, queued.seq
+        ) AS turn
+    FROM jobs AS queued LEFT JOIN taken ON taken.user_id = queued.user_id
+    WHERE queued.provider = :provider AND queued.state = 'queued'
+), first AS (
+    SELECT seq, turn FROM turns WHERE due_at <= :now ORDER BY turn, created_at, seq LIMIT :limit
+)
+SELECT jobs.* FROM first JOIN jobs ON jobs.seq = first.seq
+ORDER BY first.turn, jobs.created_at, jobs.seq;
 
--- How many jobs that wait for the same provider go before a job.
+-- How many jobs that wait for the same provider go before a job that waits, in that order.
 -- name: position
-SELECT count(*) AS ahead
-FROM jobs AS job
-JOIN jobs AS other
-  ON other.provider = job.provider
- AND other.state = 'queued'
- AND other.created_at <= job.created_at
- AND (other.created_at, other.seq) < (job.created_at, job.seq)
-WHERE job.id = :id;
+WITH own AS MATERIALIZED (
+    SELECT
+        job.provider,
+        job.created_at,
+        job.seq,
+        (
+            SELECT count(*) FROM jobs AS taken
+            WHERE taken.provider = job.provider AND taken.user_id = job.user_id
+              AND taken.state IN ('submitting', 'rendering')
+        ) + (
+            SELECT count(*) FROM jobs AS before
+            WHERE before.provider = job.provider AND before.user_id = job.user_id
+              AND before.state = 'queued' AND before.created_at <= job.created_at
+              AND (before.created_at, before.seq) <= (job.created_at, job.seq)
+        ) AS turn
+    FROM jobs AS job
+    WHERE job.id = :id AND job.state = 'queued'
+), taken AS MATERIALIZED (
+    SELECT user_id, count(*) AS slots FROM jobs
+    WHERE provider = (SELECT provider FROM own) AND state IN ('submitting', 'rendering')
+    GROUP BY user_id
+), lines AS MATERIALIZED (
+    SELECT
+        queued.user_id,
+        count(*) AS length,
+        sum((queued.created_at, queued.seq) < (SELECT created_at, seq FROM own)) AS older
+    FROM jobs AS queued
+    WHERE queued.provider = (SELECT provider FROM own) AND queued.state = 'queued'
+    GROUP BY queued.user_id
+), nths AS (
+    SELECT lines.length, lines.older, own.turn - coalesce(taken.slots, 0) AS nth
+    FROM own CROSS JOIN lines LEFT JOIN taken ON taken.user_id = lines.user_id
+)
+-- A member's n-th job has the same turn as this one: those before it go first, and it, if older.
+SELECT coalesce(sum(min(length, nth - 1) + (older >= nth)), 0) AS ahead FROM nths WHERE nth > 0;
 
 -- How many render slots of a provider are taken.
 -- name: slots_taken
@@ -175,3 +250,8 @@ LIMIT :limit;
 -- Which job holds a provider's remote id.
 -- name: owner_of_remote
 SELECT id FROM jobs WHERE provider = :provider AND remote_id = :remote_id;
+
+-- Look at an open job later, unless it is later anyhow.
+-- name: put_off_job
+UPDATE jobs SET due_at = :due_at
+WHERE seq = :seq AND finished_at IS NULL AND due_at < :due_at;

@@ -89,9 +89,10 @@ SELECT * FROM house_rules WHERE guild_id = :guild_id;
 -- name: put_rules
 INSERT OR REPLACE INTO house_rules (
     guild_id, channel_ids, models, default_model, default_seconds, default_size, post,
-    gallery_channel_id, log_channel_id, remixers, remix_role_id, max_active_per_user, max_active
+    gallery_channel_id, log_channel_id, remixers, remix_role_id, max_active_per_user, max_active,
+    preferred_provider, drained_providers
 ) VALUES (
     :guild_id, :channel_ids, :models, :default_model, :default_seconds, :default_size, :post,
     :gallery_channel_id, :log_channel_id, :remixers, :remix_role_id, :max_active_per_user,
-    :max_active
+    :max_active, :preferred_provider, :drained_providers
 );

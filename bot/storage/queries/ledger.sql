@@ -6,9 +6,9 @@ INSERT INTO ledger (
     :job_id, :user_id, :guild_id, :kind, :clips, :seconds, :usd_micros, :at, :counts_at
 );
 
--- What a job reserved.
--- name: reserve_of_job
-SELECT * FROM ledger WHERE job_id = :job_id AND kind = 'reserve';
+-- What a job has reserved, with all that was amended.
+-- name: reservation_of_job
+SELECT * FROM reservations WHERE job_id = :job_id;
 
 -- How a job's account was closed, if it was.
 -- name: end_of_job
@@ -32,7 +32,7 @@ SELECT
     sum(clips) AS clips,
     sum(seconds) AS seconds,
     sum(usd_micros) AS usd_micros,
-    count(*) = 1 AS is_reserved
+    max(kind IN ('settle', 'refund')) = 0 AS is_reserved
 FROM ledger
 WHERE user_id = :user_id AND counts_at > :since
   AND (:within IS NULL OR guild_id = :within)

@@ -11,6 +11,10 @@ INSERT INTO requests (
     :card_message_id
 );
 
+-- Note the asker's roles (a JSON array).
+-- name: set_roles
+UPDATE requests SET role_ids = :role_ids WHERE id = :id;
+
 -- Note which message is the request's card.
 -- name: set_card
 UPDATE requests SET card_message_id = :message_id WHERE id = :id;

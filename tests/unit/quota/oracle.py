@@ -38,14 +38,29 @@ def may(books: Paper, rule: QuotaRule, who: Viewer, orders: Sequence[Order], now
     }
     if any(asked[unit] and not _fits(books, rule, who, unit, asked[unit], now) for unit in Unit):
         return False
-    if guild_id is None or asked[Unit.USD_MICROS] == 0:
+    return _is_affordable(books, rule, guild_id, asked[Unit.USD_MICROS], now)
+
+
+def may_cost_more(books: Paper, rule: QuotaRule, who: Viewer, extra: int, now: datetime) -> bool:
+    """Return whether every limit of money and the budget have room for so much more."""
+    if extra <= 0:
+        return True
+    return _fits(books, rule, who, Unit.USD_MICROS, extra, now) and _is_affordable(
+        books, rule, who.guild_id, extra, now
+    )
+
+
+def _is_affordable(
+    books: Paper, rule: QuotaRule, guild_id: int | None, asked: int, now: datetime
+) -> bool:
+    if guild_id is None or asked == 0:
         return True
     budgets = [rule.server_budget_usd_micros]
     budgets += [books.budgets[guild_id].usd_micros] if guild_id in books.budgets else []
     spent = sum(
         job.usd_micros for job in books.jobs if job.guild_id == guild_id and now - job.at < MONTH
     )
-    return all(spent + asked[Unit.USD_MICROS] <= budget for budget in budgets if budget is not None)
+    return all(spent + asked <= budget for budget in budgets if budget is not None)
 
 
 def _fits(

@@ -38,6 +38,9 @@ class PaperJob:
     #: Whether it was kept and is on its way to be posted again.
     is_fetched: bool = False
 
+    def rehome(self, usd_micros: int) -> None:
+        self.usd_micros = usd_micros
+
     def settle(self, usd_micros: int) -> None:
         self.is_open = False
         self.usd_micros = usd_micros

@@ -13,7 +13,7 @@ from bot.errors import BlockedError, OverQuotaError
 from bot.model import EntryKind, State, Viewer
 from bot.server import Block, Budget, Grant, Scope, SetLimit, Unit
 from bot.storage.base import Books
-from tests.unit.quota.oracle import may
+from tests.unit.quota.oracle import may, may_cost_more
 from tests.unit.quota.paper import (
     ALICE,
     AWAY,
@@ -118,6 +118,29 @@ class BooksMachine(RuleBasedStateMachine):
     @rule(pick=PICKS, state=st.sampled_from(ROUTE[1:]))
     def go_on(self, pick: int, state: State) -> None:
         self.books.go_on(self.under_way(pick), state)
+
+    @precondition(lambda self: self.untaken())
+    @rule(
+        pick=PICKS,
+        provider=st.sampled_from(["local", "elsewhere", "third"]),
+        usd_micros=st.sampled_from([0, 1, 150_000, 800_000, 2_500_000]),
+        role_ids=st.sets(st.sampled_from(ROLES)),
+    )
+    def go_elsewhere(self, pick: int, provider: str, usd_micros: int, role_ids: set[int]) -> None:
+        """A job that no provider took goes to another: dearer, cheaper, or not at all."""
+        books = self.books
+        pair = self.untaken()[pick % len(self.untaken())]
+        was = pair.job
+        who = Viewer(user_id=was.user_id, guild_id=was.place.guild_id, role_ids=frozenset(role_ids))
+        extra = usd_micros - pair.paper.usd_micros
+        welcome = may_cost_more(books.paper, RULE, who, extra, books.now)
+        refusal = None
+        try:
+            books.rehome(pair, provider, usd_micros, who)
+        except OverQuotaError as refused:
+            refusal = refused.user_text
+            assert books.run(books.store.job(was.id)) == was
+        assert welcome is (refusal is None), refusal
 
     @precondition(lambda self: self.books.under_way)
     @rule(pick=PICKS, cost=COSTS, is_posted=st.booleans())
@@ -283,7 +306,8 @@ class BooksMachine(RuleBasedStateMachine):
         rows = self.books.run(
             self.books.store.database.read(
                 lambda conn: conn.execute(
-                    "SELECT job_id, sum(kind = 'reserve'), sum(kind <> 'reserve'), sum(clips), "
+                    "SELECT job_id, sum(kind = 'reserve'), "
+                    "sum(kind IN ('settle', 'refund')), sum(clips), "
                     "sum(seconds), sum(usd_micros) FROM ledger GROUP BY job_id"
                 ).fetchall()
             )
@@ -303,6 +327,11 @@ class BooksMachine(RuleBasedStateMachine):
 
     def under_way(self, pick: int) -> Pair:
         return self.books.under_way[pick % len(self.books.under_way)]
+
+    def untaken(self) -> list[Pair]:
+        """Return those that may be given to another provider."""
+        states = (State.QUEUED, State.SUBMITTING)
+        return [pair for pair in self.books.pairs if pair.job.state in states]
 
     def kept(self) -> list[Pair]:
         return [pair for pair in self.books.pairs if pair.job.state is State.KEPT]

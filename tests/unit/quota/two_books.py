@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -170,6 +170,23 @@ class TwoBooks:
         assert moved is not None
         assert moved.state is to
         pair.stale, pair.job = pair.job, moved
+
+    def rehome(self, pair: Pair, provider: str, usd_micros: int, who: Viewer) -> None:
+        """Give a job that no provider took to a provider; raises the rule's refusals."""
+        asked = replace(pair.job.order, provider=provider, estimate_usd_micros=usd_micros)
+        extra = usd_micros - pair.paper.usd_micros
+        rehomed = self.run(
+            self.store.rehome(
+                pair.job,
+                asked,
+                self.now,
+                lambda books: RULE.check_extra(books, who, extra, self.now),
+            )
+        )
+        assert rehomed is not None
+        assert (rehomed.state, rehomed.order, rehomed.due_at) == (State.QUEUED, asked, self.now)
+        pair.stale, pair.job = pair.job, rehomed
+        pair.paper.rehome(usd_micros)
 
     def end(
         self, pair: Pair, to: State, close: EntryKind, *, cost: int | None = None, **told: Any

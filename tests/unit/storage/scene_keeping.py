@@ -39,6 +39,8 @@ FURNISHED = HouseRules(
     remix_role_id=300,
     max_active_per_user=0,
     max_active=9,
+    preferred_provider="openai",
+    drained_providers=("local", "fal"),
 )
 
 

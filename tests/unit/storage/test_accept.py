@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -42,6 +43,24 @@ async def test_a_request_is_queued_and_reserved(store: SqliteStore):
     assert await usage(store, 1001, NOW - _DAY) == Usage(clips=2, seconds=16, usd_micros=1_600_000)
     assert await store.request(1) == request()
     assert await store.jobs_of(1) == jobs
+
+
+async def test_a_job_remembers_whether_its_model_was_left_to_the_bot(store: SqliteStore):
+    drafts = [draft(1, any_model=True), draft(2)]
+
+    jobs = await store.accept(request(), drafts, allow)
+
+    assert [job.order for job in jobs] == [each.order for each in drafts]
+    assert await store.jobs_of(1) == jobs
+
+
+async def test_a_request_remembers_the_roles_of_who_asked(store: SqliteStore):
+    asked = replace(request(), role_ids=frozenset({2**62, 300}))
+
+    await store.accept(asked, [draft()], allow)
+
+    assert await store.request(1) == asked
+    assert await store.request(2) is None
 
 
 async def test_a_redelivered_request_finds_its_jobs_without_a_check(store: SqliteStore):

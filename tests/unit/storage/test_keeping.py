@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.errors import StorageError
-from bot.server import WINDOWS, Block, Budget, Grant, HouseRules, Scope, Unit
+from bot.server import EVERYWHERE, WINDOWS, Block, Budget, Grant, HouseRules, Scope, Unit
 from bot.storage import wording
 from bot.storage.keeping import Actor
 from bot.storage.sqlite_keeping import SqliteKeeping
@@ -257,8 +257,27 @@ def test_rules_are_told_in_words():
         "channels: <#70>, <#71>; models: local/toy, openai/sora-2; default model: local/toy; "
         "default length: 8 s; default size: 1280x720; posted: thread; gallery: <#75>; log: <#76>; "
         "remixers: role; remixing role: <@&300>; under way for each member: 0; "
-        "under way in the server: 9"
+        "under way in the server: 9; provider tried first: openai; drained providers: local, fal"
     )
+
+
+async def test_the_operators_choice_of_providers_is_kept_like_a_servers_rules(
+    store: SqliteStore, keeping: SqliteKeeping
+):
+    chosen = HouseRules(preferred_provider="openai", drained_providers=("local",))
+
+    assert await keeping.change_rules(EVERYWHERE, chosen, OPERATOR, seen=HouseRules())
+    assert not await keeping.change_rules(EVERYWHERE, chosen, OPERATOR, seen=HouseRules())
+
+    assert await keeping.rules(EVERYWHERE) == chosen
+    assert await store.consult(lambda books: books.rules(EVERYWHERE)) == chosen
+    assert await keeping.rules(7) == HouseRules()
+    assert await trail(keeping) == ()
+    (entry,) = await trail(keeping, EVERYWHERE)
+    assert (entry.guild_id, entry.by_user_id) == (0, None)
+    assert (entry.what, entry.subject) == ("settings", "everywhere")
+    assert entry.before == "provider tried first: as the operator set it; drained providers: none"
+    assert entry.after == "provider tried first: openai; drained providers: local"
 
 
 async def test_rules_are_changed_only_as_they_were_seen(keeping: SqliteKeeping):

@@ -256,3 +256,48 @@ async def test_a_move_that_lost_its_race_changes_no_place(store: SqliteStore):
 
     assert await store.move(job, State.FAILED, NOW, close=EntryKind.REFUND, place=DIRECT) is None
     assert await store.job(job.id) == posting
+
+
+async def test_a_render_that_is_told_to_be_ready_is_due_at_once(store: SqliteStore):
+    job = await reach(store, State.RENDERING)
+    await store.update(job, due_at=after(600))
+
+    assert await store.hasten("local", f"remote-{job.id}", after(60))
+
+    assert await store.job(job.id) == replace(job, due_at=after(60))
+
+
+async def test_a_render_is_hastened_by_the_last_part_of_its_id_alone(store: SqliteStore):
+    queued = await accept(store, 1)
+    submitting = await store.claim_slot(queued, NOW, max_concurrent=9, due_at=after(60))
+    assert submitting is not None
+    job = await store.move(
+        submitting, State.RENDERING, NOW, remote_id="owner/app/5_ab%c", due_at=after(60)
+    )
+    assert job is not None
+
+    for other in ("ab%c", "pp/5_ab%c", "5xab%c", "5_abbc", ""):
+        assert not await store.hasten("local", other, after(1))
+    assert await store.hasten("local", "5_ab%c", after(2))
+    assert await store.job(job.id) == replace(job, due_at=after(2))
+
+
+async def test_no_render_is_put_off_by_being_hastened(store: SqliteStore):
+    job = await reach(store, State.RENDERING)
+    await store.update(job, due_at=after(30))
+
+    assert await store.hasten("local", f"remote-{job.id}", after(60))
+
+    assert await store.job(job.id) == replace(job, due_at=after(30))
+
+
+async def test_what_does_not_render_there_is_not_hastened(store: SqliteStore):
+    rendering = await reach(store, State.RENDERING, 1)
+    ready = await reach(store, State.DOWNLOADING, 2)
+    done = await reach(store, State.DONE, 3)
+
+    for provider, job in (("elsewhere", rendering), ("local", ready), ("local", done)):
+        assert not await store.hasten(provider, f"remote-{job.id}", after(-60))
+    assert not await store.hasten("local", "unheard-of", after(-60))
+
+    assert [await store.job(job.id) for job in (rendering, ready, done)] == [rendering, ready, done]

@@ -14,8 +14,10 @@ _HOT = [
     ("providers_due", ["jobs_due_by_state"]),
     ("renders_due", ["jobs_due_by_state"]),
     ("next_due_at", ["jobs_due_by_state"]),
-    ("waiting", ["jobs_waiting"]),
-    ("position", ["jobs_waiting"]),
+    ("waiting", ["jobs_waiting", "jobs_in_slots"]),
+    ("position", ["jobs_waiting", "jobs_in_slots"]),
+    ("hasten", ["jobs_in_slots"]),
+    ("rehome_job", ["sqlite_autoindex_jobs"]),
     ("slots_taken", ["jobs_in_slots"]),
     ("open_jobs", ["jobs_open"]),
     ("open_jobs_of_user", ["jobs_open_by_user"]),
@@ -26,11 +28,11 @@ _HOT = [
     ("owner_of_remote", ["jobs_by_remote"]),
     ("usage", ["ledger_by_user"]),
     ("spends", ["ledger_by_user"]),
-    ("reserve_of_job", ["a_job_reserves_once"]),
+    ("reservation_of_job", ["a_job_reserves_once", "ledger_amends"]),
     ("end_of_job", ["a_job_ends_once"]),
     ("job", ["sqlite_autoindex_jobs"]),
     ("job_exists", ["sqlite_autoindex_jobs"]),
-    ("job_in_state", ["sqlite_autoindex_jobs"]),
+    ("job_as_seen", ["sqlite_autoindex_jobs"]),
     ("jobs_of_request", ["sqlite_autoindex_jobs"]),
     ("save_job", ["sqlite_autoindex_jobs"]),
     ("request_cancel", ["sqlite_autoindex_jobs"]),
@@ -73,7 +75,7 @@ _HOT = [
 
 #: Those that read one job's or one member's few rows, or what has come due, may sort them.
 _MAY_SORT = {"spends", "due", "providers_due", "renders_due", "finished_since", "ancestors"} | {
-    *("usage_by_day", "usage_by_member", "failures", "blocks")
+    *("usage_by_day", "usage_by_member", "failures", "blocks", "waiting", "position")
 }
 
 _WHOLE_TABLES = {
@@ -135,6 +137,12 @@ async def test_sums_of_a_server_are_read_from_the_index_alone(store: SqliteStore
     assert any(
         "USING COVERING INDEX ledger_by_guild" in line for line in await plan_of(store, name)
     )
+
+
+@pytest.mark.parametrize("name", ["waiting", "position"])
+async def test_the_fair_order_is_read_from_the_index_alone(store: SqliteStore, name: str):
+    plan = await plan_of(store, name)
+    assert any("queued USING COVERING INDEX jobs_waiting (provider=?)" in line for line in plan)
 
 
 @pytest.mark.parametrize("name", ["newest_down", "newest_up", "loved_down", "loved_up"])

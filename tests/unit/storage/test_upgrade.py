@@ -146,6 +146,12 @@ _RULES = (
         _RULES.format("'[]'", "'air'", "'nobody'", 1),
         _RULES.format("'[]'", "'place'", "'cats'", 1),
         _RULES.format("'[]'", "'place'", "'nobody'", -1),
+        _RULES.replace("max_active", "drained_providers").format(
+            "'[]'", "'place'", "'nobody'", "'local'"
+        ),
+        "UPDATE jobs SET any_model = 2",
+        "UPDATE jobs SET moved_from = provider",
+        "UPDATE requests SET role_ids = '7'",
         "INSERT INTO audit VALUES (NULL, 7, 1, NULL, '', 'server', NULL, '', '')",
     ],
 )
