@@ -11,23 +11,14 @@ from pathlib import Path
 
 from benchmarks.scripted import ScriptedApi, ScriptedClock, ScriptedCourier
 from bot.archive.folder import FolderArchive
-from bot.jobs.board import Board
-from bot.jobs.catalogue import Catalogue, Wish
-from bot.jobs.flow import Flow
-from bot.jobs.keeper import Keeper
-from bot.jobs.library import Library
-from bot.jobs.ordering import Ordering
+from bot.jobs.catalogue import Wish
 from bot.jobs.pace import Pace
 from bot.jobs.ports import Kind
-from bot.jobs.service import JobService
-from bot.jobs.statuses import Statuses
-from bot.jobs.stills import Stills
-from bot.jobs.tools import Tools
+from bot.jobs.workshop import Ports, build_workshop
 from bot.model import Place, Request, Viewer
-from bot.providers.openai import OpenAIProvider
+from bot.providers.health import HealthBook
+from bot.providers.openai import OPENAI, OpenAIProvider
 from bot.quota.rule import QuotaRule
-from bot.safety.gate import PromptGate
-from bot.settings import Secret
 from bot.storage.sqlite_errands import SqliteErrands
 from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.sqlite_shelf import SqliteShelf
@@ -62,13 +53,13 @@ async def replay(durations_s: Sequence[float], in_flight: int) -> Outcome:
         clip = await asyncio.to_thread(make_clip, folder / "clip.mp4")
         clock = ScriptedClock()
         async with ScriptedApi(clock, durations_s, clip) as api:
-            provider = OpenAIProvider(
-                api_key=Secret(api.key),
-                base_url=api.base_url,
-                models="sora-2",
-                max_concurrent=in_flight,
-                clock=clock,
-            )
+            environ = {
+                "OPENAI_API_KEY": api.key,
+                "OPENAI_BASE_URL": api.base_url,
+                "OPENAI_MODELS": "sora-2",
+                "OPENAI_MAX_CONCURRENT": str(in_flight),
+            }
+            provider = OpenAIProvider(OPENAI.account(environ, clock))
             store = await SqliteStore.open(folder / "sorabot.db")
             try:
                 player = _Player(clock, api, provider, store, folder)
@@ -91,60 +82,28 @@ class _Player:
         self._courier = ScriptedCourier(clock, api)
         self._kicked: dict[tuple[Kind, str], None] = {}
         providers = {provider.name: provider}
-        catalogue = Catalogue(providers)
-        archive = FolderArchive(folder / "clips")
-        errands = SqliteErrands(store.database, store.queries)
-        keeping = SqliteKeeping(store.database, store.queries)
-        statuses = Statuses(store, catalogue, clock)
-        stills = Stills(store, archive, folder / "stills")
-        quota = QuotaRule(
-            defaults=(),
-            max_active=1_000_000,
-            max_active_in_server=1_000_000,
-            server_budget_usd_micros=None,
-        )
-        library = Library(
+        ports = Ports(
             store=store,
             shelf=SqliteShelf(store.database, store.queries),
-            errands=errands,
-            keeping=keeping,
-            stills=stills,
-            catalogue=catalogue,
-            statuses=statuses,
-            clock=clock,
-            kick=self._kick,
-            touch=lambda _request_id: None,
-        )
-        self._jobs = JobService(
-            store=store,
-            library=library,
-            keeper=Keeper(keeping=keeping, store=store, errands=errands, quota=quota, clock=clock),
-            statuses=statuses,
-            ordering=Ordering(
-                catalogue=catalogue, keeping=keeping, library=library, gate=PromptGate()
-            ),
-            catalogue=catalogue,
-            quota=quota,
-            clock=clock,
-            kick=self._kick,
-            touch=lambda _request_id: None,
-        )
-        tools = Tools(
-            store=store,
-            errands=errands,
-            keeping=keeping,
-            statuses=statuses,
-            stills=stills,
-            clock=clock,
-            providers=providers,
-            archive=archive,
+            errands=SqliteErrands(store.database, store.queries),
+            keeping=SqliteKeeping(store.database, store.queries),
+            archive=FolderArchive(folder / "clips"),
             courier=self._courier,
-            board=Board(self._jobs.card, self._courier, clock, self._pace),
+            providers=providers,
+            health=HealthBook(providers, clock),
+            quota=QuotaRule(
+                defaults=(),
+                max_active=1_000_000,
+                max_active_in_server=1_000_000,
+                server_budget_usd_micros=None,
+            ),
+            clock=clock,
             pace=self._pace,
-            temp_dir=folder / "tmp",
+            data_dir=folder,
             max_clip_bytes=2**30,
         )
-        self._flow = Flow(tools, self._kick)
+        workshop = build_workshop(ports, self._kick)
+        self._jobs, self._flow = workshop.jobs, workshop.flow
 
     def _kick(self, kind: Kind, subject: str) -> None:
         self._kicked[kind, subject] = None

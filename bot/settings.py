@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -48,11 +48,8 @@ def _digits(raw: str) -> int | None:
     return value if value <= _LARGEST else None
 
 
-def _text(_name: str, raw: str) -> str:
-    return raw
-
-
-def _secret(name: str, raw: str) -> Secret:
+def secret_of(name: str, raw: str) -> Secret:
+    """Read a secret. Raises SettingsError."""
     if not _is_plain(raw):  # it goes into a header
         raise SettingsError(name, "has spaces or odd characters inside", "one word of plain ASCII")
     return Secret(raw)
@@ -65,7 +62,8 @@ def _whole(name: str, raw: str) -> int:
     return value
 
 
-def _positive(name: str, raw: str) -> int:
+def positive_of(name: str, raw: str) -> int:
+    """Read 1 to 1000. Raises SettingsError."""
     value = _whole(name, raw)
     if not 1 <= value <= 1000:
         raise SettingsError(name, f"{raw[:40]!r} is out of range", "1 to 1000")
@@ -103,21 +101,23 @@ def _names(name: str, raw: str) -> tuple[str, ...]:
     return parts
 
 
-def _url(*schemes: str) -> Callable[[str, str], str]:
-    def parse(name: str, raw: str) -> str:
-        hosts = " or ".join(f"{scheme}://host" for scheme in schemes)
-        # The value is not repeated: people put passwords into addresses.
-        wrong = SettingsError(name, "not an address I can use", f"{hosts}, without @, ? and #")
-        try:
-            parts = urlsplit(raw)
-            usable = bool(parts.hostname) and parts.port != 0
-        except ValueError as error:
-            raise wrong from error
-        if parts.scheme not in schemes or not usable or not _is_plain(raw) or set(raw) & set("@?#"):
-            raise wrong
-        return raw.rstrip("/")
+def address_of(name: str, raw: str, *schemes: str) -> str:
+    """Read an address with one of `schemes`, without a slash at its end. Raises SettingsError."""
+    hosts = " or ".join(f"{scheme}://host" for scheme in schemes)
+    # The value is not repeated: people put passwords into addresses.
+    wrong = SettingsError(name, "not an address I can use", f"{hosts}, without @, ? and #")
+    try:
+        parts = urlsplit(raw)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise wrong from error
+    if parts.scheme not in schemes or not usable or not _is_plain(raw) or set(raw) & set("@?#"):
+        raise wrong
+    return raw.rstrip("/")
 
-    return parse
+
+def _url(*schemes: str) -> Callable[[str, str], str]:
+    return lambda name, raw: address_of(name, raw, *schemes)
 
 
 def _folder(name: str, raw: str) -> Path:
@@ -175,7 +175,7 @@ def _setting(
 class Settings:
     """All settings; the variable of a field is its name in upper case."""
 
-    discord_token: Secret | None = _setting(_secret, "Bot token from the developer portal.")
+    discord_token: Secret | None = _setting(secret_of, "Bot token from the developer portal.")
     discord_application_id: int | None = _setting(
         _whole, "Application id; lets `make run` print the invite link before there is a token."
     )
@@ -196,26 +196,20 @@ class Settings:
         "Where finished clips are kept; empty: DATA_DIR/clips.",
         example="file:///srv/clips",
     )
+    keep_clips_days: int | None = _setting(
+        positive_of,
+        "How long a posted clip stays in the archive; empty: for ever.",
+        unit="days",
+        example="90",
+    )
+    min_free_mib: int = _setting(
+        _many, "With less left on a disk no orders are accepted.", default=256, unit="MiB"
+    )
     video_providers: tuple[str, ...] = _setting(
         _names, "Video APIs in order of preference.", default=("local",)
     )
     local_max_concurrent: int = _setting(
-        _positive, "Renders of the built-in renderer at a time.", default=1, unit="renders"
-    )
-    openai_api_key: Secret | None = _setting(_secret, "Key for the API at OPENAI_BASE_URL.")
-    openai_base_url: str = _setting(
-        _url("http", "https"),
-        "Any server that speaks OpenAI's Videos API (OpenAI's own is off since 2026-09-24).",
-        default="https://api.openai.com/v1",
-    )
-    openai_models: str = _setting(
-        _text,
-        "Models there; others than sora-2 and sora-2-pro need seconds, sizes and a price.",
-        default="sora-2; sora-2-pro",
-        example="sora-2; my-model seconds=4,8 sizes=1280x720 usd_per_second=0.05",
-    )
-    openai_max_concurrent: int = _setting(
-        _positive, "Renders at that API at a time.", default=4, unit="renders"
+        positive_of, "Renders of the built-in renderer at a time.", default=1, unit="renders"
     )
     quota_clips_per_day: int | None = _setting(
         _whole, "Clips a member may make in 24 hours; `none` lifts it.", default=10, unit="clips"
@@ -227,7 +221,7 @@ class Settings:
         _dollars_as_micros, "US dollars in 30 days; empty or `none`: no limit.", unit="US dollars"
     )
     max_active_jobs_per_user: int = _setting(
-        _positive, "Jobs of one member under way at a time.", default=4, unit="jobs"
+        positive_of, "Jobs of one member under way at a time.", default=4, unit="jobs"
     )
     max_active_jobs_per_server: int = _setting(
         _many, "Jobs of one server under way at a time.", default=50, unit="jobs"
@@ -238,17 +232,24 @@ class Settings:
         unit="US dollars",
     )
     max_clip_mib: int = _setting(
-        _positive, "Largest file accepted from a video API.", default=200, unit="MiB"
+        positive_of, "Largest file accepted from a video API.", default=200, unit="MiB"
     )
     http_bind: tuple[str, int] | None = _setting(
         _bind,
-        "Address of the health page, /livez and /readyz; empty: off.",
+        "Address of the health pages and of the video APIs' webhooks; empty: off.",
         example="127.0.0.1:8080",
+    )
+    public_url: str | None = _setting(
+        _url("https", "http"),
+        "How the internet reaches HTTP_BIND, for webhooks; empty: none are asked for.",
+        example="https://sora.example.org",
     )
     log_level: str = _setting(
         _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Least severity logged.", default="INFO"
     )
     log_format: str = _setting(_one_of("text", "json"), "Shape of log lines.", default="text")
+    #: What else the environment holds: each video API reads its own group from it.
+    others: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
 
     @property
     def archive_dir(self) -> Path:
@@ -262,7 +263,7 @@ class Settings:
         Raises SettingsError naming the variable, what is wrong and what is allowed.
         """
         values: dict[str, Any] = {}
-        for each in fields(cls):
+        for each in declared():
             name = each.name.upper()
             raw = environ.get(name, "").strip()
             if not raw:
@@ -272,7 +273,12 @@ class Settings:
                 continue
             parse = cast("Callable[[str, str], Any]", each.metadata["parse"])
             values[each.name] = parse(name, raw)
-        return cls(**values)
+        return cls(**values, others=dict(environ))
+
+
+def declared() -> tuple[Field[Any], ...]:
+    """Return the fields that are variables of the bot's own, in the order of documentation."""
+    return tuple(each for each in fields(Settings) if "parse" in each.metadata)
 
 
 def read_environment(dotenv_path: Path | None = None) -> dict[str, str]:

@@ -8,19 +8,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from bot.providers import retry
+
 _MESSAGE_MAX_CHARS = 300
 
 # 2026-11-20: OpenAI's jobs carry moderation_blocked (community.openai.com thread 1372868 and
 # others; no spec lists it); relays also pass on sentinel_block. The rest is Azure and gateways.
 _MODERATION = re.compile(
     r"moderation|sentinel_block|content_?policy|content_?filter|safety_violation"
-    r"|responsible_?ai_?policy",
+    r"|responsible_?ai_?policy|content[-_]moderated|prohibited_content"
+    r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
-# Gateways without codes of their own put the upstream's sentence into the message.
+# Gateways without codes of their own put the upstream's sentence into the message; so does Google,
+# whose words are in capitals (2026-11-20: a third party's recordings, others' reports).
 _MODERATION_SENTENCE = re.compile(
     r"moderation (system|block)|blocked by (our |the )?moderation"
-    r"|content[ _-]polic|content[ _-]filter|safety system",
+    r"|content[ _-]?polic|content[ _-]filter|content[ _-]moderat|safety system|input was flagged"
+    r"|\bblocked\b[^.]{0,80}\b(safety|polic(y|ies))\b|prohibited_content"
+    r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
 # 2026-11-20: for an empty balance or a used-up limit OpenAI answers 429 like for haste, and only
@@ -28,17 +34,29 @@ _MODERATION_SENTENCE = re.compile(
 # (openai-insufficient-quota) lists them; the first group's variants are new-api's and relays'.
 _ACCOUNT = re.compile(
     r"insufficient_(user_)?(quota|balance|credit)|credit_balance_exhausted"
-    r"|(spend|usage)_limit_exceeded|billing_|invalid_api_key|account_deactivated",
+    r"|(spend|usage)_limit_exceeded|budget_exceeded|billing_|invalid_api_key|account_deactivated",
     re.IGNORECASE,
 )
-_OVERLOAD = re.compile(r"overload|at capacity|over capacity|slow_?down|too many", re.IGNORECASE)
-# 2026-11-20: CometAPI answers 400 with this message for an id that it does not know.
-_UNKNOWN_ID = re.compile(r"task_not_exist", re.IGNORECASE)
+# 2026-11-20: xAI answers a bad key with 400 and an empty balance with 403 or 429, and only the
+# sentence tells (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447). So
+# does Runway's 400 about credits.
+_ACCOUNT_SENTENCE = re.compile(
+    r"\b(incorrect|invalid)( |%20)api( |%20)key|used all available credits|monthly spending limit"
+    r"|\bnot have enough credits|insufficient credits?\b|exhausted balance"
+    r"|\bapi key (is )?(not (valid|found)|expired)|\bprepayment credits\b",
+    re.IGNORECASE,
+)
+_OVERLOAD = re.compile(
+    r"overload|at capacity|over capacity|high demand|slow_?down|too many", re.IGNORECASE
+)
+# 2026-11-20: CometAPI and Google's Interactions API answer 400 with these for an id that they do
+# not know.
+_UNKNOWN_ID = re.compile(r"task_not_exist|invalid interaction name", re.IGNORECASE)
 # 2026-11-20: relays of CometAPI's family refuse a remix with the first two, and status 400
 # (github QuantumNous/new-api); gateways pass on sentences of many upstreams. "The model … does not
 # exist" is another matter.
 _UNKNOWN_SOURCE = re.compile(
-    r"task_(origin_)?not_exist|task_channel_disable"
+    r"task_(origin_)?not_exist|task_channel_disable|invalid interaction name"
     r"|\b(video|task)[ _]((?!model)\S+ ){0,4}?"
     r"(not[ _](found|exist)|does(n't| not) exist|no longer (exists|available)|expired|deleted)"
     r"|\b(no such|unknown) (video|task)\b",
@@ -50,6 +68,9 @@ _NO_ROUTE = re.compile(
     r"^(invalid url \(|404 page not found|route not found|no route matched|cannot post /)",
     re.IGNORECASE,
 )
+
+#: A `google.rpc.RetryInfo` among the details of an error: `{"@type": …, "retryDelay": "34.5s"}`.
+_RETRY_DELAY = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s")
 
 _QUERY_OF_URL = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
 _TITLE = re.compile(rb"<title[^>]*>([^<]{0,120})", re.IGNORECASE)
@@ -64,6 +85,8 @@ class ApiError:
     kind: str = ""
     #: The body was a page for browsers: something before the API answered.
     is_html: bool = False
+    #: How long it asks to wait, in seconds; None: it does not say so in the body.
+    retry_after_s: float | None = None
 
     @property
     def is_moderation(self) -> bool:
@@ -74,7 +97,8 @@ class ApiError:
     @property
     def is_account(self) -> bool:
         """Whether the key is refused or the balance used up, whatever the status says."""
-        return bool(_ACCOUNT.search(f"{self.code} {self.kind}"))
+        words = f"{self.code} {self.kind}"
+        return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.search(self.message))
 
     @property
     def is_overload(self) -> bool:
@@ -91,6 +115,12 @@ class ApiError:
     def is_unknown_source(self) -> bool:
         """Whether it says, with another status than 404, that it lacks the render named to it."""
         return bool(_UNKNOWN_SOURCE.search(f"{self.code} {self.message}"))
+
+    @property
+    def is_invalid_request(self) -> bool:
+        """Whether it calls the request itself wrong, whatever the status says."""
+        # 2026-11-20: CometAPI gives 500 with this code, not to be tried again (apidoc.cometapi.com).
+        return self.code == "invalid_request"
 
     @property
     def is_no_route(self) -> bool:
@@ -129,8 +159,8 @@ def read_value(value: object) -> ApiError:
     """Normalise an error as JSON gives it.
 
     Takes null, a string, `{message}`, `{code, message}`, `{message, type, param, code}`,
-    `{error: …}`, `{detail: "…"}`, `{detail: [{loc, msg}]}`, `{status, title, detail}` and a list
-    that holds one of these. Never raises.
+    `{error: …}`, `{detail: "…", error_type}`, `{detail: [{loc, msg, type}]}`, `{status, title,
+    detail}` and a list that holds one of these. Never raises.
     """
     return _read(value, depth=0)
 
@@ -148,9 +178,12 @@ def _read(value: object, *, depth: int) -> ApiError:
     fields = cast("dict[str, Any]", value)
     inner = _read(fields.get("error"), depth=depth + 1)
     code = inner.code or _word(fields.get("code"))
-    kind = inner.kind or _word(fields.get("type"))
+    kind = inner.kind or _word(fields.get("type")) or _word(fields.get("error_type"))
+    kind = kind or _listed_kind(fields.get("detail"))
     message = inner.message or _message(fields, depth)
-    return ApiError(message=message, code=code, kind=kind)
+    wait_s = inner.retry_after_s
+    wait_s = _delay_s(fields.get("details")) if wait_s is None else wait_s
+    return ApiError(message=message, code=code, kind=kind, retry_after_s=wait_s)
 
 
 def _message(fields: Mapping[str, Any], depth: int) -> str:
@@ -164,6 +197,27 @@ def _message(fields: Mapping[str, Any], depth: int) -> str:
     said = _read(detail, depth=depth + 1).message
     title = fields.get("title")
     return _clean(f"{title}: {said}" if said else title) if isinstance(title, str) else said
+
+
+def _delay_s(details: object) -> float | None:
+    """What an error's details say of waiting, in seconds."""
+    for item in cast("list[object]", details) if isinstance(details, list) else []:
+        delay = cast("dict[str, Any]", item).get("retryDelay") if isinstance(item, dict) else None
+        found = _RETRY_DELAY.fullmatch(delay) if isinstance(delay, str) else None
+        if found is not None:
+            return min(float(found[1]), retry.MAX_HINT_S)
+    return None
+
+
+def _listed_kind(detail: object) -> str:
+    """The type of the first entry that has one, of a list of what is wrong."""
+    if not isinstance(detail, list):
+        return ""
+    for item in cast("list[object]", detail):
+        kind = _word(cast("dict[str, Any]", item).get("type")) if isinstance(item, dict) else ""
+        if kind:
+            return kind
+    return ""
 
 
 def _located(item: object) -> str:

@@ -44,6 +44,12 @@ class Model:
     #: Where these facts were read, and when.
     source: str = ""
     verified_on: date | None = None
+    #: From this day on its vendor does not make it any more; None: no such day is known.
+    retired_on: date | None = None
+
+    def is_retired(self, now: datetime) -> bool:
+        """Whether its vendor has stopped making it."""
+        return self.retired_on is not None and self.retired_on <= now.date()
 
     def price_usd_micros(self, seconds: int, size: Size) -> int:
         """Return what one clip costs; 0 for a size without a price."""
@@ -71,6 +77,10 @@ class Capabilities:
     can_cancel: bool = False
     #: `delete()` removes the remote copy.
     can_delete: bool = False
+    #: It keeps renders in memory: one that it does not know any more is lost for certain.
+    forgets: bool = False
+    #: The API was asked to report finished renders, so that polls can be rare.
+    has_webhook: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +211,21 @@ class Provider(Protocol):
 
     async def delete(self, remote_id: str) -> bool:
         """Remove the remote copy; idempotent. False where the API has no such call."""
+        ...
+
+    async def check(self) -> str:
+        """Make one call that is free and needs the key; return what it showed, in a few words.
+
+        Idempotent. Raises ProviderAccountError, ProviderTroubleError, and UnsupportedError where
+        no call is free.
+        """
+        ...
+
+    async def refresh(self) -> None:
+        """Learn anew what the API can do, where it tells; idempotent, keeps what it knew on trouble.
+
+        Called at the start and every hour; `capabilities()` may differ afterwards. Never raises.
+        """
         ...
 
     async def close(self) -> None:

@@ -33,16 +33,20 @@ async def answered(
         await response.aclose()
 
 
-async def read_body(response: httpx.Response) -> bytes:
-    """Return the whole body of a 2xx answer, and what can be had of a refusal's."""
+async def read_body(response: httpx.Response, max_bytes: int | None = None) -> bytes:
+    """Return the whole body of a 2xx answer, and what can be had of a refusal's.
+
+    max_bytes  of a 2xx answer; None: 16 MiB. Raises ValueError for more.
+    """
+    max_bytes = _BODY_MAX_BYTES if max_bytes is None else max_bytes
     if not response.is_success:
         return await read_refusal(response)
     body = bytearray()
     async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
         async for chunk in chunks:
             body += chunk
-            if len(body) > _BODY_MAX_BYTES:
-                raise ValueError(f"an answer of more than {_BODY_MAX_BYTES} bytes")
+            if len(body) > max_bytes:
+                raise ValueError(f"an answer of more than {max_bytes} bytes")
     return bytes(body)
 
 

@@ -1,253 +1,245 @@
 """Any server that speaks OpenAI's Videos API.
 
 2026-11-20: OpenAI's own service of that shape is off since 2026-09-24; gateways and self-hosted
-servers carry it on, each leaving some calls out.
+servers carry it on, each in a dialect of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from bot.clock import Clock
 from bot.errors import (
-    ProviderAccountError,
+    NotAcceptedError,
     ProviderError,
     ProviderTroubleError,
     RejectedOrderError,
     RemoteNotFoundError,
     SettingsError,
-    SourceGoneError,
-    UnknownOutcomeError,
     UnsupportedError,
 )
 from bot.model import Operation
-from bot.providers import openai_wire
-from bot.providers.base import Capabilities, Download, Remote, RenderOrder
+from bot.providers import dialects, openai_wire
+from bot.providers.base import Capabilities, Download, Remote, RemoteState, RenderOrder
+from bot.providers.dialects import Call, Dialect
 from bot.providers.exchange import Reply, Upload
-from bot.providers.model_setting import read_models
+from bot.providers.meter import Meter
+from bot.providers.openai_list import VideoList
 from bot.providers.openai_models import OPENAI_MODELS
-from bot.providers.patience import Patience
-from bot.providers.transport import Transport
+from bot.providers.remote_api import RemoteApi, Seen
+from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
 
 _log = logging.getLogger(__name__)
 
-#: Longest that one poll may take, its retries included, in seconds.
-_POLL_S = 20.0
-_POLLS_AT_A_TIME = 8
-_PAGE_SIZE = 100
-#: A page of the list without one of ours is read past while it may save so many requests.
-_GETS_A_PAGE = 10
-_MAX_PAGES = 100
-_MAX_WORDS_LOGGED = 50
 
+class OpenAIProvider(RemoteApi):
+    """A `Provider` for one account at one such server.
 
-class OpenAIProvider:
-    """A `Provider`; `models` is the text of OPENAI_MODELS.
-
-    Raises SettingsError, naming the variable, for models or a key that cannot be used.
+    Raises SettingsError for a model that is said to do what the dialect has no call for.
     """
 
-    def __init__(
-        self,
-        *,
-        api_key: Secret,
-        base_url: str,
-        models: str,
-        max_concurrent: int,
-        clock: Clock,
-        patience: Patience | None = None,
-    ) -> None:
-        if not api_key.reveal().isascii():
-            raise SettingsError(
-                "OPENAI_API_KEY", "has characters that no HTTP header takes", "ASCII letters"
-            )
-        self._capabilities = Capabilities(
-            models=read_models(models, variable="OPENAI_MODELS", known=OPENAI_MODELS),
-            max_concurrent=max_concurrent,
+    def __init__(self, account: Account, dialect: Dialect = dialects.OPENAI) -> None:
+        _check(account, dialect)
+        can = Capabilities(
+            models=account.models,
+            max_concurrent=account.max_concurrent,
             typical_first_poll_s=20.0,
-            can_list=True,
-            can_delete=True,
+            can_list=Call.LIST in dialect.calls and dialect.list_is_whole,
+            can_cancel=dialect.can_cancel,
+            can_delete=Call.DELETE in dialect.calls,
+            forgets=dialect.forgets,
         )
-        self._transport = Transport(
-            base_url=base_url,
-            credentials={"Authorization": Secret(f"Bearer {api_key.reveal()}")},
-            clock=clock,
-            patience=patience,
-        )
-        self._polls = asyncio.Semaphore(_POLLS_AT_A_TIME)
-        self._words_logged: set[str] = set()
-        self._has_list = True
-
-    @property
-    def name(self) -> str:
-        return "openai"
-
-    def capabilities(self) -> Capabilities:
-        return self._capabilities
-
-    async def submit(self, order: RenderOrder) -> Remote:
-        if order.operation is Operation.GENERATE:
-            upload = None if order.image is None else await asyncio.to_thread(_load, order.image)
-            reply = await self._transport.create("videos", openai_wire.create_fields(order), upload)
-        else:
-            reply = await self._continue(order)
-        try:
-            remote = openai_wire.read_video(reply.body, reply.headers)
-        except ValueError as error:
-            raise UnknownOutcomeError(f"the create was answered with {error}") from error
-        self._note_status(reply.body)
-        return remote
+        key = Secret(f"{dialect.key_scheme}{account.key}")
+        per_minute = account.requests_per_minute if dialect.counts_creates_only else None
+        if dialect.counts_creates_only:
+            account = replace(account, requests_per_minute=None)
+        super().__init__(account, can, credentials={dialect.key_header: key} if account.key else {})
+        self._dialect = dialect
+        self._creates = Meter(per_minute, account.clock)
+        self._list = VideoList(self._transport, dialect.rewords)
+        #: Less than the dialect has, once this server turned out to lack some.
+        self._calls = dialect.calls
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
-        unique = tuple(dict.fromkeys(remote_ids))
-        found = await self._listed(frozenset(unique)) if len(unique) > 1 else {}
-        rest = [remote_id for remote_id in unique if remote_id not in found]
-        asked = await asyncio.gather(*(self._poll_one(remote_id) for remote_id in rest))
-        return {**found, **dict(zip(rest, asked, strict=True))}
+        unique = dict.fromkeys(remote_ids)
+        found = await self._listed(frozenset(unique))
+        asked = await super().poll([each for each in unique if each not in found])
+        return {**found, **asked}
 
     async def recent(self, since: datetime) -> Sequence[Remote]:
-        # The API tells whole seconds: a render of 12:00:00.7 reads 12:00:00.
-        floor_at = since.replace(microsecond=0)
-        found: dict[str, Remote] = {}
-        after: str | None = None
-        for _ in range(_MAX_PAGES):
-            page = await self._page(after)
-            fresh = [video for video in page.videos if video.id not in found]
-            found.update((video.id, video) for video in fresh)
-            if not page.videos or page.has_more is False or _ends_before(page, floor_at):
-                return [video for video in found.values() if _is_since(video, floor_at)]
-            if not fresh:
-                if page.has_more is None:
-                    # 2026-11-20: SGLang gives everything at once and knows no cursor.
-                    return [video for video in found.values() if _is_since(video, floor_at)]
-                raise ProviderTroubleError("the list repeats itself")
-            after = page.last_id
-        raise ProviderTroubleError(f"the list goes on after {_MAX_PAGES} pages")
+        if not self.capabilities().can_list:
+            raise UnsupportedError("this API has no list that shows every render")
+        kept_for = self._dialect.keeps_for
+        if kept_for is not None and self._account.clock.now() - since > kept_for:
+            raise ProviderTroubleError(f"the list forgets what is older than {kept_for}")
+        return await self._list.since(since)
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
-        return await self._transport.download(
-            f"{_path(remote_id)}/content", target, max_bytes=max_bytes
-        )
+        if self._dialect.names_clips:
+            return await super().download(remote_id, target, max_bytes=max_bytes)
+        path = f"{_path(remote_id)}/content"
+        try:
+            return await self._transport.download(path, target, max_bytes=max_bytes)
+        except (RemoteNotFoundError, UnsupportedError) as error:
+            # 2026-11-20: some relays have no such path and name an address, as tutorials show it.
+            place = (await self._found(remote_id)).place
+            if place == path and isinstance(error, RemoteNotFoundError):
+                raise
+            if place in (None, path):
+                raise ProviderTroubleError(f"no clip there yet: {error}") from error
+        return await super().download(remote_id, target, max_bytes=max_bytes)
 
     async def cancel(self, remote_id: str) -> bool:
-        """False, always: the API has no such call.
+        """Stop a render where the dialect has a call for that; else False.
 
-        2026-08-21: its DELETE is meant for renders that are finished (specification 2.3.0), and
-        says nothing about what an unfinished one will cost.
+        2026-08-21: OpenAI's DELETE is meant for renders that are finished (specification 2.3.0),
+        and says nothing about what an unfinished one will cost.
         """
-        del remote_id
-        return False
+        if not self._dialect.can_cancel:
+            return False
+        try:
+            remote = (await self._found(remote_id)).remote
+            if remote.state in (RemoteState.READY, RemoteState.FAILED):
+                return False
+            if self._dialect.delete_cancels:
+                return await self._remove(remote_id)
+            reply = await self._transport.command("POST", f"{_path(remote_id)}/cancel")
+        except (RemoteNotFoundError, UnsupportedError):
+            return False
+        return openai_wire.is_stopped(reply.body)
 
     async def delete(self, remote_id: str) -> bool:
+        if Call.DELETE not in self._dialect.calls:
+            return False
         try:
-            reply = await self._transport.delete(_path(remote_id))
+            return await self._remove(remote_id)
         except RemoteNotFoundError:
             return True
         except UnsupportedError:
-            return False  # 2026-10-07: LiteLLM's proxy has no DELETE
-        return openai_wire.read_deleted(reply.body)
+            return False
 
-    async def close(self) -> None:
-        await self._transport.close()
+    async def check(self) -> str:
+        told = "the key is taken" if self._account.key else "it answers"
+        try:
+            if Call.MODELS in self._dialect.calls:
+                await self._transport.get("models")
+                return told
+        except (RemoteNotFoundError, UnsupportedError):
+            _log.debug("%s has no list of models", self.name)
+        if Call.LIST not in self._calls:
+            return await super().check()
+        await self._list.page()
+        return told
+
+    async def refresh(self) -> None:
+        if Call.MODELS not in self._dialect.calls:
+            return
+        try:
+            reply = await self._transport.get("models")
+            days = openai_wire.read_retirements(reply.body)
+        except (ProviderError, ValueError) as error:
+            _log.debug("%s tells nothing of its models: %s", self.name, error)
+            return
+        models = tuple(
+            replace(model, retired_on=days.get(model.name, model.retired_on))
+            for model in self._capabilities.models
+        )
+        self._capabilities = replace(self._capabilities, models=models)
+
+    async def _create(self, order: RenderOrder) -> Remote:
+        reply = await self._send(order)
+        self._known(openai_wire.status(reply.body), openai_wire.STATES)
+        return openai_wire.read_video(reply.body, reply.headers, rewords=self._dialect.rewords)
+
+    async def _send(self, order: RenderOrder) -> Reply:
+        if order.operation is not Operation.GENERATE:
+            return await self._continue(order)
+        upload = None if order.image is None else await asyncio.to_thread(_load, order.image)
+        self._count_create()
+        seed = self._dialect.takes_seed
+        if self._dialect.takes_json and upload is None:
+            return await self._transport.create_json(
+                "videos", openai_wire.create_body(order, seed=seed)
+            )
+        return await self._transport.create(
+            "videos", openai_wire.create_fields(order, seed=seed), upload
+        )
 
     async def _continue(self, order: RenderOrder) -> Reply:
         source = order.source or ""
-        try:
-            place = _path(source)
-            if order.operation is Operation.REMIX:
-                body = openai_wire.remix_body(order)
-                return await self._transport.continue_from(f"{place}/remix", body)
-            body = openai_wire.extend_body(order, source)
-            return await self._transport.continue_from("videos/extensions", body)
-        except RemoteNotFoundError as error:
-            raise SourceGoneError(str(error)) from error
-        except UnsupportedError as error:
-            self._take_back(order.operation)
-            raise SourceGoneError(f"no such call: {error}") from error
+        place = _path(source)
+        if order.operation is Operation.EXTEND and Call.EXTENSIONS in self._calls:
+            path, body = "videos/extensions", openai_wire.extend_body(order, source)
+        elif order.operation is Operation.REMIX and Call.REMIX in self._calls:
+            path, body = f"{place}/remix", openai_wire.remix_body(order)
+        elif order.operation is Operation.REMIX and Call.EDITS in self._calls:
+            path, body = "videos/edits", openai_wire.edit_body(order, source)
+        else:
+            raise UnsupportedError(f"no call to {order.operation}")
+        self._count_create()
+        return await self._transport.continue_from(path, body)
 
     def _take_back(self, operation: Operation) -> None:
-        can = self._capabilities
-        if not any(operation in model.operations for model in can.models):
+        if operation is Operation.REMIX and {Call.REMIX, Call.EDITS} <= self._calls:
+            _log.warning("%s has no call to remix: the next one is asked for as an edit", self.name)
+            self._calls -= {Call.REMIX}
             return
-        _log.warning("this server has no call to %s: the bot composes such orders", operation)
-        models = tuple(
-            replace(model, operations=model.operations - {operation}) for model in can.models
+        super()._take_back(operation)
+
+    def _count_create(self) -> None:
+        wait_s = self._creates.wait_s()
+        if wait_s > 0:
+            raise NotAcceptedError("not sent: too many creations a minute", retry_after_s=wait_s)
+        self._creates.take()
+
+    async def _look(self, remote_id: str) -> Seen:
+        path = _path(remote_id)
+        reply = await self._transport.get(path)
+        remote = openai_wire.read_video(
+            reply.body, reply.headers, asked=remote_id, rewords=self._dialect.rewords
         )
-        self._capabilities = replace(can, models=models)
+        self._known(openai_wire.status(reply.body), openai_wire.STATES)
+        if remote.state is not RemoteState.READY:
+            return Seen(remote=remote)
+        return Seen(remote=remote, place=openai_wire.clip_address(reply.body) or f"{path}/content")
+
+    async def _remove(self, remote_id: str) -> bool:
+        reply = await self._transport.delete(_path(remote_id))
+        return openai_wire.read_deleted(reply.body)
+
+    async def _found(self, remote_id: str) -> Seen:
+        """Look, for a caller that has use for trouble only."""
+        try:
+            return await self._look(remote_id)
+        except (UnsupportedError, ValueError) as error:
+            raise ProviderTroubleError(f"the look was answered with {error}") from error
 
     async def _listed(self, wanted: frozenset[str]) -> dict[str, Remote]:
-        """Return what the newest pages of the list say of `wanted`: one request for many renders.
-
-        Whatever the list leaves out, or the whole of it when it can't be read, is asked for by id.
-        """
-        found: dict[str, Remote] = {}
-        after: str | None = None
-        barren = 0
-        while self._has_list:
-            try:
-                async with asyncio.timeout(_POLL_S):
-                    page = await self._page(after)
-            except UnsupportedError:
-                self._has_list = False
-                self._capabilities = replace(self._capabilities, can_list=False)
-                break
-            except (ProviderTroubleError, ProviderAccountError, TimeoutError):
-                break
-            here = {video.id: video for video in page.videos if video.id in wanted}
-            barren += not here.keys() - found.keys()
-            found |= here
-            # A page without one of ours may be all newer than ours, or all older: reading on is
-            # worth it while requests one by one would be many more.
-            spare = len(wanted) - len(found) - barren * _GETS_A_PAGE
-            if spare <= 0 or not page.has_more or page.last_id in (None, after):
-                break
-            after = page.last_id
-        return found
-
-    async def _poll_one(self, remote_id: str) -> Remote | ProviderError:
+        if Call.LIST not in self._calls or len(wanted) < 2:
+            return {}
         try:
-            async with self._polls, asyncio.timeout(_POLL_S):
-                reply = await self._transport.get(_path(remote_id))
-            remote = openai_wire.read_video(reply.body, reply.headers)
-        except (RemoteNotFoundError, ProviderTroubleError, ProviderAccountError) as error:
-            return error
-        except (UnsupportedError, ValueError) as error:
-            return ProviderTroubleError(f"the poll was answered with {error}")
-        except TimeoutError:
-            # One answer that hangs must not hold up those of all the others.
-            return ProviderTroubleError(f"no answer to the poll in {_POLL_S:.0f} s")
-        self._note_status(reply.body)
-        return remote
+            return await self._list.find(wanted)
+        except UnsupportedError:
+            self._calls -= {Call.LIST}
+            self._capabilities = replace(self._capabilities, can_list=False)
+            return {}
 
-    async def _page(self, after: str | None) -> openai_wire.Page:
-        query = {"limit": str(_PAGE_SIZE), "order": "desc"}
-        if after is not None:
-            query["after"] = after
-        try:
-            reply = await self._transport.get("videos", query)
-            return openai_wire.read_page(reply.body)
-        except RemoteNotFoundError as error:
-            if after is None:
-                raise UnsupportedError("this server has no list") from error
-            raise ProviderTroubleError("the list broke off") from error
-        except ValueError as error:
-            raise ProviderTroubleError(f"the list was answered with {error}") from error
 
-    def _note_status(self, body: object) -> None:
-        word = openai_wire.unknown_status(body)
-        if word is None or word in self._words_logged:
-            return
-        if len(self._words_logged) < _MAX_WORDS_LOGGED:
-            self._words_logged.add(word)
-            _log.warning("the status %a is not known; it counts as still running", word)
+def _check(account: Account, dialect: Dialect) -> None:
+    for model in account.models:
+        if odd := sorted(model.operations - dialect.operations):
+            able = ", ".join(sorted(dialect.operations))
+            raise SettingsError(
+                f"{dialect.prefix}_MODELS",
+                f"{model.name!r} has {', '.join(odd)}, for which {account.name} has no call",
+                f"{able}; the bot composes what is left",
+            )
 
 
 def _path(remote_id: str) -> str:
@@ -257,6 +249,7 @@ def _path(remote_id: str) -> str:
 
 
 def _load(image: Path) -> Upload:
+    """Read a reference picture. Blocks; RejectedOrderError for what cannot be sent."""
     try:
         content = image.read_bytes()
         content_type, file_name = openai_wire.image_kind(content)
@@ -267,12 +260,21 @@ def _load(image: Path) -> Upload:
     )
 
 
-def _is_since(video: Remote, floor_at: datetime) -> bool:
-    return video.created_at is None or video.created_at >= floor_at
-
-
-def _ends_before(page: openai_wire.Page, floor_at: datetime) -> bool:
-    """Whether all that follows the page is older, which holds if it runs from new to old."""
-    instants = [video.created_at for video in page.videos if video.created_at is not None]
-    descends = all(a >= b for a, b in itertools.pairwise(instants))
-    return len(instants) == len(page.videos) > 1 and descends and instants[-1] < floor_at
+OPENAI = Vendor(
+    name="openai",
+    title="any server that speaks OpenAI's Videos API (its own is off since 2026-09-24)",
+    prefix=dialects.OPENAI.prefix,
+    key="OPENAI_API_KEY",
+    base_url="https://api.openai.com/v1",
+    known=OPENAI_MODELS,
+    models="sora-2; sora-2-pro",
+    models_example="sora-2; my-model seconds=4,8 sizes=1280x720 usd_per_second=0.05",
+    has_webhook_secret=True,
+    make=OpenAIProvider,
+    verified=(
+        "Every request held against OpenAI's specification 2.3.0 of 2026-08-21 by a test, and the"
+        " loopback server against its official Python SDK. No live call: the service is off. Images"
+        " beside the clip (thumbnail, spritesheet) are not fetched."
+    ),
+    verified_on=date(2026, 11, 20),
+)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from bot.errors import ModerationError, ProviderError, RenderFailedError
@@ -13,14 +13,16 @@ from bot.model import Size
 from bot.providers import api_error
 from bot.providers.base import Remote, RemoteState, RenderOrder
 
-_STATES: Mapping[str, RemoteState] = {
+#: What the words for a status mean, in lower case.
+STATES: Mapping[str, RemoteState] = {
     # 2026-08-21, OpenAI's published specification 2.3.0 knows these four.
     "queued": RemoteState.QUEUED,
     "in_progress": RemoteState.RUNNING,
     "completed": RemoteState.READY,
     "failed": RemoteState.FAILED,
-    # 2026-11-20: dialects. CometAPI's task rows and relays …
+    # 2026-11-20: dialects. CometAPI's task rows, relays, and xAI's shape behind the former …
     "not_start": RemoteState.QUEUED,
+    "pending": RemoteState.QUEUED,
     "submitted": RemoteState.QUEUED,
     "processing": RemoteState.RUNNING,
     "success": RemoteState.READY,
@@ -35,10 +37,25 @@ _STATES: Mapping[str, RemoteState] = {
     "canceled": RemoteState.FAILED,
     "deleted": RemoteState.FAILED,
 }
+_NONE: frozenset[str] = frozenset()
 _ID_MAX_CHARS = 1024
 _IMAGE_HEADS = (
     (b"\x89PNG\r\n\x1a\n", "image/png", "reference.png"),
     (b"\xff\xd8\xff", "image/jpeg", "reference.jpg"),
+)
+# Where dialects put the address of a finished clip (2026-11-20). OpenAI's own object has none;
+# CometAPI and relays use the first three, xAI's shape `video`, tutorials `output`, SGLang `url`. Old
+# task rows of relays have it under `fail_reason`.
+_PLACES: Sequence[tuple[str, ...]] = (
+    ("video_url",),
+    ("url",),
+    ("metadata", "url"),
+    ("video", "url"),
+    ("output", "url"),
+    ("data", "video_url"),
+    ("data", "url"),
+    ("data", "video", "url"),
+    ("fail_reason",),
 )
 
 
@@ -53,18 +70,25 @@ class Page:
     last_id: str | None
 
 
-def create_fields(order: RenderOrder) -> dict[str, str]:
-    """Return the form of a create, without the picture.
+def create_fields(order: RenderOrder, *, seed: bool = False) -> dict[str, str]:
+    """Return the form of a create, without the picture; the seed only where servers take one.
 
     All that we care about is sent: `size` left out means portrait at OpenAI. `seconds` is a string
-    enum there. The seed is not sent: OpenAI takes none.
+    enum there.
     """
-    return {
+    fields = {
         "prompt": order.prompt,
         "model": order.model,
         "seconds": str(order.seconds),
         "size": str(order.size),
     }
+    return {**fields, "seed": str(order.seed)} if seed else fields
+
+
+def create_body(order: RenderOrder, *, seed: bool = False) -> dict[str, object]:
+    """Return the same as JSON, for servers that want numbers there."""
+    body: dict[str, object] = {**create_fields(order), "seconds": order.seconds}
+    return {**body, "seed": order.seed} if seed else body
 
 
 def remix_body(order: RenderOrder) -> dict[str, object]:
@@ -74,6 +98,14 @@ def remix_body(order: RenderOrder) -> dict[str, object]:
     the specification takes a form as well.
     """
     return {"prompt": order.prompt}
+
+
+def edit_body(order: RenderOrder, source: str) -> dict[str, object]:
+    """Return the whole body of an edit, which is a remix under another address.
+
+    JSON for the reason that `extend_body` has.
+    """
+    return {"prompt": order.prompt, "video": {"id": source}}
 
 
 def extend_body(order: RenderOrder, source: str) -> dict[str, object]:
@@ -104,17 +136,26 @@ def is_usable_id(remote_id: str) -> bool:
     )
 
 
-def read_video(value: object, headers: Mapping[str, str] | None = None) -> Remote:
+def read_video(
+    value: object,
+    headers: Mapping[str, str] | None = None,
+    *,
+    asked: str | None = None,
+    rewords: frozenset[str] = _NONE,
+) -> Remote:
     """Read a video object; everything but `id` may be missing, as in OpenAI's own example.
 
     value    what JSON gave: an object, or a relay's envelope with the object under `data`.
     headers  of the answer, names in lower case, for `openai-poll-after-ms`.
-    A status that is not known, or none, means RUNNING; `unknown_status` tells.
+    asked    the id that was asked for: an answer with a status need not repeat it.
+    rewords  fields to leave out: the server need not repeat there what was ordered.
+    A status that is not known, or none, means RUNNING.
     Raises ValueError when there is no usable id.
     """
     fields = _object(value)
-    remote_id = _id(fields)
-    state = _STATES.get(_status(fields), RemoteState.RUNNING)
+    remote_id = _id(fields, asked)
+    fields = {name: told for name, told in fields.items() if name not in rewords}
+    state = STATES.get(_status(fields), RemoteState.RUNNING)
     size = _text(fields.get("size"))
     return Remote(
         id=remote_id,
@@ -131,14 +172,39 @@ def read_video(value: object, headers: Mapping[str, str] | None = None) -> Remot
     )
 
 
-def unknown_status(value: object) -> str | None:
-    """Return the status word of a video object if it is one that we do not know."""
-    word = _status(_object(value))
-    return None if word in _STATES else word[:40]
+def status(value: object) -> str:
+    """Return the status word of a video object in lower case; empty where it has none."""
+    return _status(_object(value))
 
 
-def read_page(value: object) -> Page:
-    """Read a page of the list.
+def clip_address(value: object) -> str | None:
+    """Return the http(s) address that a finished video object names for its clip; None: none."""
+    fields = _object(value)
+    if STATES.get(_status(fields)) is not RemoteState.READY:
+        return None
+    named = (_text(_at(fields, names)) for names in _PLACES)
+    return next((each for each in named if each and each.startswith(("http://", "https://"))), None)
+
+
+def read_retirements(value: object) -> Mapping[str, date]:
+    """Return the days from which models are not made any more, by name, out of the list of models.
+
+    Models without such a day are left out. Raises ValueError for what is no such list.
+    """
+    listed: object = _object(value).get("data")
+    if not isinstance(listed, list):
+        raise ValueError("a list without data")  # noqa: TRY004 - what is wrong is the answer
+    found: dict[str, date] = {}
+    for item in cast("list[object]", listed):
+        day = _text(_at(item, ("shutdown_date",)))
+        name = _text(_at(item, ("id",)))
+        if day is not None and name is not None:
+            found[name] = date.fromisoformat(day)
+    return found
+
+
+def read_page(value: object, *, rewords: frozenset[str] = _NONE) -> Page:
+    """Read a page of the list; `rewords` as for `read_video`.
 
     Raises ValueError when it is no list, or an entry has no id: an order could hide behind it.
     """
@@ -146,7 +212,7 @@ def read_page(value: object) -> Page:
     data: object = fields.get("data")
     if not isinstance(data, list):
         raise ValueError("a list without data")  # noqa: TRY004 - what is wrong is the answer
-    videos = tuple(read_video(item) for item in cast("list[object]", data))
+    videos = tuple(read_video(item, rewords=rewords) for item in cast("list[object]", data))
     has_more: object = fields.get("has_more")
     last_id = _text(fields.get("last_id")) or (videos[-1].id if videos else None)
     return Page(
@@ -163,6 +229,18 @@ def read_deleted(value: object) -> bool:
     # 2026-11-20: OpenAI says `deleted: true`; SGLang gives the video with the status `deleted`.
     fields = cast("dict[str, Any]", value)
     return fields.get("deleted") is not False
+
+
+def is_stopped(value: object) -> bool:
+    """Whether the answer to a cancel says that the render ends, or has ended; an empty one does."""
+    if not isinstance(value, dict):
+        return True
+    return status(cast("dict[str, Any]", value)) in (
+        "cancelling",
+        "cancelled",
+        "canceled",
+        "deleted",
+    )
 
 
 def poll_after_s(headers: Mapping[str, str]) -> float | None:
@@ -186,11 +264,22 @@ def _object(value: object) -> dict[str, Any]:
     return fields
 
 
-def _id(fields: Mapping[str, Any]) -> str:
+def _at(value: object, names: tuple[str, ...]) -> object:
+    """Return what lies under `names`, one inside the other; None where one is missing."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = cast("dict[str, object]", value).get(name)
+    return value
+
+
+def _id(fields: Mapping[str, Any], asked: str | None) -> str:
     for name in ("id", "task_id"):
         raw: object = fields.get(name)
         if isinstance(raw, str | int) and not isinstance(raw, bool) and is_usable_id(str(raw)):
             return str(raw)
+    if asked is not None and _status(fields):
+        return asked
     raise ValueError("no usable id")
 
 
@@ -201,6 +290,8 @@ def _source(fields: Mapping[str, Any]) -> str | None:
 
 
 def _status(fields: Mapping[str, Any]) -> str:
+    if "request_id" in fields and not fields.keys() & {"status", "error"}:
+        return "pending"  # 2026-11-20: xAI's shape, which has nothing else to say at first
     return (_text(fields.get("status")) or "").strip().lower()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -26,6 +27,7 @@ _GAVE_UP_WAITING = frozenset({408, 425, 499})
 # These redirects keep the method: nobody has acted on the request yet.
 _NOT_ACTED_UPON = frozenset({301, 307, 308})
 _OVERLOAD = frozenset({503, 529})
+_ANSWERED = re.compile(r"([45][0-9]{2}) (?!an HTML page|an empty body)(.+)", re.DOTALL)
 
 
 def of_create(status: int, said: ApiError, retry_after_s: float | None) -> ProviderError:
@@ -35,12 +37,15 @@ def of_create(status: int, said: ApiError, retry_after_s: float | None) -> Provi
     may be billed a second time.
     """
     detail = f"{status} {said}".strip()
+    retry_after_s = said.retry_after_s if retry_after_s is None else retry_after_s
     if status < 400:
         if status in _NOT_ACTED_UPON:
             return RejectedOrderError(f"{status}: a redirect; the base address may be wrong")
         return UnknownOutcomeError(f"{status}: a redirect")
     if status in _OVERLOAD and _is_explicit(said, retry_after_s):
         return NotAcceptedError(detail, retry_after_s=retry_after_s)
+    if status == 500 and said.is_invalid_request:
+        return RejectedOrderError(detail)
     if status >= 500 or status in _GAVE_UP_WAITING:
         return UnknownOutcomeError(detail)
     if said.is_account or status in (401, 402, 407):
@@ -79,6 +84,7 @@ def of_call(status: int, said: ApiError, retry_after_s: float | None) -> Provide
     A page for browsers says nothing about an id: it is trouble on the way, even with a 404.
     """
     detail = f"{status} {said}".strip()
+    retry_after_s = said.retry_after_s if retry_after_s is None else retry_after_s
     if status in (401, 402, 407) or (400 <= status < 500 and said.is_account):
         return ProviderAccountError(detail)
     if not said.is_html:
@@ -91,8 +97,20 @@ def of_call(status: int, said: ApiError, retry_after_s: float | None) -> Provide
     return ProviderTroubleError(detail, retry_after_s=retry_after_s)
 
 
-def passes(status: int) -> bool:
-    """Whether a harmless call that was answered with `status` is worth making again at once."""
+def answer_of(trouble: ProviderTroubleError) -> tuple[int, str] | None:
+    """Return the status and the API's words of an answer that `of_call` made trouble of.
+
+    For APIs that give a render's failure as the status of its result. None for trouble on the way:
+    nothing came, or a page for browsers, or nothing was said.
+    """
+    found = _ANSWERED.fullmatch(str(trouble))
+    return None if found is None else (int(found[1]), found[2])
+
+
+def passes(status: int, said: ApiError) -> bool:
+    """Whether a harmless call that was answered so is worth making again at once."""
+    if said.is_invalid_request:
+        return False
     return status in (408, 425, 429) or (status >= 500 and status not in (501, 505))
 
 

@@ -2,52 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.clock import Clock
 from bot.errors import SettingsError
+from bot.providers import signatures_vendors
 from bot.providers.base import Provider
+from bot.providers.fal import FAL
+from bot.providers.gemini import GEMINI
 from bot.providers.local.provider import LocalProvider
-from bot.providers.openai import OpenAIProvider
-from bot.settings import Settings
+from bot.providers.openai import OPENAI
+from bot.providers.openai_vendors import AZURE, COMETAPI, LITELLM, SGLANG, VLLM
+from bot.providers.openrouter import OPENROUTER
+from bot.providers.replicate import REPLICATE
+from bot.providers.runway import RUNWAY
+from bot.providers.transport import Transport
+from bot.providers.vendor import Vendor
+from bot.providers.webhook import Verifier
+from bot.providers.xai import XAI
+from bot.settings import Secret, Settings
 
-
-def _local(settings: Settings, clock: Clock) -> Provider:
-    return LocalProvider(
-        settings.data_dir / "local", clock, max_concurrent=settings.local_max_concurrent
-    )
-
-
-def _openai(settings: Settings, clock: Clock) -> Provider:
-    if settings.openai_api_key is None:
-        raise SettingsError(
-            "OPENAI_API_KEY",
-            "is missing, though VIDEO_PROVIDERS names openai",
-            "a key for the API at OPENAI_BASE_URL, or VIDEO_PROVIDERS=local, which needs none",
-        )
-    return OpenAIProvider(
-        api_key=settings.openai_api_key,
-        base_url=settings.openai_base_url,
-        models=settings.openai_models,
-        max_concurrent=settings.openai_max_concurrent,
-        clock=clock,
-    )
-
-
-#: How each is made. An entry connects to nothing and starts nothing.
-PROVIDERS: Mapping[str, Callable[[Settings, Clock], Provider]] = {
-    "local": _local,
-    "openai": _openai,
+#: The built-in renderer, which is nobody's API.
+LOCAL = "local"
+#: One line for each API.
+_ALL: Sequence[Vendor] = (
+    OPENAI,
+    AZURE,
+    COMETAPI,
+    FAL,
+    GEMINI,
+    LITELLM,
+    OPENROUTER,
+    REPLICATE,
+    RUNWAY,
+    SGLANG,
+    VLLM,
+    XAI,
+)
+#: How the webhooks of those that share a secret with us are proved genuine.
+_SIGNED: Mapping[str, Callable[[Sequence[Secret]], Verifier]] = {
+    "openai": signatures_vendors.openai,
+    "openrouter": signatures_vendors.openrouter,
+    "replicate": signatures_vendors.replicate,
+    "gemini": signatures_vendors.gemini,
 }
+VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ALL}
+
+
+def names() -> tuple[str, ...]:
+    """Return every word that VIDEO_PROVIDERS may hold."""
+    return (LOCAL, *VENDORS)
 
 
 def build_providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
     """Return the configured providers by name, in the order of preference.
 
-    The caller closes them. Raises SettingsError for a name that is not in `PROVIDERS`, and for a
-    missing or wrong setting of a provider that is named.
+    The caller closes them; making one connects to nothing and starts nothing.
+    Raises SettingsError for a name that is not among `names()`, and for a missing or wrong setting
+    of a provider that is named.
     """
     for name in settings.video_providers:
-        if name not in PROVIDERS:
-            raise SettingsError("VIDEO_PROVIDERS", f"{name!r} is none", ", ".join(PROVIDERS))
-    return {name: PROVIDERS[name](settings, clock) for name in settings.video_providers}
+        if name not in names():
+            raise SettingsError("VIDEO_PROVIDERS", f"{name!r} is none", ", ".join(names()))
+    return {name: _build(name, settings, clock) for name in settings.video_providers}
+
+
+def build_verifiers(
+    settings: Settings, clock: Clock
+) -> tuple[Mapping[str, Verifier], Sequence[Transport]]:
+    """Return who proves the webhooks of configured providers genuine, by name.
+
+    The caller closes the transports, which fetch published keys when the first webhook comes.
+    Raises SettingsError for a malformed secret.
+    """
+    found: dict[str, Verifier] = {}
+    transports: list[Transport] = []
+    for name in settings.video_providers:
+        vendor = VENDORS.get(name)
+        if vendor is None:
+            continue
+        account = vendor.account(settings.others, clock)
+        if name in _SIGNED and account.webhook_secret is not None:
+            found[name] = _SIGNED[name]([account.webhook_secret])
+        elif name == FAL.name:
+            transports.append(signatures_vendors.fal_keys_transport(clock))
+            found[name] = signatures_vendors.fal(transports[-1])
+    return found, transports
+
+
+def secrets(settings: Settings) -> Sequence[Secret]:
+    """Return every key that the environment holds for an API, named in VIDEO_PROVIDERS or not."""
+    variables = (each.name for vendor in _ALL for each in vendor.variables if each.is_secret)
+    held = (settings.others.get(name, "").strip() for name in variables)
+    return [Secret(value) for value in held if value]
+
+
+def _build(name: str, settings: Settings, clock: Clock) -> Provider:
+    if name == LOCAL:
+        folder = settings.data_dir / LOCAL
+        return LocalProvider(folder, clock, max_concurrent=settings.local_max_concurrent)
+    vendor = VENDORS[name]
+    return vendor.make(vendor.account(settings.others, clock, public_url=settings.public_url))

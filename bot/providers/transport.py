@@ -37,6 +37,7 @@ from bot.providers.http import (
     read_refusal,
     shown,
 )
+from bot.providers.meter import Meter
 from bot.providers.patience import Patience
 from bot.settings import Secret
 
@@ -67,6 +68,8 @@ class Transport:
 
     base_url     scheme, host, port and path prefix; every relative path is appended to it.
     credentials  header names and their values, sent to exactly this scheme, host and port.
+    headers      other headers that every request to that origin carries.
+    meter        keeps the calls within a rate; None: they are not counted.
     Nothing connects before the first call. All methods are cancellable and may run side by side.
     """
 
@@ -77,11 +80,15 @@ class Transport:
         credentials: Mapping[str, Secret],
         clock: Clock,
         patience: Patience | None = None,
+        headers: Mapping[str, str] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/") + "/")
         self._credentials = dict(credentials)
         self._clock = clock
         self._patience = patience or Patience()
+        self._headers = dict(headers or {})
+        self._meter = meter or Meter(None, clock)
         # httpx writes every address at INFO with its query, which may be a signature.
         for chatty in ("httpx", "httpcore"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -119,6 +126,14 @@ class Transport:
         )
         return await self._pay(request, refusal.of_create)
 
+    async def create_json(self, path: str, body: Mapping[str, object]) -> Reply:
+        """POST JSON that makes a render, exactly once; otherwise as `create`."""
+        url = self._resolve(path)
+        request = self._creator.build_request(
+            "POST", url, json=dict(body), headers=self._headers_for(url)
+        )
+        return await self._pay(request, refusal.of_create)
+
     async def continue_from(self, path: str, body: Mapping[str, object]) -> Reply:
         """POST JSON that makes a render out of an earlier one, exactly once.
 
@@ -132,17 +147,30 @@ class Transport:
         )
         return await self._pay(request, refusal.of_continuation)
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Reply:
+    async def get(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> Reply:
         """GET JSON; idempotent, retried while that is likely to help.
 
+        max_bytes  how large an answer may be; None: 16 MiB.
         Raises RemoteNotFoundError, ProviderAccountError, UnsupportedError for a call that the API
         does not have, and ProviderTroubleError for everything else.
         """
-        return await self._harmless("GET", path, query)
+        return await self._harmless("GET", path, query, max_bytes=max_bytes)
 
     async def delete(self, path: str) -> Reply:
         """DELETE; idempotent, retried like `get`, with the same errors."""
         return await self._harmless("DELETE", path, None)
+
+    async def command(
+        self, method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> Reply:
+        """Send POST or PUT that may be repeated without harm, such as a cancel; as `get` otherwise."""
+        return await self._harmless(method, path, None, body)
 
     async def download(self, place: str, target: Path, *, max_bytes: int) -> Download:
         """Stream an MP4 to `target`; idempotent, not retried once a clip began to arrive.
@@ -183,11 +211,16 @@ class Transport:
     async def _pay(self, request: httpx.Request, refused: refusal.Judge) -> Reply:
         """Send a paid request once; what `refused` makes of an answer that is not 2xx is raised."""
         url = request.url
+        wait_s = self._meter.wait_s()
+        if wait_s > self._patience.wait_s:
+            raise NotAcceptedError("not sent: too many calls a minute", retry_after_s=wait_s)
+        await self._turn()
         try:
             async with (
                 asyncio.timeout(self._patience.create_s),
                 answered(self._creator, request) as response,
             ):
+                self._meter.note(response.headers)
                 body = await read_body(response)
                 if response.is_success:
                     return await read_reply(response.status_code, response.headers, body)
@@ -200,18 +233,28 @@ class Transport:
         failure = refused(response.status_code, self._said(response, body), self._hint_s(response))
         raise self._logged("POST", url, failure, response)
 
-    async def _harmless(self, method: str, path: str, query: Mapping[str, str] | None) -> Reply:
+    async def _harmless(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> Reply:
         url = self._resolve(path)
         if query:
             url = url.copy_merge_params(dict(query))
 
         async def attempt() -> Reply | _Again:
             try:
-                async with self._arrive(method, url) as response:
-                    body = await read_body(response)
+                await self._turn()
+                async with self._arrive(method, url, body=body) as response:
+                    self._meter.note(response.headers)
+                    content = await read_body(response, max_bytes)
                     if response.is_success:
-                        return await read_reply(response.status_code, response.headers, body)
-                    return self._refused(response, body)
+                        return await read_reply(response.status_code, response.headers, content)
+                    return self._refused(response, content)
             except (httpx.HTTPError, ValueError) as error:
                 return _Again(error=ProviderTroubleError(named(error)), cause=error)
 
@@ -224,6 +267,11 @@ class Transport:
         except ProviderError as error:
             self._logged(method, url, error)
             raise
+
+    async def _turn(self) -> None:
+        """Wait until a call fits into the minute."""
+        if wait_s := self._meter.take():
+            await self._clock.sleep(wait_s)
 
     async def _persist(self, attempt: Callable[[], Awaitable[_Got | _Again]]) -> _Got:
         """Repeat `attempt` with growing pauses; raise its last error when that does not help."""
@@ -239,7 +287,11 @@ class Transport:
 
     @asynccontextmanager
     async def _arrive(
-        self, method: str, url: httpx.URL, waits: httpx.Timeout | None = None
+        self,
+        method: str,
+        url: httpx.URL,
+        waits: httpx.Timeout | None = None,
+        body: Mapping[str, object] | None = None,
     ) -> AsyncGenerator[httpx.Response]:
         """Send a request with credentials where they belong, and follow a GET's redirects."""
         for _ in range(_MAX_REDIRECTS + 1):
@@ -247,6 +299,7 @@ class Transport:
                 method,
                 url,
                 headers=self._headers_for(url),
+                json=None if body is None else dict(body),
                 timeout=waits or httpx.USE_CLIENT_DEFAULT,
             )
             async with answered(self._client, request) as response:
@@ -274,8 +327,9 @@ class Transport:
     def _refused(self, response: httpx.Response, body: bytes) -> _Again:
         """Return what may be tried again; raise what may not."""
         status = response.status_code
-        failure = refusal.of_call(status, self._said(response, body), self._hint_s(response))
-        if isinstance(failure, ProviderTroubleError) and refusal.passes(status):
+        said = self._said(response, body)
+        failure = refusal.of_call(status, said, self._hint_s(response))
+        if isinstance(failure, ProviderTroubleError) and refusal.passes(status, said):
             return _Again(error=failure)
         raise failure
 
@@ -290,7 +344,8 @@ class Transport:
     def _headers_for(self, url: httpx.URL) -> dict[str, str]:
         if origin(url) != origin(self._base):
             return {}
-        return {name: secret.reveal() for name, secret in self._credentials.items()}
+        secrets = {name: secret.reveal() for name, secret in self._credentials.items()}
+        return {**self._headers, **secrets}
 
     def _resolve(self, place: str) -> httpx.URL:
         absolute = place.startswith(("http://", "https://"))

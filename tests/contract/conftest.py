@@ -9,9 +9,8 @@ import pytest
 
 from bot.model import Operation, Size
 from bot.providers.base import RenderOrder
-from bot.providers.openai import OpenAIProvider
+from bot.providers.openai import OPENAI, OpenAIProvider
 from bot.providers.patience import Patience
-from bot.settings import Secret
 from tests.wire.hasty_clock import HastyClock
 from tests.wire.videos_api import KEY, VideosApi
 
@@ -40,14 +39,8 @@ class Paid:
 
 
 def make_openai(base_url: str, clock: HastyClock) -> OpenAIProvider:
-    return OpenAIProvider(
-        api_key=Secret(KEY),
-        base_url=base_url,
-        models="sora-2",
-        max_concurrent=4,
-        clock=clock,
-        patience=HURRIED,
-    )
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": base_url, "OPENAI_MODELS": "sora-2"}
+    return OpenAIProvider(OPENAI.account(environ, clock, patience=HURRIED))
 
 
 @pytest.fixture

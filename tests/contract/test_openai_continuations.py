@@ -101,18 +101,50 @@ async def test_a_source_that_is_not_there_has_certainly_cost_nothing(
 
 
 @_faults(_NO_CALL)
-async def test_a_call_that_the_server_lacks_is_taken_back_and_logged_once(
-    videos_api, openai, continuation, fault, caplog
+async def test_an_extension_that_the_server_lacks_is_taken_back_and_logged_once(
+    videos_api, openai, parent, fault, caplog
 ):
-    caplog.set_level(logging.WARNING, "bot.providers.openai")
-    videos_api.fault(continuation.route, fault, times=2)
+    caplog.set_level(logging.WARNING, "bot.providers.remote_api")
+    videos_api.fault("extend", fault, times=2)
     for _ in range(2):
         with pytest.raises(SourceGoneError):
-            await openai.submit(continuation.order)
-    assert videos_api.requests[continuation.route] == 2
-    assert _operations(openai) == set(Operation) - {continuation.order.operation}
-    said = [each for each in caplog.records if each.name == "bot.providers.openai"]
-    assert [str(continuation.order.operation) in each.getMessage() for each in said] == [True]
+            await openai.submit(replace(ORDER, operation=Operation.EXTEND, source=parent.id))
+    assert videos_api.requests["extend"] == 2
+    assert _operations(openai) == set(Operation) - {Operation.EXTEND}
+    said = [each for each in caplog.records if each.name == "bot.providers.remote_api"]
+    assert ["extend" in each.getMessage() for each in said] == [True]
+
+
+@_faults(_NO_CALL)
+async def test_a_server_without_remixes_is_asked_for_edits_from_the_next_on(
+    videos_api, openai, parent, fault
+):
+    order = replace(ORDER, operation=Operation.REMIX, source=parent.id)
+    videos_api.fault("remix", fault)
+    with pytest.raises(SourceGoneError):
+        await openai.submit(order)
+    assert videos_api.requests["edit"] == 0
+    assert _operations(openai) == set(Operation)
+    await openai.submit(order)
+    asked = videos_api.continuations[-1]
+    assert asked.route == "edit"
+    assert asked.body == {"prompt": ORDER.prompt, "video": {"id": parent.id}}
+    assert videos_api.requests["remix"] == 1
+    assert videos_api.creates[ORDER.prompt] == 1
+
+
+@_faults(_NO_CALL)
+async def test_a_server_without_remixes_and_edits_is_asked_for_neither(
+    videos_api, openai, parent, fault
+):
+    order = replace(ORDER, operation=Operation.REMIX, source=parent.id)
+    videos_api.fault("remix", fault)
+    videos_api.fault("edit", fault)
+    for _ in range(2):
+        with pytest.raises(SourceGoneError):
+            await openai.submit(order)
+    assert _operations(openai) == set(Operation) - {Operation.REMIX}
+    assert videos_api.creates[ORDER.prompt] == 0
 
 
 @_faults(_ABOUT_THE_ORDER)

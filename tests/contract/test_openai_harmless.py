@@ -45,8 +45,8 @@ async def test_a_poll_that_stumbles_once_still_answers(videos_api, openai, hasty
     seen = (await openai.poll([remote.id]))[remote.id]
     assert isinstance(seen, Remote)
     assert videos_api.requests["retrieve"] == 2
-    assert len(hasty_clock.slept_s) == 1
-    assert (hasty_clock.slept_s[0] == 3.0) == ("retry-after" in fault.headers)
+    [waited_s] = [each for each in hasty_clock.slept_s if each]
+    assert (waited_s == 3.0) == ("retry-after" in fault.headers)
 
 
 async def test_a_long_hint_is_handed_on_and_not_waited_out(videos_api, openai, hasty_clock):
@@ -55,7 +55,7 @@ async def test_a_long_hint_is_handed_on_and_not_waited_out(videos_api, openai, h
     seen = (await openai.poll([remote.id]))[remote.id]
     assert isinstance(seen, ProviderTroubleError)
     assert seen.retry_after_s == 45.0
-    assert hasty_clock.slept_s == []
+    assert not any(hasty_clock.slept_s)
     assert videos_api.requests["retrieve"] == 1
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jsonschema
 import pytest
 import yaml
 
 from bot.model import Operation, Size
+from bot.providers import dialects
 from bot.providers.base import RenderOrder
-from bot.providers.openai import OpenAIProvider
-from bot.settings import Secret, Settings
+from bot.providers.dialects import Call
+from bot.providers.openai import OPENAI, OpenAIProvider
 from tests.wire.hasty_clock import HastyClock
 from tests.wire.videos_api import KEY, VideosApi
 
@@ -65,13 +67,18 @@ async def api():
 
 @pytest.fixture
 async def provider(api):
-    made = OpenAIProvider(
-        api_key=Secret(KEY),
-        base_url=api.base_url,
-        models=Settings().openai_models,
-        max_concurrent=4,
-        clock=HastyClock(),
-    )
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": api.base_url}
+    made = OpenAIProvider(OPENAI.account(environ, HastyClock()))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def editor(api):
+    """A provider of a server that has edits instead of remixes."""
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": api.base_url}
+    dialect = replace(dialects.OPENAI, calls=dialects.OPENAI.calls - {Call.REMIX})
+    made = OpenAIProvider(OPENAI.account(environ, HastyClock()), dialect)
     yield made
     await made.close()
 
@@ -130,6 +137,20 @@ async def test_every_remix_we_can_send_keeps_to_the_document(document, api, prov
     assert api.violations == []
 
 
+async def test_every_edit_we_can_send_keeps_to_the_document(document, api, editor):
+    validator = _continuation(document, "/videos/edits")
+    answer = _validator(document, _answer(document, "/videos/edits", "post"))
+    for order in _every_order(editor):
+        parent = await editor.submit(order)
+        edit = replace(order, prompt="night — 夜", operation=Operation.REMIX, source=parent.id)
+        child = await editor.submit(edit)
+        assert api.continuations[-1].route == "edit"
+        validator.validate(api.continuations[-1].body)
+        answer.validate(api.jobs[child.id].describe())
+    assert len(api.continuations) == 3 * (2 + 4)
+    assert api.violations == []
+
+
 async def test_every_extension_we_can_send_keeps_to_the_document(document, api, provider):
     validator = _continuation(document, "/videos/extensions")
     answer = _validator(document, _answer(document, "/videos/extensions", "post"))
@@ -148,6 +169,11 @@ async def test_the_check_of_continuations_can_fail(document):
     for bad in ({}, {"prompt": ""}, {"prompt": "p", "seconds": "4"}, {"prompt": "p", "model": "m"}):
         with pytest.raises(jsonschema.ValidationError):
             remix.validate(bad)
+    edit = _continuation(document, "/videos/edits")
+    edit.validate({"prompt": "p", "video": {"id": "v"}})
+    for bad in ({"prompt": "p"}, {"prompt": "p", "video": "v"}, {"prompt": "p", "video": {}}):
+        with pytest.raises(jsonschema.ValidationError):
+            edit.validate(bad)
     extension = _continuation(document, "/videos/extensions")
     good = {"prompt": "p", "seconds": "4", "video": {"id": "v"}}
     extension.validate(good)
@@ -178,26 +204,62 @@ async def test_our_loopback_api_answers_as_the_document_says(document, api, prov
     _validator(document, _answer(document, "/videos/{video_id}", "get")).validate(video.body)
     page = await client.get("videos", {"limit": "5"})
     _validator(document, _answer(document, "/videos", "get")).validate(page.body)
+    models = await client.get("models")
+    _validator(document, _answer(document, "/models", "get")).validate(models.body)
     gone = await client.delete(f"videos/{remote.id}")
     _validator(document, _answer(document, "/videos/{video_id}", "delete")).validate(gone.body)
     assert api.violations == []
 
 
-async def test_every_path_we_call_is_in_the_document(document, api, provider, tmp_path):
+async def test_a_picture_is_of_a_kind_and_under_a_name_that_the_document_has(
+    document, api, provider, tmp_path
+):
+    body = document["paths"]["/videos"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    [schema] = [_closed(document, body["schema"])["properties"]["input_reference"]]
+    assert "binary" in str(schema)
+    image = tmp_path / "image.bin"
+    for head in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBPVP8 "):
+        image.write_bytes(head + bytes(64))
+        await provider.submit(next(_every_order(provider, (image,))))
+        assert api.images[-1] == image.read_bytes()
+    kinds = {form["input_reference"] for form in api.forms}
+    assert kinds == {"image/png", "image/jpeg", "image/webp"}
+    assert api.violations == []
+
+
+async def test_every_path_and_query_we_send_is_in_the_document(
+    document, api, provider, editor, tmp_path
+):
     order = next(_every_order(provider))
     remote = await provider.submit(order)
     for operation in (Operation.REMIX, Operation.EXTEND):
         await provider.submit(replace(order, operation=operation, source=remote.id))
+    await editor.submit(replace(order, operation=Operation.REMIX, source=remote.id))
     await provider.poll([remote.id])
-    await provider.recent(HastyClock().now())
+    await provider.poll([remote.id, "video_unknown"])
+    api.page_max = 2
+    await provider.recent(HastyClock().now().replace(year=2020))
     await provider.download(remote.id, tmp_path / "clip.mp4", max_bytes=10**9)
+    await provider.check()
+    await provider.refresh()
     await provider.delete(remote.id)
-    called = set()
-    for seen in api.seen:
-        path, _, query = seen.path.removeprefix("/v1").partition("?")
-        known = path.replace(remote.id, "{video_id}")
-        operation = document["paths"][known][seen.method.lower()]
-        names = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
-        assert {pair.partition("=")[0] for pair in query.split("&") if pair} <= names
-        called.add((seen.method, known))
-    assert len(called) == 7
+    called = {_checked_call(document, seen, remote.id) for seen in api.seen}
+    assert len(called) == 10
+    assert {name for _, _, names in called for name in names} == {"limit", "order", "after"}
+
+
+def _checked_call(document, seen, remote_id) -> tuple[str, str, frozenset[str]]:
+    """Return a request's method, path and names in the query, if the document has them all."""
+    path, _, query = seen.path.removeprefix("/v1").partition("?")
+    known = path.replace(remote_id, "{video_id}").replace("video_unknown", "{video_id}")
+    operation = document["paths"][known][seen.method.lower()]
+    schemas = {
+        each["name"]: each["schema"]
+        for each in operation.get("parameters", ())
+        if each["in"] == "query"
+    }
+    given = dict(parse_qsl(query))
+    for name, value in given.items():
+        whole = schemas[name].get("type") == "integer"
+        _validator(document, schemas[name]).validate(int(value) if whole else value)
+    return seen.method, known, frozenset(given)

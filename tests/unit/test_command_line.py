@@ -3,14 +3,15 @@
 import logging
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from bot.__main__ import main
 from bot.chat.invite import application_id_of, invite_url
-from bot.settings import Settings
+from bot.providers.registry import VENDORS
+from bot.providers.vendor import Variable, Vendor
+from bot.settings import declared
 
 #: One wrong value for every setting that can be wrong.
 WRONG = {
@@ -21,12 +22,10 @@ WRONG = {
     "DISCORD_GATEWAY_URL": "https://discord.example",
     "DATA_DIR": "/proc/nowhere",
     "ARCHIVE_URL": "ftp://clips",
+    "KEEP_CLIPS_DAYS": "0",
+    "MIN_FREE_MIB": "a little",
     "VIDEO_PROVIDERS": "vhs",
     "LOCAL_MAX_CONCURRENT": "0",
-    "OPENAI_API_KEY": "sk with spaces",
-    "OPENAI_BASE_URL": "ws://host",
-    "OPENAI_MODELS": "my-model seconds=soon",
-    "OPENAI_MAX_CONCURRENT": "many",
     "QUOTA_CLIPS_PER_DAY": "-1",
     "QUOTA_SECONDS_PER_DAY": "1.5",
     "QUOTA_USD_PER_MONTH": "a fortune",
@@ -35,6 +34,7 @@ WRONG = {
     "BUDGET_USD_PER_SERVER_PER_MONTH": "one or two",
     "MAX_CLIP_MIB": "huge",
     "HTTP_BIND": "8080",
+    "PUBLIC_URL": "sora.example.org",
     "LOG_LEVEL": "LOUD",
     "LOG_FORMAT": "xml",
 }
@@ -52,8 +52,17 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root.setLevel(level)
 
 
+#: By what a video API's variable ends with.
+WRONG_OF_VENDORS = {
+    "_MODELS": "my-model seconds=soon",
+    "_MAX_CONCURRENT": "many",
+    "_REQUESTS_PER_MINUTE": "0",
+}
+OF_VENDORS = [(vendor, each) for vendor in VENDORS.values() for each in vendor.variables]
+
+
 def test_every_setting_is_tried() -> None:
-    assert set(WRONG) == {each.name.upper() for each in fields(Settings)}
+    assert set(WRONG) == {each.name.upper() for each in declared()}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -61,15 +70,41 @@ def test_each_wrong_setting_is_one_clear_line_and_exit_code_2(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "a.b.c")
-    if name.startswith("OPENAI"):
-        monkeypatch.setenv("VIDEO_PROVIDERS", "openai")
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
     monkeypatch.setenv(name, WRONG[name])
     assert main(["run"]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert f" {name}: " in said[0]
-    assert "allowed:" in said[0]
+    _says_only(name, capsys)
+
+
+@pytest.mark.parametrize(("vendor", "variable"), OF_VENDORS, ids=lambda each: each.name)
+def test_so_is_each_wrong_setting_of_a_video_api_and_no_secret_is_repeated(
+    vendor: Vendor,
+    variable: Variable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key, address, models, *_ = (each.name for each in vendor.variables)
+    plain = "my-model seconds=4 sizes=1280x720 usd_per_second=0.1"
+    good = {
+        "DISCORD_TOKEN": "a.b.c",
+        "VIDEO_PROVIDERS": vendor.name,
+        key: "sk-0123456789",
+        address: vendor.base_url or "http://127.0.0.1:9",
+        models: vendor.models or plain,
+    }
+    secret = "sk with spaces"
+    by_end = (wrong for end, wrong in WRONG_OF_VENDORS.items() if variable.name.endswith(end))
+    wrong = secret if variable.is_secret else next(by_end, "ws://host")
+    for name, value in {**good, variable.name: wrong}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["run"]) == 2
+    assert secret not in _says_only(variable.name, capsys)
+
+
+def _says_only(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    [said] = capsys.readouterr().err.splitlines()
+    assert f" {name}: " in said
+    assert "allowed:" in said
+    return said
 
 
 def test_a_video_api_without_its_key_names_the_key_and_the_way_without_one(

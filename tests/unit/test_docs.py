@@ -1,19 +1,22 @@
 """Every setting stands in `.env.example` and `docs/configuration.md` as the code has it."""
 
 import re
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import NamedTuple
 
 import dotenv
 import pytest
 
-from bot.settings import Settings
+from bot.clock import SystemClock
+from bot.providers.registry import VENDORS
+from bot.settings import Settings, declared
 
 ROOT = Path(__file__).parents[2]
 ENV_EXAMPLE = ROOT / ".env.example"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
-SETTINGS = {each.name.upper(): each for each in fields(Settings)}
+SETTINGS = {each.name.upper(): each for each in declared()}
+OF_VENDORS = {each.name: each for vendor in VENDORS.values() for each in vendor.variables}
 
 
 class Entry(NamedTuple):
@@ -76,7 +79,11 @@ def default_of(field: Field) -> object:
 @DOCUMENTS
 def test_every_setting_is_documented_once_and_no_other_is(document):
     names = [name for name, _ in entries(document)]
-    assert names == list(SETTINGS), f"{document.name} must list the settings in the code's order"
+    assert sorted(names) == sorted([*SETTINGS, *OF_VENDORS])
+    own = [name for name in names if name in SETTINGS]
+    assert own == list(SETTINGS), f"{document.name} must list the settings in the code's order"
+    theirs = [name for name in names if name in OF_VENDORS]
+    assert theirs == list(OF_VENDORS), f"{document.name} must list the APIs in the code's order"
 
 
 @DOCUMENTS
@@ -87,6 +94,15 @@ def test_a_documented_help_line_unit_and_example_are_those_of_the_code(document,
     about = SETTINGS[name].metadata
     told = (about["help"], about["unit"], about["example"])
     assert (entry.help, entry.unit, entry.example) == told
+
+
+@DOCUMENTS
+@pytest.mark.parametrize("name", OF_VENDORS)
+def test_what_is_documented_of_a_video_api_is_what_its_file_says(document, name):
+    entry = dict(entries(document)).get(name)
+    assert entry is not None, f"{name} is missing in {document.name}"
+    each = OF_VENDORS[name]
+    assert entry == Entry(each.meaning, each.unit, each.default, each.example)
 
 
 @DOCUMENTS
@@ -110,8 +126,14 @@ def test_the_example_file_with_every_line_taken_in_means_the_defaults(tmp_path):
     lines = ENV_EXAMPLE.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join(re.sub(r"^#(?=[A-Z])", "", line) for line in lines), encoding="utf-8")
     written = {k: v or "" for k, v in dotenv.dotenv_values(path).items()}
-    assert list(written) == list(SETTINGS)
+    assert sorted(written) == sorted([*SETTINGS, *OF_VENDORS])
     assert Settings.from_env(written) == Settings()
+    for vendor in VENDORS.values():
+        filled = {**written, vendor.key: "key-0123456789"}
+        plain = {vendor.key: "key-0123456789"}
+        if vendor.base_url and vendor.models:
+            clock = SystemClock()
+            assert vendor.account(filled, clock).models == vendor.account(plain, clock).models
 
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS if SETTINGS[name].metadata["example"]])
@@ -119,6 +141,16 @@ def test_an_example_is_a_value_that_is_accepted(name):
     example = SETTINGS[name].metadata["example"]
     read = getattr(Settings.from_env({name: example}), SETTINGS[name].name)
     assert read not in (None, default_of(SETTINGS[name]))
+
+
+@pytest.mark.parametrize("vendor", [each for each in VENDORS.values() if each.models_example])
+def test_an_example_of_models_is_accepted(vendor):
+    environ = {
+        vendor.key: "key-0123456789",
+        vendor.variables[1].name: vendor.base_url or "http://127.0.0.1:9",
+        f"{vendor.prefix}_MODELS": vendor.models_example,
+    }
+    assert vendor.account(environ, SystemClock()).models
 
 
 @pytest.mark.parametrize("name", SETTINGS)

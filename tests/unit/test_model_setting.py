@@ -6,8 +6,8 @@ from bot.errors import SettingsError
 from bot.model import Operation, Size
 from bot.providers import model_setting
 from bot.providers.base import Model
+from bot.providers.openai import OPENAI
 from bot.providers.openai_models import OPENAI_MODELS
-from bot.settings import Settings
 
 
 def read_models(text: str) -> tuple[Model, ...]:
@@ -18,7 +18,7 @@ _WIDE = Size(width_px=1280, height_px=720)
 
 
 def test_the_default_setting_has_both_soras_with_their_prices():
-    fast, fine = read_models(Settings().openai_models)
+    fast, fine = read_models(OPENAI.models)
     assert (fast.name, fast.label, fast.seconds) == ("sora-2", "Sora 2", (4, 8, 12))
     assert fast.price_usd_micros(8, _WIDE) == 800_000
     assert (fine.name, len(fine.sizes)) == ("sora-2-pro", 4)
@@ -50,7 +50,7 @@ def test_what_is_not_said_of_a_model_of_ones_own_is_not_promised():
 
 
 def test_both_soras_can_remix_and_extend_in_the_shape_of_their_source():
-    for model in read_models(Settings().openai_models):
+    for model in read_models(OPENAI.models):
         assert model.operations == {Operation.GENERATE, Operation.REMIX, Operation.EXTEND}
         assert not model.remix_reshapes
 

@@ -112,12 +112,12 @@ def test_progress_of_100_is_no_success():
 def test_an_unknown_status_means_still_running(status):
     value = {"id": "v", "status": status}
     assert openai_wire.read_video(value).state is RemoteState.RUNNING
-    assert openai_wire.unknown_status(value) is not None
+    assert openai_wire.status(value) not in openai_wire.STATES
 
 
 @pytest.mark.parametrize("status", ["queued", "In_Progress", "COMPLETED", "failed", "processing"])
 def test_a_known_status_is_known_in_any_case(status):
-    assert openai_wire.unknown_status({"id": "v", "status": status}) is None
+    assert openai_wire.status({"id": "v", "status": status}) in openai_wire.STATES
 
 
 @pytest.mark.parametrize(
@@ -258,6 +258,22 @@ def test_a_refusal_tells_that_the_source_is_not_there(body, is_gone):
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"message": "litellm.ContentPolicyViolationError: no"}}, {"is_moderation"}),
+        ({"error": {"message": "Budget used up", "type": "budget_exceeded"}}, {"is_account"}),
+        ({"error": {"message": "m", "code": "invalid_request"}}, {"is_invalid_request"}),
+        ({"error": {"message": "m", "type": "invalid_request_error"}}, set()),
+        ({"error": {"message": "invalid_request"}}, set()),
+    ],
+)
+def test_a_gateways_words_for_no_are_told_apart(body, words):
+    said = api_error.read_value(body)
+    names = ("is_moderation", "is_account", "is_invalid_request", "is_overload")
+    assert {name for name in names if getattr(said, name)} == words
+
+
+@pytest.mark.parametrize(
     ("body", "is_no_route"),
     [
         (b"<html><title>404</title>", True),
@@ -296,6 +312,8 @@ def test_no_json_whatever_breaks_the_reading(value):
     said = api_error.read_value(value)
     assert str(said).isprintable()
     assert len(said.message) <= 300
+    if isinstance(value, dict):
+        assert (openai_wire.clip_address(value) or "http").startswith("http")
     try:
         remote = openai_wire.read_video(value)
     except ValueError:

@@ -6,18 +6,20 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.errors import SettingsError
-from bot.providers.registry import PROVIDERS, build_providers
-from bot.settings import Secret, Settings
+from bot.providers import registry
+from bot.providers.registry import build_providers
+from bot.settings import Settings
 
 
-def _settings(tmp_path: Path, *names: str, **changes) -> Settings:
-    return Settings(data_dir=tmp_path, video_providers=names, **changes)
+def _settings(tmp_path: Path, *names: str, **variables: str) -> Settings:
+    return Settings(data_dir=tmp_path, video_providers=names, others=variables)
 
 
 async def test_providers_stand_in_the_order_of_preference(tmp_path):
-    key = Secret("sk-12345678")
     for names in (("local", "openai"), ("openai", "local")):
-        built = build_providers(_settings(tmp_path, *names, openai_api_key=key), SystemClock())
+        built = build_providers(
+            _settings(tmp_path, *names, OPENAI_API_KEY="sk-12345678"), SystemClock()
+        )
         assert tuple(built) == names
         for name, provider in built.items():
             assert provider.name == name
@@ -35,7 +37,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
         build_providers(_settings(tmp_path, "local", "soar"), SystemClock())
     assert caught.value.variable == "VIDEO_PROVIDERS"
     assert "soar" in caught.value.problem
-    assert all(name in caught.value.allowed for name in PROVIDERS)
+    assert all(name in caught.value.allowed for name in registry.names())
 
 
 def test_a_missing_key_is_named_with_a_way_out(tmp_path):
@@ -48,12 +50,12 @@ def test_a_missing_key_is_named_with_a_way_out(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "variable"),
     [
-        ({"openai_models": "mystery"}, "OPENAI_MODELS"),
-        ({"openai_api_key": Secret("clé")}, "OPENAI_API_KEY"),
+        ({"OPENAI_MODELS": "mystery"}, "OPENAI_MODELS"),
+        ({"OPENAI_API_KEY": "clé"}, "OPENAI_API_KEY"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_without_its_secret(tmp_path, changes, variable):
-    settings = _settings(tmp_path, "openai", **{"openai_api_key": Secret("sk-1"), **changes})
+    settings = _settings(tmp_path, "openai", **{"OPENAI_API_KEY": "sk-1", **changes})
     with pytest.raises(SettingsError) as caught:
         build_providers(settings, SystemClock())
     assert caught.value.variable == variable
@@ -61,9 +63,9 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_secret(tmp_path, cha
 
 
 async def test_building_makes_no_folder_and_no_connection(tmp_path):
-    key = Secret("sk-12345678")
+    address = "http://127.0.0.1:9/v1"
     settings = _settings(
-        tmp_path / "data", "openai", openai_api_key=key, openai_base_url="http://127.0.0.1:9/v1"
+        tmp_path / "data", "openai", OPENAI_API_KEY="sk-12345678", OPENAI_BASE_URL=address
     )
     [provider] = build_providers(settings, SystemClock()).values()
     assert not (tmp_path / "data").exists()

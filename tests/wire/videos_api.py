@@ -25,6 +25,7 @@ from tests.wire.videos_faults import Fault, play
 from tests.wire.videos_form import (
     BadFormError,
     Continuation,
+    read_edit,
     read_extension,
     read_form,
     read_remix,
@@ -32,6 +33,8 @@ from tests.wire.videos_form import (
 from tests.wire.videos_job import RemoteJob
 
 KEY = "sk-loopback-0123456789"
+#: The beginning of a picture beside the clip; what it shows is nobody's business here.
+_WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0"
 _QUERIES = {"list": {"limit", "order", "after"}, "content": {"variant"}}
 
 
@@ -80,13 +83,14 @@ class VideosApi:
         self.content_of: Callable[[RemoteJob], bytes | Path | None] | None = None
         #: Orders TAKEN on all paid routes, by prompt: what would be billed.
         self.creates: Counter[str] = Counter()
-        #: Requests of each route: create, remix, extend, retrieve, list, content, delete, unknown.
+        #: Requests of each route: create, remix, edit, extend, retrieve, list, content, delete,
+        #: models, unknown.
         self.requests: Counter[str] = Counter()
         self.seen: list[Seen] = []
         #: The forms of all creates without fault, with each part's text or content type.
         self.forms: list[dict[str, str]] = []
         self.images: list[bytes] = []
-        #: The remixes and extensions without fault.
+        #: The remixes, edits and extensions without fault.
         self.continuations: list[Continuation] = []
         self.violations: list[str] = []
         self._credential = credential
@@ -124,6 +128,8 @@ class VideosApi:
         router.add_delete(one, self._serve("delete", self._delete))
         router.add_post(f"{one}/remix", self._serve("remix", self._remix))
         router.add_post("/v1/videos/extensions", self._serve("extend", self._extend))
+        router.add_post("/v1/videos/edits", self._serve("edit", self._edit))
+        router.add_get("/v1/models", self._serve("models", self._models), allow_head=False)
         router.add_get(f"{one}/content", self._serve("content", self._content), allow_head=False)
         router.add_route("*", "/{rest:.*}", self._serve("unknown", self._unknown))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -169,6 +175,13 @@ class VideosApi:
             asked = await read_remix(request)
         except BadFormError as error:
             return self._violated(f"remix: {error}")
+        return await self._continued(request, asked)
+
+    async def _edit(self, request: web.Request) -> web.StreamResponse:
+        try:
+            asked = await read_edit(request)
+        except BadFormError as error:
+            return self._violated(f"edit: {error}")
         return await self._continued(request, asked)
 
     async def _extend(self, request: web.Request) -> web.StreamResponse:
@@ -276,18 +289,27 @@ class VideosApi:
 
     async def _content(self, request: web.Request) -> web.StreamResponse:
         job = self.jobs.get(request.match_info["id"])
-        if request.query.get("variant", "video") != "video":
-            return self._violated(f"content: variant {request.query['variant']!r}")
+        variant = request.query.get("variant", "video")
+        if variant not in ("video", "thumbnail", "spritesheet"):
+            return self._violated(f"content: variant {variant!r}")
         if (answer := await self._faulty("content", request, job)) is not None:
             return answer
         if job is None:
             return _not_found(request.match_info["id"])
         if not job.is_completed:
             return _error(400, "The video is not completed.", None)
+        if variant != "video":
+            return web.Response(body=_WEBP, content_type="image/webp")
         content = await self._bytes_of(job)
         if isinstance(content, Path):
             return web.FileResponse(content, headers={"Content-Type": "video/mp4"})
         return web.Response(body=content, content_type="video/mp4")
+
+    async def _models(self, request: web.Request) -> web.StreamResponse:
+        if (answer := await self._faulty("models", request, None)) is not None:
+            return answer
+        model = {"id": "sora-2", "object": "model", "created": 1759000000, "owned_by": "system"}
+        return web.json_response({"object": "list", "data": [model]})
 
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
         return self._violated(f"{request.method} {request.path}", status=404)

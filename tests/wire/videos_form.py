@@ -28,7 +28,7 @@ class Form:
 class Continuation:
     """What a remix or an extension asked for."""
 
-    #: The route: remix or extend.
+    #: The route: remix, edit or extend.
     route: str
     #: The id of the render that it starts from.
     source: str
@@ -47,10 +47,19 @@ async def read_extension(request: web.Request, *, seconds: tuple[str, ...]) -> C
     body = await _read_object(request, {"prompt", "seconds", "video"})
     if body["seconds"] not in seconds:
         raise BadFormError(f"seconds {body['seconds']!r}")
-    video = body["video"]
+    return Continuation(route="extend", source=_source(body["video"]), body=body)
+
+
+async def read_edit(request: web.Request) -> Continuation:
+    """Return an edit whose JSON has exactly a prompt and `{"id": …}`."""
+    body = await _read_object(request, {"prompt", "video"})
+    return Continuation(route="edit", source=_source(body["video"]), body=body)
+
+
+def _source(video: object) -> str:
     if not isinstance(video, dict) or list(video) != ["id"] or not isinstance(video["id"], str):
         raise BadFormError(f"video {video!r}")
-    return Continuation(route="extend", source=video["id"], body=body)
+    return video["id"]
 
 
 async def _read_object(request: web.Request, names: set[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class RemoteJob:
     #: On the monotonic clock.
     started_s: float
     ready_s: float
-    #: The paid call that ordered it: create, remix or extend.
+    #: The paid call that ordered it: create, remix, edit or extend.
     route: str = "create"
     #: The id of the render that a remix or extension starts from.
     source: str | None = None

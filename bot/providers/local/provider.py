@@ -205,6 +205,12 @@ class LocalProvider:
             self._leaving.discard(remote_id)
         return True
 
+    async def check(self) -> str:
+        return "it draws on this machine"
+
+    async def refresh(self) -> None:
+        return
+
     async def close(self) -> None:
         """Kill and reap the renderers; what they had in hand stays queued on disk. Idempotent."""
         self._closed = True

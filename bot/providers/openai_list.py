@@ -1,0 +1,107 @@
+"""The list of an OpenAI-shaped server: what is recent there, and many renders with one request."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.errors import (
+    ProviderAccountError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    UnsupportedError,
+)
+from bot.providers import openai_wire
+from bot.providers.base import Remote
+from bot.providers.openai_wire import Page
+from bot.providers.transport import Transport
+
+#: Longest that one page may take while polling, its retries included, in seconds.
+_PAGE_S = 20.0
+_PAGE_SIZE = 100
+#: A page without one of ours is read past while it may save so many requests.
+_GETS_A_PAGE = 10
+_MAX_PAGES = 100
+
+
+class VideoList:
+    """GET /videos, page by page; `rewords` as for `openai_wire.read_video`."""
+
+    def __init__(self, transport: Transport, rewords: frozenset[str]) -> None:
+        self._transport = transport
+        self._rewords = rewords
+
+    async def since(self, since: datetime) -> Sequence[Remote]:
+        """Return all that was created at or after `since`, as `Provider.recent` promises."""
+        # The API tells whole seconds: a render of 12:00:00.7 reads 12:00:00.
+        floor_at = since.replace(microsecond=0)
+        found: dict[str, Remote] = {}
+        after: str | None = None
+        for _ in range(_MAX_PAGES):
+            page = await self.page(after)
+            fresh = [video for video in page.videos if video.id not in found]
+            found.update((video.id, video) for video in fresh)
+            # 2026-11-20: SGLang gives everything at once and knows no cursor.
+            whole = not fresh and page.has_more is None
+            if whole or not page.videos or page.has_more is False or _ends_before(page, floor_at):
+                return [video for video in found.values() if _is_since(video, floor_at)]
+            if not fresh:
+                raise ProviderTroubleError("the list repeats itself")
+            after = page.last_id
+        raise ProviderTroubleError(f"the list goes on after {_MAX_PAGES} pages")
+
+    async def find(self, wanted: frozenset[str]) -> dict[str, Remote]:
+        """Return what the newest pages say of `wanted`; what is left out is to be asked for by id.
+
+        Trouble leaves out the more. Raises UnsupportedError where the server has no list.
+        """
+        found: dict[str, Remote] = {}
+        after: str | None = None
+        barren = 0
+        while True:
+            try:
+                async with asyncio.timeout(_PAGE_S):
+                    page = await self.page(after)
+            except (ProviderTroubleError, ProviderAccountError, TimeoutError):
+                return found
+            here = {video.id: video for video in page.videos if video.id in wanted}
+            barren += not here.keys() - found.keys()
+            found |= here
+            # A page without one of ours may be all newer than ours, or all older: reading on is
+            # worth it while requests one by one would be many more.
+            spare = len(wanted) - len(found) - barren * _GETS_A_PAGE
+            if spare <= 0 or not page.has_more or page.last_id in (None, after):
+                return found
+            after = page.last_id
+
+    async def page(self, after: str | None = None) -> Page:
+        """Return the page that follows `after`, the newest without one.
+
+        Raises UnsupportedError where the server has no list, ProviderTroubleError and
+        ProviderAccountError.
+        """
+        query = {"limit": str(_PAGE_SIZE), "order": "desc"}
+        if after is not None:
+            query["after"] = after
+        try:
+            reply = await self._transport.get("videos", query)
+            return openai_wire.read_page(reply.body, rewords=self._rewords)
+        except RemoteNotFoundError as error:
+            if after is None:
+                raise UnsupportedError("this server has no list") from error
+            raise ProviderTroubleError("the list broke off") from error
+        except ValueError as error:
+            raise ProviderTroubleError(f"the list was answered with {error}") from error
+
+
+def _is_since(video: Remote, floor_at: datetime) -> bool:
+    return video.created_at is None or video.created_at >= floor_at
+
+
+def _ends_before(page: Page, floor_at: datetime) -> bool:
+    """Whether all that follows the page is older, which holds if it runs from new to old."""
+    instants = [video.created_at for video in page.videos if video.created_at is not None]
+    descends = all(a >= b for a, b in itertools.pairwise(instants))
+    return len(instants) == len(page.videos) > 1 and descends and instants[-1] < floor_at

@@ -1,0 +1,196 @@
+"""OpenRouter's video API: models of many vendors behind one key.
+
+2026-11-20: what a model can do and costs is told by the API itself. There is no list of jobs,
+cancel, delete or idempotency key.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Any, cast
+from urllib.parse import quote
+
+from bot.errors import (
+    ModerationError,
+    ProviderError,
+    ProviderTroubleError,
+    RejectedOrderError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SettingsError,
+)
+from bot.model import Operation
+from bot.providers import api_error
+from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
+from bot.providers.openai_wire import is_usable_id
+from bot.providers.openrouter_models import SHAPES, AnyName, Facts, offered, read_catalogue
+from bot.providers.remote_api import RemoteApi, Seen, data_url
+from bot.providers.vendor import Account, Vendor
+from bot.settings import Secret
+
+_log = logging.getLogger(__name__)
+
+_STATES: Mapping[str, RemoteState] = {
+    "pending": RemoteState.QUEUED,
+    "in_progress": RemoteState.RUNNING,
+    "completed": RemoteState.READY,
+    "failed": RemoteState.FAILED,
+    "cancelled": RemoteState.FAILED,
+    "expired": RemoteState.FAILED,
+}
+
+
+class OpenRouterProvider(RemoteApi):
+    """A `Provider` for one key at OpenRouter.
+
+    Offers nothing but models whose facts are all in the setting until `refresh` was told the rest.
+    """
+
+    def __init__(self, account: Account) -> None:
+        for model in account.models:
+            _check(model)
+        url = account.webhook_url or ""
+        # It takes https alone; and what nobody can verify must not make polls rare.
+        self._callback_url = url if url.startswith("https://") and account.webhook_secret else None
+        super().__init__(
+            account,
+            Capabilities(
+                models=offered(account.models, {}),
+                max_concurrent=account.max_concurrent,
+                typical_first_poll_s=30.0,
+                has_webhook=self._callback_url is not None,
+            ),
+            credentials={"Authorization": Secret(f"Bearer {account.key}")},
+        )
+        self._facts: Mapping[str, Facts] = {}
+        self._complaints: Mapping[str, str] = {}
+
+    async def refresh(self) -> None:
+        try:
+            reply = await self._transport.get("videos/models")
+            facts, complaints = read_catalogue(reply.body, self._account.models)
+        except (ProviderError, ValueError) as error:
+            _log.warning("%s: its list of models can't be read: %s", self.name, error)
+            return
+        for name, complaint in complaints.items():
+            if self._complaints.get(name) != complaint:
+                _log.warning("%s: what it tells of %a is not used: %s", self.name, name, complaint)
+        self._facts, self._complaints = facts, complaints
+        models = offered(self._account.models, facts)
+        self._capabilities = replace(self._capabilities, models=models)
+
+    async def check(self) -> str:
+        reply = await self._transport.get("key")
+        try:
+            left: object = _object(_object(reply.body).get("data")).get("limit_remaining")
+        except ValueError as error:
+            raise ProviderTroubleError(f"the key's page was answered with {error}") from error
+        is_told = isinstance(left, int | float) and not isinstance(left, bool)
+        return f"the key is taken, ${left:.2f} left of its limit" if is_told else "the key is taken"
+
+    async def _create(self, order: RenderOrder) -> Remote:
+        fields = _object(
+            (await self._transport.create_json("videos", await self._body(order))).body
+        )
+        remote_id: object = fields.get("id")
+        if not isinstance(remote_id, str) or not is_usable_id(remote_id):
+            raise ValueError("no usable id")
+        return Remote(id=remote_id, state=RemoteState.QUEUED)
+
+    async def _look(self, remote_id: str) -> Seen:
+        if not is_usable_id(remote_id):
+            raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+        path = f"videos/{quote(remote_id, safe='')}"
+        fields = _object((await self._transport.get(path)).body)
+        word = str(fields.get("status"))
+        state = self._known(word, _STATES)
+        remote = Remote(
+            id=remote_id,
+            state=state,
+            error=_failure(word, fields.get("error")) if state is RemoteState.FAILED else None,
+            cost_usd_micros=_cost(fields.get("usage")),
+        )
+        # Also what `unsigned_urls` say: on this host, with the key. `urls` are signed, and not needed.
+        place = f"{path}/content?index=0" if state is RemoteState.READY else None
+        return Seen(remote=remote, place=place)
+
+    async def _body(self, order: RenderOrder) -> dict[str, object]:
+        shape = SHAPES.get(order.size)
+        if shape is None:
+            raise RejectedOrderError(f"no size {order.size} here")
+        body: dict[str, object] = {
+            "model": order.model,
+            "prompt": order.prompt,
+            "duration": order.seconds,
+            "aspect_ratio": shape[0],
+            "resolution": shape[1],
+        }
+        told = next((each for each in self._account.models if each.name == order.model), None)
+        facts = self._facts.get(order.model)
+        if facts is not None and facts.has_audio:
+            body["generate_audio"] = told is None or told.has_audio
+        if facts is not None and facts.has_seed:
+            body["seed"] = order.seed
+        if order.image is not None:
+            address = {"url": await data_url(order.image)}
+            first = {"type": "image_url", "image_url": address, "frame_type": "first_frame"}
+            body["frame_images"] = [first]
+        if self._callback_url is not None:
+            body["callback_url"] = self._callback_url
+        return body
+
+
+def _check(model: Model) -> None:
+    if model.operations - {Operation.GENERATE}:
+        raise SettingsError("OPENROUTER_MODELS", f"{model.name!r} can't remix or extend", "neither")
+    if odd := [str(size) for size in model.sizes if size not in SHAPES]:
+        problem = f"{model.name!r} has no {', '.join(odd)}"
+        raise SettingsError("OPENROUTER_MODELS", problem, ", ".join(map(str, SHAPES)))
+
+
+def _failure(word: str, error: object) -> ProviderError:
+    said = api_error.read_value(error)
+    if said.is_moderation:
+        return ModerationError(str(said))
+    return RenderFailedError(str(said) or f"{word}, no reason")
+
+
+def _cost(usage: object) -> int | None:
+    """Return the whole cost; with a key of the operator's own at the vendor it is only a part."""
+    fields = cast("dict[str, object]", usage) if isinstance(usage, dict) else {}
+    cost: object = fields.get("cost")
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or fields.get("is_byok") is True:
+        return None
+    try:
+        usd_micros = (Decimal(str(cost)) * 1_000_000).to_integral_value(ROUND_CEILING)
+        return int(usd_micros) if usd_micros >= 0 else None
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
+    return cast("dict[str, Any]", value)
+
+
+OPENROUTER = Vendor(
+    name="openrouter",
+    title="OpenRouter",
+    prefix="OPENROUTER",
+    key="OPENROUTER_API_KEY",
+    base_url="https://openrouter.ai/api/v1",
+    known=AnyName(source="OpenRouter's list of models, read at the start and every hour"),
+    models="google/veo-3.1-lite; kwaivgi/kling-v3.0-std; runway/gen-4.5",
+    models_example="google/veo-3.1-lite; bytedance/seedance-2.5 seconds=5,10 sizes=1280x720"
+    " usd_per_second=0.24",
+    has_webhook_secret=True,
+    make=OpenRouterProvider,
+    verified="its API specification of 2026-08-22 (github OpenRouterTeam/typescript-sdk) and its"
+    " guide. Not: the keys of prices, which have no documentation; pictures within an order",
+    verified_on=date(2026, 11, 20),
+)

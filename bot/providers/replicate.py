@@ -1,0 +1,366 @@
+"""Replicate's predictions: the official video models, by `owner/name`.
+
+2026-11-20: an order is a prediction, which looks the same in every answer. There is no delete (the
+platform forgets inputs and outputs after an hour) and no idempotency key. `Prefer: wait` is not
+sent, so that an answer never hangs on the render, nor is `Cancel-After`: a run ends after 30
+minutes by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qs, quote, urlsplit
+
+from bot.errors import (
+    ModerationError,
+    NotAcceptedError,
+    ProviderError,
+    ProviderTroubleError,
+    RejectedOrderError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SettingsError,
+    UnknownOutcomeError,
+)
+from bot.model import Operation, Size
+from bot.providers import api_error
+from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
+from bot.providers.exchange import Upload
+from bot.providers.openai_wire import image_kind
+from bot.providers.remote_api import RemoteApi, Seen, data_url
+from bot.providers.vendor import Account, Vendor
+from bot.settings import Secret
+
+_STATES: Mapping[str, RemoteState] = {
+    "starting": RemoteState.QUEUED,
+    "processing": RemoteState.RUNNING,
+    "succeeded": RemoteState.READY,
+    "failed": RemoteState.FAILED,
+    "canceled": RemoteState.FAILED,
+    "aborted": RemoteState.FAILED,
+}
+_MODEL = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
+# 2026-11-20: no document lists the codes in `error`; E005 is what users report for content.
+_MODERATION = re.compile(r"\bE005\b|\bsensitive\b|\bNSFW\b", re.IGNORECASE)
+#: Larger pictures are sent as files, as its documentation asks.
+_DATA_MAX_BYTES = 256_000
+_MAX_PAGES = 100
+
+_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
+#: What goes over the wire for a size: aspect ratio and resolution.
+_SHAPES: Mapping[Size, tuple[str, str]] = {
+    _LANDSCAPE: ("16:9", "720p"),
+    _PORTRAIT: ("9:16", "720p"),
+    Size(width_px=720, height_px=720): ("1:1", "720p"),
+    Size(width_px=1920, height_px=1080): ("16:9", "1080p"),
+    Size(width_px=1080, height_px=1920): ("9:16", "1080p"),
+    Size(width_px=1080, height_px=1080): ("1:1", "1080p"),
+    Size(width_px=854, height_px=480): ("16:9", "480p"),
+    Size(width_px=480, height_px=854): ("9:16", "480p"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inputs:
+    """What a model's `input` has: each model at Replicate has fields of its own."""
+
+    #: The field of the first frame.
+    image: str = "image"
+    #: The field that decides the resolution, and its words.
+    resolution: str = "resolution"
+    resolutions: Mapping[str, str] | None = None
+    has_audio: bool = False
+    has_seed: bool = False
+    seconds: range = range(1, 61)
+
+
+#: What most models take; a model that does not, refuses the order or ignores the field.
+_USUAL = _Inputs()
+_KNOWN_INPUTS: Mapping[str, _Inputs] = {
+    "bytedance/seedance-2.0": _Inputs(has_audio=True, has_seed=True, seconds=range(4, 16)),
+    "kwaivgi/kling-v3-video": _Inputs(
+        image="start_image",
+        resolution="mode",
+        resolutions={"720p": "standard", "1080p": "pro"},
+        has_audio=True,
+        seconds=range(3, 16),
+    ),
+}
+_SEEDANCE_2 = Model(
+    name="bytedance/seedance-2.0",
+    label="Seedance 2.0",
+    seconds=(5, 8, 10, 12, 15),
+    sizes=(_LANDSCAPE, _PORTRAIT),
+    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 290_000),
+    takes_image=True,
+    source="fields after clients of 2026; the dearest of prices that others quote: to be checked",
+    verified_on=date(2026, 11, 20),
+)
+_MODELS = (
+    _SEEDANCE_2,
+    replace(
+        _SEEDANCE_2,
+        name="kwaivgi/kling-v3-video",
+        label="Kling 3",
+        seconds=(5, 8, 10, 15),
+        usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 252_000),
+        prompt_max_chars=2500,
+    ),
+)
+
+
+class ReplicateProvider(RemoteApi):
+    """A `Provider` for one account at Replicate."""
+
+    def __init__(self, account: Account) -> None:
+        for model in account.models:
+            _check(model)
+        url = account.webhook_url or ""
+        # It takes https alone; and what nobody can verify must not make polls rare.
+        self._callback_url = url if url.startswith("https://") and account.webhook_secret else None
+        super().__init__(
+            account,
+            Capabilities(
+                models=account.models,
+                max_concurrent=account.max_concurrent,
+                typical_first_poll_s=20.0,
+                can_list=True,
+                can_cancel=True,
+                has_webhook=self._callback_url is not None,
+            ),
+            credentials={"Authorization": Secret(f"Bearer {account.key}")},
+        )
+        self._audible = {model.name for model in account.models if model.has_audio}
+
+    async def recent(self, since: datetime) -> Sequence[Remote]:
+        floor_at = since.replace(microsecond=0)
+        found: dict[str, Remote] = {}
+        query: dict[str, str] | None = None
+        for _ in range(_MAX_PAGES):
+            page, cursor = await self._page(query)
+            found.update((each.id, each) for each in page)
+            if cursor is None or _ends_before(page, floor_at):
+                return [each for each in found.values() if _is_since(each, floor_at)]
+            if query == {"cursor": cursor}:
+                raise ProviderTroubleError("the list repeats itself")
+            query = {"cursor": cursor}
+        raise ProviderTroubleError(f"the list goes on after {_MAX_PAGES} pages")
+
+    async def cancel(self, remote_id: str) -> bool:
+        # 2026-11-20: what is canceled while it runs is charged (changelog of 2025-10-16): only what
+        # has not begun is stopped.
+        try:
+            remote = (await self._look(remote_id)).remote
+            if remote.state is RemoteState.QUEUED:
+                reply = await self._transport.command("POST", f"{_place(remote_id)}/cancel")
+                remote = self._read(reply.body).remote
+        except RemoteNotFoundError:
+            return False
+        except ValueError as error:
+            raise ProviderTroubleError(f"the cancel was answered with {error}") from error
+        if remote.state is RemoteState.QUEUED:
+            raise ProviderTroubleError("asked to stop, and still waiting")
+        return remote.state is RemoteState.FAILED
+
+    async def check(self) -> str:
+        await self._transport.get("account")
+        return "the key is taken"
+
+    async def _create(self, order: RenderOrder) -> Remote:
+        body: dict[str, object] = {"input": await self._input(order)}
+        if self._callback_url is not None:
+            body["webhook"] = self._callback_url
+            body["webhook_events_filter"] = ["completed"]
+        reply = await self._transport.create_json(f"models/{order.model}/predictions", body)
+        return self._read(reply.body).remote
+
+    async def _look(self, remote_id: str) -> Seen:
+        reply = await self._transport.get(_place(remote_id))
+        seen = self._read(reply.body)
+        if seen.remote.state is RemoteState.READY and seen.place is None:
+            if _object(reply.body).get("data_removed") is True:
+                raise RemoteNotFoundError("its clip was removed an hour after it was made")
+            # Paid for: it is waited for until the deadline rather than given up.
+            return replace(seen, remote=replace(seen.remote, state=RemoteState.RUNNING))
+        return seen
+
+    async def _input(self, order: RenderOrder) -> dict[str, object]:
+        inputs, shape = _KNOWN_INPUTS.get(order.model, _USUAL), _SHAPES.get(order.size)
+        if shape is None:
+            raise RejectedOrderError(f"no size {order.size} here")
+        resolution = shape[1] if inputs.resolutions is None else inputs.resolutions[shape[1]]
+        fields: dict[str, object] = {
+            "prompt": order.prompt,
+            "duration": order.seconds,
+            "aspect_ratio": shape[0],
+            inputs.resolution: resolution,
+        }
+        if inputs.has_audio:
+            fields["generate_audio"] = order.model in self._audible
+        if inputs.has_seed:
+            fields["seed"] = order.seed
+        if order.image is not None:
+            fields[inputs.image] = await self._picture(order.image)
+        return fields
+
+    async def _picture(self, image: Path) -> str:
+        """Return an address of a reference picture that the model can read."""
+        upload = await asyncio.to_thread(_load, image)
+        if len(upload.content) <= _DATA_MAX_BYTES:
+            return await data_url(image)
+        try:
+            fields = _object((await self._transport.create("files", {}, upload)).body)
+        except (UnknownOutcomeError, ValueError) as error:
+            # A file more or less: no render was ordered yet.
+            raise NotAcceptedError(f"its picture: {error}") from error
+        urls: object = fields.get("urls")
+        address = cast("dict[str, object]", urls).get("get") if isinstance(urls, dict) else None
+        if not isinstance(address, str):
+            raise NotAcceptedError("its picture was taken without an address")
+        return address
+
+    async def _page(self, query: Mapping[str, str] | None) -> tuple[list[Remote], str | None]:
+        """Return a page of the list and the cursor of the next one."""
+        try:
+            fields = _object((await self._transport.get("predictions", query)).body)
+            results: object = fields.get("results")
+            if not isinstance(results, list):
+                raise ValueError("a list without results")  # noqa: TRY004 - the answer is wrong
+            page = [self._read(each).remote for each in cast("list[object]", results)]
+        except (ValueError, RemoteNotFoundError) as error:
+            raise ProviderTroubleError(f"the list was answered with {error}") from error
+        following: object = fields.get("next")
+        if not isinstance(following, str) or not following:
+            return page, None
+        cursor = parse_qs(urlsplit(following).query).get("cursor", [""])[0]
+        if not cursor:
+            raise ProviderTroubleError("the list goes on nobody knows where")
+        return page, cursor
+
+    def _read(self, value: object) -> Seen:
+        fields = _object(value)
+        remote_id: object = fields.get("id")
+        if not isinstance(remote_id, str) or _ID.fullmatch(remote_id) is None:
+            raise ValueError("no usable id")
+        word = str(fields.get("status"))
+        state = self._known(word, _STATES)
+        place = _clip(fields.get("output")) if state is RemoteState.READY else None
+        asked: object = fields.get("input")
+        given = cast("dict[str, object]", asked) if isinstance(asked, dict) else {}
+        remote = Remote(
+            id=remote_id,
+            state=state,
+            error=_failure(word, fields.get("error")) if state is RemoteState.FAILED else None,
+            prompt=_text(given.get("prompt")),
+            model=_text(fields.get("model")),
+            seconds=_whole(given.get("duration")),
+            created_at=_instant(fields.get("created_at")),
+        )
+        return Seen(remote=remote, place=place)
+
+
+def _check(model: Model) -> None:
+    if _MODEL.fullmatch(model.name) is None:
+        problem = f"{model.name!r} is no official model"
+        raise SettingsError("REPLICATE_MODELS", problem, "owner/name")
+    if model.operations - {Operation.GENERATE}:
+        raise SettingsError("REPLICATE_MODELS", f"{model.name!r} can't remix or extend", "neither")
+    inputs = _KNOWN_INPUTS.get(model.name, _USUAL)
+    made = inputs.resolutions
+    shapes = {size for size, (_, word) in _SHAPES.items() if made is None or word in made}
+    if odd := [str(size) for size in model.sizes if size not in shapes]:
+        problem = f"{model.name!r} has no {', '.join(odd)}"
+        raise SettingsError("REPLICATE_MODELS", problem, ", ".join(sorted(map(str, shapes))))
+    if odd := [str(seconds) for seconds in model.seconds if seconds not in inputs.seconds]:
+        problem = f"{model.name!r} makes no {', '.join(odd)} s"
+        allowed = f"{inputs.seconds[0]} to {inputs.seconds[-1]} s"
+        raise SettingsError("REPLICATE_MODELS", problem, allowed)
+
+
+def _place(remote_id: str) -> str:
+    if _ID.fullmatch(remote_id) is None:
+        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+    return f"predictions/{quote(remote_id, safe='')}"
+
+
+def _load(image: Path) -> Upload:
+    try:
+        content = image.read_bytes()
+        content_type, file_name = image_kind(content)
+    except (OSError, ValueError) as error:
+        raise RejectedOrderError(f"the reference picture cannot be sent: {error}") from error
+    return Upload(name="content", file_name=file_name, content_type=content_type, content=content)
+
+
+def _clip(output: object) -> str | None:
+    """Return the address in an output: text, or a list that begins with it."""
+    found = cast("list[object]", output) if isinstance(output, list) else [output]
+    place = found[0] if found else None
+    return place if isinstance(place, str) and place.startswith(("http://", "https://")) else None
+
+
+def _failure(word: str, error: object) -> ProviderError:
+    said = api_error.read_value(error)
+    if said.is_moderation or _MODERATION.search(str(said)):
+        return ModerationError(str(said))
+    return RenderFailedError(str(said) or word)
+
+
+def _is_since(remote: Remote, since: datetime) -> bool:
+    return remote.created_at is None or remote.created_at >= since
+
+
+def _ends_before(page: Sequence[Remote], since: datetime) -> bool:
+    """Whether all that follows the page is older, which holds if it runs from new to old."""
+    instants = [each.created_at for each in page if each.created_at is not None]
+    descends = all(a >= b for a, b in itertools.pairwise(instants))
+    return len(instants) == len(page) > 1 and descends and instants[-1] < since
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
+    return cast("dict[str, Any]", value)
+
+
+REPLICATE = Vendor(
+    name="replicate",
+    title="Replicate",
+    prefix="REPLICATE",
+    key="REPLICATE_API_TOKEN",
+    base_url="https://api.replicate.com/v1",
+    known={model.name: model for model in _MODELS},
+    models="; ".join(model.name for model in _MODELS),
+    models_example="bytedance/seedance-1-pro seconds=5,10 sizes=1920x1080 usd_per_second=0.15"
+    " image=yes",
+    requests_per_minute=600,
+    has_webhook_secret=True,
+    make=ReplicateProvider,
+    verified="its HTTP documentation, a copy of its specification of 2025-01, its Python client;"
+    " inputs of models after other clients. Not: whether clips ever want the token",
+    verified_on=date(2026, 11, 20),
+)

@@ -1,0 +1,265 @@
+"""Runway: its own models and those that it resells, as tasks.
+
+2026-11-20: a create answers with an `id` alone. DELETE stops a task, and forgets one that is
+finished. There is no list, webhook or idempotency key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from bot.errors import (
+    ModerationError,
+    ProviderError,
+    ProviderTroubleError,
+    RejectedOrderError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SettingsError,
+)
+from bot.model import Operation, Size
+from bot.providers import api_error
+from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
+from bot.providers.remote_api import RemoteApi, Seen, data_url
+from bot.providers.vendor import Account, Vendor
+from bot.settings import Secret
+
+_VERSION = "2024-11-06"
+_STATES: Mapping[str, RemoteState] = {
+    "PENDING": RemoteState.QUEUED,
+    # Too many at a time for the account: it is taken all the same, and waits there.
+    "THROTTLED": RemoteState.QUEUED,
+    "RUNNING": RemoteState.RUNNING,
+    "SUCCEEDED": RemoteState.READY,
+    "FAILED": RemoteState.FAILED,
+    "CANCELLED": RemoteState.FAILED,
+}
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+#: Its documentation asks for no more than a poll every five seconds.
+_POLL_AFTER_S = 5.0
+#: Of a picture sent within the order, as text.
+_PICTURE_MAX_CHARS = 5 * 1024 * 1024
+
+_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
+_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inputs:
+    """What a model takes beside model, promptText, ratio and duration."""
+
+    has_audio: bool = False
+    has_seed: bool = False
+    #: Allowed ratios, which are sizes here; None: not known.
+    sizes: tuple[Size, ...] | None = None
+    seconds: range = range(1, 61)
+
+
+_VEO = _Inputs(
+    has_audio=True,
+    sizes=(_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL),
+    seconds=range(4, 9, 2),
+)
+_KNOWN_INPUTS: Mapping[str, _Inputs] = {
+    "gen4.5": _Inputs(has_seed=True, sizes=(_LANDSCAPE, _PORTRAIT), seconds=range(2, 11)),
+    "veo3.1": _VEO,
+    "veo3.1_fast": _VEO,
+}
+# $0.01 a credit: gen4.5 has 12 a second, veo3.1 40 and veo3.1_fast 15 with sound.
+_GEN = Model(
+    name="gen4.5",
+    label="Runway Gen-4.5",
+    seconds=(5, 8, 10),
+    sizes=(_LANDSCAPE, _PORTRAIT),
+    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 120_000),
+    takes_image=True,
+    has_audio=False,
+    prompt_max_chars=1000,
+    source="Runway's Python SDK 5.13.0 of 2026-07-27 and its page of prices",
+    verified_on=date(2026, 11, 20),
+)
+_VEO_FAST = replace(
+    _GEN,
+    name="veo3.1_fast",
+    label="Veo 3.1 Fast",
+    seconds=(4, 6, 8),
+    sizes=(_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL),
+    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL), 150_000),
+    has_audio=True,
+)
+_MODELS = (
+    _GEN,
+    _VEO_FAST,
+    replace(
+        _VEO_FAST,
+        name="veo3.1",
+        label="Veo 3.1",
+        usd_micros_per_second=dict.fromkeys(_VEO_FAST.sizes, 400_000),
+    ),
+)
+
+
+class RunwayProvider(RemoteApi):
+    """A `Provider` for one organization at Runway."""
+
+    def __init__(self, account: Account) -> None:
+        for model in account.models:
+            _check(model)
+        super().__init__(
+            account,
+            Capabilities(
+                models=account.models,
+                max_concurrent=account.max_concurrent,
+                typical_first_poll_s=20.0,
+                can_cancel=True,
+                can_delete=True,
+            ),
+            credentials={"Authorization": Secret(f"Bearer {account.key}")},
+            headers={"X-Runway-Version": _VERSION},
+        )
+        self._audible = {model.name for model in account.models if model.has_audio}
+
+    async def cancel(self, remote_id: str) -> bool:
+        # 2026-11-20: nothing says that a task which is stopped while it runs costs nothing, and
+        # DELETE throws a finished clip away: only what has not begun is stopped.
+        try:
+            state = (await self._look(remote_id)).remote.state
+            if state is RemoteState.QUEUED:
+                await self._transport.delete(_place(remote_id))
+        except RemoteNotFoundError:
+            return False
+        except ValueError as error:
+            raise ProviderTroubleError(f"the state was answered with {error}") from error
+        return state in (RemoteState.QUEUED, RemoteState.FAILED)
+
+    async def delete(self, remote_id: str) -> bool:
+        try:
+            await self._transport.delete(_place(remote_id))
+        except RemoteNotFoundError:
+            return True
+        return True
+
+    async def check(self) -> str:
+        fields = _object((await self._transport.get("v1/organization")).body)
+        left: object = fields.get("creditBalance")
+        is_told = isinstance(left, int) and not isinstance(left, bool)
+        return f"the key is taken, {left} credits left" if is_told else "the key is taken"
+
+    async def _create(self, order: RenderOrder) -> Remote:
+        inputs = _KNOWN_INPUTS.get(order.model, _Inputs())
+        body: dict[str, object] = {
+            "model": order.model,
+            "promptText": order.prompt,
+            "ratio": f"{order.size.width_px}:{order.size.height_px}",
+            "duration": order.seconds,
+        }
+        if inputs.has_audio:
+            body["audio"] = order.model in self._audible
+        if inputs.has_seed:
+            body["seed"] = order.seed
+        path = "v1/text_to_video"
+        if order.image is not None:
+            path, picture = "v1/image_to_video", await data_url(order.image)
+            if len(picture) > _PICTURE_MAX_CHARS:
+                raise RejectedOrderError("the reference picture is too large")
+            body["promptImage"] = picture
+        fields = _object((await self._transport.create_json(path, body)).body)
+        remote_id: object = fields.get("id")
+        if not isinstance(remote_id, str) or _ID.fullmatch(remote_id) is None:
+            raise ValueError("no usable id")
+        return Remote(id=remote_id, state=RemoteState.QUEUED)
+
+    async def _look(self, remote_id: str) -> Seen:
+        fields = _object((await self._transport.get(_place(remote_id))).body)
+        word = str(fields.get("status"))
+        state = self._known(word, _STATES)
+        place = _clip(fields.get("output")) if state is RemoteState.READY else None
+        if state is RemoteState.READY and place is None:
+            # Paid for: it is waited for until the deadline rather than given up.
+            state = RemoteState.RUNNING
+        is_over = state in (RemoteState.READY, RemoteState.FAILED)
+        remote = Remote(
+            id=remote_id,
+            state=state,
+            progress=_progress(fields.get("progress")),
+            error=_failure(word, fields) if state is RemoteState.FAILED else None,
+            poll_after_s=None if is_over else _POLL_AFTER_S,
+            created_at=_instant(fields.get("createdAt")),
+        )
+        return Seen(remote=remote, place=place)
+
+
+def _check(model: Model) -> None:
+    inputs = _KNOWN_INPUTS.get(model.name, _Inputs())
+    if model.operations - {Operation.GENERATE}:
+        raise SettingsError("RUNWAYML_MODELS", f"{model.name!r} can't remix or extend", "neither")
+    if odd := [each for each in model.sizes if inputs.sizes and each not in inputs.sizes]:
+        problem = f"{model.name!r} has no {', '.join(map(str, odd))}"
+        raise SettingsError("RUNWAYML_MODELS", problem, ", ".join(map(str, inputs.sizes or ())))
+    if odd := [each for each in model.seconds if each not in inputs.seconds]:
+        problem = f"{model.name!r} makes no {', '.join(map(str, odd))} s"
+        raise SettingsError("RUNWAYML_MODELS", problem, f"{', '.join(map(str, inputs.seconds))} s")
+
+
+def _place(remote_id: str) -> str:
+    if _ID.fullmatch(remote_id) is None:
+        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+    return f"v1/tasks/{remote_id}"
+
+
+def _clip(output: object) -> str | None:
+    found = cast("list[object]", output) if isinstance(output, list) else []
+    place = found[0] if found else None
+    return place if isinstance(place, str) and place.startswith(("http://", "https://")) else None
+
+
+def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
+    said = api_error.read_value(
+        {"message": fields.get("failure"), "code": fields.get("failureCode")}
+    )
+    # Codes such as SAFETY.INPUT.TEXT.
+    if said.is_moderation:
+        return ModerationError(str(said))
+    return RenderFailedError(str(said) or f"{word}, no reason")
+
+
+def _progress(value: object) -> int | None:
+    """Return 0 to 100 of 0.0 to 1.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return int(value * 100)
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
+    return cast("dict[str, Any]", value)
+
+
+RUNWAY = Vendor(
+    name="runway",
+    title="Runway",
+    prefix="RUNWAYML",
+    key="RUNWAYML_API_SECRET",
+    base_url="https://api.dev.runwayml.com",
+    known={model.name: model for model in _MODELS},
+    models="; ".join(model.name for model in _MODELS),
+    models_example="gen4.5; seedance2 seconds=5,10 sizes=1280x720 usd_per_second=0.36 image=yes",
+    max_concurrent=1,
+    make=RunwayProvider,
+    verified="its Python SDK 5.13.0 of 2026-07-27 and its documentation. Not: what a stopped task"
+    " costs, the sentence of an empty balance",
+    verified_on=date(2026, 11, 20),
+)

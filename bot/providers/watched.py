@@ -1,0 +1,138 @@
+"""A provider whose answers are looked at for what they say of its health."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from bot.errors import (
+    NotAcceptedError,
+    ProviderAccountError,
+    ProviderError,
+    ProviderTroubleError,
+    SorabotError,
+    UnknownOutcomeError,
+)
+from bot.providers.base import Capabilities, Download, Provider, Remote, RenderOrder
+from bot.providers.health import HealthBook
+
+_REFUSED = "it refuses the account"
+#: Told of each request: the provider, the call, and what came of it: `ok`, an error's code, `defect`
+#: for what is no error of ours, or `cut_off`. A poll counts once for each render asked for.
+RequestWatch: TypeAlias = Callable[[str, str, str], None]
+
+
+class WatchedProvider:
+    """A `Provider` that passes every call on and notes what came of it in a `HealthBook`.
+
+    Only an order that was taken, or a free call that was made on purpose, ends an outage: an API
+    whose balance is used up answers polls as ever.
+
+    on_request  told what came of each call; must not raise.
+    """
+
+    def __init__(
+        self, provider: Provider, health: HealthBook, on_request: RequestWatch | None = None
+    ) -> None:
+        self._provider = provider
+        self._health = health
+        self._on_request = on_request
+
+    @property
+    def name(self) -> str:
+        return self._provider.name
+
+    def capabilities(self) -> Capabilities:
+        return self._provider.capabilities()
+
+    async def submit(self, order: RenderOrder) -> Remote:
+        try:
+            with self._counted("submit"):
+                remote = await self._provider.submit(order)
+        except NotAcceptedError as error:
+            why = "it takes no new work right now"
+            self._health.stumbled(self.name, why, retry_after_s=error.retry_after_s)
+            raise
+        except UnknownOutcomeError:
+            self._health.stumbled(self.name, "it did not answer an order")
+            raise
+        except ProviderAccountError:
+            self._health.refused(self.name, _REFUSED)
+            raise
+        self._health.worked(self.name)
+        return remote
+
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
+        with self._counted("poll", only_trouble=True):
+            answers = await self._provider.poll(remote_ids)
+        said = list(answers.values())
+        for each in said:
+            self._count("poll", each.code if isinstance(each, ProviderError) else "ok")
+        if any(isinstance(each, ProviderAccountError) for each in said):
+            self._health.refused(self.name, _REFUSED)
+        elif said and all(isinstance(each, ProviderTroubleError) for each in said):
+            hints = [
+                each.retry_after_s
+                for each in said
+                if isinstance(each, ProviderTroubleError) and each.retry_after_s is not None
+            ]
+            why = "it does not answer"
+            self._health.stumbled(self.name, why, retry_after_s=max(hints, default=None))
+        return answers
+
+    async def recent(self, since: datetime) -> Sequence[Remote]:
+        with self._counted("recent"):
+            return await self._provider.recent(since)
+
+    async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
+        with self._counted("download"):
+            return await self._provider.download(remote_id, target, max_bytes=max_bytes)
+
+    async def cancel(self, remote_id: str) -> bool:
+        with self._counted("cancel"):
+            return await self._provider.cancel(remote_id)
+
+    async def delete(self, remote_id: str) -> bool:
+        with self._counted("delete"):
+            return await self._provider.delete(remote_id)
+
+    async def check(self) -> str:
+        try:
+            with self._counted("check"):
+                told = await self._provider.check()
+        except ProviderAccountError:
+            self._health.refused(self.name, _REFUSED)
+            raise
+        self._health.worked(self.name)
+        return told
+
+    async def refresh(self) -> None:
+        with self._counted("refresh"):
+            await self._provider.refresh()
+
+    async def close(self) -> None:
+        await self._provider.close()
+
+    @contextmanager
+    def _counted(self, call: str, *, only_trouble: bool = False) -> Generator[None]:
+        """Count the call made inside; `only_trouble` leaves one that returns to the caller."""
+        outcome = "cut_off"
+        try:
+            yield
+            outcome = "ok"
+        except SorabotError as error:
+            outcome = error.code
+            raise
+        except Exception:
+            outcome = "defect"
+            raise
+        finally:
+            if outcome != "ok" or not only_trouble:
+                self._count(call, outcome)
+
+    def _count(self, call: str, outcome: str) -> None:
+        if self._on_request is not None:
+            self._on_request(self.name, call, outcome)

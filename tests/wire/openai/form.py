@@ -1,0 +1,34 @@
+"""A multipart form out of the bytes of a request."""
+
+from __future__ import annotations
+
+from email import policy
+from email.parser import BytesParser
+
+from tests.wire.kitchen.wire import Call, Violation
+
+
+def read_form(call: Call) -> tuple[dict[str, str], bytes | None, str]:
+    """Return the texts, the picture under `input_reference`, and the picture's type.
+
+    Raises Violation for what is no form, for a field that is there twice, and for another file.
+    """
+    content_type = call.headers.get("content-type", "")
+    if not content_type.startswith("multipart/form-data"):
+        raise Violation(f"{content_type or 'no type'}, not multipart/form-data")
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    texts: dict[str, str] = {}
+    image: bytes | None = None
+    image_type = ""
+    for part in BytesParser(policy=policy.HTTP).parsebytes(head + call.body).iter_parts():
+        name = str(part.get_param("name", header="content-disposition"))
+        content = part.get_payload(decode=True)
+        if name in texts or not isinstance(content, bytes):
+            raise Violation(f"field {name!r} twice, or no content")
+        if part.get_filename() is None:
+            texts[name] = content.decode("utf-8")
+        elif name == "input_reference" and image is None:
+            image, image_type = content, part.get_content_type()
+        else:
+            raise Violation(f"a file {name!r}")
+    return texts, image, image_type
