@@ -10,7 +10,7 @@ import discord
 
 from bot.chat.settings_words import NOT_OFFERED, ROLE_FIRST, SETTINGS
 from bot.errors import RefusedError
-from bot.jobs.catalogue import Catalogue
+from bot.jobs.catalogue import Catalogue, Choice
 from bot.quota.sentences import dollars
 from bot.server import HouseRules, Post, Remixers
 
@@ -59,7 +59,7 @@ def chosen(
 
 def options(rules: HouseRules, what: str, catalogue: Catalogue) -> list[discord.SelectOption]:
     """Return what a menu of words offers, what holds now being chosen; 25 at most."""
-    offers = catalogue.only(rules.models).offers
+    offers = catalogue.chosen(Choice.under(rules)).offers
     match what:
         case "post":
             return [_option(each, words, each == rules.post) for each, words in _POSTS.items()]

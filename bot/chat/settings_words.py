@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.jobs.catalogue import Catalogue
+from bot.jobs.catalogue import Catalogue, Choice
 from bot.server import HouseRules, Post, Remixers
 
 CHANGED = "Somebody else has just changed that. It is shown as it is now: choose again."
@@ -149,7 +149,7 @@ def _models(rules: HouseRules, catalogue: Catalogue) -> tuple[str, ...]:
 def _defaults(rules: HouseRules, catalogue: Catalogue, labels: dict[str, str]) -> str:
     defaults: list[str] = []
     if rules.default_model is not None:
-        allowed = {offer.key for offer in catalogue.only(rules.models).offers}
+        allowed = {offer.key for offer in catalogue.chosen(Choice.under(rules)).offers}
         idle = "" if rules.default_model in allowed else " (not allowed now)"
         defaults.append(f"{labels.get(rules.default_model, rules.default_model)}{idle}")
     if rules.default_seconds is not None:

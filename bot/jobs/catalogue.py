@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.clock import Clock
 from bot.errors import BadOptionError, NoProviderError
-from bot.model import Order, Size
+from bot.model import Operation, Order, Size
 from bot.providers.base import Model, Provider
+from bot.providers.health import HealthBook
+from bot.server import HouseRules
 
 #: So many models are named where none of that name is known.
 _NAMED = 15
@@ -44,88 +47,199 @@ class Offer:
         """What the model option holds; unique."""
         return f"{self.provider}/{self.model.name}"
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What people may call it, case folded."""
+        return frozenset(name.casefold() for name in (self.key, self.model.name, self.model.label))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which of the offers somebody may have, and which they would rather have."""
+
+    #: Offers with these keys; empty: all.
+    keys: frozenset[str] = frozenset()
+    #: Providers that are tried before the others, the most wanted first.
+    preferred: tuple[str, ...] = ()
+    #: Providers that get no new jobs.
+    drained: frozenset[str] = frozenset()
+
+    @classmethod
+    def under(cls, *rules: HouseRules) -> Choice:
+        """Return the choice that all of these rules leave; the first one's preference goes first."""
+        limited = (frozenset(each.models) for each in rules if each.models)
+        wanted = [each.preferred_provider for each in rules]
+        return cls(
+            keys=next(limited, frozenset[str]()),
+            preferred=tuple(each for each in wanted if each is not None),
+            drained=frozenset(name for each in rules for name in each.drained_providers),
+        )
+
 
 class Catalogue:
-    """The offers of all configured providers, in the operator's order of preference."""
+    """The offers of all configured providers: preferred ones first, then in the operator's order."""
 
-    def __init__(self, providers: Mapping[str, Provider], keys: Collection[str] = ()) -> None:
-        """Take all offers, or those with these keys."""
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        health: HealthBook,
+        clock: Clock,
+        choice: Choice | None = None,
+    ) -> None:
         self._providers = providers
-        offers = (
-            Offer(provider=name, model=model)
-            for name, provider in providers.items()
-            for model in provider.capabilities().models
-        )
-        self._offers = tuple(offer for offer in offers if not keys or offer.key in keys)
-        self._cancelling = frozenset(
-            name for name, provider in providers.items() if provider.capabilities().can_cancel
-        )
+        self._health = health
+        self._clock = clock
+        self._choice = Choice() if choice is None else choice
 
     @property
     def offers(self) -> tuple[Offer, ...]:
-        """All of them, preferred first."""
-        return self._offers
+        """What can be asked for now: nothing that is retired, drained, or out of service."""
+        return tuple(each for each in self._shelf() if not self._health.is_out(each.provider))
 
-    def only(self, keys: Collection[str]) -> Catalogue:
-        """Return the catalogue of the offers with these keys; all of them for no keys."""
-        return Catalogue(self._providers, keys)
+    def chosen(self, choice: Choice) -> Catalogue:
+        """Return the catalogue of what `choice` leaves."""
+        return Catalogue(self._providers, self._health, self._clock, choice)
 
     def named(self, name: str) -> Offer:
         """Return the offer that `name` means: its key, model name or label, in any case.
 
-        Raises BadOptionError listing what there is.
+        Of several the first that takes work now. Raises BadOptionError listing what there is, or
+        naming the nearest to one that is retired, and NoProviderError for one that is out of
+        service.
         """
         wanted = name.strip().casefold()
-        for offer in self._offers:
-            if wanted in {
-                offer.key.casefold(),
-                offer.model.name.casefold(),
-                offer.model.label.casefold(),
-            }:
-                return offer
-        known = ", ".join(f"`{offer.model.label[:60]}`" for offer in self._offers[:_NAMED])
-        raise BadOptionError("model", "I don't have that one.", f"There is {known}.")
+        found = [each for each in self._everything() if wanted in each.names]
+        # Somebody else may have the very same model where the one that was named is out.
+        models = {each.model.name for each in found}
+        same = [each for each in self._everything() if each.model.name in models]
+        for each in (*found, *same):
+            if each in self.offers:
+                return each
+        if any(each in self._shelf() for each in found):
+            raise NoProviderError(
+                f"{found[0].model.label} is out of service right now. {self._others()}"
+            )
+        if found and found[0].model.is_retired(self._clock.now()):
+            raise BadOptionError("model", *self._retired(found[0]))
+        raise BadOptionError("model", "I don't have that one.", self._others())
 
     def offer(self, provider: str, model: str) -> Offer | None:
-        """Return the offer of just this model at this provider, if there is one."""
-        for offer in self._offers:
-            if (offer.provider, offer.model.name) == (provider, model):
-                return offer
-        return None
+        """Return the offer of just this model at this provider, if it can be asked for."""
+        return self._first(self.offers, provider, model)
 
     def can_cancel(self, provider: str) -> bool:
         """Whether a render that this provider has begun can be stopped before it is paid for."""
-        return provider in self._cancelling
+        known = self._providers.get(provider)
+        return known is not None and known.capabilities().can_cancel
 
     def label(self, provider: str, model: str) -> str:
-        """Return the model's name for people; its own name when it is no longer offered."""
-        offer = self.offer(provider, model)
+        """Return the model's name for people; its own name when nobody knows it any more."""
+        offer = self._first(self._everything(), provider, model)
         return model if offer is None else offer.model.label
 
     def order(self, wish: Wish, prompt: str) -> Order:
         """Return the order for a wish: its model's, or the first that can do all of it.
 
         prompt  as the prompt gate let it through.
-        Raises BadOptionError naming the option and what is possible.
+        Raises BadOptionError naming the option and what is possible, and NoProviderError.
         """
-        if not self._offers:
-            raise NoProviderError("No video service is configured right now.")
         if wish.model is not None:
             return order_from(self.named(wish.model), wish, prompt)
-        return self.first_order(self._offers, wish, prompt)
+        return replace(self.first_order(self.offers, wish, prompt), any_model=True)
 
     def first_order(self, offers: Sequence[Offer], wish: Wish, prompt: str) -> Order:
-        """Return the order at the first of `offers` (at least one) that can do all of `wish`.
+        """Return the order at the first of `offers` that can do all of `wish`, now if possible.
 
-        Raises BadOptionError, the first offer's, when none can.
+        Raises BadOptionError, the first offer's, when none can, and NoProviderError for no offers.
         """
+        if not offers:
+            raise NoProviderError("No video service is available right now. Try again later.")
         refusals: list[BadOptionError] = []
-        for offer in offers:
+        # One that asked for a pause is better than none: the order waits for it.
+        for offer in sorted(offers, key=lambda each: not self._health.takes_work(each.provider)):
             try:
                 return order_from(offer, wish, prompt)
             except BadOptionError as refusal:
                 refusals.append(refusal)
         raise refusals[0]
+
+    def alternatives(self, order: Order) -> Iterator[Order]:
+        """Yield the same order at other providers that take work now, preferred first.
+
+        Where the model was not left to the bot, only at those that have the same one. The clip is
+        made from words and picture there, never from a render of the first provider's.
+        """
+        label = self.label(order.provider, order.model)
+        for offer in self.offers:
+            model = offer.model
+            if offer.provider == order.provider or not self._health.takes_work(offer.provider):
+                continue
+            same = order.model == model.name or label == model.label
+            if (order.any_model or same) and can_make(model, order):
+                price = model.price_usd_micros(order.seconds, order.size)
+                yield replace(
+                    order, provider=offer.provider, model=model.name, estimate_usd_micros=price
+                )
+
+    def _everything(self) -> list[Offer]:
+        found = [
+            Offer(provider=name, model=model)
+            for name, provider in self._providers.items()
+            for model in provider.capabilities().models
+        ]
+        wanted = self._choice.preferred
+        return sorted(
+            found,
+            key=lambda each: (
+                wanted.index(each.provider) if each.provider in wanted else len(wanted)
+            ),
+        )
+
+    def _shelf(self) -> list[Offer]:
+        """Return what may be asked for while its provider is well."""
+        choice, now = self._choice, self._clock.now()
+        return [
+            each
+            for each in self._everything()
+            if (not choice.keys or each.key in choice.keys)
+            and each.provider not in choice.drained
+            and not each.model.is_retired(now)
+        ]
+
+    def _first(self, offers: Iterable[Offer], provider: str, model: str) -> Offer | None:
+        of_both = (each for each in offers if (each.provider, each.model.name) == (provider, model))
+        return next(of_both, None)
+
+    def _retired(self, offer: Offer) -> tuple[str, str]:
+        gone = f"{offer.model.label} was retired on {offer.model.retired_on}."
+        price = max(offer.model.usd_micros_per_second.values(), default=0)
+        near = min(
+            self.offers,
+            key=lambda each: (
+                each.model.takes_image != offer.model.takes_image,
+                abs(max(each.model.usd_micros_per_second.values(), default=0) - price),
+            ),
+            default=None,
+        )
+        return gone, "" if near is None else f"The nearest to it is `{near.model.label}`."
+
+    def _others(self) -> str:
+        labels = dict.fromkeys(each.model.label[:60] for each in self.offers)
+        known = ", ".join(f"`{label}`" for label in list(labels)[:_NAMED])
+        return f"There is {known}." if known else "No other is available."
+
+
+def can_make(model: Model, order: Order) -> bool:
+    """Return whether a model can make `order` from words and picture alone.
+
+    A native remix may be longer, or have more words in all, than the model takes from nothing.
+    """
+    return (
+        order.seconds in model.seconds
+        and order.size in model.sizes
+        and len(order.prompt) <= model.prompt_max_chars
+        and (model.takes_image or (order.operation is not Operation.EXTEND and order.image is None))
+    )
 
 
 def order_from(offer: Offer, wish: Wish, prompt: str) -> Order:

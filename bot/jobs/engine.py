@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bot.clock import Clock
 from bot.errors import StorageError
@@ -20,6 +20,11 @@ from bot.jobs.schedule import backoff_s
 from bot.obs.log import about_job
 
 _log = logging.getLogger(__name__)
+
+
+#: Told of each step that ended: its kind, how (`ok`, `storage`, `defect`, or `cut_off` as the engine
+#: stops), and the seconds that it took.
+StepWatch: TypeAlias = Callable[[Kind, str, float], None]
 
 
 class _Loop(Protocol):
@@ -51,6 +56,16 @@ class Engine:
         self._running: dict[tuple[Kind, str], asyncio.Task[None]] = {}
         self._resting: dict[tuple[Kind, str], _Rest] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._on_step: StepWatch | None = None
+        self._more_loops: dict[str, _Loop] = {}
+
+    def report_to(self, on_step: StepWatch) -> None:
+        """Tell `on_step`, which must not raise, of every step from now on."""
+        self._on_step = on_step
+
+    def add_loop(self, name: str, loop: _Loop) -> None:
+        """Run another loop, too, from `start` on: begun again when it dies."""
+        self._more_loops[name] = loop
 
     def kick(self, kind: Kind, subject: str) -> None:
         """Start a coroutine of the flow early; see `ports.Kick`.
@@ -65,7 +80,13 @@ class Engine:
     async def start(self) -> None:
         """Begin; everything that was open when the last process ended goes on by itself."""
         await self._flow.resume()
-        for name, loop in (("sweep", self._sweep_for_ever), ("cards", self._board.run)):
+        loops: dict[str, _Loop] = {
+            "sweep": self._sweep_for_ever,
+            "cards": self._board.run,
+            "refresh": self._refresh_for_ever,
+            **self._more_loops,
+        }
+        for name, loop in loops.items():
             self._loops.append(asyncio.create_task(self._supervise(name, loop), name=name))
 
     async def stop(self) -> None:
@@ -115,6 +136,11 @@ class Engine:
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
 
+    async def _refresh_for_ever(self) -> None:
+        while True:
+            await self._flow.refresh()
+            await self._clock.sleep(self._pace.refresh_s)
+
     def _start_kicked(self) -> None:
         now = self._clock.now()
         for key in [each for each in self._kicked if each not in self._running]:
@@ -131,20 +157,27 @@ class Engine:
             Kind.DELIVER: self._flow.deliver,
             Kind.ERRAND: self._flow.errand,
         }
+        began_at, outcome = self._clock.now(), "cut_off"
         with about_job(subject):
             try:
                 await steps[kind](subject)
             except StorageError as error:
+                outcome = "storage"
                 _log.error("%s: %s; again in %.0f s", kind, error, self._rest(kind, subject))
             except Exception:  # noqa: BLE001
+                outcome = "defect"
                 # One job's defect never stops the others.
                 _log.exception("%s failed; again in %.0f s", kind, self._rest(kind, subject))
             else:
+                outcome = "ok"
                 self._resting.pop((kind, subject), None)
                 # A slot may be free, or the next step due.
                 self._wake.set()
             finally:
                 del self._running[kind, subject]
+                if self._on_step is not None:
+                    took_s = (self._clock.now() - began_at).total_seconds()
+                    self._on_step(kind, outcome, took_s)
 
     def _rest(self, kind: Kind, subject: str) -> float:
         """Keep what failed from being started again at once; return for how many seconds.

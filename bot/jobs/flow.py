@@ -17,6 +17,7 @@ from bot.jobs.delivering import deliver
 from bot.jobs.endings import fail
 from bot.jobs.polling import poll
 from bot.jobs.ports import Kick, Kind
+from bot.jobs.rehoming import rehome
 from bot.jobs.schedule import poll_gap_s
 from bot.jobs.submitting import submit
 from bot.jobs.tools import Tools
@@ -103,8 +104,12 @@ class Flow:
             else:
                 for job in await store.renders_due(name, now, _AT_A_TIME):
                     await self._orphaned(job)
-        for name, provider in self._tools.providers.items():
+        # What is paid for now must come down soon: without room for that, nothing is sent off.
+        has_room = await self._tools.room.has_room_for_clip()
+        for name, provider in self._tools.providers.items() if has_room else ():
             most = provider.capabilities().max_concurrent
+            if not self._tools.health.takes_work(name):
+                most = _AT_A_TIME  # they are not sent there, but on
             for job in await store.waiting(name, now, max_concurrent=most):
                 kick(Kind.SUBMIT, job.id)
         for errand in await self._tools.errands.errands_due(now, _AT_A_TIME):
@@ -114,6 +119,17 @@ class Flow:
             await self._tools.errands.next_errand_at(),
         )
         return min((each for each in nexts if each is not None), default=None)
+
+    async def refresh(self) -> None:
+        """Let every provider learn anew what it can do; idempotent, never raises."""
+        providers = self._tools.providers.values()
+        await asyncio.gather(*(each.refresh() for each in providers), return_exceptions=True)
+
+    async def hasten(self, provider_name: str, remote_id: str) -> None:
+        """Ask for one render now: its provider says that there is something to see. Idempotent."""
+        now = self._tools.clock.now()
+        if await self._tools.store.hasten(provider_name, remote_id, now):
+            self._kick(Kind.POLL, provider_name)
 
     async def resume(self) -> None:
         """Take up what the last process left open; called once, at the start of the only process.
@@ -151,6 +167,8 @@ class Flow:
         with about_job(job.id):
             now = self._tools.clock.now()
             over = job.deadline_at is not None and now > job.deadline_at
+            if job.state is State.QUEUED and await rehome(self._tools, job):
+                return
             if job.state is State.QUEUED or over:
                 error = NoProviderError("The video service for this was switched off.")
                 await fail(self._tools, job, error)

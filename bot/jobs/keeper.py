@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from bot.clock import Clock
 from bot.errors import BadOptionError, ModeratorsOnlyError, RefusedError, StorageError
+from bot.jobs.houses import Houses
 from bot.model import Job, State, Viewer
 from bot.quota.budget import warning_percent
 from bot.quota.rule import QuotaRule
@@ -51,9 +52,17 @@ class Keeper:
     """The moderators' side of the service. Every refusal is a RefusedError."""
 
     def __init__(
-        self, *, keeping: Keeping, store: Store, errands: Errands, quota: QuotaRule, clock: Clock
+        self,
+        *,
+        keeping: Keeping,
+        houses: Houses,
+        store: Store,
+        errands: Errands,
+        quota: QuotaRule,
+        clock: Clock,
     ) -> None:
         self._keeping = keeping
+        self._houses = houses
         self._store = store
         self._errands = errands
         self._quota = quota
@@ -153,6 +162,7 @@ class Keeper:
     async def change_rules(self, by: Viewer, rules: HouseRules, *, seen: HouseRules) -> None:
         """Replace the server's rules, unless somebody else changed them since they were `seen`."""
         changed = await self._keeping.change_rules(_kept_by(by), rules, self._actor(by), seen=seen)
+        self._houses.forget(_kept_by(by))
         if not changed:
             raise RefusedError("Somebody else has just changed the settings. Open them again.")
 

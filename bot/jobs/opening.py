@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.errors import NotAcceptedError, SourceGoneError, StorageError
+from bot.jobs.catalogue import can_make
 from bot.jobs.tools import Tools
 from bot.model import Job, Operation, Order
 from bot.providers.base import Model, Provider
@@ -45,13 +46,7 @@ def composable(provider: Provider, order: Order) -> bool:
     A native remix may be longer, or have more words in all, than the model takes from nothing.
     """
     model = _model(provider, order.model)
-    return (
-        model is not None
-        and order.seconds in model.seconds
-        and order.size in model.sizes
-        and len(order.prompt) <= model.prompt_max_chars
-        and (model.takes_image or order.operation is not Operation.EXTEND)
-    )
+    return model is not None and can_make(model, order)
 
 
 def _takes_image(provider: Provider, name: str) -> bool:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.errors import BadOptionError, HouseRuleError, NoSuchClipError, RemixForbiddenError
-from bot.jobs.catalogue import Catalogue, Wish
+from bot.jobs.catalogue import Catalogue, Choice, Wish
 from bot.jobs.house import check_place, furnished
+from bot.jobs.houses import Houses
 from bot.jobs.library import Library
 from bot.jobs.remixing import extend_draft, remix_draft
 from bot.model import Job, Operation, Order, Request, Viewer
 from bot.safety.gate import PromptGate
 from bot.server import HouseRules
 from bot.storage.base import Draft
-from bot.storage.keeping import Keeping
 
 
 class Ordering:
@@ -25,44 +25,47 @@ class Ordering:
     """
 
     def __init__(
-        self, *, catalogue: Catalogue, keeping: Keeping, library: Library, gate: PromptGate
+        self, *, catalogue: Catalogue, houses: Houses, library: Library, gate: PromptGate
     ) -> None:
         self._catalogue = catalogue
-        self._keeping = keeping
+        self._houses = houses
         self._library = library
         self._gate = gate
 
     async def offered(self, guild_id: int | None) -> Catalogue:
         """Return what can be asked for in a server, or in direct messages."""
-        return self._catalogue.only((await self._rules(guild_id)).models)
+        return await self._chosen(await self._houses.rules(guild_id))
 
     async def generate(self, wish: Wish, viewer: Viewer, request: Request) -> Sequence[Draft]:
         """Return a draft for each variant of a wish."""
-        rules = await self._rules(viewer.guild_id)
+        rules = await self._houses.rules(viewer.guild_id)
         check_place(rules, viewer)
-        catalogue = self._catalogue.only(rules.models)
-        wish = furnished(rules, catalogue, wish)
-        order = catalogue.order(wish, self._gate.admit(wish.prompt))
+        catalogue = await self._chosen(rules)
+        full = furnished(rules, catalogue, wish)
+        order = catalogue.order(full, self._gate.admit(wish.prompt))
+        order = replace(order, any_model=wish.model is None)
         return [Draft(order=order, seed=_seed(request.id, each)) for each in range(wish.count)]
 
-    async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Draft:
+    async def remix(
+        self, clip_id: str, wish: Wish, viewer: Viewer, request: Request
+    ) -> Sequence[Draft]:
         """Return the draft of a clip made again with a change.
 
         Raises as `Library.source`, too.
         """
         catalogue = await self._admitted(viewer)
         parent = await self._library.source(clip_id, viewer)
-        return remix_draft(catalogue, self._gate, parent, wish, _seed(request.id, 0))
+        return [remix_draft(catalogue, self._gate, parent, wish, _seed(request.id, 0))]
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
-    ) -> Draft:
+    ) -> Sequence[Draft]:
         """Return the draft of a clip that goes on. Raises as `Library.source`, too."""
         catalogue = await self._admitted(viewer)
         parent = await self._library.source(clip_id, viewer)
-        return extend_draft(catalogue, self._gate, parent, words, _seed(request.id, 0))
+        return [extend_draft(catalogue, self._gate, parent, words, _seed(request.id, 0))]
 
-    async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Draft:
+    async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Sequence[Draft]:
         """Return the draft of what was ordered once, with another seed.
 
         Raises as `Library.source`, too.
@@ -79,8 +82,11 @@ class Ordering:
             image=order.image,
         )
         if before.parent_id is not None:
-            return await self._from_parent(catalogue, before, before.parent_id, wish, viewer, seed)
-        return Draft(order=self._anew(catalogue, wish), seed=seed)
+            parent_id = before.parent_id
+            return [await self._from_parent(catalogue, before, parent_id, wish, viewer, seed)]
+        anew = self._anew(catalogue, wish)
+        anew = replace(anew, any_model=order.any_model or offer is None)
+        return [Draft(order=anew, seed=seed)]
 
     async def _from_parent(
         self,
@@ -128,16 +134,16 @@ class Ordering:
 
     async def check_post(self, viewer: Viewer) -> None:
         """Return if the server lets clips be where the viewer is. Raises HouseRuleError."""
-        check_place(await self._rules(viewer.guild_id), viewer)
+        check_place(await self._houses.rules(viewer.guild_id), viewer)
 
     async def _admitted(self, viewer: Viewer) -> Catalogue:
         """Return what can be asked for where the viewer is."""
-        rules = await self._rules(viewer.guild_id)
+        rules = await self._houses.rules(viewer.guild_id)
         check_place(rules, viewer)
-        return self._catalogue.only(rules.models)
+        return await self._chosen(rules)
 
-    async def _rules(self, guild_id: int | None) -> HouseRules:
-        return HouseRules() if guild_id is None else await self._keeping.rules(guild_id)
+    async def _chosen(self, rules: HouseRules) -> Catalogue:
+        return self._catalogue.chosen(Choice.under(rules, await self._houses.everywhere()))
 
 
 def _seed(request_id: int, variant: int) -> int:

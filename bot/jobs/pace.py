@@ -44,5 +44,7 @@ class Pace:
     #: The loop looks at the table at least this often, and at most this often for overdue rows.
     idle_s: float = 5.0
     busy_s: float = 0.25
+    #: What the providers can do is asked for anew after this long, where they tell.
+    refresh_s: float = 3600.0
     #: Work under way may finish for this long when the process stops.
     stop_s: float = 15.0

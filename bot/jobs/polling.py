@@ -116,7 +116,7 @@ async def _act(
             await _still_running(tools, provider, job, answer, running)
         # Past the deadline it is one silence more: `attempts` counts all of those then.
         case RemoteNotFoundError() if not late:
-            await _missing(tools, job, answer)
+            await _missing(tools, provider, job, answer)
         case ProviderError():
             hint_s = answer.retry_after_s if isinstance(answer, ProviderTroubleError) else None
             wait_s = max(
@@ -170,10 +170,12 @@ async def _still_running(
         tools.board.touch(job.request_id)
 
 
-async def _missing(tools: Tools, job: Job, error: RemoteNotFoundError) -> None:
+async def _missing(
+    tools: Tools, provider: Provider, job: Job, error: RemoteNotFoundError
+) -> None:
     """Count one "unknown id": only several of them over minutes mean that the render is lost."""
     attempts = job.attempts + 1
-    if attempts >= tools.pace.missing_times:
+    if provider.capabilities().forgets or attempts >= tools.pace.missing_times:
         await fail(tools, job, error)
         return
     _log.warning("%s does not know %s (%d)", job.order.provider, job.remote_id, attempts)

@@ -44,6 +44,8 @@ class JobStatus:
     origin: Origin | None = None
     #: Whether the clip can be continued.
     can_extend: bool = False
+    #: Where it was asked for; set as it is posted at another place.
+    asked_in: Place | None = None
 
     @property
     def stands_alone(self) -> bool:
@@ -90,8 +92,16 @@ class Courier(Protocol):
                 where that is not possible.
         Not idempotent for ever: the nonce (the job's id) holds off a second message only for a
         few minutes; a file that has joined a message is not added twice. The file is read as it is
-        sent, never whole into memory.
-        Raises ClipTooLargeError, PlaceClosedError or DeliveryTroubleError.
+        sent, never whole into memory. An archived thread is opened again if that is allowed.
+        Raises ClipTooLargeError or PlaceClosedError where this try certainly posted nothing, and
+        DeliveryTroubleError where that is not known.
+        """
+        ...
+
+    async def direct(self, job: Job) -> Place | None:
+        """Return the direct messages with a job's owner as a place; nothing is said there.
+
+        None when there can be none. Idempotent. Raises DeliveryTroubleError.
         """
         ...
 
@@ -142,10 +152,10 @@ class Courier(Protocol):
         ...
 
     async def find_clip(self, job: Job) -> int | None:
-        """Return the id of the message that carries this job's clip, if one was posted.
+        """Return the id of the message that carries this job's clip, if one was posted at its place.
 
-        Raises PlaceClosedError when the place can't be read and DeliveryTroubleError when it
-        can't be read now.
+        A place that was deleted carries nothing. Raises PlaceClosedError when the place can't be
+        read and DeliveryTroubleError when it can't be read now.
         """
         ...
 

@@ -63,7 +63,9 @@ def remix_draft(
     else:
         order = _composed_order(catalogue, offer, parent, whole, prompt, stretch=wish.seconds)
     return Draft(
-        order=replace(order, operation=Operation.REMIX, change=change),
+        order=replace(
+            order, operation=Operation.REMIX, change=change, any_model=wish.model is None
+        ),
         seed=seed,
         parent_id=parent.job.id,
         source_remote_id=parent.remote_id if native else None,
@@ -93,7 +95,7 @@ def extend_draft(
     else:
         order = _continued(catalogue, offer, before, prompt)
     return Draft(
-        order=replace(order, operation=Operation.EXTEND, change=change),
+        order=replace(order, operation=Operation.EXTEND, change=change, any_model=True),
         seed=seed,
         parent_id=parent.job.id,
         source_remote_id=parent.remote_id if native else None,
@@ -162,8 +164,6 @@ def _composed_order(
     else:
         others = [each for each in catalogue.offers if each != offer]
         offers = others if offer is None else [offer, *others]
-    if not offers:
-        raise NoProviderError("No video service is configured right now.")
     try:
         return catalogue.first_order(offers, whole, prompt)
     except BadOptionError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from bot.clock import Clock
 from bot.errors import (
@@ -15,17 +17,21 @@ from bot.errors import (
 )
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.jobs.delivering import too_large
+from bot.jobs.houses import Houses, StaleRulesError
 from bot.jobs.keeper import Keeper
+from bot.jobs.kitchens import Kitchens
 from bot.jobs.library import Library
 from bot.jobs.ordering import Ordering
 from bot.jobs.ports import Card, JobStatus, Kick, Kind
 from bot.jobs.statuses import Statuses
-from bot.model import EntryKind, Job, Place, Request, State, Viewer
+from bot.model import EntryKind, Job, Order, Place, Request, State, Viewer
 from bot.quota.rule import QuotaRule
 from bot.quota.standing import Standing
-from bot.storage.base import Draft, Store
+from bot.storage.base import Books, Draft, Store
 
 _log = logging.getLogger(__name__)
+#: Times that an order is made anew because the rules changed as it was made.
+_DRAFTS = 3
 _CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
@@ -42,10 +48,12 @@ class JobService:
         store: Store,
         library: Library,
         keeper: Keeper,
+        kitchens: Kitchens,
         statuses: Statuses,
         ordering: Ordering,
         catalogue: Catalogue,
         quota: QuotaRule,
+        houses: Houses,
         clock: Clock,
         kick: Kick,
         touch: Callable[[int], None],
@@ -53,10 +61,12 @@ class JobService:
         self._store = store
         self._library = library
         self._keeper = keeper
+        self._kitchens = kitchens
         self._statuses = statuses
         self._ordering = ordering
         self._catalogue = catalogue
         self._quota = quota
+        self._houses = houses
         self._clock = clock
         self._kick = kick
         self._touch = touch
@@ -76,6 +86,11 @@ class JobService:
         """What moderators can do."""
         return self._keeper
 
+    @property
+    def kitchens(self) -> Kitchens:
+        """The video services, and who gets the next order."""
+        return self._kitchens
+
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
         """Return one use of a command as of now; interaction_id may be a message's, too."""
         now = self._clock.now()
@@ -92,7 +107,7 @@ class JobService:
         StorageError; nothing was charged then.
         """
         return await self._accept(
-            viewer, request, await self._ordering.generate(wish, viewer, request)
+            viewer, request, lambda: self._ordering.generate(wish, viewer, request)
         )
 
     async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Card:
@@ -101,8 +116,9 @@ class JobService:
         What the wish leaves open is kept from the parent; the viewer pays and owns the result.
         Raises NoSuchClipError and RemixForbiddenError, too.
         """
-        draft = await self._ordering.remix(clip_id, wish, viewer, request)
-        return await self._accept(viewer, request, [draft])
+        return await self._accept(
+            viewer, request, lambda: self._ordering.remix(clip_id, wish, viewer, request)
+        )
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
@@ -111,8 +127,9 @@ class JobService:
 
         Raises NoProviderError, too, where nothing can continue it.
         """
-        draft = await self._ordering.extend(clip_id, words, viewer, request)
-        return await self._accept(viewer, request, [draft])
+        return await self._accept(
+            viewer, request, lambda: self._ordering.extend(clip_id, words, viewer, request)
+        )
 
     async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Card:
         """Make what was ordered once more, with another seed; as `remix` otherwise.
@@ -120,17 +137,16 @@ class JobService:
         A remix or extension starts from its parent again. Where that is deleted, a remix is made from
         its words alone; what can't be repeated raises RemixForbiddenError.
         """
-        draft = await self._ordering.again(clip_id, viewer, request)
-        return await self._accept(viewer, request, [draft])
+        return await self._accept(
+            viewer, request, lambda: self._ordering.again(clip_id, viewer, request)
+        )
 
-    async def _accept(self, viewer: Viewer, request: Request, drafts: Sequence[Draft]) -> Card:
-        orders = [draft.order for draft in drafts]
+    async def _accept(
+        self, viewer: Viewer, request: Request, draft: Callable[[], Awaitable[Sequence[Draft]]]
+    ) -> Card:
+        request = replace(request, role_ids=viewer.role_ids)
         try:
-            jobs = await self._store.accept(
-                request,
-                drafts,
-                lambda books: self._quota.check(books, viewer, orders, request.created_at),
-            )
+            jobs = await self._reserved(viewer, request, draft)
         except OverBudgetError:
             await self._keeper.watch_budget(request.place.guild_id, refused=True)
             raise
@@ -143,6 +159,22 @@ class JobService:
             _log.warning("card of request %s from memory: %s", request.id, error)
             statuses = [self._statuses.bare(job) for job in jobs]
             return Card(request=request, statuses=tuple(statuses))
+
+    async def _reserved(
+        self, viewer: Viewer, request: Request, draft: Callable[[], Awaitable[Sequence[Draft]]]
+    ) -> tuple[Job, ...]:
+        """Accept what `draft` makes; made again when the server's rules have changed meanwhile."""
+        for _ in range(_DRAFTS):
+            drafts = await draft()
+            orders = [each.order for each in drafts]
+
+            def check(books: Books, orders: Sequence[Order] = orders) -> None:
+                self._houses.confirm(books, viewer.guild_id)
+                self._quota.check(books, viewer, orders, request.created_at)
+
+            with contextlib.suppress(StaleRulesError):
+                return await self._store.accept(request, drafts, check)
+        raise StorageError("the server's rules change all the time")
 
     async def accepted(self, request: Request) -> None:
         """Do what follows from an accepted request and can wait until it was answered; never raises."""

@@ -10,6 +10,7 @@ from bot.errors import (
     DeadlineError,
     NoProviderError,
     NotAcceptedError,
+    ProviderAccountError,
     ProviderError,
     RenderLostError,
     SourceGoneError,
@@ -19,6 +20,7 @@ from bot.errors import (
 from bot.jobs.endings import cancel, fail
 from bot.jobs.opening import composable, opening_picture
 from bot.jobs.polling import cancel_remote
+from bot.jobs.rehoming import gets_work, rehome, tell_of_outage
 from bot.jobs.remixing import words_for_provider
 from bot.jobs.schedule import backoff_s, first_poll_s
 from bot.jobs.tools import Tools
@@ -30,13 +32,16 @@ _log = logging.getLogger(__name__)
 _SKEW = timedelta(seconds=30)
 #: How far back the list is read: further than any two clocks should differ.
 _LOOK_BACK = timedelta(hours=1)
+#: A job is given up when its provider has taken nothing for this long, and nobody else can do it.
+_LONGEST_WAIT = timedelta(minutes=30)
 
 
 async def submit(tools: Tools, job: Job) -> None:
     """Bring a QUEUED job to RENDERING, or find out what became of a SUBMITTING one; idempotent."""
     provider = tools.providers.get(job.order.provider)
     if provider is None:
-        await fail(tools, job, NoProviderError("The video service for this is switched off."))
+        if job.state is not State.QUEUED or not await rehome(tools, job):
+            await fail(tools, job, NoProviderError("The video service for this is switched off."))
     elif job.state is State.QUEUED:
         await _claim_and_call(tools, provider, job)
     elif job.due_at is not None and job.due_at <= tools.clock.now():
@@ -51,6 +56,8 @@ async def _claim_and_call(tools: Tools, provider: Provider, job: Job) -> None:
         return
     if job.deadline_at is not None and job.deadline_at <= now:
         await fail(tools, job, DeadlineError(f"not accepted within {capabilities.deadline_s} s"))
+        return
+    if not await gets_work(tools, job) and await _sent_elsewhere(tools, job):
         return
     doubt_s = tools.pace.create_s + tools.pace.quiet_s
     claimed = await tools.store.claim_slot(
@@ -71,12 +78,39 @@ async def _claim_and_call(tools: Tools, provider: Provider, job: Job) -> None:
         await _call(tools, provider, claimed)
 
 
+async def _sent_elsewhere(tools: Tools, job: Job) -> bool:
+    """Move on a QUEUED job whose provider takes nothing now; False when it shall go there anyhow.
+
+    It waits where nobody else can do it. One that is being drained keeps what it had accepted then.
+    """
+    if await rehome(tools, job):
+        return True
+    health = tools.health.of(job.order.provider)
+    if tools.health.takes_work(job.order.provider) or health.until is None:
+        return False
+    if tools.health.is_out(job.order.provider):
+        await tell_of_outage(tools, job)
+        await fail(tools, job, ProviderAccountError(f"{job.order.provider} is out"))
+        return True
+    # Time in line counts for nothing here: only how long nobody has been served.
+    if tools.clock.now() - max(health.since, job.state_at) > _LONGEST_WAIT:
+        await fail(tools, job, DeadlineError(f"{job.order.provider}: {health.reason}"))
+        return True
+    await tools.store.update(job, due_at=max(health.until, tools.after(tools.pace.busy_s)))
+    return True
+
+
 async def _call(tools: Tools, provider: Provider, job: Job) -> None:
     """Make the call for a job whose SUBMITTING is committed."""
     try:
         remote = await _submit_once(tools, provider, job)
     except NotAcceptedError as error:
-        await _requeue(tools, job, error)
+        if not await rehome(tools, job):
+            await _requeue(tools, job, error)
+    except ProviderAccountError as error:
+        await tell_of_outage(tools, job)
+        if not await rehome(tools, job):
+            await fail(tools, job, error)
     except SourceGoneError as error:
         await _compose_instead(tools, job, error)
     except UnknownOutcomeError as error:

@@ -10,14 +10,19 @@ from pathlib import Path
 from bot.archive.base import Archive
 from bot.clock import Clock
 from bot.jobs.board import Board
+from bot.jobs.catalogue import Catalogue
+from bot.jobs.houses import Houses
 from bot.jobs.pace import Pace
-from bot.jobs.ports import Courier
+from bot.jobs.ports import Courier, Kick
 from bot.jobs.statuses import Statuses
 from bot.jobs.stills import Stills
 from bot.providers.base import Provider
+from bot.providers.health import HealthBook
+from bot.quota.rule import QuotaRule
 from bot.storage.base import Store
 from bot.storage.errands import Errands
 from bot.storage.keeping import Keeping
+from bot.storage.room import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,12 @@ class Tools:
     stills: Stills
     clock: Clock
     providers: Mapping[str, Provider]
+    #: How each of them is doing.
+    health: HealthBook
+    catalogue: Catalogue
+    houses: Houses
+    quota: QuotaRule
+    kick: Kick
     archive: Archive
     courier: Courier
     board: Board
@@ -39,6 +50,8 @@ class Tools:
     temp_dir: Path
     #: Larger files are not taken from a provider, in bytes.
     max_clip_bytes: int
+    #: The space on the disks.
+    room: Room
 
     def after(self, seconds: float) -> datetime:
         """Return the instant so many seconds from now."""

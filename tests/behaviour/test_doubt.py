@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from bot.model import State
-from bot.providers.openai import OpenAIProvider
-from bot.settings import Secret
+from bot.providers.openai import OPENAI, OpenAIProvider
 from tests.behaviour.town import BRISK, Town, town
+from tests.wire.kitchen.server import Kitchen
+from tests.wire.kitchen.wire import Step
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import Fault
+from tests.wire.vllm.wire import VllmWire
 
 
 def slow() -> VideosApi:
@@ -96,8 +98,10 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
     async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
         await t.alice.slash(t.channel, "sora generate", prompt="rendering")
         await t.job_in(State.RENDERING)
-        await t.alice.slash(t.channel, "sora generate", prompt="waiting")
-        await t.restart(video_providers=("local",))
+        # Nobody else has the model that was asked for by name.
+        asked = {"prompt": "waiting", "model": "openai/sora-2"}
+        await t.alice.slash(t.channel, "sora generate", **asked)
+        await t.restart(VIDEO_PROVIDERS="local")
 
         async def waiting_ended() -> bool:
             rendering, waiting = await t.jobs()
@@ -105,10 +109,22 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
 
         await t.until(waiting_ended)
         # The other is paid for: it goes on when its provider is back.
-        await t.restart(video_providers=("openai",))
+        await t.restart(VIDEO_PROVIDERS="openai")
         rendering, _ = await t.jobs()
         t.api.jobs[str(rendering.remote_id)].ready_s = 0
         await t.until(lambda: len(t.clips()) == 1, 20)
+
+
+async def test_a_server_that_keeps_renders_in_memory_has_lost_one_that_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    async with Kitchen(VllmWire()) as kitchen:
+        async with town(tmp_path, VIDEO_PROVIDERS="vllm", **kitchen.environ()) as t:
+            await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+            await t.job_in(State.RENDERING)
+            kitchen.renders.clear()
+            await refunded(t, "remote_not_found")
+        assert kitchen.requests[Step.LOOK] < 5
 
 
 async def test_a_bot_stopped_during_the_paid_call_finds_its_render_again(tmp_path: Path) -> None:
@@ -194,13 +210,7 @@ class Unstoppable(OpenAIProvider):
 
 async def test_a_cancel_that_breaks_does_not_hold_up_the_other_renders(tmp_path: Path) -> None:
     async with town(tmp_path, api=slow()) as t:
-        broken = Unstoppable(
-            api_key=Secret(t.api.key),
-            base_url=t.api.base_url,
-            models="sora-2",
-            max_concurrent=4,
-            clock=t.clock,
-        )
+        broken = Unstoppable(OPENAI.account(t.settings.others, t.clock))
         providers = t.app.providers
         assert isinstance(providers, dict)
         await providers["openai"].close()

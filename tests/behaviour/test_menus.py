@@ -218,7 +218,7 @@ async def test_again_where_the_model_is_not_offered_any_more_takes_the_next(
 ) -> None:
     async with town(tmp_path) as t:
         _, message = await clip(t)
-        await t.restart(openai_models="sora-2-pro")
+        await t.restart(OPENAI_MODELS="sora-2-pro")
         await t.bob.click(message, label="Again")
         again = await newest(t, 2)
         assert (again.state, again.order.model) == (State.DONE, "sora-2-pro")

@@ -132,7 +132,7 @@ async def test_a_model_that_went_with_a_restart_is_refused_and_channels_that_wen
         await have_gallery(t, gallery)
         panel = await settings_of(t, "models")
         await choose(t, panel, "models", PRO)
-        await t.restart(openai_models="sora-2")
+        await t.restart(OPENAI_MODELS="sora-2")
         (refusal,) = (await choose(t, panel, "model", PRO)).followups
         assert "not offered any more" in refusal.content
         assert f"`{PRO}` (not offered now)" in says(panel)

@@ -123,7 +123,7 @@ async def test_where_the_provider_is_gone_the_next_one_makes_it_and_is_named(
 ) -> None:
     async with town(tmp_path) as t:
         parent, message = await clip(t)
-        await t.restart(video_providers=("local",))
+        await t.restart(VIDEO_PROVIDERS="local")
         await t.reply(t.bob, message, CHANGE)
         job = await newest(t, 2, timeout_s=60)
         assert is_remix(job, parent, t.bob)
@@ -141,7 +141,7 @@ async def test_where_nobody_can_do_its_length_any_more_it_is_made_as_long_as_can
 ) -> None:
     async with town(tmp_path) as t:
         parent, message = await clip(t, seconds=12)
-        await t.restart(openai_models=PLAIN)
+        await t.restart(OPENAI_MODELS=PLAIN)
         pressed = await t.bob.click(message, label="Remix")
         await t.bob.submit_modal(pressed, {"words": CHANGE})
         job = await newest(t, 2)
@@ -155,7 +155,7 @@ async def test_a_length_that_was_named_and_nobody_can_do_is_refused_and_not_char
 ) -> None:
     async with town(tmp_path) as t:
         parent, _ = await clip(t, seconds=12)
-        await t.restart(openai_models=PLAIN)
+        await t.restart(OPENAI_MODELS=PLAIN)
         options = {"clip": parent.id, "prompt": CHANGE, "seconds": 12}
         refused = said(await t.bob.slash(t.channel, "sora remix", **options))
         assert "**seconds**: Plain can't do 12. It can do 4." in refused

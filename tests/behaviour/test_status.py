@@ -15,7 +15,7 @@ def slow() -> VideosApi:
     return VideosApi(ready_after_s=60, poll_after_ms=50)
 
 
-async def test_status_lists_my_clips_with_progress_and_place_in_line(tmp_path: Path) -> None:
+async def test_status_lists_my_clips_with_progress_and_place_in_a_fair_line(tmp_path: Path) -> None:
     async with town(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
         await t.alice.slash(t.channel, "sora generate", prompt="first")
         await t.alice.slash(t.channel, "sora generate", prompt="second")
@@ -31,9 +31,12 @@ async def test_status_lists_my_clips_with_progress_and_place_in_line(tmp_path: P
         assert shown.ephemeral
         said = words(shown.response.embeds[0])
         assert "▱" in said
-        assert "Next in line" in said
         assert "1 clip ahead" in said
+        assert "2 clips ahead" in said
         assert "not mine" not in said
+        shown = await t.bob.slash(t.channel, "sora status")
+        assert shown.response is not None
+        assert "Next in line" in words(shown.response.embeds[0])
 
 
 async def test_status_without_jobs_says_how_to_start_one(tmp_path: Path) -> None:

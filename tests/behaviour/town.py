@@ -210,10 +210,10 @@ class Town:
         self.env.backend.delete_message(message.channel.id, message.id)
         await self.env.settle()
 
-    async def restart(self, **settings: Any) -> None:
-        """Stop the bot as SIGTERM does and start one on the same database, with other settings."""
+    async def restart(self, **variables: str) -> None:
+        """Stop the bot as SIGTERM does and start one on the same database, with other variables."""
         await self.app.close()
-        self.settings = replace(self.settings, **settings)
+        self.settings = Settings.from_env({**self.settings.others, **variables})
         self.app = await build_app(self.settings, clock=self.clock, pace=BRISK)
         await self.app.start()
         await self.env.restart_bot(self.app.client)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from bot.clock import SystemClock
 from bot.errors import BadOptionError, NoProviderError
 from bot.jobs.catalogue import Catalogue, Wish
 from bot.model import Size
 from bot.providers.base import Capabilities, Model
+from bot.providers.health import HealthBook
 
 WIDE, TALL = Size.parse("1280x720"), Size.parse("720x1280")
 
@@ -30,7 +32,9 @@ def catalogue(**providers: tuple[Model, ...]) -> Catalogue:
     def offering(models: tuple[Model, ...]) -> Any:
         return SimpleNamespace(capabilities=lambda: Capabilities(models=models))
 
-    return Catalogue({name: offering(models) for name, models in providers.items()})
+    clock = SystemClock()
+    offered = {name: offering(models) for name, models in providers.items()}
+    return Catalogue(offered, HealthBook(offered, clock), clock)
 
 
 BOTH = catalogue(first=(model("short"),), second=(model("long", seconds=(12,), takes_image=True),))
