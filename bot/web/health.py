@@ -2,28 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
-from bot.errors import SettingsError, StorageError
+from bot.errors import SettingsError
+from bot.obs.metrics import CONTENT_TYPE
+from bot.web.readiness import Check
+from bot.web.webhooks import Webhooks
+
+_log = logging.getLogger(__name__)
+
+# Whoever polls a page or posts a webhook comes back within this, or connects again.
+_KEEPALIVE_S = 75.0
+# How long the rest of a refused body is read, so that its sender gets to see the answer.
+_LINGER_S = 1.0
+_SHUTDOWN_S = 5.0
 
 
 class HealthServer:
-    """Answers GET /livez (the event loop turns) and GET /readyz (Discord and database answer).
+    """Answers GET /livez (the event loop turns), GET /readyz (the bot can work) and GET /metrics.
 
     host, port  where to listen; port 0 takes a free one.
-    ready       whether the bot can work; a StorageError counts as no.
+    connected   whether Discord's events arrive.
+    webhooks    served by the same server when given, and stopped with it.
+    checks      what else the bot can't work without; /readyz is 503 and says what is missing.
+    metrics     makes the page of /metrics, which is 404 without.
     """
 
-    def __init__(self, host: str, port: int, ready: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        connected: Callable[[], Awaitable[bool]],
+        webhooks: Webhooks | None = None,
+        *,
+        checks: Sequence[Check] = (),
+        metrics: Callable[[], Awaitable[bytes]] | None = None,
+    ) -> None:
         self._host = host
         self._port = port
-        self._ready = ready
+        self._connected = connected
+        self._checks = tuple(checks)
+        self._metrics = metrics
+        self._webhooks = webhooks
         app = web.Application()
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
-        self._runner = web.AppRunner(app, access_log=None)
+        app.router.add_get("/metrics", self._page)
+        if webhooks is not None:
+            app.add_routes(webhooks.routes())
+        _log.addFilter(_is_of_ours)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_log,
+            auto_decompress=False,  # a signature covers what was sent, and bombs stay small
+            keepalive_timeout=_KEEPALIVE_S,
+            lingering_time=_LINGER_S,
+            shutdown_timeout=_SHUTDOWN_S,
+        )
 
     async def start(self) -> None:
         """Listen. Raises SettingsError when the address can't be had."""
@@ -43,15 +84,29 @@ class HealthServer:
     async def stop(self) -> None:
         """Stop listening; idempotent."""
         await self._runner.cleanup()
+        if self._webhooks is not None:
+            await self._webhooks.stop()
 
     async def _livez(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        try:
-            ready = await self._ready()
-        except StorageError:
-            ready = False
-        return web.Response(
-            text="ready\n" if ready else "not ready\n", status=200 if ready else 503
-        )
+        missing = [] if await self._connected() else ["Discord is not connected"]
+        found = await asyncio.gather(*(check() for check in self._checks))
+        missing += [words for words in found if words is not None]
+        if not missing:
+            return web.Response(text="ready\n")
+        lines = [f"not ready: {words}\n" for words in missing]
+        return web.Response(text="".join(lines), status=503)
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        if self._metrics is None:
+            return web.Response(status=404)
+        page = await self._metrics()
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
+
+
+def _is_of_ours(record: logging.LogRecord) -> bool:
+    """Return False for what a stranger sent that is no HTTP: aiohttp would quote it, each time."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)

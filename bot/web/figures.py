@@ -1,0 +1,133 @@
+"""What a scrape reads from the tables and the disk, at most once in five seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.clock import Clock
+from bot.errors import StorageError
+from bot.model import State
+from bot.obs.metrics import Figures, TableFigures
+from bot.storage.queries import Queries
+from bot.storage.rows import from_ms, to_ms
+from bot.storage.sqlite import Database
+
+_log = logging.getLogger(__name__)
+_KEEP = timedelta(seconds=5)
+_DAY = timedelta(hours=24)
+#: A scraper waits ten seconds; what takes longer than this is for the next scrape.
+_WAIT_S = 3.0
+_HERE = Path(__file__).parent
+
+
+class FigureReader:
+    """Reads figures from an open database, and looks at the disk that it is on.
+
+    path        the database file.
+    conditions  each video API's condition.
+    connected   whether Discord's events arrive.
+    wait_s      a database that takes longer than this for an answer is left out.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        path: Path,
+        clock: Clock,
+        *,
+        conditions: Callable[[], Mapping[str, str]],
+        connected: Callable[[], Awaitable[bool]],
+        wait_s: float = _WAIT_S,
+    ) -> None:
+        self._database = database
+        self._path = path
+        self._clock = clock
+        self._conditions = conditions
+        self._connected = connected
+        self._wait_s = wait_s
+        self._queries: Queries | None = None
+        self._read_at: datetime | None = None
+        self._reading: asyncio.Task[TableFigures | None] | None = None
+
+    async def take(self) -> Figures:
+        """Return the figures; those of the tables are up to five seconds old.
+
+        Never raises for trouble of database or disk, and never waits long for them.
+        """
+        tables = await self._tables()
+        free_bytes, database_bytes = await asyncio.to_thread(_disk, self._path)
+        return Figures(
+            tables=tables,
+            disk_free_bytes=free_bytes,
+            database_bytes=database_bytes,
+            conditions=self._conditions(),
+            is_connected=await self._connected(),
+        )
+
+    async def _tables(self) -> TableFigures | None:
+        now = self._clock.now()
+        reading = self._reading
+        # One at a time, however many ask and however long it takes.
+        if reading is None or (reading.done() and self._is_stale(now)):
+            self._read_at = now
+            reading = self._reading = asyncio.create_task(self._read(now))
+        await asyncio.wait({reading}, timeout=self._wait_s)
+        return reading.result() if reading.done() and not reading.cancelled() else None
+
+    def _is_stale(self, now: datetime) -> bool:
+        return self._read_at is None or now - self._read_at >= _KEEP
+
+    async def _read(self, now: datetime) -> TableFigures | None:
+        try:
+            if self._queries is None:
+                self._queries = await asyncio.to_thread(Queries.load, _HERE)
+            queries, since = self._queries, to_ms(now - _DAY)
+            rows: tuple[Any, ...] = await self._database.read(
+                lambda conn: (
+                    queries.rows(conn, "open_by_state"),
+                    queries.rows(conn, "ended_by_state", since=since),
+                    queries.row(conn, "reserved"),
+                    queries.row(conn, "errands_left"),
+                )
+            )
+        except StorageError as error:
+            _log.warning("no figures from the database: %s", error)
+            return None
+        return _figures(now, *rows)
+
+
+def _figures(now: datetime, opened: Any, ended: Any, reserved: Any, errands: Any) -> TableFigures:
+    open_jobs = {state.value: 0 for state in State if not state.is_final}
+    open_jobs |= {row["state"]: row["jobs"] for row in opened}
+    ended_24h = {state.value: 0 for state in State if state.is_final}
+    ended_24h |= {row["state"]: row["jobs"] for row in ended}
+    due_ms = [row["due_at"] for row in opened if row["state"] == State.QUEUED.value]
+    waits_s = [(now - from_ms(each)).total_seconds() for each in due_ms]
+    return TableFigures(
+        open_jobs=open_jobs,
+        ended_24h=ended_24h,
+        queue_age_s=max([0.0, *waits_s]),
+        reserved_usd_micros=reserved["usd_micros"],
+        spent_24h_usd_micros=sum(row["usd_micros"] for row in ended),
+        errands=errands["errands"],
+    )
+
+
+def _disk(path: Path) -> tuple[int | None, int | None]:
+    """Return what is free beside the file at `path`, and its size with its log, in bytes."""
+    try:
+        free_bytes = shutil.disk_usage(path.parent).free
+    except OSError:
+        free_bytes = None
+    try:
+        log = path.with_name(f"{path.name}-wal")
+        size_bytes = path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+    except OSError:
+        size_bytes = None
+    return free_bytes, size_bytes
