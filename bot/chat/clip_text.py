@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.chat.text import escaped, jump_url, options, span
+from bot.chat.text import escaped, jump_url, options, place_url, span
 from bot.jobs.ports import JobStatus, Origin
 from bot.jobs.remixing import generations
-from bot.model import Job, Operation
+from bot.model import Job, Operation, Place
 
 UNREADABLE = (
     "I can't read that reply: Discord shows me its text only when the reply pings me. Turn the ping "
@@ -41,7 +41,15 @@ def clip_message(statuses: Sequence[JobStatus]) -> str:
     ]
     if (line := origin(first)) is not None:
         lines.insert(1, f"-# {line}")
+    if first.asked_in is not None:
+        lines.insert(1, f"-# {astray(first.asked_in)}")
     return "\n".join(lines)
+
+
+def astray(asked_in: Place) -> str:
+    """Return why clips stand elsewhere than where they were asked for."""
+    # Not as a mention: of a place that the reader can't see, that shows nothing.
+    return f"It could not be posted [where you asked for it]({place_url(asked_in)})."
 
 
 def mirror_message(status: JobStatus) -> str:

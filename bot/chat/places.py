@@ -10,6 +10,10 @@ from bot.chat import text
 from bot.errors import MissingPermissionError
 from bot.model import Place
 
+#: Largest upload in direct messages, where no server's boosts count (2026-09-03: Discord's reference
+#: page raised it from 10 MiB).
+DIRECT_LIMIT_BYTES = 20 * 1024 * 1024
+
 #: What posting a clip takes. History is how a clip is found again after a crash, so that it is
 #: never posted twice.
 _NEEDED = {

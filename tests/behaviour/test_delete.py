@@ -335,7 +335,7 @@ async def test_a_deleted_clip_is_unknown_everywhere(tmp_path: Path) -> None:
 async def test_a_kept_clip_that_was_deleted_cannot_be_fetched(tmp_path: Path) -> None:
     async with town(tmp_path, api=VideosApi(ready_after_s=0.3, poll_after_ms=50)) as t:
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT)
-        t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
+        t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, times=2)
         job = await t.job_in(State.KEPT)
         await t.until(lambda: labels(t.card()) == [f"Post {job.id} here"])
         card = t.card()

@@ -53,7 +53,7 @@ async def test_own_jobs_are_shown_newest_first_with_links_and_reasons(tmp_path: 
 async def test_a_kept_clip_says_why_it_was_not_posted(tmp_path: Path) -> None:
     async with town(tmp_path, api=VideosApi(ready_after_s=0.3, poll_after_ms=50)) as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
+        t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, times=2)
         await t.job_in(State.KEPT)
         told = await shown(t)
         assert "Finished, but not posted" in told

@@ -18,9 +18,11 @@ def slowly() -> VideosApi:
 
 
 async def kept(t: Town) -> Job:
-    """Let alice ask for a clip that can't be posted in the channel."""
+    """Let alice ask for a clip that can be posted neither in the channel nor in her messages."""
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=403, code=50013)
+    direct = f"/channels/{t.alice.user.dm_channel.id}/messages"
+    t.env.inject_error("POST", direct, status=403, code=50007)
     return await t.job_in(State.KEPT)
 
 

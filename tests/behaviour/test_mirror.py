@@ -208,6 +208,8 @@ async def test_a_kept_clip_is_shown_once_it_has_been_fetched(tmp_path: Path) -> 
         gallery = await chosen(t)
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT)
         t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=403, code=50013)
+        direct = f"/channels/{t.alice.user.dm_channel.id}/messages"
+        t.env.inject_error("POST", direct, status=403, code=50007)
         job: Job = await t.job_in(State.KEPT)
         await all_run(t)
         assert t.clips(gallery) == []

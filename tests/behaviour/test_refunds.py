@@ -145,7 +145,7 @@ async def found_again_after_a_crash(t: Town) -> None:
 
 async def shut_out_of_its_channel(t: Town) -> None:
     await ask(t)
-    t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
+    t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, times=2)
 
 
 async def too_large_for_its_channel(t: Town) -> None:

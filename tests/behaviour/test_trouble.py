@@ -135,7 +135,9 @@ async def test_a_clip_that_cannot_be_posted_is_kept_and_can_be_fetched(
 ) -> None:
     async with town(tmp_path, api=VideosApi(ready_after_s=0.5, poll_after_ms=50)) as t:
         await asked(t)
-        t.env.inject_error("POST", "/channels/*/messages", status=status, code=code)
+        t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=status, code=code)
+        direct = f"/channels/{t.alice.user.dm_channel.id}/messages"
+        t.env.inject_error("POST", direct, status=403, code=50007)
         job = await t.job_in(State.KEPT)
         assert not job.refunded
         await t.until(lambda: said in t.card_text())
