@@ -1,4 +1,4 @@
-"""The command line: `python -m bot [run | migrate | quota …]`."""
+"""The command line: `python -m bot [run | migrate | quota … | providers … | backup | doctor]`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 
 from bot.app import App, build_app, check, migrate
 from bot.chat.invite import application_id_of, how_to_get_a_token, invite_url
+from bot.clock import SystemClock
 from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
-from bot.settings import Secret, Settings, read_environment
+from bot.providers import registry
+from bot.settings import Secret, Settings, declared, read_environment
 from bot.shell.arguments import Parser, add_quota, errand_of
+from bot.shell.backup import add_backup, run_backup
+from bot.shell.doctor import run_doctor
+from bot.shell.provider_arguments import add_providers, kitchen_errand_of
+from bot.shell.providers import run_providers
 from bot.shell.quota import run_quota
 
 #: Exit codes: done, something broke, the settings must be mended first.
 _OK, _BROKEN, _SETTINGS = 0, 1, 2
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,13 +36,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("run", help="connect to Discord (the default)")
     commands.add_parser("migrate", help="bring the database up to date and leave")
     add_quota(commands)
+    add_providers(commands)
+    add_backup(commands)
+    what = "look for what is wrong here, and say what to do about it"
+    commands.add_parser("doctor", help=what, description=what)
     given = parser.parse_args(arguments)
+    if given.command == "doctor":
+        is_well, told = run_doctor(SystemClock())
+        print(told)
+        return _OK if is_well else _BROKEN
     errand = errand_of(given) if given.command == "quota" else None
     try:
         settings = Settings.from_env(read_environment())
         set_up_logging(settings.log_level, settings.log_format, _secrets(settings))
         if errand is not None:
             print(asyncio.run(run_quota(settings, errand)))
+            return _OK
+        if given.command == "providers":
+            print(asyncio.run(run_providers(settings, kitchen_errand_of(given), SystemClock())))
+            return _OK
+        if given.command == "backup":
+            print(run_backup(settings, given))
             return _OK
         if given.command == "migrate":
             asyncio.run(migrate(settings))
@@ -59,8 +79,16 @@ async def _run(settings: Settings, token: Secret) -> int:
     app = await build_app(settings)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def leave() -> None:
+        stop.set()
+        for number in _STOPS:
+            # A second signal ends the process at once: every step under way was committed first.
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in _STOPS:
+        loop.add_signal_handler(number, leave)
     try:
         await app.start()
         return await _connected(app, token, stop)
@@ -69,16 +97,17 @@ async def _run(settings: Settings, token: Secret) -> int:
 
 
 async def _connected(app: App, token: Secret, stop: asyncio.Event) -> int:
-    """Stay connected until a signal comes or the connection ends for good."""
+    """Stay connected until a signal comes or there is no getting in."""
     application_id = application_id_of(token.reveal())
     if application_id is not None:
         print(f"Invite link: {invite_url(application_id)}", file=sys.stderr)
-    connection = asyncio.create_task(app.client.start(token.reveal()))
+    connection = asyncio.create_task(app.line.hold(token.reveal()))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
     if stopping.done():
         # Work under way still needs the connection; `close` ends it afterwards.
         await app.close()
+        connection.cancel()
         await asyncio.gather(connection, return_exceptions=True)
         return _OK
     stopping.cancel()
@@ -87,8 +116,9 @@ async def _connected(app: App, token: Secret, stop: asyncio.Event) -> int:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    values = (getattr(settings, each.name) for each in fields(settings))
-    return [value.reveal() for value in values if isinstance(value, Secret)]
+    own = (getattr(settings, each.name) for each in declared())
+    held = [*own, *registry.secrets(settings)]
+    return [value.reveal() for value in held if isinstance(value, Secret)]
 
 
 if __name__ == "__main__":

@@ -6,44 +6,53 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from bot.archive.folder import FolderArchive
 from bot.chat.client import SorabotClient, point_at
 from bot.chat.courier import DiscordCourier
+from bot.chat.line import Line
 from bot.chat.pictures import Pictures
+from bot.chat.syncing import CommandSync
+from bot.chat.watch import Watch
 from bot.clock import Clock, SystemClock
 from bot.errors import SettingsError, StorageError
-from bot.jobs.board import Board
-from bot.jobs.catalogue import Catalogue
 from bot.jobs.engine import Engine
-from bot.jobs.flow import Flow
-from bot.jobs.keeper import Keeper
-from bot.jobs.library import Library
-from bot.jobs.ordering import Ordering
 from bot.jobs.pace import Pace
-from bot.jobs.ports import Kind
 from bot.jobs.service import JobService
-from bot.jobs.statuses import Statuses
-from bot.jobs.stills import Stills
+from bot.jobs.tidying import Leftovers, Tidying
 from bot.jobs.tools import Tools
+from bot.jobs.workshop import Ports, build_workshop
+from bot.obs.metrics import Metrics
+from bot.obs.watchdog import Watchdog
 from bot.providers.base import Provider
-from bot.providers.registry import build_providers
+from bot.providers.health import HealthBook
+from bot.providers.registry import build_providers, build_verifiers
+from bot.providers.transport import Transport
+from bot.providers.watched import WatchedProvider
 from bot.quota.rule import QuotaRule
-from bot.safety.gate import PromptGate
 from bot.settings import Settings
+from bot.storage.ballast import Ballast
+from bot.storage.guard import Guard
+from bot.storage.room import Room
 from bot.storage.sqlite_errands import SqliteErrands
 from bot.storage.sqlite_keeping import SqliteKeeping
+from bot.storage.sqlite_leavings import SqliteLeavings
 from bot.storage.sqlite_shelf import SqliteShelf
 from bot.storage.store import SqliteStore
+from bot.web.figures import FigureReader
 from bot.web.health import HealthServer
+from bot.web.readiness import database_check, disk_check
+from bot.web.webhooks import Webhooks
 from cogs.account import Account
 from cogs.generate import Generate
 from cogs.group import install
 from cogs.history import History
 from cogs.mod_order import ModOrder
+from cogs.mod_provider import ModProvider
 from cogs.mod_quota import ModQuota
 from cogs.mod_settings import ModSettings
 from cogs.mod_usage import ModUsage
@@ -59,30 +68,42 @@ class App:
     """All parts of a running bot, joined; nothing runs until `start`."""
 
     settings: Settings
-    client: SorabotClient
+    line: Line
     jobs: JobService
     engine: Engine
     store: SqliteStore
     providers: Mapping[str, Provider]
+    #: Ways to keys that others publish.
+    transports: Sequence[Transport]
     health: HealthServer | None
+    watchdog: Watchdog
+    #: Keeps a second bot off the database.
+    guard: Guard
+
+    @property
+    def client(self) -> SorabotClient:
+        """The client to use now: another one when its connection broke for good."""
+        return self.line.client
 
     async def start(self) -> None:
         """Begin to work on jobs. Call before the client connects: see `jobs.engine.Engine`."""
         await asyncio.to_thread(_tidy, self.settings.data_dir)
         await self.engine.start()
+        self.watchdog.start()
         if self.health is not None:
             await self.health.start()
 
     async def close(self) -> None:
         """Let work under way finish, then close everything; idempotent."""
         await self.engine.stop()
-        if not self.client.is_closed():
-            await self.client.close()
+        await self.line.close()
+        self.watchdog.stop()
         if self.health is not None:
             await self.health.stop()
-        for provider in self.providers.values():
-            await provider.close()
+        for each in (*self.providers.values(), *self.transports):
+            await each.close()
         await self.store.close()
+        self.guard.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,104 +117,138 @@ class Desk:
 
 
 async def build_app(
-    settings: Settings, *, clock: Clock | None = None, pace: Pace | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    pace: Pace | None = None,
+    wrap: Callable[[Ports], Ports] | None = None,
 ) -> App:
     """Join the parts of a bot as `settings` say.
 
     clock, pace  the system's clock and the usual waiting times unless given.
+    wrap         returns what the workshop works with in place of its ports.
     Raises SettingsError for settings that can't be met and StorageError for a database that
-    can't be opened.
+    can't be opened, or on which a bot runs already.
     """
+    await asyncio.to_thread(_make_folder, settings.data_dir)
+    guard = await asyncio.to_thread(Guard.hold, database_of(settings))
+    try:
+        return await _join(settings, guard, clock, pace, wrap)
+    except BaseException:  # whatever it was, another try must find the database free
+        guard.release()
+        raise
+
+
+async def _join(
+    settings: Settings,
+    guard: Guard,
+    clock: Clock | None,
+    pace: Pace | None,
+    wrap: Callable[[Ports], Ports] | None,
+) -> App:
     clock = SystemClock() if clock is None else clock
     pace = Pace() if pace is None else pace
-    providers = build_providers(settings, clock)
-    await asyncio.to_thread(_make_folder, settings.data_dir)
-    store = await SqliteStore.open(_database(settings))
+    book = HealthBook(settings.video_providers, clock)
+    built = build_providers(settings, clock)
+    metrics = Metrics(settings.video_providers)
+    providers = {
+        name: WatchedProvider(each, book, metrics.requested) for name, each in built.items()
+    }
+    room = Room((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
+    ballast = Ballast(settings.data_dir / "ballast")
+    store = await SqliteStore.open(database_of(settings), room=room, ballast=ballast)
     point_at(settings.discord_api_url, settings.discord_gateway_url)
-    client = SorabotClient(guild_ids=settings.discord_guild_ids)
-    courier = DiscordCourier(client, clock)
-    catalogue = Catalogue(providers)
-    archive = FolderArchive(settings.archive_dir)
-    errands = SqliteErrands(store.database, store.queries)
-    keeping = SqliteKeeping(store.database, store.queries)
-    quota = QuotaRule.from_settings(settings)
-    statuses = Statuses(store, catalogue, clock)
-    stills = Stills(store, archive, settings.data_dir / "stills")
-
-    # The service comes before what it sets going: these two close the circle.
-    def kick(kind: Kind, subject: str) -> None:
-        engine.kick(kind, subject)
-
-    def touch(request_id: int) -> None:
-        board.touch(request_id)
-
-    library = Library(
+    courier = DiscordCourier(lambda: line.client, clock)
+    ports = Ports(
         store=store,
         shelf=SqliteShelf(store.database, store.queries),
-        errands=errands,
-        keeping=keeping,
-        stills=stills,
-        catalogue=catalogue,
-        statuses=statuses,
-        clock=clock,
-        kick=kick,
-        touch=touch,
-    )
-    jobs = JobService(
-        store=store,
-        library=library,
-        keeper=Keeper(keeping=keeping, store=store, errands=errands, quota=quota, clock=clock),
-        statuses=statuses,
-        ordering=Ordering(catalogue=catalogue, keeping=keeping, library=library, gate=PromptGate()),
-        catalogue=catalogue,
-        quota=quota,
-        clock=clock,
-        kick=kick,
-        touch=touch,
-    )
-    board = Board(jobs.card, courier, clock, pace)
-    tools = Tools(
-        store=store,
-        errands=errands,
-        keeping=keeping,
-        statuses=statuses,
-        stills=stills,
-        clock=clock,
-        providers=providers,
-        archive=archive,
+        errands=SqliteErrands(store.database, store.queries),
+        keeping=SqliteKeeping(store.database, store.queries),
+        archive=FolderArchive(settings.archive_dir),
         courier=courier,
-        board=board,
+        providers=providers,
+        health=book,
+        quota=QuotaRule.from_settings(settings),
+        clock=clock,
         pace=pace,
-        temp_dir=settings.data_dir / "tmp",
+        data_dir=settings.data_dir,
         max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
+        room=room,
     )
-    engine = Engine(Flow(tools, kick), board, clock, pace)
+    workshop = build_workshop(ports if wrap is None else wrap(ports))
+    workshop.engine.report_to(metrics.step)
+    workshop.engine.add_loop("tidying", _tidying(settings, store, workshop.tools, ballast).run)
+    jobs = workshop.jobs
     pictures = Pictures(settings.data_dir / "pictures")
-    cogs = (
-        Generate(jobs, pictures),
-        Remix(jobs),
-        Status(jobs),
-        History(jobs),
-        Account(jobs),
-        Replies(jobs, pictures),
+    watch = Watch(clock=clock, answered=metrics.answered, limited=metrics.limited)
+    sync = CommandSync(settings.data_dir / "sorabot.db.commands.json", settings.discord_guild_ids)
+
+    def fresh_client() -> SorabotClient:
+        client = SorabotClient(sync, watch)
+        # A command knows the group that it was once added to: each client has cogs of its own.
+        cogs = (
+            Generate(jobs, pictures),
+            Remix(jobs),
+            Status(jobs),
+            History(jobs),
+            Account(jobs),
+            Replies(jobs, pictures),
+        )
+        keepers = (ModQuota(jobs), ModOrder(jobs), ModUsage(jobs), ModSettings(), ModProvider(jobs))
+        client.use(jobs, pictures, lambda bot: install(bot, cogs, keepers), courier.open)
+        return client
+
+    line = Line(fresh_client, clock, courier.shut)
+
+    async def connected() -> bool:
+        return line.client.is_connected()
+
+    figures = FigureReader(
+        store.database,
+        database_of(settings),
+        clock,
+        conditions=lambda: {name: str(book.of(name).condition) for name in providers},
+        connected=connected,
     )
-    keepers = (ModQuota(jobs), ModOrder(jobs), ModUsage(jobs), ModSettings())
-    client.use(jobs, pictures, lambda bot: install(bot, cogs, keepers), courier.open)
 
-    async def ready() -> bool:
-        await store.next_due_at(())
-        return client.is_connected()
+    async def page() -> bytes:
+        return metrics.render(await figures.take())
 
-    health = None if settings.http_bind is None else HealthServer(*settings.http_bind, ready)
+    verifiers, transports = build_verifiers(settings, clock)
+    webhooks = Webhooks(verifiers, workshop.flow.hasten, clock)
+    health = None
+    if settings.http_bind is not None:
+        checks = (
+            database_check(lambda: store.next_due_at(())),
+            disk_check(settings.data_dir, settings.min_free_mib << 20),
+        )
+        health = HealthServer(*settings.http_bind, connected, webhooks, checks=checks, metrics=page)
     return App(
         settings=settings,
-        client=client,
+        line=line,
         jobs=jobs,
-        engine=engine,
+        engine=workshop.engine,
         store=store,
         providers=providers,
+        transports=transports,
         health=health,
+        watchdog=Watchdog(metrics.lagged),
+        guard=guard,
     )
+
+
+def _tidying(settings: Settings, store: SqliteStore, tools: Tools, ballast: Ballast) -> Tidying:
+    days = settings.keep_clips_days
+    leftovers = Leftovers(
+        leavings=SqliteLeavings(store.database, store.queries),
+        archive=tools.archive,
+        stills=tools.stills,
+        providers=tools.providers,
+        pictures=settings.data_dir / "pictures",
+        room=tools.room,
+        ballast=ballast,
+    )
+    return Tidying(leftovers, tools.clock, None if days is None else timedelta(days=days))
 
 
 async def check(settings: Settings) -> None:
@@ -207,10 +262,14 @@ async def check(settings: Settings) -> None:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the database up to date and close it. Raises as `build_app`."""
+    """Bring the database up to date and close it; no bot may run on it. Raises as `build_app`."""
     await asyncio.to_thread(_make_folder, settings.data_dir)
-    store = await SqliteStore.open(_database(settings))
-    await store.close()
+    guard = await asyncio.to_thread(Guard.hold, database_of(settings))
+    try:
+        store = await SqliteStore.open(database_of(settings))
+        await store.close()
+    finally:
+        guard.release()
 
 
 async def open_desk(settings: Settings) -> Desk:
@@ -218,7 +277,7 @@ async def open_desk(settings: Settings) -> Desk:
 
     Raises StorageError, also where there is none: made anew, it would tell of no limits at all.
     """
-    path = _database(settings)
+    path = database_of(settings)
     try:
         await asyncio.to_thread(path.stat)
     except OSError as error:
@@ -244,7 +303,8 @@ def _tidy(data_dir: Path) -> None:
                 path.unlink()
 
 
-def _database(settings: Settings) -> Path:
+def database_of(settings: Settings) -> Path:
+    """Return where the database is, or will be."""
     return settings.data_dir / "sorabot.db"
 
 

@@ -27,6 +27,8 @@ _UNKNOWN_INTERACTION = 10062
 _MOST_CHARS = 2000
 #: Of a reply: pings whom it answers, and nobody that its words name.
 REPLIED_USER = discord.AllowedMentions(everyone=False, users=False, roles=False, replied_user=True)
+#: The command may have done its work all the same.
+DISCORD_STUMBLED = "Discord didn't take my answer. `/sora status` shows how your clips are."
 _ItemT = TypeVar("_ItemT", bound="discord.ui.Item[Any]")
 
 
@@ -34,8 +36,15 @@ async def answer(interaction: discord.Interaction, error: BaseException) -> None
     """Tell whoever used `interaction` what went wrong, to them alone; never raises.
 
     An error of our own brings its sentence. Anything else is logged with its traceback under a
-    code that the user can quote.
+    code that the user can quote. Where Discord takes no answer any more, that is logged, once.
     """
+    cause = _cause(error)
+    if isinstance(cause, discord.HTTPException) and cause.code in (
+        _UNKNOWN_INTERACTION,
+        _ALREADY_ANSWERED,
+    ):
+        _log.warning("interaction %s took no answer: %s", interaction.id, cause)
+        return
     sentence = sentence_for(error)
     try:
         await _say(interaction, sentence)
@@ -45,7 +54,7 @@ async def answer(interaction: discord.Interaction, error: BaseException) -> None
 
 def sentence_for(error: BaseException) -> str:
     """Return what the user reads; whatever is not a refusal is logged."""
-    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    cause = _cause(error)
     if isinstance(cause, SorabotError):
         if not isinstance(cause, RefusedError):
             _log.error("%s: %s", cause.code, cause, exc_info=isinstance(cause, StorageError))
@@ -58,9 +67,16 @@ def sentence_for(error: BaseException) -> str:
         return "You may not do that here."
     if isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         return "That command has just changed. Try again in a minute."
+    if isinstance(cause, discord.DiscordServerError | aiohttp.ClientError | TimeoutError):
+        _log.warning("Discord stumbled over an answer: %s: %s", type(cause).__name__, cause)
+        return DISCORD_STUMBLED
     code = "".join(secrets.choice(ID_ALPHABET) for _ in range(6))
     _log.error("unexpected error %s", code, exc_info=cause)
     return f"Something went wrong on my side; nothing was charged. If it goes on, quote `{code}`."
+
+
+def _cause(error: BaseException) -> BaseException:
+    return error.original if isinstance(error, app_commands.CommandInvokeError) else error
 
 
 async def _say(interaction: discord.Interaction, sentence: str) -> None:

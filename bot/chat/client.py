@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -13,34 +14,42 @@ from discord import app_commands
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
+from discord.state import ConnectionState
 
 from bot.chat.answer import SafeTree
 from bot.chat.lasting import BUTTONS, form_sent
 from bot.chat.pictures import Pictures
+from bot.chat.rest import PatientHttp, answer_patiently
+from bot.chat.syncing import CommandSync
+from bot.chat.watch import Watch
 from bot.errors import DeliveryTroubleError, SettingsError
 from bot.jobs.service import JobService
 
 _log = logging.getLogger(__name__)
+#: The gateway's "authentication failed": the token was good at the login and is no more.
+_BAD_TOKEN = 4004
+#: What comes of Discord or of the way there; AttributeError, too: see `_cause`.
+_OUTSIDE = (discord.DiscordException, aiohttp.ClientError, OSError, AttributeError)
+#: A start waits this long for the commands to be told; afterwards that goes on beside it.
+_SYNC_S = 10.0
 
 
 class SorabotClient(commands.Bot):
-    """A client with few intents and caches that carries one service: `jobs`.
+    """A client with few intents and caches that carries one service: `jobs`. To be started once.
 
-    guild_ids  servers whose commands are synced at once; empty: everywhere.
+    sync   tells Discord the commands.
+    watch  told how Discord takes what is sent to it.
     """
 
-    def __init__(self, *, guild_ids: Sequence[int] = ()) -> None:
+    def __init__(self, sync: CommandSync, watch: Watch | None = None) -> None:
+        # Before all else: `_get_state` looks for it.
+        self._watch = watch
         # It warns of missing voice libraries at every start; there is no voice here.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-        intents = discord.Intents.none()
-        intents.guilds = True
-        # Replies to clips, and reactions to them; none of these is privileged.
-        intents.guild_messages = intents.dm_messages = True
-        intents.guild_reactions = intents.dm_reactions = True
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
-            intents=intents,
+            intents=needed_intents(),
             tree_cls=SafeTree,
             allowed_mentions=discord.AllowedMentions.none(),
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -52,11 +61,19 @@ class SorabotClient(commands.Bot):
                 guild=True, dm_channel=True, private_channel=False
             ),
         )
-        self._guild_ids = tuple(guild_ids)
+        self._sync = sync
+        self._telling: asyncio.Task[None] | None = None
         self._installers: list[Callable[[SorabotClient], Awaitable[None]]] = []
         self._on_open: list[Callable[[], None]] = []
         self.jobs: JobService | None = None
         self.pictures: Pictures | None = None
+        #: Whether Discord took the token.
+        self.got_in = False
+
+    def _get_state(self, **options: Any) -> ConnectionState[Any]:
+        # Where discord.py hands its own REST client on to whoever uses it.
+        self.http = self._patient = PatientHttp(self.loop, watch=self._watch)
+        return super()._get_state(**options)
 
     def use(
         self,
@@ -72,16 +89,48 @@ class SorabotClient(commands.Bot):
         self._on_open.append(on_open)
 
     async def start(self, token: str, *, reconnect: bool = True) -> None:
+        """Log in and stay connected until `close`.
+
+        Raises SettingsError when Discord refuses the token, and DeliveryTroubleError when it can't
+        be reached or the connection broke in a way that takes a fresh client.
+        """
         # Connections stay open between commands: aiohttp drops idle ones after 15 s, and the next
         # answer, with three seconds to come, would pay for a handshake.
         self.http.connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
+        answer_patiently(self._watch)
         try:
-            await super().start(token, reconnect=reconnect)
+            await self.login(token)
+            await self.connect(reconnect=reconnect)
         except discord.LoginFailure as error:
-            problem = "Discord does not accept it"
-            raise SettingsError("DISCORD_TOKEN", problem, "the bot's token") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise DeliveryTroubleError(f"I can't reach Discord: {error}") from error
+            raise _refused("Discord does not accept it") from error
+        except discord.PrivilegedIntentsRequired as error:
+            raise _refused("Discord does not let it have what it asks for") from error
+        except SettingsError:
+            raise
+        except Exception as error:
+            if isinstance(error, discord.ConnectionClosed) and error.code == _BAD_TOKEN:
+                raise _refused("Discord does not accept it any more") from error
+            # Whatever it was: discord.py lets one event that it can't read end the connection.
+            if not isinstance(error, _OUTSIDE):
+                _log.exception("the connection broke")
+            raise DeliveryTroubleError(f"I can't reach Discord: {_cause(error)}") from error
+
+    async def leave_gateway(self) -> None:
+        """Stop listening, in seconds; requests under way go on until `close`."""
+        if self._telling is not None:
+            self._telling.cancel()
+        # Until the first connection there is none.
+        if self.ws and self.ws.open:
+            await asyncio.wait({asyncio.create_task(self.ws.close(code=4000))}, timeout=2)
+
+    async def drained(self, timeout_s: float) -> None:
+        """Return when no request is under way, or after `timeout_s` seconds."""
+        await self._patient.drained(timeout_s)
+
+    async def close(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+        await super().close()
 
     def is_connected(self) -> bool:
         """Whether events arrive now. (`is_ready` stays true after the connection was lost.)"""
@@ -91,7 +140,10 @@ class SorabotClient(commands.Bot):
         self.add_dynamic_items(*BUTTONS)
         for install in self._installers:
             await install(self)
-        await self._sync()
+        self._sync.prepare(self.tree)
+        if not await self._sync.once(self.tree, _SYNC_S):
+            self._telling = asyncio.create_task(self._sync.run(self.tree))
+        self.got_in = True
         for on_open in self._on_open:
             on_open()
 
@@ -105,18 +157,25 @@ class SorabotClient(commands.Bot):
     async def on_ready(self) -> None:
         _log.info("ready as %s in %d servers", self.user, len(self.guilds))
 
-    async def _sync(self) -> None:
-        if not self._guild_ids:
-            await self.tree.sync()
-        for guild_id in self._guild_ids:
-            guild = discord.Object(guild_id)
-            self.tree.copy_global_to(guild=guild)
-            try:
-                await self.tree.sync(guild=guild)
-            except (discord.Forbidden, discord.NotFound) as error:
-                problem = f"I am not a member of server {guild_id}"
-                allowed = "servers that I was invited to"
-                raise SettingsError("DISCORD_GUILD_IDS", problem, allowed) from error
+
+def needed_intents() -> discord.Intents:
+    """Return the events that the bot asks for; none of them is privileged."""
+    intents = discord.Intents.none()
+    intents.guilds = True
+    # Replies to clips, and reactions to them.
+    intents.guild_messages = intents.dm_messages = True
+    intents.guild_reactions = intents.dm_reactions = True
+    return intents
+
+
+def _refused(problem: str) -> SettingsError:
+    return SettingsError("DISCORD_TOKEN", problem, "the bot's token")
+
+
+def _cause(error: BaseException) -> str:
+    """Return what went wrong first: discord.py 2.7.1 stumbles over a failed first connection."""
+    first = error.__context__ if isinstance(error, AttributeError) else None
+    return f"{type(first or error).__name__}: {first or error}"
 
 
 def point_at(api_url: str | None, gateway_url: str | None) -> None:

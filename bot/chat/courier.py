@@ -16,6 +16,7 @@ import discord
 from bot.chat.cards import card_sheet
 from bot.chat.clip_post import clip_view
 from bot.chat.clip_text import clip_message, mirror_message, plain_words
+from bot.chat.ladder import certain, demand_history, direct_place, is_gone, nonce, opened
 from bot.chat.text import jump_url
 from bot.clock import Clock
 from bot.errors import ClipTooLargeError, DeliveryTroubleError, PlaceClosedError
@@ -31,6 +32,9 @@ _ARCHIVED = 50083
 _HAS_THREAD = 160004
 #: How many messages are looked through for a clip whose answer was lost.
 _HISTORY = 1000
+#: A client that logged in hears of its servers within seconds, unless the gateway is away.
+_GATEWAY_S = 20.0
+_LOOK_S = 0.1
 #: Clocks of two machines may differ by this much.
 _SKEW = timedelta(minutes=10)
 #: 2026-08: edits of older messages have a limit of their own, about three in twenty seconds.
@@ -38,16 +42,41 @@ _EDITABLE = timedelta(minutes=50)
 
 
 class DiscordCourier:
-    """The `jobs.ports.Courier` over a discord.py client."""
+    """The `jobs.ports.Courier` over a discord.py client.
 
-    def __init__(self, client: discord.Client, clock: Clock) -> None:
-        self._client = client
+    client  returns the one to use now.
+    """
+
+    def __init__(self, client: Callable[[], discord.Client], clock: Clock) -> None:
+        self._current = client
         self._clock = clock
         self._ready = asyncio.Event()
+
+    @property
+    def _client(self) -> discord.Client:
+        return self._current()
 
     def open(self) -> None:
         """Let deliveries begin; called when the client has logged in."""
         self._ready.set()
+
+    def shut(self) -> None:
+        """Let deliveries wait; called when the client is given up."""
+        self._ready.clear()
+
+    async def _know_servers(self) -> None:
+        """Wait for what only the gateway tells: channels, roles and permissions.
+
+        Without it every place looks private, and none can have a thread. Raises DeliveryTroubleError.
+        """
+        await self._ready.wait()
+        try:
+            async with asyncio.timeout(_GATEWAY_S):
+                # Not on one client's word: another may have taken its place meanwhile.
+                while not self._client.is_ready():  # noqa: ASYNC110 - no event outlives its client
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError as error:
+            raise DeliveryTroubleError("Discord has not told of its servers yet") from error
 
     async def show_card(self, card: Card) -> None:
         message_id = card.request.card_message_id
@@ -77,19 +106,28 @@ class DiscordCourier:
             if message_id is not None:
                 return message_id
         job = status.job
-        # By path: discord.py then streams it; bytes in memory cost the whole file per upload.
-        with _mapped():
-            message = await self._channel(job.place.channel_id).send(
-                clip_message([status]),
-                file=_file(job, path),
-                view=clip_view([status]),
-                nonce=f"sora-{job.id}",
-                suppress_embeds=True,
-                allowed_mentions=discord.AllowedMentions(
-                    everyone=False, roles=False, users=[discord.Object(job.user_id)]
-                ),
-            )
+        try:
+            with _mapped():
+                message = await opened(
+                    self._client, job.place.channel_id, lambda: self._send(status, path)
+                )
+        except (PlaceClosedError, ClipTooLargeError) as error:
+            raise certain(error) from error.__cause__
         return message.id
+
+    async def _send(self, status: JobStatus, path: Path) -> discord.Message:
+        job = status.job
+        # By path: discord.py then streams it; bytes in memory cost the whole file per upload.
+        return await self._channel(job.place.channel_id).send(
+            clip_message([status]),
+            file=_file(job, path),
+            view=clip_view([status]),
+            nonce=nonce(job, is_moved=status.asked_in is not None),
+            suppress_embeds=True,
+            allowed_mentions=discord.AllowedMentions(
+                everyone=False, roles=False, users=[discord.Object(job.user_id)]
+            ),
+        )
 
     async def _join(self, status: JobStatus, path: Path, others: Sequence[JobStatus]) -> int | None:
         """Add a variant to the message of its siblings; None when it needs one of its own."""
@@ -111,6 +149,8 @@ class DiscordCourier:
                 )
         except PlaceClosedError as error:
             # Deleted, or in an archived thread, where a message may be sent but not edited.
+            if (trouble := certain(error)) is not error:
+                raise trouble from error.__cause__
             _log.info("a message of its own: %s", error)
             return None
         return message.id
@@ -123,7 +163,7 @@ class DiscordCourier:
     async def mirror_clip(
         self, status: JobStatus, path: Path, channel_id: int, *, look_first: bool
     ) -> int | None:
-        await self._ready.wait()
+        await self._know_servers()
         job = status.job
         if not self._is_public(job):
             return None
@@ -152,7 +192,7 @@ class DiscordCourier:
         return granted.view_channel and granted.read_message_history
 
     async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
-        await self._ready.wait()
+        await self._know_servers()
         channel = self._client.get_channel(job.place.channel_id)
         if not isinstance(channel, discord.TextChannel):
             return None
@@ -228,8 +268,23 @@ class DiscordCourier:
             _log.info("nothing to remove, or no way to: %s", error)
 
     async def find_clip(self, job: Job) -> int | None:
+        await self._know_servers()
+        demand_history(self._client, job.place)
+        try:
+            return await self._find(job, job.place.channel_id)
+        except PlaceClosedError as error:
+            if is_gone(error):
+                return None
+            raise
+
+    async def direct(self, job: Job) -> Place | None:
         await self._ready.wait()
-        return await self._find(job, job.place.channel_id)
+        try:
+            with _mapped():
+                return await direct_place(self._client, job.user_id)
+        except PlaceClosedError as error:
+            _log.info("no direct messages: %s", error)
+            return None
 
     async def _find(self, job: Job, channel_id: int) -> int | None:
         me = self._client.user

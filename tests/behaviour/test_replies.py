@@ -167,9 +167,9 @@ async def test_a_choice_that_is_refused_can_be_made_again(tmp_path: Path) -> Non
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT, count=2)
         parent = await newest(t, 2)
         hint = await answer_to(t, await t.reply(t.bob, t.clips()[0], CHANGE))
-        await t.restart(quota_clips_per_day=0)
+        await t.restart(QUOTA_CLIPS_PER_DAY="0")
         assert "0 clips" in said(await t.bob.click(hint, label=parent.id))
-        await t.restart(quota_clips_per_day=10)
+        await t.restart(QUOTA_CLIPS_PER_DAY="10")
         await t.bob.click(hint, label=parent.id)
         assert is_remix(await newest(t, 3), parent, t.bob)
 

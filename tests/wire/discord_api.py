@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.wire.discord_errors import ApiError, invalid, refusal, unknown
-from tests.wire.discord_faults import Faults
+from tests.wire.discord_faults import Fault, Faults
 from tests.wire.discord_gateway import reset
 from tests.wire.discord_openapi import findings
 from tests.wire.discord_payloads import Payload
@@ -193,19 +193,26 @@ class Api:
             if fault.delay_s:
                 await asyncio.sleep(fault.delay_s)
         ordered = next((fault for fault in met if not fault.delay_s), None)
-        if ordered is not None and not ordered.cut and not ordered.after_work:
-            call.status = ordered.status
-            return _raw(ordered.status, ordered.body, ordered.headers)
+        if ordered is None:
+            response = work()
+            call.status = response.status
+            return response
+        if ordered.reset or (ordered.status is not None and not ordered.after_work):
+            return self._ordered(request, call, ordered)
         response = work()
         call.status = response.status
-        if ordered is None:
-            return response
-        call.status = ordered.status or 0
-        if ordered.cut:
+        if ordered.drip_s:
+            return await _dripped(request, response, ordered.drip_s)
+        return self._ordered(request, call, ordered)
+
+    @staticmethod
+    def _ordered(request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+        call.status = fault.status or 0
+        if fault.cut or fault.reset:
             # Nobody is there to read this answer any more.
             reset(request)
             return _json(500, None)
-        return _raw(ordered.status, ordered.body, ordered.headers)
+        return _raw(fault.status, fault.body, fault.headers)
 
     def _check(self, request: web.Request, route: Route, call: Call) -> None:
         if route.needs_bot and request.headers.get("Authorization") != f"Bot {self._token}":
@@ -234,6 +241,27 @@ def _json(status: int, payload: Any) -> web.Response:
         body=json.dumps(payload, separators=(",", ":")).encode(),
         headers={"Content-Type": "application/json"},
     )
+
+
+async def _dripped(
+    request: web.Request, whole: web.StreamResponse, seconds: float
+) -> web.StreamResponse:
+    """Send `whole`, all but the last byte at once."""
+    assert isinstance(whole, web.Response)
+    body = whole.body or b""
+    assert isinstance(body, bytes)
+    slow = web.StreamResponse(status=whole.status, headers=dict(whole.headers))
+    slow.content_length = len(body)
+    await slow.prepare(request)
+    try:
+        await slow.write(body[:-1])
+        await asyncio.sleep(seconds)
+        await slow.write(body[-1:])
+        await slow.write_eof()
+    except ConnectionError:
+        # The bot would not wait.
+        pass
+    return slow
 
 
 def _raw(status: int | None, body: Payload | str, headers: dict[str, str]) -> web.Response:

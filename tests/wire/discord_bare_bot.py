@@ -73,7 +73,9 @@ class Sora(commands.GroupCog, group_name="sora"):
 class BareBot(commands.Bot):
     """Says what it heard; everything else is asked of it by the tests."""
 
-    def __init__(self, intents: discord.Intents | None = None) -> None:
+    def __init__(
+        self, intents: discord.Intents | None = None, *, heartbeat_timeout: float = 60.0
+    ) -> None:
         intents = intents or discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
         super().__init__(
             commands.when_mentioned,
@@ -81,6 +83,7 @@ class BareBot(commands.Bot):
             allowed_mentions=discord.AllowedMentions.none(),
             # The default waits two seconds for servers that will not come.
             guild_ready_timeout=0.05,
+            heartbeat_timeout=heartbeat_timeout,
         )
         self.heard: list[discord.Message] = []
         self.bell = asyncio.Event()

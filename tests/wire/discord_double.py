@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -44,8 +45,10 @@ class LoopbackDiscord(People):
     api_url, gateway_url  what DISCORD_API_URL and DISCORD_GATEWAY_URL must hold.
     token                 the only token that logs in.
     world                 people, places and permissions; change them here.
-    faults                trouble on order; `fail_next`, `cut_next` and `delay_next` are its.
-    gateway               cut(), reconnect(), invalidate(), refuse_next(); counts of what came.
+    faults                trouble on order; `fail_next`, `cut_next`, `reset_next`, `drip_next` and
+                          `delay_next` are its.
+    gateway               cut(), close(), reconnect(), invalidate(), refuse_next(), play_dead();
+                          counts of what came.
     """
 
     def __init__(self, *, clock: Clock | None = None, token: str = BOT_TOKEN) -> None:
@@ -56,6 +59,8 @@ class LoopbackDiscord(People):
         self.faults = Faults()
         self.fail_next = self.faults.fail_next
         self.cut_next = self.faults.cut_next
+        self.reset_next = self.faults.reset_next
+        self.drip_next = self.faults.drip_next
         self.delay_next = self.faults.delay_next
         self.api = Api(token, self.world.now, folder, self.faults, self.world.bell.ring)
         self.gateway = Gateway(self.world, token, self.api.violation)
@@ -146,6 +151,11 @@ class LoopbackDiscord(People):
     def posts(self, channel: Where) -> list[Payload]:
         """Return the messages of a channel by name, oldest first."""
         return self.world.messages[self.world.channel(channel)["id"]]
+
+    @property
+    def made_by_nonce(self) -> Counter[str]:
+        """How many messages each nonce made; more than one was posted twice."""
+        return self._messages.made
 
     def stored(self, attachment: Payload) -> StoredFile:
         """Return the bytes behind an attachment: path, size_bytes, sha256, read_bytes()."""

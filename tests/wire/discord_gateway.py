@@ -38,6 +38,8 @@ class Connection:
         self.ws = ws
         self.session: Session | None = None
         self.sends: deque[float] = deque()
+        self.is_left = False
+        self.is_dead = False
         self._queue: asyncio.Queue[bytes | str] = asyncio.Queue()
         zipped = request.query.get("compress") == "zlib-stream"
         self._zip = zlib.compressobj() if zipped else None
@@ -61,7 +63,13 @@ class Connection:
 
     def cut(self) -> None:
         """Drop the TCP connection with a reset, without a word."""
+        self.is_left = True
         reset(self.request)
+
+    async def leave(self, code: int) -> None:
+        """Close from this side, which leaves the session to be resumed."""
+        self.is_left = True
+        await self.ws.close(code=code)
 
 
 class Session:
@@ -99,6 +107,7 @@ class Gateway:
         self.resumes = 0
         self.heartbeats = 0
         self._refusals = 0
+        self._leaving: set[asyncio.Task[None]] = set()
         world.emit = self.emit
 
     @property
@@ -121,6 +130,25 @@ class Gateway:
             connection, session.connection = session.connection, None
             connection.cut()
 
+    def close(self, code: int) -> None:
+        """Close every session's socket with `code`; they may resume."""
+        for session in self.connected:
+            assert session.connection is not None
+            connection, session.connection = session.connection, None
+            task = asyncio.create_task(connection.leave(code))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    def play_dead(self) -> None:
+        """Keep the sockets that are open, and say nothing more on them: no event, no heartbeat ACK.
+
+        What happens from now on waits for a RESUME, which goes to a socket of its own.
+        """
+        for session in self.connected:
+            assert session.connection is not None
+            session.connection.is_dead = True
+            session.connection = None
+
     def reconnect(self) -> None:
         """Send op 7: come back and resume."""
         for session in self.connected:
@@ -139,6 +167,10 @@ class Gateway:
     def refuse_next(self, times: int = 1) -> None:
         """Answer the next handshakes with 503."""
         self._refusals += times
+
+    def admit(self) -> None:
+        """Refuse no more handshakes."""
+        self._refusals = 0
 
     # ---- the socket
 
@@ -168,13 +200,15 @@ class Gateway:
             if session is not None and session.connection is connection:
                 session.connection = None
                 # A close with 1000 or 1001 by the bot ends its session.
-                if ws.close_code in (1000, 1001):
+                if ws.close_code in (1000, 1001) and not connection.is_left:
                     self.sessions.pop(session.id, None)
             self._world.bell.ring()
         return ws
 
     def _receive(self, connection: Connection, raw: str | bytes) -> int | None:
         """Handle one frame; return the code to close with, or None."""
+        if connection.is_dead:
+            return None
         now_s = time.monotonic()
         connection.sends.append(now_s)
         while connection.sends[0] < now_s - _SENDS_WINDOW_S:
@@ -190,6 +224,7 @@ class Gateway:
             return _DECODE_ERROR
         if op == HEARTBEAT:
             self.heartbeats += 1
+            self._world.bell.ring()
             connection.send(HEARTBEAT_ACK, None)
             return None
         if op == IDENTIFY:

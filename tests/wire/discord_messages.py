@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +36,8 @@ class Messages:
         self.reading = Reading(world)
         self.nonce_window = timedelta(minutes=5)
         self._nonces: dict[tuple[str, str], tuple[datetime, str, str]] = {}
+        #: How many messages each nonce made; a second one means that something was posted twice.
+        self.made: Counter[str] = Counter()
 
     # ---- the bot's own posts over REST
 
@@ -64,6 +67,7 @@ class Messages:
         reference = self._reference(channel, body.get("message_reference"))
         message = self.post(channel, world.bot, body, files, reference=reference, nonce=nonce)
         if nonce:
+            self.made[str(nonce)] += 1
             self._nonces[world.bot["id"], str(nonce)] = (world.now(), channel_id, message["id"])
         return message
 

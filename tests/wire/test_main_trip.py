@@ -172,19 +172,25 @@ async def test_a_token_that_discord_refuses_is_one_line_and_exit_code_2(tmp_path
         assert "Traceback" not in bot.log()
 
 
-async def test_a_bot_that_cannot_log_in_ends_though_jobs_are_open(tmp_path: Path) -> None:
+async def test_a_refused_token_ends_the_bot_though_jobs_are_open_and_a_discord_that_is_away_does_not(
+    tmp_path: Path,
+) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=600) as api:
         async with running(tmp_path, discord, api) as bot:
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
             await eventually(lambda: api.creates[PROMPT])
             await bot.kill()
-        for wrong, code, said in (
-            ({"DISCORD_TOKEN": "not.the.token"}, 2, "DISCORD_TOKEN: Discord does not accept it"),
-            ({"DISCORD_API_URL": "http://127.0.0.1:9/api/v10"}, 1, "I can't reach Discord"),
-        ):
-            async with bot_process(tmp_path, variables(discord, api, **wrong)) as bot:
-                assert await asyncio.wait_for(bot.process.wait(), 20) == code
-            assert said in bot.log()
+        wrong = variables(discord, api, DISCORD_TOKEN="not.the.token")
+        async with bot_process(tmp_path, wrong) as bot:
+            assert await asyncio.wait_for(bot.process.wait(), 20) == 2
+        assert "DISCORD_TOKEN: Discord does not accept it" in bot.log()
+        away = variables(discord, api, DISCORD_API_URL="http://127.0.0.1:9/api/v10")
+        polls = api.requests["retrieve"] + api.requests["list"]
+        async with bot_process(tmp_path, away) as bot:
+            await eventually(lambda: bot.log().count("I can't reach Discord") > 1, 30)
+            # Renders are asked for all the while.
+            await eventually(lambda: api.requests["retrieve"] + api.requests["list"] > polls, 30)
+            assert await bot.stop() == 0
         assert "Traceback" not in bot.log()
 
 
