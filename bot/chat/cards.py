@@ -24,9 +24,9 @@ def card_sheet(card: Card) -> Sheet:
     embed.description = f"{_asked(first, 400)}\n\n" + "\n".join(
         _card_line(status, named=len(card.statuses) > 1) for status in card.statuses
     )
-    count = len(card.statuses)
-    footer = text.options(first)
-    embed.set_footer(text=f"{first.job.id} · {footer}" if count == 1 else f"{count} × {footer}")
+    if (line := _moved(card.statuses)) is not None:
+        embed.description += f"\n{line}"
+    embed.set_footer(text=_footer(card.statuses))
     return Sheet(embed=embed, view=_card_view(card))
 
 
@@ -86,6 +86,31 @@ def _title(card: Card) -> str:
         return f"{len(states)} variants · {text.TITLES[states[0]]}"
     done = sum(state is State.DONE for state in states)
     return f"{len(states)} variants · {done} done"
+
+
+def _footer(statuses: Sequence[JobStatus]) -> str:
+    """Return what was ordered; variants that different video services make are told apart."""
+    if len(statuses) == 1:
+        return f"{statuses[0].job.id} · {text.ordered(statuses[0])}"
+    alike: dict[tuple[str, str], list[JobStatus]] = {}
+    for status in statuses:
+        order = status.job.order
+        alike.setdefault((order.provider, order.model), []).append(status)
+    return "\n".join(f"{len(each)} × {text.ordered(each[0])}" for each in alike.values())
+
+
+def _moved(statuses: Sequence[JobStatus]) -> str | None:
+    """Return which jobs were sent on to another video service; None: not one."""
+    sent_on: dict[str, list[str]] = {}
+    for status in statuses:
+        if (words := text.moved(status.job)) is not None:
+            sent_on.setdefault(words, []).append(f"`{status.job.id}`")
+    if not sent_on:
+        return None
+    words, ids = next(iter(sent_on.items()))
+    if len(ids) == len(statuses):
+        return f"{words.capitalize()}."
+    return " ".join(f"{', '.join(ids)} {words}." for words, ids in sent_on.items())
 
 
 def _card_line(status: JobStatus, *, named: bool) -> str:

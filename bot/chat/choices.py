@@ -25,7 +25,9 @@ async def offered_models(
     interaction: discord.Interaction, typed: str
 ) -> list[app_commands.Choice[str]]:
     """Complete a `model` option with what the server uses."""
-    return model_choices(await jobs_of(interaction).offered(viewer_of(interaction)), typed)
+    jobs = jobs_of(interaction)
+    offered = await jobs.offered(viewer_of(interaction))
+    return model_choices(offered, typed, named=len(jobs.kitchens.names) > 1)
 
 
 async def offered_seconds(
@@ -45,10 +47,15 @@ async def offered_sizes(
     return size_choices(offered, chosen.model, chosen.seconds, typed)
 
 
-def model_choices(catalogue: Catalogue, typed: str) -> list[app_commands.Choice[str]]:
-    """Return the models whose name holds `typed`, with the price of their shortest clip."""
+def model_choices(
+    catalogue: Catalogue, typed: str, *, named: bool = True
+) -> list[app_commands.Choice[str]]:
+    """Return the models whose name holds `typed`, with the price of their shortest clip.
+
+    named  say which video service has it, too.
+    """
     return _shown(
-        app_commands.Choice(name=_model_name(offer)[:_NAME_CHARS], value=offer.key)
+        app_commands.Choice(name=_model_name(offer, named=named), value=offer.key)
         for offer in catalogue.offers
         if typed.casefold() in f"{offer.key} {offer.model.label}".casefold()
     )
@@ -112,12 +119,17 @@ def _chosen(catalogue: Catalogue, model: str | None) -> Sequence[Offer]:
         return catalogue.offers
 
 
-def _model_name(offer: Offer) -> str:
+def _model_name(offer: Offer, *, named: bool) -> str:
     model = offer.model
-    shortest = model.seconds[0]
-    price = dollars(model.price_usd_micros(shortest, model.sizes[0]))
-    sound = "sound" if model.has_audio else "silent"
-    return f"{model.label} · {offer.provider} · {price} for {shortest} s · {sound}"
+    usd_micros = model.price_usd_micros(model.seconds[0], model.sizes[0])
+    facts = [offer.provider] if named else []
+    facts.append(f"{dollars(usd_micros)} a clip" if usd_micros else dollars(0))
+    facts += ["audio"] if model.has_audio else []
+    rest = "".join(f" · {each}" for each in facts)
+    # A long name is cut, and what it costs is not.
+    room = _NAME_CHARS - len(rest)
+    label = model.label if len(model.label) <= room else f"{model.label[: room - 1].rstrip()}…"
+    return label + rest
 
 
 def _shown(choices: Iterable[app_commands.Choice[str]]) -> list[app_commands.Choice[str]]:

@@ -86,11 +86,25 @@ def span(seconds: float) -> str:
 
 
 def options(status: JobStatus) -> str:
-    """Return what was ordered, in one line: model, length, size, price."""
+    """Return what was ordered, and where it was sent on to another video service, in one line."""
+    sent_on = moved(status.job)
+    return ordered(status) if sent_on is None else f"{ordered(status)} · {sent_on}"
+
+
+def ordered(status: JobStatus) -> str:
+    """Return what was ordered, in one line: model, length, size, price, video service."""
     job, order = status.job, status.job.order
     cost = order.estimate_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
     price = "refunded" if job.refunded and order.estimate_usd_micros else dollars(cost)
-    return f"{status.model_label} · {length(status)} · {order.size} · {price}"
+    made = f"{status.model_label} · {length(status)} · {order.size} · {price}"
+    return made if status.kitchen is None else f"{made} · {status.kitchen}"
+
+
+def moved(job: Job) -> str | None:
+    """Return why another video service makes a job than was meant to; None: it is the same."""
+    if job.moved_from is None:
+        return None
+    return f"moved here from `{job.moved_from}`, which took no new work"
 
 
 def length(status: JobStatus) -> str:

@@ -127,6 +127,10 @@ class Catalogue:
         """Return the offer of just this model at this provider, if it can be asked for."""
         return self._first(self.offers, provider, model)
 
+    def kitchen(self, provider: str) -> str | None:
+        """Return the name of a provider for people; None where there is no other."""
+        return provider if len(self._providers) > 1 else None
+
     def can_cancel(self, provider: str) -> bool:
         """Whether a render that this provider has begun can be stopped before it is paid for."""
         known = self._providers.get(provider)

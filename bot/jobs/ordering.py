@@ -82,8 +82,8 @@ class Ordering:
             image=order.image,
         )
         if before.parent_id is not None:
-            parent_id = before.parent_id
-            return [await self._from_parent(catalogue, before, parent_id, wish, viewer, seed)]
+            draft = await self._from_parent(catalogue, before, before.parent_id, wish, viewer, seed)
+            return [replace(draft, order=replace(draft.order, any_model=order.any_model))]
         anew = self._anew(catalogue, wish)
         anew = replace(anew, any_model=order.any_model or offer is None)
         return [Draft(order=anew, seed=seed)]

@@ -170,9 +170,7 @@ async def _still_running(
         tools.board.touch(job.request_id)
 
 
-async def _missing(
-    tools: Tools, provider: Provider, job: Job, error: RemoteNotFoundError
-) -> None:
+async def _missing(tools: Tools, provider: Provider, job: Job, error: RemoteNotFoundError) -> None:
     """Count one "unknown id": only several of them over minutes mean that the render is lost."""
     attempts = job.attempts + 1
     if provider.capabilities().forgets or attempts >= tools.pace.missing_times:

@@ -34,6 +34,8 @@ class JobStatus:
     job: Job
     #: The model's name for people.
     model_label: str
+    #: Which video service makes it; None where there is only one.
+    kitchen: str | None = None
     #: Jobs that go before it at its provider; set in QUEUED.
     ahead: int | None = None
     #: When its render will probably be ready; None when there is nothing to go by.

@@ -44,6 +44,7 @@ class Statuses:
         return JobStatus(
             job=job,
             model_label=self._catalogue.label(order.provider, order.model),
+            kitchen=self._catalogue.kitchen(order.provider),
             ahead=await self._store.position(job) if job.state is State.QUEUED else None,
             ready_at=ready_at,
             # Not asked for before there can be one: each look waits its turn at the database.
@@ -55,7 +56,8 @@ class Statuses:
     def bare(self, job: Job) -> JobStatus:
         """Return what can be said of a job without asking the database."""
         label = self._catalogue.label(job.order.provider, job.order.model)
-        return JobStatus(job=job, model_label=label)
+        kitchen = self._catalogue.kitchen(job.order.provider)
+        return JobStatus(job=job, model_label=label, kitchen=kitchen)
 
     async def _origin(self, job: Job) -> Origin | None:
         if job.parent_id is None:

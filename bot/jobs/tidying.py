@@ -20,7 +20,8 @@ from bot.storage.room import Room
 
 _log = logging.getLogger(__name__)
 #: A start has better things to do first.
-_FIRST_S = 10.0
+_FIRST_S = 1.0
+_WALK_FIRST = timedelta(seconds=30)
 _BALLAST_EVERY_S = 60.0
 _WALK_EVERY = timedelta(hours=6)
 #: Rows looked at in one read, and the pause after it, in which others have the disk.
@@ -58,7 +59,7 @@ class Tidying:
     async def run(self) -> None:
         """Tidy for ever."""
         await self._clock.sleep(_FIRST_S)
-        walk_at = self._clock.now()
+        walk_at = self._clock.now() + _WALK_FIRST
         while True:
             await self.put_by()
             if walk_at <= self._clock.now():

@@ -122,7 +122,7 @@ async def test_autocomplete_shows_models_with_prices_and_only_possible_sizes(
     async with town(tmp_path) as t:
         models = await t.alice.autocomplete(t.channel, "sora generate", "model", "pro", prompt="x")
         assert [each["value"] for each in models] == ["openai/sora-2-pro"]
-        assert "$1.20 for 4 s" in models[0]["name"]
+        assert "$1.20 a clip" in models[0]["name"]
         sizes = await t.alice.autocomplete(
             t.channel, "sora generate", "size", "", prompt="x", model="openai/sora-2", seconds=8
         )

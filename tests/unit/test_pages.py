@@ -12,6 +12,7 @@ from cogs.account import Account
 from cogs.generate import Generate
 from cogs.history import History
 from cogs.mod_order import ModOrder
+from cogs.mod_provider import ModProvider
 from cogs.mod_quota import ModQuota
 from cogs.mod_settings import ModSettings
 from cogs.mod_usage import ModUsage
@@ -40,7 +41,7 @@ def test_the_readme_names_every_command_with_its_options(command: object) -> Non
     assert words == ["sora", name, *options]
 
 
-KEEPERS: tuple[type[commands.Cog], ...] = (ModOrder, ModQuota, ModSettings, ModUsage)
+KEEPERS: tuple[type[commands.Cog], ...] = (ModOrder, ModProvider, ModQuota, ModSettings, ModUsage)
 KEEPING = [
     leaf
     for cog in KEEPERS

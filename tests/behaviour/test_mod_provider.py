@@ -1,0 +1,268 @@
+"""`/sora-mod provider`: how the video services are, and who gets a server's next clips."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import simcord
+
+from bot.model import State
+from bot.server import EVERYWHERE, HouseRules
+from bot.storage.keeping import Actor
+from bot.storage.sqlite_keeping import SqliteKeeping
+from tests.behaviour.choosing import choose, settings_of
+from tests.behaviour.making import made, said
+from tests.behaviour.town import BRISK, Town, town
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
+
+REFUSED = "Only those who may manage this server can do that."
+RUNNING = "Clips under way stay where they are"
+
+
+@asynccontextmanager
+async def two(
+    folder: Path, *, api: VideosApi | None = None, **variables: str
+) -> AsyncGenerator[tuple[Town, VideosApi]]:
+    """Run a bot with `openai` (`t.api`) before `litellm` (the second of the pair)."""
+    async with VideosApi(poll_after_ms=20) as other:
+        names = {
+            "VIDEO_PROVIDERS": "openai,litellm",
+            "LITELLM_PROXY_API_KEY": other.key,
+            "LITELLM_PROXY_API_BASE": other.base_url,
+            "LITELLM_PROXY_MODELS": "sora-2 label=Relayed",
+        }
+        async with town(folder, api=api, pace=BRISK, **(names | variables)) as t:
+            # The bot's own look at the models is over: no fault of a test's meets it.
+            await t.until(lambda: t.api.requests["models"] and other.requests["models"])
+            yield t, other
+
+
+async def mod(t: Town, command: str, **options: object) -> str:
+    """Return what the moderator is told, to them alone."""
+    return said(await t.moderator.slash(t.channel, f"sora-mod provider {command}", **options))
+
+
+def line_of(page: str, name: str) -> str:
+    """Return what the list says of one service."""
+    (line,) = [each for each in page.splitlines() if f"**{name}**" in each]
+    return line
+
+
+async def drained_by_operator(t: Town, *names: str) -> None:
+    """Drain services everywhere, as the operator does from the shell, and let the bot notice."""
+    store = t.app.store
+    keeping = SqliteKeeping(store.database, store.queries)
+    seen = await keeping.rules(EVERYWHERE)
+    rules = replace(HouseRules(), drained_providers=names)
+    actor = Actor(user_id=None, at=t.clock.now())
+    assert await keeping.change_rules(EVERYWHERE, rules, actor, seen=seen)
+    t.clock.forward(6)
+
+
+async def test_the_list_has_a_line_for_each_service_and_marks_who_gets_the_next_clip(
+    tmp_path: Path,
+) -> None:
+    api = VideosApi(ready_after_s=60, poll_after_ms=50)
+    async with two(tmp_path, api=api, OPENAI_MAX_CONCURRENT="3") as (t, _):
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.job_in(State.RENDERING)
+        page = await mod(t, "list")
+        assert line_of(page, "openai") == (
+            "✅ **openai** · ok · ▶ **next** · 1 of 3 under way · Sora 2, Sora 2 Pro"
+        )
+        assert line_of(page, "litellm") == "✅ **litellm** · ok · 0 of 4 under way · Relayed"
+        assert page.index("**openai**") < page.index("**litellm**")
+
+
+async def test_the_service_in_use_gets_the_next_clips_until_the_usual_order_is_back(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as (t, other):
+        page = await mod(t, "use", name=" LiteLLM ")
+        assert "`litellm` is tried first here" in page
+        assert RUNNING in page
+        assert "ok · ▶ **next** · ⭐ tried first here" in line_of(page, "litellm")
+        assert page.index("**litellm**") < page.index("**openai**")
+        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+        page = await mod(t, "use")
+        assert "in the operator's order again" in page
+        assert "▶ **next**" in line_of(page, "openai")
+        assert (await made(t, t.alice, "a dog")).order.provider == "openai"
+        assert (other.creates.total(), t.api.creates.total()) == (1, 1)
+
+
+async def test_a_drained_service_gets_nothing_until_it_is_given_work_back(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        page = await mod(t, "drain", name="openai")
+        assert "`openai` gets no new clips from here" in page
+        assert line_of(page, "openai").startswith("🚰 **openai** · drained here · 0 of 4")
+        assert "▶ **next**" in line_of(page, "litellm")
+        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+        page = await mod(t, "drain", name="openai", back=True)
+        assert "`openai` gets clips from here again" in page
+        assert "ok · ▶ **next**" in line_of(page, "openai")
+        assert (await made(t, t.alice, "a dog")).order.provider == "openai"
+
+
+async def test_using_a_drained_service_gives_it_work_back_and_draining_ends_its_preference(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as (t, _):
+        await mod(t, "drain", name="litellm")
+        assert "▶ **next**" in line_of(await mod(t, "use", name="litellm"), "litellm")
+        page = await mod(t, "drain", name="litellm")
+        assert "⭐" not in page
+        assert "▶ **next**" in line_of(page, "openai")
+
+
+async def test_when_all_are_drained_the_moderator_is_warned_and_members_are_refused(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as (t, _):
+        await mod(t, "drain", name="openai")
+        page = await mod(t, "drain", name="litellm")
+        assert "Nobody takes new clips now" in page
+        assert "▶ **" not in page
+        refused = await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        assert "No video service is available" in said(refused)
+        assert await t.jobs() == []
+
+
+async def test_what_the_operator_drained_is_told_apart_and_stays_so(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        await drained_by_operator(t, "openai")
+        page = await mod(t, "list")
+        assert line_of(page, "openai").startswith("🚰 **openai** · drained by the operator ·")
+        assert "▶ **next**" in line_of(page, "litellm")
+        page = await mod(t, "use", name="openai")
+        assert "the bot's operator has drained it" in page
+        assert "▶ **next**" in line_of(page, "litellm")
+        assert "operator has drained it" in await mod(t, "drain", name="openai", back=True)
+        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+
+
+async def test_a_choice_holds_in_its_server_only(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        reels, carol = await t.elsewhere()
+        await mod(t, "drain", name="openai")
+        await carol.slash(reels, "sora generate", prompt="a cat")
+        assert (await t.job_in(State.DONE)).order.provider == "openai"
+
+
+async def test_a_pause_and_an_outage_are_told_with_their_reason_and_time(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, other):
+        busy = Fault.error(429, "slow down", "rate_limit_exceeded", retry_after="60")
+        t.api.fault("create", busy)
+        other.fault("create", Fault.error(401, "no", "invalid_api_key"))
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+
+        async def both_told() -> str | None:
+            page = await mod(t, "list")
+            return page if "⏳" in page and "⛔" in page else None
+
+        page = await t.until(both_told)
+        line = line_of(page, "openai")
+        assert line.startswith("⏳ **openai** · pause, ends <t:")
+        assert "it takes no new work right now" in line
+        # Nobody else can do it: the next clip waits for the end of the pause.
+        assert "▶ **next**" in line
+        line = line_of(page, "litellm")
+        assert line.startswith("⛔ **litellm** · out since <t:")
+        assert "it refuses the account (again <t:" in line
+        t.clock.forward(400)
+        page = await mod(t, "list")
+        assert "✅ **openai** · ok" in line_of(page, "openai")
+        assert "(the next clip tries it)" in line_of(page, "litellm")
+
+
+async def test_a_drained_service_that_is_out_says_both(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        t.api.fault("models", Fault.error(401, "no", "invalid_api_key"), times=5)
+        assert "refuses the key" in await mod(t, "test", name="openai")
+        line = line_of(await mod(t, "drain", name="openai"), "openai")
+        assert line.startswith("🚰 **openai** · drained here · ⛔ out since <t:")
+
+
+async def test_the_next_clip_follows_the_servers_default_model(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        panel = await settings_of(t, "models")
+        await choose(t, panel, "model", "litellm/sora-2")
+        assert "▶ **next**" in line_of(await mod(t, "list"), "litellm")
+        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+
+
+async def test_a_test_costs_nothing_and_ends_an_outage(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        t.api.fault("models", Fault.error(401, "no", "invalid_api_key"))
+        page = await mod(t, "test", name="openai")
+        assert "`openai`: It refuses the key" in page
+        assert "⛔ **openai** · out" in line_of(page, "openai")
+        page = await mod(t, "test", name="OpenAI")
+        assert "`openai`: All is well" in page
+        assert "ok · ▶ **next**" in line_of(page, "openai")
+        assert t.api.creates.total() == 0
+
+
+async def test_an_unknown_name_is_refused_with_the_names_there_are(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        for command in ("use", "drain", "test"):
+            told = await mod(t, command, name="**vhs** @everyone")
+            assert told.strip() == "**name**: I don't have that one. There is `openai`, `litellm`."
+        assert "drained here" not in await mod(t, "list")
+
+
+async def test_the_trail_tells_in_words_what_was_chosen(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+        await mod(t, "use", name="litellm")
+        await mod(t, "drain", name="openai")
+        await mod(t, "test", name="openai")
+        trail = said(await t.moderator.slash(t.channel, "sora-mod audit"))
+        by = f"by <@{t.moderator.id}>"
+        assert "provider tried first: as the operator set it → provider tried first: litellm" in (
+            trail
+        )
+        assert "drained providers: none → drained providers: openai" in trail
+        assert trail.count(by) == 2
+
+
+async def test_names_complete_themselves_with_how_each_service_is(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, _):
+
+        async def offered(typed: str) -> list[tuple[str, str]]:
+            found = await t.moderator.autocomplete(
+                t.channel, "sora-mod provider drain", "name", typed
+            )
+            return [(each["name"], each["value"]) for each in found]
+
+        await mod(t, "drain", name="litellm")
+        assert await offered("") == [
+            ("openai · ✅ ok", "openai"),
+            ("litellm · 🚰 drained", "litellm"),
+        ]
+        assert await offered("LITE") == [("litellm · 🚰 drained", "litellm")]
+        assert await offered("vhs") == []
+
+
+async def test_whoever_may_see_the_commands_but_not_manage_the_server_learns_nothing(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as (t, _):
+        for command in await t.app.client.tree.fetch_commands():
+            if command.name == "sora-mod":
+                t.guild.set_command_permissions(command, {t.guild.default_role: True})
+
+        async def by_bob(command: str, **options: object) -> simcord.InteractionResult:
+            return await t.bob.slash(t.channel, f"sora-mod provider {command}", **options)
+
+        assert said(await by_bob("list")).strip() == REFUSED
+        for command in ("use", "drain", "test"):
+            assert said(await by_bob(command, name="openai")).strip() == REFUSED
+        found = await t.bob.autocomplete(t.channel, "sora-mod provider drain", "name", "")
+        assert found == []
+        assert "ok · ▶ **next**" in line_of(await mod(t, "list"), "openai")
+        # The hourly look at the models is the only one: no test went out.
+        assert t.api.requests["models"] <= 1

@@ -1,0 +1,272 @@
+"""Two video services, and the way from one to the other while clips are being made."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.model import Job, State
+from tests.behaviour.choosing import choose, settings_of
+from tests.behaviour.making import finished, message_of, said
+from tests.behaviour.town import BRISK, Town, town, words
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
+
+DEARER = "sora-2 usd_per_second=0.20"
+OTHER = "reel seconds=4 sizes=1280x720 usd_per_second=0.01 image=yes label=Reel"
+BUSY = Fault.error(429, "slow down", "rate_limit_exceeded")
+NO_KEY = Fault.error(401, "no", "invalid_api_key")
+MOVED = "oved here from `openai`, which took no new work"
+
+
+@asynccontextmanager
+async def two(
+    folder: Path, *, models: str = "sora-2", api: VideosApi | None = None, **variables: str
+) -> AsyncGenerator[tuple[Town, VideosApi]]:
+    """Run a bot with `openai` (`t.api`) before `litellm`, which has `models`."""
+    async with VideosApi(poll_after_ms=20) as other:
+        names = {
+            "VIDEO_PROVIDERS": "openai,litellm",
+            "LITELLM_PROXY_API_KEY": other.key,
+            "LITELLM_PROXY_API_BASE": other.base_url,
+            "LITELLM_PROXY_MODELS": models,
+            "LITELLM_PROXY_MAX_CONCURRENT": "20",
+        }
+        async with town(folder, api=api, pace=BRISK, **(names | variables)) as t:
+            yield t, other
+            assert (t.api.violations, other.violations) == ([], [])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def drain(t: Town, name: str) -> str:
+    return said(await t.moderator.slash(t.channel, "sora-mod provider drain", name=name))
+
+
+def cards(t: Town, prompt: str) -> str:
+    """Return all that the cards for a prompt say."""
+    shown = [words(each.embeds[0]) for each in t.channel.history() if each.embeds]
+    return "\n".join(each for each in shown if prompt in each)
+
+
+def clip_of(t: Town, job: Job) -> str:
+    """Return the words above a clip."""
+    message = message_of(t, job)
+    assert message is not None
+    return message.content
+
+
+async def ended(t: Town, state: State) -> Job:
+    """Wait until the only job is over; it must be in `state`."""
+
+    async def over() -> Job | None:
+        job = await t.job()
+        return job if job.state.is_final else None
+
+    job = await t.until(over, 20)
+    assert job.state is state, job.error_text
+    return job
+
+
+async def test_a_service_is_drained_then_killed_and_comes_back_and_nothing_is_lost_or_doubled(
+    tmp_path: Path,
+) -> None:
+    api = VideosApi(ready_after_s=600, poll_after_ms=50, port=free_port())
+    limits = {
+        "OPENAI_MAX_CONCURRENT": "20",
+        "QUOTA_CLIPS_PER_DAY": "none",
+        "QUOTA_SECONDS_PER_DAY": "none",
+    }
+    async with two(tmp_path, api=api, **limits) as (t, other):
+        for number in range(5):
+            await t.alice.slash(t.channel, "sora generate", prompt=f"old {number}", count=4)
+
+        async def rendering() -> bool:
+            jobs = [each for each in await t.jobs() if each.user_id == t.alice.id]
+            return [each.state for each in jobs] == [State.RENDERING] * 20
+
+        await t.until(rendering, 20)
+        assert api.creates == Counter({f"old {number}": 4 for number in range(5)})
+
+        shown = await drain(t, "openai")
+        assert "🚰 **openai** · drained here · 20 of 20 under way" in shown
+        assert "✅ **litellm** · ok · ▶ **next**" in shown
+        await t.bob.slash(t.channel, "sora generate", prompt="after the drain")
+        await t.until(lambda: "Watch the clip" in cards(t, "after the drain"))
+        assert "· litellm" in cards(t, "after the drain")
+
+        await api.__aexit__()
+        heard = len(api.seen)
+        await t.bob.slash(t.channel, "sora generate", prompt="after the kill", count=2)
+        await t.until(lambda: "2 variants · Done" in cards(t, "after the kill"))
+
+        async def unanswered() -> bool:
+            (seen,) = [
+                each for each in await t.app.jobs.kitchens.all(t.guild.id) if each.name == "openai"
+            ]
+            return seen.health.times >= 1
+
+        # A round of polls that nobody answered.
+        await t.until(unanswered, 30)
+        assert await rendering()
+        assert len(api.seen) == heard
+
+        for remote in api.jobs.values():
+            remote.ready_s = time.monotonic()
+        await api.__aenter__()
+        jobs = await finished(t, 23)
+
+        assert api.creates == Counter({f"old {number}": 4 for number in range(5)})
+        assert other.creates == Counter({"after the drain": 1, "after the kill": 2})
+        took = Counter((job.order.provider, job.moved_from) for job in jobs)
+        assert took == Counter({("openai", None): 20, ("litellm", None): 3})
+        assert len({job.remote_id for job in jobs if job.order.provider == "openai"}) == 20
+        files = [file.filename for each in t.clips() for file in each.attachments]
+        assert sorted(files) == sorted(f"sora-{job.id}.mp4" for job in jobs)
+        assert (await t.used_by(t.alice.id)).clips == 20
+        assert (await t.used_by(t.bob.id)).clips == 3
+        for number in range(5):
+            await t.until(lambda: "4 variants · Done" in cards(t, f"old {number}"))  # noqa: B023
+            assert "· openai" in cards(t, f"old {number}")
+            assert "litellm" not in cards(t, f"old {number}")
+
+
+async def test_what_waits_at_a_drained_service_goes_to_the_other_and_its_card_says_so(
+    tmp_path: Path,
+) -> None:
+    api = VideosApi(ready_after_s=600, poll_after_ms=50)
+    async with two(tmp_path, api=api, models=DEARER, OPENAI_MAX_CONCURRENT="1") as (t, other):
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=3)
+        await t.until(lambda: api.creates["a cat"])
+        await drain(t, "openai")
+        for remote in api.jobs.values():
+            remote.ready_s = time.monotonic()
+        jobs = await finished(t, 3)
+        stayed, *went = jobs
+        assert (stayed.order.provider, stayed.moved_from) == ("openai", None)
+        assert {(job.order.provider, job.moved_from) for job in went} == {("litellm", "openai")}
+        assert (api.creates["a cat"], other.creates["a cat"]) == (1, 2)
+        await t.until(lambda: "3 variants · Done" in cards(t, "a cat"))
+        shown = cards(t, "a cat")
+        assert f"`{went[0].id}`, `{went[1].id}` m{MOVED}." in shown
+        assert "1 × Sora 2 · 4 s · 1280x720 · $0.40 · openai" in shown
+        assert "2 × Sora 2 · 4 s · 1280x720 · $0.80 · litellm" in shown
+        assert (await t.used_by(t.alice.id)).usd_micros == 2_000_000
+
+
+@pytest.mark.parametrize("trouble", ["busy", "no key", "unreachable"])
+async def test_a_create_that_was_certainly_refused_goes_to_the_other_service(
+    tmp_path: Path, trouble: str
+) -> None:
+    async with two(tmp_path, models=DEARER) as (t, other):
+        if trouble == "unreachable":
+            await t.api.__aexit__()
+        else:
+            t.api.fault("create", BUSY if trouble == "busy" else NO_KEY)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await ended(t, State.DONE)
+        assert (job.order.provider, job.moved_from) == ("litellm", "openai")
+        assert (t.api.creates["a cat"], other.creates["a cat"]) == (0, 1)
+        assert len(t.clips()) == 1
+        # What it costs there is what counts.
+        assert (await t.used_by(t.alice.id)).usd_micros == 800_000
+        await t.until(lambda: "Done" in cards(t, "a cat"))
+        assert f"M{MOVED}." in cards(t, "a cat")
+        assert "$0.80 · litellm" in cards(t, "a cat")
+        assert f"$0.80 · litellm · m{MOVED}" in clip_of(t, job)
+        status = said(await t.alice.slash(t.channel, "sora status", job=job.id))
+        assert f"m{MOVED}" in status
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_create_of_unknown_fate_never_goes_to_the_other_service(
+    tmp_path: Path, accepted: bool
+) -> None:
+    async with two(tmp_path) as (t, other):
+        t.api.fault("create", Fault.cut(accepted=accepted))
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.until(lambda: settled(t), 20)
+        assert t.api.creates["a cat"] + other.creates["a cat"] == 1
+        # One that is known to have never arrived may go anywhere.
+        assert not accepted or job.order.provider == "openai"
+        assert len(t.clips()) == 1
+
+
+async def settled(t: Town) -> Job | None:
+    job = await t.job()
+    return job if job.state is State.DONE else None
+
+
+@pytest.mark.parametrize(("fault", "state"), [(BUSY, State.DONE), (NO_KEY, State.FAILED)])
+async def test_a_dearer_service_that_the_members_limit_does_not_allow_is_not_used(
+    tmp_path: Path, fault: Fault, state: State
+) -> None:
+    async with two(tmp_path, models=DEARER) as (t, other):
+        await t.moderator.slash(t.channel, "sora-mod quota set", usd=0.5)
+        t.api.fault("create", fault)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await ended(t, state)
+        assert (job.order.provider, job.moved_from) == ("openai", None)
+        assert other.creates.total() == 0
+        done = state is State.DONE
+        assert t.api.creates["a cat"] == int(done)
+        assert (await t.used_by(t.alice.id)).usd_micros == (400_000 if done else 0)
+        await t.until(lambda: "Done" in cards(t, "a cat") or "Failed" in cards(t, "a cat"))
+        assert "litellm" not in cards(t, "a cat")
+
+
+@pytest.mark.parametrize(("fault", "state"), [(BUSY, State.DONE), (NO_KEY, State.FAILED)])
+async def test_a_model_that_a_member_chose_is_never_replaced(
+    tmp_path: Path, fault: Fault, state: State
+) -> None:
+    async with two(tmp_path, models=OTHER) as (t, other):
+        t.api.fault("create", fault)
+        chosen = "openai/sora-2"
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", model=chosen)
+        job = await ended(t, state)
+        assert (job.order.provider, job.order.model) == ("openai", "sora-2")
+        assert other.creates.total() == 0
+
+
+async def test_a_model_that_was_left_to_the_bot_is_replaced_rather_than_not_made(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path, models=OTHER) as (t, other):
+        t.api.fault("create", NO_KEY)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await ended(t, State.DONE)
+        assert (job.order.provider, job.order.model) == ("litellm", "reel")
+        assert other.creates["a cat"] == 1
+        await t.until(lambda: "Done" in cards(t, "a cat"))
+        assert "Reel · 4 s · 1280x720 · $0.04 · litellm" in cards(t, "a cat")
+
+
+async def test_the_log_channel_hears_of_an_outage_once(tmp_path: Path) -> None:
+    async with two(tmp_path) as (t, other):
+        log = t.guild.create_text_channel("log")
+        await choose(t, await settings_of(t), "log", log)
+        t.api.fault("create", NO_KEY, times=50)
+        for number in range(3):
+            await t.alice.slash(t.channel, "sora generate", prompt=f"a cat {number}")
+        await finished(t, 3)
+        await t.until(log.history)
+        # Tried again with one order after a while, and refused again: the same outage still.
+        t.clock.forward(400)
+        await t.bob.slash(t.channel, "sora generate", prompt="a dog")
+        await finished(t, 4)
+        await asyncio.sleep(0.5)
+        (told,) = [each.content for each in log.history()]
+        assert "The video service `openai` is out of service: it refuses the account" in told
+        assert t.api.requests["create"] >= 2
+        assert other.creates.total() == 4
