@@ -1,0 +1,149 @@
+"""What is known of every video API there is, configured or not, without calling any."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.errors import SettingsError
+from bot.providers.base import Capabilities, Model
+from bot.providers.registry import LOCAL, VENDORS, build_providers, names
+from bot.providers.vendor import Vendor
+from bot.settings import Settings
+from bot.shell.kitchen_check import CHECK_S, opened
+
+_KEY, _ADDRESS, _HERE = "key-0123456789", "http://127.0.0.1:9", "https://sora.example.org"
+_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"  # noqa: S105 - nobody's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One video API."""
+
+    #: The word in VIDEO_PROVIDERS.
+    name: str
+    title: str
+    #: Whether VIDEO_PROVIDERS names it.
+    is_configured: bool = False
+    #: The variable that keeps it from being used; empty: none.
+    wrong: str = ""
+    #: What can be asked of it as it is set up, or else by default.
+    models: tuple[Model, ...]
+    #: Models of which its API tells the rest, when it is asked.
+    untold: tuple[str, ...] = ()
+    #: The variable that models must be named in; empty: some are there by default.
+    models_variable: str = ""
+    #: "with each order", "set up there" or "no".
+    webhook: str
+    can_cancel: bool
+    can_delete: bool
+    verified: str
+    verified_on: date
+
+
+async def facts_of(settings: Settings, clock: Clock, *, is_live: bool) -> Sequence[Facts]:
+    """Return every API: the configured ones in their order, then the others.
+
+    is_live  the configured ones are asked what they can do, where they tell; ten seconds at most.
+    """
+    others = (name for name in names() if name not in settings.video_providers)
+    known = (name for name in settings.video_providers if name in names())
+    return await asyncio.gather(
+        *(_facts(name, settings, clock, is_live=is_live) for name in (*known, *others))
+    )
+
+
+async def documented(clock: Clock) -> Sequence[Facts]:
+    """Return every API as it is by default, whatever the settings here."""
+    nothing = Settings(video_providers=())
+    return [await _facts(name, nothing, clock) for name in names()]
+
+
+async def _facts(name: str, settings: Settings, clock: Clock, *, is_live: bool = False) -> Facts:
+    vendor, is_configured = VENDORS.get(name), name in settings.video_providers
+    if vendor is None:
+        return await _of_renderer(settings, clock, is_configured=is_configured)
+    wrong = ""
+    # Webhooks are told as the API has them, not as this bot is set up.
+    usual, untold = await _capabilities(vendor, _stand_ins(vendor), clock)
+    models, by_hand = usual.models, not vendor.models
+    if is_configured:
+        try:
+            able, untold = await _capabilities(vendor, settings, clock, is_live=is_live)
+            models, by_hand = able.models, False
+        except SettingsError as error:
+            wrong = error.variable
+    elif by_hand and not list(vendor.known):
+        models = untold = ()
+    return Facts(
+        name=name,
+        title=vendor.title,
+        is_configured=is_configured,
+        wrong=wrong,
+        models=models,
+        untold=untold,
+        models_variable=f"{vendor.prefix}_MODELS" if by_hand else "",
+        webhook=_webhook(vendor, usual),
+        can_cancel=usual.can_cancel,
+        can_delete=usual.can_delete,
+        verified=vendor.verified,
+        verified_on=vendor.verified_on,
+    )
+
+
+async def _of_renderer(settings: Settings, clock: Clock, *, is_configured: bool) -> Facts:
+    alone = replace(settings, data_dir=Path(), video_providers=(LOCAL,))
+    provider = build_providers(alone, clock)[LOCAL]
+    able = provider.capabilities()
+    await provider.close()
+    return Facts(
+        name=LOCAL,
+        title="the built-in renderer",
+        is_configured=is_configured,
+        models=able.models,
+        webhook="not needed",
+        can_cancel=able.can_cancel,
+        can_delete=able.can_delete,
+        verified="made in this project: its tests render real clips",
+        verified_on=able.models[0].verified_on or date.min,
+    )
+
+
+async def _capabilities(
+    vendor: Vendor, settings: Settings, clock: Clock, *, is_live: bool = False
+) -> tuple[Capabilities, tuple[str, ...]]:
+    """Return what can be asked of an API, and models of which it has yet to tell the rest."""
+    async with opened(vendor.name, settings, clock) as provider:
+        if is_live:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_S):
+                    await provider.refresh()
+        able = provider.capabilities()
+    told = {each.name for each in able.models}
+    named = vendor.account(settings.others, clock).models
+    return able, tuple(each.name for each in named if each.name not in told)
+
+
+def _stand_ins(vendor: Vendor) -> Settings:
+    """Return settings that say nothing but what the vendor's file says."""
+    key, address, models, *_ = (each.name for each in vendor.variables)
+    return Settings(
+        public_url=_HERE,
+        others={
+            key: _KEY,
+            address: vendor.base_url or _ADDRESS,
+            f"{vendor.prefix}_WEBHOOK_SECRET": _SECRET,
+            models: vendor.models or "; ".join(vendor.known) or vendor.models_example,
+        },
+    )
+
+
+def _webhook(vendor: Vendor, able: Capabilities) -> str:
+    if able.has_webhook:
+        return "with each order"
+    return "set up there" if vendor.has_webhook_secret else "no"

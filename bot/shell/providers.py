@@ -1,0 +1,96 @@
+"""`python -m bot providers …`: the video APIs looked at, and chosen from, beside a running bot."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from bot.app import Desk, database_of, open_desk
+from bot.clock import Clock
+from bot.errors import RefusedError
+from bot.server import EVERYWHERE, HouseRules
+from bot.settings import Settings
+from bot.shell import provider_table
+from bot.shell.kitchen_check import Checked, check_all, is_usable
+from bot.shell.provider_arguments import Choose, Look, Way
+from bot.shell.provider_facts import documented, facts_of
+from bot.storage.keeping import Actor
+
+#: So often a choice is made again that somebody else has changed meanwhile.
+_TRIES = 5
+
+
+async def run_providers(settings: Settings, errand: Look | Choose, clock: Clock) -> str:
+    """Do what the operator asks for and return what they read; changes are audited as theirs.
+
+    Raises StorageError, for a choice also where there is no database yet; RefusedError for a name
+    that VIDEO_PROVIDERS does not hold; and SettingsError.
+    """
+    match errand:
+        case Look(is_markdown=True):
+            return provider_table.markdown(await documented(clock))
+        case Look():
+            return await _look(settings, clock, is_live=errand.is_live)
+        case Choose():
+            desk = await open_desk(settings)
+            try:
+                return await _choose(desk, settings, errand)
+            finally:
+                await desk.store.close()
+
+
+async def _look(settings: Settings, clock: Clock, *, is_live: bool) -> str:
+    rules = await _rules(settings)
+    checked: tuple[Checked, ...] = ()
+    if is_live:
+        usable = (
+            name for name in settings.video_providers if is_usable(name, settings, clock) is None
+        )
+        checked = await check_all(replace(settings, video_providers=tuple(usable)), clock)
+    return provider_table.terminal(
+        await facts_of(settings, clock, is_live=is_live),
+        rules,
+        {each.name: each for each in checked},
+    )
+
+
+async def _rules(settings: Settings) -> HouseRules:
+    """Return what was chosen for all servers; the defaults where there is no database yet."""
+    if not await asyncio.to_thread(database_of(settings).exists):
+        return HouseRules()
+    desk = await open_desk(settings)
+    try:
+        return await desk.keeping.rules(EVERYWHERE)
+    finally:
+        await desk.store.close()
+
+
+async def _choose(desk: Desk, settings: Settings, errand: Choose) -> str:
+    name = errand.name
+    if name is not None and name not in settings.video_providers and errand.way is not Way.RESUME:
+        named = ", ".join(settings.video_providers)
+        raise RefusedError(f"VIDEO_PROVIDERS does not name {name}, only {named}")
+    for _ in range(_TRIES):
+        seen = await desk.keeping.rules(EVERYWHERE)
+        wanted = chosen(seen, errand)
+        operator = Actor(user_id=None, at=desk.clock.now())
+        if await desk.keeping.change_rules(EVERYWHERE, wanted, operator, seen=seen):
+            running = 0 if name is None else await desk.store.slots_taken(name)
+            return provider_table.choice(seen, wanted, settings.video_providers, name, running)
+    raise RefusedError("somebody else keeps changing the choice; try again")
+
+
+def chosen(rules: HouseRules, errand: Choose) -> HouseRules:
+    """Return the rules after a choice."""
+    name, first = errand.name, rules.preferred_provider
+    drained = tuple(each for each in rules.drained_providers if each != name)
+    match errand.way:
+        case Way.USE:
+            return replace(rules, preferred_provider=name, drained_providers=drained)
+        case Way.DRAIN:
+            # Both at once would tell the operator two things.
+            first = None if first == name else first
+            drained = (*drained, *(() if name is None else (name,)))
+            return replace(rules, preferred_provider=first, drained_providers=drained)
+        case Way.RESUME:
+            return replace(rules, drained_providers=drained)
