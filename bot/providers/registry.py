@@ -83,7 +83,12 @@ def build_verifiers(
             continue
         account = vendor.account(settings.others, clock)
         if name in _SIGNED and account.webhook_secret is not None:
-            found[name] = _SIGNED[name]([account.webhook_secret])
+            try:
+                found[name] = _SIGNED[name]([account.webhook_secret])
+            except ValueError as error:
+                variable = f"{vendor.prefix}_WEBHOOK_SECRET"
+                allowed = "the signing secret as the vendor shows it, whsec_ and all"
+                raise SettingsError(variable, str(error), allowed) from None
         elif name == FAL.name:
             transports.append(signatures_vendors.fal_keys_transport(clock))
             found[name] = signatures_vendors.fal(transports[-1])

@@ -84,14 +84,18 @@ class RemoteApi(ABC):
     async def _create(self, order: RenderOrder) -> Remote:
         """Make the paid call, by `create`, `create_json` or `continue_from` of the transport, ONCE.
 
-        Raises what the transport raises, and ValueError for an answer without a usable id.
+        Raises what the transport raises, and ValueError for an answer without a usable id. Both
+        count as said of the paid call: what goes wrong before it is RejectedOrderError for an order
+        that the API can't take, SourceGoneError for a source it lacks, and NotAcceptedError else.
         """
 
     @abstractmethod
     async def _look(self, remote_id: str) -> Seen:
-        """Ask for one render.
+        """Ask for one render, by harmless calls of the transport alone; idempotent.
 
-        Raises what `Transport.get` raises, and ValueError for an answer that can't be read.
+        The id may be any text, of another API's shape too: RemoteNotFoundError for one that can't
+        stand in a path. Raises what `Transport.get` raises, and ValueError for an answer that can't
+        be read.
         """
 
     @property
@@ -104,7 +108,8 @@ class RemoteApi(ABC):
     async def submit(self, order: RenderOrder) -> Remote:
         try:
             return await self._create(order)
-        except ValueError as error:
+        except (ValueError, ProviderTroubleError) as error:
+            # Trouble may have come after the paid call: only its own errors prove that it was before.
             raise UnknownOutcomeError(f"the create was answered with {error}") from error
         except RemoteNotFoundError as error:
             raise SourceGoneError(str(error)) from error
@@ -148,7 +153,8 @@ class RemoteApi(ABC):
         return False
 
     async def check(self) -> str:
-        # Where nothing better is free, the answer to an id that nobody has tells whether the key is good.
+        # The answer to an id that nobody has tells whether the key is good, where the API looks at the
+        # key before the id and has ids of this shape.
         try:
             await self._look("00000000-0000-0000-0000-000000000000")
         except (RemoteNotFoundError, ValueError):

@@ -144,7 +144,11 @@ class RunwayProvider(RemoteApi):
         return True
 
     async def check(self) -> str:
-        fields = _object((await self._transport.get("v1/organization")).body)
+        reply = await self._transport.get("v1/organization")
+        try:
+            fields = _object(reply.body)
+        except ValueError as error:
+            raise ProviderTroubleError(f"the account's page was answered with {error}") from error
         left: object = fields.get("creditBalance")
         is_told = isinstance(left, int) and not isinstance(left, bool)
         return f"the key is taken, {left} credits left" if is_told else "the key is taken"

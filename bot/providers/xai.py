@@ -117,7 +117,10 @@ class XaiProvider(RemoteApi):
 
     async def check(self) -> str:
         reply = await self._transport.get("api-key")
-        fields = _object(reply.body)
+        try:
+            fields = _object(reply.body)
+        except ValueError as error:
+            raise ProviderTroubleError(f"the key's page was answered with {error}") from error
         for flag in ("api_key_blocked", "api_key_disabled", "team_blocked"):
             if fields.get(flag) is True:
                 raise ProviderAccountError(f"the key is taken, but {flag} is true")

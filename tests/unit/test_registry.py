@@ -70,3 +70,11 @@ async def test_building_makes_no_folder_and_no_connection(tmp_path):
     [provider] = build_providers(settings, SystemClock()).values()
     assert not (tmp_path / "data").exists()
     await provider.close()
+
+
+def test_a_webhook_secret_that_is_none_is_named_without_being_shown(tmp_path):
+    environ = {"REPLICATE_API_TOKEN": "r8_0123456789", "REPLICATE_WEBHOOK_SECRET": "whsec_hush!"}
+    with pytest.raises(SettingsError) as caught:
+        registry.build_verifiers(_settings(tmp_path, "replicate", **environ), SystemClock())
+    assert caught.value.variable == "REPLICATE_WEBHOOK_SECRET"
+    assert "hush" not in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import run
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from bot.providers.registry import VENDORS, names
 from bot.server import EVERYWHERE, HouseRules
 from bot.settings import Settings
 from bot.shell.provider_arguments import Choose, Look, Way
+from bot.shell.provider_facts import documented
+from bot.shell.provider_table import markdown
 from bot.shell.providers import chosen, run_providers
 from bot.storage.keeping import Actor
 from tests.unit.storage import scene
@@ -270,3 +273,9 @@ async def test_a_check_tells_a_refused_key_from_trouble_and_shows_no_key(tmp_pat
         api.fault("models", Fault.html(), times=9)
         told, _ = await _checked(tmp_path, api, api.key)
         assert "DOES NOT ANSWER as it should" in told
+
+
+def test_the_page_on_video_apis_is_what_the_command_prints():
+    page = Path(__file__).parents[2] / "docs" / "providers.md"
+    _, _, rest = page.read_text(encoding="utf-8").partition("--markdown -->\n")
+    assert rest.partition("\n\n")[0] == markdown(run(documented(SystemClock()))).strip()
