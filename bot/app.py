@@ -155,7 +155,7 @@ async def _join(
         name: WatchedProvider(each, book, metrics.requested) for name, each in built.items()
     }
     room = Room((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
-    ballast = Ballast(settings.data_dir / "ballast")
+    ballast = Ballast(settings.data_dir / "sorabot.db.ballast")
     store = await SqliteStore.open(database_of(settings), room=room, ballast=ballast)
     point_at(settings.discord_api_url, settings.discord_gateway_url)
     courier = DiscordCourier(lambda: line.client, clock)

@@ -295,9 +295,16 @@ class PlaceClosedError(DeliveryError):
 
 
 class DeliveryTroubleError(DeliveryError):
-    """Discord stumbled; post again later with the same nonce."""
+    """Discord stumbled; post again later with the same nonce.
+
+    is_unknown  whether it may have done what it was asked, or still be doing it.
+    """
 
     retryable = True
+
+    def __init__(self, detail: str = "", *, is_unknown: bool = True) -> None:
+        super().__init__(detail)
+        self.is_unknown = is_unknown
 
 
 class StorageError(SorabotError):

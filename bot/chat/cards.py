@@ -26,6 +26,8 @@ def card_sheet(card: Card) -> Sheet:
     )
     if (line := _moved(card.statuses)) is not None:
         embed.description += f"\n{line}"
+    if card.was_resumed:
+        embed.description += "\n-# Resumed after a restart."
     embed.set_footer(text=_footer(card.statuses))
     return Sheet(embed=embed, view=_card_view(card))
 

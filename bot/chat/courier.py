@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -32,6 +32,7 @@ _ARCHIVED = 50083
 _HAS_THREAD = 160004
 #: How many messages are looked through for a clip whose answer was lost.
 _HISTORY = 1000
+_HISTORY_BACK = 200
 #: A client that logged in hears of its servers within seconds, unless the gateway is away.
 _GATEWAY_S = 20.0
 _LOOK_S = 0.1
@@ -76,7 +77,8 @@ class DiscordCourier:
                 while not self._client.is_ready():  # noqa: ASYNC110 - no event outlives its client
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError as error:
-            raise DeliveryTroubleError("Discord has not told of its servers yet") from error
+            late = "Discord has not told of its servers yet"
+            raise DeliveryTroubleError(late, is_unknown=False) from error
 
     async def show_card(self, card: Card) -> None:
         message_id = card.request.card_message_id
@@ -287,16 +289,30 @@ class DiscordCourier:
             return None
 
     async def _find(self, job: Job, channel_id: int) -> int | None:
-        me = self._client.user
-        channel = self._channel(channel_id)
+        """Look for a job's clip from the first try on, then from the end of the channel backwards.
+
+        The second look is for a clock that was ahead at the first try: the interaction's id is a
+        time of Discord's own, whatever ours said.
+        """
+        asked = discord.Object(job.request_id)
+        after, channel = _earliest(job), self._channel(channel_id)
         with _mapped():
-            async for message in channel.history(
-                limit=_HISTORY, after=_earliest(job), oldest_first=True
-            ):
-                if me is None or message.author.id != me.id:
-                    continue
-                if any(each.filename == _file_name(job) for each in message.attachments):
-                    return message.id
+            found = await self._with_clip(
+                job, channel.history(limit=_HISTORY, after=after, oldest_first=True)
+            )
+            if found is None and after.id > asked.id:
+                found = await self._with_clip(
+                    job, channel.history(limit=_HISTORY_BACK, after=asked, oldest_first=False)
+                )
+        return found
+
+    async def _with_clip(self, job: Job, messages: AsyncIterator[discord.Message]) -> int | None:
+        me = self._client.user
+        async for message in messages:
+            if me is None or message.author.id != me.id:
+                continue
+            if any(each.filename == _file_name(job) for each in message.attachments):
+                return message.id
         return None
 
     def _channel(self, channel_id: int) -> discord.PartialMessageable:
@@ -332,7 +348,11 @@ def _mapped() -> Generator[None]:
         if error.status == 413 or error.code == _TOO_LARGE:
             raise ClipTooLargeError(str(error)) from error
         if error.status == 429 or error.status >= 500 or error.status == 401:
-            raise DeliveryTroubleError(str(error)) from error
+            is_unknown = error.status >= 500
+            raise DeliveryTroubleError(str(error), is_unknown=is_unknown) from error
         raise PlaceClosedError(str(error)) from error
     except (aiohttp.ClientError, TimeoutError, OSError, discord.RateLimited) as error:
-        raise DeliveryTroubleError(f"{type(error).__name__}: {error}") from error
+        # Where no connection came about, or we held back ourselves, nothing was sent.
+        is_unknown = not isinstance(error, aiohttp.ClientConnectorError | discord.RateLimited)
+        trouble = f"{type(error).__name__}: {error}"
+        raise DeliveryTroubleError(trouble, is_unknown=is_unknown) from error

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from bot.errors import (
     ClipTooLargeError,
-    DeadlineError,
     DeliveryError,
     DeliveryTroubleError,
     PlaceClosedError,
-    ProviderError,
-    ProviderTroubleError,
-    RemoteNotFoundError,
     SorabotError,
     StorageError,
 )
+from bot.jobs.downloading import download
 from bot.jobs.endings import fail
-from bot.jobs.joining import joined
 from bot.jobs.ports import JobStatus
 from bot.jobs.schedule import backoff_s
 from bot.jobs.tools import Tools
-from bot.media.probe import probe
-from bot.model import Clip, EntryKind, Job, Operation, Place, State
-from bot.providers.base import Provider
+from bot.model import Clip, EntryKind, Job, Place, State
 from bot.server import Post
-from bot.storage.room import is_for_want_of_space
 
 _log = logging.getLogger(__name__)
-#: A disk is looked at as often as what has failed so many times.
-_ROOM_ATTEMPTS = 4
 _ONCE = timedelta(days=36_500)
 
 
@@ -46,7 +35,7 @@ async def deliver(tools: Tools, job: Job, turn: asyncio.Lock) -> None:
     """
     step: Job | None = job
     if step.state is State.DOWNLOADING:
-        step = await _download(tools, step)
+        step = await download(tools, step)
     if step is not None and step.state is State.FITTING:
         step = await _fit(tools, step)
         if step is not None and step.state is State.POSTING:
@@ -54,79 +43,6 @@ async def deliver(tools: Tools, job: Job, turn: asyncio.Lock) -> None:
     elif step is not None and step.state is State.POSTING:
         # Found here again, it may have been posted with the answer lost.
         await _post(tools, step, turn, look_first=True)
-
-
-async def _download(tools: Tools, job: Job) -> Job | None:
-    provider = tools.providers.get(job.order.provider)
-    if provider is None or job.remote_id is None:
-        await _download_again(tools, job, ProviderTroubleError("its provider is not configured"))
-        return None
-    if not await tools.room.has_room_for_clip():
-        await _wait_for_room(tools, job)
-        return None
-    folder = tools.temp_dir / job.id
-    try:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        clip = await _fetch(tools, provider, job, job.remote_id, folder / "clip.mp4")
-    except (ProviderError, StorageError, OSError) as error:
-        if is_for_want_of_space(error):
-            await _wait_for_room(tools, job)
-        else:
-            await _download_again(tools, job, error)
-        return None
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    return await tools.store.move(
-        job,
-        State.FITTING,
-        tools.clock.now(),
-        clip=clip,
-        due_at=tools.after(tools.pace.delivery_check_s),
-    )
-
-
-async def _fetch(tools: Tools, provider: Provider, job: Job, remote_id: str, path: Path) -> Clip:
-    """Return the clip of a file that came down whole, shows a picture and is in the archive."""
-    file = await provider.download(remote_id, path, max_bytes=tools.max_clip_bytes)
-    facts = await probe(file.path)
-    if job.order.operation is Operation.EXTEND and job.source_remote_id is None:
-        file = await joined(tools, job, file)
-        facts = await probe(file.path)
-    return Clip(
-        job_id=job.id,
-        sha256=file.sha256,
-        size_bytes=file.size_bytes,
-        width_px=facts.width_px,
-        height_px=facts.height_px,
-        duration_ms=facts.duration_ms,
-        archive_key=await tools.archive.keep(job.id, file.path),
-        created_at=tools.clock.now(),
-    )
-
-
-async def _wait_for_room(tools: Tools, job: Job) -> None:
-    """Look again soon, however often: a paid render is never given up over our own disk."""
-    due_at = tools.after(backoff_s(_ROOM_ATTEMPTS, tools.pace))
-    _log.info("no room on the disk for the clip; looked at again at %s", due_at)
-    await tools.store.update(job, due_at=due_at)
-
-
-async def _download_again(tools: Tools, job: Job, error: Exception) -> None:
-    attempts = job.attempts + 1
-    # A provider that "does not know" a finished render may know it again in a minute.
-    passes = isinstance(error, OSError | RemoteNotFoundError) or (
-        isinstance(error, SorabotError) and error.retryable
-    )
-    due_at = tools.after(backoff_s(attempts, tools.pace))
-    late = job.deadline_at is not None and due_at > job.deadline_at
-    if isinstance(error, SorabotError) and not passes:
-        await fail(tools, job, error)
-    elif late and attempts >= tools.pace.download_tries:
-        # Only both together: after a long outage the first failure must not cost a paid render.
-        await fail(tools, job, DeadlineError(f"not downloaded by the deadline: {error}"))
-    else:
-        _log.warning("download put off to %s: %s", due_at, error)
-        await tools.store.update(job, attempts=attempts, due_at=due_at)
 
 
 async def _fit(tools: Tools, job: Job) -> Job | None:
@@ -178,19 +94,14 @@ async def _thread(tools: Tools, job: Job) -> Place | None:
 
 
 async def _post(tools: Tools, job: Job, turn: asyncio.Lock, *, look_first: bool) -> None:
-    """Post the clip of a job whose POSTING is committed, when it is its turn."""
-    async with turn:
-        await _post_now(tools, job, look_first=look_first)
-
-
-async def _post_now(tools: Tools, job: Job, *, look_first: bool) -> None:
-    """Post a clip at its place, or at the first of the next ones that takes it.
+    """Post the clip of a job whose POSTING is committed, at the first place that takes it.
 
     look_first  an earlier try may have got through: adopt its message instead of sending again.
     """
-    step = await _post_here(tools, job, look_first=look_first)
-    while step is not None:
-        step = await _post_here(tools, step, look_first=False)
+    async with turn:
+        step = await _post_here(tools, job, look_first=look_first)
+        while step is not None:
+            step = await _post_here(tools, step, look_first=False)
 
 
 async def _post_here(tools: Tools, job: Job, *, look_first: bool) -> Job | None:
@@ -200,6 +111,12 @@ async def _post_here(tools: Tools, job: Job, *, look_first: bool) -> Job | None:
         if message_id is None:
             try:
                 message_id = await _send(tools, job)
+            except DeliveryTroubleError as error:
+                # Elsewhere, or joined to another message, it could be seen twice: a late request of
+                # this try must have landed, or never will, before anything else is tried.
+                quiet_s = tools.pace.post_quiet_s if error.is_unknown else 0.0
+                await _put_off(tools, job, error, quiet_s=quiet_s)
+                return None
             except (PlaceClosedError, ClipTooLargeError) as error:
                 message_id = await _posted_after_all(tools, job, look_first=look_first)
                 if message_id is None:
@@ -278,13 +195,15 @@ async def _next_place(tools: Tools, job: Job, clip: Clip, error: SorabotError) -
     return direct if clip.size_bytes <= direct.upload_limit_bytes else None
 
 
-async def _put_off(tools: Tools, job: Job, error: DeliveryError | StorageError) -> None:
-    """Try a delivery step again later, but not for ever."""
+async def _put_off(
+    tools: Tools, job: Job, error: DeliveryError | StorageError, *, quiet_s: float = 0.0
+) -> None:
+    """Try a delivery step again later, after `quiet_s` at least, but not for ever."""
     attempts = job.attempts + 1
     if attempts >= tools.pace.post_tries:
         await _keep(tools, job, DeliveryError(f"gave up after {attempts} tries: {error}"))
         return
-    due_at = tools.after(backoff_s(attempts, tools.pace))
+    due_at = tools.after(max(backoff_s(attempts, tools.pace), quiet_s))
     _log.warning("post put off to %s: %s", due_at, error)
     await tools.store.update(job, attempts=attempts, due_at=due_at)
 

@@ -59,8 +59,12 @@ class Flow:
         """Download, archive and post a rendered job's clip."""
         async with self._lane:
             job = await self._tools.store.job(job_id)
-            if job is not None and job.state in _IN_DELIVERY:
+            if job is not None and job.state in _IN_DELIVERY and not self._was_put_off(job):
                 await deliver(self._tools, job, self._turn(job))
+
+    def _was_put_off(self, job: Job) -> bool:
+        """Whether a step that failed shall rest still: a kick may have come while it was tried."""
+        return job.attempts > 0 and job.due_at is not None and job.due_at > self._tools.clock.now()
 
     async def errand(self, number: str) -> None:
         """Do what remains to be done about a final job: mirror its clip, or remove it."""
@@ -144,8 +148,27 @@ class Flow:
             self._tools.board.touch(job.request_id)
             if job.state in _IN_DELIVERY:
                 self._kick(Kind.DELIVER, job.id)
+            elif job.state in (State.SUBMITTING, State.RENDERING):
+                await self._reprieve(job)
             elif job.state is State.QUEUED and job.order.provider not in self._tools.providers:
                 await self._orphaned(job)
+
+    async def _reprieve(self, job: Job) -> None:
+        """Let no clock that was put forward while nobody looked end a job before its time.
+
+        The last process's requests ended with it: what one of them ordered lands within the quiet
+        period, counted anew. A render under way is asked for some minutes before it is given up.
+        """
+        tools = self._tools
+        provider = tools.providers.get(job.order.provider)
+        if job.state is State.RENDERING:
+            grace_at = tools.after(tools.pace.grace_s)
+            if job.deadline_at is not None and job.deadline_at < grace_at:
+                await tools.store.update(job, deadline_at=grace_at)
+        elif provider is not None and not provider.capabilities().submit_is_idempotent:
+            quiet_at = tools.after(tools.pace.quiet_s)
+            if job.due_at is None or job.due_at < quiet_at:
+                await tools.store.update(job, due_at=quiet_at)
 
     async def _due_with_neighbours(self, provider: Provider, running: int) -> list[Job]:
         """Return the provider's renders that are due, or will be within a gap where it can list.

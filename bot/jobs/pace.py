@@ -24,14 +24,21 @@ class Pace:
     #: An id the provider does not know counts as lost after this many answers with this gap.
     missing_times: int = 4
     missing_gap_s: float = 60.0
-    #: Polls without an answer past the deadline before a render is given up.
-    late_tries: int = 20
+    #: Polls without an answer past the deadline before a render is given up: about two hours.
+    late_tries: int = 60
+    #: A render under way at a restart is asked for this long at least, whatever the clock says.
+    grace_s: float = 300.0
+    #: Orders of one job that are not accepted, and how long that must go on, before it is given up.
+    submit_tries: int = 60
+    patience_s: float = 7200.0
     #: Back-off after errors: the first wait, doubling up to the last.
     backoff_first_s: float = 2.0
     backoff_last_s: float = 120.0
     #: Downloads (past the deadline) and posts in a row that may fail before the engine gives up.
     download_tries: int = 8
-    post_tries: int = 30
+    post_tries: int = 120
+    #: A post of unknown outcome is looked for, and tried again or elsewhere, only after this long.
+    post_quiet_s: float = 65.0
     #: Tries to mirror a clip, or to remove all of one, before that is given up.
     errand_tries: int = 30
     #: Clips downloaded and posted at a time.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeGuard
 
 from bot.errors import (
     DeadlineError,
@@ -12,6 +14,7 @@ from bot.errors import (
     ProviderTroubleError,
     RemoteNotFoundError,
     RenderFailedError,
+    StorageError,
 )
 from bot.jobs.endings import cancel, fail
 from bot.jobs.ports import Kick, Kind
@@ -38,17 +41,26 @@ async def poll(
     troubles: list[Exception] = []
     ids = [job.remote_id for job in jobs if job.remote_id and job.cancel_requested_at is None]
     answers = await _ask(provider, ids)
+    going_on: list[tuple[Job, Remote]] = []
     for job in jobs:
         with about_job(job.id):
             try:
                 if job.cancel_requested_at is not None:
                     await cancel_remote(tools, provider, job)
                 elif job.remote_id is not None:
-                    await _act(tools, provider, job, answers[job.remote_id], running, kick)
+                    answer = answers[job.remote_id]
+                    if _goes_on(answer, job, tools):
+                        going_on.append((job, answer))
+                    else:
+                        await _act(tools, provider, job, answer, running, kick)
             except Exception as error:  # noqa: BLE001
                 # One job's defect must not stop the others.
                 _log.warning("poll put off: %r", error)
                 troubles.append(error)
+    try:
+        await _still_running(tools, provider, going_on, running)
+    except StorageError as error:
+        troubles.append(error)
     if troubles:
         raise troubles[0]
 
@@ -95,6 +107,16 @@ async def _ask(
     return {each: answers.get(each, missing) for each in remote_ids}
 
 
+def _is_late(tools: Tools, job: Job) -> bool:
+    return job.deadline_at is not None and tools.clock.now() > job.deadline_at
+
+
+def _goes_on(answer: Remote | ProviderError, job: Job, tools: Tools) -> TypeGuard[Remote]:
+    """Whether there is nothing to do but to ask again."""
+    is_over = (RemoteState.READY, RemoteState.FAILED)
+    return isinstance(answer, Remote) and answer.state not in is_over and not _is_late(tools, job)
+
+
 async def _act(
     tools: Tools,
     provider: Provider,
@@ -104,16 +126,14 @@ async def _act(
     kick: Kick,
 ) -> None:
     """Move `job` by what the provider said; READY wins even over a deadline: it is paid for."""
-    late = job.deadline_at is not None and tools.clock.now() > job.deadline_at
+    late = _is_late(tools, job)
     match answer:
         case Remote(state=RemoteState.READY):
             await _ready(tools, job, answer, kick)
         case Remote(state=RemoteState.FAILED):
             await fail(tools, job, answer.error or RenderFailedError("no reason given"))
-        case Remote() if late:
-            await _give_up(tools, provider, job)
         case Remote():
-            await _still_running(tools, provider, job, answer, running)
+            await _give_up(tools, provider, job)
         # Past the deadline it is one silence more: `attempts` counts all of those then.
         case RemoteNotFoundError() if not late:
             await _missing(tools, provider, job, answer)
@@ -157,17 +177,20 @@ async def _ready(tools: Tools, job: Job, remote: Remote, kick: Kick) -> None:
 
 
 async def _still_running(
-    tools: Tools, provider: Provider, job: Job, remote: Remote, running: int
+    tools: Tools, provider: Provider, renders: Sequence[tuple[Job, Remote]], running: int
 ) -> None:
-    # Answers can overtake each other: what was shown once never goes back.
-    known = [value for value in (job.progress, remote.progress) if value is not None]
-    progress = max(known, default=None)
-    gap_s = poll_gap_s(running, provider.capabilities(), tools.pace)
-    if remote.poll_after_s is not None:
-        gap_s = remote.poll_after_s
-    await tools.store.update(job, progress=progress, attempts=0, due_at=tools.after(gap_s))
-    if progress != job.progress:
-        tools.board.touch(job.request_id)
+    """Note how far renders are, together: each write of its own would wait for the disk."""
+    usual_s = poll_gap_s(running, provider.capabilities(), tools.pace)
+    noted: list[Job] = []
+    for job, remote in renders:
+        # Answers can overtake each other: what was shown once never goes back.
+        known = [value for value in (job.progress, remote.progress) if value is not None]
+        gap_s = usual_s if remote.poll_after_s is None else remote.poll_after_s
+        noted.append(replace(job, progress=max(known, default=None), due_at=tools.after(gap_s)))
+    await tools.store.note_renders(noted)
+    for (before, _), after in zip(renders, noted, strict=True):
+        if after.progress != before.progress:
+            tools.board.touch(after.request_id, is_urgent=False)
 
 
 async def _missing(tools: Tools, provider: Provider, job: Job, error: RemoteNotFoundError) -> None:

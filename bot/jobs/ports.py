@@ -65,6 +65,8 @@ class Card:
     request: Request
     #: By variant; at least one.
     statuses: tuple[JobStatus, ...]
+    #: The bot was away for more than a minute while it was under way.
+    was_resumed: bool = False
 
     @property
     def is_final(self) -> bool:

@@ -29,6 +29,11 @@ async def rehome(tools: Tools, job: Job) -> bool:
     an order now, or the member can't afford it there: the job is as it was.
     """
     extra_at = tools.clock.now()
+    if job.moved_from is not None and (extra_at - job.created_at).total_seconds() > (
+        tools.pace.patience_s
+    ):
+        # Two that take turns in refusing it would pass it on for ever.
+        return False
     viewer = await _viewer(tools, job)
     catalogue = tools.catalogue.chosen(await _choice(tools, job))
     for order in catalogue.alternatives(job.order):

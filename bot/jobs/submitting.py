@@ -32,8 +32,6 @@ _log = logging.getLogger(__name__)
 _SKEW = timedelta(seconds=30)
 #: How far back the list is read: further than any two clocks should differ.
 _LOOK_BACK = timedelta(hours=1)
-#: A job is given up when its provider has taken nothing for this long, and nobody else can do it.
-_LONGEST_WAIT = timedelta(minutes=30)
 
 
 async def submit(tools: Tools, job: Job) -> None:
@@ -54,9 +52,6 @@ async def _claim_and_call(tools: Tools, provider: Provider, job: Job) -> None:
     if job.cancel_requested_at is not None:
         await cancel(tools, job)
         return
-    if job.deadline_at is not None and job.deadline_at <= now:
-        await fail(tools, job, DeadlineError(f"not accepted within {capabilities.deadline_s} s"))
-        return
     if not await gets_work(tools, job) and await _sent_elsewhere(tools, job):
         return
     doubt_s = tools.pace.create_s + tools.pace.quiet_s
@@ -65,9 +60,8 @@ async def _claim_and_call(tools: Tools, provider: Provider, job: Job) -> None:
         now,
         max_concurrent=capabilities.max_concurrent,
         submitted_at=now,
-        deadline_at=job.deadline_at
-        if job.deadline_at is not None
-        else now + timedelta(seconds=capabilities.deadline_s),
+        # What was not accepted before has used up nothing of it.
+        deadline_at=now + timedelta(seconds=capabilities.deadline_s),
         due_at=tools.after(
             tools.pace.backoff_first_s if capabilities.submit_is_idempotent else doubt_s
         ),
@@ -93,24 +87,27 @@ async def _sent_elsewhere(tools: Tools, job: Job) -> bool:
         await fail(tools, job, ProviderAccountError(f"{job.order.provider} is out"))
         return True
     # Time in line counts for nothing here: only how long nobody has been served.
-    if tools.clock.now() - max(health.since, job.state_at) > _LONGEST_WAIT:
+    waited = tools.clock.now() - max(health.since, job.state_at)
+    if waited.total_seconds() > tools.pace.patience_s:
         await fail(tools, job, DeadlineError(f"{job.order.provider}: {health.reason}"))
         return True
     await tools.store.update(job, due_at=max(health.until, tools.after(tools.pace.busy_s)))
     return True
 
 
-async def _call(tools: Tools, provider: Provider, job: Job) -> None:
-    """Make the call for a job whose SUBMITTING is committed."""
+async def _call(tools: Tools, provider: Provider, job: Job, *, again: bool = False) -> None:
+    """Make the call for a job whose SUBMITTING is committed.
+
+    again  an earlier call with the same key is of unknown outcome. What is certain of this one is
+           nothing certain of that one: the job stays until an answer with its render comes.
+    """
     try:
         remote = await _submit_once(tools, provider, job)
-    except NotAcceptedError as error:
-        if not await rehome(tools, job):
-            await _requeue(tools, job, error)
-    except ProviderAccountError as error:
-        await tell_of_outage(tools, job)
-        if not await rehome(tools, job):
-            await fail(tools, job, error)
+    except (NotAcceptedError, ProviderAccountError) as error:
+        if again:
+            await _ask_again(tools, job, error)
+        else:
+            await _not_taken(tools, job, error)
     except SourceGoneError as error:
         await _compose_instead(tools, job, error)
     except UnknownOutcomeError as error:
@@ -122,6 +119,33 @@ async def _call(tools: Tools, provider: Provider, job: Job) -> None:
         await fail(tools, job, error)
     else:
         await _took(tools, provider.capabilities(), job, remote)
+
+
+async def _not_taken(
+    tools: Tools, job: Job, error: NotAcceptedError | ProviderAccountError
+) -> None:
+    """Send a job that was certainly not taken to the next provider, or back into the queue."""
+    if isinstance(error, ProviderAccountError):
+        await tell_of_outage(tools, job)
+    if await rehome(tools, job):
+        return
+    if isinstance(error, NotAcceptedError):
+        await _requeue(tools, job, error)
+    else:
+        await fail(tools, job, error)
+
+
+async def _ask_again(
+    tools: Tools, job: Job, error: NotAcceptedError | ProviderAccountError
+) -> None:
+    """Make the same call with the same key later, until the deadline."""
+    if job.deadline_at is not None and job.deadline_at <= tools.clock.now():
+        await fail(tools, job, RenderLostError(f"no word of an earlier call: {error}"))
+        return
+    hint_s = error.retry_after_s if isinstance(error, NotAcceptedError) else None
+    attempts = job.attempts + 1
+    due_at = tools.after(backoff_s(attempts, tools.pace, hint_s=hint_s))
+    await tools.store.update(job, attempts=attempts, due_at=due_at)
 
 
 async def _submit_once(tools: Tools, provider: Provider, job: Job) -> Remote:
@@ -170,7 +194,8 @@ async def _compose_instead(tools: Tools, job: Job, error: SourceGoneError) -> No
 async def _requeue(tools: Tools, job: Job, error: NotAcceptedError) -> None:
     attempts = job.attempts + 1
     due_at = tools.after(backoff_s(attempts, tools.pace, hint_s=error.retry_after_s))
-    if job.deadline_at is not None and due_at > job.deadline_at:
+    tried_for = tools.clock.now() - job.created_at
+    if attempts >= tools.pace.submit_tries and tried_for.total_seconds() > tools.pace.patience_s:
         await fail(tools, job, error)
         return
     _log.info("not accepted (%s); again at %s", error, due_at)
@@ -216,7 +241,7 @@ async def _settle_unknown(tools: Tools, provider: Provider, job: Job) -> None:
     """Find out whether a create of unknown outcome arrived; never pay twice."""
     capabilities = provider.capabilities()
     if capabilities.submit_is_idempotent:
-        await _call(tools, provider, job)
+        await _call(tools, provider, job, again=True)
         return
     try:
         match = await _look_for(tools, provider, job)

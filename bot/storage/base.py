@@ -169,6 +169,14 @@ class Store(Protocol):
         """Set columns while the job stays in `job.state`; None when it is no longer there."""
         ...
 
+    async def note_renders(self, jobs: Sequence[Job]) -> None:
+        """Keep `progress` and `due_at` of renders that go on, all in one transaction.
+
+        Their `attempts` are 0 from now on, and nothing else of them is kept. A job that is no
+        longer RENDERING, or whose owner asked for its end meanwhile, stays as it is.
+        """
+        ...
+
     async def claim_slot(
         self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[Changes]
     ) -> Job | None:
@@ -201,7 +209,7 @@ class Store(Protocol):
     async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
         """Move KEPT → POSTING towards `place`, due at `now`; the ledger stays closed.
 
-        The error is cleared, `posting_at` is `now`; the request keeps its own place. None when
+        The error is cleared, an earlier `posting_at` stays; the request keeps its own place. None when
         the job is no longer KEPT. Raises ValueError when `job.state` is another.
         """
         ...

@@ -146,6 +146,19 @@ def update(conn: sqlite3.Connection, queries: Queries, seen: Job, changes: Chang
     return _save(conn, queries, replace(job, **changes), was=seen.state)
 
 
+def note_renders(conn: sqlite3.Connection, queries: Queries, jobs: Sequence[Job]) -> None:
+    """Set what a look at renders that go on changes."""
+    for job in jobs:
+        queries.rows(
+            conn,
+            "note_render",
+            id=job.id,
+            remote_id=job.remote_id,
+            progress=job.progress,
+            due_at=None if job.due_at is None else to_ms(job.due_at),
+        )
+
+
 def claim_slot(
     conn: sqlite3.Connection, queries: Queries, asked: Move, max_concurrent: int
 ) -> Job | None:
@@ -218,7 +231,8 @@ def repost(
         state=State.POSTING,
         place=place,
         state_at=now,
-        posting_at=now,
+        # A first try may have landed after it was given up: the look for it goes back that far.
+        posting_at=now if job.posting_at is None else job.posting_at,
         due_at=now,
         finished_at=None,
         attempts=0,

@@ -8,6 +8,7 @@ and `Database.open` checks that they are what is expected of them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import threading
@@ -19,6 +20,7 @@ from typing import Any, Final, TypeVar, cast
 import aiosqlite
 
 from bot.errors import StorageError
+from bot.storage.ballast import Ballast
 
 #: "Sora" in the file's header: which program the file belongs to.
 APPLICATION_ID: Final = 0x536F7261
@@ -28,6 +30,14 @@ _OLDEST_SQLITE: Final = (3, 37, 0)
 
 #: How long to wait for another process's lock: short of the 3 s in which Discord wants an answer.
 _BUSY_TIMEOUT_MS: Final = 2_000
+
+#: The same while it is known that somebody holds the lock for long: whoever waits behind is told.
+_BRIEF_TIMEOUT_MS: Final = 20
+
+#: What SQLite says where there is no space: for a row, and for the index of the write-ahead log.
+_FULL: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
 
 #: The write-ahead log is cut back to this after it grew, as it does under a long read.
 _WAL_LIMIT_BYTES: Final = 16 * 1024 * 1024
@@ -43,16 +53,20 @@ class Database:
     it waits leaves none open; its function then still runs, wholly or not at all.
     """
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, ballast: Ballast | None = None) -> None:
         """Take over an open connection; `Database.open` is the way to get here."""
         self._connection = connection
         self._call, self._raw = _private_parts(connection)
+        self._ballast = ballast
+        #: Whether another process was seen to hold the lock for long; the database's thread's.
+        self._is_brief = False
         self._is_closed = False
 
     @classmethod
-    async def open(cls, path: Path) -> Database:
+    async def open(cls, path: Path, ballast: Ballast | None = None) -> Database:
         """Open the file at `path`, making it (mode 0600) and its folder when there is none.
 
+        ballast  spent when the disk is full, so that accounts can be closed.
         Raises StorageError when it cannot be opened, is no SQLite file, belongs to another
         program, or when the libraries here are too old or have changed.
         """
@@ -68,7 +82,7 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"cannot open {path}: {error}") from error
         try:
-            database = cls(connection)
+            database = cls(connection, ballast)
             await database._check_thread()
             await database.run(_prepare)
         except BaseException:  # whatever it was, cancellation too: the thread must end
@@ -84,13 +98,42 @@ class Database:
         """
         return await self.run(lambda conn: _transact(conn, "BEGIN", _reading(fn)))
 
-    async def write(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def write(
+        self, fn: Callable[[sqlite3.Connection], _T], *, is_new_work: bool = False
+    ) -> _T:
         """Run `fn` as the only writer; all that it wrote is on disk when this returns.
 
+        is_new_work  begins something. All else may have the ballast: `fn` then runs a second time,
+                     after the full disk has undone the first.
         When anything is raised nothing is kept: StorageError for SQLite's errors, and what `fn`
         raises, unchanged. The next call finds the database usable.
         """
-        return await self.run(lambda conn: _transact(conn, "BEGIN IMMEDIATE", fn))
+        return await self.run(lambda conn: self._write(conn, fn, is_new_work=is_new_work))
+
+    def _write(
+        self, conn: sqlite3.Connection, fn: Callable[[sqlite3.Connection], _T], *, is_new_work: bool
+    ) -> _T:
+        try:
+            result = _transact(conn, "BEGIN IMMEDIATE", fn)
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code in _FULL and not is_new_work and self._ballast and self._ballast.spend():
+                # What the log holds goes where it belongs, so that its space serves again.
+                with contextlib.suppress(sqlite3.Error):
+                    conn.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                return _transact(conn, "BEGIN IMMEDIATE", fn)
+            if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
+                self._wait_for_locks(conn, is_brief=True)
+            raise
+        self._wait_for_locks(conn, is_brief=False)
+        return result
+
+    def _wait_for_locks(self, conn: sqlite3.Connection, *, is_brief: bool) -> None:
+        """Wait long for a lock, or only briefly: reads stand in line behind every wait."""
+        if is_brief is not self._is_brief:
+            limit_ms = _BRIEF_TIMEOUT_MS if is_brief else _BUSY_TIMEOUT_MS
+            conn.execute(f"PRAGMA busy_timeout = {limit_ms}")
+            self._is_brief = is_brief
 
     async def run(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run `fn` on the database's thread, outside any transaction; errors as for `write`."""

@@ -110,6 +110,10 @@ class SqliteStore(Store):
             lambda conn: moves.update(conn, self.queries, job, changes)
         )
 
+    async def note_renders(self, jobs: Sequence[Job]) -> None:
+        if jobs:
+            await self.database.write(lambda conn: moves.note_renders(conn, self.queries, jobs))
+
     async def claim_slot(
         self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[Changes]
     ) -> Job | None:

@@ -11,6 +11,7 @@ LIBRARIES = {
     "aiohttp": ("bot.web", "bot.chat"),
     "aiosqlite": ("bot.storage.sqlite",),
     "av": ("bot.media", "bot.providers.local"),
+    "cryptography": ("bot.providers.signatures_keys",),
     "discord": ("bot.chat", "cogs", "sandbox"),
     "dotenv": ("bot.settings",),
     "httpx": (
@@ -21,6 +22,7 @@ LIBRARIES = {
     ),
     "numpy": ("bot.media", "bot.providers.local"),
     "PIL": ("bot.media", "bot.providers.local"),
+    "prometheus_client": ("bot.obs.metrics",),
     "simcord": ("sandbox",),
     "sqlite3": ("bot.storage",),
 }

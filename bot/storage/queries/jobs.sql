@@ -92,6 +92,11 @@ UPDATE jobs SET
 WHERE id = :id AND state = :state_was AND remote_id IS NULL
 RETURNING *;
 
+-- Note how far a render is and when to look again, unless its owner wants it cancelled by now.
+-- name: note_render
+UPDATE jobs SET progress = :progress, attempts = 0, due_at = :due_at
+WHERE id = :id AND state = 'rendering' AND remote_id = :remote_id AND cancel_requested_at IS NULL;
+
 -- Make a render due now, unless it was due before.
 -- name: hasten
 UPDATE jobs SET due_at = min(due_at, :now)

@@ -1,0 +1,100 @@
+"""A watch over the event loop: how late it comes round, and what holds it up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+_BEAT_S = 0.1
+_LIMIT_S = 0.25
+_GAP_S = 60.0
+#: So many calls from the innermost outwards.
+_FRAMES = 25
+
+
+class Watchdog:
+    """Beats on the event loop ten times a second; a thread logs the stack when a beat is late.
+
+    on_lag     told with each beat by how many seconds it was late.
+    limit_s    a beat that is later than this is worth a line in the log.
+    gap_s      between two such lines; those that had none are counted in the next.
+    monotonic  counts seconds; bound here once, so that a simulator which later puts its own
+               counter in the module's place does not move this one.
+    """
+
+    def __init__(
+        self,
+        on_lag: Callable[[float], None],
+        *,
+        limit_s: float = _LIMIT_S,
+        gap_s: float = _GAP_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_lag = on_lag
+        self._limit_s = limit_s
+        self._gap_s = gap_s
+        self._monotonic = monotonic
+        #: When the next beat should come; written on the loop, read by the thread.
+        self._due_s = 0.0
+        self._next_beat: asyncio.TimerHandle | None = None
+        self._thread: threading.Thread | None = None
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """Begin to watch the loop that this is called on; once."""
+        loop = asyncio.get_running_loop()
+        self._due_s = self._monotonic()
+        self._beat(loop)
+        self._thread = threading.Thread(
+            target=self._look, args=(threading.get_ident(),), name="watchdog", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer; idempotent, and harmless when it was never started."""
+        self._over.set()
+        if self._next_beat is not None:
+            self._next_beat.cancel()
+        if self._thread is not None:
+            self._thread.join(1)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        now_s = self._monotonic()
+        self._on_lag(max(0.0, now_s - self._due_s))
+        self._due_s = now_s + _BEAT_S
+        self._next_beat = loop.call_later(_BEAT_S, self._beat, loop)
+
+    def _look(self, watched: int) -> None:
+        seen_due_s = said_at_s = -self._gap_s
+        unsaid = 0
+        wait_s = 0.0
+        while not self._over.wait(wait_s):
+            # Read once: the loop may be writing it.
+            due_s, now_s = self._due_s, self._monotonic()
+            late_s = now_s - due_s
+            # To be back at the very moment in which this beat would be too late.
+            wait_s = self._limit_s - late_s if late_s < self._limit_s else _BEAT_S
+            if late_s < self._limit_s or due_s == seen_due_s:
+                continue
+            seen_due_s = due_s
+            if now_s - said_at_s < self._gap_s:
+                unsaid += 1
+                continue
+            _report(watched, late_s, unsaid)
+            said_at_s, unsaid = now_s, 0
+
+
+def _report(watched: int, late_s: float, unsaid: int) -> None:
+    # The one way to another thread's stack; `sys` documents it for this.
+    frame = sys._current_frames().get(watched)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if frame is None:
+        return
+    more = f" ({unsaid} more times since the last such line)" if unsaid else ""
+    stack = "".join(traceback.format_stack(frame, _FRAMES))
+    _log.warning("the event loop has been held up for %.2f s%s, here:\n%s", late_s, more, stack)

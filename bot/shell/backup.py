@@ -1,0 +1,35 @@
+"""`python -m bot backup FILE`: a copy of the database, beside a running bot."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bot.app import database_of
+from bot.settings import Settings
+from bot.shell.arguments import Commands
+from bot.storage.backup import back_up
+
+
+def add_backup(commands: Commands) -> None:
+    """Add `backup`; what it is given, `run_backup` reads."""
+    what = "copy the database to a file, beside a running bot"
+    backup = commands.add_parser("backup", help=what, description=what)
+    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def run_backup(settings: Settings, given: argparse.Namespace) -> str:
+    """Make the copy and return what the operator reads; blocks. Raises StorageError."""
+    done = back_up(
+        database_of(settings),
+        given.file,
+        force=given.force,
+        spare_bytes=settings.min_free_mib << 20,
+    )
+    size_mib = done.size_bytes / (1 << 20)
+    return (
+        f"The database is copied to {done.path} and checked: {done.jobs:,} jobs, "
+        f"schema {done.schema_version}, {size_mib:,.1f} MiB.\n"
+        f"The clips are not in it: they are files in {settings.archive_dir}."
+    )

@@ -1,0 +1,108 @@
+"""The real store over the real SQLite, its thread's work run between two steps of the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bot.storage import sqlite
+from bot.storage.migrate import migrate, read_migrations
+from bot.storage.queries import Queries
+from bot.storage.sqlite import Database
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.sites import Site
+from tests.simulation.world import World
+
+
+class FaultyConnection(sqlite3.Connection):
+    """A connection that refuses the n-th statement from now, when told to."""
+
+    refuse_in: int | None = None
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if self.refuse_in is not None and not sql.startswith("ROLLBACK"):
+            self.refuse_in -= 1
+            if self.refuse_in < 0:
+                raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, parameters)
+
+
+class Line:
+    """What `Database` takes for a connection of its own with a thread behind it."""
+
+    def __init__(self, world: World, loop: VirtualLoop, path: Path) -> None:
+        self._world = world
+        self._loop = loop
+        self._conn = sqlite3.connect(
+            path, isolation_level=None, cached_statements=256, factory=FaultyConnection
+        )
+        sqlite._prepare(self._conn)
+        # A power cut is not simulated here, only the death of the process; and nobody else is here.
+        self._conn.execute("PRAGMA synchronous = OFF")
+        self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
+
+    def _execute(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        return self._loop.hop(lambda: self._run(call, *args))
+
+    def _run(self, call: Callable[..., Any], fn: Callable[..., Any], conn: FaultyConnection) -> Any:
+        before = conn.total_changes
+        if self._world.strikes(Site.DATABASE_LOCKED):
+            return call(_locked, conn)
+        if self._world.strikes(Site.DISK_FULL):
+            conn.refuse_in = self._world.dice.randrange(1, 8)
+        try:
+            return call(fn, conn)
+        finally:
+            conn.refuse_in = None
+            if conn.total_changes != before:
+                self._world.effects += 1
+                for (job_id,) in conn.execute("SELECT id FROM jobs WHERE finished_at IS NOT NULL"):
+                    self._world.ended_s.setdefault(job_id, self._world.now_s)
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The connection, for those who look on from outside the process."""
+        return self._conn
+
+    def close(self) -> None:
+        """Close the file, as the death of the process does."""
+        self._conn.close()
+
+
+def _locked(_conn: sqlite3.Connection) -> None:
+    raise sqlite3.OperationalError("database is locked")
+
+
+def open_line(world: World, loop: VirtualLoop, path: Path) -> tuple[Line, Database]:
+    """Open the database at `path`, which is made when there is none."""
+    if not path.exists():
+        path.write_bytes(_empty())
+    line = Line(world, loop, path)
+    return line, Database(line)  # pyright: ignore[reportArgumentType]
+
+
+@functools.cache
+def queries() -> Queries:
+    """Return the bot's statements."""
+    return Queries.load()
+
+
+@functools.cache
+def _empty() -> bytes:
+    """Return a database with the schema and nothing in it."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        path = folder / "empty.db"
+        conn = sqlite3.connect(path, isolation_level=None)
+        sqlite._prepare(conn)
+        migrate(conn, read_migrations())
+        conn.close()
+        return path.read_bytes()
+    finally:
+        shutil.rmtree(folder)

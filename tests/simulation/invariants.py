@@ -1,0 +1,157 @@
+"""What must hold when all is at rest, asked of the outside and of the table, not of the program."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections import Counter
+
+from tests.simulation.courier import LOOK_SKEW_S
+from tests.simulation.known import Known
+from tests.simulation.outside import Outside
+from tests.simulation.provider import DEADLINE_S
+from tests.simulation.videos import Render
+from tests.simulation.world import World
+
+#: Errors that come of patience that is at its end.
+_LATE = ("deadline", "not_accepted", "remote_not_found")
+
+
+def check(outside: Outside) -> None:
+    """Breach for every promise that was not kept."""
+    jobs = outside.rows("SELECT * FROM jobs ORDER BY seq")
+    for job in jobs:
+        _check_end(outside, job)
+        _check_ledger(outside, job)
+        _check_messages(outside, job)
+    _check_bills(outside, jobs)
+    _check_promises(outside, jobs)
+
+
+def _check_end(outside: Outside, job: sqlite3.Row) -> None:
+    world, label = outside.world, outside.world.label(job["id"])
+    if job["finished_at"] is None:
+        world.breach(f"{label} never ends: {job['state']}")
+    if job["state"] == "failed":
+        reason = _untrue_reason(outside, job)
+        if reason:
+            late = job["error_code"] in _LATE
+            known = _put_forward(world, Known.CLOCK_AT_RESTART) if late else None
+            world.breach(f"{label} failed with {job['error_code']}: {reason}", known)
+
+
+def _untrue_reason(outside: Outside, job: sqlite3.Row) -> str | None:
+    """Return what is wrong with the reason for which a job failed."""
+    render = _render(outside, job)
+    match job["error_code"]:
+        case "moderation" | "render_lost":
+            return None
+        case "render_failed":
+            wrong = render is None or (render.fate != "failed" and not render.is_stopped)
+            return "it did not" if wrong else None
+        case "remote_not_found":
+            return None if render is not None and render.fate == "lost" else "it is there"
+        case "deadline" | "not_accepted":
+            return _early(outside.world, job)
+        case other:
+            return f"nobody expects {other}"
+
+
+def _early(world: World, job: sqlite3.Row) -> str | None:
+    """Return why a deadline was too early, by the true time."""
+    asked_s = world.asked_s[f"R{job['request_id'] & 0xFFFF}"][0]
+    waited_s = world.ended_s[job["id"]] - asked_s
+    # A next try that would come after the deadline is not waited for.
+    return None if waited_s > DEADLINE_S - 200 else f"after {waited_s:.0f} s"
+
+
+def _put_forward(world: World, known: Known) -> Known | None:
+    """Return `known` where a restart found the clock put forward."""
+    off_s = [off_s for _, off_s in world.starts_s]
+    forward = any(after_s - before_s > 30 for before_s, after_s in itertools.pairwise(off_s))
+    return known if forward else None
+
+
+def _check_ledger(outside: Outside, job: sqlite3.Row) -> None:
+    world, label = outside.world, outside.world.label(job["id"])
+    rows = outside.rows("SELECT * FROM ledger WHERE job_id = ? ORDER BY id", job["id"])
+    kinds = [row["kind"] for row in rows]
+    sums = tuple(sum(row[unit] for row in rows) for unit in ("clips", "seconds", "usd_micros"))
+    if job["finished_at"] is None:
+        return
+    if kinds[0] != "reserve" or kinds.count("reserve") + kinds.count("amend") != len(kinds) - 1:
+        world.breach(f"{label} {job['state']}: the ledger says {kinds}")
+    if job["state"] in ("done", "kept"):
+        render = _render(outside, job)
+        told = None if render is None else render.cost_usd_micros
+        wanted = (1, job["seconds"], job["estimate_usd_micros"] if told is None else told)
+        if sums != wanted or kinds[-1] != "settle":
+            world.breach(f"{label} {job['state']}: {kinds} sum to {sums}, not {wanted}")
+    elif sums != (0, 0, 0):
+        world.breach(f"{label} {job['state']}: {sums} is charged")
+
+
+def _check_messages(outside: Outside, job: sqlite3.Row) -> None:
+    world, label = outside.world, outside.world.label(job["id"])
+    name = f"sora-{job['id']}.mp4"
+    shown = outside.channels.holding(name)
+    render = _render(outside, job)
+    if len(shown) > 1:
+        world.breach(f"{label} {job['state']}: shown {len(shown)} times", _two_of(world, job["id"]))
+    for message in shown:
+        if render is None or message.files[name] != render.body:
+            world.breach(f"{label}: not the bytes that were rendered")
+    if job["state"] == "done" and job["message_id"] not in [each.id for each in shown]:
+        known = Known.OVERWRITTEN if name in world.overwritten else None
+        world.breach(f"{label} done: its message does not show it", known)
+    if job["state"] in ("failed", "cancelled") and shown:
+        world.breach(f"{label} {job['state']}: shown")
+
+
+def _two_of(world: World, job_id: str) -> Known | None:
+    """Return what explains that a clip is shown more than once."""
+    sent = world.sent.get(job_id, set())
+    if job_id in world.looked_past and len(sent) == 1:
+        ahead = max(off_s for _, off_s in world.starts_s) > LOOK_SKEW_S
+        return Known.LOOKED_AHEAD if ahead else Known.LOOKED_TOO_LATE
+    if len({channel_id for _, channel_id in sent}) > 1:
+        return Known.TWO_PLACES
+    return Known.TWO_WAYS if len(sent) > 1 else None
+
+
+def _check_bills(outside: Outside, jobs: list[sqlite3.Row]) -> None:
+    """Breach for a render that was paid for twice; equal orders may have each other's renders."""
+    world = outside.world
+    asked = Counter((job["prompt"], job["seconds"]) for job in jobs)
+    gone = Counter((job["prompt"], job["seconds"]) for job in jobs if job["state"] == "cancelled")
+    made: Counter[tuple[str, int]] = Counter()
+    kept: Counter[tuple[str, int]] = Counter()
+    explained: dict[tuple[str, int], Known | None] = {}
+    for videos in outside.videos.values():
+        for render in videos.renders.values():
+            order = render.order.prompt, render.order.seconds
+            made[order] += 1
+            kept[order] += not render.is_stopped
+            if render.order.key in world.refused_keys:
+                explained[order] = Known.KEYED_REFUSAL
+    for order, count in made.items():
+        known = explained.get(order) or _put_forward(world, Known.QUIET_CUT_SHORT)
+        if count > asked[order]:
+            world.breach(f"{order[0]!r}: {count} creates for {asked[order]} jobs", known)
+        elif kept[order] > asked[order] - gone[order]:
+            world.breach(f"{order[0]!r}: a cancelled job's render is billed", known)
+
+
+def _check_promises(outside: Outside, jobs: list[sqlite3.Row]) -> None:
+    """Breach when what a member was told came otherwise."""
+    world, states = outside.world, {job["id"]: job["state"] for job in jobs}
+    for job_id in outside.members.known.values():
+        if job_id not in states:
+            world.breach("an accepted job is gone")
+    for job_id in sorted(outside.members.told_cancelled, key=world.label):
+        if states.get(job_id) != "cancelled":
+            world.breach(f"{world.label(job_id)} was said to be cancelled: {states.get(job_id)}")
+
+
+def _render(outside: Outside, job: sqlite3.Row) -> Render | None:
+    return outside.videos[job["provider"]].renders.get(job["remote_id"] or "")

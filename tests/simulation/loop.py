@@ -1,0 +1,128 @@
+"""An event loop in virtual time: one thread, one order, and an end that spares nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from asyncio import events
+from collections.abc import Callable
+from typing import Any, Protocol, Self
+
+
+class Killed(BaseException):
+    """What a process that is dead already meets wherever it reaches for the outside."""
+
+
+class Watch(Protocol):
+    """The virtual time that all processes of a seed share, in seconds."""
+
+    now_s: float
+
+    def pass_to(self, at_s: float) -> None:
+        """Let the time be `at_s`, if it is not later already."""
+        ...
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Runs callbacks in the order in which they were made, and threads' work between them.
+
+    Where nothing is ready, time goes on to the next timer. `steps` counts callbacks: between any
+    two of them, at every await of the program that waits, the process may be killed.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._watch = watch
+        self.steps = 0
+        self.is_dead = False
+        self._in_threads: set[asyncio.Future[Any]] = set()
+        self.set_exception_handler(lambda _loop, context: self.complaints.append(context))
+        self.complaints: list[dict[str, Any]] = []
+
+    def time(self) -> float:
+        return self._watch.now_s
+
+    def _write_to_self(self) -> None:
+        """Nobody sleeps in a selector."""
+
+    def _process_events(self, event_list: object) -> None:
+        """No sockets, no events."""
+
+    def run_in_executor(self, executor: object, func: Callable[..., Any], *args: Any) -> Any:
+        """Run a thread's work as a callback of its own; a dead process starts none."""
+        return self.hop(lambda: func(*args))
+
+    def hop(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Return what `work` will return; it runs whole or, in a dead process, not at all."""
+        future = self.create_future()
+        if self.is_dead:
+            future.set_exception(Killed())
+            return future
+        self._in_threads.add(future)
+        self.call_soon(self._work, future, work)
+        return future
+
+    def _work(self, future: asyncio.Future[Any], work: Callable[[], Any]) -> None:
+        if self.is_dead:
+            return
+        self._in_threads.discard(future)
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
+            if not future.cancelled():
+                future.set_exception(error)
+        else:
+            # As in a thread: work that nobody waits for any more was done all the same.
+            if not future.cancelled():
+                future.set_result(result)
+
+    def step(self, until_s: float) -> bool:
+        """Run one callback, passing time where none is ready; False when none is before `until_s`."""
+        ready, timers = self._ready, self._scheduled
+        while timers and timers[0]._cancelled:
+            heapq.heappop(timers)._scheduled = False
+        if not ready:
+            if not timers or timers[0]._when > until_s:
+                return False
+            self._watch.pass_to(timers[0]._when)
+        while timers and timers[0]._when <= self._watch.now_s:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            if not timer._cancelled:
+                ready.append(timer)
+        if ready:
+            handle = ready.popleft()
+            if not handle._cancelled:
+                self.steps += 1
+                handle._run()
+        return True
+
+    def __enter__(self) -> Self:
+        events._set_running_loop(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        events._set_running_loop(None)
+
+    def die(self) -> None:
+        """End all tasks without letting one of them do anything outside."""
+        self.is_dead = True
+        now_s = self._watch.now_s
+        for future in list(self._in_threads):
+            if not future.done():
+                future.set_exception(Killed())
+        for _ in range(50):
+            tasks = asyncio.all_tasks(self)
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            for _ in range(2000):
+                if not self.step(now_s):
+                    break
+            self._watch.now_s = now_s
+        for task in asyncio.all_tasks(self):
+            raise RuntimeError(f"outlived its process: {task!r}")
+        self._ready.clear()
+        self._scheduled.clear()
+        self.close()

@@ -1,0 +1,125 @@
+"""An hour in which nobody answers: of Discord, of the video services, of both."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.jobs.pace import Pace
+from tests.simulation.invariants import check
+from tests.simulation.members import Action, Deed
+from tests.simulation.outside import Outside
+from tests.simulation.process import Process
+from tests.simulation.program import Program
+from tests.simulation.seeds import alarmed, fast_folder
+from tests.simulation.world import LONGEST_FLIGHT_S, World
+
+JOBS = 50
+BEGINS_S = 20.0
+LASTS_S = 3600.0
+_ENDS_S = BEGINS_S + LASTS_S
+
+
+class AtItsPace(Program):
+    """The bot with all its waiting times."""
+
+    def pace(self) -> Pace:
+        return Pace()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What an outage left."""
+
+    violations: tuple[str, ...]
+    #: How many jobs ended in which state.
+    states: Counter[str]
+    #: How many were open when the outage began.
+    in_flight: int
+    #: How long after the outage the last job ended, in seconds; negative: during it.
+    last_end_s: float
+    #: Most requests in one second while it lasted, and afterwards, to Discord and to the service.
+    discord_peaks: tuple[int, int]
+    videos_peaks: tuple[int, int]
+
+
+def run_outage(*, discord: bool, videos: bool, program: Program | None = None) -> Aftermath:
+    """Let fifty jobs meet an outage of an hour, and look at what becomes of them."""
+    random.seed(4)
+    world = World(4, faults={}, calm_s=0.0)
+    folder = Path(tempfile.mkdtemp(prefix="sora", dir=fast_folder()))
+    outside = Outside(
+        world,
+        folder / "sorabot.db",
+        program or AtItsPace(),
+        clips_per_day=1000,
+        max_concurrent=40,
+        deadline_s=1800.0,
+    )
+    for request in range(1, JOBS // 2 + 1):
+        outside.members.plan(
+            Action(
+                at_s=request * 0.5,
+                deed=Deed.ASK,
+                request=request,
+                user_id=request % 10,
+                prompt=f"a fox in world {request}",
+                model="relay/clip-1",
+                count=2,
+            )
+        )
+    try:
+        return _live(outside, folder, discord=discord, videos=videos)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _live(outside: Outside, folder: Path, *, discord: bool, videos: bool) -> Aftermath:
+    world, process = outside.world, Process(outside, folder)
+
+    def set_down(*, down: bool) -> None:
+        outside.channels.is_down = down and discord
+        for each in outside.videos.values():
+            each.is_down = down and videos
+
+    with alarmed(world), process.loop:
+        process.start()
+        _run_to(process, BEGINS_S)
+        set_down(down=True)
+        in_flight = len(outside.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL"))
+        _run_to(process, _ENDS_S)
+        set_down(down=False)
+        while not outside.is_at_rest() and world.now_s < _ENDS_S + 3600:
+            _run_to(process, world.now_s + 1)
+        last_end_s = max(row[0] for row in outside.rows("SELECT finished_at FROM jobs")) / 1000
+        _run_to(process, world.now_s + LONGEST_FLIGHT_S)
+        check(outside)
+        states = outside.rows("SELECT state, count(*) FROM jobs GROUP BY state")
+        process.kill()
+    return Aftermath(
+        violations=tuple(world.violations),
+        states=Counter(dict(map(tuple, states))),
+        in_flight=in_flight,
+        last_end_s=last_end_s - world.now().timestamp() + world.now_s - _ENDS_S,
+        discord_peaks=_peaks([outside.channels.requests]),
+        videos_peaks=_peaks(each.requests for each in outside.videos.values()),
+    )
+
+
+def _run_to(process: Process, at_s: float) -> None:
+    while process.loop.step(at_s):
+        pass
+    process.outside.world.pass_to(at_s)
+
+
+def _peaks(parties: Iterable[dict[int, int]]) -> tuple[int, int]:
+    """Return the most requests in one second during the outage and after it."""
+    seconds = [pair for requests in parties for pair in requests.items()]
+    during = [count for second, count in seconds if BEGINS_S <= second < _ENDS_S]
+    after = [count for second, count in seconds if second >= _ENDS_S]
+    return max(during, default=0), max(after, default=0)

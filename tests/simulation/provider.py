@@ -1,0 +1,261 @@
+"""The process's side of the video service: the `Provider` with every answer that APIs give."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.errors import (
+    ModerationError,
+    NotAcceptedError,
+    ProviderError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from bot.providers.base import Capabilities, Download, Model, Remote, RemoteState, RenderOrder
+from bot.providers.clip_file import save
+from tests.simulation.sites import Site
+from tests.simulation.videos import SKEW_S, Render, Videos, size
+from tests.simulation.world import EPOCH, World
+
+#: How long the engine waits for a create; what hangs lands up to half a minute after that.
+CREATE_S = 90.0
+_LATE_S = 30.0
+#: A render must be through after this long.
+DEADLINE_S = 900.0
+
+
+class ScriptedProvider:
+    """Speaks to `Videos`. Every request leaves at once; only the answer depends on the process."""
+
+    def __init__(self, videos: Videos, capabilities: Capabilities) -> None:
+        self.videos = videos
+        self._capabilities = capabilities
+
+    @property
+    def name(self) -> str:
+        return self.videos.name
+
+    @property
+    def _world(self) -> World:
+        return self.videos.world
+
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    async def submit(self, order: RenderOrder) -> Remote:
+        world, about = self._world, self._world.label(order.key)
+        self.videos.count()
+        world.asked(order.key)
+        if self.videos.is_down:
+            await self._wait()
+            raise NotAcceptedError("no connection")
+        for site, error in (
+            (Site.CREATE_REFUSED, NotAcceptedError("connection refused")),
+            (Site.CREATE_429, NotAcceptedError("429", retry_after_s=world.dice.uniform(1, 20))),
+            (Site.CREATE_MODERATED, ModerationError("no")),
+            (Site.CREATE_500, UnknownOutcomeError("500")),
+        ):
+            if world.strikes(site, about):
+                if isinstance(error, NotAcceptedError) and order.key in world.unknown_keys:
+                    world.refused_keys.add(order.key)
+                await self._wait()
+                raise error
+        world.unknown_keys.add(order.key)
+        if world.strikes(Site.CREATE_HANGS, about):
+            await asyncio.sleep(10_000)
+        if world.strikes(Site.CREATE_LATE, about):
+            world.send(lambda: self._create(order), CREATE_S + world.dice.uniform(0, _LATE_S))
+            await asyncio.sleep(10_000)
+        flight = world.send(lambda: self._create(order), self._latency_s())
+        for site in (Site.CREATE_LOST, Site.CREATE_500_DONE, Site.CREATE_HTML):
+            if world.strikes(site, about):
+                await self._wait(1.0)
+                raise UnknownOutcomeError(site)
+        await self._wait(1.0)
+        return flight.answer()
+
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
+        world = self._world
+        self.videos.count()
+        for each in remote_ids:
+            world.asked(each)
+        await self._wait()
+        if self.videos.is_down or world.strikes(Site.POLL_500):
+            raise ProviderTroubleError("500", retry_after_s=world.dice.choice([None, 5.0]))
+        if world.strikes(Site.POLL_HTML):
+            return dict.fromkeys(remote_ids, ProviderTroubleError("HTML"))
+        if world.strikes(Site.POLL_HANGS):
+            await asyncio.sleep(world.dice.choice([30, 10_000]))
+            raise ProviderTroubleError("timed out")
+        answers = {each: self._look(each) for each in remote_ids}
+        if world.strikes(Site.POLL_PARTIAL):
+            answers.pop(world.dice.choice(list(answers)))
+        return answers
+
+    async def recent(self, since: datetime) -> Sequence[Remote]:
+        if not self._capabilities.can_list:
+            raise UnsupportedError("no list")
+        self.videos.count()
+        await self._wait()
+        if self.videos.is_down or self._world.strikes(Site.LIST_500):
+            raise ProviderTroubleError("500")
+        since_s = (since - EPOCH).total_seconds()
+        return [
+            self._describe(each)
+            for each in self.videos.renders.values()
+            if each.created_s + SKEW_S >= since_s
+        ]
+
+    async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
+        world = self._world
+        self.videos.count()
+        await self._wait()
+        world.asked(remote_id)
+        if self.videos.is_down or world.strikes(Site.FILE_500):
+            raise ProviderTroubleError("500")
+        if world.strikes(Site.FILE_EXPIRED):
+            raise RemoteNotFoundError("expired")
+        body = self.videos.renders[remote_id].body
+        return await save(
+            self._chunks(body),
+            target,
+            max_bytes=max_bytes,
+            announced_bytes=self.announced_bytes(body),
+        )
+
+    def announced_bytes(self, body: bytes) -> int | None:
+        """Return what Content-Length says of a whole file."""
+        return len(body)
+
+    async def cancel(self, remote_id: str) -> bool:
+        world = self._world
+        self.videos.count()
+        world.asked(remote_id)
+        if self.videos.is_down or world.strikes(Site.CANCEL_500):
+            await self._wait()
+            raise ProviderTroubleError("500")
+        if not self._capabilities.can_cancel or world.strikes(Site.CANCEL_NO):
+            await self._wait()
+            return False
+        render = self.videos.renders[remote_id]
+        return await self._through(lambda: self.videos.stop(render))
+
+    async def delete(self, remote_id: str) -> bool:
+        return False
+
+    async def check(self) -> str:
+        return "well"
+
+    async def refresh(self) -> None:
+        """Nothing is learnt anew."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _create(self, order: RenderOrder) -> Remote:
+        if self.videos.is_down:
+            raise NotAcceptedError("no connection")
+        return self._describe(self.videos.create(order))
+
+    def _look(self, remote_id: str) -> Remote | ProviderError:
+        world, render = self._world, self.videos.renders[remote_id]
+        if render.fate == "lost" or world.now_s < render.unknown_until_s:
+            return RemoteNotFoundError("404")
+        if render.unknown_until_s == 0 and world.strikes(Site.POLL_404, render.id):
+            # Shorter than the engine's patience, which is three gaps of a minute.
+            render.unknown_until_s = world.now_s + world.dice.uniform(5, 150)
+            return RemoteNotFoundError("404")
+        return self._describe(render)
+
+    def _describe(self, render: Render) -> Remote:
+        world, order = self._world, render.order
+        state, progress, error = RemoteState.RUNNING, None, None
+        if render.is_stopped:
+            state, error = RemoteState.FAILED, RenderFailedError("stopped")
+        elif render.fate != "stuck" and world.now_s >= render.ready_s:
+            state = RemoteState.FAILED if render.fate == "failed" else RemoteState.READY
+            error = RenderFailedError("it says") if render.fate == "failed" else None
+        elif world.strikes(Site.POLL_WORDS):
+            # "postprocessing", 100 %: neither is a promise.
+            progress = 100
+        elif world.strikes(Site.POLL_DISORDER):
+            progress = world.dice.randrange(100)
+        return Remote(
+            id=render.id,
+            state=state,
+            progress=progress,
+            error=error,
+            cost_usd_micros=render.cost_usd_micros if state is RemoteState.READY else None,
+            prompt=order.prompt,
+            model=order.model,
+            seconds=order.seconds,
+            size=order.size,
+            created_at=EPOCH + timedelta(seconds=int(render.created_s + SKEW_S)),
+        )
+
+    async def _chunks(self, body: bytes) -> AsyncIterator[bytes]:
+        world = self._world
+        if world.strikes(Site.FILE_HTML):
+            yield b"<!doctype html><title>Sign in</title>"
+            return
+        if world.strikes(Site.FILE_TRUNCATED):
+            # At the end of a box: only the announced length tells.
+            yield body[:-32]
+            return
+        half = len(body) // 2
+        yield body[:half]
+        await self._wait()
+        if world.strikes(Site.FILE_CUT):
+            raise ProviderTroubleError("connection reset")
+        yield body[half:]
+
+    async def _through(self, effect: Callable[[], Any]) -> Any:
+        flight = self._world.send(effect, self._latency_s())
+        await self._wait(1.0)
+        return flight.answer()
+
+    def _latency_s(self) -> float:
+        return self._world.dice.uniform(0.05, 0.9)
+
+    async def _wait(self, seconds: float | None = None) -> None:
+        await asyncio.sleep(self._latency_s() if seconds is None else seconds)
+
+
+def capabilities(
+    name: str,
+    *,
+    can_list: bool,
+    can_cancel: bool,
+    has_keys: bool,
+    max_concurrent: int,
+    deadline_s: float,
+) -> Capabilities:
+    """Return what a service of that kind can do."""
+    model = Model(
+        name=model_of(name),
+        label=name.title(),
+        seconds=(4, 8),
+        sizes=(size(),),
+        usd_micros_per_second={size(): 100_000 + 1_000 * len(name)},
+    )
+    return Capabilities(
+        models=(model,),
+        max_concurrent=max_concurrent,
+        typical_first_poll_s=15.0,
+        deadline_s=deadline_s,
+        can_list=can_list,
+        submit_is_idempotent=has_keys,
+        can_cancel=can_cancel,
+    )
+
+
+def model_of(name: str) -> str:
+    """Return what a service sells; two sell the same, so that a job may go to the other."""
+    return "bare-1" if name == "bare" else "clip-1"

@@ -1,0 +1,30 @@
+"""An hour in which nobody answers ends without a stampede and without a job that hangs."""
+
+import pytest
+
+from tests.simulation.known import GIVEN_UP
+from tests.simulation.outage import JOBS, run_outage
+
+pytestmark = pytest.mark.timeout(300)
+#: Requests in one second to any one party, with fifty jobs in flight.
+BOUND = 25
+
+
+@pytest.mark.parametrize(
+    ("discord", "videos"),
+    [(True, False), (False, True), (True, True)],
+    ids=["discord", "videos", "both"],
+)
+def test_after_an_outage_of_an_hour_all_jobs_end(discord, videos):
+    left = run_outage(discord=discord, videos=videos)
+    assert not left.violations
+    assert left.in_flight > JOBS * 0.9
+    assert left.last_end_s < 300
+    assert set(left.states) <= {"done"} | GIVEN_UP
+    assert sum(left.states.values()) == JOBS
+    assert max(*left.discord_peaks, *left.videos_peaks) <= BOUND
+
+
+def test_without_an_outage_all_clips_are_posted():
+    left = run_outage(discord=False, videos=False)
+    assert dict(left.states) == {"done": JOBS}

@@ -1,0 +1,116 @@
+"""A video service outside the process: it takes orders, renders, and counts what it bills."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from bot.model import Size
+from bot.providers.base import RenderOrder
+from tests.simulation.sites import Site
+from tests.simulation.world import World
+
+#: Its clock differs from the true time by this much.
+SKEW_S = 4.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Render:
+    """What the service knows of an order that it took."""
+
+    id: str
+    order: RenderOrder
+    created_s: float
+    ready_s: float
+    #: "ready", "failed", "lost" or "stuck".
+    fate: str
+    body: bytes
+    #: What it says that it costs; None when it says nothing.
+    cost_usd_micros: int | None
+    #: Its answers are 404 until then.
+    unknown_until_s: float = 0.0
+    is_stopped: bool = False
+
+
+class Videos:
+    """One service; `has_keys`: the same key twice makes one render."""
+
+    def __init__(self, world: World, name: str, *, has_keys: bool) -> None:
+        self.world = world
+        self.name = name
+        self.renders: dict[str, Render] = {}
+        self.is_down = False
+        #: Second by second, how many requests came.
+        self.requests: dict[int, int] = {}
+        self._has_keys = has_keys
+
+    def count(self) -> None:
+        """Count a request."""
+        second = int(self.world.now_s)
+        self.requests[second] = self.requests.get(second, 0) + 1
+
+    def create(self, order: RenderOrder) -> Render:
+        """Take an order, and its price."""
+        if self._has_keys:
+            for render in self.renders.values():
+                if render.order.key == order.key:
+                    return render
+        world = self.world
+        render = Render(
+            id=f"{self.name}-{len(self.renders)}",
+            order=order,
+            created_s=world.now_s,
+            ready_s=world.now_s + world.dice.choice([2, 12, 30, 60, 90]) * world.dice.random(),
+            fate=self._fate(),
+            body=_body(f"{self.name}-{len(self.renders)}"),
+            cost_usd_micros=world.dice.choice([None, None, 123_457]),
+        )
+        self.renders[render.id] = render
+        world.note(f"{self.name} bills {render.id} for {world.label(order.key)}: {render.fate}")
+        return render
+
+    def stop(self, render: Render) -> bool:
+        """Stop a render that is under way, which then costs nothing."""
+        if self.world.now_s < render.ready_s or render.fate == "stuck":
+            render.is_stopped = True
+            self.world.note(f"{self.name} stops {render.id}")
+        return render.is_stopped
+
+    def _fate(self) -> str:
+        for site, fate in (
+            (Site.RENDER_FAILS, "failed"),
+            (Site.RENDER_LOST, "lost"),
+            (Site.RENDER_STUCK, "stuck"),
+        ):
+            if self.world.strikes(site):
+                return fate
+        return "ready"
+
+
+def size() -> Size:
+    """Return the only size that is sold here."""
+    return Size(width_px=64, height_px=48)
+
+
+def _body(name: str) -> bytes:
+    """Return a clip like no other; its last box can be cut off without a trace in the boxes."""
+    mark = name.encode().ljust(24)
+    return _clip() + (8 + len(mark)).to_bytes(4) + b"free" + mark
+
+
+@functools.cache
+def _clip() -> bytes:
+    """Return a clip of one picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        with av.open(str(path), "w", format="mp4") as out:
+            stream = out.add_stream("mpeg4", rate=1)
+            stream.width, stream.height = 64, 48
+            stream.pix_fmt = "yuv420p"
+            out.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+            out.mux(stream.encode())
+        return path.read_bytes()

@@ -1,0 +1,144 @@
+"""The counters of the process: what the page says, and that no job adds a line to it."""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.obs.metrics import VERSION, Figures, Metrics, TableFigures
+
+TABLES = TableFigures(
+    open_jobs={"queued": 3, "rendering": 0},
+    ended_24h={"done": 7},
+    queue_age_s=12.5,
+    reserved_usd_micros=2_400_000,
+    spent_24h_usd_micros=1_250_001,
+    errands=4,
+)
+FIGURES = Figures(
+    tables=TABLES,
+    disk_free_bytes=5_000,
+    database_bytes=300,
+    conditions={"openai": "throttled"},
+    is_connected=True,
+)
+NO_FIGURES = Figures(
+    tables=None, disk_free_bytes=None, database_bytes=None, conditions={}, is_connected=False
+)
+
+
+def samples(page: bytes) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page.decode())
+        for sample in family.samples
+    }
+
+
+def value(page: bytes, name: str, labels: Mapping[str, str] | None = None) -> float | None:
+    return samples(page).get((name, frozenset((labels or {}).items())))
+
+
+def test_figures_stand_on_the_page_in_their_units():
+    page = Metrics(["openai"]).render(FIGURES)
+    assert value(page, "sora_jobs", {"state": "queued"}) == 3
+    assert value(page, "sora_jobs", {"state": "rendering"}) == 0
+    assert value(page, "sora_jobs_ended_24h", {"state": "done"}) == 7
+    assert value(page, "sora_queue_age_seconds") == 12.5
+    assert value(page, "sora_usd_reserved") == 2.4
+    assert value(page, "sora_usd_spent_24h") == 1.250001
+    assert value(page, "sora_errands_waiting") == 4
+    assert value(page, "sora_disk_free_bytes") == 5_000
+    assert value(page, "sora_database_bytes") == 300
+    assert value(page, "sora_database_up") == 1
+    assert value(page, "sora_discord_connected") == 1
+
+
+def test_a_video_api_is_in_one_condition_at_a_time():
+    page = Metrics(["openai"]).render(FIGURES)
+    for condition, expected in {"ok": 0, "throttled": 1, "out": 0}.items():
+        labels = {"provider": "openai", "condition": condition}
+        assert value(page, "sora_provider_condition", labels) == expected
+
+
+def test_what_cannot_be_read_is_left_out_and_the_rest_is_there():
+    metrics = Metrics([])
+    metrics.step("submit", "ok", 1.0)
+    page = metrics.render(NO_FIGURES)
+    assert value(page, "sora_database_up") == 0
+    assert value(page, "sora_steps_total", {"kind": "submit", "outcome": "ok"}) == 1
+    for name in ("sora_usd_spent_24h", "sora_queue_age_seconds", "sora_disk_free_bytes"):
+        assert value(page, name) is None
+
+
+def test_what_happens_is_counted():
+    metrics = Metrics(["openai"])
+    for took_s in (0.2, 2.0):
+        metrics.step("deliver", "ok", took_s)
+    metrics.step("deliver", "storage", 0.1)
+    metrics.answered("taken", 0.3)
+    metrics.requested("openai", "submit", "ok")
+    metrics.limited("shared")
+    metrics.lagged(0.3)
+    page = metrics.render(NO_FIGURES)
+    assert value(page, "sora_steps_total", {"kind": "deliver", "outcome": "ok"}) == 2
+    assert value(page, "sora_steps_total", {"kind": "deliver", "outcome": "storage"}) == 1
+    assert value(page, "sora_step_seconds_bucket", {"kind": "deliver", "le": "0.25"}) == 2
+    assert value(page, "sora_step_seconds_count", {"kind": "deliver"}) == 3
+    assert value(page, "sora_ack_seconds_sum", {"outcome": "taken"}) == 0.3
+    requests = {"provider": "openai", "call": "submit", "outcome": "ok"}
+    assert value(page, "sora_provider_requests_total", requests) == 1
+    assert value(page, "sora_discord_429_total", {"scope": "shared"}) == 1
+    assert value(page, "sora_discord_429_total", {"scope": "global"}) == 0
+    assert value(page, "sora_loop_lag_seconds_bucket", {"le": "0.25"}) == 0
+    assert value(page, "sora_loop_lag_seconds_count") == 1
+
+
+@pytest.mark.parametrize("odd", ["", "x" * 500, 'a"} 1\nsora_forged{a="', "1234567890123456789"])
+def test_a_word_from_outside_makes_no_series_of_its_own(odd: str):
+    metrics = Metrics(["openai"])
+    metrics.limited(odd)
+    metrics.requested(odd, "poll", "ok")
+    page = metrics.render(NO_FIGURES)
+    assert value(page, "sora_discord_429_total", {"scope": "other"}) == 1
+    requests = {"provider": "other", "call": "poll", "outcome": "ok"}
+    assert value(page, "sora_provider_requests_total", requests) == 1
+    assert "forged" not in page.decode()
+
+
+def test_two_processes_parts_count_for_themselves():
+    first, second = Metrics([]), Metrics([])
+    first.limited("user")
+    assert value(second.render(NO_FIGURES), "sora_discord_429_total", {"scope": "user"}) == 0
+
+
+def test_a_thousand_steps_of_any_length_add_no_series():
+    metrics = Metrics(["openai", "fal"])
+
+    def some_steps(number: int) -> None:
+        drawn = random.Random(number)
+        for _ in range(number):
+            metrics.step(drawn.choice(["submit", "poll"]), "ok", drawn.expovariate(0.1))
+            metrics.answered("taken", drawn.expovariate(1))
+            metrics.requested(drawn.choice(["openai", "fal"]), "poll", "ok")
+            metrics.lagged(drawn.random())
+
+    some_steps(50)
+    before = set(samples(metrics.render(FIGURES)))
+    some_steps(1_000)
+    assert set(samples(metrics.render(FIGURES))) == before
+
+
+def test_the_page_names_the_release_of_the_project_file():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["version"] == VERSION
+    assert f'version="{VERSION}"' in Metrics([]).render(NO_FIGURES).decode()
+
+
+def test_the_process_itself_is_on_the_page():
+    assert value(Metrics([]).render(NO_FIGURES), "process_resident_memory_bytes")
