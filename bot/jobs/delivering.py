@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.errors import (
     ClipTooLargeError,
@@ -106,6 +106,10 @@ async def _post(tools: Tools, job: Job, turn: asyncio.Lock, *, look_first: bool)
 
 async def _post_here(tools: Tools, job: Job, *, look_first: bool) -> Job | None:
     """Post a clip at its place; return the job on its way to another one where that refuses it."""
+    rests_until = await _sibling_rests_until(tools, job)
+    if rests_until is not None:
+        await tools.store.update(job, due_at=rests_until)
+        return None
     try:
         message_id = await tools.courier.find_clip(job) if look_first else None
         if message_id is None:
@@ -138,6 +142,25 @@ async def _post_here(tools: Tools, job: Job, *, look_first: bool) -> Job | None:
     _log.info("posted as message %d", message_id)
     tools.board.touch(job.request_id)
     return None
+
+
+async def _sibling_rests_until(tools: Tools, job: Job) -> datetime | None:
+    """Return until when another variant's try is in doubt; None when none is.
+
+    Such a try may be an edit of the message that they share, under way still: it would take away
+    whatever joined the message after it was written.
+    """
+    now = tools.clock.now()
+    resting = [
+        each.due_at
+        for each in await tools.store.jobs_of(job.request_id)
+        if each.id != job.id
+        and each.state is State.POSTING
+        and each.attempts > 0
+        and each.due_at is not None
+        and each.due_at > now
+    ]
+    return max(resting, default=None)
 
 
 async def _posted_after_all(tools: Tools, job: Job, *, look_first: bool) -> int | None:

@@ -141,6 +141,7 @@ class Flow:
         Deliveries go on at once: nobody else can have them in hand. Cards of jobs that ended just
         before are made true too: their last edit may be missing.
         """
+        await self._reprieve()
         lately = self._tools.after(-self._tools.pace.card_life_s)
         for request_id in await self._tools.store.finished_since(lately):
             self._tools.board.touch(request_id)
@@ -148,27 +149,22 @@ class Flow:
             self._tools.board.touch(job.request_id)
             if job.state in _IN_DELIVERY:
                 self._kick(Kind.DELIVER, job.id)
-            elif job.state in (State.SUBMITTING, State.RENDERING):
-                await self._reprieve(job)
             elif job.state is State.QUEUED and job.order.provider not in self._tools.providers:
                 await self._orphaned(job)
 
-    async def _reprieve(self, job: Job) -> None:
+    async def _reprieve(self) -> None:
         """Let no clock that was put forward while nobody looked end a job before its time.
 
         The last process's requests ended with it: what one of them ordered lands within the quiet
-        period, counted anew. A render under way is asked for some minutes before it is given up.
+        period, counted anew. Renders under way have their whole time again.
         """
         tools = self._tools
-        provider = tools.providers.get(job.order.provider)
-        if job.state is State.RENDERING:
-            grace_at = tools.after(tools.pace.grace_s)
-            if job.deadline_at is not None and job.deadline_at < grace_at:
-                await tools.store.update(job, deadline_at=grace_at)
-        elif provider is not None and not provider.capabilities().submit_is_idempotent:
-            quiet_at = tools.after(tools.pace.quiet_s)
-            if job.due_at is None or job.due_at < quiet_at:
-                await tools.store.update(job, due_at=quiet_at)
+        for name, provider in tools.providers.items():
+            can = provider.capabilities()
+            quiet_s = 0.0 if can.submit_is_idempotent else tools.pace.quiet_s
+            await tools.store.reprieve(
+                name, deadline_at=tools.after(can.deadline_s), quiet_until=tools.after(quiet_s)
+            )
 
     async def _due_with_neighbours(self, provider: Provider, running: int) -> list[Job]:
         """Return the provider's renders that are due, or will be within a gap where it can list.

@@ -26,8 +26,6 @@ class Pace:
     missing_gap_s: float = 60.0
     #: Polls without an answer past the deadline before a render is given up: about two hours.
     late_tries: int = 60
-    #: A render under way at a restart is asked for this long at least, whatever the clock says.
-    grace_s: float = 300.0
     #: Orders of one job that are not accepted, and how long that must go on, before it is given up.
     submit_tries: int = 60
     patience_s: float = 7200.0
@@ -35,7 +33,7 @@ class Pace:
     backoff_first_s: float = 2.0
     backoff_last_s: float = 120.0
     #: Downloads (past the deadline) and posts in a row that may fail before the engine gives up.
-    download_tries: int = 8
+    download_tries: int = 60
     post_tries: int = 120
     #: A post of unknown outcome is looked for, and tried again or elsewhere, only after this long.
     post_quiet_s: float = 65.0

@@ -223,6 +223,14 @@ class Store(Protocol):
         """
         ...
 
+    async def reprieve(
+        self, provider: str, *, deadline_at: datetime, quiet_until: datetime
+    ) -> None:
+        """Put off what a provider's jobs are ended by: no deadline is before `deadline_at`, and no
+        SUBMITTING job is due before `quiet_until`. Deadlines that are later stay.
+        """
+        ...
+
     async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:
         """Make the RENDERING job with this remote id due at `now`; False when there is none.
 

@@ -142,6 +142,19 @@ class SqliteStore(Store):
             lambda conn: moves.request_cancel(conn, self.queries, job, now)
         )
 
+    async def reprieve(
+        self, provider: str, *, deadline_at: datetime, quiet_until: datetime
+    ) -> None:
+        await self.database.write(
+            lambda conn: self.queries.rows(
+                conn,
+                "reprieve",
+                provider=provider,
+                deadline_at=to_ms(deadline_at),
+                quiet_until=to_ms(quiet_until),
+            )
+        )
+
     async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:
         rows = await self.database.write(
             lambda conn: self.queries.rows(

@@ -96,7 +96,7 @@ async def cancelled_while_it_renders(t: Town) -> None:
 
 
 async def expired_while_it_waits_for_a_busy_provider(t: Town) -> None:
-    t.api.fault("create", Fault.error(429, "busy", retry_after="600"))
+    t.api.fault("create", Fault.error(429, "busy"), times=500)
     await ask(t)
 
     async def rests() -> bool:
@@ -185,7 +185,7 @@ REFUNDED = (
         state=State.CANCELLED,
         variables={"VIDEO_PROVIDERS": "local"},
     ),
-    Ending(way=expired_while_it_waits_for_a_busy_provider, state=State.FAILED, code="deadline"),
+    Ending(way=expired_while_it_waits_for_a_busy_provider, state=State.FAILED, code="not_accepted"),
     Ending(way=expired_while_it_renders, state=State.FAILED, code="deadline", **SLOW),
     Ending(way=expired_while_it_downloads, state=State.FAILED, code="deadline"),
     Ending(way=unknown_after_a_cut_call, state=State.FAILED, code="render_lost"),

@@ -67,7 +67,6 @@ class Channels:
     def edit(self, message_id: int, kept: list[str], files: dict[str, bytes]) -> Message:
         """Replace a message's files by those of `kept` and more."""
         message = self.messages[message_id]
-        self.world.overwritten.update(message.files.keys() - kept - files.keys())
         message.files = {**{n: f for n, f in message.files.items() if n in kept}, **files}
         self.world.note(f"discord shows {len(message.files)} file(s) in one message")
         return message

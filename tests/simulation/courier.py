@@ -73,13 +73,13 @@ class ScriptedCourier:
             raise DeliveryTroubleError("500")
         if self._world.strikes(Site.LOOK_50001, self._world.label(job.id)):
             raise PlaceClosedError("50001")
-        for message in self.channels.after(job.place.channel_id, _earliest(job)):
-            if file_name(job) in message.files:
-                if self._world.now_s - message.at_s > NONCE_WINDOW_S:
-                    self._world.hit(Site.NONCE_FORGOTTEN, self._world.label(job.id))
-                return message.id
-        if self.channels.holding(file_name(job)):
-            self._world.looked_past.add(job.id)
+        # From the first try on, and then all since it was asked for: the clock may have been ahead.
+        for earliest in (_earliest(job), job.request_id):
+            for message in self.channels.after(job.place.channel_id, earliest):
+                if file_name(job) in message.files:
+                    if self._world.now_s - message.at_s > NONCE_WINDOW_S:
+                        self._world.hit(Site.NONCE_FORGOTTEN, self._world.label(job.id))
+                    return message.id
         return None
 
     async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
@@ -131,9 +131,9 @@ class ScriptedCourier:
         self.channels.count()
         if self.channels.is_down:
             await self._wait()
-            raise DeliveryTroubleError("no connection")
+            raise DeliveryTroubleError("no connection", is_unknown=False)
         refusals: tuple[tuple[Site, Exception], ...] = (
-            (Site.POST_429, DeliveryTroubleError("429")),
+            (Site.POST_429, DeliveryTroubleError("429", is_unknown=False)),
             (Site.POST_500, DeliveryTroubleError("500")),
             (Site.POST_50001, PlaceClosedError("50001")),
             (Site.POST_50083, PlaceClosedError("50083")),

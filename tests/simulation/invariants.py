@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 from collections import Counter
 
-from tests.simulation.courier import LOOK_SKEW_S
 from tests.simulation.known import Known
 from tests.simulation.outside import Outside
 from tests.simulation.provider import DEADLINE_S
@@ -14,7 +12,6 @@ from tests.simulation.videos import Render
 from tests.simulation.world import World
 
 #: Errors that come of patience that is at its end.
-_LATE = ("deadline", "not_accepted", "remote_not_found")
 
 
 def check(outside: Outside) -> None:
@@ -35,9 +32,7 @@ def _check_end(outside: Outside, job: sqlite3.Row) -> None:
     if job["state"] == "failed":
         reason = _untrue_reason(outside, job)
         if reason:
-            late = job["error_code"] in _LATE
-            known = _put_forward(world, Known.CLOCK_AT_RESTART) if late else None
-            world.breach(f"{label} failed with {job['error_code']}: {reason}", known)
+            world.breach(f"{label} failed with {job['error_code']}: {reason}")
 
 
 def _untrue_reason(outside: Outside, job: sqlite3.Row) -> str | None:
@@ -63,13 +58,6 @@ def _early(world: World, job: sqlite3.Row) -> str | None:
     waited_s = world.ended_s[job["id"]] - asked_s
     # A next try that would come after the deadline is not waited for.
     return None if waited_s > DEADLINE_S - 200 else f"after {waited_s:.0f} s"
-
-
-def _put_forward(world: World, known: Known) -> Known | None:
-    """Return `known` where a restart found the clock put forward."""
-    off_s = [off_s for _, off_s in world.starts_s]
-    forward = any(after_s - before_s > 30 for before_s, after_s in itertools.pairwise(off_s))
-    return known if forward else None
 
 
 def _check_ledger(outside: Outside, job: sqlite3.Row) -> None:
@@ -102,21 +90,15 @@ def _check_messages(outside: Outside, job: sqlite3.Row) -> None:
         if render is None or message.files[name] != render.body:
             world.breach(f"{label}: not the bytes that were rendered")
     if job["state"] == "done" and job["message_id"] not in [each.id for each in shown]:
-        known = Known.OVERWRITTEN if name in world.overwritten else None
-        world.breach(f"{label} done: its message does not show it", known)
+        world.breach(f"{label} done: its message does not show it")
     if job["state"] in ("failed", "cancelled") and shown:
         world.breach(f"{label} {job['state']}: shown")
 
 
 def _two_of(world: World, job_id: str) -> Known | None:
     """Return what explains that a clip is shown more than once."""
-    sent = world.sent.get(job_id, set())
-    if job_id in world.looked_past and len(sent) == 1:
-        ahead = max(off_s for _, off_s in world.starts_s) > LOOK_SKEW_S
-        return Known.LOOKED_AHEAD if ahead else Known.LOOKED_TOO_LATE
-    if len({channel_id for _, channel_id in sent}) > 1:
-        return Known.TWO_PLACES
-    return Known.TWO_WAYS if len(sent) > 1 else None
+    channels = {channel_id for _, channel_id in world.sent.get(job_id, set())}
+    return Known.TWO_PLACES if len(channels) > 1 else None
 
 
 def _check_bills(outside: Outside, jobs: list[sqlite3.Row]) -> None:
@@ -126,20 +108,16 @@ def _check_bills(outside: Outside, jobs: list[sqlite3.Row]) -> None:
     gone = Counter((job["prompt"], job["seconds"]) for job in jobs if job["state"] == "cancelled")
     made: Counter[tuple[str, int]] = Counter()
     kept: Counter[tuple[str, int]] = Counter()
-    explained: dict[tuple[str, int], Known | None] = {}
     for videos in outside.videos.values():
         for render in videos.renders.values():
             order = render.order.prompt, render.order.seconds
             made[order] += 1
             kept[order] += not render.is_stopped
-            if render.order.key in world.refused_keys:
-                explained[order] = Known.KEYED_REFUSAL
     for order, count in made.items():
-        known = explained.get(order) or _put_forward(world, Known.QUIET_CUT_SHORT)
         if count > asked[order]:
-            world.breach(f"{order[0]!r}: {count} creates for {asked[order]} jobs", known)
+            world.breach(f"{order[0]!r}: {count} creates for {asked[order]} jobs")
         elif kept[order] > asked[order] - gone[order]:
-            world.breach(f"{order[0]!r}: a cancelled job's render is billed", known)
+            world.breach(f"{order[0]!r}: a cancelled job's render is billed")
 
 
 def _check_promises(outside: Outside, jobs: list[sqlite3.Row]) -> None:

@@ -63,8 +63,6 @@ class ScriptedProvider:
             (Site.CREATE_500, UnknownOutcomeError("500")),
         ):
             if world.strikes(site, about):
-                if isinstance(error, NotAcceptedError) and order.key in world.unknown_keys:
-                    world.refused_keys.add(order.key)
                 await self._wait()
                 raise error
         world.unknown_keys.add(order.key)

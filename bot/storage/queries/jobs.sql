@@ -97,6 +97,13 @@ RETURNING *;
 UPDATE jobs SET progress = :progress, attempts = 0, due_at = :due_at
 WHERE id = :id AND state = 'rendering' AND remote_id = :remote_id AND cancel_requested_at IS NULL;
 
+-- Put off the ends of what a provider has in hand.
+-- name: reprieve
+UPDATE jobs SET
+    deadline_at = max(coalesce(deadline_at, :deadline_at), :deadline_at),
+    due_at = CASE WHEN state = 'submitting' THEN max(due_at, :quiet_until) ELSE due_at END
+WHERE provider = :provider AND state IN ('submitting', 'rendering');
+
 -- Make a render due now, unless it was due before.
 -- name: hasten
 UPDATE jobs SET due_at = min(due_at, :now)
