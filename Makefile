@@ -20,8 +20,9 @@ sandbox: $(READY)  ## Try the bot in a browser: no token, no key, no account
 run: $(READY)  ## Start the bot on Discord; settings come from the environment or .env
 	@MALLOC_ARENA_MAX=$${MALLOC_ARENA_MAX:-2} $(PY) -m bot
 
+# Each file on one worker: some tests of a file share what is costly to make.
 test: $(READY)  ## Run all tests
-	$(PY) -m pytest --quiet
+	$(PY) -m pytest --quiet --numprocesses logical --dist loadfile
 
 lint: $(READY)  ## Run the linter, the formatter and the type checker
 	$(PY) -m ruff check .

@@ -82,7 +82,7 @@ class CancelJobButton(JobButton, template=r"sora:stop:(?P<job>[0-9A-Z]{4,12})"):
 class FetchButton(JobButton, template=r"sora:fetch:(?P<job>[0-9A-Z]{4,12})"):
     """Posts a kept clip where it is pressed."""
 
-    word, label, style = "fetch", "Post {} here", discord.ButtonStyle.primary
+    word, label, style = "fetch", "Get my clip {}", discord.ButtonStyle.primary
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         place = place_of(interaction)

@@ -337,7 +337,7 @@ async def test_a_kept_clip_that_was_deleted_cannot_be_fetched(tmp_path: Path) ->
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT)
         t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, times=2)
         job = await t.job_in(State.KEPT)
-        await t.until(lambda: labels(t.card()) == [f"Post {job.id} here"])
+        await t.until(lambda: labels(t.card()) == [f"Get my clip {job.id}"])
         card = t.card()
         t.api.fault("delete", Fault.html(502), times=500)
         await t.app.jobs.library.delete(job.id, viewer(t))

@@ -232,7 +232,7 @@ async def test_a_clip_that_nobody_takes_is_kept_and_can_be_got_where_it_was_aske
         t.env.backend.faults.clear()
         shown = await t.alice.slash(t.channel, "sora status", job=job.id)
         assert shown.response is not None
-        await t.alice.click(shown.response, label=f"Post {job.id} here")
+        await t.alice.click(shown.response, label=f"Get my clip {job.id}")
         await rests_in(t, State.DONE)
         assert len(t.clips()) == 1
         assert t.clips(thread) == t.clips(direct(t)) == []
@@ -250,7 +250,7 @@ async def test_a_clip_too_large_everywhere_is_kept_and_told_once(tmp_path: Path)
         (words,) = await t.until(lambda: told(t))
         assert "larger than uploads may be" in words
         assert f"/sora status job:{job.id}" in words
-        await t.alice.click(t.card(thread), label=f"Post {job.id} here")
+        await t.alice.click(t.card(thread), label=f"Get my clip {job.id}")
         await rests_in(t, State.KEPT)
         await t.until(lambda: "larger than uploads may be" in card_of(t, thread))
         assert len(told(t)) == 1

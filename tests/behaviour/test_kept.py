@@ -32,7 +32,7 @@ async def fetched(
     """Look at a job's status in a channel, and press the button that posts its clip there."""
     status = await actor.slash(channel, "sora status", job=job.id)
     assert status.response is not None
-    return await actor.click(status.response, label=f"Post {job.id} here")
+    return await actor.click(status.response, label=f"Get my clip {job.id}")
 
 
 async def test_it_stays_in_the_server_where_it_was_asked_for(tmp_path: Path) -> None:

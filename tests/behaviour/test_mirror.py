@@ -213,8 +213,8 @@ async def test_a_kept_clip_is_shown_once_it_has_been_fetched(tmp_path: Path) -> 
         job: Job = await t.job_in(State.KEPT)
         await all_run(t)
         assert t.clips(gallery) == []
-        await t.until(lambda: labels(t.card()) == [f"Post {job.id} here"])
-        await t.alice.click(t.card(), label=f"Post {job.id} here")
+        await t.until(lambda: labels(t.card()) == [f"Get my clip {job.id}"])
+        await t.alice.click(t.card(), label=f"Get my clip {job.id}")
         await t.job_in(State.DONE)
         await all_run(t)
         assert len(t.clips(gallery)) == 1

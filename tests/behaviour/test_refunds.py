@@ -261,7 +261,7 @@ async def test_a_clip_that_was_rendered_counts_once(tmp_path: Path, ending: Endi
         if ending.state is State.KEPT:
             # It is kept for its owner, and to fetch it costs nothing more.
             await t.until(lambda: "kept it for you" in t.card_text())
-            await t.alice.click(t.card(), label=f"Post {job.id} here")
+            await t.alice.click(t.card(), label=f"Get my clip {job.id}")
             job = await once_in(t, State.DONE)
             assert len(t.clips()) == 1
             assert await ledger(t, job) == closed

@@ -142,10 +142,10 @@ async def test_a_clip_that_cannot_be_posted_is_kept_and_can_be_fetched(
         assert not job.refunded
         await t.until(lambda: said in t.card_text())
         assert "ailed" not in t.card_text()
-        stranger = await t.bob.click(t.card(), label=f"Post {job.id} here")
+        stranger = await t.bob.click(t.card(), label=f"Get my clip {job.id}")
         assert stranger.response is not None
         assert "belongs to somebody else" in stranger.response.content
-        await t.alice.click(t.card(), label=f"Post {job.id} here")
+        await t.alice.click(t.card(), label=f"Get my clip {job.id}")
         await t.job_in(State.DONE)
         assert len(t.clips()) == 1
         usage = await t.used_by(t.alice.id)
@@ -161,7 +161,7 @@ async def test_a_clip_over_the_upload_limit_is_kept_without_an_attempt(tmp_path:
         await t.until(lambda: "28.3 MB are more than the 26 MB" in t.card_text())
         shown = await t.alice.slash(t.channel, "sora status", job=job.id)
         assert shown.response is not None
-        again = await t.alice.click(shown.response.message, label=f"Post {job.id} here")
+        again = await t.alice.click(shown.response.message, label=f"Get my clip {job.id}")
         assert again.response is not None
         assert "28.3 MB" in again.response.content
         assert "File\n28.3 MB" in words(shown.response.embeds[0])

@@ -149,7 +149,7 @@ async def test_one_that_is_too_large_is_kept_and_the_others_are_there(tmp_path: 
         await let_go(t, jobs[1], jobs[2])
         (message,) = t.clips()
         assert names(message) == files(jobs[1], jobs[2])
-        await t.until(lambda: f"Post {jobs[0].id} here" in labels(t.card()))
+        await t.until(lambda: f"Get my clip {jobs[0].id}" in labels(t.card()))
         assert "28.3 MB" in t.card_text()
 
 
@@ -262,7 +262,7 @@ async def test_a_kept_variant_fetched_elsewhere_goes_there_alone(tmp_path: Path)
         await let_go(t, jobs[1], into=State.KEPT)
         shown = await t.alice.slash(other, "sora status", job=jobs[1].id)
         assert shown.response is not None
-        await t.alice.click(shown.response, label=f"Post {jobs[1].id} here")
+        await t.alice.click(shown.response, label=f"Get my clip {jobs[1].id}")
         await let_go(t, jobs[1])
         (elsewhere,) = t.clips(other)
         assert names(elsewhere) == files(jobs[1])
