@@ -9,15 +9,35 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from benchmarks import latency, machine, memory, polling, readiness, reservations, shelf
+from benchmarks import (
+    burst,
+    fairness,
+    inflight,
+    latency,
+    machine,
+    memory,
+    polling,
+    readiness,
+    reservations,
+    shelf,
+)
+from benchmarks.crowd import Crowd
 
-_NAMES = ("latency", "memory", "polling", "reservations", "shelf")
+_NAMES = ("latency", "burst", "inflight", "fairness", "memory", "polling", "reservations", "shelf")
 
 
 async def _run(names: Sequence[str], *, quick: bool) -> None:
     if "latency" in names:
         course = latency.Course(rounds=2, commands=100, rest_s=10.0) if quick else latency.Course()
         await latency.run(course)
+    if "burst" in names:
+        await burst.run(burst.Course(rounds=1) if quick else burst.Course())
+    if "inflight" in names:
+        crowds = (Crowd(rendering=0), Crowd(rendering=1_000, queued=9_000))
+        course = inflight.Course(crowds=crowds, settle_s=10.0, watch_s=20.0)
+        await inflight.run(course if quick else inflight.Course())
+    if "fairness" in names:
+        await fairness.run(fairness.Course(queued=20, others=8) if quick else fairness.Course())
     if "memory" in names:
         await memory.run(memory.Course(rounds=1) if quick else memory.Course())
     if "polling" in names:

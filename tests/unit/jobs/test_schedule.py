@@ -58,9 +58,14 @@ def test_back_off_survives_absurd_numbers_of_attempts() -> None:
     assert backoff_s(10_000, PACE) <= 120
 
 
-@pytest.mark.parametrize("hint_s", [0.0, 7.0, 600.0])
+@pytest.mark.parametrize("hint_s", [2.0, 7.0, 600.0])
 def test_a_servers_own_hint_rules(hint_s: float) -> None:
     assert hint_s <= backoff_s(5, PACE, hint_s=hint_s) <= hint_s * 1.1
+
+
+def test_a_hint_to_come_back_at_once_does_not_make_a_hot_loop() -> None:
+    assert all(backoff_s(1, PACE, hint_s=0.0) >= 1.5 for _ in range(50))
+    assert backoff_s(8, PACE, hint_s=0.0) >= 90
 
 
 def test_the_expected_time_is_the_median_and_unknown_without_experience() -> None:

@@ -17,6 +17,7 @@ _HOT = [
     ("waiting", ["jobs_waiting", "jobs_in_slots"]),
     ("position", ["jobs_waiting", "jobs_in_slots"]),
     ("hasten", ["jobs_in_slots"]),
+    ("note_render", ["sqlite_autoindex_jobs"]),
     ("rehome_job", ["sqlite_autoindex_jobs"]),
     ("slots_taken", ["jobs_in_slots"]),
     ("open_jobs", ["jobs_open"]),

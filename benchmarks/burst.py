@@ -1,0 +1,157 @@
+"""A thousand commands of two hundred members in ten seconds, beside a bare bot that says "pong"."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from benchmarks.botlog import complain, jobs_by_state
+from benchmarks.crowd import MEMBERS, Crowd, CrowdApi, member, room, seed
+from benchmarks.figures import heading, quantiles, table, verdict
+from benchmarks.stage import sorabot_variables
+from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.discord_interactions import Sent
+from tests.wire.process import BotProcess, bot_process
+
+#: Discord drops a command that has no answer by then.
+_WITHIN_S = 3.0
+_LAST_ANSWER_S = 20.0
+_PING = "bare /ping"
+#: What each member does, one after the other; the last `generate` is one too many.
+_DOES = ("sora generate", "sora quota", "sora generate", "sora generate", "sora generate")
+_TAKEN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How much is measured: so many commands spread evenly over so many seconds, in rounds."""
+
+    commands: int = 1_000
+    within_s: float = 10.0
+    rounds: int = 2
+    crowd: Crowd = field(default_factory=lambda: Crowd(rendering=1_000))
+    settle_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one command came to; `after_s` is None when no answer arrived at all."""
+
+    kind: str
+    after_s: float | None
+
+
+async def run(course: Course) -> None:
+    """Measure and print."""
+    heading(f"{course.commands} commands in {course.within_s:.0f} s")
+    found: list[tuple[int, Sequence[Told], float]] = []
+    for number in range(1, course.rounds + 1):
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+            found.append((number, *await _bare(course, Path(name) / "bare")))
+            found.append((number, *await _ours(course, Path(name) / "ours")))
+    _print(found)
+    for number, told, _ in found:
+        if told[0].kind != _PING:
+            missed = sum(t.after_s is None or t.after_s > _WITHIN_S for t in told)
+            verdict(
+                f"round {number}: all {len(told)} commands answered in {_WITHIN_S:.0f} s",
+                is_met=missed == 0,
+                found=f"{missed} missed",
+            )
+
+
+async def _bare(course: Course, folder: Path) -> tuple[Sequence[Told], float]:
+    async with (
+        LoopbackDiscord() as discord,
+        bot_process(folder, _login(discord), module="benchmarks.bare_bot") as bot,
+    ):
+        await discord.ready(60)
+        for number in range(MEMBERS):
+            discord.world.add_member(member(number))
+        sent, cpu_ms = await _play(course, discord, bot, ["ping"])
+    return [Told(kind=_PING, after_s=each.answered_after_s) for each in sent], cpu_ms
+
+
+async def _ours(course: Course, folder: Path) -> tuple[Sequence[Told], float]:
+    api = CrowdApi(course.crowd)
+    async with LoopbackDiscord() as discord, api:
+        await seed(folder / "data" / "sorabot.db", discord.world, course.crowd)
+        held = -(-course.crowd.jobs // MEMBERS)
+        more = {
+            "OPENAI_API_KEY": api.key,
+            "OPENAI_BASE_URL": api.base_url,
+            # All that are accepted wait, and nothing but the burst is measured.
+            "OPENAI_MAX_CONCURRENT": str(max(1, course.crowd.rendering)),
+            "MAX_ACTIVE_JOBS_PER_USER": str(held + _TAKEN),
+        }
+        variables = sorabot_variables(_login(discord) | more)
+        async with bot_process(folder, variables) as bot:
+            await discord.ready(60)
+            await asyncio.sleep(course.settle_s)
+            sent, cpu_ms = await _play(course, discord, bot, _DOES)
+            print(f"jobs: {jobs_by_state(folder)}; violations: {len(discord.violations)}")
+            complain(bot)
+    return [_told(each) for each in sent], cpu_ms
+
+
+def _login(discord: LoopbackDiscord) -> dict[str, str]:
+    return {
+        "DISCORD_TOKEN": discord.token,
+        "DISCORD_API_URL": discord.api_url,
+        "DISCORD_GATEWAY_URL": discord.gateway_url,
+    }
+
+
+async def _play(
+    course: Course, discord: LoopbackDiscord, bot: BotProcess, does: Sequence[str]
+) -> tuple[Sequence[Sent], float]:
+    """Let members use the commands; return each, and the bot's CPU milliseconds for one."""
+    process, began_s = psutil.Process(bot.pid), time.monotonic()
+    used_s = sum(process.cpu_times()[:2])
+    sent: list[Sent] = []
+    for number in range(course.commands):
+        due_s = began_s + course.within_s * number / course.commands
+        await asyncio.sleep(due_s - time.monotonic())
+        command = does[number // MEMBERS % len(does)]
+        options = {"prompt": f"cat {number}"} if "generate" in command else {}
+        where = room(number) if len(does) > 1 else "general"
+        sent.append(await discord.slash(member(number), where, command, options))
+    # Only Discord's own bell would tell, and a thousand who listen to that are slow.
+    give_up_s = time.monotonic() + _LAST_ANSWER_S
+    while _unanswered(sent) and time.monotonic() < give_up_s:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    used_s = sum(process.cpu_times()[:2]) - used_s
+    return sent, 1000 * used_s / len(sent)
+
+
+def _unanswered(sent: Sequence[Sent]) -> bool:
+    return any(each.callback_type is None for each in sent)
+
+
+def _told(sent: Sent) -> Told:
+    command = sent.payload["data"]["options"][0]["name"]
+    is_refused = command == "generate" and sent.is_ephemeral
+    kind = f"/sora {command}, refused" if is_refused else f"/sora {command}"
+    return Told(kind=kind, after_s=sent.answered_after_s)
+
+
+def _print(found: Sequence[tuple[int, Sequence[Told], float]]) -> None:
+    rows: list[Sequence[object]] = []
+    for number, told, cpu_ms in found:
+        for kind, count in Counter(each.kind for each in told).items():
+            of_kind = [each.after_s for each in told if each.kind == kind]
+            spread = quantiles(
+                [1000 * after_s for after_s in of_kind if after_s is not None] or [0]
+            )
+            late = sum(after_s is None or after_s > _WITHIN_S for after_s in of_kind)
+            shown = (spread.p50, spread.p95, spread.p99, spread.worst)
+            rows.append((f"{number}: {kind}", count, *shown, late, cpu_ms))
+    titles = ["commands", "p50 ms", "p95", "p99", "worst", "missed", "CPU ms each, all kinds"]
+    table(["round", *titles], rows)

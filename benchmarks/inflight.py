@@ -1,0 +1,188 @@
+"""What ten thousand jobs in flight cost the real process, beside the same one with none."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.botlog import complain, jobs_by_state
+from benchmarks.crowd import Crowd, CrowdApi, seed
+from benchmarks.figures import heading, table, verdict
+from benchmarks.stage import sorabot_variables
+from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.process import BotProcess, bot_process
+
+_CORE_PERCENT, _MEMORY_MB, _STALL_MS = 25.0, 200.0, 50.0
+_EDIT = ("PATCH", "/channels/{channel}/messages/{message}")
+_BUCKET = re.compile(r'^sora_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
+#: The most jobs that a provider may be given at a time.
+_SLOTS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How much is measured: each crowd for `watch_s` seconds, once it has settled."""
+
+    crowds: Sequence[Crowd] = field(
+        default_factory=lambda: (
+            Crowd(rendering=0),
+            Crowd(rendering=1_000),
+            Crowd(rendering=1_000, queued=9_000),
+            Crowd(rendering=10_000),
+        )
+    )
+    settle_s: float = 30.0
+    watch_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one crowd took while it was watched."""
+
+    crowd: Crowd
+    ready_s: float
+    core_percent: float
+    memory_mb: float
+    pages_per_s: float
+    #: Mean time between two answers about one render; 0 without renders.
+    heard_every_s: float
+    edits_per_s: float
+    #: The longest that the event loop was late, read off the histogram's buckets.
+    stall_ms: float
+
+
+async def run(course: Course) -> None:
+    """Measure and print."""
+    heading("Thousands of jobs in flight")
+    costs = [await _cost(course, crowd) for crowd in course.crowds]
+    print(f"Watched for {course.watch_s:.0f} s each, after {course.settle_s:.0f} s.\n")
+    _print(costs)
+    for cost in costs:
+        _judge(cost)
+
+
+async def _cost(course: Course, crowd: Crowd) -> Cost:
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder, api = Path(name), CrowdApi(crowd)
+        async with LoopbackDiscord() as discord, api:
+            await seed(folder / "data" / "sorabot.db", discord.world, crowd)
+            port = _free_port()
+            place = {
+                "DISCORD_TOKEN": discord.token,
+                "DISCORD_API_URL": discord.api_url,
+                "DISCORD_GATEWAY_URL": discord.gateway_url,
+                "OPENAI_API_KEY": api.key,
+                "OPENAI_BASE_URL": api.base_url,
+                # Whoever waits goes on waiting.
+                "OPENAI_MAX_CONCURRENT": str(max(1, min(crowd.rendering, _SLOTS))),
+                "HTTP_BIND": f"127.0.0.1:{port}",
+            }
+            started_s = time.monotonic()
+            async with bot_process(folder, sorabot_variables(place)) as bot:
+                await discord.ready(120)
+                ready_s = time.monotonic() - started_s
+                await asyncio.sleep(course.settle_s)
+                cost = await _watched(course, crowd, (discord, api, bot), port, ready_s)
+                print(f"{crowd.rendering} + {crowd.queued}: {jobs_by_state(folder)}", flush=True)
+                complain(bot)
+                return cost
+
+
+async def _watched(
+    course: Course,
+    crowd: Crowd,
+    parts: tuple[LoopbackDiscord, CrowdApi, BotProcess],
+    port: int,
+    ready_s: float,
+) -> Cost:
+    discord, api, bot = parts
+    process = psutil.Process(bot.pid)
+    lag = await _lag(port)
+    edits, told, pages = len(discord.called(*_EDIT)), api.told, api.requests["list"]
+    used_s, began_s = _used_s(process), time.monotonic()
+    peak_mb = 0.0
+    while (left_s := began_s + course.watch_s - time.monotonic()) > 0:
+        await asyncio.sleep(min(1.0, left_s))
+        peak_mb = max(peak_mb, process.memory_info().rss / 1e6)
+    took_s = time.monotonic() - began_s
+    heard = (api.told - told) / took_s
+    return Cost(
+        crowd=crowd,
+        ready_s=ready_s,
+        core_percent=100 * (_used_s(process) - used_s) / took_s,
+        memory_mb=peak_mb,
+        pages_per_s=(api.requests["list"] - pages) / took_s,
+        heard_every_s=crowd.rendering / heard if heard else 0.0,
+        edits_per_s=(len(discord.called(*_EDIT)) - edits) / took_s,
+        stall_ms=1000 * _worst_s(lag, await _lag(port)),
+    )
+
+
+def _used_s(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])
+
+
+async def _lag(port: int) -> Mapping[float, float]:
+    """Return how often the loop was late by no more than so many seconds."""
+    async with httpx.AsyncClient(timeout=30) as client:
+        page = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    return {float(edge): float(count) for edge, count in _BUCKET.findall(page)}
+
+
+def _worst_s(before: Mapping[float, float], after: Mapping[float, float]) -> float:
+    """Return the upper edge of the highest bucket that was met in between."""
+    counts = {edge: after[edge] - before.get(edge, 0.0) for edge in sorted(after)}
+    most = max(counts.values(), default=0.0)
+    return next((edge for edge, count in counts.items() if count >= most), sys.float_info.max)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _print(costs: Sequence[Cost]) -> None:
+    titles = ["% of a core", "MB", "to READY s", "pages/s", "heard of every s", "edits/s"]
+    rows: list[Sequence[object]] = [
+        (
+            _name(cost.crowd),
+            cost.core_percent,
+            cost.memory_mb,
+            cost.ready_s,
+            cost.pages_per_s,
+            cost.heard_every_s,
+            cost.edits_per_s,
+            f"≤ {cost.stall_ms:.0f}",
+        )
+        for cost in costs
+    ]
+    table(["jobs", *titles, "loop late by ms"], rows)
+
+
+def _name(crowd: Crowd) -> str:
+    if not crowd.jobs:
+        return "none (baseline)"
+    return f"{crowd.rendering:,} rendering, {crowd.queued:,} queued"
+
+
+def _judge(cost: Cost) -> None:
+    verdict(
+        f"{_name(cost.crowd)}: < {_CORE_PERCENT:.0f} % of a core and < {_MEMORY_MB:.0f} MB",
+        is_met=cost.core_percent < _CORE_PERCENT and cost.memory_mb < _MEMORY_MB,
+        found=f"{cost.core_percent:.0f} %, {cost.memory_mb:.0f} MB",
+    )
+    verdict(
+        f"{_name(cost.crowd)}: the event loop is late by ≤ {_STALL_MS:.0f} ms",
+        is_met=cost.stall_ms <= _STALL_MS,
+        found=f"≤ {cost.stall_ms:.0f} ms",
+    )

@@ -1,0 +1,60 @@
+"""Renders that go on are written down together, and none that has moved on is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.model import Job, State
+from bot.storage.store import SqliteStore
+from tests.unit.storage.scene import after, reach, step
+
+
+async def renders(store: SqliteStore, count: int) -> list[Job]:
+    return [await reach(store, State.RENDERING, 10 + number) for number in range(count)]
+
+
+def seen(job: Job, progress: int | None) -> Job:
+    return replace(job, progress=progress, due_at=after(700))
+
+
+async def test_progress_and_the_next_look_are_kept_and_silences_forgotten(store: SqliteStore):
+    first, second = await renders(store, 2)
+    silent = await store.update(first, attempts=3)
+    assert silent is not None
+
+    await store.note_renders([seen(silent, 40), seen(second, None)])
+
+    kept = await store.job(first.id)
+    assert kept == replace(silent, progress=40, due_at=after(700), attempts=0)
+    assert await store.job(second.id) == replace(second, due_at=after(700))
+
+
+async def test_nothing_else_of_a_job_is_kept(store: SqliteStore):
+    (job,) = await renders(store, 1)
+
+    await store.note_renders([replace(seen(job, 5), error_text="no", cost_usd_micros=1)])
+
+    assert await store.job(job.id) == seen(job, 5)
+
+
+async def test_a_render_that_became_ready_meanwhile_stays_as_it_is(store: SqliteStore):
+    gone, other = await renders(store, 2)
+    ready = await step(store, gone, State.DOWNLOADING)
+
+    await store.note_renders([seen(gone, 40), seen(other, 50)])
+
+    assert await store.job(gone.id) == ready
+    assert await store.job(other.id) == seen(other, 50)
+
+
+async def test_a_wish_to_cancel_is_not_put_off(store: SqliteStore):
+    (job,) = await renders(store, 1)
+    asked = await store.request_cancel(job, after(5))
+
+    await store.note_renders([seen(job, 40)])
+
+    assert await store.job(job.id) == asked
+
+
+async def test_no_renders_are_nothing_to_write(store: SqliteStore):
+    await store.note_renders([])
