@@ -21,7 +21,8 @@
     │  ├─ NotAcceptedError           the create certainly did not go through; safe to send again
     │  ├─ UnknownOutcomeError        the create may have gone through; never send again blindly
     │  ├─ RejectedOrderError         the API refuses this order; sending it again changes nothing
-    │  │  └─ ModerationError           … because of what it shows
+    │  │  ├─ ModerationError           … because of what it shows
+    │  │  └─ NotOfferedError           … because it lacks the model or the call; another may have it
     │  ├─ ProviderAccountError       key refused or balance used up
     │  ├─ ProviderTroubleError       429, 5xx, HTML, time-out on a harmless call; ask again later
     │  ├─ RemoteNotFoundError        the API does not know this id
@@ -203,6 +204,12 @@ class ModerationError(RejectedOrderError):
         "The video service's content rules refused this. "
         "Rewording it, or leaving out real people and brands, often helps."
     )
+
+
+class NotOfferedError(RejectedOrderError):
+    """The API certainly took nothing, because it lacks the model or the call for it."""
+
+    default_text = "The video service does not make this any more: the bot's operator has to look."
 
 
 class ProviderAccountError(ProviderError):

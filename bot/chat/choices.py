@@ -11,7 +11,7 @@ from bot.chat import text
 from bot.chat.clip_text import plain_words
 from bot.chat.serving import jobs_of
 from bot.chat.viewers import viewer_of
-from bot.errors import BadOptionError
+from bot.errors import BadOptionError, NoProviderError
 from bot.jobs.catalogue import Catalogue, Offer
 from bot.model import Job
 from bot.quota.sentences import dollars
@@ -55,9 +55,10 @@ def model_choices(
     named  say which video service has it, too.
     """
     return _shown(
-        app_commands.Choice(name=_model_name(offer, named=named), value=offer.key)
+        app_commands.Choice(name=_model_name(offer, named=named), value=_value(offer))
         for offer in catalogue.offers
         if typed.casefold() in f"{offer.key} {offer.model.label}".casefold()
+        and len(_value(offer)) <= _NAME_CHARS
     )
 
 
@@ -115,8 +116,14 @@ def _chosen(catalogue: Catalogue, model: str | None) -> Sequence[Offer]:
         return catalogue.offers
     try:
         return [catalogue.named(model)]
-    except BadOptionError:
+    except (BadOptionError, NoProviderError):
         return catalogue.offers
+
+
+def _value(offer: Offer) -> str:
+    """Return what names an offer in at most 100 characters, if anything does."""
+    names = (offer.key, offer.model.name, offer.model.label)
+    return next((name for name in names if len(name) <= _NAME_CHARS), offer.key)
 
 
 def _model_name(offer: Offer, *, named: bool) -> str:

@@ -20,14 +20,22 @@ _log = logging.getLogger(__name__)
 _NEVER_RENDERED = (NotAcceptedError, RejectedOrderError, ProviderAccountError, NoProviderError)
 
 
-async def fail(tools: Tools, job: Job, error: SorabotError) -> None:
-    """End `job` with `error`: the member reads its sentence and gets the reservation back."""
-    close = EntryKind.REFUND if error.refundable else EntryKind.SETTLE
+async def fail(
+    tools: Tools, job: Job, error: SorabotError, *, cost_usd_micros: int | None = None
+) -> None:
+    """End `job` with `error`: the member reads its sentence and gets the reservation back.
+
+    cost_usd_micros  what the provider says that it charges all the same. That is settled: words
+                     that fail after a paid render would otherwise spend without any limit.
+    """
+    refunds = error.refundable and not cost_usd_micros
+    close = EntryKind.REFUND if refunds else EntryKind.SETTLE
     ended = await tools.store.move(
         job,
         State.FAILED,
         tools.clock.now(),
         close=close,
+        cost_usd_micros=None if refunds else cost_usd_micros,
         error_code=error.code,
         error_text=error.user_text,
     )
@@ -35,7 +43,9 @@ async def fail(tools: Tools, job: Job, error: SorabotError) -> None:
         return
     level = logging.INFO if isinstance(error, ModerationError) else logging.WARNING
     _log.log(level, "failed from %s: %s: %s", job.state, error.code, error)
-    if job.submitted_at is not None and ended.refunded and not isinstance(error, _NEVER_RENDERED):
+    # A job that has an id was taken, whatever is said of it in the end.
+    was_taken = job.remote_id is not None or not isinstance(error, _NEVER_RENDERED)
+    if job.submitted_at is not None and ended.refunded and was_taken:
         _log.warning(
             "refunded; %d.%06d USD may have been spent at %s (remote id %s)",
             *divmod(job.order.estimate_usd_micros, 1_000_000),

@@ -138,8 +138,9 @@ class Engine:
 
     async def _refresh_for_ever(self) -> None:
         while True:
-            await self._flow.refresh()
-            await self._clock.sleep(self._pace.refresh_s)
+            # One whose list failed to come has nothing to offer until the next look.
+            is_whole = await self._flow.refresh()
+            await self._clock.sleep(self._pace.refresh_s if is_whole else self._pace.missing_gap_s)
 
     def _start_kicked(self) -> None:
         now = self._clock.now()

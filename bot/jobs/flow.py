@@ -124,10 +124,14 @@ class Flow:
         )
         return min((each for each in nexts if each is not None), default=None)
 
-    async def refresh(self) -> None:
-        """Let every provider learn anew what it can do; idempotent, never raises."""
+    async def refresh(self) -> bool:
+        """Let every provider learn anew what it can do; return whether each knows of a model.
+
+        Idempotent, never raises.
+        """
         providers = self._tools.providers.values()
         await asyncio.gather(*(each.refresh() for each in providers), return_exceptions=True)
+        return all(each.capabilities().models for each in providers)
 
     async def hasten(self, provider_name: str, remote_id: str) -> None:
         """Ask for one render now: its provider says that there is something to see. Idempotent."""

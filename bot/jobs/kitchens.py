@@ -17,7 +17,7 @@ from bot.errors import (
 from bot.jobs.houses import Houses
 from bot.model import Viewer
 from bot.providers.base import Model, Provider
-from bot.providers.health import Health, HealthBook
+from bot.providers.health import Condition, Health, HealthBook
 from bot.server import HouseRules
 from bot.storage.base import Store
 from bot.storage.keeping import Actor, Keeping
@@ -127,6 +127,8 @@ class Kitchens:
             return "It has no call that is free: the next clip will tell."
         except ProviderError:
             return "It does not answer as it should right now."
+        if self._health.of(provider.name).condition is Condition.OUT:
+            return f"It answers: {told}. But it refused the last order: the next clip will tell."
         return f"All is well: {told}."
 
     async def _rules(self, by: Viewer) -> HouseRules:

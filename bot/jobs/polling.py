@@ -27,6 +27,8 @@ from bot.providers.base import Provider, Remote, RemoteState
 _log = logging.getLogger(__name__)
 #: Longest one round of polls may take, in seconds.
 _ROUND_S = 300.0
+#: No clip costs more; what says so is a mistake, and may not even fit into a column.
+_DEAREST_USD_MICROS = 10_000_000_000
 
 
 async def poll(
@@ -131,7 +133,8 @@ async def _act(
         case Remote(state=RemoteState.READY):
             await _ready(tools, job, answer, kick)
         case Remote(state=RemoteState.FAILED):
-            await fail(tools, job, answer.error or RenderFailedError("no reason given"))
+            error = answer.error or RenderFailedError("no reason given")
+            await fail(tools, job, error, cost_usd_micros=_cost_usd_micros(answer))
         case Remote():
             await _give_up(tools, provider, job)
         # Past the deadline it is one silence more: `attempts` counts all of those then.
@@ -160,6 +163,15 @@ async def _no_answer(
     await tools.store.update(job, attempts=attempts, due_at=tools.after(wait_s))
 
 
+def _cost_usd_micros(remote: Remote) -> int | None:
+    """Return what the provider says of the cost where that can be true; None: the estimate holds."""
+    told = remote.cost_usd_micros
+    if told is None or 0 <= told <= _DEAREST_USD_MICROS:
+        return told
+    _log.error("render %s is said to cost what no clip can: not believed", remote.id)
+    return None
+
+
 async def _ready(tools: Tools, job: Job, remote: Remote, kick: Kick) -> None:
     now = tools.clock.now()
     moved = await tools.store.move(
@@ -168,7 +180,7 @@ async def _ready(tools: Tools, job: Job, remote: Remote, kick: Kick) -> None:
         now,
         rendered_at=now,
         due_at=tools.after(tools.pace.delivery_check_s),
-        cost_usd_micros=remote.cost_usd_micros,
+        cost_usd_micros=_cost_usd_micros(remote),
         progress=100,
     )
     if moved is not None:

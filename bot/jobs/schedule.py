@@ -45,10 +45,11 @@ def poll_gap_s(running: int, capabilities: Capabilities, pace: Pace) -> float:
 def backoff_s(attempts: int, pace: Pace, *, hint_s: float | None = None) -> float:
     """Return the wait before the next try after `attempts` (1 or more) failures in a row.
 
-    A server's own hint rules; a little chance keeps many jobs from coming back together.
+    A server's own hint rules where it is not shorter than the first wait; a little chance keeps many
+    jobs from coming back together.
     """
-    if hint_s is not None:
-        return max(hint_s, 0.0) * random.uniform(1.0, 1.1)
+    if hint_s is not None and hint_s >= pace.backoff_first_s:
+        return hint_s * random.uniform(1.0, 1.1)
     doubled = pace.backoff_first_s * 2 ** min(attempts - 1, 20)
     return min(doubled, pace.backoff_last_s) * random.uniform(0.75, 1.0)
 

@@ -319,7 +319,8 @@ def _too_late(job: Job) -> str:
         case State.CANCELLED:
             return f"`{job.id}` is cancelled already."
         case State.FAILED:
-            return f"`{job.id}` has failed already; nothing was charged."
+            back = "; nothing was charged" if job.refunded else ""
+            return f"`{job.id}` has failed already{back}."
         case State.DONE | State.KEPT:
             return f"`{job.id}` is finished already."
         case _:

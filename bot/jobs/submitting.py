@@ -10,6 +10,7 @@ from bot.errors import (
     DeadlineError,
     NoProviderError,
     NotAcceptedError,
+    NotOfferedError,
     ProviderAccountError,
     ProviderError,
     RenderLostError,
@@ -103,7 +104,7 @@ async def _call(tools: Tools, provider: Provider, job: Job, *, again: bool = Fal
     """
     try:
         remote = await _submit_once(tools, provider, job)
-    except (NotAcceptedError, ProviderAccountError) as error:
+    except (NotAcceptedError, NotOfferedError, ProviderAccountError) as error:
         if again:
             await _ask_again(tools, job, error)
         else:
@@ -122,7 +123,7 @@ async def _call(tools: Tools, provider: Provider, job: Job, *, again: bool = Fal
 
 
 async def _not_taken(
-    tools: Tools, job: Job, error: NotAcceptedError | ProviderAccountError
+    tools: Tools, job: Job, error: NotAcceptedError | NotOfferedError | ProviderAccountError
 ) -> None:
     """Send a job that was certainly not taken to the next provider, or back into the queue."""
     if isinstance(error, ProviderAccountError):
@@ -136,7 +137,7 @@ async def _not_taken(
 
 
 async def _ask_again(
-    tools: Tools, job: Job, error: NotAcceptedError | ProviderAccountError
+    tools: Tools, job: Job, error: NotAcceptedError | NotOfferedError | ProviderAccountError
 ) -> None:
     """Make the same call with the same key later, until the deadline."""
     if job.deadline_at is not None and job.deadline_at <= tools.clock.now():
@@ -278,6 +279,10 @@ async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str 
         if await tools.store.owner_of_remote(provider.name, remote.id) is not None:
             continue
         created_at = remote.created_at
+        if remote.model not in (None, job.order.model):
+            # The day's version of a model, or its upstream's name: words alone recognise nothing.
+            vague += remote.prompt is not None
+            continue
         if remote.source not in (None, job.source_remote_id):
             # Made from another clip, or from this one under another name: relays rename ids.
             vague += 1
@@ -291,14 +296,16 @@ async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str 
 
 
 def _could_be(remote: Remote, job: Job) -> bool:
-    """Whether nothing that the provider says of a render speaks against its being `job`'s."""
+    """Whether nothing that the provider says of a render speaks against its being `job`'s.
+
+    Not its model: servers answer with names of their own.
+    """
     order = job.order
     native = job.source_remote_id is not None
     # How long an extension makes the whole clip, its source's length decides.
     any_length = native and order.operation is Operation.EXTEND
     return (
         remote.prompt in (None, words_for_provider(job))
-        and remote.model in (None, order.model)
         and (any_length or remote.seconds in (None, order.seconds))
         and remote.size in (None, order.size)
         and (native or remote.source is None)

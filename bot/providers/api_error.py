@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from bot.providers import retry
@@ -26,6 +26,8 @@ _MODERATION_SENTENCE = re.compile(
     r"moderation (system|block)|blocked by (our |the )?moderation"
     r"|content[ _-]?polic|content[ _-]filter|content[ _-]moderat|safety system|input was flagged"
     r"|\bblocked\b[^.]{0,80}\b(safety|polic(y|ies))\b|prohibited_content"
+    # 2026-11-20: xAI refuses words with 403, as it does a key (others' recordings, several).
+    r"|violates? (our )?usage guidelines|\bsafety_check_type"
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
@@ -46,6 +48,9 @@ _ACCOUNT_SENTENCE = re.compile(
     r"|\bapi key (is )?(not (valid|found)|expired)|\bprepayment credits\b",
     re.IGNORECASE,
 )
+# 2026-11-20: so OpenAI (404, and 403 for a project that may not use it) and its relays (400, and 503
+# of github QuantumNous/new-api, which has asked nobody then).
+_NO_MODEL = re.compile(r"model_?not_?found", re.IGNORECASE)
 _OVERLOAD = re.compile(
     r"overload|at capacity|over capacity|high demand|slow_?down|too many", re.IGNORECASE
 )
@@ -101,6 +106,11 @@ class ApiError:
         return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.search(self.message))
 
     @property
+    def is_no_model(self) -> bool:
+        """Whether it says that it does not have the model, whatever the status says."""
+        return bool(_NO_MODEL.fullmatch(self.code))
+
+    @property
     def is_overload(self) -> bool:
         """Whether the API itself says that it takes no work at present."""
         words = f"{self.code} {self.kind} {self.message}"
@@ -127,13 +137,6 @@ class ApiError:
         """Whether a 404 is about the path itself, not about what was looked for there."""
         is_bare = str(self).lower() == "not found"
         return self.is_html or is_bare or bool(_NO_ROUTE.search(self.message))
-
-    def without(self, secrets: Iterable[str]) -> ApiError:
-        """Return the same with each word of `secrets` starred out: some gateways echo the key."""
-        message, code = self.message, self.code
-        for word in (word for secret in secrets for word in secret.split() if len(word) >= 8):
-            message, code = message.replace(word, "***"), code.replace(word, "***")
-        return replace(self, message=message, code=code)
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.code or self.kind, self.message) if part)

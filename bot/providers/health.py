@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -44,6 +44,8 @@ class Health:
     reason: str = ""
     #: Refusals in a row.
     times: int = 0
+    #: An order was refused, and nothing but an order that is taken proves that it is over.
+    by_order: bool = False
 
 
 class HealthBook:
@@ -73,12 +75,27 @@ class HealthBook:
         """Whether an API is out and not to be tried again yet."""
         return self._health[name].condition is Condition.OUT and not self.takes_work(name)
 
-    def worked(self, name: str) -> None:
-        """Note that an order was taken, or that a free call showed the account to be good."""
-        before = self._health[name]
-        if before.condition is not Condition.OK:
+    def worked(self, name: str, seen: Health) -> None:
+        """Note that an order was taken that was sent when the API's health was `seen`.
+
+        An answer that was overtaken by a refusal of another order changes nothing.
+        """
+        if self._health[name] is seen and seen.condition is not Condition.OK:
             _log.info("%s takes orders again", name)
             self._health[name] = Health(condition=Condition.OK, since=self._clock.now())
+
+    def answered(self, name: str) -> None:
+        """Note that a free call worked, which shows the key to be good, and not the balance.
+
+        An outage that an order met is over when one is taken: the next one tries it at once.
+        """
+        before = self._health[name]
+        if before.condition is not Condition.OUT:
+            return
+        if before.by_order:
+            self._health[name] = replace(before, until=self._clock.now())
+        else:
+            self.worked(name, before)
 
     def stumbled(self, name: str, reason: str, *, retry_after_s: float | None = None) -> None:
         """Note that an API asked for a pause, or answered with trouble: no new work for a while."""
@@ -88,27 +105,37 @@ class HealthBook:
         times = before.times + 1 if before.condition is Condition.THROTTLED else 1
         pause_s = min(_COOL_FIRST_S * 2 ** min(times - 1, 10), _COOL_LAST_S)
         pause_s *= random.uniform(0.75, 1.0)
-        self._pause(
-            name, Condition.THROTTLED, reason, pause_s if retry_after_s is None else retry_after_s,
-            times,
-        )  # fmt: skip
+        if retry_after_s is not None:
+            # "At once" from one that has just refused says nothing: two such would pass a job to
+            # and fro as fast as they answer.
+            is_short = retry_after_s < _COOL_FIRST_S
+            pause_s = max(retry_after_s, pause_s) if is_short else retry_after_s
+        self._pause(name, Condition.THROTTLED, reason, pause_s, times)
 
-    def refused(self, name: str, reason: str) -> None:
-        """Note that an API refuses the key, or that the balance is used up."""
+    def refused(self, name: str, reason: str, *, by_order: bool = False) -> None:
+        """Note that an API refuses the key, or (`by_order`: an order) that the balance is used up."""
         before = self._health[name]
         was_out = before.condition is Condition.OUT
+        by_order = by_order or (was_out and before.by_order)
         if was_out and not self.takes_work(name):
             return
         times = before.times + 1 if was_out else 1
         pause_s = min(_OUT_FIRST_S * 2 ** min(times - 1, 10), _OUT_LAST_S)
-        self._pause(name, Condition.OUT, reason, pause_s, times)
+        self._pause(name, Condition.OUT, reason, pause_s, times, by_order=by_order)
         if not was_out:
             _log.error("%s is out: %s; look at its key and balance", name, reason)
             if self._on_out is not None:
                 self._on_out(name)
 
     def _pause(
-        self, name: str, condition: Condition, reason: str, pause_s: float, times: int
+        self,
+        name: str,
+        condition: Condition,
+        reason: str,
+        pause_s: float,
+        times: int,
+        *,
+        by_order: bool = False,
     ) -> None:
         now, before = self._clock.now(), self._health[name]
         self._health[name] = Health(
@@ -117,4 +144,5 @@ class HealthBook:
             until=now + timedelta(seconds=pause_s),
             reason=reason,
             times=times,
+            by_order=by_order,
         )

@@ -29,6 +29,12 @@ class Meter:
         self._calls: list[datetime] = []
         self._closed_until: datetime | None = None
 
+    def closed_s(self) -> float:
+        """Return for how many seconds the API itself wants no call."""
+        if self._closed_until is None:
+            return 0.0
+        return max(0.0, (self._closed_until - self._clock.now()).total_seconds())
+
     def wait_s(self) -> float:
         """Return for how many seconds a call would be held up now."""
         return max(0.0, (self._next_at() - self._clock.now()).total_seconds())

@@ -45,6 +45,8 @@ class VideoList:
             found.update((video.id, video) for video in fresh)
             # 2026-11-20: SGLang gives everything at once and knows no cursor.
             whole = not fresh and page.has_more is None
+            if not page.videos and page.has_more:
+                raise ProviderTroubleError("an empty page of a list that goes on")
             if whole or not page.videos or page.has_more is False or _ends_before(page, floor_at):
                 return [video for video in found.values() if _is_since(video, floor_at)]
             if not fresh:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from bot.errors import (
     ModerationError,
     NotAcceptedError,
+    NotOfferedError,
     ProviderAccountError,
     ProviderError,
     ProviderTroubleError,
@@ -39,9 +40,9 @@ def of_create(status: int, said: ApiError, retry_after_s: float | None) -> Provi
     detail = f"{status} {said}".strip()
     retry_after_s = said.retry_after_s if retry_after_s is None else retry_after_s
     if status < 400:
-        if status in _NOT_ACTED_UPON:
-            return RejectedOrderError(f"{status}: a redirect; the base address may be wrong")
-        return UnknownOutcomeError(f"{status}: a redirect")
+        return _of_redirect(status)
+    if said.is_no_model:
+        return NotOfferedError(detail)
     if status in _OVERLOAD and _is_explicit(said, retry_after_s):
         return NotAcceptedError(detail, retry_after_s=retry_after_s)
     if status == 500 and said.is_invalid_request:
@@ -54,9 +55,16 @@ def of_create(status: int, said: ApiError, retry_after_s: float | None) -> Provi
         return NotAcceptedError(detail, retry_after_s=retry_after_s)
     if said.is_moderation or status == 451:
         return ModerationError(detail)
-    if status == 403:
+    # A guard before the API turns away words of one order; the account has nothing to do with it.
+    if status == 403 and not said.is_html:
         return ProviderAccountError(detail)
-    return RejectedOrderError(detail)
+    return NotOfferedError(detail) if status in (404, 405, 410) else RejectedOrderError(detail)
+
+
+def _of_redirect(status: int) -> ProviderError:
+    if status in _NOT_ACTED_UPON:
+        return NotOfferedError(f"{status}: a redirect; the base address may be wrong")
+    return UnknownOutcomeError(f"{status}: a redirect")
 
 
 def of_continuation(status: int, said: ApiError, retry_after_s: float | None) -> ProviderError:
@@ -68,7 +76,7 @@ def of_continuation(status: int, said: ApiError, retry_after_s: float | None) ->
     failure = of_create(status, said, retry_after_s)
     if status == 501:
         return UnsupportedError(str(failure))
-    if type(failure) is not RejectedOrderError:
+    if type(failure) not in (RejectedOrderError, NotOfferedError):
         return failure
     if status == 405 or (status == 404 and said.is_no_route):
         return UnsupportedError(str(failure))
@@ -90,7 +98,7 @@ def of_call(status: int, said: ApiError, retry_after_s: float | None) -> Provide
     if not said.is_html:
         if status in (404, 410) or (400 <= status < 500 and said.is_unknown_id):
             return RemoteNotFoundError(detail)
-        if status == 403:
+        if status == 403 and not said.is_moderation:
             return ProviderAccountError(detail)
         if status in (405, 501):
             return UnsupportedError(detail)

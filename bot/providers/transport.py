@@ -156,7 +156,7 @@ class Transport:
     ) -> Reply:
         """GET JSON; idempotent, retried while that is likely to help.
 
-        max_bytes  how large an answer may be; None: 16 MiB.
+        max_bytes  how large an answer may be; None: 4 MiB.
         Raises RemoteNotFoundError, ProviderAccountError, UnsupportedError for a call that the API
         does not have, and ProviderTroubleError for everything else.
         """
@@ -211,10 +211,12 @@ class Transport:
     async def _pay(self, request: httpx.Request, refused: refusal.Judge) -> Reply:
         """Send a paid request once; what `refused` makes of an answer that is not 2xx is raised."""
         url = request.url
-        wait_s = self._meter.wait_s()
+        # An order goes before polls: the minute's count holds up what may wait, not what was asked for.
+        wait_s = self._meter.closed_s()
         if wait_s > self._patience.wait_s:
             raise NotAcceptedError("not sent: too many calls a minute", retry_after_s=wait_s)
-        await self._turn()
+        self._meter.take()
+        await self._clock.sleep(wait_s)
         try:
             async with (
                 asyncio.timeout(self._patience.create_s),
@@ -335,8 +337,11 @@ class Transport:
 
     def _said(self, response: httpx.Response, body: bytes) -> ApiError:
         """Normalise a refusal, without the key that some gateways repeat in it."""
-        said = api_error.read_body(body, response.headers.get("content-type", ""))
-        return said.without(secret.reveal() for secret in self._credentials.values())
+        # Before anything is shortened: a part of a key would not be known for one.
+        for secret in self._credentials.values():
+            for word in (each for each in secret.reveal().split() if len(each) >= 8):
+                body = body.replace(word.encode(), b"***")
+        return api_error.read_body(body, response.headers.get("content-type", ""))
 
     def _hint_s(self, response: httpx.Response) -> float | None:
         return retry.hint_s(response.headers, self._clock.now())

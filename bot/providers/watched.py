@@ -28,8 +28,8 @@ RequestWatch: TypeAlias = Callable[[str, str, str], None]
 class WatchedProvider:
     """A `Provider` that passes every call on and notes what came of it in a `HealthBook`.
 
-    Only an order that was taken, or a free call that was made on purpose, ends an outage: an API
-    whose balance is used up answers polls as ever.
+    Only an order that was taken ends an outage that an order met: an API whose balance is used up
+    answers all other calls as ever. A free call that was made on purpose ends the others.
 
     on_request  told what came of each call; must not raise.
     """
@@ -49,6 +49,7 @@ class WatchedProvider:
         return self._provider.capabilities()
 
     async def submit(self, order: RenderOrder) -> Remote:
+        seen = self._health.of(self.name)
         try:
             with self._counted("submit"):
                 remote = await self._provider.submit(order)
@@ -60,9 +61,9 @@ class WatchedProvider:
             self._health.stumbled(self.name, "it did not answer an order")
             raise
         except ProviderAccountError:
-            self._health.refused(self.name, _REFUSED)
+            self._health.refused(self.name, _REFUSED, by_order=True)
             raise
-        self._health.worked(self.name)
+        self._health.worked(self.name, seen)
         return remote
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
@@ -106,7 +107,7 @@ class WatchedProvider:
         except ProviderAccountError:
             self._health.refused(self.name, _REFUSED)
             raise
-        self._health.worked(self.name)
+        self._health.answered(self.name)
         return told
 
     async def refresh(self) -> None:

@@ -243,7 +243,7 @@ def _is_moderated(error: ProviderTroubleError) -> bool:
     # 2026-11-20: a poll may be answered with 400 and "Generated video rejected by content
     # moderation." for good; other 400s pass, and come early in a render's life.
     said = str(error)
-    return said.startswith("400 ") and api_error.ApiError(message=said).is_moderation
+    return said.startswith(("400 ", "403 ")) and api_error.ApiError(message=said).is_moderation
 
 
 def _failure(fields: Mapping[str, Any]) -> ProviderError:

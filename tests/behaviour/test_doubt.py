@@ -154,6 +154,28 @@ async def test_a_lost_create_is_not_paid_twice_though_the_clocks_differ(
     assert t.api.creates["a cat"] == 1
 
 
+async def test_a_lost_create_is_not_paid_twice_though_the_server_renames_its_model(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True))
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.until(lambda: t.api.jobs)
+        next(iter(t.api.jobs.values())).model = "sora-2-2025-12-08"
+        await refunded(t, "render_lost")
+    assert t.api.creates["a cat"] == 1
+
+
+async def test_a_list_that_goes_on_after_an_empty_page_proves_nothing(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True))
+        page = {"object": "list", "data": [], "has_more": True, "last_id": None}
+        t.api.fault("list", Fault.json(200, page), times=2)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.job_in(State.DONE, 20)
+    assert t.api.creates["a cat"] == 1
+
+
 async def test_a_lost_create_adopts_no_render_of_another_length(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         t.api.fault("create", Fault.html(502))

@@ -12,6 +12,9 @@ from bot.model import State
 from tests.behaviour.choosing import choose, settings_of
 from tests.behaviour.making import made, said
 from tests.behaviour.town import BRISK, Town, town
+from tests.wire.kitchen.server import Kitchen
+from tests.wire.kitchen.wire import Step
+from tests.wire.openrouter.wire import OpenRouterWire
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import Fault
 
@@ -155,3 +158,33 @@ async def test_a_clip_that_was_ordered_before_its_model_was_retired_still_comes(
         await retire(t, {"sora-2": "2026-09-24", "sora-2-pro": "2026-09-24"})
         assert (await t.job_in(State.DONE)).order.model == "sora-2"
         await t.until(lambda: "Sora 2" in t.card_text())
+
+
+async def test_sizes_are_offered_though_the_model_is_out_of_service(tmp_path: Path) -> None:
+    async with two(tmp_path, SILENT) as (t, _):
+        t.api.fault("models", Fault.error(401, "no", "invalid_api_key"))
+        await t.moderator.slash(t.channel, "sora-mod provider test", name="openai")
+        for option in ("seconds", "size"):
+            chosen = {"prompt": "x", "model": "openai/sora-2"}
+            assert await t.alice.autocomplete(t.channel, "sora generate", option, "", **chosen)
+
+
+async def test_a_name_longer_than_discord_takes_spoils_no_list(tmp_path: Path) -> None:
+    path = "/srv/models/" + "deep/" * 20 + "model"
+    long = f"{path} seconds=4 sizes=1280x720 usd_per_second=0 label=Deep"
+    async with two(tmp_path, f"{long}; {FREE}") as (t, _):
+        found = await offered(t)
+        assert all(len(value) <= 100 for value in found)
+        assert "litellm/home" in found
+        assert (await made(t, t.alice, "a cat", model="Deep")).order.model == path
+        assert "Deep" in found
+
+
+async def test_models_that_could_not_be_learned_at_the_start_are_soon_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    async with Kitchen(OpenRouterWire()) as kitchen:
+        kitchen.fault(Step.CHECK, Fault.html(502), times=3)
+        names = {"VIDEO_PROVIDERS": "openrouter", "OPENROUTER_MODELS": "google/veo-3.1-lite"}
+        async with town(tmp_path, **(kitchen.environ() | names)) as t:
+            await t.until(lambda: t.app.providers["openrouter"].capabilities().models)

@@ -270,3 +270,69 @@ async def test_the_log_channel_hears_of_an_outage_once(tmp_path: Path) -> None:
         assert "The video service `openai` is out of service: it refuses the account" in told
         assert t.api.requests["create"] >= 2
         assert other.creates.total() == 4
+
+
+@pytest.mark.parametrize("code", ["rejected_order", "moderation"])
+async def test_words_that_are_turned_away_with_403_take_no_service_out(
+    tmp_path: Path, code: str
+) -> None:
+    rules = "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"
+    refused = {"code": "The caller does not have permission to do this", "error": rules}
+    fault = Fault.html(403) if code == "rejected_order" else Fault.json(403, refused)
+    async with two(tmp_path) as (t, other):
+        t.api.fault("create", fault)
+        other.fault("create", fault)
+        await t.alice.slash(t.channel, "sora generate", prompt="' OR 1=1; --")
+        job = await ended(t, State.FAILED)
+        assert (job.error_code, job.moved_from) == (code, None)
+        kitchens = await t.app.jobs.kitchens.all(t.guild.id)
+        assert [each.health.reason for each in kitchens] == ["", ""]
+
+
+async def test_two_services_that_say_at_once_do_not_pass_a_job_to_and_fro(tmp_path: Path) -> None:
+    at_once = Fault.error(429, "slow down", "rate_limit_exceeded", retry_after="0")
+    async with two(tmp_path) as (t, other):
+        t.api.fault("create", at_once, times=500)
+        other.fault("create", at_once, times=500)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.until(lambda: other.requests["create"] >= 1)
+        await asyncio.sleep(1)
+        assert t.api.requests["create"] + other.requests["create"] < 12
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        Fault.error(404, "The model `sora-2` does not exist", "model_not_found"),
+        Fault.error(503, "No available channel for model sora-2", "model_not_found"),
+        Fault.html(404),
+        Fault.redirect("https://elsewhere.example/", 301),
+    ],
+    ids=["model", "relay's model", "path", "address"],
+)
+async def test_what_one_service_does_not_make_any_more_is_made_by_the_other(
+    tmp_path: Path, gone: Fault
+) -> None:
+    async with two(tmp_path) as (t, other):
+        t.api.fault("create", gone, times=50)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await ended(t, State.DONE)
+        assert (job.order.provider, job.moved_from) == ("litellm", "openai")
+        assert (t.api.creates["a cat"], other.creates["a cat"]) == (0, 1)
+
+
+async def test_a_test_of_a_service_without_balance_starts_no_second_outage(tmp_path: Path) -> None:
+    empty = Fault.error(429, "You exceeded your current quota", "insufficient_quota")
+    async with two(tmp_path) as (t, _):
+        log = t.guild.create_text_channel("log")
+        await choose(t, await settings_of(t), "log", log)
+        t.api.fault("create", empty, times=50)
+        for number in range(3):
+            await t.alice.slash(t.channel, "sora generate", prompt=f"a cat {number}")
+            await finished(t, number + 1)
+            page = said(await t.moderator.slash(t.channel, "sora-mod provider test", name="openai"))
+            assert "All is well" not in page
+        await t.until(log.history)
+        await asyncio.sleep(0.3)
+        assert len(log.history()) == 1
+        assert t.api.requests["create"] == 3

@@ -11,6 +11,7 @@ import pytest
 from bot.errors import (
     ModerationError,
     NotAcceptedError,
+    NotOfferedError,
     ProviderAccountError,
     RejectedOrderError,
     RenderFailedError,
@@ -28,6 +29,9 @@ _FAULTS = [
     ("401", Fault.error(401, "no", "invalid_api_key"), ProviderAccountError),
     ("402", Fault.json(402, {"error": "balance used up"}), ProviderAccountError),
     ("403", Fault.error(403, "not for this project"), ProviderAccountError),
+    ("403 of a guard before the API", Fault.html(403), RejectedOrderError),
+    ("503 for a model", Fault.error(503, "No channel", "model_not_found"), NotOfferedError),
+    ("403 for a model", Fault.error(403, "no access", "model_not_found"), NotOfferedError),
     ("429", Fault.error(429, "slow down", "rate_limit_exceeded"), NotAcceptedError),
     ("429 html", Fault.html(429), NotAcceptedError),
     (

@@ -153,6 +153,43 @@ async def test_a_retry_after_is_kept_to(kitchen, vendor, book, clock):
     assert not book.takes_work("kitchen")
 
 
+async def test_free_calls_that_work_say_nothing_of_the_balance(
+    kitchen, vendor, book, clock, outages
+):
+    for _ in range(3):
+        await submit(kitchen, vendor, ProviderAccountError("no balance"))
+        vendor.answer = OK
+        await kitchen.check()
+        # One order may try it, and it is the same outage still.
+        assert book.takes_work("kitchen")
+        assert book.of("kitchen").condition is Condition.OUT
+    assert outages == ["kitchen"]
+    assert book.of("kitchen").times == 3
+    await submit(kitchen, vendor, OK)
+    assert book.of("kitchen").condition is Condition.OK
+
+
+async def test_an_answer_from_before_a_pause_was_asked_for_does_not_end_it(kitchen, vendor, book):
+    seen = book.of("kitchen")
+    await submit(kitchen, vendor, NotAcceptedError("429", retry_after_s=40))
+    book.worked("kitchen", seen)
+    assert not book.takes_work("kitchen")
+    vendor.answer = OK
+    await kitchen.check()
+    assert not book.takes_work("kitchen")
+
+
+@pytest.mark.parametrize("hint_s", [0.0, 0.5])
+async def test_at_once_from_one_that_refuses_again_and_again_is_not_believed(
+    kitchen, vendor, book, clock, hint_s
+):
+    for number in range(5):
+        await submit(kitchen, vendor, NotAcceptedError("429", retry_after_s=hint_s))
+        pause_s = (book.of("kitchen").until - clock.at).total_seconds()
+        assert pause_s >= 1.5 * 2**number
+        clock.forward(pause_s)
+
+
 async def test_stumbling_again_and_again_grows_the_pause_to_two_minutes(
     kitchen, vendor, book, clock
 ):

@@ -9,7 +9,12 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from bot.errors import ProviderTroubleError, UnknownOutcomeError, UnsupportedError
+from bot.errors import (
+    ProviderTroubleError,
+    RejectedOrderError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
 from bot.providers import retry
 from bot.providers.exchange import Upload
 from bot.providers.patience import Patience
@@ -120,6 +125,19 @@ async def test_a_continuation_is_json_and_carries_the_key():
     assert b"Content-Type: application/json\r\n" in head + b"\r\n"
     assert b"Authorization: Bearer sk-12345678" in head
     assert json.loads(body) == {"prompt": 'a "cat"\n— ピアノ'}
+
+
+async def test_a_key_that_is_repeated_where_words_are_cut_leaves_no_part_of_itself():
+    filler = "x" * 285
+    said = {"message": f"{filler} sk-12345678", "code": "a" * 52 + "sk-12345678"}
+    body = json.dumps({"error": said})
+    refusal = _json(body).replace(b"200 OK", b"400 Bad Request")
+    async with Server(refusal) as server:
+        transport = _transport(server.url)
+        with pytest.raises(RejectedOrderError) as caught:
+            await transport.create("videos", {"prompt": "p"})
+        await transport.close()
+    assert "sk-" not in str(caught.value)
 
 
 async def test_creates_never_reuse_a_connection_and_polls_do():

@@ -1,0 +1,59 @@
+"""Renders that a service made, or may have made, and gives to nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.model import State
+from tests.behaviour.town import town
+from tests.wire.kitchen.server import Kitchen
+from tests.wire.kitchen.wire import Answer, Render, Stage
+from tests.wire.videos_faults import Fault
+from tests.wire.xai.wire import XaiWire
+
+
+async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counted(
+    tmp_path: Path,
+) -> None:
+    async with Kitchen(XaiWire()) as kitchen:
+        kitchen.stage = Stage.MODERATED
+        async with town(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
+            await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+            job = await t.job_in(State.FAILED, 20)
+            assert (job.error_code, job.refunded) == ("moderation", False)
+            assert job.cost_usd_micros == 350_000
+            usage = await t.used_by(t.alice.id)
+            assert (usage.clips, usage.usd_micros) == (1, 350_000)
+
+
+async def test_a_render_that_fails_for_its_content_is_refunded_and_the_risk_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.moderated())
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        job = await t.job_in(State.FAILED, 20)
+        assert (job.error_code, job.refunded) == ("moderation", True)
+    assert "0.400000 USD may have been spent at openai" in caplog.text
+
+
+class DearWire(XaiWire):
+    """Tells costs that no column can hold."""
+
+    def shown(self, render: Render) -> Answer:
+        answer = super().shown(render)
+        return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": 10**30}})
+
+
+async def test_a_clip_comes_though_its_cost_is_told_in_numbers_that_cannot_be_kept(
+    tmp_path: Path,
+) -> None:
+    async with Kitchen(DearWire()) as kitchen:
+        kitchen.stage = Stage.READY
+        async with town(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
+            await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+            job = await t.job_in(State.DONE, 20)
+            assert job.cost_usd_micros == job.order.estimate_usd_micros
