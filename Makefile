@@ -6,7 +6,7 @@ PY    := $(VENV)/bin/python
 # Stands when .venv holds what requirements-dev.lock says.
 READY := $(VENV)/ready
 
-.PHONY: help setup sandbox run test lint check bench migrate lock format clean
+.PHONY: help setup sandbox run test chaos lint check bench migrate lock format clean
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,13 @@ run: $(READY)  ## Start the bot on Discord; settings come from the environment o
 # Each file on one worker: some tests of a file share what is costly to make.
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet --numprocesses logical --dist loadfile
+
+chaos: $(READY)  ## Kill and trouble the bot for hours; CHAOS_ROUNDS=1 for a short run
+	$(PY) -m tests.simulation --seeds 20000
+	$(PY) -m tests.chaos --out chaos-kill.jsonl kill --rounds $(or $(CHAOS_ROUNDS),10)
+	$(PY) -m tests.chaos --out chaos-random.jsonl random --kills 1000
+	$(PY) -m tests.chaos --out chaos-faults.jsonl faults --towns 200
+	$(PY) -m tests.chaos --out chaos-kill.jsonl table
 
 lint: $(READY)  ## Run the linter, the formatter and the type checker
 	$(PY) -m ruff check .

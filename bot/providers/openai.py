@@ -73,7 +73,7 @@ class OpenAIProvider(RemoteApi):
         return {**found, **asked}
 
     async def recent(self, since: datetime) -> Sequence[Remote]:
-        if not self.capabilities().can_list:
+        if Call.LIST not in self._dialect.calls or not self._dialect.list_is_whole:
             raise UnsupportedError("this API has no list that shows every render")
         kept_for = self._dialect.keeps_for
         if kept_for is not None and self._account.clock.now() - since > kept_for:
@@ -138,6 +138,12 @@ class OpenAIProvider(RemoteApi):
         return told
 
     async def refresh(self) -> None:
+        # A list that was not there for once may be there again.
+        has_list = Call.LIST in self._dialect.calls
+        self._calls |= self._dialect.calls & {Call.LIST}
+        self._capabilities = replace(
+            self._capabilities, can_list=has_list and self._dialect.list_is_whole
+        )
         if Call.MODELS not in self._dialect.calls:
             return
         try:

@@ -32,6 +32,7 @@ class VideoList:
     def __init__(self, transport: Transport, rewords: frozenset[str]) -> None:
         self._transport = transport
         self._rewords = rewords
+        self._was_there = False
 
     async def since(self, since: datetime) -> Sequence[Remote]:
         """Return all that was created at or after `since`, as `Provider.recent` promises."""
@@ -89,9 +90,11 @@ class VideoList:
             query["after"] = after
         try:
             reply = await self._transport.get("videos", query)
+            self._was_there = True
             return openai_wire.read_page(reply.body, rewords=self._rewords)
         except RemoteNotFoundError as error:
-            if after is None:
+            # A list that was there once has stumbled: to say that there is none gives up jobs.
+            if after is None and not self._was_there:
                 raise UnsupportedError("this server has no list") from error
             raise ProviderTroubleError("the list broke off") from error
         except ValueError as error:

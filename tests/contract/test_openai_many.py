@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,8 @@ from bot.errors import ProviderTroubleError, RemoteNotFoundError
 from bot.providers.base import Remote, RemoteState
 from tests.contract.conftest import ORDER
 from tests.wire.videos_faults import Fault
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def submitted(openai, count: int) -> list[str]:
@@ -83,3 +86,12 @@ async def test_one_answer_that_hangs_does_not_hold_up_the_others(videos_api, ope
     kinds = [type(answers[each]) for each in ids]
     assert kinds.count(Remote) == 2
     assert kinds.count(ProviderTroubleError) == 1
+
+
+async def test_a_list_that_was_there_and_is_not_for_once_proves_nothing(openai, videos_api):
+    known = await openai.submit(ORDER)
+    assert [each.id for each in await openai.recent(LONG_AGO)] == [known.id]
+    videos_api.fault("list", Fault.json(404, {"error": {"message": "no such route"}}), times=1)
+    with pytest.raises(ProviderTroubleError):
+        await openai.recent(LONG_AGO)
+    assert [each.id for each in await openai.recent(LONG_AGO)] == [known.id]

@@ -1,0 +1,209 @@
+"""The long runs: `python -m tests.chaos kill --rounds 10`, `random --kills 1000`, `faults --towns 200`.
+
+Every round is one line of JSON in --out, with what went wrong; `table` prints those of a file. Rounds
+that stand there already and went well are not played again.
+"""
+
+# ruff: noqa: T201 - it speaks to people
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import random
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.faults import STEPS, mix
+from tests.chaos.life import Nursery, nursery
+from tests.chaos.rounds import Round, play, play_at_random
+from tests.chaos.town import Town, town
+from tests.wire.crash_points import GALLERY, PLAIN, both
+
+_IN_FLIGHT = 20
+_KILLS_A_TOWN = 20
+_STEPS_A_TOWN = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One round to play."""
+
+    name: str
+    seed: int
+    has_gallery: bool
+    play: Callable[[Town], Awaitable[Round]]
+
+
+def _kill_rounds(rounds: int, only: Sequence[str]) -> list[Task]:
+    tasks: list[Task] = []
+    for number in range(rounds):
+        for points in (PLAIN, GALLERY):
+            for at, doing in both(points).items():
+                if only and not any(each in at for each in only):
+                    continue
+                # What passes in every job is met in the midst of them, too.
+                nth = 1 + number % 3 if doing == "ask" and "accept" not in at else 1
+                tasks.append(
+                    Task(
+                        name=at,
+                        seed=number,
+                        has_gallery=points is GALLERY,
+                        play=lambda town, at=at, doing=doing, nth=nth: play(
+                            town, [(at, doing)], in_flight=_IN_FLIGHT, nth=nth
+                        ),
+                    )
+                )
+    return tasks
+
+
+def _random_rounds(kills: int) -> list[Task]:
+    def one(seed: int, some: int) -> Task:
+        return Task(
+            name="any time",
+            seed=seed,
+            has_gallery=seed % 3 == 0,
+            play=lambda town: play_at_random(town, some, _IN_FLIGHT),
+        )
+
+    starts = range(0, kills, _KILLS_A_TOWN)
+    return [one(seed, min(_KILLS_A_TOWN, kills - at)) for seed, at in enumerate(starts)]
+
+
+def _mixtures(towns: int) -> list[Task]:
+    def one(seed: int) -> Task:
+        steps = random.Random(seed).choices(list(STEPS), k=_STEPS_A_TOWN)
+        return Task(
+            name="mixture",
+            seed=seed,
+            has_gallery=seed % 4 == 0,
+            play=lambda town: mix(town, steps),
+        )
+
+    return [one(seed) for seed in range(towns)]
+
+
+@asynccontextmanager
+async def _settled(nursery: Nursery, task: Task, keep: Path) -> AsyncIterator[Town]:
+    async with town(nursery, seed=task.seed, keep=keep) as place:
+        if task.has_gallery:
+            await place.keep_rules(gallery="gallery")
+        yield place
+
+
+async def _work(tasks: list[Task], out: Path, keep: Path) -> int:
+    """Play what is left of `tasks`; return how many rounds went wrong."""
+    wrong = 0
+    async with nursery() as nest:
+        while tasks:
+            task = tasks.pop(0)
+            began_s = time.monotonic()
+            line: dict[str, Any] = {"name": task.name, "seed": task.seed}
+            folder = (
+                keep
+                / f"{task.name.replace(' ', '-').replace(':', '-').replace('>', '-')}-{task.seed}"
+            )
+            try:
+                async with _settled(nest, task, folder) as place:
+                    result = await task.play(place)
+                    line |= asdict(result)
+                    missed = [each.at for each in result.kills if not each.was_reached]
+                    assert not result.account.found, result.account.found
+                    assert not missed, f"not reached: {missed}"
+            except Exception as error:  # noqa: BLE001 - the other rounds are played all the same
+                wrong += 1
+                line["wrong"] = f"{type(error).__name__}: {error}"
+                print(f"WRONG {task.name} (seed {task.seed}): {line['wrong'][:2000]}", flush=True)
+            line["took_s"] = round(time.monotonic() - began_s, 1)
+            with out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+    return wrong
+
+
+def table(lines: Sequence[dict[str, Any]]) -> str:
+    """Return the rounds of a file as a table in Markdown, one row a point."""
+    by_name: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in lines:
+        by_name[line["name"]].append(line)
+    head = (
+        "| killed | rounds | kills | jobs | in flight | unknown | lost | twice | paid twice "
+        "| books | bytes | other |"
+    )
+    rows = [head, "| --- |" + " --: |" * 11]
+    total = [0] * 11
+    for name, some in by_name.items():
+        accounts = [each["account"] for each in some if "account" in each]
+        kills = [kill for each in some for kill in each.get("kills", ())]
+        flying = [kill["in_flight"] for kill in kills]
+        kinds = ("unknown", "lost", "twice", "paid_twice", "books", "bytes", "other")
+        figures = [
+            len(some),
+            sum(kill["was_reached"] for kill in kills),
+            sum(each["jobs"] for each in accounts),
+            round(sum(flying) / max(len(flying), 1)),
+            *(sum(each[kind] for each in accounts) for kind in kinds),
+        ]
+        total = [a + b for a, b in zip(total, figures, strict=True)]
+        rows.append(f"| {name} | " + " | ".join(f"{each:,}" for each in figures) + " |")
+    total[3] = round(total[3] / max(len(by_name), 1))
+    rows.append("| **all** | " + " | ".join(f"{each:,}" for each in total) + " |")
+    return "\n".join(rows)
+
+
+def _lines(out: Path) -> list[dict[str, Any]]:
+    """Return the rounds of a file; of one that was played again the last."""
+    if not out.exists():
+        return []
+    found = [json.loads(each) for each in out.read_text(encoding="utf-8").splitlines()]
+    return list({(each["name"], each["seed"]): each for each in found}.values())
+
+
+async def _run(tasks: list[Task], workers: int, out: Path, keep: Path) -> int:
+    good = {(each["name"], each["seed"]) for each in _lines(out) if "wrong" not in each}
+    tasks = [each for each in tasks if (each.name, each.seed) not in good]
+    began_s, count = time.monotonic(), len(tasks)
+    wrong = sum(await asyncio.gather(*(_work(tasks, out, keep) for _ in range(workers))))
+    print(f"{count} rounds in {time.monotonic() - began_s:.0f} s, {wrong} of them wrong")
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="The long runs.")
+    parser.add_argument("--out", type=Path, default=Path("chaos.jsonl"))
+    parser.add_argument("--keep", type=Path, default=Path("chaos-wrong"))
+    parser.add_argument("--workers", type=int, default=2)
+    commands = parser.add_subparsers(dest="command", required=True)
+    kill = commands.add_parser("kill", help="at every named point")
+    kill.add_argument("--rounds", type=int, default=10)
+    kill.add_argument("points", nargs="*", help="only points with one of these words")
+    chance = commands.add_parser("random", help="at any time")
+    chance.add_argument("--kills", type=int, default=1000)
+    faults = commands.add_parser("faults", help="mixtures of all troubles")
+    faults.add_argument("--towns", type=int, default=200)
+    commands.add_parser("table", help="print the rounds of --out")
+    given = parser.parse_args()
+    # A bot that dies leaves half requests behind.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    if given.command == "table":
+        print(table(_lines(given.out)))
+        return 0
+    match given.command:
+        case "kill":
+            tasks = _kill_rounds(given.rounds, given.points)
+        case "random":
+            tasks = _random_rounds(given.kills)
+        case _:
+            tasks = _mixtures(given.towns)
+    return asyncio.run(_run(tasks, given.workers, given.out, given.keep))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

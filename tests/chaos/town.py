@@ -1,0 +1,212 @@
+"""Discord, two video services, a folder and the bot between them, killed as often as you like."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bot.app import open_desk
+from bot.server import HouseRules, Post
+from bot.settings import Settings
+from bot.storage.keeping import Actor
+from bot.storage.store import SqliteStore
+from tests.chaos.life import Life, Nursery
+from tests.wire.clips import make_clip
+from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.discord_interactions import Sent
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_job import RemoteJob
+
+MEMBERS = ("alice", "bob", "carol", "dave", "erin", "frank")
+#: Has closed the direct messages.
+HERMIT = "hermit"
+#: Words in a prompt that make its clip larger, and to how many bytes.
+SIZES = {"large": 60_000, "huge": 1_300_000}
+_SMALL = (96, 54)
+
+
+@dataclass(slots=True)
+class Asked:
+    """One command, as the member sees it."""
+
+    prompt: str
+    count: int
+    sent: Sent
+
+    @property
+    def card(self) -> Any:
+        """The public card; None while there is no answer, or another one."""
+        answer = self.sent.message
+        return None if self.sent.is_ephemeral else answer
+
+
+@dataclass(slots=True)
+class Town:
+    """Everything outside the bot, and the bot's folder."""
+
+    discord: LoopbackDiscord
+    openai: VideosApi
+    relay: VideosApi
+    folder: Path
+    nursery: Nursery
+    chance: random.Random
+    #: Renders at a time, of each service.
+    slots: int = 10
+    asked: list[Asked] = field(default_factory=list)
+    numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "data" / "sorabot.db"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "bot.log").read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def passed(self) -> Path:
+        return self.folder / "passed"
+
+    @property
+    def kitchens(self) -> dict[str, VideosApi]:
+        return {"openai": self.openai, "cometapi": self.relay}
+
+    def environ(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(self.folder / "data"),
+            "DISCORD_TOKEN": self.discord.token,
+            "DISCORD_API_URL": self.discord.api_url,
+            "DISCORD_GATEWAY_URL": self.discord.gateway_url,
+            "VIDEO_PROVIDERS": "openai,cometapi",
+            "OPENAI_API_KEY": self.openai.key,
+            "OPENAI_BASE_URL": self.openai.base_url,
+            "OPENAI_MAX_CONCURRENT": str(self.slots),
+            "COMETAPI_KEY": self.relay.key,
+            "COMETAPI_BASE_URL": self.relay.base_url,
+            "COMETAPI_MODELS": "sora-2",
+            "COMETAPI_MAX_CONCURRENT": str(self.slots),
+            "QUOTA_CLIPS_PER_DAY": "none",
+            "QUOTA_SECONDS_PER_DAY": "none",
+            "MAX_ACTIVE_JOBS_PER_USER": "1000",
+            "MAX_ACTIVE_JOBS_PER_SERVER": "5000",
+            "MAX_CLIP_MIB": "1",
+        }
+
+    @asynccontextmanager
+    async def born(
+        self, at: str = "", nth: int = 1, *, is_armed: bool = False
+    ) -> AsyncIterator[Life]:
+        """Have a bot that has just been started; killed at the end if it lives then.
+
+        at  the point to die at, once it is armed.
+        """
+        more = {"KILL_AT": at, "KILL_NTH": str(nth), "KILL_PASSED": str(self.passed)}
+        more |= {"KILL_ARMED": "1"} if is_armed else {}
+        life = await self.nursery.born(self.folder, self.environ() | more)
+        try:
+            yield life
+        finally:
+            await life.kill()
+
+    @asynccontextmanager
+    async def living(self, at: str = "", nth: int = 1) -> AsyncIterator[Life]:
+        """Have a bot that is connected."""
+        times = self.discord.gateway.identifies + 1
+        async with self.born(at, nth) as life:
+            await either(self.discord.ready(20, times=times), life)
+            assert not life.dead.done(), f"never came up:\n{self.log[-3000:]}"
+            yield life
+
+    def rows(self, query: str, *given: Any) -> list[sqlite3.Row]:
+        """Look into the bot's database from outside."""
+        if not self.database.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as books:
+            books.row_factory = sqlite3.Row
+            return books.execute(query, given).fetchall()
+
+    def in_flight(self) -> int:
+        return len(self.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL"))
+
+    async def keep_rules(self, *, gallery: str) -> None:
+        """Have clips posted in threads and mirrored; while no bot lives."""
+        settings = Settings.from_env(self.environ())
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await (await SqliteStore.open(self.database)).close()
+        desk = await open_desk(settings)
+        guild_id = int(self.discord.world.guild["id"])
+        seen = await desk.keeping.rules(guild_id)
+        channel = int(self.discord.world.channel(gallery)["id"])
+        rules: HouseRules = replace(seen, post=Post.THREAD, gallery_channel_id=channel)
+        actor = Actor(user_id=None, at=desk.clock.now())
+        assert await desk.keeping.change_rules(guild_id, rules, actor, seen=seen)
+        await desk.store.close()
+
+
+async def either(waiting: Any, life: Life) -> Any:
+    """Return what is waited for, or None when the bot dies before."""
+    task = asyncio.ensure_future(waiting)
+    await asyncio.wait((task, life.dead), return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return None
+
+
+async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
+    """Return the first truthy answer; raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while not (answer := true()):
+            await asyncio.sleep(0.03)
+        return answer
+
+
+@asynccontextmanager
+async def town(nursery: Nursery, *, seed: int = 0, keep: Path | None = None) -> AsyncIterator[Town]:
+    """Build a town of its own for one round.
+
+    keep  where the bot's folder is copied if the round ends with an exception.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="sora-chaos-"))
+    original = await asyncio.to_thread(make_clip, folder / "original.mp4", size=_SMALL)
+    original_bytes = original.read_bytes()
+
+    def content(job: RemoteJob) -> bytes:
+        """Make a clip that no other job has: its bytes tell whose it is."""
+        words = job.prompt.split()
+        most = max((SIZES[word] for word in words if word in SIZES), default=0)
+        told = f"{job.id} {job.prompt}".encode().ljust(most, b".")
+        return original_bytes + (len(told) + 8).to_bytes(4) + b"free" + told
+
+    try:
+        async with AsyncExitStack() as stack:
+            kitchens = [VideosApi(ready_after_s=0.4, poll_after_ms=150) for _ in range(2)]
+            discord = await stack.enter_async_context(LoopbackDiscord())
+            for kitchen in kitchens:
+                kitchen.content_of = content
+                await stack.enter_async_context(kitchen)
+            world = discord.world
+            for name in (*MEMBERS, HERMIT):
+                if name not in ("alice", "bob"):
+                    world.add_member(name)
+            world.closed_dms.add(world.user_id(HERMIT))
+            world.add_channel("gallery")
+            yield Town(discord, *kitchens, folder, nursery, random.Random(seed))
+    except BaseException:
+        if keep is not None:
+            await asyncio.to_thread(shutil.copytree, folder, keep, dirs_exist_ok=True)
+        raise
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

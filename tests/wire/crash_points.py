@@ -1,0 +1,98 @@
+"""Every point at which the bot is killed, and what members do so that it comes there.
+
+A point is a call of a port that writes, pays, fetches, keeps or posts; each is two, `before` and
+`after`. `tests.chaos.asks` has the doings.
+"""
+
+from __future__ import annotations
+
+#: Calls that only look, or that no job depends on.
+LOOKS = frozenset(
+    {
+        *("store.job", "store.request", "store.jobs_of", "store.jobs_of_message", "store.clip"),
+        *("store.due", "store.providers_due", "store.renders_due", "store.next_due_at"),
+        *("store.waiting", "store.slots_taken", "store.open_jobs", "store.finished_since"),
+        *("store.recent_jobs", "store.position", "store.durations_s", "store.owner_of_remote"),
+        *("store.consult", "errands.errand", "errands.errands_due", "errands.next_errand_at"),
+        *("errands.mirror_of", "errands.keeps_image", "provider.refresh", "provider.close"),
+        "provider.check",
+    }
+)
+
+#: Point → what members do, in a server that leaves everything as it comes.
+PLAIN = {
+    "store.reprieve": "be_born",
+    "store.accept": "ask",
+    "store.set_card": "ask",
+    "store.claim_slot:queued>submitting": "ask",
+    "provider.submit": "ask",
+    "store.move:submitting>rendering": "ask",
+    "provider.poll": "ask",
+    "store.note_renders": "ask",
+    "store.update:rendering>rendering": "cancel_late",
+    "store.move:rendering>downloading": "ask",
+    "provider.download": "ask",
+    "archive.keep": "ask",
+    "store.move:downloading>fitting": "ask",
+    "store.move:fitting>posting": "ask",
+    "archive.fetch": "ask",
+    "courier.post_clip": "ask_for_variants",
+    "store.move:posting>done": "ask",
+    "courier.show_card": "ask",
+    # The paid call goes wrong.
+    "store.update:submitting>submitting": "lose_an_answer",
+    "provider.recent": "lose_an_answer",
+    "store.move:submitting>queued": "lose_an_order",
+    "store.move:submitting>failed": "be_refused",
+    "store.rehome:submitting>queued": "be_turned_away",
+    "store.rehome:queued>queued": "come_after_one_turned_away",
+    # Members change their minds.
+    "store.move:queued>cancelled": "cancel",
+    "store.request_cancel": "cancel_late",
+    "provider.cancel": "cancel_late",
+    # The render or its file is not what it should be.
+    "store.move:rendering>failed": "have_a_render_fail",
+    "store.update:downloading>downloading": "get_a_spoilt_file",
+    "store.move:downloading>failed": "get_too_much",
+    # The place does not take it.
+    "store.update:posting>posting": "meet_a_proxy",
+    "courier.find_clip": "meet_a_proxy",
+    "store.move:posting>posting": "lock_the_thread",
+    "courier.direct": "close_the_channel",
+    "store.move:posting>kept": "close_everything",
+    "store.repost:kept>posting": "fetch",
+    "store.update:fitting>fitting": "be_out_of_reach",
+    "store.move:fitting>kept": "ask_for_more_than_fits",
+    "errands.tell": "blind_the_bot",
+    "courier.tell": "blind_the_bot",
+    "errands.told": "blind_the_bot",
+    "errands.put_off": "blind_the_bot_and_stop_its_mouth",
+    # A clip is taken back.
+    "errands.erase": "delete",
+    "courier.remove_clip": "delete",
+    "archive.remove": "delete",
+    "provider.delete": "delete",
+    "errands.erased": "delete",
+}
+
+#: … in a server with a gallery that has its clips posted in threads.
+GALLERY = {
+    "courier.open_thread": "ask",
+    "courier.mirror_clip": "ask",
+    "errands.mirrored": "ask",
+    "courier.remove_message": "delete",
+    "courier.remove_copy": "delete_before_it_is_mirrored",
+}
+
+#: Calls without a point here, and why.
+UNREACHED = {
+    "store.hasten": "only webhooks call it; it moves a time that the next poll sets anew",
+    "store.move:rendering>cancelled": "the loopback's dialect cannot stop a render",
+}
+
+
+def both(points: dict[str, str]) -> dict[str, str]:
+    """Return the points with their `before` and `after`."""
+    return {
+        f"{when} {each}": doing for each, doing in points.items() for when in ("before", "after")
+    }

@@ -1,0 +1,190 @@
+"""The bot as the kill tests start it: the real one, at another pace, that ends itself at a point.
+
+`python -m tests.wire.killable` runs one bot. With `nursery` as its argument it reads one JSON object
+a line, {"environ": …, "folder": …, "log": …}, forks a bot for each and answers with its process id
+and, when it has ended, its wait status: the imports are paid for once.
+
+Read from the environment, here and nowhere else:
+KILL_AT      a point such as `after store.move:fitting>posting`; empty: none.
+KILL_NTH     which passage of it, counted from SIGUSR1 on.
+KILL_ARMED   set: counted from the start.
+KILL_PASSED  a file to which every point that is passed is added, one a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import inspect
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bot.app import build_app, check
+from bot.jobs.pace import Pace
+from bot.jobs.workshop import Ports
+from bot.model import State
+from bot.obs.log import set_up_logging
+from bot.settings import Settings
+
+#: Fast, in the proportions of production: nobody looks for a create that may still land.
+PACE = Pace(
+    poll_few_s=0.1,
+    poll_many_s=0.2,
+    create_s=1.5,
+    quiet_s=1.0,
+    missing_gap_s=0.5,
+    backoff_first_s=0.2,
+    backoff_last_s=1.0,
+    post_quiet_s=0.8,
+    delivery_check_s=3.0,
+    card_gap_s=0.3,
+    idle_s=0.5,
+    busy_s=0.05,
+    stop_s=10.0,
+)
+
+
+class Tripwire:
+    """Counts passages of one point and ends the process, without a word, at the chosen one."""
+
+    def __init__(self, at: str, nth: int, passed: Path | None) -> None:
+        self._at = at
+        self._left = nth
+        self._passed = None if passed is None else passed.open("ab", buffering=0)
+        self.is_armed = False
+
+    def passes(self, point: str) -> None:
+        if self._passed is not None:
+            self._passed.write(f"{point}\n".encode())
+        if self.is_armed and point == self._at:
+            self._left -= 1
+            if not self._left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Watched:
+    """A port whose coroutines are points: `before` and `after` each call."""
+
+    def __init__(self, name: str, port: Any, wire: Tripwire) -> None:
+        self._name, self._port, self._wire = name, port, wire
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+
+        async def called(*given: Any, **named: Any) -> Any:
+            point = f"{self._name}.{name}{_move(name, given)}"
+            self._wire.passes(f"before {point}")
+            answer = await found(*given, **named)
+            self._wire.passes(f"after {point}")
+            return answer
+
+        return called
+
+
+def _move(name: str, given: tuple[Any, ...]) -> str:
+    """Return from which state to which a write of the store takes a job."""
+    towards: dict[str, Callable[[], State]] = {
+        "move": lambda: given[1],
+        "update": lambda: given[0].state,
+        "claim_slot": lambda: State.SUBMITTING,
+        "rehome": lambda: State.QUEUED,
+        "repost": lambda: State.POSTING,
+    }
+    return f":{given[0].state}>{towards[name]()}" if name in towards else ""
+
+
+def wrapped(ports: Ports, wire: Tripwire) -> Ports:
+    """Return the same ports with a point before and after each call."""
+    return replace(
+        ports,
+        store=Watched("store", ports.store, wire),
+        errands=Watched("errands", ports.errands, wire),
+        archive=Watched("archive", ports.archive, wire),
+        courier=Watched("courier", ports.courier, wire),
+        providers={name: Watched("provider", each, wire) for name, each in ports.providers.items()},
+    )
+
+
+async def live() -> int:
+    """Run a bot until it is told to stop; return the exit code."""
+    settings = Settings.from_env(os.environ)
+    set_up_logging(settings.log_level, settings.log_format, [])
+    passed = os.environ.get("KILL_PASSED")
+    wire = Tripwire(
+        os.environ.get("KILL_AT", ""),
+        int(os.environ.get("KILL_NTH", "1")),
+        None if not passed else Path(passed),
+    )
+    wire.is_armed = bool(os.environ.get("KILL_ARMED"))
+    await check(settings)
+    app = await build_app(settings, pace=PACE, wrap=lambda ports: wrapped(ports, wire))
+    # discord.py waits two seconds for a second server to turn up; there is one here.
+    app.client._connection.guild_ready_timeout = 0.1
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, setattr, wire, "is_armed", True)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    await app.start()
+    assert settings.discord_token is not None
+    line = asyncio.create_task(app.line.hold(settings.discord_token.reveal()))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((line, stopping), return_when=asyncio.FIRST_COMPLETED)
+    await app.close()
+    was_told = stopping.done()
+    for task in (line, stopping):
+        task.cancel()
+    await asyncio.gather(line, stopping, return_exceptions=True)
+    return 0 if was_told else 1
+
+
+def _die_with_parent() -> None:
+    """Leave no bot behind when whoever runs the tests is killed; Linux has a call for that."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _nursery() -> None:
+    _die_with_parent()
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _be_born(order)
+        print(json.dumps({"pid": pid}), flush=True)  # noqa: T201
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"status": status}), flush=True)  # noqa: T201
+
+
+def _be_born(order: dict[str, Any]) -> None:
+    code = 70
+    try:
+        _die_with_parent()
+        os.environ.clear()
+        os.environ.update(order["environ"])
+        os.chdir(order["folder"])
+        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for here, there in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(here, there)
+        code = asyncio.run(live())
+    except BaseException:  # noqa: BLE001 - whatever it was, no child goes on in the parent's loop
+        traceback.print_exc()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["nursery"]:
+        _nursery()
+    else:
+        sys.exit(asyncio.run(live()))

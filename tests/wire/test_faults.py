@@ -1,0 +1,42 @@
+"""Whatever Discord and the video services do wrong, alone or mixed, no job is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.chaos.account import Account
+from tests.chaos.faults import STEPS, cases, meet_all, mix
+from tests.chaos.life import nursery
+from tests.chaos.town import town
+
+
+@pytest.mark.parametrize("what", list(cases()))
+async def test_a_job_survives_every_single_trouble(what: str) -> None:
+    async with nursery() as nest, town(nest) as place:
+        # All orders go out at once: a service that stumbles gets no more.
+        place.slots = 40
+        result = await meet_all(place, cases()[what])
+        assert result.account.found == []
+        assert result.account.jobs >= len(cases()[what])
+
+
+async def _mixed(steps: list[str]) -> Account:
+    async with nursery() as nest, town(nest) as place:
+        return (await mix(place, steps)).account
+
+
+# The same mixtures at every run; `make chaos` has more and longer ones.
+@settings(
+    derandomize=True,
+    max_examples=3,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(steps=st.lists(st.sampled_from(sorted(STEPS)), min_size=12, max_size=16))
+def test_a_mixture_of_troubles_and_kills_ends_all_jobs_right(steps: list[str]) -> None:
+    assert asyncio.run(_mixed(steps)).found == []

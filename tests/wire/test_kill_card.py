@@ -1,0 +1,48 @@
+"""What members read on a card whose bot was away."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.chaos.asks import ask
+from tests.chaos.life import nursery
+from tests.chaos.town import Town, town, until
+
+_RESUMED = "Resumed after a restart"
+
+
+def put_back(place: Town, seconds: int) -> None:
+    """Let everything in the database have happened so much earlier, as after an outage."""
+    columns = ("created_at", "state_at", "due_at", "submitted_at", "rendered_at", "posting_at")
+    with closing(sqlite3.connect(place.database)) as books:
+        for column in columns:
+            books.execute(f"UPDATE jobs SET {column} = {column} - {seconds * 1000}")  # noqa: S608
+        books.commit()
+
+
+@pytest.mark.parametrize("away_s", [0, 90])
+async def test_a_card_says_so_when_the_bot_was_away_for_more_than_a_minute(away_s: int) -> None:
+    async with nursery() as nest, town(nest) as place:
+        place.openai.ready_after_s = 2.0
+        async with place.living():
+            asked = await ask(place)
+            await until(
+                lambda: place.rows("SELECT 1 FROM jobs WHERE state = 'rendering' AND progress > 0")
+            )
+        put_back(place, away_s)
+        async with place.living():
+            await until(lambda: place.rows("SELECT 1 FROM jobs WHERE state = 'done'"))
+            later = await ask(place)
+
+            def cards() -> list[str]:
+                posts = [each.card for each in (asked, later)]
+                world = place.discord.world
+                return [
+                    str(world.message(each["channel_id"], each["id"])["embeds"]) for each in posts
+                ]
+
+            await until(lambda: all("Watch the clip" in each for each in cards()))
+            assert [_RESUMED in each for each in cards()] == [away_s > 60, False]
