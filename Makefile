@@ -20,9 +20,9 @@ sandbox: $(READY)  ## Try the bot in a browser: no token, no key, no account
 run: $(READY)  ## Start the bot on Discord; settings come from the environment or .env
 	@MALLOC_ARENA_MAX=$${MALLOC_ARENA_MAX:-2} $(PY) -m bot
 
-# Each file on one worker: some tests of a file share what is costly to make.
+# Both cores until the end: a worker that is done takes tests over from the others.
 test: $(READY)  ## Run all tests
-	$(PY) -m pytest --quiet --numprocesses logical --dist loadfile
+	$(PY) -m pytest --quiet --numprocesses logical --dist worksteal
 
 chaos: $(READY)  ## Kill and trouble the bot for hours; CHAOS_ROUNDS=1 for a short run
 	$(PY) -m tests.simulation --seeds 20000

@@ -20,6 +20,7 @@ from benchmarks.figures import Quantiles, heading, quantiles, table, verdict
 from benchmarks.seeding import job_id_of, seed
 from benchmarks.town import Server, Town
 from bot.model import Viewer
+from bot.storage.ballast import Ballast
 from bot.storage.queries import Queries
 from bot.storage.shelf import Cursor, Filter, Sort
 from bot.storage.sqlite import Database
@@ -112,8 +113,8 @@ async def _measure(database: _TimedDatabase, draw: _Draw, calls: int) -> Timing:
 class _TimedDatabase(Database):
     """A database that notes how long its thread takes for each call, in ms: wall time and CPU."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: aiosqlite.Connection, ballast: Ballast | None = None) -> None:
+        super().__init__(connection, ballast)
         self.took: list[tuple[float, float]] = []
 
     async def run(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:

@@ -55,10 +55,9 @@ def model_choices(
     named  say which video service has it, too.
     """
     return _shown(
-        app_commands.Choice(name=_model_name(offer, named=named), value=_value(offer))
+        app_commands.Choice(name=_model_name(offer, named=named), value=offer.brief)
         for offer in catalogue.offers
         if typed.casefold() in f"{offer.key} {offer.model.label}".casefold()
-        and len(_value(offer)) <= _NAME_CHARS
     )
 
 
@@ -118,12 +117,6 @@ def _chosen(catalogue: Catalogue, model: str | None) -> Sequence[Offer]:
         return [catalogue.named(model)]
     except (BadOptionError, NoProviderError):
         return catalogue.offers
-
-
-def _value(offer: Offer) -> str:
-    """Return what names an offer in at most 100 characters, if anything does."""
-    names = (offer.key, offer.model.name, offer.model.label)
-    return next((name for name in names if len(name) <= _NAME_CHARS), offer.key)
 
 
 def _model_name(offer: Offer, *, named: bool) -> str:

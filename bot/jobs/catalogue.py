@@ -15,6 +15,8 @@ from bot.server import HouseRules
 
 #: So many models are named where none of that name is known.
 _NAMED = 15
+#: 2026-11-20: Discord's documentation of choices.
+_OPTION_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,18 @@ class Offer:
         return f"{self.provider}/{self.model.name}"
 
     @property
+    def brief(self) -> str:
+        """What names it in an option of a command, which holds 100 characters."""
+        names = (self.key, self.model.name, self.model.label)
+        return next(
+            (name for name in names if len(name) <= _OPTION_CHARS), self.key[:_OPTION_CHARS]
+        )
+
+    @property
     def names(self) -> frozenset[str]:
         """What people may call it, case folded."""
-        return frozenset(name.casefold() for name in (self.key, self.model.name, self.model.label))
+        names = (self.key, self.brief, self.model.name, self.model.label)
+        return frozenset(name.casefold() for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

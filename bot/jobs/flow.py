@@ -159,13 +159,14 @@ class Flow:
     async def _reprieve(self) -> None:
         """Let no clock that was put forward while nobody looked end a job before its time.
 
-        The last process's requests ended with it: what one of them ordered lands within the quiet
-        period, counted anew. Renders under way have their whole time again.
+        What the last process ordered may be on its way still: the time in which it must land is
+        counted anew. Renders under way have their whole time again.
         """
         tools = self._tools
         for name, provider in tools.providers.items():
             can = provider.capabilities()
-            quiet_s = 0.0 if can.submit_is_idempotent else tools.pace.quiet_s
+            quiet_s = tools.pace.create_s + tools.pace.quiet_s
+            quiet_s = 0.0 if can.submit_is_idempotent else quiet_s
             await tools.store.reprieve(
                 name, deadline_at=tools.after(can.deadline_s), quiet_until=tools.after(quiet_s)
             )

@@ -168,5 +168,6 @@ async def test_a_model_with_a_long_name_can_be_chosen(tmp_path: Path) -> None:
     async with town(tmp_path, OPENAI_MODELS=models) as t:
         (offered,) = await t.alice.autocomplete(t.channel, "sora generate", "model", "m")
         chosen = offered["value"]
+        assert len(chosen) <= 100
         await t.alice.slash(t.channel, "sora generate", prompt="a cat", model=chosen)
         assert (await t.job_in(State.DONE)).order.model == name
