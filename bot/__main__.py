@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,14 +14,16 @@ from bot.clock import SystemClock
 from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
 from bot.providers import registry
-from bot.settings import Secret, Settings, declared, read_environment
+from bot.settings import Secret, Settings, declared, read_dotenv, read_environment
 from bot.shell.arguments import Parser, add_quota, errand_of
 from bot.shell.backup import add_backup, run_backup
 from bot.shell.doctor import run_doctor
+from bot.shell.misspelt import misspelt
 from bot.shell.provider_arguments import add_providers, kitchen_errand_of
 from bot.shell.providers import run_providers
 from bot.shell.quota import run_quota
 
+_log = logging.getLogger(__name__)
 #: Exit codes: done, something broke, the settings must be mended first.
 _OK, _BROKEN, _SETTINGS = 0, 1, 2
 _STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -47,14 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _OK if is_well else _BROKEN
     errand = errand_of(given) if given.command == "quota" else None
     try:
-        settings = Settings.from_env(read_environment())
+        environ = read_environment()
+        settings = Settings.from_env(environ)
         set_up_logging(settings.log_level, settings.log_format, _secrets(settings))
         if errand is not None:
             print(asyncio.run(run_quota(settings, errand)))
             return _OK
         if given.command == "providers":
-            print(asyncio.run(run_providers(settings, kitchen_errand_of(given), SystemClock())))
-            return _OK
+            looked = run_providers(settings, kitchen_errand_of(given), SystemClock())
+            is_well, told = asyncio.run(looked)
+            print(told)
+            return _OK if is_well else _BROKEN
         if given.command == "backup":
             print(run_backup(settings, given))
             return _OK
@@ -62,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(migrate(settings))
             print(f"The database in {settings.data_dir} is up to date.")
             return _OK
+        for each in misspelt(read_dotenv(), environ):
+            _log.warning("%s: %s", each.name, each.said)
         asyncio.run(check(settings))
         if settings.discord_token is None:
             print(how_to_get_a_token(settings.discord_application_id), file=sys.stderr)

@@ -277,13 +277,7 @@ async def open_desk(settings: Settings) -> Desk:
 
     Raises StorageError, also where there is none: made anew, it would tell of no limits at all.
     """
-    path = database_of(settings)
-    try:
-        await asyncio.to_thread(path.stat)
-    except OSError as error:
-        raise StorageError(
-            f"no database at {path}: {error.strerror}; look at DATA_DIR and where you are"
-        ) from error
+    path = await asyncio.to_thread(find_database, settings)
     store = await SqliteStore.open(path)
     return Desk(
         store=store,
@@ -306,6 +300,18 @@ def _tidy(data_dir: Path) -> None:
 def database_of(settings: Settings) -> Path:
     """Return where the database is, or will be."""
     return settings.data_dir / "sorabot.db"
+
+
+def find_database(settings: Settings) -> Path:
+    """Return where the database is; blocks. Raises StorageError where there is none."""
+    path = database_of(settings)
+    try:
+        path.stat()
+    except OSError as error:
+        raise StorageError(
+            f"no database at {path}: {error.strerror}; look at DATA_DIR and where you are"
+        ) from error
+    return path
 
 
 def _make_folder(path: Path) -> None:

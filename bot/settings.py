@@ -286,9 +286,17 @@ def read_environment(dotenv_path: Path | None = None) -> dict[str, str]:
 
     Raises SettingsError for a `.env` that cannot be read.
     """
+    return {**read_dotenv(dotenv_path), **os.environ}
+
+
+def read_dotenv(dotenv_path: Path | None = None) -> dict[str, str]:
+    """Return the variables of `.env` in the working directory; none where there is no such file.
+
+    Raises SettingsError for one that cannot be read.
+    """
     path = Path(".env") if dotenv_path is None else dotenv_path
     try:  # Windows' editors begin a file with a byte order mark, which would hide its first line
         read = dotenv.dotenv_values(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), "cannot be read", "a readable text file in UTF-8") from error
-    return {**{k: v for k, v in read.items() if v is not None}, **os.environ}
+    return {name: value for name, value in read.items() if value is not None}

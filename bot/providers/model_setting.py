@@ -65,11 +65,14 @@ def _read_entry(entry: str, all_known: Mapping[str, Model], source: str) -> Mode
         _fail(f"a quote is not closed in {entry.strip()!r}")
     if not name or "=" in name or not name.isprintable():
         _fail(f"an entry begins with {name!r}, not with a model's name")
-    words = _read_pairs(name, pairs)
     known = all_known.get(name)
+    # No API has a comma in a model's name, and other settings are lists with commas.
+    if known is None and "," in name:
+        _fail(f"{name!r} has a comma, models are separated by ;{_known_here(all_known)}")
+    words = _read_pairs(name, pairs)
     missing = [key for key in ("seconds", "sizes", "usd_per_second") if key not in words]
     if known is None and missing:
-        _fail(f"{name!r} lacks {', '.join(missing)}")
+        _fail(f"{name!r} lacks {', '.join(missing)}{_known_here(all_known)}")
     model = known or Model(
         name=name,
         label=name,
@@ -96,6 +99,10 @@ def _read_entry(entry: str, all_known: Mapping[str, Model], source: str) -> Mode
         takes_image=_read_switch(name, "image", words, default=model.takes_image),
         has_audio=_read_switch(name, "audio", words, default=model.has_audio),
     )
+
+
+def _known_here(known: Mapping[str, Model]) -> str:
+    return f"; known here: {', '.join(known)}" if known else ""
 
 
 def _read_pairs(name: str, pairs: list[str]) -> dict[str, str]:

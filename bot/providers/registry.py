@@ -54,6 +54,13 @@ def names() -> tuple[str, ...]:
     return (LOCAL, *VENDORS)
 
 
+def check_names(settings: Settings) -> None:
+    """Return if VIDEO_PROVIDERS holds nothing that is not among `names()`. Raises SettingsError."""
+    for name in settings.video_providers:
+        if name not in names():
+            raise SettingsError("VIDEO_PROVIDERS", f"{name!r} is none", ", ".join(names()))
+
+
 def build_providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
     """Return the configured providers by name, in the order of preference.
 
@@ -61,9 +68,7 @@ def build_providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
     Raises SettingsError for a name that is not among `names()`, and for a missing or wrong setting
     of a provider that is named.
     """
-    for name in settings.video_providers:
-        if name not in names():
-            raise SettingsError("VIDEO_PROVIDERS", f"{name!r} is none", ", ".join(names()))
+    check_names(settings)
     return {name: _build(name, settings, clock) for name in settings.video_providers}
 
 

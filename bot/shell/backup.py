@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bot.app import database_of
+from bot.app import find_database
 from bot.settings import Settings
 from bot.shell.arguments import Commands
 from bot.storage.backup import back_up
@@ -22,7 +22,7 @@ def add_backup(commands: Commands) -> None:
 def run_backup(settings: Settings, given: argparse.Namespace) -> str:
     """Make the copy and return what the operator reads; blocks. Raises StorageError."""
     done = back_up(
-        database_of(settings),
+        find_database(settings),
         given.file,
         force=given.force,
         spare_bytes=settings.min_free_mib << 20,

@@ -53,7 +53,7 @@ async def examine(
     set_up_logging("ERROR", "text", doctor_settings.secrets(environ, settings))
     parts = {
         "folders": doctor_disk.examine_folders(settings),
-        "database": doctor_disk.examine_database(database_of(settings)),
+        "database": doctor_disk.examine_database(database_of(settings), settings.video_providers),
         "Discord": doctor_discord.examine(settings, clock),
         "video APIs": doctor_kitchens.examine(settings, clock),
         "renderer": doctor_kitchens.examine_renderer(settings, clock),

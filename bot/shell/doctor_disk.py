@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.errors import StorageError
@@ -31,15 +32,30 @@ async def examine_folders(settings: Settings) -> list[Finding]:
     ]
 
 
-async def examine_database(path: Path) -> list[Finding]:
-    """Read the database from end to end, as far as a few seconds allow."""
+async def examine_database(path: Path, names: Sequence[str] = ()) -> list[Finding]:
+    """Read the database from end to end, as far as a few seconds allow.
+
+    names  the video APIs that could have jobs, of which the operator may have drained some.
+    """
     if not await asyncio.to_thread(path.exists):
         return [ok("database", f"none at {path} yet; the bot makes one at its first start")]
     try:
         found = await asyncio.to_thread(checkup.examine, path, _READ_S)
     except StorageError as error:
         return [problem("database", str(error), "look at DATA_DIR, or restore a backup")]
-    return [*_of_database(found), await asyncio.to_thread(_company, path)]
+    company = await asyncio.to_thread(_company, path)
+    return [*_of_database(found), company, *_of_choice(names, found.drained)]
+
+
+def _of_choice(names: Sequence[str], drained: Sequence[str]) -> list[Finding]:
+    kept_away = [name for name in names if name in drained]
+    if not kept_away:
+        return []
+    resume = "python -m bot providers resume"
+    if len(kept_away) == len(names):
+        return [problem("video APIs", "all are drained, every order is refused", f"{resume} NAME")]
+    said = f"no new job goes to {', '.join(kept_away)}, as the operator chose"
+    return [warning("video APIs", said, f"{resume} {kept_away[0]}, if that is over")]
 
 
 def _company(path: Path) -> Finding:

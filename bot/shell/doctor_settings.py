@@ -12,8 +12,9 @@ from bot.errors import SettingsError
 from bot.providers import registry
 from bot.providers.registry import LOCAL, VENDORS
 from bot.providers.vendor import Vendor
-from bot.settings import Settings, declared, read_environment, secret_of
-from bot.shell.finding import Finding, ok, problem
+from bot.settings import Settings, declared, read_dotenv, read_environment, secret_of
+from bot.shell.finding import Finding, ok, problem, warning
+from bot.shell.misspelt import misspelt
 
 #: What every setting of a video API is tried with while another one is looked for.
 _GOOD_KEY, _GOOD_ADDRESS = "key-0123456789", "http://127.0.0.1:9"
@@ -21,11 +22,19 @@ _GOOD_MODELS = "my-model seconds=4 sizes=1280x720 usd_per_second=0"
 
 
 def environment() -> tuple[Mapping[str, str], list[Finding]]:
-    """Return the variables there are, without those of a `.env` that can't be read; blocks."""
+    """Return the variables there are, without those of a `.env` that can't be read; blocks.
+
+    With what is wrong with that file, and the names in either place that are no setting's.
+    """
+    dotenv, found = Path(".env"), list[Finding]()
     try:
-        return read_environment(), []
+        written = read_dotenv(dotenv)
     except SettingsError as error:
-        return read_environment(Path(os.devnull)), [_wrong(error)]
+        dotenv, written, found = Path(os.devnull), {}, [_wrong(error)]
+    advice = "correct the name, or take it away"
+    environ = read_environment(dotenv)
+    found += [warning(each.name, each.said, advice) for each in misspelt(written, environ)]
+    return environ, found
 
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> tuple[Settings, list[Finding]]:

@@ -32,6 +32,8 @@ class Facts:
     is_configured: bool = False
     #: The variable that keeps it from being used; empty: none.
     wrong: str = ""
+    #: The same as a sentence, with what is allowed.
+    fault: str = ""
     #: What can be asked of it as it is set up, or else by default.
     models: tuple[Model, ...]
     #: Models of which its API tells the rest, when it is asked.
@@ -68,7 +70,7 @@ async def _facts(name: str, settings: Settings, clock: Clock, *, is_live: bool =
     vendor, is_configured = VENDORS.get(name), name in settings.video_providers
     if vendor is None:
         return await _of_renderer(settings, clock, is_configured=is_configured)
-    wrong = ""
+    wrong = fault = ""
     # Webhooks are told as the API has them, not as this bot is set up.
     usual, untold = await _capabilities(vendor, _stand_ins(vendor), clock)
     models, by_hand = usual.models, not vendor.models
@@ -77,7 +79,7 @@ async def _facts(name: str, settings: Settings, clock: Clock, *, is_live: bool =
             able, untold = await _capabilities(vendor, settings, clock, is_live=is_live)
             models, by_hand = able.models, False
         except SettingsError as error:
-            wrong = error.variable
+            wrong, fault = error.variable, str(error)
     elif by_hand and not list(vendor.known):
         models = untold = ()
     return Facts(
@@ -85,6 +87,7 @@ async def _facts(name: str, settings: Settings, clock: Clock, *, is_live: bool =
         title=vendor.title,
         is_configured=is_configured,
         wrong=wrong,
+        fault=fault,
         models=models,
         untold=untold,
         models_variable=f"{vendor.prefix}_MODELS" if by_hand else "",

@@ -30,6 +30,8 @@ def terminal(facts: Iterable[Facts], rules: HouseRules, checked: Mapping[str, Ch
             f"{each.name:<12}{state:<28}{each.webhook:<18}"
             f"{_yes(each.can_cancel):<8}{_yes(each.can_delete):<8}{each.verified_on}"
         )
+        if each.fault:
+            blocks += _wrapped(plain(each.fault))
         if each.name in checked:
             blocks += _wrapped(_told(checked[each.name]))
         for name, told in _models(each):

@@ -8,10 +8,11 @@ from dataclasses import replace
 from bot.app import Desk, database_of, open_desk
 from bot.clock import Clock
 from bot.errors import RefusedError
+from bot.providers.registry import check_names
 from bot.server import EVERYWHERE, HouseRules
 from bot.settings import Settings
 from bot.shell import provider_table
-from bot.shell.kitchen_check import Checked, check_all, is_usable
+from bot.shell.kitchen_check import Checked, Verdict, check_all, is_usable
 from bot.shell.provider_arguments import Choose, Look, Way
 from bot.shell.provider_facts import documented, facts_of
 from bot.storage.keeping import Actor
@@ -20,26 +21,31 @@ from bot.storage.keeping import Actor
 _TRIES = 5
 
 
-async def run_providers(settings: Settings, errand: Look | Choose, clock: Clock) -> str:
-    """Do what the operator asks for and return what they read; changes are audited as theirs.
+async def run_providers(
+    settings: Settings, errand: Look | Choose, clock: Clock
+) -> tuple[bool, str]:
+    """Do what the operator asks for; return whether all is well, and what they read.
 
+    All is well unless a configured API has wrong settings or, when called, does not answer as it
+    should. Changes are audited as the operator's.
     Raises StorageError, for a choice also where there is no database yet; RefusedError for a name
     that VIDEO_PROVIDERS does not hold; and SettingsError.
     """
     match errand:
         case Look(is_markdown=True):
-            return provider_table.markdown(await documented(clock))
+            return True, provider_table.markdown(await documented(clock))
         case Look():
             return await _look(settings, clock, is_live=errand.is_live)
         case Choose():
             desk = await open_desk(settings)
             try:
-                return await _choose(desk, settings, errand)
+                return True, await _choose(desk, settings, errand)
             finally:
                 await desk.store.close()
 
 
-async def _look(settings: Settings, clock: Clock, *, is_live: bool) -> str:
+async def _look(settings: Settings, clock: Clock, *, is_live: bool) -> tuple[bool, str]:
+    check_names(settings)
     rules = await _rules(settings)
     checked: tuple[Checked, ...] = ()
     if is_live:
@@ -47,11 +53,11 @@ async def _look(settings: Settings, clock: Clock, *, is_live: bool) -> str:
             name for name in settings.video_providers if is_usable(name, settings, clock) is None
         )
         checked = await check_all(replace(settings, video_providers=tuple(usable)), clock)
-    return provider_table.terminal(
-        await facts_of(settings, clock, is_live=is_live),
-        rules,
-        {each.name: each for each in checked},
+    facts = await facts_of(settings, clock, is_live=is_live)
+    is_well = not any(each.wrong for each in facts) and not any(
+        each.verdict in (Verdict.REFUSED, Verdict.TROUBLE) for each in checked
     )
+    return is_well, provider_table.terminal(facts, rules, {each.name: each for each in checked})
 
 
 async def _rules(settings: Settings) -> HouseRules:

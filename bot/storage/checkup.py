@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import StorageError
+from bot.server import EVERYWHERE
+from bot.storage.books import LedgerBooks
 from bot.storage.migrate import read_migrations, schema_version
 from bot.storage.queries import Queries
 from bot.storage.sqlite import APPLICATION_ID
@@ -37,6 +39,8 @@ class Checkup:
     orphans: tuple[str, ...] = ()
     #: Ids of jobs whose ledger does not agree with them, the first few.
     unbalanced: tuple[str, ...] = ()
+    #: Video APIs that the operator lets have no new jobs.
+    drained: tuple[str, ...] = ()
     #: False when the time ran out before all of it was read.
     is_whole: bool = True
 
@@ -71,6 +75,7 @@ def _read(conn: sqlite3.Connection, version: int, newest: int, size_bytes: int) 
     damage: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
     unbalanced: tuple[str, ...] = ()
+    drained: tuple[str, ...] = ()
     jobs = under_way = 0
     is_whole = True
     try:
@@ -84,6 +89,7 @@ def _read(conn: sqlite3.Connection, version: int, newest: int, size_bytes: int) 
             unbalanced = tuple(str(row["id"]) for row in found)
             counted = queries.rows(conn, "job_counts")[0]
             jobs, under_way = int(counted["jobs"]), int(counted["under_way"])
+            drained = LedgerBooks(conn, queries).rules(EVERYWHERE).drained_providers
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
@@ -91,6 +97,8 @@ def _read(conn: sqlite3.Connection, version: int, newest: int, size_bytes: int) 
     except sqlite3.DatabaseError as error:
         # A page that can't be read at all ends the look at it.
         damage = (*damage, str(error))
+    except ValueError as error:
+        damage = (*damage, f"the operator's choice can't be read: {error}")
     return Checkup(
         schema_version=version,
         newest_version=newest,
@@ -100,6 +108,7 @@ def _read(conn: sqlite3.Connection, version: int, newest: int, size_bytes: int) 
         damage=damage,
         orphans=orphans,
         unbalanced=unbalanced,
+        drained=drained,
         is_whole=is_whole,
     )
 

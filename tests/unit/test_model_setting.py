@@ -90,6 +90,23 @@ def test_facts_of_a_known_model_can_be_overridden():
     assert model.label == "Sora (relay)"
 
 
+def test_a_name_that_is_not_known_is_answered_with_those_that_are():
+    known = ", ".join(OPENAI_MODELS)
+    with pytest.raises(SettingsError) as found:
+        read_models("sora-3")
+    assert found.value.problem.endswith(f"usd_per_second; known here: {known}")
+    with pytest.raises(SettingsError) as found:
+        model_setting.read_models("sora-3", variable="M", known={})
+    assert found.value.problem.endswith("usd_per_second")
+
+
+@pytest.mark.parametrize("text", ["sora-2,sora-2-pro", "sora-2, sora-2-pro"])
+def test_commas_between_models_are_told_from_a_name_that_is_not_known(text: str):
+    with pytest.raises(SettingsError) as found:
+        read_models(text)
+    assert "models are separated by ;" in found.value.problem
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

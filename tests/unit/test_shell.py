@@ -254,13 +254,15 @@ def test_a_wrong_argument_is_named_in_one_line_and_exit_code_2(
     assert named in said.err
 
 
+@pytest.mark.parametrize("line", ["quota set --server 7 --clips 1", "backup copy.db"])
 def test_where_there_is_no_database_none_is_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    assert main(["quota", "set", "--server", "7", "--clips", "1"]) == 1
+    assert main(line.split()) == 1
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
-    assert "DATA_DIR" in said
+    assert "no database at " in said
+    assert "look at DATA_DIR and where you are" in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -101,10 +101,24 @@ def test_no_line_of_the_table_is_over_100_columns(shell, variables, monkeypatch)
     assert max(map(len, shell("").splitlines())) <= 100
 
 
-def test_an_api_that_lacks_its_key_names_the_variable(shell, monkeypatch):
+def test_an_api_that_lacks_its_key_is_told_in_a_whole_sentence_and_exit_code_1(monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", "")
-    row = next(line for line in shell("").splitlines() if line.startswith("openai"))
-    assert "wrong: OPENAI_API_KEY" in row
+    assert main(["providers"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("openai"))
+    assert "wrong: OPENAI_API_KEY" in lines[at]
+    told = " ".join(line.strip() for line in lines[at + 1 : at + 4])
+    assert "OPENAI_API_KEY: is missing, though VIDEO_PROVIDERS names openai" in told
+    assert "a key for" in told
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_name_that_is_no_video_api_is_said_before_all_else(monkeypatch, capsys):
+    monkeypatch.setenv("VIDEO_PROVIDERS", "openai,vhs")
+    assert main(["providers"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "VIDEO_PROVIDERS: 'vhs' is none" in said.err
 
 
 def test_the_table_of_the_documentation_is_the_same_wherever_it_is_made(shell, monkeypatch):
@@ -194,12 +208,12 @@ async def test_draining_tells_how_many_jobs_go_on_and_who_is_left(tmp_path: Path
     job = await scene.accept(desk.store)
     await scene.step(desk.store, job, scene.State.SUBMITTING)
     here = settings(tmp_path, "local", "openai", OPENAI_API_KEY=KEY)
-    said = await run_providers(here, Choose(way=Way.DRAIN, name="local"), SystemClock())
+    _, said = await run_providers(here, Choose(way=Way.DRAIN, name="local"), SystemClock())
     assert "New jobs go to: openai" in said
     assert "Made there now: 1; they go on" in said
-    said = await run_providers(here, Choose(way=Way.DRAIN, name="openai"), SystemClock())
+    _, said = await run_providers(here, Choose(way=Way.DRAIN, name="openai"), SystemClock())
     assert "NOBODY" in said
-    said = await run_providers(here, Choose(way=Way.USE, name="openai"), SystemClock())
+    _, said = await run_providers(here, Choose(way=Way.USE, name="openai"), SystemClock())
     assert said.splitlines()[1] == "  New jobs go to: openai"
     await desk.store.close()
 
@@ -246,17 +260,18 @@ def test_a_choice_without_a_database_makes_none(tmp_path: Path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-async def _checked(tmp_path: Path, api: VideosApi, key: str) -> tuple[str, str]:
+async def _checked(tmp_path: Path, api: VideosApi, key: str) -> tuple[str, str, bool]:
     here = settings(tmp_path, "openai", "local", OPENAI_API_KEY=key, OPENAI_BASE_URL=api.base_url)
-    said = await run_providers(here, Look(is_live=True, is_markdown=False), SystemClock())
+    is_well, said = await run_providers(here, Look(is_live=True, is_markdown=False), SystemClock())
     lines = said.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("openai"))
-    return lines[at + 1], said
+    return lines[at + 1], said, is_well
 
 
 async def test_a_check_calls_the_configured_ones_once_without_cost(tmp_path: Path):
     async with VideosApi() as api:
-        told, said = await _checked(tmp_path, api, api.key)
+        told, said, is_well = await _checked(tmp_path, api, api.key)
+        assert is_well
         assert told.startswith("    Answers (")
         assert "the key is taken" in told
         assert api.requests["create"] == 0
@@ -267,11 +282,13 @@ async def test_a_check_calls_the_configured_ones_once_without_cost(tmp_path: Pat
 
 async def test_a_check_tells_a_refused_key_from_trouble_and_shows_no_key(tmp_path: Path):
     async with VideosApi() as api:
-        told, said = await _checked(tmp_path, api, "sk-wrong-wrong")
+        told, said, is_well = await _checked(tmp_path, api, "sk-wrong-wrong")
+        assert not is_well
         assert "REFUSES the account" in told
         assert "sk-wrong-wrong" not in said
         api.fault("models", Fault.html(), times=9)
-        told, _ = await _checked(tmp_path, api, api.key)
+        told, _, is_well = await _checked(tmp_path, api, api.key)
+        assert not is_well
         assert "DOES NOT ANSWER as it should" in told
 
 

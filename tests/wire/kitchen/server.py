@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from tests.wire.kitchen.wire import (
     Wire,
 )
 
+_log = logging.getLogger(__name__)
 #: Header names that carry credentials at one vendor or another: none belongs at the media host.
 SECRET_HEADERS = frozenset({"authorization", "x-goog-api-key", "api-key", "x-api-key", "key"})
 _PAID = (Step.CREATE, Step.CONTINUE)
@@ -172,7 +174,7 @@ class Kitchen:
             self._note(request, step, call.body)
             name, value = self.wire.credential
             if name not in call.headers:
-                self.violations.append(f"{step}: no {name}")
+                self._keep(f"{step}: no {name}")
             if call.headers.get(name) != value:
                 return self._no(Refusal.BAD_KEY, step)
             if step in _PAID:
@@ -275,9 +277,9 @@ class Kitchen:
         headers = self._note(request, Step.CONTENT, at_media=True).headers
         for name, value in headers.items():
             if name in SECRET_HEADERS or name == "cookie" or self.wire.key in value:
-                self.violations.append(f"the media host was sent {name}")
+                self._keep(f"the media host was sent {name}")
         if self.wire.key in request.raw_path:
-            self.violations.append("the media host was sent the key in an address")
+            self._keep("the media host was sent the key in an address")
         path = request.raw_path
         render = self.renders.get(self._places.get(path, ""))
         fault = self._take(Step.CONTENT, None if render is None else render.asked.prompt)
@@ -341,8 +343,13 @@ class Kitchen:
     def _no(self, kind: Refusal, step: Step) -> web.Response:
         return _response(self.wire.refusal(kind, step) or _plain(kind))
 
-    def _violated(self, request: web.Request, what: str, step: Step | None = None) -> web.Response:
+    def _keep(self, what: str) -> None:
         self.violations.append(what)
+        # A test that fails shows what was logged, often before it gets to `violations`.
+        _log.warning("VIOLATION: %s", what)
+
+    def _violated(self, request: web.Request, what: str, step: Step | None = None) -> web.Response:
+        self._keep(what)
         if step is None:
             return _response(Answer(status=404, json={"error": f"Unknown: {request.path}"}))
         return self._no(Refusal.REJECTED, step)

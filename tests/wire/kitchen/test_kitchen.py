@@ -55,10 +55,13 @@ async def test_an_order_is_taken_and_counted(kitchen, client):
         ("POST", "/videos/edits", {"prompt": "p", "model": "m"}),
     ],
 )
-async def test_what_no_document_has_is_refused_and_kept(kitchen, client, method, path, body):
+async def test_what_no_document_has_is_refused_kept_and_logged(
+    kitchen, client, method, path, body, caplog
+):
     said = await client.request(method, path, json=body)
     assert said.status_code >= 400
-    assert len(kitchen.violations) == 1
+    [what] = kitchen.violations
+    assert f"VIOLATION: {what}" in caplog.messages
     assert kitchen.renders == {}
 
 

@@ -8,8 +8,10 @@ from email.parser import BytesParser
 from tests.wire.kitchen.wire import Call, Violation
 
 
-def read_form(call: Call) -> tuple[dict[str, str], bytes | None, str]:
-    """Return the texts, the picture under `input_reference`, and the picture's type.
+def read_form(
+    call: Call, *, file_field: str = "input_reference"
+) -> tuple[dict[str, str], bytes | None, str]:
+    """Return the texts, the picture under `file_field`, and the picture's type.
 
     Raises Violation for what is no form, for a field that is there twice, and for another file.
     """
@@ -27,7 +29,7 @@ def read_form(call: Call) -> tuple[dict[str, str], bytes | None, str]:
             raise Violation(f"field {name!r} twice, or no content")
         if part.get_filename() is None:
             texts[name] = content.decode("utf-8")
-        elif name == "input_reference" and image is None:
+        elif name == file_field and image is None:
             image, image_type = content, part.get_content_type()
         else:
             raise Violation(f"a file {name!r}")
