@@ -20,7 +20,7 @@ sandbox: $(READY)  ## Try the bot in a browser: no token, no key, no account
 run: $(READY)  ## Start the bot on Discord; settings come from the environment or .env
 	@MALLOC_ARENA_MAX=$${MALLOC_ARENA_MAX:-2} $(PY) -m bot
 
-# Both cores until the end: a worker that is done takes tests over from the others.
+# A worker that is done takes tests over from the others.
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet --numprocesses logical --dist worksteal
 
