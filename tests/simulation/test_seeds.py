@@ -18,7 +18,7 @@ pytestmark = [
 ]
 SEEDS = 2000
 AT_A_TIME = 500
-#: Over all seeds each fault strikes a hundred times or more: a fourth of that in each fourth.
+#: Over all seeds each fault strikes a hundred times or more; how often in each fourth varies.
 LEAST_HITS = 20
 
 
