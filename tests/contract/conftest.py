@@ -14,7 +14,7 @@ from bot.providers.patience import Patience
 from tests.wire.hasty_clock import HastyClock
 from tests.wire.videos_api import KEY, VideosApi
 
-HURRIED = Patience(connect_s=1, read_s=0.4, create_s=1, call_s=2, idle_s=0.3, download_s=1.5)
+HURRIED = Patience(connect_s=1, read_s=0.4, create_s=2.5, call_s=2, idle_s=0.3, download_s=1.5)
 ORDER = RenderOrder(
     key="K7Q2",
     prompt='a "calico" cat\nplays piano — ピアノ; &c.',
