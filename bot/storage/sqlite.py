@@ -1,4 +1,4 @@
-"""The only home of aiosqlite: one file, one thread, one function per transaction.
+"""The only home of aiosqlite: one file, one thread, functions that run whole or not at all.
 
 aiosqlite brings the thread and the queue in front of it. What it has no public call for is running
 a whole function over there; the private names that this takes are touched here and nowhere else,
@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -21,6 +21,7 @@ import aiosqlite
 
 from bot.errors import StorageError
 from bot.storage.ballast import Ballast
+from bot.storage.turns import Turn, Turns, run_together
 
 #: "Sora" in the file's header: which program the file belongs to.
 APPLICATION_ID: Final = 0x536F7261
@@ -50,7 +51,8 @@ class Database:
 
     A function handed to `read` or `write` runs from BEGIN to COMMIT on the database's thread,
     with nothing in between: transactions cannot interleave, and a task that is cancelled while
-    it waits leaves none open; its function then still runs, wholly or not at all.
+    it waits leaves none open; its function then still runs, wholly or not at all. Writes that
+    wait for the disk at the same time share one COMMIT, each in a savepoint of its own.
     """
 
     def __init__(self, connection: aiosqlite.Connection, ballast: Ballast | None = None) -> None:
@@ -60,6 +62,7 @@ class Database:
         self._ballast = ballast
         #: Whether another process was seen to hold the lock for long; the database's thread's.
         self._is_brief = False
+        self._turns = Turns()
         self._is_closed = False
 
     @classmethod
@@ -103,12 +106,39 @@ class Database:
     ) -> _T:
         """Run `fn` as the only writer; all that it wrote is on disk when this returns.
 
-        is_new_work  begins something. All else may have the ballast: `fn` then runs a second time,
-                     after the full disk has undone the first.
+        is_new_work  begins something; all else may have the ballast.
+        `fn` may run a second time, after trouble with the file has undone all that it wrote.
         When anything is raised nothing is kept: StorageError for SQLite's errors, and what `fn`
         raises, unchanged. The next call finds the database usable.
         """
-        return await self.run(lambda conn: self._write(conn, fn, is_new_work=is_new_work))
+        self._check_open()
+        turn = self._turns.add(fn, is_new_work=is_new_work)
+        return cast("_T", await self.run(lambda conn: self._take_turn(conn, turn)))
+
+    def _take_turn(self, conn: sqlite3.Connection, turn: Turn) -> object:
+        """Return what came of a write, which an earlier one may have taken along."""
+        while not turn.is_over:
+            turns = self._turns.take()
+            if len(turns) == 1 or not self._together(conn, turns):
+                for each in turns:
+                    self._alone(conn, each)
+        return turn.outcome()
+
+    def _alone(self, conn: sqlite3.Connection, turn: Turn) -> None:
+        try:
+            turn.end(self._write(conn, turn.fn, is_new_work=turn.is_new_work))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+            turn.fail(error)
+
+    def _together(self, conn: sqlite3.Connection, turns: Sequence[Turn]) -> bool:
+        """Run several writes with one COMMIT; False when each has to be run alone."""
+        try:
+            _begin(conn, "BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._note_lock(conn, error)
+            return False
+        self._wait_for_locks(conn, is_brief=False)
+        return run_together(conn, turns)
 
     def _write(
         self, conn: sqlite3.Connection, fn: Callable[[sqlite3.Connection], _T], *, is_new_work: bool
@@ -116,17 +146,25 @@ class Database:
         try:
             result = _transact(conn, "BEGIN IMMEDIATE", fn)
         except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code in _FULL and not is_new_work and self._ballast and self._ballast.spend():
+            if (
+                _code(error) in _FULL
+                and not is_new_work
+                and self._ballast
+                and self._ballast.spend()
+            ):
                 # What the log holds goes where it belongs, so that its space serves again.
                 with contextlib.suppress(sqlite3.Error):
                     conn.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
                 return _transact(conn, "BEGIN IMMEDIATE", fn)
-            if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
-                self._wait_for_locks(conn, is_brief=True)
+            self._note_lock(conn, error)
             raise
         self._wait_for_locks(conn, is_brief=False)
         return result
+
+    def _note_lock(self, conn: sqlite3.Connection, error: sqlite3.Error) -> None:
+        code = _code(error)
+        if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
+            self._wait_for_locks(conn, is_brief=True)
 
     def _wait_for_locks(self, conn: sqlite3.Connection, *, is_brief: bool) -> None:
         """Wait long for a lock, or only briefly: reads stand in line behind every wait."""
@@ -137,8 +175,7 @@ class Database:
 
     async def run(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run `fn` on the database's thread, outside any transaction; errors as for `write`."""
-        if self._is_closed:
-            raise StorageError("the database is closed")
+        self._check_open()
         return cast("_T", await self._call(_translating, fn, self._raw))
 
     async def close(self) -> None:
@@ -150,6 +187,10 @@ class Database:
             await self._connection.close()
         except sqlite3.Error as error:
             raise StorageError(f"cannot close: {error}") from error
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StorageError("the database is closed")
 
     async def _check_thread(self) -> None:
         ran_on = await self._call(threading.get_ident)
@@ -237,9 +278,7 @@ def _translating(fn: Callable[[sqlite3.Connection], _T], conn: sqlite3.Connectio
 
 
 def _transact(conn: sqlite3.Connection, begin: str, fn: Callable[[sqlite3.Connection], _T]) -> _T:
-    if conn.in_transaction:  # left by a ROLLBACK that the disk refused
-        conn.execute("ROLLBACK")
-    conn.execute(begin)
+    _begin(conn, begin)
     try:
         result = fn(conn)
         conn.execute("COMMIT")
@@ -249,6 +288,16 @@ def _transact(conn: sqlite3.Connection, begin: str, fn: Callable[[sqlite3.Connec
             conn.execute("ROLLBACK")
         raise
     return result
+
+
+def _begin(conn: sqlite3.Connection, begin: str) -> None:
+    if conn.in_transaction:  # left by a ROLLBACK that the disk refused
+        conn.execute("ROLLBACK")
+    conn.execute(begin)
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    return getattr(error, "sqlite_errorcode", None)
 
 
 def _reading(fn: Callable[[sqlite3.Connection], _T]) -> Callable[[sqlite3.Connection], _T]:

@@ -21,15 +21,16 @@ from tests.simulation.world import World
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection that refuses the n-th statement from now, when told to."""
+    """A connection that refuses the n-th statement from now and all later ones, when told to."""
 
     refuse_in: int | None = None
+    words = ""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         if self.refuse_in is not None and not sql.startswith("ROLLBACK"):
             self.refuse_in -= 1
             if self.refuse_in < 0:
-                raise sqlite3.OperationalError("database or disk is full")
+                raise sqlite3.OperationalError(self.words)
         return super().execute(sql, parameters)
 
 
@@ -53,9 +54,10 @@ class Line:
     def _run(self, call: Callable[..., Any], fn: Callable[..., Any], conn: FaultyConnection) -> Any:
         before = conn.total_changes
         if self._world.strikes(Site.DATABASE_LOCKED):
-            return call(_locked, conn)
-        if self._world.strikes(Site.DISK_FULL):
+            conn.refuse_in, conn.words = 0, "database is locked"
+        elif self._world.strikes(Site.DISK_FULL):
             conn.refuse_in = self._world.dice.randrange(1, 8)
+            conn.words = "database or disk is full"
         try:
             return call(fn, conn)
         finally:
@@ -73,10 +75,6 @@ class Line:
     def close(self) -> None:
         """Close the file, as the death of the process does."""
         self._conn.close()
-
-
-def _locked(_conn: sqlite3.Connection) -> None:
-    raise sqlite3.OperationalError("database is locked")
 
 
 def open_line(world: World, loop: VirtualLoop, path: Path) -> tuple[Line, Database]:
