@@ -79,7 +79,7 @@ class Capabilities:
     can_delete: bool = False
     #: It keeps renders in memory: one that it does not know any more is lost for certain.
     forgets: bool = False
-    #: The API was asked to report finished renders, so that polls can be rare.
+    #: Orders ask the API to report finished renders; a report hastens the next poll, and spares none.
     has_webhook: bool = False
 
 

@@ -54,7 +54,7 @@ class OpenRouterProvider(RemoteApi):
         for model in account.models:
             _check(model)
         url = account.webhook_url or ""
-        # It takes https alone; and what nobody can verify must not make polls rare.
+        # It takes https alone; and what nobody can verify hastens no poll.
         self._callback_url = url if url.startswith("https://") and account.webhook_secret else None
         super().__init__(
             account,
