@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from bot.providers import retry
+from bot.providers.reading import list_or_empty, object_or_empty
 
 _MESSAGE_MAX_CHARS = 300
 
@@ -204,8 +205,8 @@ def _message(fields: Mapping[str, Any], depth: int) -> str:
 
 def _delay_s(details: object) -> float | None:
     """What an error's details say of waiting, in seconds."""
-    for item in cast("list[object]", details) if isinstance(details, list) else []:
-        delay = cast("dict[str, Any]", item).get("retryDelay") if isinstance(item, dict) else None
+    for item in list_or_empty(details):
+        delay: object = object_or_empty(item).get("retryDelay")
         found = _RETRY_DELAY.fullmatch(delay) if isinstance(delay, str) else None
         if found is not None:
             return min(float(found[1]), retry.MAX_HINT_S)
@@ -214,13 +215,8 @@ def _delay_s(details: object) -> float | None:
 
 def _listed_kind(detail: object) -> str:
     """The type of the first entry that has one, of a list of what is wrong."""
-    if not isinstance(detail, list):
-        return ""
-    for item in cast("list[object]", detail):
-        kind = _word(cast("dict[str, Any]", item).get("type")) if isinstance(item, dict) else ""
-        if kind:
-            return kind
-    return ""
+    kinds = (_word(object_or_empty(item).get("type")) for item in list_or_empty(detail))
+    return next(filter(None, kinds), "")
 
 
 def _located(item: object) -> str:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from bot.errors import (
@@ -28,6 +28,7 @@ from bot.errors import (
 from bot.model import Operation, Size
 from bot.providers import api_error, refusal
 from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
+from bot.providers.reading import address_or_none, id_of, list_or_empty, object_of, object_or_empty
 from bot.providers.remote_api import RemoteApi, Seen, data_url
 from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
@@ -215,10 +216,8 @@ class FalProvider(RemoteApi):
         path, body = await _request(order, with_audio=order.model in self._audible)
         if self._callback_url is not None:
             path = f"{path}?fal_webhook={quote(self._callback_url, safe='')}"
-        fields = _object((await self._transport.create_json(path, body)).body)
-        request_id: object = fields.get("request_id")
-        if not isinstance(request_id, str) or _REQUEST.fullmatch(request_id) is None:
-            raise ValueError("no usable request_id")
+        fields = object_of((await self._transport.create_json(path, body)).body)
+        request_id = id_of(fields, "request_id", _REQUEST)
         app = self._app(fields.get("response_url"), request_id)
         # Documented: all but the submit live below owner and app alone.
         app = app or "/".join(order.model.split("/")[:2])
@@ -234,7 +233,7 @@ class FalProvider(RemoteApi):
 
     async def _look(self, remote_id: str) -> Seen:
         place = _place(remote_id)
-        fields = _object((await self._transport.get(f"{place}/status")).body)
+        fields = object_of((await self._transport.get(f"{place}/status")).body)
         state = self._known(str(fields.get("status")), _STATES)
         if state is not RemoteState.READY:
             return Seen(remote=Remote(id=remote_id, state=state))
@@ -242,7 +241,7 @@ class FalProvider(RemoteApi):
             said = api_error.read_value(fields)
             return _failed(remote_id, str(said), is_moderation=said.is_moderation)
         try:
-            result = _object((await self._transport.get(place)).body)
+            result = object_of((await self._transport.get(place)).body)
         except ProviderTroubleError as trouble:
             words = _why_failed(trouble)
             if words is None:
@@ -324,17 +323,9 @@ def _failed(remote_id: str, words: str, *, is_moderation: bool) -> Seen:
 def _clip(result: Mapping[str, Any]) -> str | None:
     """Return the address of the clip in a result: `{video: {url}}`, seldom a list of such."""
     found: object = result.get("video") or result.get("videos")
-    if isinstance(found, list) and found:
-        found = cast("list[object]", found)[0]
-    if isinstance(found, dict):
-        found = cast("dict[str, object]", found).get("url")
-    return found if isinstance(found, str) and found.startswith(("http://", "https://")) else None
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
-    return cast("dict[str, Any]", value)
+    listed = list_or_empty(found)
+    first = listed[0] if listed else found
+    return address_or_none(first) or address_or_none(object_or_empty(first).get("url"))
 
 
 FAL = Vendor(

@@ -30,7 +30,15 @@ from bot.errors import (
 from bot.model import Operation, Size
 from bot.providers import api_error, clip_file
 from bot.providers.base import Capabilities, Download, Model, Remote, RemoteState, RenderOrder
-from bot.providers.openai_wire import is_usable_id
+from bot.providers.reading import (
+    address_or_none,
+    id_of,
+    is_usable_id,
+    list_or_empty,
+    object_of,
+    object_or_empty,
+    text_or_none,
+)
 from bot.providers.remote_api import RemoteApi, Seen, data_url
 from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
@@ -118,8 +126,8 @@ class GeminiProvider(RemoteApi):
             found = _video(await self._fields(remote_id))
         except (UnsupportedError, ValueError) as error:
             raise ProviderTroubleError(f"no place of the clip: {error}") from error
-        content: object = None if found is None else found.get("data")
-        if isinstance(content, str) and content:
+        content = None if found is None else text_or_none(found.get("data"))
+        if content:
             return await clip_file.save_base64(content, target, max_bytes=max_bytes)
         return await super().download(remote_id, target, max_bytes=max_bytes)
 
@@ -173,10 +181,7 @@ class GeminiProvider(RemoteApi):
                 raise SourceGoneError(f"no extension by {order.seconds} s here")
             body["previous_interaction_id"] = order.source
             reply = await self._transport.continue_from("interactions", body)
-        remote_id: object = _object(reply.body).get("id")
-        if not isinstance(remote_id, str) or not is_usable_id(remote_id):
-            raise ValueError("no usable id")
-        return Remote(id=remote_id, state=RemoteState.QUEUED)
+        return Remote(id=id_of(object_of(reply.body)), state=RemoteState.QUEUED)
 
     async def _look(self, remote_id: str) -> Seen:
         fields = await self._fields(remote_id)
@@ -186,24 +191,19 @@ class GeminiProvider(RemoteApi):
         found = _video(fields) if state is RemoteState.READY else None
         if state is RemoteState.READY and found is None:
             state, error = _without_video(fields)
-        model: object = fields.get("model")
-        remote = Remote(
-            id=remote_id,
-            state=state,
-            error=error,
-            model=model if isinstance(model, str) else None,
-        )
+        model = text_or_none(fields.get("model"))
+        remote = Remote(id=remote_id, state=state, error=error, model=model)
         return Seen(remote=remote, place=None if found is None else self._place(found))
 
     async def _fields(self, remote_id: str) -> Mapping[str, Any]:
         """Return an interaction as the API has it; raises as `_look`."""
         reply = await self._transport.get(_path(remote_id), max_bytes=_ANSWER_MAX_BYTES)
-        return _object(reply.body)
+        return object_of(reply.body)
 
     def _place(self, video: Mapping[str, Any]) -> str | None:
         """Return where a clip is; None for one that is within the answer."""
-        uri: object = video.get("uri")
-        if not isinstance(uri, str) or not uri.startswith(("http://", "https://")):
+        uri = address_or_none(video.get("uri"))
+        if uri is None:
             return None
         there, here = urlsplit(uri), urlsplit(self._account.base_url)
         # Without `alt` its own host answers with words about the file.
@@ -284,8 +284,7 @@ def _without_video(fields: Mapping[str, Any]) -> tuple[RemoteState, ProviderErro
 
 
 def _has_video_tokens(fields: Mapping[str, Any]) -> bool:
-    usage: object = fields.get("usage")
-    told = cast("dict[str, Any]", usage) if isinstance(usage, dict) else {}
+    told = object_or_empty(fields.get("usage"))
     return any(
         str(each.get("modality")).lower() == "video" and bool(each.get("tokens"))
         for each in _objects(told.get("output_tokens_by_modality"))
@@ -294,8 +293,8 @@ def _has_video_tokens(fields: Mapping[str, Any]) -> bool:
 
 def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
     said = api_error.read_value(fields.get("error"))
-    reason: object = fields.get("finish_reason")
-    if isinstance(reason, str) and not said.code:
+    reason = text_or_none(fields.get("finish_reason"))
+    if reason is not None and not said.code:
         said = replace(said, code=reason[:60])
     if said.is_moderation:
         return ModerationError(str(said))
@@ -305,15 +304,9 @@ def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:
-    for item in cast("list[object]", value) if isinstance(value, list) else []:
+    for item in list_or_empty(value):
         if isinstance(item, dict):
             yield cast("dict[str, Any]", item)
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
-    return cast("dict[str, Any]", value)
 
 
 GEMINI = Vendor(

@@ -31,6 +31,7 @@ from bot.providers.exchange import Reply, Upload
 from bot.providers.meter import Meter
 from bot.providers.openai_list import VideoList
 from bot.providers.openai_models import OPENAI_MODELS
+from bot.providers.reading import is_usable_id
 from bot.providers.remote_api import RemoteApi, Seen
 from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
@@ -249,7 +250,7 @@ def _check(account: Account, dialect: Dialect) -> None:
 
 
 def _path(remote_id: str) -> str:
-    if not openai_wire.is_usable_id(remote_id):
+    if not is_usable_id(remote_id):
         raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
     return f"videos/{quote(remote_id, safe='')}"
 

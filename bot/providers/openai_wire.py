@@ -12,6 +12,7 @@ from bot.errors import ModerationError, ProviderError, RenderFailedError
 from bot.model import Size
 from bot.providers import api_error
 from bot.providers.base import Remote, RemoteState, RenderOrder
+from bot.providers.reading import address_or_none, is_usable_id, object_of, text_or_none
 
 #: What the words for a status mean, in lower case.
 STATES: Mapping[str, RemoteState] = {
@@ -38,7 +39,6 @@ STATES: Mapping[str, RemoteState] = {
     "deleted": RemoteState.FAILED,
 }
 _NONE: frozenset[str] = frozenset()
-_ID_MAX_CHARS = 1024
 _IMAGE_HEADS = (
     (b"\x89PNG\r\n\x1a\n", "image/png", "reference.png"),
     (b"\xff\xd8\xff", "image/jpeg", "reference.jpg"),
@@ -127,15 +127,6 @@ def image_kind(content: bytes) -> tuple[str, str]:
     raise ValueError(f"neither PNG, JPEG nor WebP: it begins with {content[:12]!r}")
 
 
-def is_usable_id(remote_id: str) -> bool:
-    """Whether an id can stand in a path, once percent-encoded, and mean itself there."""
-    return (
-        0 < len(remote_id) <= _ID_MAX_CHARS
-        and remote_id.isprintable()
-        and remote_id.strip(".") != ""
-    )
-
-
 def read_video(
     value: object,
     headers: Mapping[str, str] | None = None,
@@ -152,19 +143,19 @@ def read_video(
     A status that is not known, or none, means RUNNING.
     Raises ValueError when there is no usable id.
     """
-    fields = _object(value)
+    fields = _unwrapped(value)
     remote_id = _id(fields, asked)
     fields = {name: told for name, told in fields.items() if name not in rewords}
     state = STATES.get(_status(fields), RemoteState.RUNNING)
-    size = _text(fields.get("size"))
+    size = text_or_none(fields.get("size"))
     return Remote(
         id=remote_id,
         state=state,
         progress=_progress(fields.get("progress")),
         error=_job_error(fields) if state is RemoteState.FAILED else None,
         poll_after_s=poll_after_s(headers or {}),
-        prompt=_text(fields.get("prompt")),
-        model=_text(fields.get("model")),
+        prompt=text_or_none(fields.get("prompt")),
+        model=text_or_none(fields.get("model")),
         seconds=_seconds(fields.get("seconds")),
         size=None if size is None else _size(size),
         created_at=_instant(fields.get("created_at")),
@@ -174,16 +165,16 @@ def read_video(
 
 def status(value: object) -> str:
     """Return the status word of a video object in lower case; empty where it has none."""
-    return _status(_object(value))
+    return _status(_unwrapped(value))
 
 
 def clip_address(value: object) -> str | None:
     """Return the http(s) address that a finished video object names for its clip; None: none."""
-    fields = _object(value)
+    fields = _unwrapped(value)
     if STATES.get(_status(fields)) is not RemoteState.READY:
         return None
-    named = (_text(_at(fields, names)) for names in _PLACES)
-    return next((each for each in named if each and each.startswith(("http://", "https://"))), None)
+    named = (address_or_none(_at(fields, names)) for names in _PLACES)
+    return next((each for each in named if each is not None), None)
 
 
 def read_retirements(value: object) -> Mapping[str, date]:
@@ -191,13 +182,13 @@ def read_retirements(value: object) -> Mapping[str, date]:
 
     Models without such a day are left out. Raises ValueError for what is no such list.
     """
-    listed: object = _object(value).get("data")
+    listed: object = _unwrapped(value).get("data")
     if not isinstance(listed, list):
         raise ValueError("a list without data")  # noqa: TRY004 - what is wrong is the answer
     found: dict[str, date] = {}
     for item in cast("list[object]", listed):
-        day = _text(_at(item, ("shutdown_date",)))
-        name = _text(_at(item, ("id",)))
+        day = text_or_none(_at(item, ("shutdown_date",)))
+        name = text_or_none(_at(item, ("id",)))
         if day is not None and name is not None:
             found[name] = date.fromisoformat(day)
     return found
@@ -208,13 +199,13 @@ def read_page(value: object, *, rewords: frozenset[str] = _NONE) -> Page:
 
     Raises ValueError when it is no list, or an entry has no id: an order could hide behind it.
     """
-    fields = _object(value)
+    fields = _unwrapped(value)
     data: object = fields.get("data")
     if not isinstance(data, list):
         raise ValueError("a list without data")  # noqa: TRY004 - what is wrong is the answer
     videos = tuple(read_video(item, rewords=rewords) for item in cast("list[object]", data))
     has_more: object = fields.get("has_more")
-    last_id = _text(fields.get("last_id")) or (videos[-1].id if videos else None)
+    last_id = text_or_none(fields.get("last_id")) or (videos[-1].id if videos else None)
     return Page(
         videos=videos,
         has_more=has_more if isinstance(has_more, bool) else None,
@@ -254,10 +245,8 @@ def poll_after_s(headers: Mapping[str, str]) -> float | None:
     return min(int(raw) / 1000, 120.0)
 
 
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - as above
-    fields = cast("dict[str, Any]", value)
+def _unwrapped(value: object) -> dict[str, Any]:
+    fields = object_of(value)
     inner: object = fields.get("data")
     if isinstance(inner, dict) and "status" not in fields:
         return cast("dict[str, Any]", inner)  # CometAPI: {code, message, data: {task_id, status}}
@@ -285,18 +274,14 @@ def _id(fields: Mapping[str, Any], asked: str | None) -> str:
 
 def _source(fields: Mapping[str, Any]) -> str | None:
     # 2026-11-20: some relays put the address of the finished clip there, which is no id.
-    raw = _text(fields.get("remixed_from_video_id"))
+    raw = text_or_none(fields.get("remixed_from_video_id"))
     return raw if raw is not None and is_usable_id(raw) and "://" not in raw else None
 
 
 def _status(fields: Mapping[str, Any]) -> str:
     if "request_id" in fields and not fields.keys() & {"status", "error"}:
         return "pending"  # 2026-11-20: xAI's shape, which has nothing else to say at first
-    return (_text(fields.get("status")) or "").strip().lower()
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return (text_or_none(fields.get("status")) or "").strip().lower()
 
 
 def _number(value: object) -> float | None:

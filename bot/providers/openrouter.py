@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
-from typing import Any, cast
 from urllib.parse import quote
 
 from bot.errors import (
@@ -26,8 +25,8 @@ from bot.errors import (
 from bot.model import Operation
 from bot.providers import api_error
 from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
-from bot.providers.openai_wire import is_usable_id
 from bot.providers.openrouter_models import SHAPES, AnyName, Facts, offered, read_catalogue
+from bot.providers.reading import id_of, is_usable_id, number_or_none, object_of, object_or_empty
 from bot.providers.remote_api import RemoteApi, Seen, data_url
 from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
@@ -86,26 +85,27 @@ class OpenRouterProvider(RemoteApi):
     async def check(self) -> str:
         reply = await self._transport.get("key")
         try:
-            left: object = _object(_object(reply.body).get("data")).get("limit_remaining")
+            told = object_of(object_of(reply.body).get("data"))
         except ValueError as error:
             raise ProviderTroubleError(f"the key's page was answered with {error}") from error
-        is_told = isinstance(left, int | float) and not isinstance(left, bool)
-        return f"the key is taken, ${left:.2f} left of its limit" if is_told else "the key is taken"
+        left = number_or_none(told.get("limit_remaining"))
+        return (
+            "the key is taken"
+            if left is None
+            else f"the key is taken, ${left:.2f} left of its limit"
+        )
 
     async def _create(self, order: RenderOrder) -> Remote:
-        fields = _object(
+        fields = object_of(
             (await self._transport.create_json("videos", await self._body(order))).body
         )
-        remote_id: object = fields.get("id")
-        if not isinstance(remote_id, str) or not is_usable_id(remote_id):
-            raise ValueError("no usable id")
-        return Remote(id=remote_id, state=RemoteState.QUEUED)
+        return Remote(id=id_of(fields), state=RemoteState.QUEUED)
 
     async def _look(self, remote_id: str) -> Seen:
         if not is_usable_id(remote_id):
             raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
         path = f"videos/{quote(remote_id, safe='')}"
-        fields = _object((await self._transport.get(path)).body)
+        fields = object_of((await self._transport.get(path)).body)
         word = str(fields.get("status"))
         state = self._known(word, _STATES)
         remote = Remote(
@@ -161,21 +161,15 @@ def _failure(word: str, error: object) -> ProviderError:
 
 def _cost(usage: object) -> int | None:
     """Return the whole cost; with a key of the operator's own at the vendor it is only a part."""
-    fields = cast("dict[str, object]", usage) if isinstance(usage, dict) else {}
-    cost: object = fields.get("cost")
-    if isinstance(cost, bool) or not isinstance(cost, int | float) or fields.get("is_byok") is True:
+    fields = object_or_empty(usage)
+    cost = number_or_none(fields.get("cost"))
+    if cost is None or fields.get("is_byok") is True:
         return None
     try:
         usd_micros = (Decimal(str(cost)) * 1_000_000).to_integral_value(ROUND_CEILING)
         return int(usd_micros) if usd_micros >= 0 else None
     except (InvalidOperation, ValueError, OverflowError):
         return None
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
-    return cast("dict[str, Any]", value)
 
 
 OPENROUTER = Vendor(

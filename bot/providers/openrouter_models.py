@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from bot.model import Size
 from bot.providers.base import Model
+from bot.providers.reading import list_or_empty, object_or_empty
 
 _LONGEST_S = 600
 _DEAREST_USD_MICROS = 100_000_000
@@ -161,11 +162,11 @@ def read_catalogue(
     body  of the answer to GET /videos/models. Both results are by the model's name.
     Raises ValueError for a body that is no list of models.
     """
-    data: object = _entry(body).get("data")
+    data: object = object_or_empty(body).get("data")
     if not isinstance(data, list) or not data:
         raise ValueError("no list of models")
     listed = cast("list[object]", data)
-    entries = {str(each["id"]): each for each in map(_entry, listed) if each.get("id")}
+    entries = {str(each["id"]): each for each in map(object_or_empty, listed) if each.get("id")}
     facts: dict[str, Facts] = {}
     complaints: dict[str, str] = {}
     for model in wanted:
@@ -186,8 +187,7 @@ def read_catalogue(
 
 def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> Facts:
     """Read one model of the list; without sizes where nothing has a price. Raises _PriceError."""
-    skus = entry.get("pricing_skus")
-    skus = cast("dict[str, object]", skus) if isinstance(skus, dict) else {}
+    skus = object_or_empty(entry.get("pricing_skus"))
     lines = [_line(key, value) for key, value in skus.items() if not _is_beside(key)]
     can_audio = entry.get("generate_audio") is True
     audio = "with" if can_audio and has_audio else "without"
@@ -203,8 +203,7 @@ def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> Facts:
         for size, price in words.items()
         if price
     }
-    durations = entry.get("supported_durations")
-    lengths = cast("list[object]", durations) if isinstance(durations, list) else []
+    lengths = list_or_empty(entry.get("supported_durations"))
     return Facts(
         label=str(entry.get("name") or entry.get("id")).rpartition(": ")[2],
         seconds=tuple(sorted({s for s in lengths if type(s) is int and 1 <= s <= _LONGEST_S})),
@@ -269,9 +268,4 @@ def _is_made(entry: Mapping[str, Any], size: Size, shape: tuple[str, str]) -> bo
 
 
 def _strings(value: object) -> frozenset[str]:
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return frozenset(each for each in items if isinstance(each, str))
-
-
-def _entry(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return frozenset(each for each in list_or_empty(value) if isinstance(each, str))

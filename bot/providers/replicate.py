@@ -13,9 +13,9 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from urllib.parse import parse_qs, quote, urlsplit
 
 from bot.errors import (
@@ -34,6 +34,15 @@ from bot.providers import api_error
 from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
 from bot.providers.exchange import Upload
 from bot.providers.openai_wire import image_kind
+from bot.providers.reading import (
+    address_or_none,
+    id_of,
+    instant_or_none,
+    object_of,
+    object_or_empty,
+    text_or_none,
+    whole_or_none,
+)
 from bot.providers.remote_api import RemoteApi, Seen, data_url
 from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
@@ -186,7 +195,7 @@ class ReplicateProvider(RemoteApi):
         reply = await self._transport.get(_place(remote_id))
         seen = self._read(reply.body)
         if seen.remote.state is RemoteState.READY and seen.place is None:
-            if _object(reply.body).get("data_removed") is True:
+            if object_of(reply.body).get("data_removed") is True:
                 raise RemoteNotFoundError("its clip was removed an hour after it was made")
             # Paid for: it is waited for until the deadline rather than given up.
             return replace(seen, remote=replace(seen.remote, state=RemoteState.RUNNING))
@@ -217,28 +226,27 @@ class ReplicateProvider(RemoteApi):
         if len(upload.content) <= _DATA_MAX_BYTES:
             return await data_url(image)
         try:
-            fields = _object((await self._transport.create("files", {}, upload)).body)
+            fields = object_of((await self._transport.create("files", {}, upload)).body)
         except (UnknownOutcomeError, ValueError) as error:
             # A file more or less: no render was ordered yet.
             raise NotAcceptedError(f"its picture: {error}") from error
-        urls: object = fields.get("urls")
-        address = cast("dict[str, object]", urls).get("get") if isinstance(urls, dict) else None
-        if not isinstance(address, str):
+        address = text_or_none(object_or_empty(fields.get("urls")).get("get"))
+        if address is None:
             raise NotAcceptedError("its picture was taken without an address")
         return address
 
     async def _page(self, query: Mapping[str, str] | None) -> tuple[list[Remote], str | None]:
         """Return a page of the list and the cursor of the next one."""
         try:
-            fields = _object((await self._transport.get("predictions", query)).body)
+            fields = object_of((await self._transport.get("predictions", query)).body)
             results: object = fields.get("results")
             if not isinstance(results, list):
                 raise ValueError("a list without results")  # noqa: TRY004 - the answer is wrong
             page = [self._read(each).remote for each in cast("list[object]", results)]
         except (ValueError, RemoteNotFoundError) as error:
             raise ProviderTroubleError(f"the list was answered with {error}") from error
-        following: object = fields.get("next")
-        if not isinstance(following, str) or not following:
+        following = text_or_none(fields.get("next"))
+        if not following:
             return page, None
         cursor = parse_qs(urlsplit(following).query).get("cursor", [""])[0]
         if not cursor:
@@ -246,23 +254,20 @@ class ReplicateProvider(RemoteApi):
         return page, cursor
 
     def _read(self, value: object) -> Seen:
-        fields = _object(value)
-        remote_id: object = fields.get("id")
-        if not isinstance(remote_id, str) or _ID.fullmatch(remote_id) is None:
-            raise ValueError("no usable id")
+        fields = object_of(value)
+        remote_id = id_of(fields, pattern=_ID)
         word = str(fields.get("status"))
         state = self._known(word, _STATES)
         place = _clip(fields.get("output")) if state is RemoteState.READY else None
-        asked: object = fields.get("input")
-        given = cast("dict[str, object]", asked) if isinstance(asked, dict) else {}
+        given = object_or_empty(fields.get("input"))
         remote = Remote(
             id=remote_id,
             state=state,
             error=_failure(word, fields.get("error")) if state is RemoteState.FAILED else None,
-            prompt=_text(given.get("prompt")),
-            model=_text(fields.get("model")),
-            seconds=_whole(given.get("duration")),
-            created_at=_instant(fields.get("created_at")),
+            prompt=text_or_none(given.get("prompt")),
+            model=text_or_none(fields.get("model")),
+            seconds=whole_or_none(given.get("duration")),
+            created_at=instant_or_none(fields.get("created_at")),
         )
         return Seen(remote=remote, place=place)
 
@@ -303,8 +308,7 @@ def _load(image: Path) -> Upload:
 def _clip(output: object) -> str | None:
     """Return the address in an output: text, or a list that begins with it."""
     found = cast("list[object]", output) if isinstance(output, list) else [output]
-    place = found[0] if found else None
-    return place if isinstance(place, str) and place.startswith(("http://", "https://")) else None
+    return address_or_none(found[0] if found else None)
 
 
 def _failure(word: str, error: object) -> ProviderError:
@@ -323,28 +327,6 @@ def _ends_before(page: Sequence[Remote], since: datetime) -> bool:
     instants = [each.created_at for each in page if each.created_at is not None]
     descends = all(a >= b for a, b in itertools.pairwise(instants))
     return len(instants) == len(page) > 1 and descends and instants[-1] < since
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
-    return cast("dict[str, Any]", value)
 
 
 REPLICATE = Vendor(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from typing import Any, cast
+from datetime import date
+from typing import Any
 
 from bot.errors import (
     ModerationError,
@@ -24,6 +24,15 @@ from bot.errors import (
 from bot.model import Operation, Size
 from bot.providers import api_error
 from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
+from bot.providers.reading import (
+    address_or_none,
+    id_of,
+    instant_or_none,
+    list_or_empty,
+    number_or_none,
+    object_of,
+    whole_or_none,
+)
 from bot.providers.remote_api import RemoteApi, Seen, data_url
 from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
@@ -146,12 +155,11 @@ class RunwayProvider(RemoteApi):
     async def check(self) -> str:
         reply = await self._transport.get("v1/organization")
         try:
-            fields = _object(reply.body)
+            fields = object_of(reply.body)
         except ValueError as error:
             raise ProviderTroubleError(f"the account's page was answered with {error}") from error
-        left: object = fields.get("creditBalance")
-        is_told = isinstance(left, int) and not isinstance(left, bool)
-        return f"the key is taken, {left} credits left" if is_told else "the key is taken"
+        left = whole_or_none(fields.get("creditBalance"))
+        return "the key is taken" if left is None else f"the key is taken, {left} credits left"
 
     async def _create(self, order: RenderOrder) -> Remote:
         inputs = _KNOWN_INPUTS.get(order.model, _Inputs())
@@ -171,14 +179,11 @@ class RunwayProvider(RemoteApi):
             if len(picture) > _PICTURE_MAX_CHARS:
                 raise RejectedOrderError("the reference picture is too large")
             body["promptImage"] = picture
-        fields = _object((await self._transport.create_json(path, body)).body)
-        remote_id: object = fields.get("id")
-        if not isinstance(remote_id, str) or _ID.fullmatch(remote_id) is None:
-            raise ValueError("no usable id")
-        return Remote(id=remote_id, state=RemoteState.QUEUED)
+        fields = object_of((await self._transport.create_json(path, body)).body)
+        return Remote(id=id_of(fields, pattern=_ID), state=RemoteState.QUEUED)
 
     async def _look(self, remote_id: str) -> Seen:
-        fields = _object((await self._transport.get(_place(remote_id))).body)
+        fields = object_of((await self._transport.get(_place(remote_id))).body)
         word = str(fields.get("status"))
         state = self._known(word, _STATES)
         place = _clip(fields.get("output")) if state is RemoteState.READY else None
@@ -192,7 +197,7 @@ class RunwayProvider(RemoteApi):
             progress=_progress(fields.get("progress")),
             error=_failure(word, fields) if state is RemoteState.FAILED else None,
             poll_after_s=None if is_over else _POLL_AFTER_S,
-            created_at=_instant(fields.get("createdAt")),
+            created_at=instant_or_none(fields.get("createdAt")),
         )
         return Seen(remote=remote, place=place)
 
@@ -216,9 +221,8 @@ def _place(remote_id: str) -> str:
 
 
 def _clip(output: object) -> str | None:
-    found = cast("list[object]", output) if isinstance(output, list) else []
-    place = found[0] if found else None
-    return place if isinstance(place, str) and place.startswith(("http://", "https://")) else None
+    found = list_or_empty(output)
+    return address_or_none(found[0] if found else None)
 
 
 def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
@@ -233,23 +237,8 @@ def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
 
 def _progress(value: object) -> int | None:
     """Return 0 to 100 of 0.0 to 1.0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        return None
-    return int(value * 100)
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
-    return cast("dict[str, Any]", value)
+    part = number_or_none(value)
+    return None if part is None or not 0 <= part <= 1 else int(part * 100)
 
 
 RUNWAY = Vendor(

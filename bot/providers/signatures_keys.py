@@ -7,12 +7,13 @@ import base64
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bot.errors import ProviderError
+from bot.providers.reading import list_or_empty, object_or_empty
 
 _log = logging.getLogger(__name__)
 
@@ -88,13 +89,9 @@ def _fits(keys: tuple[Ed25519PublicKey, ...], signature: bytes, message: bytes) 
 
 def _keys_of(document: object) -> Iterator[Ed25519PublicKey]:
     """Yield the keys of a key set that are of the right kind; what is not is passed over."""
-    if not isinstance(document, dict):
-        return
-    listed = cast("Mapping[str, object]", document).get("keys")
-    if not isinstance(listed, list):
-        return
-    for each in cast("list[object]", listed)[:_KEYS_MAX]:
-        if isinstance(each, dict) and (key := _key_of(cast("Mapping[str, object]", each))):
+    listed = list_or_empty(object_or_empty(document).get("keys"))
+    for each in listed[:_KEYS_MAX]:
+        if key := _key_of(object_or_empty(each)):
             yield key
 
 

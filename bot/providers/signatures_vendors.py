@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from bot.clock import Clock
 from bot.providers.patience import Patience
+from bot.providers.reading import object_or_empty
 from bot.providers.signatures_ed25519 import Ed25519Signatures
 from bot.providers.signatures_keys import KeyRing
 from bot.providers.signatures_standard import StandardWebhooks
@@ -65,10 +65,9 @@ def _data_id(kind: str) -> Finder:
     """Return a finder of `data.id` in events whose type begins with `kind`."""
 
     def find(event: Mapping[str, object]) -> object:
-        data = event.get("data")
-        if not str(event.get("type")).startswith(kind) or not isinstance(data, dict):
+        if not str(event.get("type")).startswith(kind):
             return None
-        return cast("Mapping[str, object]", data).get("id")
+        return object_or_empty(event.get("data")).get("id")
 
     return find
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from bot.errors import (
@@ -29,7 +29,15 @@ from bot.model import Operation, Size
 from bot.providers import api_error
 from bot.providers.base import Capabilities, Model, Remote, RemoteState, RenderOrder
 from bot.providers.exchange import Reply
-from bot.providers.openai_wire import is_usable_id
+from bot.providers.reading import (
+    id_of,
+    is_usable_id,
+    number_or_none,
+    object_of,
+    object_or_empty,
+    text_or_none,
+    whole_or_none,
+)
 from bot.providers.remote_api import RemoteApi, Seen, data_url
 from bot.providers.vendor import Account, Vendor
 from bot.settings import Secret
@@ -118,7 +126,7 @@ class XaiProvider(RemoteApi):
     async def check(self) -> str:
         reply = await self._transport.get("api-key")
         try:
-            fields = _object(reply.body)
+            fields = object_of(reply.body)
         except ValueError as error:
             raise ProviderTroubleError(f"the key's page was answered with {error}") from error
         for flag in ("api_key_blocked", "api_key_disabled", "team_blocked"):
@@ -131,9 +139,7 @@ class XaiProvider(RemoteApi):
             reply = await self._transport.create_json("videos/generations", await _body(order))
         else:
             reply = await self._continue(order)
-        remote_id: object = _object(reply.body).get("request_id")
-        if not isinstance(remote_id, str) or not is_usable_id(remote_id):
-            raise ValueError("no usable request_id")
+        remote_id = id_of(object_of(reply.body), "request_id")
         return Remote(id=remote_id, state=RemoteState.QUEUED)
 
     async def _look(self, remote_id: str) -> Seen:
@@ -146,10 +152,10 @@ class XaiProvider(RemoteApi):
                 raise
             failure = ModerationError(str(error))
             return Seen(remote=Remote(id=remote_id, state=RemoteState.FAILED, error=failure))
-        return self._read(remote_id, _object(reply.body))
+        return self._read(remote_id, object_of(reply.body))
 
     def _read(self, remote_id: str, fields: Mapping[str, Any]) -> Seen:
-        video = _object(fields.get("video") or {})
+        video = object_of(fields.get("video") or {})
         place = video.get("url") or None
         word: object = fields.get("status")
         # 2026-11-20: finished renders have come without a status, the clip in its place.
@@ -171,7 +177,7 @@ class XaiProvider(RemoteApi):
             progress=_progress(fields.get("progress")),
             error=error,
             cost_usd_micros=_cost(fields.get("usage")),
-            model=fields["model"] if isinstance(fields.get("model"), str) else None,
+            model=text_or_none(fields.get("model")),
             seconds=_seconds(video.get("duration")),
         )
         return Seen(remote=remote, place=place if state is RemoteState.READY else None)
@@ -253,32 +259,20 @@ def _failure(fields: Mapping[str, Any]) -> ProviderError:
     return RenderFailedError(str(said) or f"status {fields.get('status')!r:.40}, no reason")
 
 
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
-    return cast("dict[str, Any]", value)
-
-
 def _progress(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return min(max(value, 0), 100)
+    percent = whole_or_none(value)
+    return None if percent is None else min(max(percent, 0), 100)
 
 
 def _seconds(value: object) -> int | None:
     """Whole seconds; edits have had lengths such as 8.7."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 3600:
-        return None
-    return int(value)
+    seconds = number_or_none(value)
+    return None if seconds is None or not 1 <= seconds <= 3600 else int(seconds)
 
 
 def _cost(usage: object) -> int | None:
-    if not isinstance(usage, dict):
-        return None
-    ticks: object = cast("dict[str, Any]", usage).get("cost_in_usd_ticks")
-    if isinstance(ticks, bool) or not isinstance(ticks, int) or ticks < 0:
-        return None
-    return -(-ticks // _TICKS_PER_USD_MICRO)
+    ticks = whole_or_none(object_or_empty(usage).get("cost_in_usd_ticks"), at_least=0)
+    return None if ticks is None else -(-ticks // _TICKS_PER_USD_MICRO)
 
 
 XAI = Vendor(
