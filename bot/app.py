@@ -39,6 +39,7 @@ from bot.storage.ballast import Ballast
 from bot.storage.guard import Guard
 from bot.storage.room import Room
 from bot.storage.sqlite_errands import SqliteErrands
+from bot.storage.sqlite_figures import SqliteFigures
 from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.sqlite_leavings import SqliteLeavings
 from bot.storage.sqlite_shelf import SqliteShelf
@@ -204,7 +205,7 @@ async def _join(
         return line.client.is_connected()
 
     figures = FigureReader(
-        store.database,
+        SqliteFigures(store.database, store.queries).take,
         database_of(settings),
         clock,
         conditions=lambda: {name: str(book.of(name).condition) for name in providers},

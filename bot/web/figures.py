@@ -8,27 +8,21 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from bot.clock import Clock
 from bot.errors import StorageError
-from bot.model import State
 from bot.obs.metrics import Figures, TableFigures
-from bot.storage.queries import Queries
-from bot.storage.rows import from_ms, to_ms
-from bot.storage.sqlite import Database
 
 _log = logging.getLogger(__name__)
 _KEEP = timedelta(seconds=5)
-_DAY = timedelta(hours=24)
 #: A scraper waits ten seconds; what takes longer than this is for the next scrape.
 _WAIT_S = 3.0
-_HERE = Path(__file__).parent
 
 
 class FigureReader:
-    """Reads figures from an open database, and looks at the disk that it is on.
+    """Asks for the figures of the tables, and looks at the disk that the database is on.
 
+    tables      returns the figures of an instant; raises StorageError.
     path        the database file.
     conditions  each video API's condition.
     connected   whether Discord's events arrive.
@@ -37,7 +31,7 @@ class FigureReader:
 
     def __init__(
         self,
-        database: Database,
+        tables: Callable[[datetime], Awaitable[TableFigures]],
         path: Path,
         clock: Clock,
         *,
@@ -45,13 +39,12 @@ class FigureReader:
         connected: Callable[[], Awaitable[bool]],
         wait_s: float = _WAIT_S,
     ) -> None:
-        self._database = database
+        self._ask = tables
         self._path = path
         self._clock = clock
         self._conditions = conditions
         self._connected = connected
         self._wait_s = wait_s
-        self._queries: Queries | None = None
         self._read_at: datetime | None = None
         self._reading: asyncio.Task[TableFigures | None] | None = None
 
@@ -85,38 +78,10 @@ class FigureReader:
 
     async def _read(self, now: datetime) -> TableFigures | None:
         try:
-            if self._queries is None:
-                self._queries = await asyncio.to_thread(Queries.load, _HERE)
-            queries, since = self._queries, to_ms(now - _DAY)
-            rows: tuple[Any, ...] = await self._database.read(
-                lambda conn: (
-                    queries.rows(conn, "open_by_state"),
-                    queries.rows(conn, "ended_by_state", since=since),
-                    queries.row(conn, "reserved"),
-                    queries.row(conn, "errands_left"),
-                )
-            )
+            return await self._ask(now)
         except StorageError as error:
             _log.warning("no figures from the database: %s", error)
             return None
-        return _figures(now, *rows)
-
-
-def _figures(now: datetime, opened: Any, ended: Any, reserved: Any, errands: Any) -> TableFigures:
-    open_jobs = {state.value: 0 for state in State if not state.is_final}
-    open_jobs |= {row["state"]: row["jobs"] for row in opened}
-    ended_24h = {state.value: 0 for state in State if state.is_final}
-    ended_24h |= {row["state"]: row["jobs"] for row in ended}
-    due_ms = [row["due_at"] for row in opened if row["state"] == State.QUEUED.value]
-    waits_s = [(now - from_ms(each)).total_seconds() for each in due_ms]
-    return TableFigures(
-        open_jobs=open_jobs,
-        ended_24h=ended_24h,
-        queue_age_s=max([0.0, *waits_s]),
-        reserved_usd_micros=reserved["usd_micros"],
-        spent_24h_usd_micros=sum(row["usd_micros"] for row in ended),
-        errands=errands["errands"],
-    )
 
 
 def _disk(path: Path) -> tuple[int | None, int | None]:

@@ -1,5 +1,7 @@
 """One home per library; vendors and mocks have theirs, or none."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.architecture.homes import (
@@ -8,8 +10,10 @@ from tests.architecture.homes import (
     libraries_away_from_home,
     names_away_from_home,
 )
-from tests.architecture.source import listed, plant
+from tests.architecture.source import PRODUCT, listed, plant
 from tests.architecture.vendors import mocks, named_vendors
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_each_library_stays_in_its_home(sources):
@@ -20,6 +24,12 @@ def test_each_library_stays_in_its_home(sources):
 def test_only_the_settings_read_the_environment_and_only_the_clock_reads_the_time(sources):
     found = names_away_from_home(sources)
     assert not found, listed(found)
+
+
+def test_sql_lies_in_the_storage_alone():
+    folders = {path.parent for room in PRODUCT for path in (ROOT / room).rglob("*.sql")}
+    storage = ROOT / "bot" / "storage"
+    assert folders == {storage / "migrations", storage / "queries"}
 
 
 def test_no_vendor_is_named_outside_the_providers(sources):

@@ -16,13 +16,14 @@ from bot.model import Place, State
 from bot.obs.metrics import Figures, Metrics, TableFigures
 from bot.storage.queries import Queries
 from bot.storage.sqlite_errands import SqliteErrands
+from bot.storage.sqlite_figures import SqliteFigures
 from bot.storage.store import SqliteStore
 from bot.web.figures import FigureReader
 from bot.web.readiness import database_check, disk_check
 from tests.unit.storage.scene import NOW, PLACE, after, entries, reach, step
 from tests.unit.test_metrics import samples
 
-QUERIES = Queries.load(Path(__file__).parents[2] / "bot/web")
+QUERIES = Queries.load()
 
 
 class Hands:
@@ -59,7 +60,7 @@ def reader(store: SqliteStore, clock: Hands, tmp_path: Path) -> FigureReader:
         return True
 
     return FigureReader(
-        store.database,
+        SqliteFigures(store.database, store.queries).take,
         tmp_path / "sorabot.db",
         clock,
         conditions=lambda: {"local": "ok"},
