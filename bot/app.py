@@ -25,7 +25,7 @@ from bot.jobs.pace import Pace
 from bot.jobs.service import JobService
 from bot.jobs.tidying import Leftovers, Tidying
 from bot.jobs.tools import Tools
-from bot.jobs.workshop import Ports, build_workshop
+from bot.jobs.workshop import Ports, Workshop, build_workshop
 from bot.obs.metrics import Metrics
 from bot.obs.watchdog import Watchdog
 from bot.providers.base import Provider
@@ -134,54 +134,121 @@ async def build_app(
     await asyncio.to_thread(_make_folder, settings.data_dir)
     guard = await asyncio.to_thread(Guard.hold, database_of(settings))
     try:
-        return await _join(settings, guard, clock, pace, wrap)
+        ground = await _lay_ground(settings, SystemClock() if clock is None else clock)
+        return _join(ground, guard, Pace() if pace is None else pace, wrap)
     except BaseException:  # whatever it was, another try must find the database free
         guard.release()
         raise
 
 
-async def _join(
-    settings: Settings,
-    guard: Guard,
-    clock: Clock | None,
-    pace: Pace | None,
-    wrap: Callable[[Ports], Ports] | None,
-) -> App:
-    clock = SystemClock() if clock is None else clock
-    pace = Pace() if pace is None else pace
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What the other parts stand on."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    #: How the video APIs are doing.
+    book: HealthBook
+    #: By name, in the operator's order; each tells `book` and `metrics` what came of a call.
+    providers: Mapping[str, Provider]
+    room: Room
+    ballast: Ballast
+    store: SqliteStore
+
+
+async def _lay_ground(settings: Settings, clock: Clock) -> _Ground:
     book = HealthBook(settings.video_providers, clock)
     built = build_providers(settings, clock)
     metrics = Metrics(settings.video_providers)
-    providers = {
-        name: WatchedProvider(each, book, metrics.requested) for name, each in built.items()
-    }
     room = Room((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
     ballast = Ballast(settings.data_dir / "sorabot.db.ballast")
-    store = await SqliteStore.open(database_of(settings), room=room, ballast=ballast)
+    return _Ground(
+        settings=settings,
+        clock=clock,
+        metrics=metrics,
+        book=book,
+        providers={
+            name: WatchedProvider(each, book, metrics.requested) for name, each in built.items()
+        },
+        room=room,
+        ballast=ballast,
+        store=await SqliteStore.open(database_of(settings), room=room, ballast=ballast),
+    )
+
+
+def _join(ground: _Ground, guard: Guard, pace: Pace, wrap: Callable[[Ports], Ports] | None) -> App:
+    settings, clock = ground.settings, ground.clock
     point_at(settings.discord_api_url, settings.discord_gateway_url)
+    # The courier posts by the line, which comes after the jobs that it brings commands to.
     courier = DiscordCourier(lambda: line.client, clock)
-    ports = Ports(
+    ports = _ports(ground, courier, pace)
+    workshop = _workshop(ground, ports if wrap is None else wrap(ports))
+    line = Line(_client_maker(ground, workshop.jobs, courier), clock, courier.shut)
+    verifiers, transports = build_verifiers(settings, clock)
+    webhooks = Webhooks(verifiers, workshop.flow.hasten, clock)
+    return App(
+        settings=settings,
+        line=line,
+        jobs=workshop.jobs,
+        engine=workshop.engine,
+        store=ground.store,
+        providers=ground.providers,
+        transports=transports,
+        health=_health(ground, line, webhooks),
+        watchdog=Watchdog(ground.metrics.lagged),
+        guard=guard,
+    )
+
+
+def _ports(ground: _Ground, courier: DiscordCourier, pace: Pace) -> Ports:
+    settings, store = ground.settings, ground.store
+    return Ports(
         store=store,
         shelf=SqliteShelf(store.database, store.queries),
         errands=SqliteErrands(store.database, store.queries),
         keeping=SqliteKeeping(store.database, store.queries),
         archive=FolderArchive(settings.archive_dir),
         courier=courier,
-        providers=providers,
-        health=book,
+        providers=ground.providers,
+        health=ground.book,
         quota=QuotaRule.from_settings(settings),
-        clock=clock,
+        clock=ground.clock,
         pace=pace,
         data_dir=settings.data_dir,
         max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
-        room=room,
+        room=ground.room,
     )
-    workshop = build_workshop(ports if wrap is None else wrap(ports))
-    workshop.engine.report_to(metrics.step)
-    workshop.engine.add_loop("tidying", _tidying(settings, store, workshop.tools, ballast).run)
-    jobs = workshop.jobs
+
+
+def _workshop(ground: _Ground, ports: Ports) -> Workshop:
+    workshop = build_workshop(ports)
+    workshop.engine.report_to(ground.metrics.step)
+    workshop.engine.add_loop("tidying", _tidying(ground, workshop.tools).run)
+    return workshop
+
+
+def _tidying(ground: _Ground, tools: Tools) -> Tidying:
+    days = ground.settings.keep_clips_days
+    leftovers = Leftovers(
+        leavings=SqliteLeavings(ground.store.database, ground.store.queries),
+        archive=tools.archive,
+        stills=tools.stills,
+        providers=tools.providers,
+        pictures=ground.settings.data_dir / "pictures",
+        room=tools.room,
+        ballast=ground.ballast,
+    )
+    return Tidying(leftovers, tools.clock, None if days is None else timedelta(days=days))
+
+
+def _client_maker(
+    ground: _Ground, jobs: JobService, courier: DiscordCourier
+) -> Callable[[], SorabotClient]:
+    """Return what makes a client with all its commands, each time another one."""
+    settings, metrics = ground.settings, ground.metrics
     pictures = Pictures(settings.data_dir / "pictures")
-    watch = Watch(clock=clock, answered=metrics.answered, limited=metrics.limited)
+    watch = Watch(clock=ground.clock, answered=metrics.answered, limited=metrics.limited)
     sync = CommandSync(settings.data_dir / "sorabot.db.commands.json", settings.discord_guild_ids)
 
     def fresh_client() -> SorabotClient:
@@ -199,7 +266,14 @@ async def _join(
         client.use(jobs, pictures, lambda bot: install(bot, cogs, keepers), courier.open)
         return client
 
-    line = Line(fresh_client, clock, courier.shut)
+    return fresh_client
+
+
+def _health(ground: _Ground, line: Line, webhooks: Webhooks) -> HealthServer | None:
+    """Return the server of the health pages and webhooks; None where the settings want none."""
+    settings, store = ground.settings, ground.store
+    if settings.http_bind is None:
+        return None
 
     async def connected() -> bool:
         return line.client.is_connected()
@@ -207,49 +281,19 @@ async def _join(
     figures = FigureReader(
         SqliteFigures(store.database, store.queries).take,
         database_of(settings),
-        clock,
-        conditions=lambda: {name: str(book.of(name).condition) for name in providers},
+        ground.clock,
+        conditions=lambda: {name: str(ground.book.of(name).condition) for name in ground.providers},
         connected=connected,
     )
 
     async def page() -> bytes:
-        return metrics.render(await figures.take())
+        return ground.metrics.render(await figures.take())
 
-    verifiers, transports = build_verifiers(settings, clock)
-    webhooks = Webhooks(verifiers, workshop.flow.hasten, clock)
-    health = None
-    if settings.http_bind is not None:
-        checks = (
-            database_check(lambda: store.next_due_at(())),
-            disk_check(settings.data_dir, settings.min_free_mib << 20),
-        )
-        health = HealthServer(*settings.http_bind, connected, webhooks, checks=checks, metrics=page)
-    return App(
-        settings=settings,
-        line=line,
-        jobs=jobs,
-        engine=workshop.engine,
-        store=store,
-        providers=providers,
-        transports=transports,
-        health=health,
-        watchdog=Watchdog(metrics.lagged),
-        guard=guard,
+    checks = (
+        database_check(lambda: store.next_due_at(())),
+        disk_check(settings.data_dir, settings.min_free_mib << 20),
     )
-
-
-def _tidying(settings: Settings, store: SqliteStore, tools: Tools, ballast: Ballast) -> Tidying:
-    days = settings.keep_clips_days
-    leftovers = Leftovers(
-        leavings=SqliteLeavings(store.database, store.queries),
-        archive=tools.archive,
-        stills=tools.stills,
-        providers=tools.providers,
-        pictures=settings.data_dir / "pictures",
-        room=tools.room,
-        ballast=ballast,
-    )
-    return Tidying(leftovers, tools.clock, None if days is None else timedelta(days=days))
+    return HealthServer(*settings.http_bind, connected, webhooks, checks=checks, metrics=page)
 
 
 async def check(settings: Settings) -> None:
