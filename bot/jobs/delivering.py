@@ -255,6 +255,7 @@ async def _shown(tools: Tools, job: Job) -> JobStatus:
 
 async def _shown_already(tools: Tools, job: Job) -> tuple[JobStatus, ...]:
     """Return the variants of the same request that the latest message at `job`'s place shows."""
+    # Read anew: since the look at those that rest, one may have been deleted.
     others = [
         each
         for each in await tools.store.jobs_of(job.request_id)
