@@ -105,7 +105,12 @@ class Outside:
     def check_limits(self, user_id: int) -> None:
         """Breach when a member has more than the limits allow, just after something was accepted."""
         ((clips,),) = self.rows("SELECT sum(clips) FROM ledger WHERE user_id = ?", user_id)
-        active = "SELECT count(*) FROM jobs WHERE user_id = ? AND finished_at IS NULL"
+        # A kept clip that is fetched is under way again, in the same COMMIT perhaps; it waits for
+        # no limit, as it was settled when it was kept.
+        active = (
+            "SELECT count(*) FROM jobs WHERE user_id = ? AND finished_at IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM ledger WHERE job_id = jobs.id AND kind = 'settle')"
+        )
         ((under_way,),) = self.rows(active, user_id)
         if clips > self.members.clips_per_day or under_way > self.max_active:
             self.world.breach(f"member {user_id}: {clips} clips, {under_way} under way")
