@@ -48,6 +48,8 @@ class Flow:
         self._lane = asyncio.Semaphore(tools.pace.delivery_lane)
         #: By request: its variants are posted one after the other, into one message.
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        #: By provider that is being asked: the renders of which it said meanwhile that they moved.
+        self._told: dict[str, set[str]] = {}
 
     async def submit(self, job_id: str) -> None:
         """Make the paid call for a queued job, or look for one whose outcome is unknown."""
@@ -91,7 +93,14 @@ class Flow:
             return
         running = await self._tools.store.slots_taken(provider_name)
         due = await self._due_with_neighbours(provider, running)
-        await poll(self._tools, provider, due, running, self._kick)
+        self._told[provider_name] = told = set[str]()
+        try:
+            await poll(self._tools, provider, due, running, self._kick)
+        finally:
+            self._told.pop(provider_name, None)
+            # The answers of this round may be older than what it was told, and have put off the next.
+            for remote_id in told:
+                await self.hasten(provider_name, remote_id)
 
     async def sweep(self) -> datetime | None:
         """Kick whatever is due or was forgotten; return when to sweep again, None for whenever.
@@ -135,6 +144,8 @@ class Flow:
 
     async def hasten(self, provider_name: str, remote_id: str) -> None:
         """Ask for one render now: its provider says that there is something to see. Idempotent."""
+        if provider_name in self._told:
+            self._told[provider_name].add(remote_id)
         now = self._tools.clock.now()
         if await self._tools.store.hasten(provider_name, remote_id, now):
             self._kick(Kind.POLL, provider_name)
