@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+
+import discord
 
 from bot.chat.client import SorabotClient
 from bot.chat.courier import DiscordCourier
@@ -80,6 +85,25 @@ async def test_a_thread_is_opened_though_it_is_asked_for_before_the_servers_are_
         assert place is not None
         assert place.thread_of == job.place.channel_id
         assert loopback.gateway.identifies == 1
+
+
+async def test_a_clip_is_found_though_the_clock_was_ahead_when_it_was_first_posted(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackDiscord() as loopback, connecting(loopback, tmp_path) as (line, courier):
+        await loopback.ready()
+        await asyncio.wait_for(line.client.wait_until_ready(), 5)
+        asked = await loopback.message("general", "alice", "a cat, please")
+        job = replace(job_in(loopback, "general"), request_id=int(asked["id"]))
+        place = line.client.get_partial_messageable(job.place.channel_id)
+        clip = discord.File(io.BytesIO(b"clip"), filename=f"sora-{job.id}.mp4")
+        post = await place.send(file=clip)
+        later = await loopback.message("general", "alice", "thank you")
+
+        ahead = replace(job, posting_at=job.created_at + timedelta(hours=2))
+        assert await courier.find_clip(ahead) == post.id
+        # What was there before it was asked for is no clip of this job.
+        assert await courier.find_clip(replace(ahead, request_id=int(later["id"]))) is None
 
 
 async def test_nothing_goes_to_a_client_that_was_given_up(tmp_path: Path) -> None:

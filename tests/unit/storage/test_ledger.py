@@ -98,6 +98,19 @@ async def test_a_clip_fetched_later_never_touches_the_ledger_again(store: Sqlite
     assert await entries(store) == before
 
 
+async def test_a_clip_fetched_after_a_post_that_may_have_landed_is_looked_for_from_that_post_on(
+    store: SqliteStore,
+):
+    posting = await reach(store, State.POSTING)
+    kept = await step(store, posting, State.KEPT, after(90))
+
+    again = await store.repost(kept, DIRECT, after(5_000))
+
+    assert again is not None
+    assert again.posting_at == posting.posting_at
+    assert again.due_at == after(5_000)
+
+
 async def test_a_clip_that_cannot_be_posted_again_is_kept_again_without_a_refund(
     store: SqliteStore,
 ):
