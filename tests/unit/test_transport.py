@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from bot.errors import (
+    NotAcceptedError,
     ProviderTroubleError,
     RejectedOrderError,
     UnknownOutcomeError,
@@ -17,6 +18,7 @@ from bot.errors import (
 )
 from bot.providers import retry
 from bot.providers.exchange import Upload
+from bot.providers.meter import Meter
 from bot.providers.patience import Patience
 from bot.providers.transport import Transport
 from bot.settings import Secret
@@ -74,12 +76,16 @@ def _json(text: str, *headers: str) -> bytes:
     return ("\r\n".join((*lines, f"Content-Length: {len(text)}")) + "\r\n\r\n" + text).encode()
 
 
-def _transport(url: str, clock: HastyClock | None = None, **changes) -> Transport:
+def _transport(
+    url: str, clock: HastyClock | None = None, *, per_minute: int | None = None, **changes
+) -> Transport:
+    clock = clock or HastyClock()
     return Transport(
         base_url=url,
         credentials={"Authorization": Secret("Bearer sk-12345678")},
-        clock=clock or HastyClock(),
+        clock=clock,
         patience=Patience(**{**_fields(_PATIENCE), **changes}),
+        meter=Meter(per_minute, clock),
     )
 
 
@@ -200,6 +206,45 @@ async def test_a_call_ends_in_time_whatever_the_server_does():
             await transport.create("videos", {"prompt": "p"})
         assert asyncio.get_running_loop().time() - started_s < 5
         await transport.close()
+
+
+_NONE_LEFT = "x-ratelimit-remaining-requests: 0"
+
+
+async def test_an_order_waits_until_the_api_takes_calls_again():
+    clock = HastyClock()
+    full = _json("{}", _NONE_LEFT, "x-ratelimit-reset-requests: 5s")
+    async with Server(full, _json('{"id": "v"}')) as server:
+        transport = _transport(server.url, clock)
+        await transport.get("videos")
+        await transport.create("videos", {"prompt": "p"})
+        await transport.close()
+    assert len(server.requests) == 2
+    assert sum(clock.slept_s) == pytest.approx(5, abs=1)
+
+
+async def test_an_order_to_an_api_that_takes_no_calls_for_long_is_not_sent():
+    clock = HastyClock()
+    full = _json("{}", _NONE_LEFT, "x-ratelimit-reset-requests: 1m30s")
+    async with Server(full) as server:
+        transport = _transport(server.url, clock)
+        await transport.get("videos")
+        with pytest.raises(NotAcceptedError) as caught:
+            await transport.create("videos", {"prompt": "p"})
+        await transport.close()
+    assert len(server.requests) == 1
+    assert caught.value.retry_after_s == pytest.approx(90, abs=1)
+    assert clock.slept_s == []
+
+
+async def test_an_order_goes_before_polls_that_have_used_up_the_minute():
+    clock = HastyClock()
+    async with Server(_json("{}"), _json('{"id": "v"}')) as server:
+        transport = _transport(server.url, clock, per_minute=1)
+        await transport.get("videos")
+        await transport.create("videos", {"prompt": "p"})
+        await transport.close()
+    assert sum(clock.slept_s) == 0
 
 
 async def test_pauses_grow_and_differ():
