@@ -1,0 +1,116 @@
+"""A post of unknown outcome has its time to land before anything else is tried."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from bot.jobs.ports import Kind
+from bot.model import Job, State
+from tests.behaviour.making import finished
+from tests.behaviour.town import BRISK, Town, town
+from tests.wire.videos_api import VideosApi
+
+_QUIET_S = 60.0
+
+
+def quiet(folder: Path) -> AbstractAsyncContextManager[Town]:
+    """Run a bot that gives a post a minute to land, and renders that end when a test says so."""
+    api = VideosApi(ready_after_s=600, poll_after_ms=20)
+    return town(folder, api=api, pace=replace(BRISK, post_quiet_s=_QUIET_S))
+
+
+async def rendering(t: Town, count: int = 1) -> list[Job]:
+    options = {"count": count} if count > 1 else {}
+    await t.alice.slash(t.channel, "sora generate", prompt="a cat", **options)
+
+    async def all_there() -> list[Job] | None:
+        jobs = sorted(await t.jobs(), key=lambda job: job.variant)
+        return jobs if [job.state for job in jobs] == [State.RENDERING] * count else None
+
+    return await t.until(all_there)
+
+
+def stumble(t: Town, status: int) -> None:
+    """Let the next post in the channel go wrong."""
+    t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=status)
+
+
+async def put_off(t: Town, job: Job) -> Job:
+    """Let a render end, and return its job when its post has failed once."""
+    t.api.jobs[str(job.remote_id)].ready_s = 0
+
+    async def failed_once() -> Job | None:
+        now = await t.app.store.job(job.id)
+        assert now is not None
+        return now if now.state is State.POSTING and now.attempts else None
+
+    return await t.until(failed_once)
+
+
+def rests_s(t: Town, job: Job) -> float:
+    """Return for how long a job is left alone from now on."""
+    assert job.due_at is not None
+    return (job.due_at - t.clock.now()).total_seconds()
+
+
+async def test_a_post_of_unknown_outcome_rests_however_often_it_is_kicked(tmp_path: Path) -> None:
+    async with quiet(tmp_path) as t:
+        (job,) = await rendering(t)
+        stumble(t, 503)
+        resting = await put_off(t, job)
+        assert rests_s(t, resting) > _QUIET_S - 10
+        t.app.engine.kick(Kind.DELIVER, job.id)
+        t.app.engine.kick(Kind.DELIVER, job.id)
+        marker = await rendered_meanwhile(t)
+        assert marker.state is State.DONE
+        assert await t.app.store.job(job.id) == resting
+        t.clock.forward(_QUIET_S)
+        await finished(t, 2)
+        assert len(t.clips()) == 2
+
+
+async def rendered_meanwhile(t: Town) -> Job:
+    """Return another job once it went all the way, later than what was kicked before it."""
+    await t.bob.slash(t.channel, "sora generate", prompt="a dog")
+
+    async def there() -> Job | None:
+        job = (await t.jobs())[-1]
+        if job.remote_id is not None:
+            t.api.jobs[job.remote_id].ready_s = 0
+        return job if job.state is State.DONE else None
+
+    return await t.until(there)
+
+
+async def test_a_post_that_was_certainly_not_made_is_tried_again_soon(tmp_path: Path) -> None:
+    async with quiet(tmp_path) as t:
+        (job,) = await rendering(t)
+        stumble(t, 401)
+        assert rests_s(t, await put_off(t, job)) < _QUIET_S / 2
+        await t.job_in(State.DONE)
+
+
+async def test_no_variant_joins_a_message_while_the_post_of_another_is_in_doubt(
+    tmp_path: Path,
+) -> None:
+    async with quiet(tmp_path) as t:
+        first, second = await rendering(t, 2)
+        stumble(t, 503)
+        resting = await put_off(t, first)
+        t.api.jobs[str(second.remote_id)].ready_s = 0
+
+        async def waits() -> Job | None:
+            job = await t.app.store.job(second.id)
+            assert job is not None
+            assert job.state is not State.DONE
+            return job if job.due_at == resting.due_at else None
+
+        waiting = await t.until(waits)
+        assert (waiting.state, waiting.attempts) == (State.POSTING, 0)
+        assert t.clips() == []
+        t.clock.forward(_QUIET_S)
+        await finished(t, 2)
+        (message,) = t.clips()
+        assert len(message.attachments) == 2
