@@ -114,3 +114,12 @@ async def test_no_variant_joins_a_message_while_the_post_of_another_is_in_doubt(
         await finished(t, 2)
         (message,) = t.clips()
         assert len(message.attachments) == 2
+
+
+async def test_variants_that_only_wait_for_their_turn_hold_up_nobody(tmp_path: Path) -> None:
+    async with quiet(tmp_path) as t:
+        for job in await rendering(t, 4):
+            t.api.jobs[str(job.remote_id)].ready_s = 0
+        await finished(t, 4)
+        (message,) = t.clips()
+        assert len(message.attachments) == 4
