@@ -92,7 +92,7 @@ class VideoList:
             reply = await self._transport.get("videos", query)
             self._was_there = True
             return openai_wire.read_page(reply.body, rewords=self._rewords)
-        except RemoteNotFoundError as error:
+        except (RemoteNotFoundError, UnsupportedError) as error:
             # A list that was there once has stumbled: to say that there is none gives up jobs.
             if after is None and not self._was_there:
                 raise UnsupportedError("this server has no list") from error

@@ -88,10 +88,11 @@ async def test_one_answer_that_hangs_does_not_hold_up_the_others(videos_api, ope
     assert kinds.count(ProviderTroubleError) == 1
 
 
-async def test_a_list_that_was_there_and_is_not_for_once_proves_nothing(openai, videos_api):
+@pytest.mark.parametrize("status", [404, 405, 410, 501])
+async def test_a_list_that_was_there_and_is_not_for_once_proves_nothing(openai, videos_api, status):
     known = await openai.submit(ORDER)
     assert [each.id for each in await openai.recent(LONG_AGO)] == [known.id]
-    videos_api.fault("list", Fault.json(404, {"error": {"message": "no such route"}}), times=1)
+    videos_api.fault("list", Fault.json(status, {"error": {"message": "no such route"}}))
     with pytest.raises(ProviderTroubleError):
         await openai.recent(LONG_AGO)
     assert [each.id for each in await openai.recent(LONG_AGO)] == [known.id]
