@@ -28,6 +28,7 @@ from bot.errors import (
     RenderFailedError,
     SettingsError,
     UnknownOutcomeError,
+    UnsupportedError,
 )
 from bot.model import Operation, Size
 from bot.providers import api_error
@@ -243,7 +244,7 @@ class ReplicateProvider(RemoteApi):
             if not isinstance(results, list):
                 raise ValueError("a list without results")  # noqa: TRY004 - the answer is wrong
             page = [self._read(each).remote for each in cast("list[object]", results)]
-        except (ValueError, RemoteNotFoundError) as error:
+        except (ValueError, RemoteNotFoundError, UnsupportedError) as error:
             raise ProviderTroubleError(f"the list was answered with {error}") from error
         following = text_or_none(fields.get("next"))
         if not following:

@@ -132,6 +132,15 @@ async def test_a_list_behind_which_an_order_could_hide_is_none(kitchen, replicat
         await replicate.recent(datetime.now(UTC))
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_a_list_that_is_not_there_for_once_does_not_give_up_the_order(
+    kitchen, replicate, status
+):
+    kitchen.fault(Step.LIST, Fault.json(status, {"detail": "Not here."}))
+    with pytest.raises(ProviderTroubleError):
+        await replicate.recent(datetime.now(UTC))
+
+
 async def test_a_list_that_never_ends_is_given_up(kitchen, replicate):
     page = {"results": [], "next": f"{kitchen.base_url}/predictions?cursor=0"}
     kitchen.fault(Step.LIST, Fault.json(200, page), times=9)
