@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.errors import (
     DeadlineError,
+    ProviderAccountError,
     ProviderError,
     ProviderTroubleError,
     RemoteNotFoundError,
@@ -90,8 +91,9 @@ async def _wait_for_room(tools: Tools, job: Job) -> None:
 
 async def _download_again(tools: Tools, job: Job, error: Exception) -> None:
     attempts = job.attempts + 1
-    # A provider that "does not know" a finished render may know it again in a minute.
-    passes = isinstance(error, OSError | RemoteNotFoundError) or (
+    # A provider that "does not know" a finished render may know it again in a minute, and one that
+    # refuses the key may take it when the operator has looked into it.
+    passes = isinstance(error, OSError | RemoteNotFoundError | ProviderAccountError) or (
         isinstance(error, SorabotError) and error.retryable
     )
     due_at = tools.after(backoff_s(attempts, tools.pace))

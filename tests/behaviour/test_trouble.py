@@ -85,6 +85,20 @@ async def test_a_busy_provider_is_asked_again_after_its_hint(tmp_path: Path) -> 
         assert t.api.creates["a cat"] == 1
 
 
+@pytest.mark.parametrize("status", [401, 402, 403])
+async def test_an_account_that_is_refused_for_a_while_costs_no_render_that_is_paid_for(
+    tmp_path: Path, status: int
+) -> None:
+    async with town(tmp_path) as t:
+        refused = Fault.error(status, "Not with this key.", "invalid_api_key")
+        t.api.fault("retrieve", refused, times=3)
+        t.api.fault("content", refused, times=3)
+        await asked(t)
+        await t.job_in(State.DONE)
+    assert t.api.requests["content"] == 4
+    assert t.api.creates["a cat"] == 1
+
+
 async def test_a_render_that_the_provider_forgot_is_refunded_only_after_several_answers(
     tmp_path: Path,
 ) -> None:
