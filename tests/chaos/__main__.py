@@ -26,7 +26,7 @@ from tests.chaos.faults import STEPS, mix
 from tests.chaos.life import Nursery, nursery
 from tests.chaos.rounds import Round, play, play_at_random
 from tests.chaos.town import Town, town
-from tests.wire.crash_points import GALLERY, PLAIN, both
+from tests.wire.crash_points import GALLERY, PLAIN, STOPPABLE, both
 
 _IN_FLIGHT = 20
 _KILLS_A_TOWN = 20
@@ -39,14 +39,16 @@ class Task:
 
     name: str
     seed: int
-    has_gallery: bool
     play: Callable[[Town], Awaitable[Round]]
+    has_gallery: bool = False
+    #: The second video service can stop a render.
+    stops: bool = False
 
 
 def _kill_rounds(rounds: int, only: Sequence[str]) -> list[Task]:
     tasks: list[Task] = []
     for number in range(rounds):
-        for points in (PLAIN, GALLERY):
+        for points in (PLAIN, GALLERY, STOPPABLE):
             for at, doing in both(points).items():
                 if only and not any(each in at for each in only):
                     continue
@@ -57,6 +59,7 @@ def _kill_rounds(rounds: int, only: Sequence[str]) -> list[Task]:
                         name=at,
                         seed=number,
                         has_gallery=points is GALLERY,
+                        stops=points is STOPPABLE,
                         play=lambda town, at=at, doing=doing, nth=nth: play(
                             town, [(at, doing)], in_flight=_IN_FLIGHT, nth=nth
                         ),
@@ -93,7 +96,7 @@ def _mixtures(towns: int) -> list[Task]:
 
 @asynccontextmanager
 async def _settled(nursery: Nursery, task: Task, keep: Path) -> AsyncIterator[Town]:
-    async with town(nursery, seed=task.seed, keep=keep) as place:
+    async with town(nursery, seed=task.seed, keep=keep, stops=task.stops) as place:
         if task.has_gallery:
             await place.keep_rules(gallery="gallery")
         yield place

@@ -28,10 +28,11 @@ async def ask(
     who: str | None = None,
     where: str = "general",
     count: int = 1,
+    **more: Any,
 ) -> Asked:
     """Send a command and return it when it is answered."""
     who = town.chance.choice(MEMBERS) if who is None else who
-    options: dict[str, Any] = {"prompt": prompt or words_of(town)}
+    options: dict[str, Any] = {"prompt": prompt or words_of(town), **more}
     if count > 1:
         options["count"] = count
     sent = await town.discord.slash(who, where, "sora generate", options)
@@ -118,6 +119,32 @@ async def cancel_late(town: Town) -> None:
         lambda: town.rows("SELECT 1 FROM jobs WHERE prompt = ? AND state = 'submitting'", prompt)
     )
     await _press_cancel(town, asked)
+
+
+async def stop_a_render(town: Town) -> None:
+    """Call off a render that is under way; elsewhere, one that will not be stopped."""
+    if not town.stops:
+        await cancel_late(town)
+        return
+    prompt = words_of(town)
+    town.relay.ready_after_s = 6.0
+    asked = await ask(town, prompt, model="vllm/wan")
+    await until(
+        lambda: town.rows("SELECT 1 FROM jobs WHERE prompt = ? AND state = 'rendering'", prompt)
+    )
+    await _press_cancel(town, asked)
+
+
+async def be_told_by_a_webhook(town: Town) -> None:
+    """The service says of a render that it is done, as it is being asked for by polls."""
+    prompt = words_of(town)
+    await ask(town, prompt)
+    (render,) = await until(
+        lambda: town.rows(
+            "SELECT remote_id FROM jobs WHERE prompt = ? AND remote_id IS NOT NULL", prompt
+        )
+    )
+    await town.tell(render["remote_id"])
 
 
 async def have_a_render_fail(town: Town) -> None:
@@ -244,6 +271,7 @@ DOINGS: dict[str, Doing] = {
     for each in (
         *(ask, ask_for_variants, remix, lose_an_answer, lose_an_order, be_refused),
         *(be_turned_away, come_after_one_turned_away, cancel, cancel_late, have_a_render_fail),
+        *(stop_a_render, be_told_by_a_webhook),
         *(get_a_spoilt_file, get_too_much, meet_a_proxy, lock_the_thread, close_the_channel),
         *(close_everything, fetch, ask_for_more_than_fits, be_out_of_reach, blind_the_bot),
         *(blind_the_bot_and_stop_its_mouth, delete, delete_before_it_is_mirrored),

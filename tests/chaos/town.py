@@ -12,8 +12,11 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from bot.app import open_desk
 from bot.server import HouseRules, Post
@@ -26,6 +29,7 @@ from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_interactions import Sent
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_job import RemoteJob
+from tests.wire.webhook_senders import SECRET, said, standard
 
 MEMBERS = ("alice", "bob", "carol", "dave", "erin", "frank")
 #: Has closed the direct messages.
@@ -33,6 +37,7 @@ HERMIT = "hermit"
 #: Words in a prompt that make its clip larger, and to how many bytes.
 SIZES = {"large": 60_000, "huge": 1_300_000}
 _SMALL = (96, 54)
+_STOPPABLE = "wan seconds=4,8,12 sizes=1280x720,720x1280 usd_per_second=0.1"
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class Town:
     folder: Path
     nursery: Nursery
     chance: random.Random
+    #: Whether `relay` is a server that stops renders, and not one without a list.
+    stops: bool = False
     #: Renders at a time, of each service.
     slots: int = 10
     asked: list[Asked] = field(default_factory=list)
@@ -79,7 +86,7 @@ class Town:
 
     @property
     def kitchens(self) -> dict[str, VideosApi]:
-        return {"openai": self.openai, "cometapi": self.relay}
+        return {"openai": self.openai, "vllm" if self.stops else "cometapi": self.relay}
 
     def environ(self) -> dict[str, str]:
         return {
@@ -88,20 +95,41 @@ class Town:
             "DISCORD_TOKEN": self.discord.token,
             "DISCORD_API_URL": self.discord.api_url,
             "DISCORD_GATEWAY_URL": self.discord.gateway_url,
-            "VIDEO_PROVIDERS": "openai,cometapi",
+            "HTTP_BIND": "127.0.0.1:0",
+            "VIDEO_PROVIDERS": ",".join(self.kitchens),
             "OPENAI_API_KEY": self.openai.key,
             "OPENAI_BASE_URL": self.openai.base_url,
             "OPENAI_MAX_CONCURRENT": str(self.slots),
+            "OPENAI_WEBHOOK_SECRET": SECRET,
             "COMETAPI_KEY": self.relay.key,
             "COMETAPI_BASE_URL": self.relay.base_url,
             "COMETAPI_MODELS": "sora-2",
             "COMETAPI_MAX_CONCURRENT": str(self.slots),
+            "VLLM_API_KEY": self.relay.key,
+            "VLLM_BASE_URL": self.relay.base_url,
+            "VLLM_MODELS": _STOPPABLE,
+            "VLLM_MAX_CONCURRENT": str(self.slots),
             "QUOTA_CLIPS_PER_DAY": "none",
             "QUOTA_SECONDS_PER_DAY": "none",
             "MAX_ACTIVE_JOBS_PER_USER": "1000",
             "MAX_ACTIVE_JOBS_PER_SERVER": "5000",
             "MAX_CLIP_MIB": "1",
         }
+
+    async def tell(self, render_id: str) -> int:
+        """Have the first service say by webhook that a render is done; return the bot's answer.
+
+        Raises OSError or aiohttp.ClientError where no bot listens.
+        """
+        port = int((self.folder / "data" / "port").read_text(encoding="utf-8"))
+        body = said({"type": "video.completed", "data": {"id": render_id}})
+        headers = standard(body, datetime.now(UTC), delivery=f"msg_{next(self.numbers)}")
+        address = f"http://127.0.0.1:{port}/webhooks/openai"
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(address, data=body, headers=headers) as answer,
+        ):
+            return answer.status
 
     @asynccontextmanager
     async def born(
@@ -174,10 +202,13 @@ async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
 
 
 @asynccontextmanager
-async def town(nursery: Nursery, *, seed: int = 0, keep: Path | None = None) -> AsyncIterator[Town]:
+async def town(
+    nursery: Nursery, *, seed: int = 0, keep: Path | None = None, stops: bool = False
+) -> AsyncIterator[Town]:
     """Build a town of its own for one round.
 
-    keep  where the bot's folder is copied if the round ends with an exception.
+    keep   where the bot's folder is copied if the round ends with an exception.
+    stops  whether the second service can stop a render.
     """
     folder = Path(tempfile.mkdtemp(prefix="sora-chaos-"))
     original = await asyncio.to_thread(make_clip, folder / "original.mp4", size=_SMALL)
@@ -192,7 +223,10 @@ async def town(nursery: Nursery, *, seed: int = 0, keep: Path | None = None) -> 
 
     try:
         async with AsyncExitStack() as stack:
-            kitchens = [VideosApi(ready_after_s=0.4, poll_after_ms=150) for _ in range(2)]
+            kitchens = [
+                VideosApi(ready_after_s=0.4, poll_after_ms=150, stops=each)
+                for each in (False, stops)
+            ]
             discord = await stack.enter_async_context(LoopbackDiscord())
             for kitchen in kitchens:
                 kitchen.content_of = content
@@ -203,7 +237,7 @@ async def town(nursery: Nursery, *, seed: int = 0, keep: Path | None = None) -> 
                     world.add_member(name)
             world.closed_dms.add(world.user_id(HERMIT))
             world.add_channel("gallery")
-            yield Town(discord, *kitchens, folder, nursery, random.Random(seed))
+            yield Town(discord, *kitchens, folder, nursery, random.Random(seed), stops=stops)
     except BaseException:
         if keep is not None:
             await asyncio.to_thread(shutil.copytree, folder, keep, dirs_exist_ok=True)

@@ -30,6 +30,7 @@ PLAIN = {
     "provider.poll": "ask",
     "store.note_renders": "ask",
     "store.update:rendering>rendering": "cancel_late",
+    "store.hasten": "be_told_by_a_webhook",
     "store.move:rendering>downloading": "ask",
     "provider.download": "ask",
     "archive.keep": "ask",
@@ -84,11 +85,8 @@ GALLERY = {
     "courier.remove_copy": "delete_before_it_is_mirrored",
 }
 
-#: Calls without a point here, and why.
-UNREACHED = {
-    "store.hasten": "only webhooks call it; it moves a time that the next poll sets anew",
-    "store.move:rendering>cancelled": "the loopback's dialect cannot stop a render",
-}
+#: … where the second video service can stop a render.
+STOPPABLE = {"store.move:rendering>cancelled": "stop_a_render"}
 
 
 def both(points: dict[str, str]) -> dict[str, str]:

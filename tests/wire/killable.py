@@ -32,6 +32,7 @@ from bot.jobs.pace import Pace
 from bot.jobs.workshop import Ports
 from bot.model import State
 from bot.obs.log import set_up_logging
+from bot.providers.transport import Transport
 from bot.settings import Settings
 
 #: Fast, in the proportions of production: nobody looks for a create that may still land.
@@ -50,6 +51,8 @@ PACE = Pace(
     busy_s=0.05,
     stop_s=10.0,
 )
+#: … and a download that has gone quiet is begun again.
+_IDLE_S = 2.0
 
 
 class Tripwire:
@@ -111,8 +114,19 @@ def wrapped(ports: Ports, wire: Tripwire) -> Ports:
         errands=Watched("errands", ports.errands, wire),
         archive=Watched("archive", ports.archive, wire),
         courier=Watched("courier", ports.courier, wire),
-        providers={name: Watched("provider", each, wire) for name, each in ports.providers.items()},
+        providers={
+            name: Watched("provider", _hurried(each), wire)
+            for name, each in ports.providers.items()
+        },
     )
+
+
+def _hurried(provider: Any) -> Any:
+    """Return it with less patience for a download."""
+    transport = getattr(provider._provider, "_transport", None)
+    if isinstance(transport, Transport):
+        transport._patience = replace(transport._patience, idle_s=_IDLE_S)
+    return provider
 
 
 async def live() -> int:
@@ -135,6 +149,8 @@ async def live() -> int:
     loop.add_signal_handler(signal.SIGUSR1, setattr, wire, "is_armed", True)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     await app.start()
+    if app.health is not None:
+        (settings.data_dir / "port").write_text(str(app.health.port), encoding="utf-8")
     assert settings.discord_token is not None
     line = asyncio.create_task(app.line.hold(settings.discord_token.reveal()))
     stopping = asyncio.create_task(stop.wait())

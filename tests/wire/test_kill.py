@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.life import nursery
 from tests.chaos.rounds import Round, play
 from tests.chaos.town import town
-from tests.wire.crash_points import GALLERY, LOOKS, PLAIN, UNREACHED, both
+from tests.wire.crash_points import GALLERY, LOOKS, PLAIN, STOPPABLE, both
 
 _POINTS = list(both(PLAIN).items())
 _STRETCH = 14
@@ -42,7 +42,7 @@ async def test_bots_that_are_killed_one_after_the_other_end_all_jobs_right(
     async with nursery() as nest, town(nest) as place:
         good(await play(place, points))
         passed = set(place.passed.read_text(encoding="utf-8").split("\n"))
-    named = both(dict.fromkeys([*PLAIN, *GALLERY, *UNREACHED, *LOOKS], ""))
+    named = both(dict.fromkeys([*PLAIN, *GALLERY, *STOPPABLE, *LOOKS], ""))
     assert passed - set(named) - {""} == set(), "name these in tests/wire/crash_points.py"
 
 
@@ -50,3 +50,8 @@ async def test_a_gallery_and_threads_survive_kills_too(tmp_path: Path) -> None:
     async with nursery() as nest, town(nest) as place:
         await place.keep_rules(gallery="gallery")
         good(await play(place, list(both(GALLERY).items())))
+
+
+async def test_renders_that_can_be_stopped_survive_kills_too(tmp_path: Path) -> None:
+    async with nursery() as nest, town(nest, stops=True) as place:
+        good(await play(place, list(both(STOPPABLE).items())))

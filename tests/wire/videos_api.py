@@ -57,6 +57,7 @@ class VideosApi:
     ready_after_s  how long a render takes.
     poll_after_ms  sent as `openai-poll-after-ms` when set.
     credential     name and value of the header that must come with every request.
+    stops          as vLLM-Omni: a create may have a seed, and a DELETE ends a render under way.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class VideosApi:
         sizes: tuple[str, ...] = ("720x1280", "1280x720", "1024x1792", "1792x1024"),
         host: str = "127.0.0.1",
         port: int = 0,
+        stops: bool = False,
     ) -> None:
         self.content = content
         self.ready_after_s = ready_after_s
@@ -93,6 +95,9 @@ class VideosApi:
         #: The remixes, edits and extensions without fault.
         self.continuations: list[Continuation] = []
         self.violations: list[str] = []
+        #: Every key is refused while this is set.
+        self.is_refusing = False
+        self._stops = stops
         self._credential = credential
         self._seconds = seconds
         self._sizes = sizes
@@ -152,7 +157,7 @@ class VideosApi:
             )
             self.requests[route] += 1
             name, value = self._credential
-            if headers.get(name.lower()) != value:
+            if self.is_refusing or headers.get(name.lower()) != value:
                 return _error(401, "Incorrect API key provided.", "invalid_api_key")
             if odd := set(request.query) - _QUERIES.get(route, set()):
                 return self._violated(f"{route}: query {sorted(odd)}")
@@ -162,7 +167,9 @@ class VideosApi:
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
         try:
-            form = await read_form(request, seconds=self._seconds, sizes=self._sizes)
+            form = await read_form(
+                request, seconds=self._seconds, sizes=self._sizes, takes_seed=self._stops
+            )
         except BadFormError as error:
             return self._violated(f"create: {error}")
         self.forms.append(form.texts)
@@ -282,7 +289,7 @@ class VideosApi:
             return answer
         if job is None:
             return _not_found(request.match_info["id"])
-        if job.describe()["status"] not in ("completed", "failed"):
+        if job.describe()["status"] not in ("completed", "failed") and not self._stops:
             return _error(409, "The video is still being made.", None)
         del self.jobs[job.id]
         return web.json_response({"id": job.id, "object": "video.deleted", "deleted": True})

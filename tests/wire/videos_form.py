@@ -77,15 +77,20 @@ async def _read_object(request: web.Request, names: set[str]) -> dict[str, Any]:
 
 
 async def read_form(
-    request: web.Request, *, seconds: tuple[str, ...], sizes: tuple[str, ...]
+    request: web.Request,
+    *,
+    seconds: tuple[str, ...],
+    sizes: tuple[str, ...],
+    takes_seed: bool = False,
 ) -> Form:
     """Return the form if every part of it is known, there once, and has an allowed value."""
+    known = _FIELDS | {"seed"} if takes_seed else _FIELDS
     if request.content_type != "multipart/form-data":
         raise BadFormError(f"{request.content_type}, not multipart/form-data")
     texts: dict[str, str] = {}
     image: bytes | None = None
     for name, part in (await request.post()).items():
-        if name in texts or name not in _FIELDS:
+        if name in texts or name not in known:
             raise BadFormError(f"field {name!r} unknown or there twice")
         is_file = isinstance(part, web.FileField)
         if is_file != (name == "input_reference"):
