@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from tests.chaos.asks import DOINGS, ask, words_of
 from tests.chaos.rounds import Kill, Round, finish, rest
-from tests.chaos.town import Life, Town
+from tests.chaos.town import Life, Town, until
 from tests.wire.videos_faults import Fault
 
+#: The account, which was fine until now.
+REFUSED = Fault.error(401, "Incorrect API key provided.", "invalid_api_key")
 #: Troubles of a paid call; what is accepted is billed, whatever was answered.
 CREATE = {
     "html": Fault.html(502),
@@ -31,6 +33,7 @@ CREATE = {
     "fails": Fault.job_failed({"code": "internal_error", "message": "Oh."}),
     "moderated": Fault.moderated(),
     "400": Fault.error(400, "No such size."),
+    "401": REFUSED,
 }
 #: … of a question about a render.
 RETRIEVE = {
@@ -42,6 +45,7 @@ RETRIEVE = {
     "empty": Fault.empty(),
     "another thing": Fault.json(200, {"object": "list", "data": []}),
     "slow": Fault.slow(1.0),
+    "401": REFUSED,
 }
 #: … of a download.
 CONTENT = {
@@ -54,9 +58,11 @@ CONTENT = {
     "truncated": Fault.truncated(),
     "endless": Fault.endless(),
     "no clip": Fault.raw(b"not a clip at all"),
+    "quiet": Fault.drip(),
     "slow": Fault.slow(1.0),
+    "401": REFUSED,
 }
-#: … of a look at the list; by a 404 the bot learns that there is none, and asks no more.
+#: … of a look at the list; by a 404 to the first one the bot learns that there is none.
 LIST = {name: fault for name, fault in RETRIEVE.items() if name != "404"}
 ROUTES = {"create": CREATE, "list": LIST, "retrieve": RETRIEVE, "content": CONTENT}
 
@@ -139,6 +145,35 @@ def _of_discord(name: str, trouble: Trouble, kind: str, where: tuple[str, str]) 
     return Case(name=f"Discord, {kind}: {name}", meet=meet)
 
 
+async def _lose_the_list(town: Town) -> Callable[[], bool]:
+    """Have an order of unknown outcome while a list that was there is not there any more."""
+    town.openai.ready_after_s = 5.0
+    await asyncio.gather(ask(town), ask(town))
+    # The second is asked for when the first was answered.
+    await until(lambda: town.openai.requests["list"] > 1)
+    lost = words_of(town)
+    town.openai.fault("create", Fault.cut(accepted=True), prompt=lost)
+    gone = [Fault.error(status, "No such route.") for status in (404, 405)]
+    town.openai.fault("list", *gone * 6)
+    await ask(town, lost)
+    return lambda: not town.openai._faults["list", None]
+
+
+async def _be_refused_for_a_while(town: Town) -> Callable[[], bool]:
+    """Have orders, renders and clips under way as the first service refuses every key."""
+    town.openai.ready_after_s = 1.0
+    for _ in range(3):
+        await ask(town, count=2)
+    town.openai.is_refusing = True
+    before = town.openai.requests.total()
+    await ask(town, count=2)
+    await asyncio.sleep(2.0)
+    tries = town.openai.requests.total() - before
+    town.openai.is_refusing = False
+    await ask(town)
+    return lambda: tries > 0
+
+
 def cases() -> dict[str, list[Case]]:
     """Return every single trouble, by what is troubled."""
     posts = {**DISCORD, **REFUSALS}
@@ -146,6 +181,8 @@ def cases() -> dict[str, list[Case]]:
         **{
             r: [_of_a_kitchen(r, name, f) for name, f in some.items()] for r, some in ROUTES.items()
         },
+        "list, gone": [Case(name="list: not there any more", meet=_lose_the_list)],
+        "account": [Case(name="refused for a while", meet=_be_refused_for_a_while)],
         "post": [_of_discord(name, each, "post", POST) for name, each in posts.items()],
         "edit": [_of_discord(name, each, "edit", EDIT) for name, each in DISCORD.items()],
     }
