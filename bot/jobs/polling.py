@@ -207,6 +207,10 @@ async def _still_running(
 
 async def _missing(tools: Tools, provider: Provider, job: Job, error: RemoteNotFoundError) -> None:
     """Count one "unknown id": only several of them over minutes mean that the render is lost."""
+    counts_at = None if provider.capabilities().forgets else tools.absences.next_at(job)
+    if counts_at is not None:
+        await tools.store.update(job, due_at=counts_at)
+        return
     attempts = job.attempts + 1
     if provider.capabilities().forgets or attempts >= tools.pace.missing_times:
         await fail(tools, job, error)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.archive.base import Archive
 from bot.clock import Clock
+from bot.jobs.absences import Absences
 from bot.jobs.board import Board
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.houses import Houses
@@ -38,6 +39,8 @@ class Tools:
     providers: Mapping[str, Provider]
     #: How each of them is doing.
     health: HealthBook
+    #: Of which of their renders they said that they don't know them.
+    absences: Absences
     catalogue: Catalogue
     houses: Houses
     quota: QuotaRule

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.archive.base import Archive
 from bot.clock import Clock
+from bot.jobs.absences import Absences
 from bot.jobs.board import Board
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.engine import Engine
@@ -136,6 +137,7 @@ def build_workshop(ports: Ports, kick: Kick | None = None) -> Workshop:
         clock=clock,
         providers=ports.providers,
         health=ports.health,
+        absences=Absences(clock, ports.pace.missing_gap_s),
         catalogue=catalogue,
         houses=houses,
         quota=ports.quota,

@@ -19,7 +19,7 @@ from tests.wire.webhook_senders import SECRET, said, standard
 def listening(folder: Path) -> AbstractAsyncContextManager[Town]:
     """Run a bot that takes webhooks, and that by itself looks at nothing for a minute or two."""
     api = VideosApi(ready_after_s=600, poll_after_ms=120_000)
-    pace = replace(BRISK, idle_s=60.0)
+    pace = replace(BRISK, idle_s=60.0, missing_gap_s=60.0)
     variables = {"HTTP_BIND": "127.0.0.1:0", "OPENAI_WEBHOOK_SECRET": SECRET}
     return town(folder, api=api, pace=pace, **variables)
 
@@ -61,4 +61,16 @@ async def test_a_webhook_that_comes_during_a_poll_is_not_put_off_by_its_answer(
         render.ready_s = 0
         await tells(t, render, delivery="msg_2")
         assert t.api.requests["retrieve"] == 1
+        await t.job_in(State.DONE)
+
+
+async def test_being_asked_more_often_makes_no_render_lost_sooner(tmp_path: Path) -> None:
+    async with listening(tmp_path) as t:
+        render = await rendering(t)
+        for number in range(2 * BRISK.missing_times):
+            t.api.fault("retrieve", Fault.error(404, "no such video"))
+            await tells(t, render, delivery=f"msg_{number}")
+            await t.until(lambda number=number: t.api.requests["retrieve"] > number)
+        render.ready_s = 0
+        await tells(t, render, delivery="msg_last")
         await t.job_in(State.DONE)
