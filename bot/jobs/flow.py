@@ -153,8 +153,9 @@ class Flow:
     async def resume(self) -> None:
         """Take up what the last process left open; called once, at the start of the only process.
 
-        Deliveries go on at once: nobody else can have them in hand. Cards of jobs that ended just
-        before are made true too: their last edit may be missing.
+        Deliveries go on at once: nobody else can have them in hand, and a nonce holds off a post
+        that is on its way. Variants wait for it: to join a message has none. Cards of jobs that
+        ended just before are made true too: their last edit may be missing.
         """
         await self._reprieve()
         lately = self._tools.after(-self._tools.pace.card_life_s)
@@ -174,6 +175,7 @@ class Flow:
         counted anew. Renders under way have their whole time again.
         """
         tools = self._tools
+        await tools.store.doubt_posts(tools.after(tools.pace.post_quiet_s))
         for name, provider in tools.providers.items():
             can = provider.capabilities()
             quiet_s = tools.pace.create_s + tools.pace.quiet_s

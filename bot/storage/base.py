@@ -231,6 +231,14 @@ class Store(Protocol):
         """
         ...
 
+    async def doubt_posts(self, quiet_until: datetime) -> None:
+        """Put off the POSTING jobs that have other variants and were not put off, to `quiet_until`.
+
+        Each counts as tried once. For the start of the only process: a post that the last one sent
+        may land still, and must not come into the way of one that joins another's message.
+        """
+        ...
+
     async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:
         """Make the RENDERING job with this remote id due at `now`; False when there is none.
 

@@ -155,6 +155,11 @@ class SqliteStore(Store):
             )
         )
 
+    async def doubt_posts(self, quiet_until: datetime) -> None:
+        await self.database.write(
+            lambda conn: self.queries.rows(conn, "doubt_posts", quiet_until=to_ms(quiet_until))
+        )
+
     async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:
         rows = await self.database.write(
             lambda conn: self.queries.rows(

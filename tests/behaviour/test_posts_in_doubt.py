@@ -123,3 +123,37 @@ async def test_variants_that_only_wait_for_their_turn_hold_up_nobody(tmp_path: P
         await finished(t, 4)
         (message,) = t.clips()
         assert len(message.attachments) == 4
+
+
+async def left_in_a_post(t: Town, job: Job) -> None:
+    """Have a bot die while it posts a clip, and another one start."""
+    stumble(t, 503)
+    in_doubt = await put_off(t, job)
+    await t.app.engine.stop()
+    await t.app.store.update(in_doubt, attempts=0, due_at=t.clock.now())
+    await t.app.engine.start()
+
+
+async def test_a_variant_whose_post_a_dead_process_sent_rests_and_so_do_the_others(
+    tmp_path: Path,
+) -> None:
+    async with quiet(tmp_path) as t:
+        first, second = await rendering(t, 2)
+        await left_in_a_post(t, first)
+        left = await t.app.store.job(first.id)
+        assert left is not None
+        assert rests_s(t, left) > _QUIET_S - 10
+        t.api.jobs[str(second.remote_id)].ready_s = 0
+        marker = await rendered_meanwhile(t)
+        assert [clip.id for clip in t.clips()] == [marker.message_id]
+        t.clock.forward(_QUIET_S)
+        await finished(t, 3)
+        assert [len(clip.attachments) for clip in t.clips()] == [1, 2]
+
+
+async def test_a_clip_of_its_own_is_posted_at_once_after_a_restart(tmp_path: Path) -> None:
+    async with quiet(tmp_path) as t:
+        (job,) = await rendering(t)
+        await left_in_a_post(t, job)
+        await t.job_in(State.DONE)
+        assert len(t.clips()) == 1

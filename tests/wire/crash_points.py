@@ -22,6 +22,7 @@ LOOKS = frozenset(
 #: Point → what members do, in a server that leaves everything as it comes.
 PLAIN = {
     "store.reprieve": "be_born",
+    "store.doubt_posts": "be_born",
     "store.accept": "ask",
     "store.set_card": "ask",
     "store.claim_slot:queued>submitting": "ask",

@@ -104,6 +104,15 @@ UPDATE jobs SET
     due_at = CASE WHEN state = 'submitting' THEN max(due_at, :quiet_until) ELSE due_at END
 WHERE provider = :provider AND state IN ('submitting', 'rendering');
 
+-- Put off posts that may have been under way, where a variant could join another's message.
+-- name: doubt_posts
+UPDATE jobs SET attempts = 1, due_at = max(due_at, :quiet_until)
+WHERE finished_at IS NULL AND state = 'posting' AND attempts = 0
+  AND EXISTS (
+      SELECT 1 FROM jobs AS sibling
+      WHERE sibling.request_id = jobs.request_id AND sibling.id <> jobs.id
+  );
+
 -- Make a render due now, unless it was due before.
 -- name: hasten
 UPDATE jobs SET due_at = min(due_at, :now)
