@@ -28,16 +28,10 @@ def clip_message(statuses: Sequence[JobStatus]) -> str:
     statuses  those that the message shows, by variant; at least one.
     """
     first = statuses[0]
-    job = first.job
-    # Numbered as the videos stand there, so that a reader can tell whose button is whose.
-    ids = ", ".join(
-        f"{number}: `{status.job.id}`" if len(statuses) > 1 else f"`{status.job.id}`"
-        for number, status in enumerate(statuses, start=1)
-    )
     lines = [
-        f"<@{job.user_id}> {_ready(statuses)}",
-        f"-# {options(first)}{_took(first) if len(statuses) == 1 else ''} · {ids}",
-        f"> {asked(job, 300)}",
+        f"<@{first.job.user_id}> {_ready(statuses)}",
+        *_ordered(statuses),
+        f"> {asked(first.job, 300)}",
     ]
     if (line := origin(first)) is not None:
         lines.insert(1, f"-# {line}")
@@ -153,6 +147,18 @@ def _made(source: Origin, *, extends: bool, alone: bool) -> str:
     else:
         how = "from its words"
     return f"{how}."
+
+
+def _ordered(statuses: Sequence[JobStatus]) -> list[str]:
+    """Return what was ordered with the ids of the clips; variants of two services are told apart."""
+    if len(statuses) == 1:
+        only = statuses[0]
+        return [f"-# {options(only)}{_took(only)} · `{only.job.id}`"]
+    alike: dict[str, list[str]] = {}
+    # Numbered as the videos stand there, so that a reader can tell whose button is whose.
+    for number, status in enumerate(statuses, start=1):
+        alike.setdefault(options(status), []).append(f"{number}: `{status.job.id}`")
+    return [f"-# {ordered} · {', '.join(ids)}" for ordered, ids in alike.items()]
 
 
 def _ready(statuses: Sequence[JobStatus]) -> str:

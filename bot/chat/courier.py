@@ -149,8 +149,8 @@ class DiscordCourier:
                     view=clip_view(together),
                     allowed_mentions=discord.AllowedMentions.none(),
                 )
-        except PlaceClosedError as error:
-            # Deleted, or in an archived thread, where a message may be sent but not edited.
+        except (PlaceClosedError, ClipTooLargeError) as error:
+            # Deleted, full, or in an archived thread, where a message may be sent but not edited.
             if (trouble := certain(error)) is not error:
                 raise trouble from error.__cause__
             _log.info("a message of its own: %s", error)

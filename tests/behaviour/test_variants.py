@@ -7,6 +7,7 @@ import pytest
 
 from bot.model import Job, State
 from tests.behaviour.making import finished, labels, message_of, said
+from tests.behaviour.test_switching import DEARER, drain, two
 from tests.behaviour.town import Town, town, words
 from tests.wire.clips import make_clip
 from tests.wire.videos_api import VideosApi
@@ -50,6 +51,11 @@ async def let_go(t: Town, *jobs: Job, into: State = State.DONE) -> None:
 def refuse_edits(t: Town, message: discord.Message, **trouble: int) -> None:
     """Let the next edit of this message go wrong; cards are edited all the same."""
     t.env.inject_error("PATCH", f"/channels/*/messages/{message.id}", **trouble)
+
+
+def refuse_posts(t: Town) -> None:
+    """Let the next new message in the channel be too large."""
+    t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=413, code=40005)
 
 
 def names(message: discord.Message) -> list[str]:
@@ -104,6 +110,32 @@ async def test_each_variants_button_remixes_that_variant(tmp_path: Path) -> None
         assert sources == {f"as {job.id}": job.remote_id for job in jobs}
 
 
+async def test_variants_of_two_services_are_told_apart_above_their_one_message(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path, api=held(), models=DEARER, OPENAI_MAX_CONCURRENT="1") as (t, other):
+        await t.alice.slash(t.channel, "sora generate", prompt=PROMPT, count=3)
+        await t.until(lambda: t.api.creates[PROMPT])
+        await drain(t, "openai")
+        for remote in t.api.jobs.values():
+            remote.ready_s = 0
+        jobs = await finished(t, 3)
+        assert other.creates[PROMPT] == 2
+        (message,) = t.clips()
+        shown = [file.removeprefix("sora-").removesuffix(".mp4") for file in names(message)]
+        (stayed,) = [job.id for job in jobs if job.order.provider == "openai"]
+        at = dict(enumerate(shown, start=1))
+        lines = [line for line in message.content.splitlines() if line.startswith("-#")]
+        went = ", ".join(f"{number}: `{each}`" for number, each in at.items() if each != stayed)
+        moved = "moved here from `openai`, which took no new work"
+        assert sorted(lines) == sorted(
+            [
+                f"-# Sora 2 · 4 s · 1280x720 · $0.40 · openai · {shown.index(stayed) + 1}: `{stayed}`",
+                f"-# Sora 2 · 4 s · 1280x720 · $0.80 · litellm · {moved} · {went}",
+            ]
+        )
+
+
 async def test_the_variants_are_different_clips(tmp_path: Path) -> None:
     api = held()
 
@@ -153,13 +185,26 @@ async def test_one_that_is_too_large_is_kept_and_the_others_are_there(tmp_path: 
         assert "28.3 MB" in t.card_text()
 
 
-async def test_one_that_the_message_has_no_room_for_is_kept_and_the_message_stays(
+async def test_one_that_the_message_has_no_room_for_gets_one_of_its_own(tmp_path: Path) -> None:
+    async with town(tmp_path, api=held()) as t:
+        jobs = await ordered(t, 3)
+        await let_go(t, jobs[0])
+        refuse_edits(t, t.clips()[0], status=413, code=40005)
+        await let_go(t, *jobs[1:])
+        first, second = t.clips()
+        assert names(first) == files(jobs[0])
+        assert labels(first) == ["Remix", "Again", "Extend", "Delete"]
+        assert names(second) == files(*jobs[1:])
+
+
+async def test_one_that_no_message_has_room_for_is_kept_and_the_message_stays(
     tmp_path: Path,
 ) -> None:
     async with town(tmp_path, api=held()) as t:
         jobs = await ordered(t, 3)
         await let_go(t, jobs[0])
         refuse_edits(t, t.clips()[0], status=413, code=40005)
+        refuse_posts(t)
         await let_go(t, jobs[1], into=State.KEPT)
         await let_go(t, jobs[2])
         (message,) = t.clips()
@@ -259,6 +304,7 @@ async def test_a_kept_variant_fetched_elsewhere_goes_there_alone(tmp_path: Path)
         jobs = await ordered(t, 3)
         await let_go(t, jobs[0])
         refuse_edits(t, t.clips()[0], status=413, code=40005)
+        refuse_posts(t)
         await let_go(t, jobs[1], into=State.KEPT)
         shown = await t.alice.slash(other, "sora status", job=jobs[1].id)
         assert shown.response is not None
