@@ -15,6 +15,7 @@
     │  ├─ NoSuchJobError             no job of that id that this member may see
     │  ├─ NoSuchClipError            no finished clip of that id that this member may see
     │  ├─ RemixForbiddenError        the clip's owner keeps it to themselves
+    │  ├─ ClipExpiredError           the clip's file is past its time and was removed
     │  ├─ TooLateError               the job is past the point where this can be done
     │  └─ NoProviderError            no configured provider can take the order now
     ├─ ProviderError               the video API
@@ -158,6 +159,16 @@ class NoSuchClipError(RefusedError):
 
 class RemixForbiddenError(RefusedError):
     """The clip's owner does not let others make something of it."""
+
+
+class ClipExpiredError(RefusedError):
+    """The clip's file is past its time and was removed: nothing can be made of it any more."""
+
+    def __init__(self, clip_id: str) -> None:
+        super().__init__(
+            f"The file of `{clip_id}` is past its time and was removed here: the clip can't be "
+            "remixed, extended or made again."
+        )
 
 
 class TooLateError(RefusedError):

@@ -126,11 +126,12 @@ def details_sheet(details: Details) -> Sheet:
     view = discord.ui.View(timeout=None)
     if job.state is State.DONE:
         view.add_item(discord.ui.Button(label="Watch", url=jump_url(job), row=0))
-    if job.remixable or details.is_own:
+    is_filed = details.status.clip is not None
+    if is_filed and (job.remixable or details.is_own):
         view.add_item(RemixButton(job.id, row=0)).add_item(AgainButton(job.id, row=0))
         if details.status.can_extend:
             view.add_item(ExtendButton(job.id, row=0))
-    if details.is_own:
+    if is_filed and details.is_own:
         share = KeepToMyselfButton if job.remixable else ShareButton
         view.add_item(share(job.id, row=1))
     if details.may_delete:

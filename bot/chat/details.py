@@ -9,7 +9,7 @@ import discord
 from bot.chat import clip_text, text
 from bot.chat.sheet import COLOURS
 from bot.jobs.library import Details
-from bot.model import Job
+from bot.model import Clip, Job
 from bot.quota.sentences import dollars, relative
 
 _CHAIN = 6
@@ -31,8 +31,7 @@ def details_embed(details: Details) -> discord.Embed:
     embed.add_field(name="Model", value=f"{status.model_label} · {job.order.provider}")
     embed.add_field(name="Length and size", value=f"{text.length(status)} · {job.order.size}")
     embed.add_field(name="Cost", value=_cost(job))
-    if status.clip is not None:
-        embed.add_field(name="File", value=f"{status.clip.size_bytes / 1_000_000:.1f} MB")
+    embed.add_field(name="File", value=_file(status.clip))
     when = f"<@{job.user_id}> {relative(job.created_at)}"
     embed.add_field(name="Made for", value=when)
     if not job.remixable:
@@ -42,6 +41,12 @@ def details_embed(details: Details) -> discord.Embed:
     if details.child_count:
         embed.add_field(name="Became", value=_children(details), inline=False)
     return embed
+
+
+def _file(clip: Clip | None) -> str:
+    if clip is None:
+        return "Past its time and removed: nothing can be made of it any more."
+    return f"{clip.size_bytes / 1_000_000:.1f} MB"
 
 
 def _cost(job: Job) -> str:

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.errors import NoSuchClipError, NotYoursError, RemixForbiddenError, TooLateError
+from bot.errors import (
+    ClipExpiredError,
+    NoSuchClipError,
+    NotYoursError,
+    RemixForbiddenError,
+    TooLateError,
+)
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.house import check_remix
 from bot.jobs.ports import JobStatus, Kick, Kind
@@ -73,16 +79,19 @@ class Library:
         """Return a clip that the viewer may make something of.
 
         Raises NoSuchClipError, also for one of another server or of a channel that the viewer
-        can't read now, RemixForbiddenError, and HouseRuleError where the server forbids it.
+        can't read now, RemixForbiddenError, HouseRuleError where the server forbids it, and
+        ClipExpiredError when its file was removed.
         """
         job = await self.clip(clip_id, viewer)
-        clip = await self._store.clip(job.id)
-        if clip is None or not _may_read_place(job, viewer):
+        if not _may_read_place(job, viewer):
             raise NoSuchClipError(clip_id)
         if not job.remixable and job.user_id != viewer.user_id:
             raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
         if viewer.guild_id is not None:
             check_remix(await self._keeping.rules(viewer.guild_id), job, viewer)
+        clip = await self._store.clip(job.id)
+        if clip is None:
+            raise ClipExpiredError(job.id)
         return Parent(job=job, clip=clip)
 
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:
@@ -127,9 +136,14 @@ class Library:
         return all(each.deleted_at is None and may_see(each, viewer) for each in lineage.ancestors)
 
     async def find(self, typed: str, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
-        """Return the newest clips that the viewer may see and whose id or words begin like that."""
+        """Return the newest clips that the viewer may see and whose id or words begin like that.
+
+        Without those whose file was removed: nothing can be made of them.
+        """
         wanted = Filter(words=typed)
-        return (await self._shelf.clips(viewer, wanted, Sort.NEWEST, None, limit)).jobs
+        found = (await self._shelf.clips(viewer, wanted, Sort.NEWEST, None, limit)).jobs
+        filed = await self._shelf.filed([job.id for job in found])
+        return tuple(job for job in found if job.id in filed)
 
     async def gallery(
         self, viewer: Viewer, wanted: Filter, sort: Sort, at: Cursor | None, limit: int

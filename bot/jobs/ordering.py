@@ -6,7 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.errors import BadOptionError, HouseRuleError, NoSuchClipError, RemixForbiddenError
+from bot.errors import (
+    BadOptionError,
+    ClipExpiredError,
+    HouseRuleError,
+    NoSuchClipError,
+    RemixForbiddenError,
+)
 from bot.jobs.catalogue import Catalogue, Choice, Wish
 from bot.jobs.house import check_place, furnished
 from bot.jobs.houses import Houses
@@ -101,6 +107,11 @@ class Ordering:
         order = before.order
         try:
             parent = await self._library.source(parent_id, viewer)
+        except ClipExpiredError as refusal:
+            told = (
+                f"The clip that `{before.id}` was made from is past its time: it can't be repeated."
+            )
+            raise RemixForbiddenError(told) from refusal
         except (HouseRuleError, NoSuchClipError, RemixForbiddenError) as refusal:
             if not await self._library.is_gone(parent_id):
                 told = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -87,6 +88,10 @@ class Shelf(Protocol):
 
     async def lineage(self, job_id: str, *, children: int) -> Lineage:
         """Return the ancestors of a job (at most 50) and its latest children."""
+        ...
+
+    async def filed(self, job_ids: Collection[str]) -> frozenset[str]:
+        """Return those of some jobs whose finished file is still kept."""
         ...
 
     async def set_remixable(self, job_id: str, *, remixable: bool) -> Job | None:

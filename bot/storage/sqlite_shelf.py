@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 from typing import final
 
 from bot.model import Job, Viewer
@@ -66,6 +68,11 @@ class SqliteShelf(Shelf):
             )
 
         return await self._database.read(read)
+
+    async def filed(self, job_ids: Collection[str]) -> frozenset[str]:
+        wanted = json.dumps(list(job_ids))
+        rows = await self._database.read(lambda conn: self._queries.rows(conn, "filed", ids=wanted))
+        return frozenset(row["job_id"] for row in rows)
 
     async def set_remixable(self, job_id: str, *, remixable: bool) -> Job | None:
         row = await self._database.write(

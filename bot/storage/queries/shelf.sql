@@ -49,6 +49,10 @@ SELECT * FROM jobs WHERE parent_id = :id AND state = 'done' ORDER BY seq DESC LI
 -- name: child_count
 SELECT count(*) AS children FROM jobs WHERE parent_id = :id AND state = 'done';
 
+-- Those of some jobs (a JSON array) whose finished file is kept.
+-- name: filed
+SELECT clips.job_id FROM json_each(:ids) AS wanted CROSS JOIN clips ON clips.job_id = wanted.value;
+
 -- Let others make something of a clip, or not.
 -- name: set_remixable
 UPDATE jobs SET remixable = :remixable WHERE id = :id AND deleted_at IS NULL RETURNING *;

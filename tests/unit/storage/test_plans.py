@@ -38,6 +38,7 @@ _HOT = [
     ("save_job", ["sqlite_autoindex_jobs"]),
     ("request_cancel", ["sqlite_autoindex_jobs"]),
     ("clip", ["sqlite_autoindex_clips"]),
+    ("filed", ["sqlite_autoindex_clips"]),
     ("jobs_of_message", ["jobs_by_message"]),
     ("ids_of_message", ["jobs_by_message"]),
     ("history_down", ["jobs_of_member"]),
