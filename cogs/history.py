@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.choices import offered_models
+from bot.chat.choices import known_models
 from bot.chat.lists import history_sheet, show_gallery
 from bot.chat.pages import Look, model_mark
 from bot.chat.viewers import reader_of
@@ -44,7 +44,7 @@ class History(commands.Cog):
         search="Words of the prompt",
         sort="Newest first, or those with the most reactions",
     )
-    @app_commands.autocomplete(model=offered_models)
+    @app_commands.autocomplete(model=known_models)
     async def gallery(
         self,
         interaction: discord.Interaction,
@@ -54,7 +54,7 @@ class History(commands.Cog):
         sort: Sort = Sort.NEWEST,
     ) -> None:
         """Leaf through the clips of this server"""
-        mark = None if model is None else model_mark(self._jobs.catalogue.named(model).model.name)
+        mark = None if model is None else model_mark(self._jobs.catalogue.recalled(model).name)
         whose = None if user is None else user.id
         await interaction.response.defer(ephemeral=True, thinking=True)
         look = Look.of(user_id=whose, words=search, model=mark, sort=sort)

@@ -30,6 +30,18 @@ async def offered_models(
     return model_choices(offered, typed, named=len(jobs.kitchens.names) > 1)
 
 
+async def known_models(
+    interaction: discord.Interaction, typed: str
+) -> list[app_commands.Choice[str]]:
+    """Complete a `model` option with all that clips may have been made with, offered or not."""
+    known = {offer.model.name: offer for offer in reversed(jobs_of(interaction).catalogue.known)}
+    return _shown(
+        app_commands.Choice(name=offer.model.label[:_NAME_CHARS], value=offer.brief)
+        for offer in reversed(known.values())
+        if typed.casefold() in f"{offer.key} {offer.model.label}".casefold()
+    )
+
+
 async def offered_seconds(
     interaction: discord.Interaction, typed: int | str
 ) -> list[app_commands.Choice[int]]:

@@ -97,7 +97,7 @@ async def history_sheet(jobs: JobService, viewer: Viewer, look: Look) -> Sheet:
 async def show_gallery(interaction: discord.Interaction[Any], look: Look) -> None:
     """Fill the deferred answer with a page of the server's clips.
 
-    A model that is not offered any more is as good as none.
+    A model that no video service here has any more is as good as none.
     """
     jobs, viewer = jobs_of(interaction), reader_of(interaction)
     library = jobs.library
@@ -139,7 +139,7 @@ def _nothing(look: Look) -> str:
 
 def _model(catalogue: Catalogue, mark: str) -> str | None:
     """Return the model that a button's mark stands for; None, that is all, for one that is gone."""
-    names = (offer.model.name for offer in catalogue.offers)
+    names = (offer.model.name for offer in catalogue.known)
     return next((name for name in names if model_mark(name) == mark), None)
 
 

@@ -107,6 +107,24 @@ class Catalogue:
         """What can be asked for now: nothing that is retired, drained, or out of service."""
         return tuple(each for each in self._shelf() if not self._health.is_out(each.provider))
 
+    @property
+    def known(self) -> tuple[Offer, ...]:
+        """Every model of every configured provider, also what can't be asked for now."""
+        found = [
+            Offer(provider=name, model=model)
+            for name, provider in self._providers.items()
+            for model in provider.capabilities().models
+        ]
+        wanted = self._choice.preferred
+        return tuple(
+            sorted(
+                found,
+                key=lambda each: (
+                    wanted.index(each.provider) if each.provider in wanted else len(wanted)
+                ),
+            )
+        )
+
     def chosen(self, choice: Choice) -> Catalogue:
         """Return the catalogue of what `choice` leaves."""
         return Catalogue(self._providers, self._health, self._clock, choice)
@@ -118,11 +136,10 @@ class Catalogue:
         naming the nearest to one that is retired, and NoProviderError for one that is out of
         service.
         """
-        wanted = name.strip().casefold()
-        found = [each for each in self._everything() if wanted in each.names]
+        found = self._meant(name)
         # Somebody else may have the very same model where the one that was named is out.
         models = {each.model.name for each in found}
-        same = [each for each in self._everything() if each.model.name in models]
+        same = [each for each in self.known if each.model.name in models]
         for each in (*found, *same):
             if each in self.offers:
                 return each
@@ -133,6 +150,21 @@ class Catalogue:
         if found and found[0].model.is_retired(self._clock.now()):
             raise BadOptionError("model", *self._retired(found[0]))
         raise BadOptionError("model", "I don't have that one.", self._others())
+
+    def recalled(self, name: str) -> Model:
+        """Return the model that `name` means as in `named`, also one that can't be asked for now.
+
+        Raises BadOptionError for one that no configured provider has.
+        """
+        found = self._meant(name)
+        if not found:
+            raise BadOptionError("model", "I don't have that one.", self._others())
+        return found[0].model
+
+    def takes_image(self, provider: str, model: str) -> bool:
+        """Whether this model, be it offered or not, begins with a picture where there is one."""
+        found = self._first(self.known, provider, model)
+        return found is not None and found.model.takes_image
 
     def offer(self, provider: str, model: str) -> Offer | None:
         """Return the offer of just this model at this provider, if it can be asked for."""
@@ -149,7 +181,7 @@ class Catalogue:
 
     def label(self, provider: str, model: str) -> str:
         """Return the model's name for people; its own name when nobody knows it any more."""
-        offer = self._first(self._everything(), provider, model)
+        offer = self._first(self.known, provider, model)
         return model if offer is None else offer.model.label
 
     def order(self, wish: Wish, prompt: str) -> Order:
@@ -196,26 +228,16 @@ class Catalogue:
                     order, provider=offer.provider, model=model.name, estimate_usd_micros=price
                 )
 
-    def _everything(self) -> list[Offer]:
-        found = [
-            Offer(provider=name, model=model)
-            for name, provider in self._providers.items()
-            for model in provider.capabilities().models
-        ]
-        wanted = self._choice.preferred
-        return sorted(
-            found,
-            key=lambda each: (
-                wanted.index(each.provider) if each.provider in wanted else len(wanted)
-            ),
-        )
+    def _meant(self, name: str) -> list[Offer]:
+        wanted = name.strip().casefold()
+        return [each for each in self.known if wanted in each.names]
 
     def _shelf(self) -> list[Offer]:
         """Return what may be asked for while its provider is well."""
         choice, now = self._choice, self._clock.now()
         return [
             each
-            for each in self._everything()
+            for each in self.known
             if (not choice.keys or each.key in choice.keys)
             and each.provider not in choice.drained
             and not each.model.is_retired(now)

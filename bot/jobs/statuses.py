@@ -67,12 +67,21 @@ class Statuses:
             return None
         before, order = parent.order, job.order
         is_native = job.source_remote_id is not None
-        offer = self._catalogue.offer(order.provider, order.model)
-        takes_image = offer is not None and offer.model.takes_image and order.image is None
+        begins_with_it = (
+            self._catalogue.takes_image(order.provider, order.model)
+            and order.image is None
+            and _was_there(parent, job)
+        )
         moved = (before.provider, before.model) != (order.provider, order.model)
         return Origin(
             parent=parent,
             is_native=is_native,
-            with_frame=not is_native and (takes_image or order.operation is Operation.EXTEND),
+            with_frame=not is_native and (begins_with_it or order.operation is Operation.EXTEND),
             instead_of=self._catalogue.label(before.provider, before.model) if moved else None,
         )
+
+
+def _was_there(parent: Job, job: Job) -> bool:
+    """Return whether the parent's last frame could be taken when `job` was sent, or can be now."""
+    gone_at = parent.deleted_at
+    return gone_at is None or (job.submitted_at is not None and job.submitted_at < gone_at)

@@ -191,6 +191,10 @@ async def test_again_of_a_remix_whose_parent_is_deleted_is_made_from_its_words(
         assert t.api.forms[-1]["prompt"] == again.order.prompt
         assert t.api.images == []
         assert PROMPT not in t.clips()[-1].content
+        # There was no frame to begin with, and the message says so.
+        assert (
+            t.clips()[-1].content.splitlines()[1] == f"-# Remix of `{parent.id}`, from its words."
+        )
 
 
 @pytest.mark.parametrize("why", ["forbidden", "hidden"])

@@ -14,7 +14,7 @@ import pytest
 
 from bot.model import Job, State
 from tests.behaviour.choosing import choose, settings_of
-from tests.behaviour.making import finished, message_of, said
+from tests.behaviour.making import finished, made, message_of, said
 from tests.behaviour.town import BRISK, Town, town, words
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import Fault
@@ -336,3 +336,46 @@ async def test_a_test_of_a_service_without_balance_starts_no_second_outage(tmp_p
         await asyncio.sleep(0.3)
         assert len(log.history()) == 1
         assert t.api.requests["create"] == 3
+
+
+async def test_a_service_that_is_out_changes_nothing_in_what_is_told_of_its_clips(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path, models=OTHER) as (t, other):
+        parent = await made(t, t.alice, "a cat", model="litellm/reel")
+        await made(t, t.alice, "a dog", model="openai/sora-2")
+        message = message_of(t, parent)
+        assert message is not None
+        await t.reply(t.bob, message, "by night")
+        *_, child = await finished(t, 3)
+        assert "from its words and last frame." in clip_of(t, child)
+        other.fault("create", NO_KEY)
+        await t.bob.slash(t.channel, "sora generate", prompt="x", model="litellm/reel")
+        await t.until(lambda: "Failed" in cards(t, "x"))
+        posted = message_of(t, child)
+        assert posted is not None
+        told = said(await t.bob.context_menu(t.channel, "Clip details", posted))
+        assert "from its words and last frame." in told
+
+        chosen = await t.bob.autocomplete(t.channel, "sora gallery", "model", "reel")
+        assert [each["value"] for each in chosen] == ["litellm/reel"]
+        shown = said(await t.bob.slash(t.channel, "sora gallery", model="litellm/reel"))
+        assert "a cat" in shown
+        assert "a dog" not in shown
+
+
+async def test_the_pages_of_a_gallery_stay_those_of_its_model_when_its_service_goes_out(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path, models=OTHER, QUOTA_CLIPS_PER_DAY="100") as (t, other):
+        await made(t, t.alice, "a dog", model="openai/sora-2")
+        for number in range(7):
+            await made(t, t.alice, f"cat {number}", model="litellm/reel")
+        shown = await t.bob.slash(t.channel, "sora gallery", model="litellm/reel")
+        assert shown.response is not None
+        other.fault("create", NO_KEY)
+        await t.bob.slash(t.channel, "sora generate", prompt="x", model="litellm/reel")
+        await t.until(lambda: "Failed" in cards(t, "x"))
+        await t.bob.click(shown.response, label="More ▶")
+        assert "cat 0" in said(shown)
+        assert "a dog" not in said(shown)
