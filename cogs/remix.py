@@ -12,6 +12,7 @@ from bot.chat import clip_text
 from bot.chat.beginning import begin
 from bot.chat.choices import clip_choices, offered_models, offered_seconds, offered_sizes
 from bot.chat.clip_buttons import DetailsButton, RemixButton, ask_for_change, details_sheet
+from bot.chat.clip_files import clips_of
 from bot.chat.viewers import reader_of
 from bot.errors import RefusedError
 from bot.jobs.catalogue import Wish
@@ -107,8 +108,11 @@ class Remix(commands.Cog):
     async def _in(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> tuple[Job, ...]:
-        """Return the clips that a message carries, at least one."""
-        clips = await self._jobs.library.in_message(message.id, reader_of(interaction))
+        """Return the clips that a message carries, at least one; a mirror carries one, too."""
+        viewer, me = reader_of(interaction), interaction.client.user
+        clips = await self._jobs.library.in_message(message.id, viewer)
+        if not clips and me is not None and message.author.id == me.id:
+            clips = await clips_of(self._jobs.library, message, viewer)
         if not clips:
             raise RefusedError(clip_text.NO_CLIP)
         return clips

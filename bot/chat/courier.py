@@ -14,6 +14,7 @@ import aiohttp
 import discord
 
 from bot.chat.cards import card_sheet
+from bot.chat.clip_files import file_name
 from bot.chat.clip_post import clip_view
 from bot.chat.clip_text import clip_message, mirror_message, plain_words
 from bot.chat.ladder import certain, demand_history, direct_place, is_gone, nonce, opened
@@ -138,7 +139,7 @@ class DiscordCourier:
             with _mapped():
                 place = self._channel(job.place.channel_id)
                 message = await place.fetch_message(message_id)
-                if any(each.filename == _file_name(job) for each in message.attachments):
+                if any(each.filename == file_name(job) for each in message.attachments):
                     return message.id
                 together = [*others, status]
                 # Through a partial message: a whole one would send its flags, too, and embeds would
@@ -229,7 +230,7 @@ class DiscordCourier:
             message = await channel.fetch_message(job.message_id or 0)
             await channel.get_partial_message(message.id).edit(
                 content=clip_message(left),
-                attachments=[e for e in message.attachments if e.filename != _file_name(job)],
+                attachments=[e for e in message.attachments if e.filename != file_name(job)],
                 view=clip_view(left),
                 allowed_mentions=discord.AllowedMentions.none(),
             )
@@ -311,7 +312,7 @@ class DiscordCourier:
         async for message in messages:
             if me is None or message.author.id != me.id:
                 continue
-            if any(each.filename == _file_name(job) for each in message.attachments):
+            if any(each.filename == file_name(job) for each in message.attachments):
                 return message.id
         return None
 
@@ -331,12 +332,7 @@ def _earliest(job: Job) -> discord.Object:
 
 
 def _file(job: Job, path: Path) -> discord.File:
-    return discord.File(path, filename=_file_name(job), description=plain_words(job)[:1000])
-
-
-def _file_name(job: Job) -> str:
-    # The ending decides whether Discord plays it; the id is how a clip is found again.
-    return f"sora-{job.id}.mp4"
+    return discord.File(path, filename=file_name(job), description=plain_words(job)[:1000])
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import pytest
 import simcord
 
 from bot.model import Job, State
-from tests.behaviour.making import finished, labels, made, message_of
+from tests.behaviour.making import finished, labels, made, message_of, said
+from tests.behaviour.remaking import deny
 from tests.behaviour.town import Town, town
 from tests.wire.videos_api import VideosApi
 
@@ -218,3 +219,38 @@ async def test_a_kept_clip_is_shown_once_it_has_been_fetched(tmp_path: Path) -> 
         await t.job_in(State.DONE)
         await all_run(t)
         assert len(t.clips(gallery)) == 1
+
+
+async def test_the_menus_take_the_mirror_for_its_clip(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        job = await made(t, t.alice, PROMPT)
+        await all_run(t)
+        (mirror,) = t.clips(gallery)
+        pressed = await t.bob.context_menu(gallery, "Remix this clip", mirror)
+        assert pressed.modal is not None
+        assert job.id in str(pressed.modal)
+        told = said(await t.bob.context_menu(gallery, "Clip details", mirror))
+        assert f"Clip {job.id}" in told
+        await t.bob.submit_modal(pressed, {"words": "by night"})
+        *_, remix = await finished(t, 2)
+        assert (remix.parent_id, remix.user_id) == (job.id, t.bob.id)
+
+
+async def test_a_mirror_says_nothing_to_who_lost_the_channel_of_its_clip(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        gallery = await chosen(t)
+        await made(t, t.alice, PROMPT)
+        await all_run(t)
+        (mirror,) = t.clips(gallery)
+        deny(t, t.channel, t.bob.id, view_channel=True)
+        for menu in ("Remix this clip", "Clip details"):
+            assert "holds no clip" in said(await t.bob.context_menu(gallery, menu, mirror))
+
+
+async def test_a_file_that_somebody_else_calls_like_a_clip_is_none(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        job = await made(t, t.alice, PROMPT)
+        forged = await t.bob.send(t.channel, "mine", attachments=[(f"sora-{job.id}.mp4", b"x")])
+        asked = await t.bob.context_menu(t.channel, "Remix this clip", forged)
+        assert "holds no clip" in said(asked)
