@@ -14,6 +14,7 @@
     │  ├─ NotYoursError              somebody else's job
     │  ├─ NoSuchJobError             no job of that id that this member may see
     │  ├─ NoSuchClipError            no finished clip of that id that this member may see
+    │  ├─ ClipElsewhereError         the clip was asked for here and is in direct messages
     │  ├─ RemixForbiddenError        the clip's owner keeps it to themselves
     │  ├─ ClipExpiredError           the clip's file is past its time and was removed
     │  ├─ TooLateError               the job is past the point where this can be done
@@ -154,6 +155,16 @@ class NoSuchClipError(RefusedError):
         super().__init__(
             f"I don't know a clip `{shown}` here. Choose one from the list that opens as you type, "
             "or see `/sora history`."
+        )
+
+
+class ClipElsewhereError(RefusedError):
+    """The member's own clip, asked for in this server, could only be posted to them alone."""
+
+    def __init__(self, clip_id: str) -> None:
+        super().__init__(
+            f"`{clip_id}` could not be posted here: it is in your direct messages with me, and there "
+            "you can remix, extend or repeat it."
         )
 
 

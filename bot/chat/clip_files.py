@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import discord
 
-from bot.errors import NoSuchClipError
+from bot.errors import RefusedError
 from bot.jobs.library import Library
 from bot.model import Job, Viewer
 
@@ -28,7 +28,7 @@ async def clips_of(library: Library, message: discord.Message, viewer: Viewer) -
     names = (_NAME.fullmatch(each.filename) for each in message.attachments)
     found: list[Job] = []
     for name in names:
-        with suppress(NoSuchClipError):
+        with suppress(RefusedError):
             if name is not None:
                 found.append(await library.clip(name["job"], viewer))
     return tuple(found)

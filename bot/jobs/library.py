@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import (
+    ClipElsewhereError,
     ClipExpiredError,
     NoSuchClipError,
     NotYoursError,
@@ -78,9 +79,9 @@ class Library:
     async def source(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may make something of.
 
-        Raises NoSuchClipError, also for one of another server or of a channel that the viewer
-        can't read now, RemixForbiddenError, HouseRuleError where the server forbids it, and
-        ClipExpiredError when its file was removed.
+        Raises as `clip`, NoSuchClipError also where the viewer can't read its channel now,
+        RemixForbiddenError, HouseRuleError where the server forbids it, and ClipExpiredError when
+        its file was removed.
         """
         job = await self.clip(clip_id, viewer)
         if not _may_read_place(job, viewer):
@@ -97,12 +98,23 @@ class Library:
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:
         """Return a clip that the viewer may see: posted, or kept and their own.
 
-        Raises NoSuchClipError.
+        Raises NoSuchClipError, and ClipElsewhereError for their own that was asked for in this
+        server and posted to them alone.
         """
         job = await self._store.job(clip_id.strip().strip("`"))
-        if job is None or not _is_clip(job, viewer) or not may_see(job, viewer):
+        if job is None or not _is_clip(job, viewer):
+            raise NoSuchClipError(clip_id)
+        if not may_see(job, viewer):
+            if await self._went_away(job, viewer):
+                raise ClipElsewhereError(job.id)
             raise NoSuchClipError(clip_id)
         return job
+
+    async def _went_away(self, job: Job, viewer: Viewer) -> bool:
+        if job.user_id != viewer.user_id or viewer.guild_id is None:
+            return False
+        request = await self._store.request(job.request_id)
+        return request is not None and request.place.guild_id == viewer.guild_id
 
     async def in_message(self, message_id: int, viewer: Viewer) -> tuple[Job, ...]:
         """Return the clips that a message carries, as far as the viewer may see them."""
