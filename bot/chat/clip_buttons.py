@@ -14,6 +14,7 @@ from bot.chat.sheet import Sheet
 from bot.chat.text import jump_url
 from bot.chat.viewers import reader_of
 from bot.jobs.library import Details
+from bot.jobs.remixing import check_extend
 from bot.model import State
 
 _ID = r"(?P<job>[0-9A-Z]{4,12})"
@@ -55,8 +56,11 @@ class ExtendButton(JobButton, template=rf"sora:extend:{_ID}"):
     label, named_label = "Extend", "Extend {}"
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        viewer, library = reader_of(interaction), jobs_of(interaction).library
+        viewer, jobs = reader_of(interaction), jobs_of(interaction)
+        library = jobs.library
         parent = (await library.source(self.job_id, viewer)).job
+        # Before the form, not after somebody has filled it in.
+        check_extend(await jobs.offered(viewer), parent)
         known = await library.knows_origin(parent, viewer)
         await interaction.response.send_modal(extend_modal(parent, known=known))
 

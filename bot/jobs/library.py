@@ -19,7 +19,7 @@ from bot.errors import (
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.house import check_remix
 from bot.jobs.ports import JobStatus, Kick, Kind
-from bot.jobs.remixing import Parent, can_extend
+from bot.jobs.remixing import Parent
 from bot.jobs.statuses import Statuses
 from bot.jobs.stills import Stills
 from bot.model import Job, State, Viewer
@@ -240,10 +240,6 @@ class Library:
     async def forget_reactions(self, message_id: int) -> None:
         """Note that a message has no reactions any more."""
         await self._shelf.forget_reactions(message_id)
-
-    def can_extend(self, job: Job) -> bool:
-        """Return whether somebody here could continue this clip."""
-        return can_extend(self._catalogue, job)
 
 
 def may_see(job: Job, viewer: Viewer) -> bool:

@@ -15,6 +15,8 @@ from bot.model import Clip, Job, Operation, Order, Size
 from bot.safety.gate import PromptGate
 from bot.storage.base import Draft
 
+_NOBODY = "No video service here can continue this clip."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
@@ -36,8 +38,7 @@ class Parent:
     @property
     def remote_id(self) -> str | None:
         """What its provider knows the whole clip as; of one that was joined here it has a part."""
-        joined = self.job.order.operation is Operation.EXTEND and self.job.source_remote_id is None
-        return None if joined else self.job.remote_id
+        return _remote_id(self.job)
 
 
 def remix_draft(
@@ -105,9 +106,16 @@ def extend_draft(
 def can_extend(catalogue: Catalogue, job: Job) -> bool:
     """Return whether `extend_draft` would find somebody to continue this job's clip."""
     offer = catalogue.offer(job.order.provider, job.order.model)
-    if offer is not None and Operation.EXTEND in offer.model.operations:
+    goes_on = offer is not None and Operation.EXTEND in offer.model.operations
+    if goes_on and _remote_id(job) is not None:
         return True
     return any(_continues(each, job.order.size) for each in catalogue.offers)
+
+
+def check_extend(catalogue: Catalogue, job: Job) -> None:
+    """Return if somebody here can continue this job's clip. Raises NoProviderError."""
+    if not can_extend(catalogue, job):
+        raise NoProviderError(_NOBODY)
 
 
 def words_for_provider(job: Job) -> str:
@@ -125,6 +133,11 @@ def composed(prompt: str, how: str, change: str) -> str:
 def generations(prompt: str) -> list[str]:
     """Return what was asked for in each generation of a composed prompt, the first one first."""
     return re.split(r"\. (?:Change|Then): ", prompt)
+
+
+def _remote_id(job: Job) -> str | None:
+    joined = job.order.operation is Operation.EXTEND and job.source_remote_id is None
+    return None if joined else job.remote_id
 
 
 def _can_remix(
@@ -180,7 +193,7 @@ def _continued(catalogue: Catalogue, offer: Offer | None, before: Order, prompt:
         if _continues(each, before.size):
             length = _length(each, before.seconds)
             return _sized(each, prompt, length, before.size, sent=prompt)
-    raise NoProviderError("No video service here can continue this clip.")
+    raise NoProviderError(_NOBODY)
 
 
 def _continues(offer: Offer, size: Size) -> bool:

@@ -269,6 +269,35 @@ async def test_where_no_model_can_go_on_there_is_no_button_and_a_clear_refusal(
         assert len(await t.jobs()) == 1
 
 
+async def test_where_every_service_is_drained_nobody_fills_in_a_form_for_nothing(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as t:
+        parent = await made(t, t.alice, PROMPT)
+        message = message_of(t, parent)
+        assert message is not None
+        await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai")
+        pressed = await t.bob.click(message, label="Extend")
+        assert "No video service here can continue this clip" in said(pressed)
+        assert pressed.modal is None
+
+
+async def test_a_joined_clip_has_no_button_where_its_service_takes_no_frame(tmp_path: Path) -> None:
+    renders = tmp_path / "renders"
+    async with town(tmp_path, api=counted(renders), **COMPOSING) as t:
+        parent = await made(t, t.alice, PROMPT)
+        joined, _ = await extended(t, t.alice, parent)
+        # What the service has of it is the added part: going on from that would lose the rest.
+        await t.restart(OPENAI_MODELS="sora-2 extend=yes image=no")
+        posted = message_of(t, joined)
+        assert posted is not None
+        shown = await t.alice.context_menu(t.channel, "Clip details", posted)
+        assert shown.response is not None
+        assert "Extend" not in labels(shown.response)
+        pressed = await t.alice.click(posted, label="Extend")
+        assert "No video service here can continue this clip" in said(pressed)
+
+
 async def test_the_form_shows_the_parents_words_and_its_card_what_is_added(tmp_path: Path) -> None:
     async with town(tmp_path, api=VideosApi(poll_after_ms=20)) as t:
         parent = await made(t, t.alice, PROMPT)
