@@ -54,7 +54,7 @@ def extend_modal(parent: Job, *, known: bool) -> discord.ui.Modal:
         what="extending",
         label="What happens next?",
         hint="Leave it empty to let the clip go on as it is.",
-        example="then it begins to snow",
+        example="it begins to snow",
         required=False,
     )
 
