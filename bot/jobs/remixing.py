@@ -179,7 +179,9 @@ def _composed_order(
         offers = others if offer is None else [offer, *others]
     try:
         return catalogue.first_order(offers, whole, prompt)
-    except BadOptionError:
+    except BadOptionError as refusal:
+        if refusal.field == "prompt":
+            raise _wordy(offers[0], prompt, is_composed=True) from refusal
         longest = max(offers[0].model.seconds)
         if stretch is not None or parent.seconds <= longest:
             raise
@@ -188,12 +190,16 @@ def _composed_order(
 
 def _continued(catalogue: Catalogue, offer: Offer | None, before: Order, prompt: str) -> Order:
     """Return the order for a clip that begins with `before`'s last frame."""
+    wordy: BadOptionError | None = None
     others = [each for each in catalogue.offers if each != offer]
     for each in others if offer is None else [offer, *others]:
         if _continues(each, before.size):
             length = _length(each, before.seconds)
-            return _sized(each, prompt, length, before.size, sent=prompt)
-    raise NoProviderError(_NOBODY)
+            try:
+                return _sized(each, prompt, length, before.size, sent=prompt)
+            except BadOptionError as refusal:
+                wordy = wordy or refusal
+    raise wordy or NoProviderError(_NOBODY)
 
 
 def _continues(offer: Offer, size: Size) -> bool:
@@ -218,11 +224,7 @@ def _sized(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) ->
     """
     model = offer.model
     if len(sent) > model.prompt_max_chars:
-        raise BadOptionError(
-            "prompt",
-            f"{len(sent)} characters are too many for {model.label}.",
-            f"It takes {model.prompt_max_chars}.",
-        )
+        raise _wordy(offer, sent, is_composed=sent == prompt)
     return Order(
         prompt=prompt,
         provider=offer.provider,
@@ -230,4 +232,14 @@ def _sized(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) ->
         seconds=seconds,
         size=size,
         estimate_usd_micros=model.price_usd_micros(seconds, size),
+    )
+
+
+def _wordy(offer: Offer, sent: str, *, is_composed: bool) -> BadOptionError:
+    # Whoever typed ten words would not believe a thousand.
+    given = "with the words of the clip before, " if is_composed else ""
+    return BadOptionError(
+        "prompt",
+        f"{given}{len(sent)} characters are too many for {offer.model.label}.",
+        f"It takes {offer.model.prompt_max_chars}.",
     )

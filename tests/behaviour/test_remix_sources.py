@@ -162,6 +162,21 @@ async def test_a_length_that_was_named_and_nobody_can_do_is_refused_and_not_char
         assert (len(await t.jobs()), await used(t, t.bob)) == (1, 0)
 
 
+@pytest.mark.parametrize("command", ["sora remix", "sora extend"])
+async def test_words_that_are_too_many_only_with_those_of_the_parent_are_told_so(
+    tmp_path: Path, command: str
+) -> None:
+    async with town(tmp_path) as t:
+        parent, _ = await clip(t, prompt="a cat " * 160, size="1280x720", seconds=8)
+        # Its model takes 1000 characters.
+        await t.restart(VIDEO_PROVIDERS="runway", RUNWAYML_API_SECRET="key_0123456789")
+        change = "at night, with rain on the windows and a dog"
+        refused = said(await t.bob.slash(t.channel, command, clip=parent.id, prompt=change))
+        assert "**prompt**: with the words of the clip before, 10" in refused
+        assert "It takes 1000." in refused
+        assert (len(await t.jobs()), await used(t, t.bob)) == (1, 0)
+
+
 async def test_a_remix_whose_answer_was_lost_is_found_again_and_paid_once(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         parent, message = await clip(t)
