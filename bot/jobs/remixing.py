@@ -63,10 +63,9 @@ def remix_draft(
         order = _sized(offer, prompt, seconds, _size(whole.size) or parent.size, sent=change)
     else:
         order = _composed_order(catalogue, offer, parent, whole, prompt, stretch=wish.seconds)
+    any_model = wish.model is None and _was_left_to_us(order, parent)
     return Draft(
-        order=replace(
-            order, operation=Operation.REMIX, change=change, any_model=wish.model is None
-        ),
+        order=replace(order, operation=Operation.REMIX, change=change, any_model=any_model),
         seed=seed,
         parent_id=parent.job.id,
         source_remote_id=parent.remote_id if native else None,
@@ -96,7 +95,12 @@ def extend_draft(
     else:
         order = _continued(catalogue, offer, before, prompt)
     return Draft(
-        order=replace(order, operation=Operation.EXTEND, change=change, any_model=True),
+        order=replace(
+            order,
+            operation=Operation.EXTEND,
+            change=change,
+            any_model=_was_left_to_us(order, parent),
+        ),
         seed=seed,
         parent_id=parent.job.id,
         source_remote_id=parent.remote_id if native else None,
@@ -140,15 +144,29 @@ def _remote_id(job: Job) -> str | None:
     return None if joined else job.remote_id
 
 
+def _was_left_to_us(order: Order, parent: Parent) -> bool:
+    """Return whether any model may make `order`: one that was chosen for its parent is kept."""
+    before = parent.job.order
+    is_kept = (order.provider, order.model) == (before.provider, before.model)
+    return before.any_model or not is_kept
+
+
+def _named(catalogue: Catalogue, offer: Offer | None, name: str) -> Offer:
+    """Return what `name` means, the parent's own `offer` before others of that name."""
+    if offer is not None and name.strip().casefold() in offer.names:
+        return offer
+    return catalogue.named(name)
+
+
 def _can_remix(
     catalogue: Catalogue, offer: Offer, parent: Parent, whole: Wish, change: str
 ) -> bool:
     model = offer.model
     if Operation.REMIX not in model.operations or parent.remote_id is None:
         return False
-    if whole.image is not None or (
-        whole.model is not None and catalogue.named(whole.model) != offer
-    ):
+    if whole.image is not None:
+        return False
+    if whole.model is not None and _named(catalogue, offer, whole.model) != offer:
         return False
     if len(change) > model.prompt_max_chars:
         return False
@@ -173,7 +191,7 @@ def _composed_order(
              any of the model's clips, and so may its remixes: they are made as long as possible.
     """
     if whole.model is not None:
-        offers = [catalogue.named(whole.model)]
+        offers = [_named(catalogue, offer, whole.model)]
     else:
         others = [each for each in catalogue.offers if each != offer]
         offers = others if offer is None else [offer, *others]

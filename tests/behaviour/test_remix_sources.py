@@ -17,6 +17,7 @@ from tests.behaviour.remaking import (
     said,
     used,
 )
+from tests.behaviour.test_switching import BUSY, OTHER, two
 from tests.behaviour.town import Town, town, words
 from tests.wire.videos_faults import Fault
 
@@ -294,3 +295,30 @@ async def test_a_remix_outlives_a_restart_between_order_and_render(tmp_path: Pat
         assert is_remix(job, parent, t.bob)
         assert t.api.creates[CHANGE] == 1
         await both_say(t, job, "from the clip itself")
+
+
+@pytest.mark.parametrize("way", ["remix", "extend"])
+@pytest.mark.parametrize("chosen", [True, False])
+async def test_a_busy_service_keeps_the_model_that_was_chosen_for_the_parent(
+    tmp_path: Path, way: str, chosen: bool
+) -> None:
+    async with two(tmp_path, models=OTHER) as (t, other):
+        options = {"model": "openai/sora-2"} if chosen else {}
+        parent, _ = await clip(t, **options)
+        t.api.fault(way, BUSY)
+        await t.bob.slash(t.channel, f"sora {way}", clip=parent.id, prompt=CHANGE)
+        job = await newest(t, 2)
+        assert job.order.provider == ("openai" if chosen else "litellm")
+        assert (job.source_remote_id is not None) is chosen
+        assert other.creates.total() == (0 if chosen else 1)
+
+
+async def test_the_name_of_the_parents_own_model_leaves_the_remix_with_its_service(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as (t, _):
+        parent, _ = await clip(t, model="litellm/sora-2")
+        await t.bob.slash(t.channel, "sora remix", clip=parent.id, prompt=CHANGE, model="Sora 2")
+        job = await newest(t, 2)
+        assert (job.order.provider, job.source_remote_id) == ("litellm", parent.remote_id)
+        assert t.api.creates.total() == 0
