@@ -8,11 +8,13 @@ DATA_DIR=…     keeps the database and clips; a temporary folder otherwise.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import simcord
@@ -70,7 +72,14 @@ async def _show(
     clock: SystemClock,
     stop: asyncio.Event,
 ) -> None:
-    async with env.preview(place, viewers=people, layout="channel", port=port) as preview:
+    async with AsyncExitStack() as stack:
+        try:
+            page = env.preview(place, viewers=people, layout="channel", port=port)
+            preview = await stack.enter_async_context(page)
+        except simcord.SetupError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            raise _unusable(port, error.__cause__) from error
         live = asyncio.create_task(LivePage(env, preview, clock).run())
         print(f"\n  Sorabot sandbox: {preview.url}\n", flush=True)
         print("  Open it, type /sora generate, and watch. Ctrl-C ends it.\n", flush=True)
@@ -97,6 +106,13 @@ def _port(environ: Mapping[str, str]) -> int:
     if not raw.isascii() or not raw.isdigit() or int(raw) > 65535:
         raise SettingsError("PORT", f"{raw!r} is not a port", "0 to 65535; 0 takes a free one")
     return int(raw)
+
+
+def _unusable(port: int, error: OSError) -> SettingsError:
+    is_taken = error.errno == errno.EADDRINUSE
+    why = "another program has it" if is_taken else str(error.strerror)
+    problem = f"I can't show the page on port {port}: {why}"
+    return SettingsError("PORT", problem, "a free port; without PORT I find one myself")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -164,15 +165,42 @@ async def test_a_clip_is_remixed_by_a_reply_and_that_by_a_button(tmp_path: Path)
         await expect(talk.get_by_text("with snow").last).to_be_visible()
 
 
-async def test_a_wrong_sandbox_setting_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    for variables in ({"PLACE": "moon"}, {"PORT": "seven"}, {"LOG_LEVEL": "LOUD"}):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sandbox",
-            cwd=ROOT, env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)} | variables,
-            stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        _, said = await process.communicate()
-        assert process.returncode == 2
-        lines = [line for line in said.decode().splitlines() if "audioop" not in line]
-        assert len(lines) == 1
-        assert next(iter(variables)) in lines[0]
+async def said_at_start(tmp_path: Path, **variables: str) -> tuple[int | None, list[str]]:
+    """Return the exit code of a sandbox that can't start, and what it wrote."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sandbox",
+        cwd=ROOT, env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)} | variables,
+        stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    _, said = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, [
+        line for line in said.decode().splitlines() if "audioop" not in line
+    ]
+
+
+@pytest.mark.parametrize(
+    "variables", [{"PLACE": "moon"}, {"PORT": "seven"}, {"LOG_LEVEL": "LOUD"}], ids=str
+)
+async def test_a_wrong_sandbox_setting_is_one_line_and_exit_code_2(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    code, lines = await said_at_start(tmp_path, **variables)
+    assert code == 2
+    assert len(lines) == 1
+    assert next(iter(variables)) in lines[0]
+
+
+async def test_a_port_that_is_taken_is_one_line_that_says_what_to_do_and_exit_code_2(
+    tmp_path: Path,
+) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        code, lines = await said_at_start(tmp_path, PORT=str(port))
+    assert code == 2
+    (line,) = lines
+    assert line == (
+        f"The sandbox can't start: PORT: I can't show the page on port {port}: another program "
+        "has it; allowed: a free port; without PORT I find one myself"
+    )
