@@ -112,6 +112,20 @@ async def test_a_key_that_stands_in_the_wrong_place_is_not_shown_either(tmp_path
     assert key not in "".join(said)
 
 
+async def test_keys_of_few_letters_leave_the_lines_readable(tmp_path: Path):
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    said = await told(
+        tmp_path,
+        VIDEO_PROVIDERS="local,openai,e",
+        OPENAI_BASE_URL=nowhere,
+        OPENAI_API_KEY="e",
+        DISCORD_TOKEN="an",
+    )
+    assert about(said, "problem  VIDEO_PROVIDERS: '***' is none → allowed: local, ")
+    assert about(said, "ok", "renderer: drew")
+    assert not [line for line in said if "***" in line.replace("'***' is none", "")]
+
+
 async def test_good_settings_are_counted(tmp_path: Path):
     said = await told(tmp_path, MAX_CLIP_MIB="50", VIDEO_PROVIDERS="local")
     assert about(said, "ok", "settings: 4 set").endswith("video APIs: local")

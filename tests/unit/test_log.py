@@ -65,3 +65,23 @@ def test_a_secret_in_a_traceback_is_masked_too(lines: io.StringIO) -> None:
         logging.getLogger("tests.log").exception("failed")
     assert SECRET not in lines.getvalue()
     assert "ValueError: bad header: Bearer ***" in last(lines)["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("said", "clean"),
+    [
+        ("the key 'e' is refused", "the key '***' is refused"),
+        ("Authorization: Bearer e", "Authorization: Bearer ***"),
+        ("https://host/e/me", "https://host/***/me"),
+        ("test-me, contested, e=test", "***-me, contested, ***=***"),
+    ],
+)
+def test_a_secret_of_few_letters_is_masked_and_the_words_around_it_stay(
+    said: str, clean: str
+) -> None:
+    assert Redactor(["e", "test"]).clean(said) == clean
+
+
+def test_a_real_secret_is_masked_inside_a_word_too_and_before_the_shorter_one_in_it() -> None:
+    said = f"x{SECRET}y {SECRET}-more"
+    assert Redactor([SECRET, f"{SECRET}-more"]).clean(said) == "x***y ***"
