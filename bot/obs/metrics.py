@@ -52,6 +52,8 @@ class TableFigures:
     spent_24h_usd_micros: int
     #: Mirrors, removals and notices that are still to be done.
     errands: int
+    #: The video APIs that the operator drained for all servers.
+    drained: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,12 @@ class _Page(Collector):
         yield _plain("sora_database_up", "Whether it answers.", figures.tables is not None)
         if figures.tables is not None:
             yield from _of_tables(figures.tables)
+            yield _labelled(
+                "sora_provider_drained",
+                "Whether the operator lets a video API have no orders.",
+                ("provider",),
+                {(name,): int(name in figures.tables.drained) for name in figures.conditions},
+            )
 
 
 def _of_tables(tables: TableFigures) -> Iterator[Metric]:

@@ -9,6 +9,8 @@ from typing import final
 
 from bot.model import State
 from bot.obs.metrics import TableFigures
+from bot.server import EVERYWHERE
+from bot.storage.books import LedgerBooks
 from bot.storage.queries import Queries
 from bot.storage.rows import from_ms, to_ms
 from bot.storage.sqlite import Database
@@ -44,6 +46,7 @@ class SqliteFigures:
             reserved_usd_micros=self._queries.rows(conn, "reserved")[0]["usd_micros"],
             spent_24h_usd_micros=sum(row["usd_micros"] for row in ended),
             errands=self._queries.rows(conn, "errands_left")[0]["errands"],
+            drained=frozenset(LedgerBooks(conn, self._queries).rules(EVERYWHERE).drained_providers),
         )
 
 

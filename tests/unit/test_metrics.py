@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,18 @@ def test_a_video_api_is_in_one_condition_at_a_time():
     for condition, expected in {"ok": 0, "throttled": 1, "out": 0}.items():
         labels = {"provider": "openai", "condition": condition}
         assert value(page, "sora_provider_condition", labels) == expected
+
+
+def test_a_drained_video_api_is_told_apart_and_one_that_is_not_configured_is_no_series():
+    figures = replace(
+        FIGURES,
+        tables=replace(TABLES, drained=frozenset({"fal", "gone"})),
+        conditions={"openai": "ok", "fal": "ok"},
+    )
+    page = Metrics(["openai", "fal"]).render(figures)
+    assert value(page, "sora_provider_drained", {"provider": "fal"}) == 1
+    assert value(page, "sora_provider_drained", {"provider": "openai"}) == 0
+    assert value(page, "sora_provider_drained", {"provider": "gone"}) is None
 
 
 def test_what_cannot_be_read_is_left_out_and_the_rest_is_there():

@@ -14,9 +14,12 @@ import pytest
 
 from bot.model import Place, State
 from bot.obs.metrics import Figures, Metrics, TableFigures
+from bot.server import EVERYWHERE, HouseRules
+from bot.storage.keeping import Actor
 from bot.storage.queries import Queries
 from bot.storage.sqlite_errands import SqliteErrands
 from bot.storage.sqlite_figures import SqliteFigures
+from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.store import SqliteStore
 from bot.web.figures import FigureReader
 from bot.web.readiness import database_check, disk_check
@@ -133,6 +136,19 @@ async def test_the_queue_s_age_is_that_of_the_job_due_for_longest(
     assert (await tables(reader)).queue_age_s == 100
     clock.forward(10)
     assert (await tables(reader)).queue_age_s == 110
+
+
+async def test_what_the_operator_drained_is_told_and_what_one_server_drained_is_not(
+    store: SqliteStore, reader: FigureReader, clock: Hands
+) -> None:
+    assert (await tables(reader)).drained == frozenset()
+    keeping = SqliteKeeping(store.database, store.queries)
+    actor = Actor(user_id=None, at=NOW)
+    for guild_id, names in {EVERYWHERE: ("fal", "xai"), 7: ("openai",)}.items():
+        rules = HouseRules(drained_providers=names)
+        assert await keeping.change_rules(guild_id, rules, actor, seen=HouseRules())
+    clock.forward(5)
+    assert (await tables(reader)).drained == {"fal", "xai"}
 
 
 async def test_a_job_that_is_put_off_has_not_waited(
