@@ -217,6 +217,7 @@ def _ports(ground: _Ground, courier: DiscordCourier, pace: Pace) -> Ports:
         pace=pace,
         data_dir=settings.data_dir,
         max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
+        keep_days=settings.keep_clips_days,
         room=ground.room,
     )
 

@@ -168,18 +168,23 @@ class ClipElsewhereError(RefusedError):
         )
 
 
+class ClipExpiredError(RefusedError):
+    """A clip that this member may use, whose file was removed after its time.
+
+    keep_days  for how many days files are kept; None: for ever by now.
+    """
+
+    def __init__(self, clip_id: str, keep_days: int | None) -> None:
+        kept = "" if keep_days is None else f": I keep clips for {keep_days} days"
+        super().__init__(
+            f"I removed the file of `{clip_id}`{kept}. So nobody can remix, extend or repeat it, "
+            "whatever the video service still has. *Apps → Clip details* shows its words: "
+            "`/sora generate` makes a clip of them anew."
+        )
+
+
 class RemixForbiddenError(RefusedError):
     """The clip's owner does not let others make something of it."""
-
-
-class ClipExpiredError(RefusedError):
-    """The clip's file is past its time and was removed: nothing can be made of it any more."""
-
-    def __init__(self, clip_id: str) -> None:
-        super().__init__(
-            f"The file of `{clip_id}` is past its time and was removed here: the clip can't be "
-            "remixed, extended or made again."
-        )
 
 
 class TooLateError(RefusedError):

@@ -49,7 +49,10 @@ class Details:
 
 
 class Library:
-    """What members can do with finished clips. Every refusal is a RefusedError."""
+    """What members can do with finished clips. Every refusal is a RefusedError.
+
+    keep_days  for how long their files are kept; None: for ever.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Library:
         clock: Clock,
         kick: Kick,
         touch: Callable[[int], None],
+        keep_days: int | None,
     ) -> None:
         self._store = store
         self._shelf = shelf
@@ -75,6 +79,7 @@ class Library:
         self._clock = clock
         self._kick = kick
         self._touch = touch
+        self._keep_days = keep_days
 
     async def source(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may make something of.
@@ -92,7 +97,7 @@ class Library:
             check_remix(await self._keeping.rules(viewer.guild_id), job, viewer)
         clip = await self._store.clip(job.id)
         if clip is None:
-            raise ClipExpiredError(job.id)
+            raise ClipExpiredError(job.id, self._keep_days)
         return Parent(job=job, clip=clip)
 
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:

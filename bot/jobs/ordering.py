@@ -103,17 +103,18 @@ class Ordering:
         viewer: Viewer,
         seed: int,
     ) -> Draft:
-        """Return the draft that starts from the same parent, of a deleted one from its words alone."""
+        """Return the draft that starts from the same parent; of one that is gone, from its words."""
         order = before.order
         try:
             parent = await self._library.source(parent_id, viewer)
-        except ClipExpiredError as refusal:
-            told = (
-                f"The clip that `{before.id}` was made from is past its time: it can't be repeated."
-            )
-            raise RemixForbiddenError(told) from refusal
-        except (HouseRuleError, NoSuchClipError, RemixForbiddenError) as refusal:
-            if not await self._library.is_gone(parent_id):
+        except (
+            ClipExpiredError,
+            HouseRuleError,
+            NoSuchClipError,
+            RemixForbiddenError,
+        ) as refusal:
+            is_gone = isinstance(refusal, ClipExpiredError)
+            if not is_gone and not await self._library.is_gone(parent_id):
                 told = (
                     f"`{before.id}` was made from a clip that you can't use: it can't be repeated."
                 )

@@ -55,6 +55,8 @@ class Ports:
     data_dir: Path
     #: Larger files are not taken from a provider, in bytes.
     max_clip_bytes: int
+    #: How long a posted clip's file is kept; None: for ever.
+    keep_days: int | None = None
     #: The space on the disks; unless given, there is always enough.
     room: Room = field(default_factory=Room)
 
@@ -98,6 +100,7 @@ def build_workshop(ports: Ports, kick: Kick | None = None) -> Workshop:
         clock=clock,
         kick=kicked,
         touch=touch,
+        keep_days=ports.keep_days,
     )
     jobs = JobService(
         store=store,

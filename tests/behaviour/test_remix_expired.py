@@ -1,0 +1,84 @@
+"""A clip whose file was removed after its time: what is said of it, and what can still be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import discord
+import pytest
+
+from bot.archive.folder import FolderArchive
+from bot.model import Job, Operation
+from bot.storage.sqlite_leavings import SqliteLeavings
+from tests.behaviour.remaking import PROMPT, clip, message_of, newest, said
+from tests.behaviour.test_remix_access import CHANGE, IDS, WAYS, Way, nothing_happened, unknown
+from tests.behaviour.town import Town, town, words
+
+
+async def expired(t: Town, job: Job) -> None:
+    """Remove what tidying removes of a clip."""
+    stored = await t.app.store.clip(job.id)
+    assert stored is not None
+    await FolderArchive(t.settings.archive_dir).remove(stored.archive_key)
+    store = t.app.store
+    await SqliteLeavings(store.database, store.queries).forget_clips([job.id])
+
+
+async def remixed(t: Town, message: discord.Message, count: int) -> Job:
+    await t.reply(t.bob, message, CHANGE)
+    return await newest(t, count)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=IDS)
+async def test_whoever_wants_something_made_of_it_reads_that_its_file_is_gone_and_since_when(
+    tmp_path: Path, way: Way
+) -> None:
+    async with town(tmp_path, KEEP_CLIPS_DAYS="30") as t:
+        job, message = await clip(t)
+        await expired(t, job)
+        for who in (t.alice, t.bob):
+            told = await way(t, who, job, message)
+            assert told.startswith(f"I removed the file of `{job.id}`: I keep clips for 30 days.")
+            assert "nobody can remix, extend or repeat it" in told
+        # Its words are where the answer says that they are.
+        details = await t.bob.context_menu(t.channel, "Clip details", message)
+        assert details.response is not None
+        assert PROMPT in words(details.response.embeds[0])
+        await nothing_happened(t, 1)
+
+
+async def test_those_who_may_not_see_it_learn_nothing_of_it(tmp_path: Path) -> None:
+    async with town(tmp_path, KEEP_CLIPS_DAYS="30") as t:
+        job, _ = await clip(t, channel=t.secret_channel())
+        await expired(t, job)
+        await unknown(t, t.bob, job.id)
+
+
+async def test_a_server_that_keeps_clips_for_ever_by_now_names_no_days(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        job, _ = await clip(t)
+        await expired(t, job)
+        told = said(await t.bob.slash(t.channel, "sora remix", clip=job.id, prompt=CHANGE))
+        assert told.startswith(f"I removed the file of `{job.id}`. So nobody")
+
+
+async def test_a_remix_of_it_can_be_repeated_from_the_words_of_both(tmp_path: Path) -> None:
+    async with town(tmp_path, KEEP_CLIPS_DAYS="30") as t:
+        parent, message = await clip(t)
+        remix = await remixed(t, message, 2)
+        await expired(t, parent)
+        await t.bob.click(message_of(t, remix), label="Again")
+        again = await newest(t, 3)
+        assert (again.order.operation, again.source_remote_id) == (Operation.REMIX, None)
+        assert t.api.forms[-1]["prompt"] == f"{PROMPT}. Change: {CHANGE}"
+
+
+async def test_what_went_on_from_it_cannot_be_repeated(tmp_path: Path) -> None:
+    async with town(tmp_path, KEEP_CLIPS_DAYS="30") as t:
+        parent, message = await clip(t)
+        form = await t.bob.click(message, label="Extend")
+        await t.bob.submit_modal(form, {"words": CHANGE})
+        longer = await newest(t, 2)
+        await expired(t, parent)
+        told = said(await t.bob.click(message_of(t, longer), label="Again"))
+        assert told == f"The clip that `{longer.id}` goes on from is gone: it can't be repeated."
