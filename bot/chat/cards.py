@@ -35,7 +35,7 @@ def card_sheet(card: Card) -> Sheet:
 def status_sheet(status: JobStatus) -> Sheet:
     """Return one job in detail, for its owner or a moderator."""
     job = status.job
-    embed = discord.Embed(title=f"{job.id} · {text.TITLES[job.state]}", colour=_colour([status]))
+    embed = discord.Embed(title=f"{job.id} · {text.title(status)}", colour=_colour([status]))
     embed.description = (
         f"{_asked(status, 1500)}\n\n{text.line(status)}\n\n"
         f"Asked {relative(job.created_at)} · [go there]({text.place_url(job.place)})"
@@ -81,13 +81,13 @@ def _asked(status: JobStatus, most_chars: int) -> str:
 def _title(card: Card) -> str:
     if all(status.job.deleted_at is not None for status in card.statuses):
         return "Deleted"
-    states = [status.job.state for status in card.statuses]
-    if len(states) == 1:
-        return text.TITLES[states[0]]
-    if len(set(states)) == 1:
-        return f"{len(states)} variants · {text.TITLES[states[0]]}"
-    done = sum(state is State.DONE for state in states)
-    return f"{len(states)} variants · {done} done"
+    titles = [text.title(status) for status in card.statuses]
+    if len(titles) == 1:
+        return titles[0]
+    if len(set(titles)) == 1:
+        return f"{len(titles)} variants · {titles[0]}"
+    done = sum(status.job.state is State.DONE for status in card.statuses)
+    return f"{len(titles)} variants · {done} done"
 
 
 def _footer(statuses: Sequence[JobStatus]) -> str:

@@ -24,6 +24,7 @@ TITLES = {
     State.FAILED: "Failed",
     State.CANCELLED: "Cancelled",
 }
+WAITING_FOR_ROOM = "Waiting for disk space"
 
 #: Whatever begins markup, a mention, a masked link or a time; Discord takes a backslash before any
 #: of them. (discord.py's own escaping leaves links alone.)
@@ -50,6 +51,11 @@ CANCELLING = (
     "I asked the video service to stop; the card shows when it has. If the clip is finished first, "
     "it still comes."
 )
+
+
+def title(status: JobStatus) -> str:
+    """Return where one job stands, in a word or two."""
+    return WAITING_FOR_ROOM if status.waits_for_room else TITLES[status.job.state]
 
 
 def cancelled(jobs: Sequence[Job]) -> str:
@@ -140,6 +146,8 @@ def line(status: JobStatus) -> str:
             return f"{job.error_text or TITLES[job.state]}{back}"
         case State.CANCELLED:
             return "Cancelled. Nothing was counted."
+        case _ if status.waits_for_room:
+            return "Rendered. I fetch it as soon as there is room on my disk."
         case _:
             return f"{TITLES[job.state]} …"
 

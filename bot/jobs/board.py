@@ -252,6 +252,7 @@ def _face(card: Card) -> object:
                 status.job.error_text,
                 status.job.deleted_at,
                 status.job.source_remote_id,
+                status.waits_for_room,
                 status.ahead,
                 status.ready_at,
             )

@@ -42,6 +42,7 @@ async def download(tools: Tools, job: Job) -> Job | None:
     if not await tools.room.has_room_for_clip():
         await _wait_for_room(tools, job)
         return None
+    _note_room(tools, job, is_there=True)
     folder = tools.temp_dir / job.id
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
@@ -82,11 +83,18 @@ async def _fetch(tools: Tools, provider: Provider, job: Job, remote_id: str, pat
     )
 
 
+def _note_room(tools: Tools, job: Job, *, is_there: bool) -> None:
+    """Let the card say whether the clip waits for room."""
+    if tools.statuses.note_room(job.id, is_there=is_there):
+        tools.board.touch(job.request_id)
+
+
 async def _wait_for_room(tools: Tools, job: Job) -> None:
     """Look again soon, however often: a paid render is never given up over our own disk."""
     due_at = tools.after(backoff_s(_ROOM_ATTEMPTS, tools.pace))
     _log.info("no room on the disk for the clip; looked at again at %s", due_at)
     await tools.store.update(job, due_at=due_at)
+    _note_room(tools, job, is_there=False)
 
 
 async def _download_again(tools: Tools, job: Job, error: Exception) -> None:

@@ -44,6 +44,8 @@ class JobStatus:
     clip: Clip | None = None
     #: Set for a remix or an extension.
     origin: Origin | None = None
+    #: Its clip can't be fetched before there is room on our disk.
+    waits_for_room: bool = False
     #: Whether the clip can be continued.
     can_extend: bool = False
     #: Where it was asked for; set as it is posted at another place.

@@ -23,6 +23,14 @@ class Statuses:
         self._store = store
         self._catalogue = catalogue
         self._clock = clock
+        #: Jobs in DOWNLOADING that found no room on the disk when they were last tried.
+        self._roomless: set[str] = set()
+
+    def note_room(self, job_id: str, *, is_there: bool) -> bool:
+        """Note whether there is room for a job's clip; return whether that is another answer."""
+        was_there = job_id not in self._roomless
+        (self._roomless.discard if is_there else self._roomless.add)(job_id)
+        return was_there is not is_there
 
     async def card(self, request: Request, jobs: Iterable[Job]) -> Card:
         """Return a request's card."""
@@ -49,6 +57,7 @@ class Statuses:
             ready_at=ready_at,
             # Not asked for before there can be one: each look waits its turn at the database.
             clip=await self._store.clip(job.id) if job.state in _HAS_CLIP else None,
+            waits_for_room=job.state is State.DOWNLOADING and job.id in self._roomless,
             origin=await self._origin(job),
             can_extend=can_extend(self._catalogue, job),
         )

@@ -1,0 +1,52 @@
+"""What members read while the bot's disk is full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.model import State
+from tests.behaviour.town import Town, town, words
+from tests.unit.storage.small_disk import fill, small_disk
+from tests.wire.videos_api import VideosApi
+from tests.wire.videos_faults import Fault
+
+_MIB = 1 << 20
+
+
+async def room_runs_out(t: Town, disk: Path) -> Path:
+    """Order a clip and fill the disk before it is rendered; return the file that fills it."""
+    await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+    await t.job_in(State.RENDERING)
+    return fill(disk, but_bytes=3 * _MIB)
+
+
+async def test_the_card_says_that_a_clip_waits_for_room_until_there_is_some(
+    tmp_path: Path,
+) -> None:
+    api = VideosApi(ready_after_s=1, poll_after_ms=50)
+    with small_disk(tmp_path / "data", 32 * _MIB) as disk:
+        async with town(disk, api=api, MIN_FREE_MIB="8") as t:
+            hog = await room_runs_out(t, disk)
+            await t.until(lambda: "Waiting for disk space" in t.card_text())
+            assert "Rendered. I fetch it as soon as there is room on my disk." in t.card_text()
+            shown = await t.alice.slash(t.channel, "sora status")
+            assert shown.response is not None
+            assert "as soon as there is room" in words(shown.response.embeds[0])
+            hog.unlink()
+            await t.until(t.clips, 15)
+            await t.until(lambda: "Done" in t.card_text())
+            assert "disk" not in t.card_text()
+
+
+async def test_while_it_is_fetched_at_last_the_card_says_that_it_is_fetched(
+    tmp_path: Path,
+) -> None:
+    api = VideosApi(ready_after_s=1, poll_after_ms=50)
+    with small_disk(tmp_path / "data", 32 * _MIB) as disk:
+        async with town(disk, api=api, MIN_FREE_MIB="8") as t:
+            hog = await room_runs_out(t, disk)
+            await t.until(lambda: "Waiting for disk space" in t.card_text())
+            t.api.fault("content", Fault.slow(1.5))
+            hog.unlink()
+            await t.until(lambda: "Fetching your clip" in t.card_text(), 15)
+            await t.until(t.clips, 15)
