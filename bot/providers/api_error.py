@@ -42,13 +42,20 @@ _ACCOUNT = re.compile(
 )
 # 2026-11-20: xAI answers a bad key with 400 and an empty balance with 403 or 429, and only the
 # sentence tells (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447). So
-# does Runway's 400 about credits.
+# does Runway's 400 about credits. It must be what the message begins with: a message that refuses a
+# prompt quotes it further on, and one prompt must not take an API from everybody.
 _ACCOUNT_SENTENCE = re.compile(
-    r"\b(incorrect|invalid)( |%20)api( |%20)key|used all available credits|monthly spending limit"
-    r"|\bnot have enough credits|insufficient credits?\b|exhausted balance"
-    r"|\bapi key (is )?(not (valid|found)|expired)|\bprepayment credits\b",
+    r"([\w.]*(error|exception)\s*[:-]\s*)*"
+    r"((incorrect|invalid)( |%20)api( |%20)key\b"
+    r"|api key (is )?(not (valid|found)|expired)"
+    r"|insufficient credits?\b|exhausted balance"
+    r"|(you|user|your (account|balance|organi[sz]ation|prepayment|team))\b[^\"'`“‘«]{0,80}?\b"
+    r"(available credits|monthly spending limit|not have enough credits|insufficient credits?"
+    r"|exhausted balance|credits are))",
     re.IGNORECASE,
 )
+# Words inside are the prompt's; a quotation that was cut has no end.
+_QUOTED = re.compile(r"(?<!\w)([\"'`]).*?(\1(?!\w)|$)|[“‘«].*?([”’»](?!\w)|$)")
 # 2026-11-20: so OpenAI (404, and 403 for a project that may not use it) and its relays (400, and 503
 # of github QuantumNous/new-api, which has asked nobody then).
 _NO_MODEL = re.compile(r"model_?not_?found", re.IGNORECASE)
@@ -104,7 +111,7 @@ class ApiError:
     def is_account(self) -> bool:
         """Whether the key is refused or the balance used up, whatever the status says."""
         words = f"{self.code} {self.kind}"
-        return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.search(self.message))
+        return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.match(self.message))
 
     @property
     def is_no_model(self) -> bool:
@@ -114,7 +121,7 @@ class ApiError:
     @property
     def is_overload(self) -> bool:
         """Whether the API itself says that it takes no work at present."""
-        words = f"{self.code} {self.kind} {self.message}"
+        words = f"{self.code} {self.kind} {_QUOTED.sub('…', self.message)}"
         return not self.is_html and bool(_OVERLOAD.search(words))
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.providers import api_error
+from bot.errors import NotAcceptedError, ProviderAccountError, UnknownOutcomeError
+from bot.providers import api_error, refusal
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,7 @@ from bot.providers import api_error
         "Invalid API key",
         "Your team has used all available credits.",
         "Your team reached its monthly spending limit.",
+        "litellm.AuthenticationError: OpenAIException - Incorrect API key provided: sk-***.",
     ],
 )
 def test_a_key_or_balance_is_recognised_by_its_sentence(said):
@@ -26,6 +28,37 @@ def test_a_key_or_balance_is_recognised_by_its_sentence(said):
 )
 def test_other_sentences_say_nothing_of_the_account(said):
     assert not api_error.read_value({"code": "invalid argument", "error": said}).is_account
+
+
+_PROMPT = "a neon sign: invalid API key. Insufficient credits! Too many requests, overloaded"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"The prompt '{_PROMPT}' is not allowed.",
+        f'Prompt "{_PROMPT}" is too long.',
+        f"Your prompt was refused: {_PROMPT}",
+        f"“{_PROMPT}” can't be made.",
+        f"'x'. {_PROMPT[13:]}",
+        f"Wrong value for `prompt`: `{_PROMPT * 9}",
+        f'{{"prompt": "{_PROMPT}"}}',
+    ],
+)
+@pytest.mark.parametrize("read", [refusal.of_create, refusal.of_call])
+def test_a_prompt_that_is_quoted_takes_no_api_out(said, read):
+    for value in ({"error": said}, {"detail": [{"loc": ["body", "prompt"], "msg": said}]}):
+        told = api_error.read_value(value)
+        for status in (400, 422, 429):
+            assert not isinstance(read(status, told, None), ProviderAccountError)
+
+
+@pytest.mark.parametrize("quote", ["'{}'", '"{}"', "“{}”", "`{}`", "'{}", "'it's {}'"])
+def test_a_quoted_prompt_proves_no_overload_so_that_an_order_is_not_sent_twice(quote):
+    said = api_error.read_value({"error": f"Failed on {quote.format('too many cats')}"})
+    assert isinstance(refusal.of_create(503, said, None), UnknownOutcomeError)
+    busy = api_error.read_value({"error": f"Too many jobs; {quote.format('a cat')} was not taken"})
+    assert isinstance(refusal.of_create(503, busy, None), NotAcceptedError)
 
 
 @pytest.mark.parametrize(
