@@ -274,7 +274,7 @@ def can_make(model: Model, order: Order) -> bool:
     return (
         order.seconds in model.seconds
         and order.size in model.sizes
-        and len(order.prompt) <= model.prompt_max_chars
+        and model.length_of(order.prompt) <= model.prompt_max_chars
         and (model.takes_image or (order.operation is not Operation.EXTEND and order.image is None))
     )
 
@@ -285,11 +285,8 @@ def order_from(offer: Offer, wish: Wish, prompt: str) -> Order:
     Raises BadOptionError naming the option and what is possible.
     """
     model = offer.model
-    if len(prompt) > model.prompt_max_chars:
-        allowed = f"It takes {model.prompt_max_chars}."
-        raise BadOptionError(
-            "prompt", f"{len(prompt)} characters are too many for {model.label}.", allowed
-        )
+    if model.length_of(prompt) > model.prompt_max_chars:
+        raise too_long(model, prompt)
     seconds = model.seconds[0] if wish.seconds is None else wish.seconds
     if seconds not in model.seconds:
         possible = _either([str(each) for each in model.seconds])
@@ -310,6 +307,17 @@ def order_from(offer: Offer, wish: Wish, prompt: str) -> Order:
         size=size,
         image=wish.image,
         estimate_usd_micros=model.price_usd_micros(seconds, size),
+    )
+
+
+def too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
+    """Return the error for more words than a model takes; `about` says of what they are made."""
+    length = model.length_of(prompt)
+    double = "" if length == len(prompt) else " An emoji counts as two or more."
+    return BadOptionError(
+        "prompt",
+        f"{about}{length} characters are too many for {model.label}.",
+        f"It takes {model.prompt_max_chars}.{double}",
     )
 
 

@@ -10,11 +10,13 @@ import re
 from dataclasses import dataclass, replace
 
 from bot.errors import BadOptionError, NoProviderError
-from bot.jobs.catalogue import Catalogue, Offer, Wish, order_from
+from bot.jobs.catalogue import Catalogue, Offer, Wish, order_from, too_long
 from bot.model import Clip, Job, Operation, Order, Size
 from bot.safety.gate import PromptGate
 from bot.storage.base import Draft
 
+#: Whoever typed ten words would not believe a thousand.
+_WITH = "with the words of the clip before, "
 _NOBODY = "No video service here can continue this clip."
 
 
@@ -168,7 +170,7 @@ def _can_remix(
         return False
     if whole.model is not None and _named(catalogue, offer, whole.model) != offer:
         return False
-    if len(change) > model.prompt_max_chars:
+    if model.length_of(change) > model.prompt_max_chars:
         return False
     size = _size(whole.size)
     as_it_was = whole.seconds == parent.seconds and size == parent.size
@@ -199,7 +201,7 @@ def _composed_order(
         return catalogue.first_order(offers, whole, prompt)
     except BadOptionError as refusal:
         if refusal.field == "prompt":
-            raise _wordy(offers[0], prompt, is_composed=True) from refusal
+            raise too_long(offers[0].model, prompt, _WITH) from refusal
         longest = max(offers[0].model.seconds)
         if stretch is not None or parent.seconds <= longest:
             raise
@@ -241,8 +243,8 @@ def _sized(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) ->
     sent  the words that the video service will read; those are measured.
     """
     model = offer.model
-    if len(sent) > model.prompt_max_chars:
-        raise _wordy(offer, sent, is_composed=sent == prompt)
+    if model.length_of(sent) > model.prompt_max_chars:
+        raise too_long(model, sent, _WITH if sent == prompt else "")
     return Order(
         prompt=prompt,
         provider=offer.provider,
@@ -250,14 +252,4 @@ def _sized(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) ->
         seconds=seconds,
         size=size,
         estimate_usd_micros=model.price_usd_micros(seconds, size),
-    )
-
-
-def _wordy(offer: Offer, sent: str, *, is_composed: bool) -> BadOptionError:
-    # Whoever typed ten words would not believe a thousand.
-    given = "with the words of the clip before, " if is_composed else ""
-    return BadOptionError(
-        "prompt",
-        f"{given}{len(sent)} characters are too many for {offer.model.label}.",
-        f"It takes {offer.model.prompt_max_chars}.",
     )

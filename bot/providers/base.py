@@ -41,6 +41,8 @@ class Model:
     has_audio: bool = True
     #: Longest prompt, in characters.
     prompt_max_chars: int = 4000
+    #: Its API counts UTF-16 units instead: two for most emoji.
+    counts_utf16: bool = False
     #: Where these facts were read, and when.
     source: str = ""
     verified_on: date | None = None
@@ -50,6 +52,11 @@ class Model:
     def is_retired(self, now: datetime) -> bool:
         """Whether its vendor has stopped making it."""
         return self.retired_on is not None and self.retired_on <= now.date()
+
+    def length_of(self, prompt: str) -> int:
+        """Return how long `prompt` is, as its API counts."""
+        pairs = sum(sign > "\uffff" for sign in prompt) if self.counts_utf16 else 0
+        return len(prompt) + pairs
 
     def price_usd_micros(self, seconds: int, size: Size) -> int:
         """Return what one clip costs; 0 for a size without a price."""

@@ -118,10 +118,13 @@ class RunwayProvider(RemoteApi):
     def __init__(self, account: Account) -> None:
         for model in account.models:
             _check(model)
+        # 2026-11-20: so its SDK says of gen4.5. Of others it is not known; counted so, an order is
+        # refused here at worst, and not there.
+        models = tuple(replace(each, counts_utf16=True) for each in account.models)
         super().__init__(
             account,
             Capabilities(
-                models=account.models,
+                models=models,
                 max_concurrent=account.max_concurrent,
                 typical_first_poll_s=20.0,
                 can_cancel=True,

@@ -45,6 +45,12 @@ async def _polled(provider, remote_id):
     return (await provider.poll([remote_id]))[remote_id]
 
 
+async def test_a_prompt_is_counted_in_utf_16_units_as_runway_does(runway):
+    for model in runway.capabilities().models:
+        assert model.length_of("a cat") == 5
+        assert model.length_of("é 漢 🐈 👩‍🚀") == len("é 漢 🐈 👩‍🚀".encode("utf-16-le")) // 2
+
+
 async def test_a_task_over_the_accounts_limit_waits_in_the_queue(kitchen, runway):
     remote = await runway.submit(_ORDER)
     kitchen.fault(Step.LOOK, Fault.json(200, {"id": remote.id, "status": "THROTTLED"}))

@@ -86,6 +86,26 @@ def test_a_refused_option_is_named_with_what_is_possible(
     assert possible in refused.value.user_text
 
 
+def test_a_prompt_is_as_long_as_the_models_api_counts_it() -> None:
+    units = catalogue(first=(model("units", counts_utf16=True),))
+    fits, is_long = "a" * 18 + "🐈", "a" * 19 + "🐈"
+    assert order(Wish(prompt=fits), units).prompt == fits
+    with pytest.raises(BadOptionError, match="21 characters are too many for Units") as refused:
+        order(Wish(prompt=is_long), units)
+    assert refused.value.user_text.endswith("It takes 20. An emoji counts as two or more.")
+    # Where characters are counted it is just short enough.
+    assert order(Wish(prompt=is_long), catalogue(first=(model("signs"),))).prompt == is_long
+
+
+def test_where_the_next_api_counts_otherwise_it_is_not_asked_to_take_over() -> None:
+    both = catalogue(
+        first=(model("signs"),), second=(model("units", counts_utf16=True), model("signs"))
+    )
+    made = order(Wish(prompt="a" * 19 + "🐈"), both)
+    (other,) = both.alternatives(made)
+    assert (other.provider, other.model) == ("second", "signs")
+
+
 def test_sizes_are_read_as_people_write_them() -> None:
     assert order(Wish(prompt="a cat", size=" 720 × 1280 ")).size == TALL
 
