@@ -65,10 +65,11 @@ async def tell_of_outage(tools: Tools, job: Job) -> None:
     try:
         channel_id = (await tools.keeping.rules(guild_id)).log_channel_id
         if channel_id is not None:
-            since = tools.health.of(name).since
+            health = tools.health.of(name)
+            since = health.since if health.out_since is None else health.out_since
             await tools.errands.tell(
                 channel_id,
-                f"The video service `{name}` is out of service: {tools.health.of(name).reason}. "
+                f"The video service `{name}` is out of service: {health.reason}. "
                 "Clips go to the next one that can make them; the bot's operator has to look into it.",
                 tools.clock.now(),
                 key=f"outage of {name} at {since.timestamp():.0f} for {guild_id}",

@@ -46,12 +46,15 @@ class Health:
     times: int = 0
     #: An order was refused, and nothing but an order that is taken proves that it is over.
     by_order: bool = False
+    #: When the outage began that nothing has proved to be over yet; None: there is none. A pause
+    #: that it asks for in between proves nothing.
+    out_since: datetime | None = None
 
 
 class HealthBook:
     """The health of all APIs, in memory: a restart forgets it, and the first answer tells it again.
 
-    on_out  called once as an API goes out, with its name; must not raise.
+    on_out  called once an outage, with the API's name; must not raise.
     """
 
     def __init__(
@@ -90,9 +93,13 @@ class HealthBook:
         An outage that an order met is over when one is taken: the next one tries it at once.
         """
         before = self._health[name]
-        if before.condition is not Condition.OUT:
+        if before.out_since is None:
             return
-        if before.by_order:
+        if before.condition is Condition.THROTTLED:
+            # It still has the pause that it asked for.
+            if not before.by_order:
+                self._health[name] = replace(before, out_since=None)
+        elif before.by_order:
             self._health[name] = replace(before, until=self._clock.now())
         else:
             self.worked(name, before)
@@ -110,19 +117,20 @@ class HealthBook:
             # and fro as fast as they answer.
             is_short = retry_after_s < _COOL_FIRST_S
             pause_s = max(retry_after_s, pause_s) if is_short else retry_after_s
-        self._pause(name, Condition.THROTTLED, reason, pause_s, times)
+        by_order = before.by_order
+        self._pause(name, Condition.THROTTLED, reason, pause_s, times, by_order=by_order)
 
     def refused(self, name: str, reason: str, *, by_order: bool = False) -> None:
         """Note that an API refuses the key, or (`by_order`: an order) that the balance is used up."""
         before = self._health[name]
         was_out = before.condition is Condition.OUT
-        by_order = by_order or (was_out and before.by_order)
+        by_order = by_order or before.by_order
         if was_out and not self.takes_work(name):
             return
         times = before.times + 1 if was_out else 1
         pause_s = min(_OUT_FIRST_S * 2 ** min(times - 1, 10), _OUT_LAST_S)
         self._pause(name, Condition.OUT, reason, pause_s, times, by_order=by_order)
-        if not was_out:
+        if before.out_since is None:
             _log.error("%s is out: %s; look at its key and balance", name, reason)
             if self._on_out is not None:
                 self._on_out(name)
@@ -135,9 +143,12 @@ class HealthBook:
         pause_s: float,
         times: int,
         *,
-        by_order: bool = False,
+        by_order: bool,
     ) -> None:
         now, before = self._clock.now(), self._health[name]
+        out_since = before.out_since
+        if out_since is None and condition is Condition.OUT:
+            out_since = now
         self._health[name] = Health(
             condition=condition,
             since=before.since if before.condition is condition else now,
@@ -145,4 +156,5 @@ class HealthBook:
             reason=reason,
             times=times,
             by_order=by_order,
+            out_since=out_since,
         )

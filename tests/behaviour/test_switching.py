@@ -265,11 +265,18 @@ async def test_the_log_channel_hears_of_an_outage_once(tmp_path: Path) -> None:
         t.clock.forward(400)
         await t.bob.slash(t.channel, "sora generate", prompt="a dog")
         await finished(t, 4)
+        # Nor does it end that by asking for a pause in between.
+        for number, answer in enumerate((BUSY, NO_KEY), 5):
+            t.api.drop_faults()
+            t.api.fault("create", answer, times=50)
+            t.clock.forward(700)
+            await t.bob.slash(t.channel, "sora generate", prompt=f"a dog {number}")
+            await finished(t, number)
         await asyncio.sleep(0.5)
         (told,) = [each.content for each in log.history()]
         assert "The video service `openai` is out of service: it refuses the account" in told
-        assert t.api.requests["create"] >= 2
-        assert other.creates.total() == 4
+        assert t.api.requests["create"] >= 4
+        assert other.creates.total() == 6
 
 
 @pytest.mark.parametrize("code", ["rejected_order", "moderation"])

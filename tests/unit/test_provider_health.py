@@ -105,6 +105,63 @@ async def test_a_refused_account_takes_it_out_and_is_told_once(
     assert "401" not in book.of("kitchen").reason
 
 
+@pytest.mark.parametrize("pause", [NotAcceptedError("429"), UnknownOutcomeError("reset")])
+async def test_a_pause_that_it_asks_for_meanwhile_ends_no_outage(
+    kitchen, vendor, book, clock, outages, pause
+):
+    await submit(kitchen, vendor, ProviderAccountError("402"))
+    began_at = clock.at
+    for _ in range(2):
+        clock.forward(300)
+        await submit(kitchen, vendor, pause)
+        assert book.of("kitchen").condition is Condition.THROTTLED
+        clock.forward(300)
+        await submit(kitchen, vendor, ProviderAccountError("402"))
+        assert book.of("kitchen").condition is Condition.OUT
+        assert book.of("kitchen").out_since == began_at
+    assert outages == ["kitchen"]
+    clock.forward(300)
+    await submit(kitchen, vendor, OK)
+    assert book.of("kitchen").out_since is None
+    await submit(kitchen, vendor, ProviderAccountError("402"))
+    assert outages == ["kitchen", "kitchen"]
+
+
+async def test_a_key_that_is_good_again_ends_the_outage_and_not_the_pause(
+    kitchen, vendor, book, clock, outages
+):
+    vendor.answer = ProviderAccountError("401")
+    await kitchen.poll(["r"])
+    clock.forward(300)
+    await submit(kitchen, vendor, NotAcceptedError("429"))
+    vendor.answer = OK
+    await kitchen.check()
+    assert book.of("kitchen").condition is Condition.THROTTLED
+    assert not book.takes_work("kitchen")
+    vendor.answer = ProviderAccountError("401")
+    clock.forward(300)
+    await kitchen.poll(["r"])
+    assert outages == ["kitchen", "kitchen"]
+
+
+async def test_an_order_that_was_refused_before_a_pause_is_proved_by_no_free_call(
+    kitchen, vendor, book, clock, outages
+):
+    await submit(kitchen, vendor, ProviderAccountError("402"))
+    clock.forward(300)
+    await submit(kitchen, vendor, NotAcceptedError("429"))
+    vendor.answer = OK
+    await kitchen.check()
+    assert book.of("kitchen").out_since is not None
+    clock.forward(300)
+    vendor.answer = ProviderAccountError("401")
+    await kitchen.poll(["r"])
+    vendor.answer = OK
+    await kitchen.check()
+    assert book.of("kitchen").condition is Condition.OUT
+    assert outages == ["kitchen"]
+
+
 async def test_it_recovers_by_itself_when_an_order_is_taken(kitchen, vendor, book, clock, outages):
     await submit(kitchen, vendor, ProviderAccountError("402"))
     clock.forward(300)
