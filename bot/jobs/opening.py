@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.errors import NotAcceptedError, SourceGoneError, StorageError
+from bot.errors import SourceGoneError, StorageError
 from bot.jobs.catalogue import can_make
 from bot.jobs.tools import Tools
 from bot.model import Job, Operation, Order
 from bot.providers.base import Model, Provider
+
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -19,8 +22,8 @@ async def opening_picture(
 ) -> AsyncGenerator[Path | None]:
     """Hold the picture that goes with `job`'s paid call; None where it has none.
 
-    Raises SourceGoneError when an extension has no frame to begin with, and NotAcceptedError when
-    the disk does not take one.
+    Raises SourceGoneError when an extension has no frame to begin with, and StorageError when the
+    disk does not take one; nothing once the call was made.
     """
     order = job.order
     composed = job.parent_id is not None and job.source_remote_id is None
@@ -31,13 +34,17 @@ async def opening_picture(
     try:
         frame = await tools.stills.last_frame(job.parent_id or "", path, order.size)
     except (StorageError, OSError) as error:
-        raise NotAcceptedError(f"not sent, no picture: {error}") from error
+        raise StorageError(f"not sent, no picture: {error}") from error
     try:
         if frame is None and order.operation is Operation.EXTEND:
             raise SourceGoneError("the clip to go on from is gone")
         yield frame
     finally:
-        await tools.stills.drop(path)
+        try:
+            await tools.stills.drop(path)
+        except OSError as error:
+            # The call may have been taken: what comes of it must not get lost over a picture.
+            _log.warning("%s stays until the next start: %s", path.name, error)
 
 
 def composable(provider: Provider, order: Order) -> bool:

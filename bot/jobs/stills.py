@@ -45,7 +45,7 @@ class Stills:
     async def last_frame(self, job_id: str, target: Path, size: Size) -> Path | None:
         """Write a clip's last frame to `target`, in `size`; None when the clip can't be had.
 
-        Raises OSError when the disk refuses.
+        Raises OSError or StorageError when the disk or the database refuses.
         """
         clip = await self._file(job_id)
         if clip is None:

@@ -15,6 +15,7 @@ from bot.errors import (
     ProviderError,
     RenderLostError,
     SourceGoneError,
+    StorageError,
     UnknownOutcomeError,
     UnsupportedError,
 )
@@ -109,6 +110,12 @@ async def _call(tools: Tools, provider: Provider, job: Job, *, again: bool = Fal
             await _ask_again(tools, job, error)
         else:
             await _not_taken(tools, job, error)
+    except StorageError as error:
+        # Nothing was sent, and the trouble is this machine's: another API would meet it, too.
+        if again:
+            await _ask_again(tools, job, error)
+        else:
+            await _requeue(tools, job, error)
     except SourceGoneError as error:
         await _compose_instead(tools, job, error)
     except UnknownOutcomeError as error:
@@ -137,15 +144,16 @@ async def _not_taken(
 
 
 async def _ask_again(
-    tools: Tools, job: Job, error: NotAcceptedError | NotOfferedError | ProviderAccountError
+    tools: Tools,
+    job: Job,
+    error: NotAcceptedError | NotOfferedError | ProviderAccountError | StorageError,
 ) -> None:
     """Make the same call with the same key later, until the deadline."""
     if job.deadline_at is not None and job.deadline_at <= tools.clock.now():
         await fail(tools, job, RenderLostError(f"no word of an earlier call: {error}"))
         return
-    hint_s = error.retry_after_s if isinstance(error, NotAcceptedError) else None
     attempts = job.attempts + 1
-    due_at = tools.after(backoff_s(attempts, tools.pace, hint_s=hint_s))
+    due_at = tools.after(backoff_s(attempts, tools.pace, hint_s=_hint_s(error)))
     await tools.store.update(job, attempts=attempts, due_at=due_at)
 
 
@@ -192,9 +200,9 @@ async def _compose_instead(tools: Tools, job: Job, error: SourceGoneError) -> No
         await cancel(tools, moved)
 
 
-async def _requeue(tools: Tools, job: Job, error: NotAcceptedError) -> None:
+async def _requeue(tools: Tools, job: Job, error: NotAcceptedError | StorageError) -> None:
     attempts = job.attempts + 1
-    due_at = tools.after(backoff_s(attempts, tools.pace, hint_s=error.retry_after_s))
+    due_at = tools.after(backoff_s(attempts, tools.pace, hint_s=_hint_s(error)))
     tried_for = tools.clock.now() - job.created_at
     if attempts >= tools.pace.submit_tries and tried_for.total_seconds() > tools.pace.patience_s:
         await fail(tools, job, error)
@@ -206,6 +214,10 @@ async def _requeue(tools: Tools, job: Job, error: NotAcceptedError) -> None:
     tools.board.touch(job.request_id)
     if moved is not None and moved.cancel_requested_at is not None:
         await cancel(tools, moved)
+
+
+def _hint_s(error: Exception) -> float | None:
+    return error.retry_after_s if isinstance(error, NotAcceptedError) else None
 
 
 async def _took(tools: Tools, capabilities: Capabilities, job: Job, remote: Remote) -> None:
