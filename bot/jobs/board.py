@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import heapq
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,9 +20,7 @@ _log = logging.getLogger(__name__)
 #: How long edits on their way may take when the process stops.
 _LAST_EDITS_S = 2.0
 #: Members are told of an interruption that took longer.
-_LONG_AWAY = timedelta(minutes=1)
-#: So many of the latest cards are asked when the last process was alive.
-_WITNESSES = 4
+LONG_AWAY = timedelta(minutes=1)
 #: Edits on their way at a time, and those of them that show progress alone: Discord takes fifty
 #: requests a second of a bot (documentation, 2026-08), and clips, too, want to be posted.
 _AT_ONCE = 40
@@ -77,7 +75,18 @@ class Board:
         self._quiet_at: datetime | None = None
         self._changed = asyncio.Event()
         self._began_at = clock.now()
-        self._looked_back = False
+        self._has_begun = False
+
+    def take_over(self, jobs: Iterable[Job]) -> None:
+        """Say what the last process left open: rows as it left them, before anything touches them.
+
+        If nobody had worked on any of them for long, their cards say so. Returns at once.
+        """
+        left = tuple(jobs)
+        alive_at = max((_last_sign(each, self._began_at) for each in left), default=self._began_at)
+        if self._began_at - alive_at > LONG_AWAY:
+            for each in left:
+                self._shown.setdefault(each.request_id, _Shown()).was_left = True
 
     def touch(self, request_id: int, *, is_urgent: bool = True) -> None:
         """Say that the request's card may look different now. Returns at once.
@@ -87,18 +96,13 @@ class Board:
         """
         shown = self._shown.setdefault(request_id, _Shown())
         shown.dirty = True
-        shown.is_urgent |= is_urgent and self._looked_back
+        shown.is_urgent |= is_urgent and self._has_begun
         self._line_up(request_id, shown)
         self._changed.set()
 
     async def run(self) -> None:
-        """Edit cards for ever; when it is cancelled, edits on their way have two seconds left.
-
-        Cards that were touched before the first call were left by the last process.
-        """
-        if not self._looked_back:
-            self._looked_back = True
-            await self._look_back()
+        """Edit cards for ever; when it is cancelled, edits on their way have two seconds left."""
+        self._has_begun = True
         try:
             while True:
                 self._changed.clear()
@@ -109,23 +113,6 @@ class Board:
                         await self._changed.wait()
         finally:
             await self._wind_up()
-
-    async def _look_back(self) -> None:
-        """Find out whether the cards of the last process were left alone for long; never raises."""
-        left = list(self._shown.items())
-        # All at once and few: these reads must be done before the first answer of a provider is.
-        cards = await asyncio.gather(
-            *(self._read(each) for each, _ in left[-_WITNESSES:]), return_exceptions=True
-        )
-        signs = [
-            _last_sign(status.job, self._began_at)
-            for card in cards
-            if isinstance(card, Card)
-            for status in card.statuses
-        ]
-        if signs and self._began_at - max(signs) > _LONG_AWAY:
-            for _, shown in left:
-                shown.was_left = True
 
     async def _wind_up(self) -> None:
         """Let edits on their way arrive; one that waits for a login that never came is given up."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from bot.errors import NoProviderError
+from bot.jobs.board import LONG_AWAY
 from bot.jobs.chores import run_errand, tell
 from bot.jobs.delivering import deliver
 from bot.jobs.endings import fail
@@ -157,11 +158,14 @@ class Flow:
         that is on its way. Variants wait for it: to join a message has none. Cards of jobs that
         ended just before are made true too: their last edit may be missing.
         """
+        left = await self._tools.store.open_jobs()
+        if not await self._tools.store.finished_since(self._tools.clock.now() - LONG_AWAY):
+            self._tools.board.take_over(left)
         await self._reprieve()
         lately = self._tools.after(-self._tools.pace.card_life_s)
         for request_id in await self._tools.store.finished_since(lately):
             self._tools.board.touch(request_id)
-        for job in await self._tools.store.open_jobs():
+        for job in left:
             self._tools.board.touch(job.request_id)
             if job.state in _IN_DELIVERY:
                 self._kick(Kind.DELIVER, job.id)

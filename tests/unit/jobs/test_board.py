@@ -125,6 +125,27 @@ async def test_an_old_card_shows_no_more_progress_but_still_its_end() -> None:
     assert courier.shown == [None]
 
 
+async def test_a_card_was_left_as_its_rows_were_and_not_as_they_are_when_it_is_drawn() -> None:
+    desk, told = Desk(), list[bool]()
+
+    class Reader(FakeCourier):
+        async def show_card(self, card: Card) -> None:
+            told.append(card.was_resumed)
+
+    long_ago = datetime.now(UTC) - timedelta(minutes=2)
+    left = replace(job(10), created_at=long_ago, state_at=long_ago, due_at=long_ago)
+    # The first poll of this process is through before any card is drawn.
+    desk.shows(replace(left, progress=20, due_at=datetime.now(UTC) + timedelta(seconds=5)))
+    board = Board(desk.read, Reader(), SystemClock(), Pace(card_gap_s=GAP_S))
+    board.take_over([left])
+    board.touch(7)
+    task = asyncio.create_task(board.run())
+    await asyncio.sleep(GAP_S / 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert told == [True]
+
+
 async def test_one_card_that_cannot_be_read_does_not_stop_the_others() -> None:
     desk, courier = Desk(), FakeCourier()
 
