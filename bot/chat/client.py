@@ -115,6 +115,12 @@ class SorabotClient(commands.Bot):
                 _log.exception("the connection broke")
             raise DeliveryTroubleError(f"I can't reach Discord: {_cause(error)}") from error
 
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        # 2026-11, discord.py 2.7.1: two seconds after a READY it tells of it, even a client that was
+        # closed since, which has no loop to tell it in.
+        if self.loop is not discord.utils.MISSING:
+            super().dispatch(event_name, *args, **kwargs)
+
     async def leave_gateway(self) -> None:
         """Stop listening, in seconds; requests under way go on until `close`."""
         if self._telling is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,6 +65,22 @@ async def test_a_token_that_is_refused_ends_it_at_once(tmp_path: Path, later: bo
             loopback.gateway.close(4004)
         with pytest.raises(SettingsError, match="DISCORD_TOKEN"):
             await asyncio.wait_for(holding, 5)
+
+
+async def test_a_client_that_is_closed_as_it_comes_in_leaves_nothing_to_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with held(tmp_path) as (_, line, _):
+        async with asyncio.timeout(5):
+            while not line.client.guilds:
+                await asyncio.sleep(0.01)
+        assert not line.client.is_ready()
+        await line.close()
+        # So long after it came in, discord.py tells of it.
+        await asyncio.sleep(2.2)
+        gc.collect()
+        await asyncio.sleep(0)
+        assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def test_an_event_that_can_not_be_read_costs_the_connection_and_not_the_bot(
