@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.app import Desk, database_of, open_desk
 from bot.clock import Clock
-from bot.errors import RefusedError
+from bot.errors import RefusedError, StorageError
 from bot.providers.registry import check_names
 from bot.server import EVERYWHERE, HouseRules
 from bot.settings import Settings
@@ -15,6 +15,7 @@ from bot.shell import provider_table
 from bot.shell.kitchen_check import Checked, Verdict, check_all, is_usable
 from bot.shell.provider_arguments import Choose, Look, Way
 from bot.shell.provider_facts import documented, facts_of
+from bot.storage.guard import Guard
 from bot.storage.keeping import Actor
 
 #: So often a choice is made again that somebody else has changed meanwhile.
@@ -82,8 +83,26 @@ async def _choose(desk: Desk, settings: Settings, errand: Choose) -> str:
         operator = Actor(user_id=None, at=desk.clock.now())
         if await desk.keeping.change_rules(EVERYWHERE, wanted, operator, seen=seen):
             running = 0 if name is None else await desk.store.slots_taken(name)
-            return provider_table.choice(seen, wanted, settings.video_providers, name, running)
+            told = provider_table.choice(seen, wanted, settings.video_providers, name, running)
+            return f"{told}\n{await asyncio.to_thread(_place, settings)}"
     raise RefusedError("somebody else keeps changing the choice; try again")
+
+
+def _place(settings: Settings) -> str:
+    """Return what of this errand the settings of this shell decided; blocks.
+
+    The bot may have been started with others: from another folder, or by a service manager.
+    """
+    path = database_of(settings)
+    try:
+        seen = "a bot runs on it" if Guard.is_held(path) else "I see NO BOT on it: is it the bot's?"
+    except StorageError as error:
+        seen = str(error)
+    return (
+        f"  Database: {path.resolve()} ({seen})\n"
+        f"  VIDEO_PROVIDERS in this shell: {', '.join(settings.video_providers)}; "
+        "the bot goes by its own"
+    )
 
 
 def chosen(rules: HouseRules, errand: Choose) -> HouseRules:

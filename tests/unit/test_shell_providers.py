@@ -21,6 +21,7 @@ from bot.shell.provider_arguments import Choose, Look, Way
 from bot.shell.provider_facts import documented
 from bot.shell.provider_table import markdown
 from bot.shell.providers import chosen, run_providers
+from bot.storage.guard import Guard
 from bot.storage.keeping import Actor
 from tests.unit.storage import scene
 from tests.wire.hasty_clock import HastyClock
@@ -216,6 +217,22 @@ async def test_draining_tells_how_many_jobs_go_on_and_who_is_left(tmp_path: Path
     _, said = await run_providers(here, Choose(way=Way.USE, name="openai"), SystemClock())
     assert said.splitlines()[1] == "  New jobs go to: openai"
     await desk.store.close()
+
+
+def test_a_choice_tells_which_database_it_went_to_and_whether_a_bot_runs_there(
+    shell, tmp_path: Path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("DATA_DIR", "..")
+    said = shell("drain openai")
+    assert f"Database: {tmp_path}/sorabot.db (I see NO BOT on it" in said
+    assert "VIDEO_PROVIDERS in this shell: openai, local; the bot goes by its own" in said
+    guard = Guard.hold(tmp_path / "sorabot.db")
+    try:
+        assert "sorabot.db (a bot runs on it)" in shell("resume openai")
+    finally:
+        guard.release()
 
 
 def test_to_use_one_is_to_let_it_have_jobs_and_to_drain_one_is_to_prefer_it_no_more():
