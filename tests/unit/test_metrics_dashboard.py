@@ -2,9 +2,14 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
+
+from bot.errors import UnknownOutcomeError
+from bot.obs.metrics import Metrics
+from tests.unit.test_metrics import FIGURES, samples
 
 DASHBOARD = json.loads(
     (Path(__file__).parents[2] / "docs" / "grafana-dashboard.json").read_text("utf-8")
@@ -42,3 +47,80 @@ def test_a_panel_says_what_it_shows_and_asks_the_chosen_prometheus_for_the_chose
         assert 'instance=~"$instance"' in target["expr"]
         assert target["expr"].count("(") == target["expr"].count(")")
         assert target["expr"].count("{") == target["expr"].count("}")
+
+
+@pytest.fixture(scope="module")
+def exported() -> dict[str, list[frozenset[tuple[str, str]]]]:
+    """What /metrics shows once all has happened: the labels of each sample, by its name."""
+    metrics = Metrics(["openai"])
+    metrics.step("submit", "ok", 1.0)
+    metrics.answered("taken", 0.1)
+    for outcome in ("ok", UnknownOutcomeError().code):
+        metrics.requested("openai", "submit", outcome)
+    metrics.limited("user")
+    metrics.lagged(0.1)
+    found: dict[str, list[frozenset[tuple[str, str]]]] = {}
+    for name, labels in samples(metrics.render(FIGURES)):
+        # Prometheus adds where it read a sample.
+        found.setdefault(name, []).append(labels | {("instance", "a:1"), ("job", "sorabot")})
+    return found
+
+
+def asked(query: str) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Return each metric of a query with what its labels must be: name, operator, value."""
+    found = re.findall(r"\b((?:sora|process)_\w+)(?:\{([^}]*)\})?", query)
+    return [(name, re.findall(r'(\w+)(=~|!=|!~|=)"([^"]*)"', inside)) for name, inside in found]
+
+
+def grouped_by(query: str) -> set[str]:
+    groups = re.findall(r"\bby \(([^)]*)\)", query)
+    return {word.strip() for group in groups for word in group.split(",")}
+
+
+QUERIES = [target["expr"] for panel in GRAPHS for target in panel["targets"]]
+ALERTS = re.findall(
+    r"^\| `(sora_[^`]+|increase[^`]+)` .*\|$",
+    (Path(__file__).parents[2] / "docs" / "observability.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+ALERTS = [each for each in ALERTS if re.search(r"[<>=]=? ", each)]
+
+
+@pytest.mark.parametrize("query", [*QUERIES, *ALERTS])
+def test_a_query_asks_for_what_the_page_has_by_labels_that_are_there(query, exported):
+    assert asked(query)
+    for name, wanted in asked(query):
+        assert name in exported
+        there = {label for labels in exported[name] for label, _ in labels}
+        assert {label for label, _, _ in wanted} | grouped_by(query) - {"le"} <= there
+        exact = {(label, value) for label, how, value in wanted if how == "="}
+        assert any(exact <= labels for labels in exported[name])
+        if "histogram_quantile" in query:
+            assert name.endswith("_bucket")
+            assert "le" in grouped_by(query)
+
+
+@pytest.mark.parametrize("panel", GRAPHS, ids=lambda panel: panel["title"])
+def test_a_legend_names_labels_that_its_query_leaves(panel):
+    for target in panel["targets"]:
+        named = set(re.findall(r"\{\{\s*(\w+)\s*\}\}", target.get("legendFormat", "")))
+        whole = not re.search(r"\b(sum|min|max|avg|histogram_quantile)\b", target["expr"])
+        assert named <= (grouped_by(target["expr"]) | ({"instance"} if whole else set()))
+        # What a query groups by tells its lines apart.
+        assert grouped_by(target["expr"]) - {"le"} <= named
+
+
+def test_only_variables_that_there_are_are_used_and_only_panels_that_grafana_brings():
+    given = {each["name"] for each in DASHBOARD["templating"]["list"]}
+    used = set(re.findall(r"\$\{?(\w+)\}?", json.dumps(DASHBOARD)))
+    assert used == given | {"__rate_interval"}
+    assert {panel["type"] for panel in PANELS} == {"row", "stat", "timeseries", "state-timeline"}
+    for panel in PANELS:
+        place = panel["gridPos"]
+        assert place["w"] > 0
+        assert place["h"] > 0
+        assert min(place["x"], place["y"]) >= 0
+
+
+def test_there_is_an_alert_for_each_thing_worth_one():
+    assert len(ALERTS) >= 6
