@@ -10,7 +10,7 @@ import pytest
 from bot.archive.folder import FolderArchive
 from bot.model import Job, Operation
 from bot.storage.sqlite_leavings import SqliteLeavings
-from tests.behaviour.remaking import PROMPT, clip, message_of, newest, said
+from tests.behaviour.remaking import PROMPT, buttons, clip, message_of, newest, said
 from tests.behaviour.test_remix_access import CHANGE, IDS, WAYS, Way, nothing_happened, unknown
 from tests.behaviour.town import Town, town, words
 
@@ -82,3 +82,25 @@ async def test_what_went_on_from_it_cannot_be_repeated(tmp_path: Path) -> None:
         await expired(t, parent)
         told = said(await t.bob.click(message_of(t, longer), label="Again"))
         assert told == f"The clip that `{longer.id}` goes on from is gone: it can't be repeated."
+
+
+async def test_it_is_not_offered_for_a_remix_but_stays_in_the_lists(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        old, _ = await clip(t)
+        young, _ = await clip(t)
+        await expired(t, old)
+        for command in ("sora remix", "sora extend"):
+            offered = await t.bob.autocomplete(t.channel, command, "clip", "")
+            assert [each["value"] for each in offered] == [young.id]
+        shown = await t.bob.slash(t.channel, "sora gallery")
+        assert f"`{old.id}`" in said(shown)
+
+
+async def test_its_details_say_so_and_have_no_button_that_would_be_refused(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        job, message = await clip(t)
+        await expired(t, job)
+        shown = await t.alice.context_menu(t.channel, "Clip details", message)
+        assert shown.response is not None
+        assert buttons(shown.response.message) == ["Watch", "Delete"]
+        assert "Past its time and removed" in words(shown.response.embeds[0])
