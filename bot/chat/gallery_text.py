@@ -25,7 +25,7 @@ def history_entry(job: Job, model_label: str) -> str:
         clip_text.asked(job, 90),
     ]
     if job.state in (State.FAILED, State.KEPT) and job.error_text:
-        lines.append(f"-# {job.error_text}{' Nothing was counted.' if job.refunded else ''}")
+        lines.append(f"-# {job.error_text}{text.counted(job)}")
     return "\n".join(lines)
 
 

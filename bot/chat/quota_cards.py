@@ -17,7 +17,10 @@ from bot.quota.standing import Standing
 from bot.server import Budget, Scope, SetLimit, Unit
 from bot.storage import wording
 
-_FOOTER = "Clips under way are counted; failed and cancelled ones come back."
+_FOOTER = (
+    "Clips under way are counted; cancelled ones come back, and failed ones unless the video "
+    "service charged for them."
+)
 _WHY = "A member's own limit goes first; then the most generous role; then this server; then everybody."
 #: From here on members read of a budget that is not theirs alone, in percent.
 _SHORT_PERCENT = 80

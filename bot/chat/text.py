@@ -42,7 +42,8 @@ HELP = (
     "**/sora quota** shows what you have left and when more returns.\n\n"
     "Below each clip: *Remix*, *Again* (the same once more), *Extend*, *Delete*. *Apps → Clip details* "
     "shows where it comes from; there its owner can forbid remixes. Moderators have **/sora-mod**.\n\n"
-    "Finished clips are posted as a new message where you asked for them. Failed clips cost nothing."
+    "Finished clips are posted as a new message where you asked for them. Failed clips cost "
+    "nothing unless the video service charged for them."
 )
 NOTHING_RUNNING = "You have nothing under way. `/sora generate` starts a clip."
 NO_LIMITS = "No limits apply to you here. Make something good."
@@ -142,14 +143,22 @@ def line(status: JobStatus) -> str:
         case State.DONE:
             return "Done."
         case State.KEPT | State.FAILED:
-            back = " Nothing was counted." if job.refunded else ""
-            return f"{job.error_text or TITLES[job.state]}{back}"
+            return f"{job.error_text or TITLES[job.state]}{counted(job)}"
         case State.CANCELLED:
             return "Cancelled. Nothing was counted."
         case _ if status.waits_for_room:
             return "Rendered. I fetch it as soon as there is room on my disk."
         case _:
             return f"{TITLES[job.state]} …"
+
+
+def counted(job: Job) -> str:
+    """Return what a job that was not posted counts, to follow a sentence; empty for a kept one."""
+    if job.refunded:
+        return " Nothing was counted."
+    if job.state is State.FAILED:
+        return " The video service charged for it, so it counts."
+    return ""
 
 
 def owner(job: Job, viewer: Viewer) -> str | None:

@@ -113,7 +113,8 @@ def _embed(report: Report) -> discord.Embed:
         f"**{failed}** failed"
     )
     embed.set_footer(
-        text="Clips under way are counted; failed ones cost nothing. The first day is a part of one."
+        text="Clips under way are counted; failed ones only where the video service charged for "
+        "them. The first day is a part of one."
     )
     return embed
 

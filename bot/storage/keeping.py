@@ -36,7 +36,7 @@ class DayUsage:
     clips: int
     seconds: int
     usd_micros: int
-    #: Jobs that failed; not among `clips`.
+    #: Jobs that failed; those that the provider charged for are among `clips`, too.
     failed: int
 
 

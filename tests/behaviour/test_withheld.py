@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.model import State
+from tests.behaviour.making import said
 from tests.behaviour.town import town
 from tests.wire.kitchen.server import Kitchen
 from tests.wire.kitchen.wire import Answer, Render, Stage
@@ -27,6 +28,15 @@ async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counte
             assert job.cost_usd_micros == 350_000
             usage = await t.used_by(t.alice.id)
             assert (usage.clips, usage.usd_micros) == (1, 350_000)
+            # Whoever pays for nothing reads why, wherever they look, and moderators see a failure.
+            await t.until(lambda: "Failed" in t.card_text())
+            assert "charged for it, so it counts" in t.card_text()
+            assert "$0.35" in t.card_text()
+            status = said(await t.alice.slash(t.channel, "sora status", job=job.id))
+            assert "charged for it, so it counts" in status
+            report = said(await t.moderator.slash(t.channel, "sora-mod usage"))
+            assert "1 clip · 5 s · $0.35 · 1 failed" in report
+            assert "**1** failed" in report
 
 
 async def test_a_render_that_fails_for_its_content_is_refunded_and_the_risk_is_logged(

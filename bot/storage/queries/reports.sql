@@ -25,13 +25,23 @@ FROM ledger INDEXED BY ledger_by_guild
 WHERE guild_id = :guild_id AND counts_at > :since
 GROUP BY user_id;
 
--- The failures among what was reserved in a server after an instant; each gave a clip back.
+-- The failures among what was reserved in a server after an instant: those that gave their clip back,
+-- and the few that the provider charged for. Of the latter deleted ones are left out: to find them,
+-- every clip that was paid for would have to be looked at.
 -- name: failures
-SELECT ledger.counts_at / 86400000 AS day, ledger.user_id, count(*) AS failed
-FROM ledger INDEXED BY ledger_by_guild CROSS JOIN jobs ON jobs.id = ledger.job_id
-WHERE ledger.guild_id = :guild_id AND ledger.counts_at > :since AND ledger.clips < 0
-  AND jobs.state = 'failed'
-GROUP BY day, ledger.user_id;
+SELECT day, user_id, count(*) AS failed
+FROM (
+    SELECT ledger.counts_at / 86400000 AS day, ledger.user_id
+    FROM ledger INDEXED BY ledger_by_guild CROSS JOIN jobs ON jobs.id = ledger.job_id
+    WHERE ledger.guild_id = :guild_id AND ledger.counts_at > :since AND ledger.clips < 0
+      AND jobs.state = 'failed'
+    UNION ALL
+    SELECT created_at / 86400000 AS day, user_id
+    FROM jobs INDEXED BY jobs_of_server
+    WHERE guild_id = :guild_id AND state = 'failed' AND deleted_at IS NULL
+      AND refunded = 0 AND created_at > :since
+)
+GROUP BY day, user_id;
 
 -- A server's jobs in one state, one member's or (NULL) all, accepted before a place, latest first.
 -- name: server_jobs

@@ -62,7 +62,7 @@ _HOT = [
     ("spent", ["ledger_by_guild"]),
     ("usage_by_day", ["ledger_by_guild"]),
     ("usage_by_member", ["ledger_by_guild"]),
-    ("failures", ["ledger_by_guild", "sqlite_autoindex_jobs"]),
+    ("failures", ["ledger_by_guild", "sqlite_autoindex_jobs", "jobs_of_server"]),
     ("server_jobs", ["jobs_of_server"]),
     ("server_jobs_of_member", ["jobs_of_member"]),
     ("grants", ["grants_by_member"]),

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from bot.model import Job, Place, State
+from bot.model import EntryKind, Job, Place, State
 from bot.storage.keeping import DayUsage, MemberUsage
 from bot.storage.sqlite_errands import SqliteErrands
 from bot.storage.sqlite_keeping import SqliteKeeping
@@ -17,7 +17,7 @@ from tests.unit.storage.scene import DIRECT, NOW, PLACE, accept, after, reach, s
 
 _DAY_S = 86_400
 _ELSEWHERE = Place(guild_id=8, channel_id=80, upload_limit_bytes=1)
-_ENDS = (None, State.DONE, State.DONE, State.KEPT, State.FAILED, State.CANCELLED)
+_ENDS = (None, State.DONE, State.DONE, State.KEPT, State.FAILED, State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +52,16 @@ async def make(store: SqliteStore, dice: random.Random, number: int) -> Made:
     )
     end = dice.choice(_ENDS)
     cost = estimate
-    if end in (State.DONE, State.KEPT):
+    is_charged = end is State.FAILED and dice.random() < 0.5
+    if end in (State.DONE, State.KEPT) or is_charged:
         cost = dice.choice((estimate, 0, dice.randrange(10**6)))
-        job = await step(store, job, end, after(10**6), cost_usd_micros=cost)
+        told = {"close": EntryKind.SETTLE, "cost_usd_micros": cost}
+        job = await step(store, job, end, after(10**6), **told)
         if end is State.KEPT and dice.random() < 0.5:
             await store.repost(job, _ELSEWHERE, after(10**6))
     elif end is not None:
         await step(store, job, end, after(10**6))
-    counts = end not in (State.FAILED, State.CANCELLED)
+    counts = is_charged or end not in (State.FAILED, State.CANCELLED)
     return Made(
         guild_id=place.guild_id,
         user_id=user_id,
