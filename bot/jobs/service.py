@@ -234,6 +234,11 @@ class JobService:
                 "has begun. It will be posted when it is ready."
             )
         now = self._clock.now()
+        if job.user_id != viewer.user_id:
+            # Noted in the trail first: what ends without a trace could not be asked about.
+            wish = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
+            if wish is None:
+                raise TooLateError(_too_late(job))
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 
-from bot.server import AuditEntry
+from bot.model import Job
+from bot.server import AuditEntry, Scope
+from bot.storage import wording
 from bot.storage.queries import Queries
+from bot.storage.rows import to_ms
 from bot.storage.server_rows import audit_of_row
 
 _LATEST = 2**63 - 1
+
+
+def note_stop(
+    conn: sqlite3.Connection, queries: Queries, job: Job, by_user_id: int, now: datetime
+) -> None:
+    """Note that a moderator wants the end of a member's job, which was asked for in a server."""
+    queries.rows(
+        conn,
+        "append_audit",
+        guild_id=job.place.guild_id,
+        at=to_ms(now),
+        by_user_id=by_user_id,
+        what="clip stopped",
+        subject=wording.subject(Scope.USER, job.user_id),
+        about_user_id=job.user_id,
+        before=f"{job.id}, {job.state}",
+        after="to be cancelled",
+    )
 
 
 def entries(

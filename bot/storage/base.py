@@ -214,8 +214,13 @@ class Store(Protocol):
         """
         ...
 
-    async def request_cancel(self, job: Job, now: datetime) -> Job | None:
+    async def request_cancel(
+        self, job: Job, now: datetime, *, by_moderator: int | None = None
+    ) -> Job | None:
         """Note that the job shall be cancelled; None when it is final.
+
+        by_moderator  who asks for the end of another member's job in their server: the first wish
+                      leaves an AuditEntry, in the same transaction.
 
         Makes it due at once, but in SUBMITTING: there the time of the next look is what keeps a
         create of unknown outcome from being made twice.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.model import MOVES, Clip, EntryKind, Job, Order, Place, Request, State
-from bot.storage import ledger, search
+from bot.storage import audit, ledger, search
 from bot.storage.base import Books, Changes, Draft
 from bot.storage.books import LedgerBooks
 from bot.storage.ids import draw_job_id
@@ -246,11 +246,20 @@ def repost(
 
 
 def request_cancel(
-    conn: sqlite3.Connection, queries: Queries, job: Job, now: datetime
+    conn: sqlite3.Connection,
+    queries: Queries,
+    job: Job,
+    now: datetime,
+    by_moderator: int | None,
 ) -> Job | None:
-    """Note the wish on a job that is not final."""
+    """Note the wish on a job that is not final; a moderator's first one in the trail, too."""
+    was = queries.row(conn, "job", id=job.id)
     row = queries.row(conn, "request_cancel", id=job.id, now=to_ms(now))
-    return None if row is None else job_of_row(row)
+    if was is None or row is None:
+        return None
+    if by_moderator is not None and was["cancel_requested_at"] is None:
+        audit.note_stop(conn, queries, job_of_row(was), by_moderator, now)
+    return job_of_row(row)
 
 
 def _as_seen(conn: sqlite3.Connection, queries: Queries, seen: Job) -> Job | None:

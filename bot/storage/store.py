@@ -137,9 +137,11 @@ class SqliteStore(Store):
             lambda conn: moves.repost(conn, self.queries, job, place, now)
         )
 
-    async def request_cancel(self, job: Job, now: datetime) -> Job | None:
+    async def request_cancel(
+        self, job: Job, now: datetime, *, by_moderator: int | None = None
+    ) -> Job | None:
         return await self.database.write(
-            lambda conn: moves.request_cancel(conn, self.queries, job, now)
+            lambda conn: moves.request_cancel(conn, self.queries, job, now, by_moderator)
         )
 
     async def reprieve(

@@ -101,6 +101,35 @@ async def test_a_moderator_stops_a_members_job_from_the_list(tmp_path: Path) -> 
         assert f"Cancel {job.id}" not in labels(page.response)
 
 
+async def test_whose_clip_a_moderator_stopped_is_in_the_trail_once(tmp_path: Path) -> None:
+    async with town(tmp_path, VIDEO_PROVIDERS="local", LOCAL_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=4, seconds=12)
+        rendering = await t.until(lambda: in_state(t, State.RENDERING))
+        waiting = [job for job in await t.jobs() if job.id != rendering.id]
+        own, button, by_id = waiting
+        await t.alice.slash(t.channel, "sora cancel", job=own.id)
+        page = await t.moderator.slash(t.channel, "sora-mod jobs")
+        assert page.response is not None
+        for job in (button, rendering, button):
+            await t.moderator.click(page.response, label=f"Cancel {job.id}")
+        await t.moderator.slash(t.channel, "sora cancel", job=by_id.id)
+        trail = said(await t.moderator.slash(t.channel, "sora-mod audit", user=t.alice.user))
+        assert own.id not in trail
+        assert f"**clip stopped** · <@{t.alice.id}> · by <@{t.moderator.id}>" in trail
+        for job, state in ((button, "queued"), (rendering, "rendering"), (by_id, "queued")):
+            assert trail.count(f"{job.id}, {state} → to be cancelled") == 1
+        await t.until(lambda: ended(t))
+        assert (await t.used_by(t.alice.id)).clips == 0
+
+
+async def in_state(t: Town, state: State) -> Job | None:
+    return next((job for job in await t.jobs() if job.state is state), None)
+
+
+async def ended(t: Town) -> bool:
+    return all(job.state is State.CANCELLED for job in await t.jobs())
+
+
 async def test_pages_go_on_outlive_a_restart_and_lead_back(tmp_path: Path) -> None:
     async with town(tmp_path, api=VideosApi(ready_after_s=600), **PLENTY) as t:
         for number in range(12):
