@@ -139,26 +139,23 @@ class ModQuota(commands.Cog):
         if usd is None and channel is None:
             raise BadOptionError("usd, channel", "name at least one; `budget clear` ends a budget.")
         by = viewer_of(interaction)
-        before = await self._jobs.keeper.budget(by)
-        budget = _budget(before, usd, channel)
-        await self._jobs.keeper.set_budget(by, budget)
-        await tell(interaction, mod_text.budget_set(budget, before))
+        before = (await self._jobs.keeper.purse(by)).own
+        after = await self._jobs.keeper.set_budget(by, _budget(before, usd, channel))
+        await tell(interaction, mod_text.budget_set(after, before))
 
     @budget.command(name="clear")
     async def clear_budget(self, interaction: discord.Interaction) -> None:
         """End the limit on what this server may spend"""
         by = viewer_of(interaction)
-        before = await self._jobs.keeper.budget(by)
-        await self._jobs.keeper.set_budget(by, None)
-        await tell(interaction, mod_text.budget_set(None, before))
+        before = (await self._jobs.keeper.purse(by)).own
+        after = await self._jobs.keeper.set_budget(by, None)
+        await tell(interaction, mod_text.budget_set(after, before))
 
     @budget.command(name="show")
     async def show_budget(self, interaction: discord.Interaction) -> None:
         """Show what this server spent of its budget"""
         by = viewer_of(interaction)
-        standing = await self._jobs.keeper.standing(by, by)
-        sheet = budget_sheet(standing.budget, await self._jobs.keeper.budget(by))
-        await tell(interaction, "", sheet)
+        await tell(interaction, "", budget_sheet(await self._jobs.keeper.purse(by)))
 
     async def _usage_menu(
         self, interaction: discord.Interaction, user: discord.Member | discord.User

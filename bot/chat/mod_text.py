@@ -17,10 +17,12 @@ from bot.chat.sheet import PLAIN, Sheet
 from bot.chat.viewers import viewer_of
 from bot.errors import BadOptionError
 from bot.jobs.keeper import Keeper
+from bot.jobs.treasurer import Purse
 from bot.model import Viewer
+from bot.quota.budget import BudgetReading
 from bot.quota.sentences import amount, relative
 from bot.quota.standing import Standing
-from bot.server import AuditEntry, Block, Budget, SetLimit, Unit
+from bot.server import AuditEntry, Block, Budget, Scope, SetLimit, Unit
 from bot.storage import wording
 
 #: What `lift` can name.
@@ -156,15 +158,33 @@ def granted(whose: str, given: Mapping[Unit, int], before: Standing, after: Stan
     return "\n".join(lines)
 
 
-def budget_set(budget: Budget | None, before: Budget | None) -> str:
-    """Return the answer to a budget that was set or removed."""
+def budget_set(purse: Purse, before: Budget | None) -> str:
+    """Return the answer to a budget that was set or removed: what holds now."""
     was = f"(before: {wording.budget(before) or 'none'})"
-    if budget is None:
+    if purse.own is None:
         return f"This server has **no budget** of its own {was}."
-    quiet = (
-        " Nobody is warned: name a `channel` for that." if budget.warn_channel_id is None else ""
+    words = f"This server's budget is **{wording.budget(purse.own)}** {was}."
+    if purse.ear_id is None:
+        words += " Nobody is warned: name a `channel` for that."
+    elif purse.own.warn_channel_id is None:
+        words += f" Warnings go to the log, <#{purse.ear_id}>."
+    return words if purse.reading is None else f"{words}{_spent(purse.reading)}"
+
+
+def _spent(reading: BudgetReading) -> str:
+    """Return what follows the sentence about a budget: what is used, and whose holds."""
+    limit, spent = (
+        amount(Unit.USD_MICROS, each)
+        for each in (reading.limit_usd_micros, reading.spent_usd_micros)
     )
-    return f"This server's budget is **{wording.budget(budget)}** {was}.{quiet}"
+    words = ""
+    if reading.scope is Scope.BOT:
+        words = f" The operator's budget of {limit} is lower and holds."
+    if reading.spent_usd_micros == 0:
+        return words
+    if reading.left_usd_micros == 0:
+        return f"{words} It is **used up**: {spent} was spent in the last 30 days."
+    return f"{words} {spent} of it is used."
 
 
 def blocked(block: Block, before: Block | None) -> str:

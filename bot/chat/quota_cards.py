@@ -9,12 +9,13 @@ import discord
 
 from bot.chat import mod_text, text
 from bot.chat.sheet import PLAIN, Sheet
+from bot.jobs.treasurer import Purse
 from bot.model import Job
 from bot.quota.budget import BudgetReading
 from bot.quota.limits import Reading
 from bot.quota.sentences import amount, owner, relative, span_of
 from bot.quota.standing import Standing
-from bot.server import Budget, Scope, SetLimit, Unit
+from bot.server import Scope, SetLimit, Unit
 from bot.storage import wording
 
 _FOOTER = (
@@ -92,22 +93,17 @@ def limits_page(limits: Sequence[SetLimit]) -> tuple[str, Sheet]:
     return mentions, Sheet(embed=embed, view=None)
 
 
-def budget_sheet(reading: BudgetReading | None, budget: Budget | None) -> Sheet:
-    """Return what a server spent of its budget.
-
-    reading  of what holds; None where nothing does.
-    budget   what its moderators set.
-    """
+def budget_sheet(purse: Purse) -> Sheet:
+    """Return what a server spent of its budget."""
     embed = discord.Embed(title="What this server spends", colour=PLAIN)
-    if reading is None:
+    if purse.reading is None:
         embed.description = "No budget is set."
         return Sheet(embed=embed, view=None)
-    _add_budget(embed, reading)
-    if budget is not None and reading.scope is Scope.BOT:
-        own = wording.dollars(budget.usd_micros)
+    _add_budget(embed, purse.reading)
+    if purse.own is not None and purse.reading.scope is Scope.BOT:
+        own = wording.dollars(purse.own.usd_micros)
         embed.description = f"You set {own}; the operator's is lower and holds."
-    channel_id = None if budget is None else budget.warn_channel_id
-    told = "nowhere" if channel_id is None else f"<#{channel_id}>"
+    told = "nowhere" if purse.ear_id is None else f"<#{purse.ear_id}>"
     embed.add_field(name="Warnings at 80 and 100 %", value=told, inline=False)
     return Sheet(embed=embed, view=None)
 

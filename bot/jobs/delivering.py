@@ -132,7 +132,7 @@ async def _post_here(tools: Tools, job: Job, *, look_first: bool) -> Job | None:
             # It may hang where it can't be looked for: another place could show it twice.
             await _keep(tools, job, error)
         return None
-    await tools.store.move(
+    done = await tools.store.move(
         job,
         State.DONE,
         tools.clock.now(),
@@ -141,6 +141,8 @@ async def _post_here(tools: Tools, job: Job, *, look_first: bool) -> Job | None:
     )
     _log.info("posted as message %d", message_id)
     tools.board.touch(job.request_id)
+    if done is not None:
+        await tools.treasurer.watch_end(done)
     return None
 
 
@@ -283,9 +285,11 @@ async def _keep(tools: Tools, job: Job, error: SorabotError) -> None:
     place = job.place if request is None else request.place
     # Told first: a crash in between is made up for by the next try, and the same is not told twice.
     await _tell_kept(tools, job, error, place)
-    if await _move_to_kept(tools, job, error, place) is not None:
+    kept = await _move_to_kept(tools, job, error, place)
+    if kept is not None:
         _log.warning("kept: %s", error)
         tools.board.touch(job.request_id)
+        await tools.treasurer.watch_end(kept)
 
 
 async def _tell_kept(tools: Tools, job: Job, error: SorabotError, asked_in: Place) -> None:

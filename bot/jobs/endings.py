@@ -53,6 +53,7 @@ async def fail(
             job.remote_id,
         )
     tools.board.touch(job.request_id)
+    await tools.treasurer.watch_end(ended)
 
 
 async def cancel(tools: Tools, job: Job) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.clock import Clock
-from bot.errors import BadOptionError, ModeratorsOnlyError, RefusedError, StorageError
+from bot.errors import BadOptionError, ModeratorsOnlyError, RefusedError
 from bot.jobs.houses import Houses
+from bot.jobs.treasurer import Purse, Treasurer
 from bot.model import Job, State, Viewer
-from bot.quota.budget import warning_percent
 from bot.quota.rule import QuotaRule
-from bot.quota.sentences import budget_warning
 from bot.quota.standing import Standing
 from bot.server import (
     AuditEntry,
@@ -26,15 +24,11 @@ from bot.server import (
     Unit,
 )
 from bot.storage.base import Store
-from bot.storage.errands import Errands
 from bot.storage.keeping import Actor, DayUsage, Keeping, MemberUsage
 
-_log = logging.getLogger(__name__)
 _TOP = 8
 _AUDIT_LENGTH = 10
 _JOBS_LENGTH = 5
-#: A budget that stays nearly used up is spoken of once a week.
-_WARN_AGAIN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +51,14 @@ class Keeper:
         keeping: Keeping,
         houses: Houses,
         store: Store,
-        errands: Errands,
+        treasurer: Treasurer,
         quota: QuotaRule,
         clock: Clock,
     ) -> None:
         self._keeping = keeping
         self._houses = houses
         self._store = store
-        self._errands = errands
+        self._treasurer = treasurer
         self._quota = quota
         self._clock = clock
 
@@ -123,13 +117,16 @@ class Keeper:
         ]
         await self._keeping.grant(grants, actor)
 
-    async def set_budget(self, by: Viewer, budget: Budget | None) -> None:
-        """Set the server's budget, or none."""
-        await self._keeping.set_budget(_kept_by(by), budget, self._actor(by))
+    async def set_budget(self, by: Viewer, budget: Budget | None) -> Purse:
+        """Set the server's budget, or none; return what holds then. One spent already is warned of."""
+        guild_id = _kept_by(by)
+        await self._keeping.set_budget(guild_id, budget, self._actor(by))
+        await self._treasurer.watch(guild_id)
+        return await self._treasurer.purse(guild_id)
 
-    async def budget(self, by: Viewer) -> Budget | None:
-        """Return the server's budget as a moderator set it."""
-        return await self._keeping.budget(_kept_by(by))
+    async def purse(self, by: Viewer) -> Purse:
+        """Return the server's budget and what is spent of it."""
+        return await self._treasurer.purse(_kept_by(by))
 
     async def block(
         self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
@@ -196,44 +193,6 @@ class Keeper:
         return await self._keeping.server_jobs(
             _kept_by(by), states, user_id, before_seq=before_seq, limit=_JOBS_LENGTH
         )
-
-    async def watch_budget(self, guild_id: int | None, *, refused: bool = False) -> None:
-        """Let moderators know, once, when their budget is nearly or wholly used up.
-
-        refused  something was asked for that does not fit into it any more: used up in effect.
-        Never raises: what was accepted is on its way.
-        """
-        if guild_id is None:
-            return
-        now = self._clock.now()
-        try:
-            reading = await self._store.consult(
-                lambda books: self._quota.budget(books, guild_id, now)
-            )
-            channel_id = None if reading is None else await self._ear(guild_id)
-            if reading is None or channel_id is None:
-                return
-            percent = warning_percent(reading.spent_usd_micros, reading.limit_usd_micros)
-            if refused and percent is not None:
-                percent = 100
-            if percent is None:
-                return
-            await self._errands.tell(
-                channel_id,
-                budget_warning(reading, percent),
-                now,
-                key=f"budget {percent} of {guild_id}: {reading.limit_usd_micros}",
-                again_after=_WARN_AGAIN,
-            )
-        except StorageError as error:
-            _log.warning("budget of server %d not looked at: %s", guild_id, error)
-
-    async def _ear(self, guild_id: int) -> int | None:
-        """Return where moderators want to read of their budget: its own channel, else the log's."""
-        budget = await self._keeping.budget(guild_id)
-        if budget is not None and budget.warn_channel_id is not None:
-            return budget.warn_channel_id
-        return (await self._keeping.rules(guild_id)).log_channel_id
 
     def _actor(self, by: Viewer) -> Actor:
         return Actor(user_id=by.user_id, at=self._clock.now())

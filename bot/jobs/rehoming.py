@@ -52,6 +52,8 @@ async def rehome(tools: Tools, job: Job) -> bool:
             _log.warning("moved from %s to %s", job.order.provider, order.provider)
             tools.board.touch(job.request_id)
             tools.kick(Kind.SUBMIT, job.id)
+            if extra > 0:
+                await tools.treasurer.watch(job.place.guild_id)
         # Gone from where it was seen: whoever was faster looks after it.
         return True
     return False

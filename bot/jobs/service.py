@@ -24,6 +24,7 @@ from bot.jobs.library import Library
 from bot.jobs.ordering import Ordering
 from bot.jobs.ports import Card, JobStatus, Kick, Kind
 from bot.jobs.statuses import Statuses
+from bot.jobs.treasurer import Treasurer
 from bot.model import EntryKind, Job, Order, Place, Request, State, Viewer
 from bot.quota.rule import QuotaRule
 from bot.quota.standing import Standing
@@ -48,6 +49,7 @@ class JobService:
         store: Store,
         library: Library,
         keeper: Keeper,
+        treasurer: Treasurer,
         kitchens: Kitchens,
         statuses: Statuses,
         ordering: Ordering,
@@ -61,6 +63,7 @@ class JobService:
         self._store = store
         self._library = library
         self._keeper = keeper
+        self._treasurer = treasurer
         self._kitchens = kitchens
         self._statuses = statuses
         self._ordering = ordering
@@ -148,7 +151,7 @@ class JobService:
         try:
             jobs = await self._reserved(viewer, request, draft)
         except OverBudgetError:
-            await self._keeper.watch_budget(request.place.guild_id, refused=True)
+            await self._treasurer.watch(request.place.guild_id, refused=True)
             raise
         for job in jobs:
             self._kick(Kind.SUBMIT, job.id)
@@ -178,7 +181,7 @@ class JobService:
 
     async def accepted(self, request: Request) -> None:
         """Do what follows from an accepted request and can wait until it was answered; never raises."""
-        await self._keeper.watch_budget(request.place.guild_id)
+        await self._treasurer.watch(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
         """Note which message is the request's card, so that it is kept up to date.

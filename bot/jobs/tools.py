@@ -17,6 +17,7 @@ from bot.jobs.pace import Pace
 from bot.jobs.ports import Courier, Kick
 from bot.jobs.statuses import Statuses
 from bot.jobs.stills import Stills
+from bot.jobs.treasurer import Treasurer
 from bot.providers.base import Provider
 from bot.providers.health import HealthBook
 from bot.quota.rule import QuotaRule
@@ -44,6 +45,7 @@ class Tools:
     catalogue: Catalogue
     houses: Houses
     quota: QuotaRule
+    treasurer: Treasurer
     kick: Kick
     archive: Archive
     courier: Courier

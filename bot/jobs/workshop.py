@@ -24,6 +24,7 @@ from bot.jobs.service import JobService
 from bot.jobs.statuses import Statuses
 from bot.jobs.stills import Stills
 from bot.jobs.tools import Tools
+from bot.jobs.treasurer import Treasurer
 from bot.providers.base import Provider
 from bot.providers.health import HealthBook
 from bot.quota.rule import QuotaRule
@@ -102,6 +103,9 @@ def build_workshop(ports: Ports, kick: Kick | None = None) -> Workshop:
         touch=touch,
         keep_days=ports.keep_days,
     )
+    treasurer = Treasurer(
+        keeping=keeping, store=store, errands=ports.errands, quota=ports.quota, clock=clock
+    )
     jobs = JobService(
         store=store,
         library=library,
@@ -109,10 +113,11 @@ def build_workshop(ports: Ports, kick: Kick | None = None) -> Workshop:
             keeping=keeping,
             houses=houses,
             store=store,
-            errands=ports.errands,
+            treasurer=treasurer,
             quota=ports.quota,
             clock=clock,
         ),
+        treasurer=treasurer,
         kitchens=Kitchens(
             providers=ports.providers,
             health=ports.health,
@@ -144,6 +149,7 @@ def build_workshop(ports: Ports, kick: Kick | None = None) -> Workshop:
         catalogue=catalogue,
         houses=houses,
         quota=ports.quota,
+        treasurer=treasurer,
         kick=kicked,
         archive=ports.archive,
         courier=ports.courier,

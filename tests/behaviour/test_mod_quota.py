@@ -247,64 +247,6 @@ async def test_every_change_is_in_the_audit_with_what_was_before(tmp_path: Path)
         assert await left("budget clear") == ("server", "$5.00 in 30 days", "")
 
 
-async def test_a_budget_is_for_all_together_and_can_be_seen(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        assert "No budget is set" in await mod(t, "budget show")
-        assert "**$0.80 in 30 days** (before: none)" in await mod(t, "budget set", usd=0.8)
-        assert await asks(t, t.alice) is None
-        assert await asks(t, t.bob, count=2) is not None
-        shown = await mod(t, "budget show")
-        assert "50 %" in shown
-        assert "**$0.40** left · $0.40 used" in shown
-        assert await asks(t, t.bob) is None
-        refused = await asks(t, t.alice) or ""
-        assert "This server's budget is $0.80 in 30 days" in refused
-        assert "asks for $0.40 and $0 is left" in refused
-        assert "It will fit <t:" in refused
-        assert "(before: $0.80 in 30 days)" in await mod(t, "budget clear")
-        assert await asks(t, t.alice) is None
-
-
-async def test_a_budget_above_the_operators_is_shown_as_what_it_is(tmp_path: Path) -> None:
-    async with town(tmp_path, BUDGET_USD_PER_SERVER_PER_MONTH="0.4") as t:
-        await mod(t, "budget set", usd=9)
-        shown = await mod(t, "budget show")
-        assert "You set $9.00; the operator's is lower and holds." in shown
-        assert "Budget: $0.40 in 30 days" in shown
-        assert await asks(t, t.alice) is None
-        assert await asks(t, t.alice) is not None
-
-
-async def test_moderators_are_warned_where_they_want_it(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        desk = t.guild.create_text_channel("desk")
-        told = await mod(t, "budget set", usd=0.5, channel=desk)
-        assert f"warnings in <#{desk.id}>" in told
-        assert await asks(t, t.alice) is None
-
-        async def warned() -> bool:
-            return any("80 %" in message.content for message in desk.history())
-
-        await t.until(warned)
-        assert f"<#{desk.id}>" in await mod(t, "budget show")
-        # Another amount keeps the channel; the channel alone keeps the amount.
-        told = await mod(t, "budget set", usd=7)
-        assert f"**$7.00 in 30 days, warnings in <#{desk.id}>**" in told
-        told = await mod(t, "budget set", channel=t.channel)
-        assert f"**$7.00 in 30 days, warnings in <#{t.channel.id}>**" in told
-
-
-async def test_warnings_need_a_budget_and_a_channel_to_speak_in(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        me = t.guild.me
-        assert me is not None
-        mute = discord.PermissionOverwrite(send_messages=False)
-        quiet = t.guild.create_text_channel("quiet", overwrites={me: mute})
-        assert "**usd**" in await mod(t, "budget set", channel=t.channel)
-        assert "**Send Messages**" in await mod(t, "budget set", usd=5, channel=quiet)
-        assert "No budget is set" in await mod(t, "budget show")
-
-
 async def test_a_members_menu_shows_where_they_stand_and_their_last_use(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         patrons = t.guild.create_role("Patrons")

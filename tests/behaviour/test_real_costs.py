@@ -1,0 +1,106 @@
+"""What a service says that a clip has cost, where that is not what the price table promised."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.model import State
+from tests.behaviour.making import said
+from tests.behaviour.town import Town, town
+from tests.wire.kitchen.server import Kitchen
+from tests.wire.kitchen.wire import Answer, Render, Stage
+from tests.wire.xai.wire import XaiWire
+
+ESTIMATE_USD_MICROS = 350_000
+
+
+class PricedWire(XaiWire):
+    """Tells what each render has cost."""
+
+    def __init__(self, usd_micros: int) -> None:
+        super().__init__()
+        self._ticks = usd_micros * 10_000
+
+    def shown(self, render: Render) -> Answer:
+        answer = super().shown(render)
+        if render.stage is not Stage.READY:
+            return answer
+        return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": self._ticks}})
+
+
+@asynccontextmanager
+async def charging(
+    folder: Path, usd_micros: int, **variables: str
+) -> AsyncGenerator[tuple[Town, Kitchen]]:
+    """Run a bot whose only service charges so much for a clip that should cost $0.35."""
+    async with Kitchen(PricedWire(usd_micros)) as kitchen:
+        models = {"XAI_MODELS": "grok-imagine-video usd_per_second=0.07"}
+        environ = kitchen.environ() | models | variables
+        async with town(folder, VIDEO_PROVIDERS="xai", **environ) as t:
+            await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+            await t.job_in(State.RENDERING)
+            assert "$0.35" in t.card_text()
+            assert (await t.used_by(t.alice.id)).usd_micros == ESTIMATE_USD_MICROS
+            let_it_be_ready(t, kitchen)
+            job = await t.job_in(State.DONE, 20)
+            assert (job.cost_usd_micros, job.refunded) == (usd_micros, False)
+            await t.until(lambda: "Done" in t.card_text())
+            yield t, kitchen
+
+
+def let_it_be_ready(t: Town, kitchen: Kitchen) -> None:
+    kitchen.finish()
+    # Nobody asks for it sooner than such renders take.
+    t.clock.forward(60)
+
+
+@pytest.mark.parametrize(
+    ("usd_micros", "price", "used", "left"),
+    [
+        (900_000, "$0.90", "$0.90 used", "**$0.10** left"),
+        (123_456, "$0.1235", "$0.1235 used", "**$0.8765** left"),
+        (0, "free", "$0 used", "**$1.00** left"),
+    ],
+    ids=["higher", "lower", "nothing"],
+)
+async def test_what_a_clip_has_cost_takes_the_place_of_what_it_should_have(
+    tmp_path: Path, usd_micros: int, price: str, used: str, left: str
+) -> None:
+    async with charging(tmp_path, usd_micros, QUOTA_USD_PER_MONTH="1") as (t, _):
+        assert f" · {price}" in t.card_text()
+        assert "$0.35" not in t.card_text()
+        usage = await t.used_by(t.alice.id)
+        assert (usage.clips, usage.seconds, usage.usd_micros) == (1, 5, usd_micros)
+        shown = said(await t.alice.slash(t.channel, "sora quota"))
+        assert used in shown
+        assert left in shown
+
+
+async def test_a_clip_that_has_cost_more_than_the_limit_leaves_nothing_and_less_than_nothing_never(
+    tmp_path: Path,
+) -> None:
+    async with charging(tmp_path, 1_500_000, QUOTA_USD_PER_MONTH="1") as (t, _):
+        shown = said(await t.alice.slash(t.channel, "sora quota"))
+        assert "100 %\n**$0** left · $1.50 used" in shown
+        refusal = said(await t.alice.slash(t.channel, "sora generate", prompt="a dog"))
+        assert "asks for $0.35 and you have $0 left. It will fit <t:" in refusal
+        assert len(await t.jobs()) == 1
+
+
+async def test_moderators_are_warned_of_what_a_clip_has_cost_in_the_end(tmp_path: Path) -> None:
+    async with charging(tmp_path, 1_700_000, BUDGET_USD_PER_SERVER_PER_MONTH="9") as (t, kitchen):
+        desk = t.guild.create_text_channel("desk")
+        await t.moderator.slash(t.channel, "sora-mod budget set", usd=4, channel=desk)
+        assert not desk.history()
+        await t.bob.slash(t.channel, "sora generate", prompt="a dog")
+        await t.until(lambda: len(kitchen.renders) == 2)
+        assert not desk.history()
+        let_it_be_ready(t, kitchen)
+        await t.until(desk.history)
+        (told,) = desk.history()
+        assert "80 % of this server's budget for clips are used:** $3.40 of $4.00" in told.content
