@@ -5,13 +5,14 @@ The rule is tried against them, and `test_books_machine.py` holds the database's
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.model import Order, Size, Usage, Viewer
 from bot.server import Block, Budget, Grant, HouseRules, Limit, Scope, SetLimit, Unit
 from bot.storage.base import Books, Spend
+from bot.storage.keeping import DayUsage, MemberUsage
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -37,6 +38,7 @@ class PaperJob:
     is_open: bool = False
     #: Whether it was kept and is on its way to be posted again.
     is_fetched: bool = False
+    has_failed: bool = False
 
     def rehome(self, usd_micros: int) -> None:
         self.usd_micros = usd_micros
@@ -131,6 +133,25 @@ class Paper(Books):
     def rules(self, guild_id: int) -> HouseRules:
         return self.house_rules.get(guild_id, HouseRules())
 
+    def by_member(self, guild_id: int, since: datetime) -> list[MemberUsage]:
+        """Return what each member used in a server, those who spent most first."""
+        here = [job for job in self.jobs if job.guild_id == guild_id and job.at > since]
+        usage = [
+            MemberUsage(user_id=user_id, **_sums(job for job in here if job.user_id == user_id))
+            for user_id in (ALICE, BOB)
+        ]
+        found = [each for each in usage if each.clips or each.failed]
+        return sorted(found, key=lambda each: (-each.usd_micros, -each.clips, each.user_id))
+
+    def by_day(self, guild_id: int, since: datetime) -> list[DayUsage]:
+        """Return what a server used on each day on which it used anything."""
+        here = [job for job in self.jobs if job.guild_id == guild_id and job.at > since]
+        days = sorted({job.at.date() for job in here})
+        usage = [
+            DayUsage(day=day, **_sums(job for job in here if job.at.date() == day)) for day in days
+        ]
+        return [each for each in usage if each.clips or each.failed]
+
     def put(self, limit: SetLimit, guild_id: int = HOME) -> None:
         key = (guild_id, limit.scope, limit.subject_id, limit.unit, limit.window)
         self.limits[key] = limit
@@ -143,6 +164,16 @@ class Paper(Books):
             and job.at > since
             and (within is None or job.guild_id == within)
         ]
+
+
+def _sums(jobs: Iterable[PaperJob]) -> dict[str, int]:
+    each = list(jobs)
+    return {
+        "clips": sum(job.clips for job in each),
+        "seconds": sum(job.seconds for job in each),
+        "usd_micros": sum(job.usd_micros for job in each),
+        "failed": sum(job.has_failed for job in each),
+    }
 
 
 def paper(*jobs: PaperJob, limits: Collection[SetLimit] = ()) -> Paper:

@@ -153,10 +153,27 @@ class BooksMachine(RuleBasedStateMachine):
             self.books.end(pair, State.KEPT, EntryKind.SETTLE, cost=cost, error_code="place_closed")
 
     @precondition(lambda self: self.books.under_way)
-    @rule(pick=PICKS, is_charged=st.booleans())
-    def fail(self, pick: int, is_charged: bool) -> None:
-        close = EntryKind.SETTLE if is_charged else EntryKind.REFUND
-        self.books.end(self.under_way(pick), State.FAILED, close, error_code="render_failed")
+    @rule(pick=PICKS, is_charged=st.booleans(), cost=COSTS)
+    def fail(self, pick: int, is_charged: bool, cost: int | None) -> None:
+        """A job ends without a clip, and what the provider charged for it all the same counts."""
+        pair = self.under_way(pick)
+        if is_charged:
+            self.books.end(pair, State.FAILED, EntryKind.SETTLE, cost=cost, error_code="moderation")
+        else:
+            self.books.end(pair, State.FAILED, EntryKind.REFUND, error_code="render_failed")
+
+    @precondition(lambda self: self.books.under_way)
+    @rule(pick=PICKS, by_moderator=st.sampled_from([None, 3]))
+    def ask_for_the_end(self, pick: int, by_moderator: int | None) -> None:
+        """A wish alone changes no account; a moderator's is in the trail when it is the first."""
+        books, pair = self.books, self.under_way(pick)
+        if pair.job.place.guild_id is None:
+            by_moderator = None
+        before = self.trail_length()
+        wish = books.store.request_cancel(pair.job, books.now, by_moderator=by_moderator)
+        is_first = pair.job.cancel_requested_at is None
+        pair.job = books.run(wish)
+        assert self.trail_length() - before == (is_first and by_moderator is not None)
 
     @precondition(lambda self: self.books.under_way)
     @rule(pick=PICKS)
@@ -295,6 +312,16 @@ class BooksMachine(RuleBasedStateMachine):
         assert told == self.books.answers(self.books.paper)
 
     @invariant()
+    def moderators_are_told_what_is_on_paper(self) -> None:
+        books = self.books
+        for guild_id in (HOME, AWAY):
+            for since in (books.now - DAY, books.now - MONTH):
+                by_member = books.run(books.keeping.usage_by_member(guild_id, since, 9))
+                by_day = books.run(books.keeping.usage_by_day(guild_id, since))
+                assert list(by_member) == books.paper.by_member(guild_id, since)
+                assert list(by_day) == books.paper.by_day(guild_id, since)
+
+    @invariant()
     def every_open_job_is_in_the_database_as_it_was_seen_last(self) -> None:
         found = self.books.run(self.books.store.open_jobs())
         assert {job.id: job for job in found} == {
@@ -324,6 +351,13 @@ class BooksMachine(RuleBasedStateMachine):
             )
             for pair in self.books.pairs
         }
+
+    def trail_length(self) -> int:
+        return self.books.run(
+            self.books.store.database.read(
+                lambda conn: conn.execute("SELECT count(*) FROM audit").fetchone()[0]
+            )
+        )
 
     def under_way(self, pick: int) -> Pair:
         return self.books.under_way[pick % len(self.books.under_way)]

@@ -195,6 +195,7 @@ class TwoBooks:
         if cost is not None:
             told["cost_usd_micros"] = cost
         self.move(pair, to, close=close, **told)
+        pair.paper.has_failed = to is State.FAILED
         pair.paper.is_fetched = False
         if not pair.paper.is_open:
             return
