@@ -91,11 +91,11 @@ class ModQuota(commands.Cog):
             words = f"{target.mention} {roles_in(standing)}"
             await tell(interaction, words, standing_sheet(standing))
             return
-        limits = await self._jobs.keeper.limits(by)
-        words, sheet = limits_page(limits)
+        limits, defaults = await self._jobs.keeper.limits(by), self._jobs.keeper.defaults
+        words, sheet = limits_page(limits, defaults)
         if target is not None:
             words = f"Limits of {owner(scope, subject_id)}"
-            _, sheet = limits_page(_of(limits, scope, subject_id))
+            _, sheet = limits_page(_of(limits, scope, subject_id), defaults)
         await tell(interaction, words, sheet)
 
     @quota.command()

@@ -15,7 +15,7 @@ from bot.quota.budget import BudgetReading
 from bot.quota.limits import Reading
 from bot.quota.sentences import amount, owner, relative, span_of
 from bot.quota.standing import Standing
-from bot.server import Scope, SetLimit, Unit
+from bot.server import Limit, Scope, SetLimit, Unit
 from bot.storage import wording
 
 _FOOTER = (
@@ -71,8 +71,8 @@ def roles_in(standing: Standing) -> str:
     return " ".join(dict.fromkeys(owner(*rule) for rule in rules if rule[0] is Scope.ROLE))
 
 
-def limits_page(limits: Sequence[SetLimit]) -> tuple[str, Sheet]:
-    """Return limits by whom they are for, and a mention of each of those."""
+def limits_page(limits: Sequence[SetLimit], defaults: Sequence[Limit]) -> tuple[str, Sheet]:
+    """Return limits by whom they are for and the bot's own, and a mention of each of those."""
     by_owner = {
         owner(scope, subject_id): wording.limits(group)
         for (scope, subject_id), group in groupby(limits, lambda one: (one.scope, one.subject_id))
@@ -88,7 +88,10 @@ def limits_page(limits: Sequence[SetLimit]) -> tuple[str, Sheet]:
             )
             break
         lines.append(line)
-    embed.description = "\n".join(lines) or "None: what the bot's operator set holds."
+    embed.description = "\n".join(lines) or "None."
+    own = ", ".join(map(span_of, defaults)) or "none"
+    name = "The bot's own, where nothing set here is about the unit"
+    embed.add_field(name=name, value=own, inline=False)
     mentions = " ".join(whose for whose in list(by_owner)[: len(lines)] if whose.startswith("<"))
     return mentions, Sheet(embed=embed, view=None)
 

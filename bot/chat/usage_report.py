@@ -120,10 +120,11 @@ def _embed(report: Report) -> discord.Embed:
 
 
 def _days(report: Report, today: date) -> list[DayUsage]:
-    """Return all days of the report, the empty ones too."""
+    """Return all days of the report up to tomorrow, the empty ones too."""
     used = {day.day: day for day in report.by_day}
     first = min((today - timedelta(days=report.days), *used))
-    last = max((today, *used))
+    # Two clocks may differ by a little; one that was years ahead would make a table of years.
+    last = min(max((today, *used)), today + timedelta(days=1))
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [
         used.get(day) or DayUsage(day=day, clips=0, seconds=0, usd_micros=0, failed=0)

@@ -19,6 +19,7 @@ from bot.server import (
     Budget,
     Grant,
     HouseRules,
+    Limit,
     Scope,
     SetLimit,
     Unit,
@@ -86,6 +87,11 @@ class Keeper:
     async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
         """Remove a subject's limits; return how many there were."""
         return await self._keeping.clear_limits(_kept_by(by), scope, subject_id, self._actor(by))
+
+    @property
+    def defaults(self) -> tuple[Limit, ...]:
+        """The bot's own limits, for units that no limit of a server is about."""
+        return self._quota.defaults
 
     async def limits(self, by: Viewer) -> tuple[SetLimit, ...]:
         """Return all limits that are set in the server."""

@@ -170,6 +170,19 @@ async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path
         assert everybody.startswith("Removed for everybody here")
 
 
+async def test_what_the_operator_set_is_shown_beside_what_is_set_here(tmp_path: Path) -> None:
+    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="3", QUOTA_USD_PER_MONTH="5") as t:
+        painters = t.guild.create_role("Painters")
+        await mod(t, "quota set", target=painters, clips=9)
+        for target in ({}, {"target": painters}):
+            shown = await mod(t, "quota show", **target)
+            assert "9 clips in 24 hours" in shown
+            assert (
+                "The bot's own, where nothing set here is about the unit\n"
+                "3 clips in 24 hours, 60 s of video in 24 hours, $5.00 in 30 days"
+            ) in shown
+
+
 async def test_hundreds_of_limits_still_fit_into_an_answer(tmp_path: Path) -> None:
     async with town(tmp_path) as t:
         for number in range(60):

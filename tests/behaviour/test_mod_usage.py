@@ -301,6 +301,19 @@ async def test_without_any_clip_usage_says_so(tmp_path: Path) -> None:
         assert await table(result, "usage-members.csv") == []
 
 
+async def test_a_clip_from_when_the_clock_was_wrong_does_not_stretch_the_days(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, **PLENTY) as t:
+        await made(t, t.alice, "a cat")
+        t.clock.forward(timedelta(days=9000).total_seconds())
+        await made(t, t.alice, "a cat to come")
+        t.clock.forward(timedelta(days=-9000).total_seconds())
+        result = await t.moderator.slash(t.channel, "sora-mod usage", days=7)
+        assert f"<@{t.alice.id}> 2 clips" in said(result)
+        assert len(await table(result, "usage-days.csv")) == 9
+
+
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_begins_a_formula(sign: str) -> None:
     assert harmless(f"{sign}cmd|' /C calc'!A0") == f"'{sign}cmd|' /C calc'!A0"
