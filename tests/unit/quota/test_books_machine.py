@@ -125,9 +125,17 @@ class BooksMachine(RuleBasedStateMachine):
         provider=st.sampled_from(["local", "elsewhere", "third"]),
         usd_micros=st.sampled_from([0, 1, 150_000, 800_000, 2_500_000]),
         role_ids=st.sets(st.sampled_from(ROLES)),
+        close=st.sampled_from([None, EntryKind.SETTLE, EntryKind.REFUND]),
     )
-    def go_elsewhere(self, pick: int, provider: str, usd_micros: int, role_ids: set[int]) -> None:
-        """A job that no provider took goes to another: dearer, cheaper, or not at all."""
+    def go_elsewhere(
+        self,
+        pick: int,
+        provider: str,
+        usd_micros: int,
+        role_ids: set[int],
+        close: EntryKind | None,
+    ) -> None:
+        """A job that no provider took goes to another: dearer, cheaper, or not at all; or ends there."""
         books = self.books
         pair = self.untaken()[pick % len(self.untaken())]
         was = pair.job
@@ -141,6 +149,8 @@ class BooksMachine(RuleBasedStateMachine):
             refusal = refused.user_text
             assert books.run(books.store.job(was.id)) == was
         assert welcome is (refusal is None), refusal
+        if refusal is None and close is not None:
+            books.end(pair, State.FAILED, close, error_code="render_failed")
 
     @precondition(lambda self: self.books.under_way)
     @rule(pick=PICKS, cost=COSTS, is_posted=st.booleans())

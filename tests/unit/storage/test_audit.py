@@ -5,11 +5,12 @@ import sqlite3
 import pytest
 
 from bot.errors import StorageError
+from bot.model import State
 from bot.server import AuditEntry, Budget, Grant, HouseRules, Scope, Unit
 from bot.storage.keeping import Actor
 from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import NOW, after
+from tests.unit.storage.scene import NOW, after, reach
 from tests.unit.storage.scene_keeping import FURNISHED, MODERATOR, OPERATOR, block, limit, trail
 
 
@@ -112,3 +113,30 @@ async def test_a_change_that_cannot_be_told_is_not_made(store: SqliteStore, keep
     assert await keeping.blocks(7, NOW) == ()
     assert await keeping.budget(7) is None
     assert await keeping.rules(7) == HouseRules()
+
+
+async def test_the_first_wish_of_a_moderator_to_stop_a_clip_is_told_and_no_other(
+    store: SqliteStore, keeping: SqliteKeeping
+):
+    job = await reach(store, State.RENDERING)
+    its_owners_own = await reach(store, State.RENDERING, 2)
+    over = await reach(store, State.DONE, 3)
+
+    for seconds in (60, 90):
+        await store.request_cancel(job, after(seconds), by_moderator=5)
+    await store.request_cancel(its_owners_own, after(60))
+    await store.request_cancel(its_owners_own, after(90), by_moderator=5)
+    assert await store.request_cancel(over, after(60), by_moderator=5) is None
+
+    (told,) = await trail(keeping)
+    assert told == AuditEntry(
+        id=told.id,
+        guild_id=7,
+        at=after(60),
+        by_user_id=5,
+        what="clip stopped",
+        subject="<@1001>",
+        before=f"{job.id}, rendering",
+        after="to be cancelled",
+    )
+    assert await keeping.audit(7, 1001, before_id=None, limit=9) == (told,)
