@@ -22,7 +22,7 @@ _FOOTER = (
     "Clips under way are counted; cancelled ones come back, and failed ones unless the video "
     "service charged for them."
 )
-_WHY = "A member's own limit goes first; then the most generous role; then this server; then everybody."
+_WHY = "A member's own limit goes first; then the most generous role; then this server's; then the bot's."
 #: From here on members read of a budget that is not theirs alone, in percent.
 _SHORT_PERCENT = 80
 #: 2026-11: an embed's description has room for 4096 characters (Discord's documentation).
@@ -90,7 +90,7 @@ def limits_page(limits: Sequence[SetLimit], defaults: Sequence[Limit]) -> tuple[
         lines.append(line)
     embed.description = "\n".join(lines) or "None."
     own = ", ".join(map(span_of, defaults)) or "none"
-    name = "The bot's own, where nothing set here is about the unit"
+    name = "The bot's own, for what has no limit here"
     embed.add_field(name=name, value=own, inline=False)
     mentions = " ".join(whose for whose in list(by_owner)[: len(lines)] if whose.startswith("<"))
     return mentions, Sheet(embed=embed, view=None)

@@ -114,7 +114,7 @@ def _embed(report: Report) -> discord.Embed:
     )
     embed.set_footer(
         text="Clips under way are counted; failed ones only where the video service charged for "
-        "them. The first day is a part of one."
+        "them. The first day is not a whole one."
     )
     return embed
 

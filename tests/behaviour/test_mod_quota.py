@@ -178,7 +178,7 @@ async def test_what_the_operator_set_is_shown_beside_what_is_set_here(tmp_path: 
             shown = await mod(t, "quota show", **target)
             assert "9 clips in 24 hours" in shown
             assert (
-                "The bot's own, where nothing set here is about the unit\n"
+                "The bot's own, for what has no limit here\n"
                 "3 clips in 24 hours, 60 s of video in 24 hours, $5.00 in 30 days"
             ) in shown
 
