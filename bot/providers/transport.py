@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -92,16 +93,15 @@ class Transport:
         # httpx writes every address at INFO with its query, which may be a signature.
         for chatty in ("httpx", "httpcore"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
-        context = httpx.create_ssl_context(trust_env=False)
-        self._client = self._make_client(context, httpx.Limits(max_connections=32))
+        self._client = self._make_client(httpx.Limits(max_connections=32))
         # A kept-alive connection can die as a request goes out, and nobody knows then whether it
         # arrived. Creates open their own: they are few, and each unknown outcome is expensive.
-        self._creator = self._make_client(context, httpx.Limits(max_keepalive_connections=0))
+        self._creator = self._make_client(httpx.Limits(max_keepalive_connections=0))
 
-    def _make_client(self, context: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncClient:
+    def _make_client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         waits = self._patience
         return httpx.AsyncClient(
-            verify=context,
+            verify=_trusted(),
             limits=limits,
             timeout=httpx.Timeout(waits.read_s, connect=waits.connect_s, pool=waits.connect_s),
             follow_redirects=False,
@@ -378,3 +378,9 @@ class Transport:
         _log.log(level, "%s %s failed: %s", method, shown(url), about)
         _log.debug("%s %s: %s", method, shown(url), failure)
         return failure
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Return what every server's certificate is checked against; it takes 20 ms to read."""
+    return httpx.create_ssl_context(trust_env=False)
