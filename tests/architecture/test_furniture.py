@@ -17,6 +17,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.conftest import FIRST
+
 ROOT = Path(__file__).parents[2]
 RUN, DEV = "requirements.lock", "requirements-dev.lock"
 
@@ -56,6 +58,12 @@ def test_each_target_of_make_is_listed_with_its_line_and_help_comes_first():
     listed = re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE)
     assert listed[0] == "help"
     assert sorted(listed) == sorted(phony[1].split())
+
+
+def test_the_tests_that_begin_first_are_there():
+    assert [place for place in FIRST if not (ROOT / place).exists()] == []
+    # What is in no line of its own comes last.
+    assert FIRST[-1] == ""
 
 
 @pytest.mark.parametrize("name", [RUN, DEV])
