@@ -123,6 +123,8 @@ async def test_a_server_that_keeps_renders_in_memory_has_lost_one_that_it_does_n
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await t.job_in(State.RENDERING)
             kitchen.renders.clear()
+            # Until the first look.
+            t.clock.forward(20)
             await refunded(t, "remote_not_found")
         assert kitchen.requests[Step.LOOK] < 5
 

@@ -9,11 +9,17 @@ import pytest
 
 from bot.model import State
 from tests.behaviour.making import said
-from tests.behaviour.town import town
+from tests.behaviour.town import Town, town
 from tests.wire.kitchen.server import Kitchen
 from tests.wire.kitchen.wire import Answer, Render, Stage
 from tests.wire.videos_faults import Fault
 from tests.wire.xai.wire import XaiWire
+
+
+async def looked_at(t: Town) -> None:
+    """Let the time pass until a render is first asked for."""
+    await t.job_in(State.RENDERING)
+    t.clock.forward(15)
 
 
 async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counted(
@@ -23,6 +29,7 @@ async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counte
         kitchen.stage = Stage.MODERATED
         async with town(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+            await looked_at(t)
             job = await t.job_in(State.FAILED, 20)
             assert (job.error_code, job.refunded) == ("moderation", False)
             assert job.cost_usd_micros == 350_000
@@ -65,5 +72,6 @@ async def test_a_clip_comes_though_its_cost_is_told_in_numbers_that_cannot_be_ke
         kitchen.stage = Stage.READY
         async with town(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+            await looked_at(t)
             job = await t.job_in(State.DONE, 20)
             assert job.cost_usd_micros == job.order.estimate_usd_micros

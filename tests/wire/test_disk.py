@@ -12,7 +12,7 @@ from bot.model import State
 from tests.behaviour.town import town
 from tests.unit.storage.small_disk import fill, small_disk
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.test_main_trip import PROMPT, clips, eventually, running
+from tests.wire.test_main_trip import HURRIED, PROMPT, clips, eventually, running
 from tests.wire.videos_api import VideosApi
 
 _MIB = 1 << 20
@@ -37,7 +37,7 @@ async def test_a_full_disk_refuses_orders_holds_a_paid_clip_and_is_forgotten(
         async with (
             LoopbackDiscord() as discord,
             VideosApi(ready_after_s=4, poll_after_ms=200) as api,
-            running(tmp_path, discord, api, MIN_FREE_MIB="8") as bot,
+            running(tmp_path, discord, api, module=HURRIED, MIN_FREE_MIB="8") as bot,
         ):
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
             await eventually(lambda: api.creates[PROMPT] and (disk / "sorabot.db.ballast").exists())
@@ -70,7 +70,7 @@ async def test_a_locked_database_refuses_within_three_seconds_and_goes_on_afterw
     async with (
         LoopbackDiscord() as discord,
         VideosApi(ready_after_s=2, poll_after_ms=200) as api,
-        running(tmp_path, discord, api) as bot,
+        running(tmp_path, discord, api, module=HURRIED) as bot,
     ):
         await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
         await eventually(lambda: api.requests["retrieve"])

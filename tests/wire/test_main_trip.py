@@ -17,6 +17,8 @@ from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import Fault
 
 PROMPT = "a calico cat plays piano"
+#: The same bot with less patience, where the time that it takes is not what is tested.
+HURRIED = "tests.wire.killable"
 
 
 def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str, str]:
@@ -32,10 +34,10 @@ def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str
 
 @asynccontextmanager
 async def running(
-    folder: Path, discord: LoopbackDiscord, api: VideosApi, **more: str
+    folder: Path, discord: LoopbackDiscord, api: VideosApi, *, module: str = "bot", **more: str
 ) -> AsyncIterator[BotProcess]:
     times = discord.gateway.identifies + 1
-    async with bot_process(folder, variables(discord, api, **more)) as bot:
+    async with bot_process(folder, variables(discord, api, **more), module=module) as bot:
         try:
             await discord.ready(20, times=times)
         except TimeoutError as error:
