@@ -177,7 +177,7 @@ async def test_a_token_that_discord_refuses_is_one_line_and_exit_code_2(tmp_path
 async def test_a_refused_token_ends_the_bot_though_jobs_are_open_and_a_discord_that_is_away_does_not(
     tmp_path: Path,
 ) -> None:
-    async with LoopbackDiscord() as discord, VideosApi(ready_after_s=600) as api:
+    async with LoopbackDiscord() as discord, VideosApi(ready_after_s=600, poll_after_ms=500) as api:
         async with running(tmp_path, discord, api) as bot:
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
             await eventually(lambda: api.creates[PROMPT])
