@@ -179,7 +179,7 @@ class Flow:
         counted anew. Renders under way have their whole time again.
         """
         tools = self._tools
-        await tools.store.doubt_posts(tools.after(tools.pace.post_quiet_s))
+        await tools.store.doubt_posts(tools.clock.now(), tools.after(tools.pace.post_quiet_s))
         for name, provider in tools.providers.items():
             can = provider.capabilities()
             quiet_s = tools.pace.create_s + tools.pace.quiet_s

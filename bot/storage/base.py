@@ -236,11 +236,12 @@ class Store(Protocol):
         """
         ...
 
-    async def doubt_posts(self, quiet_until: datetime) -> None:
-        """Put off the POSTING jobs that have other variants and were not put off, to `quiet_until`.
+    async def doubt_posts(self, now: datetime, quiet_until: datetime) -> None:
+        """Put off the POSTING jobs that have other variants and do not rest at `now`, to `quiet_until`.
 
-        Each counts as tried once. For the start of the only process: a post that the last one sent
-        may land still, and must not come into the way of one that joins another's message.
+        Each counts as tried once at least; those that rest do so until `quiet_until` at most. For the
+        start of the only process: a post that the last one sent may land still, and must not come
+        into the way of one that joins another's message.
         """
         ...
 

@@ -157,9 +157,11 @@ class SqliteStore(Store):
             )
         )
 
-    async def doubt_posts(self, quiet_until: datetime) -> None:
+    async def doubt_posts(self, now: datetime, quiet_until: datetime) -> None:
         await self.database.write(
-            lambda conn: self.queries.rows(conn, "doubt_posts", quiet_until=to_ms(quiet_until))
+            lambda conn: self.queries.rows(
+                conn, "doubt_posts", now=to_ms(now), quiet_until=to_ms(quiet_until)
+            )
         )
 
     async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from bot.jobs.ports import Kind
 from bot.model import Job, State
@@ -125,13 +128,24 @@ async def test_variants_that_only_wait_for_their_turn_hold_up_nobody(tmp_path: P
         assert len(message.attachments) == 4
 
 
-async def left_in_a_post(t: Town, job: Job) -> None:
+async def left_in_a_post(
+    t: Town, job: Job, *, failed_before: int = 0, due_in: timedelta = timedelta()
+) -> None:
     """Have a bot die while it posts a clip, and another one start."""
     stumble(t, 503)
     in_doubt = await put_off(t, job)
     await t.app.engine.stop()
-    await t.app.store.update(in_doubt, attempts=0, due_at=t.clock.now())
+    due_at = t.clock.now() + due_in
+    await t.app.store.update(in_doubt, attempts=failed_before, due_at=due_at)
     await t.app.engine.start()
+
+
+async def rest_of(t: Town, job: Job) -> float:
+    """Return for how long a job is left alone as it stands now."""
+    now = await t.app.store.job(job.id)
+    assert now is not None
+    assert now.state is State.POSTING
+    return rests_s(t, now)
 
 
 async def test_a_variant_whose_post_a_dead_process_sent_rests_and_so_do_the_others(
@@ -140,9 +154,7 @@ async def test_a_variant_whose_post_a_dead_process_sent_rests_and_so_do_the_othe
     async with quiet(tmp_path) as t:
         first, second = await rendering(t, 2)
         await left_in_a_post(t, first)
-        left = await t.app.store.job(first.id)
-        assert left is not None
-        assert rests_s(t, left) > _QUIET_S - 10
+        assert await rest_of(t, first) > _QUIET_S - 10
         t.api.jobs[str(second.remote_id)].ready_s = 0
         marker = await rendered_meanwhile(t)
         assert [clip.id for clip in t.clips()] == [marker.message_id]
@@ -157,3 +169,34 @@ async def test_a_clip_of_its_own_is_posted_at_once_after_a_restart(tmp_path: Pat
         await left_in_a_post(t, job)
         await t.job_in(State.DONE)
         assert len(t.clips()) == 1
+
+
+async def test_a_variant_that_was_posted_once_more_as_the_process_died_rests_too(
+    tmp_path: Path,
+) -> None:
+    async with quiet(tmp_path) as t:
+        first, _ = await rendering(t, 2)
+        await left_in_a_post(t, first, failed_before=2)
+        assert await rest_of(t, first) > _QUIET_S - 10
+        marker = await rendered_meanwhile(t)
+        assert [clip.id for clip in t.clips()] == [marker.message_id]
+        left = await t.app.store.job(first.id)
+        assert left is not None
+        assert left.attempts == 2
+
+
+@pytest.mark.parametrize("failed_before", [0, 1])
+async def test_a_variant_rests_no_longer_where_the_dead_process_had_a_clock_that_was_ahead(
+    tmp_path: Path, failed_before: int
+) -> None:
+    async with quiet(tmp_path) as t:
+        first, _ = await rendering(t, 2)
+        await left_in_a_post(t, first, failed_before=failed_before, due_in=timedelta(days=1))
+        assert _QUIET_S - 10 < await rest_of(t, first) <= _QUIET_S
+
+
+async def test_a_rest_that_a_restart_finds_is_not_begun_anew(tmp_path: Path) -> None:
+    async with quiet(tmp_path) as t:
+        first, _ = await rendering(t, 2)
+        await left_in_a_post(t, first, failed_before=1, due_in=timedelta(seconds=20))
+        assert await rest_of(t, first) <= 20

@@ -104,10 +104,17 @@ UPDATE jobs SET
     due_at = CASE WHEN state = 'submitting' THEN max(due_at, :quiet_until) ELSE due_at END
 WHERE provider = :provider AND state IN ('submitting', 'rendering');
 
--- Put off posts that may have been under way, where a variant could join another's message.
+-- Put off posts that may have been under way, where a variant could join another's message. Those
+-- that rest were not, and rest no longer than these; when others are due, a clock may have said that
+-- was ahead.
 -- name: doubt_posts
-UPDATE jobs SET attempts = 1, due_at = max(due_at, :quiet_until)
-WHERE finished_at IS NULL AND state = 'posting' AND attempts = 0
+UPDATE jobs SET
+    attempts = max(attempts, 1),
+    due_at = CASE
+        WHEN attempts > 0 AND due_at > :now THEN min(due_at, :quiet_until)
+        ELSE :quiet_until
+    END
+WHERE finished_at IS NULL AND state = 'posting'
   AND EXISTS (
       SELECT 1 FROM jobs AS sibling
       WHERE sibling.request_id = jobs.request_id AND sibling.id <> jobs.id
