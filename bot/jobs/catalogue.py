@@ -170,6 +170,15 @@ class Catalogue:
         """Return the offer of just this model at this provider, if it can be asked for."""
         return self._first(self.offers, provider, model)
 
+    def of_model(self, order: Order) -> tuple[Offer, ...]:
+        """Return the offers of the model that `order` is for, whoever has it."""
+        label = self.label(order.provider, order.model)
+        return tuple(
+            each
+            for each in self.offers
+            if order.model == each.model.name or label == each.model.label
+        )
+
     def kitchen(self, provider: str) -> str | None:
         """Return the name of a provider for people; None where there is no other."""
         return provider if len(self._providers) > 1 else None
@@ -216,13 +225,11 @@ class Catalogue:
         Where the model was not left to the bot, only at those that have the same one. The clip is
         made from words and picture there, never from a render of the first provider's.
         """
-        label = self.label(order.provider, order.model)
-        for offer in self.offers:
+        for offer in self.offers if order.any_model else self.of_model(order):
             model = offer.model
             if offer.provider == order.provider or not self._health.takes_work(offer.provider):
                 continue
-            same = order.model == model.name or label == model.label
-            if (order.any_model or same) and can_make(model, order):
+            if can_make(model, order):
                 price = model.price_usd_micros(order.seconds, order.size)
                 yield replace(
                     order, provider=offer.provider, model=model.name, estimate_usd_micros=price

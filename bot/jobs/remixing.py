@@ -7,6 +7,7 @@ parent's words, and its last frame opens the clip where the model takes a pictur
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.errors import BadOptionError, NoProviderError
@@ -65,7 +66,7 @@ def remix_draft(
         order = _sized(offer, prompt, seconds, _size(whole.size) or parent.size, sent=change)
     else:
         order = _composed_order(catalogue, offer, parent, whole, prompt, stretch=wish.seconds)
-    any_model = wish.model is None and _was_left_to_us(order, parent)
+    any_model = wish.model is None and _was_left_to_us(catalogue, order, parent)
     return Draft(
         order=replace(order, operation=Operation.REMIX, change=change, any_model=any_model),
         seed=seed,
@@ -101,7 +102,7 @@ def extend_draft(
             order,
             operation=Operation.EXTEND,
             change=change,
-            any_model=_was_left_to_us(order, parent),
+            any_model=_was_left_to_us(catalogue, order, parent),
         ),
         seed=seed,
         parent_id=parent.job.id,
@@ -146,11 +147,24 @@ def _remote_id(job: Job) -> str | None:
     return None if joined else job.remote_id
 
 
-def _was_left_to_us(order: Order, parent: Parent) -> bool:
+def _was_left_to_us(catalogue: Catalogue, order: Order, parent: Parent) -> bool:
     """Return whether any model may make `order`: one that was chosen for its parent is kept."""
-    before = parent.job.order
-    is_kept = (order.provider, order.model) == (before.provider, before.model)
-    return before.any_model or not is_kept
+    at = (order.provider, order.model)
+    chosen = _chosen(catalogue, parent.job.order)
+    return at not in [(each.provider, each.model.name) for each in chosen]
+
+
+def _chosen(catalogue: Catalogue, before: Order) -> tuple[Offer, ...]:
+    """Return the offers of the model that was chosen for a parent; none where it was left to us."""
+    return () if before.any_model else catalogue.of_model(before)
+
+
+def _in_turn(catalogue: Catalogue, offer: Offer | None, before: Order) -> list[Offer]:
+    """Return the parent's own `offer`, then others of the model that was chosen, then the rest."""
+    chosen = _chosen(catalogue, before)
+    others = [each for each in catalogue.offers if each != offer]
+    others.sort(key=lambda each: each not in chosen)
+    return others if offer is None else [offer, *others]
 
 
 def _named(catalogue: Catalogue, offer: Offer | None, name: str) -> Offer:
@@ -189,14 +203,16 @@ def _composed_order(
 ) -> Order:
     """Return the order at the model that was asked for, else the parent's, else the next.
 
+    Where the parent's model was chosen, that one has the order also while its service rests.
     stretch  the length that was asked for, if one was. A parent that was extended may be longer than
              any of the model's clips, and so may its remixes: they are made as long as possible.
     """
     if whole.model is not None:
         offers = [_named(catalogue, offer, whole.model)]
     else:
-        others = [each for each in catalogue.offers if each != offer]
-        offers = others if offer is None else [offer, *others]
+        offers = _in_turn(catalogue, offer, parent.job.order)
+        with suppress(BadOptionError, NoProviderError):
+            return catalogue.first_order(_chosen(catalogue, parent.job.order), whole, prompt)
     try:
         return catalogue.first_order(offers, whole, prompt)
     except BadOptionError as refusal:
@@ -211,8 +227,7 @@ def _composed_order(
 def _continued(catalogue: Catalogue, offer: Offer | None, before: Order, prompt: str) -> Order:
     """Return the order for a clip that begins with `before`'s last frame."""
     wordy: BadOptionError | None = None
-    others = [each for each in catalogue.offers if each != offer]
-    for each in others if offer is None else [offer, *others]:
+    for each in _in_turn(catalogue, offer, before):
         if _continues(each, before.size):
             length = _length(each, before.seconds)
             try:

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -303,7 +304,7 @@ async def test_a_busy_service_keeps_the_model_that_was_chosen_for_the_parent(
     tmp_path: Path, way: str, chosen: bool
 ) -> None:
     async with two(tmp_path, models=OTHER) as (t, other):
-        options = {"model": "openai/sora-2"} if chosen else {}
+        options: dict[str, Any] = {"model": "openai/sora-2"} if chosen else {}
         parent, _ = await clip(t, **options)
         t.api.fault(way, BUSY)
         await t.bob.slash(t.channel, f"sora {way}", clip=parent.id, prompt=CHANGE)
@@ -322,3 +323,36 @@ async def test_the_name_of_the_parents_own_model_leaves_the_remix_with_its_servi
         job = await newest(t, 2)
         assert (job.order.provider, job.source_remote_id) == ("litellm", parent.remote_id)
         assert t.api.creates.total() == 0
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+async def test_a_composed_remix_keeps_the_model_that_was_chosen_while_its_service_rests(
+    tmp_path: Path, chosen: bool
+) -> None:
+    async with two(tmp_path, models=OTHER, OPENAI_MODELS=PLAIN) as (t, other):
+        options: dict[str, Any] = {"model": "openai/plain"} if chosen else {}
+        parent, _ = await clip(t, **options)
+        t.api.fault("create", Fault.error(429, "slow down", "rate_limit_exceeded", retry_after="4"))
+        await t.alice.slash(t.channel, "sora generate", prompt="a dog", model="openai/plain")
+        await t.until(lambda: t.api.requests["create"] == 2)
+        await t.bob.slash(t.channel, "sora remix", clip=parent.id, prompt=CHANGE)
+        remix = await newest(t, 3)
+        assert remix.order.provider == ("openai" if chosen else "litellm")
+        assert remix.order.any_model is not chosen
+        assert other.creates[COMPOSED] == (0 if chosen else 1)
+
+
+@pytest.mark.parametrize("way", ["remix", "extend"])
+@pytest.mark.parametrize("chosen", [True, False])
+async def test_the_model_that_was_chosen_is_looked_for_elsewhere_where_its_service_is_out(
+    tmp_path: Path, way: str, chosen: bool
+) -> None:
+    async with two(tmp_path, models=f"{OTHER}; sora-2") as (t, _):
+        options: dict[str, Any] = {"model": "openai/sora-2"} if chosen else {}
+        parent, _ = await clip(t, **options)
+        await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai")
+        await t.bob.slash(t.channel, f"sora {way}", clip=parent.id, prompt=CHANGE)
+        made = await newest(t, 2)
+        model = "sora-2" if chosen else "reel"
+        assert (made.order.provider, made.order.model) == ("litellm", model)
+        assert made.order.any_model is not chosen
