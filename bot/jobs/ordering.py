@@ -13,7 +13,7 @@ from bot.errors import (
     NoSuchClipError,
     RemixForbiddenError,
 )
-from bot.jobs.catalogue import Catalogue, Choice, Wish
+from bot.jobs.catalogue import Catalogue, Choice, Offer, Wish
 from bot.jobs.house import check_place, furnished
 from bot.jobs.houses import Houses
 from bot.jobs.library import Library
@@ -79,7 +79,8 @@ class Ordering:
         catalogue = await self._admitted(viewer)
         before = (await self._library.source(clip_id, viewer)).job
         order, seed = before.order, _seed(request.id, 0)
-        offer = catalogue.offer(order.provider, order.model)
+        offer = _kept_offer(catalogue, order)
+        is_ours = order.any_model or offer is None
         wish = Wish(
             prompt=order.prompt,
             model=None if offer is None else offer.key,
@@ -89,9 +90,8 @@ class Ordering:
         )
         if before.parent_id is not None:
             draft = await self._from_parent(catalogue, before, before.parent_id, wish, viewer, seed)
-            return [replace(draft, order=replace(draft.order, any_model=order.any_model))]
-        anew = self._anew(catalogue, wish)
-        anew = replace(anew, any_model=order.any_model or offer is None)
+            return [replace(draft, order=replace(draft.order, any_model=is_ours))]
+        anew = replace(self._anew(catalogue, wish), any_model=is_ours)
         return [Draft(order=anew, seed=seed)]
 
     async def _from_parent(
@@ -156,6 +156,14 @@ class Ordering:
 
     async def _chosen(self, rules: HouseRules) -> Catalogue:
         return self._catalogue.chosen(Choice.under(rules, await self._houses.everywhere()))
+
+
+def _kept_offer(catalogue: Catalogue, order: Order) -> Offer | None:
+    """Return where `order` is made again: as it was; else, if its model was chosen, who else has it."""
+    offer = catalogue.offer(order.provider, order.model)
+    if offer is not None or order.any_model:
+        return offer
+    return next(iter(catalogue.of_model(order)), None)
 
 
 def _seed(request_id: int, variant: int) -> int:

@@ -356,3 +356,24 @@ async def test_the_model_that_was_chosen_is_looked_for_elsewhere_where_its_servi
         model = "sora-2" if chosen else "reel"
         assert (made.order.provider, made.order.model) == ("litellm", model)
         assert made.order.any_model is not chosen
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+@pytest.mark.parametrize("of", ["clip", "remix"])
+async def test_what_is_repeated_keeps_the_model_that_was_chosen_where_its_service_is_out(
+    tmp_path: Path, of: str, chosen: bool
+) -> None:
+    async with two(tmp_path, models=f"{OTHER}; sora-2") as (t, _):
+        options: dict[str, Any] = {"model": "openai/sora-2"} if chosen else {}
+        job, message = await clip(t, **({} if of == "remix" else options))
+        if of == "remix":
+            wanted = {"clip": job.id, "prompt": CHANGE, **options}
+            await t.bob.slash(t.channel, "sora remix", **wanted)
+            message = message_of(t, await newest(t, 2))
+        await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai")
+        count = len(await t.jobs())
+        await t.bob.click(message, label="Again")
+        again = await newest(t, count + 1)
+        model = "sora-2" if chosen else "reel"
+        assert (again.order.provider, again.order.model) == ("litellm", model)
+        assert again.order.any_model is not chosen
