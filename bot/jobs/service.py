@@ -241,7 +241,7 @@ class JobService:
             # Noted in the trail first: what ends without a trace could not be asked about.
             wish = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
             if wish is None:
-                raise TooLateError(_too_late(job))
+                return await self._ended(job)
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:
@@ -249,7 +249,7 @@ class JobService:
                 return done
         asked = await self._store.request_cancel(job, now)
         if asked is None:
-            raise TooLateError(_too_late(job))
+            return await self._ended(job)
         self._touch(job.request_id)
         kind, subject = (
             (Kind.POLL, asked.order.provider)
@@ -258,6 +258,13 @@ class JobService:
         )
         self._kick(kind, subject)
         return asked
+
+    async def _ended(self, seen: Job) -> Job:
+        """Return a job that somebody else has cancelled meanwhile; raises TooLateError for others."""
+        now = await self._store.job(seen.id) or seen
+        if now.state is not State.CANCELLED:
+            raise TooLateError(_too_late(now))
+        return now
 
     async def cancel_all(self, request_id: int, viewer: Viewer) -> tuple[Job, ...]:
         """Cancel what can be of a request's jobs, as `cancel` does; returns them as they are now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from datetime import timedelta
 from io import BytesIO, StringIO
@@ -12,7 +13,8 @@ import simcord
 from PIL import Image
 
 from bot.chat.usage_report import harmless
-from bot.model import Job, State
+from bot.errors import TooLateError
+from bot.model import Job, State, Viewer
 from sandbox.live import catch_up
 from tests.behaviour.making import finished, labels, made, said
 from tests.behaviour.town import Town, town, words
@@ -120,6 +122,19 @@ async def test_whose_clip_a_moderator_stopped_is_in_the_trail_once(tmp_path: Pat
             assert trail.count(f"{job.id}, {state} → to be cancelled") == 1
         await t.until(lambda: ended(t))
         assert (await t.used_by(t.alice.id)).clips == 0
+
+
+async def test_whoever_wants_the_same_end_at_the_same_moment_gets_it(tmp_path: Path) -> None:
+    async with town(tmp_path, VIDEO_PROVIDERS="local", LOCAL_MAX_CONCURRENT="1") as t:
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=2, seconds=12)
+        rendering = await t.until(lambda: in_state(t, State.RENDERING))
+        (waiting,) = [job for job in await t.jobs() if job.id != rendering.id]
+        owner = Viewer(user_id=t.alice.id, guild_id=t.guild.id)
+        moderator = Viewer(user_id=t.moderator.id, guild_id=t.guild.id, is_moderator=True)
+        ends = [t.app.jobs.cancel(waiting.id, each) for each in (owner, owner, moderator)]
+        assert {job.state for job in await asyncio.gather(*ends)} == {State.CANCELLED}
+        with pytest.raises(TooLateError, match="is cancelled already"):
+            await t.app.jobs.cancel(waiting.id, moderator)
 
 
 async def in_state(t: Town, state: State) -> Job | None:
