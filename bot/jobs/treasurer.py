@@ -73,7 +73,16 @@ class Treasurer:
     async def watch_end(self, job: Job) -> None:
         """Look at the budget after a job that has cost more than was reserved; never raises."""
         if (job.cost_usd_micros or 0) > job.order.estimate_usd_micros:
-            await self.watch(job.place.guild_id)
+            await self.watch(await self._payer(job))
+
+    async def _payer(self, job: Job) -> int | None:
+        """Return the server that pays for a job, wherever its clip went; None in direct messages."""
+        try:
+            request = await self._store.request(job.request_id)
+        except StorageError as error:
+            _log.warning("budget for %s not looked at: %s", job.id, error)
+            return None
+        return None if request is None else request.place.guild_id
 
     async def _warn(self, guild_id: int, *, refused: bool) -> None:
         purse = await self.purse(guild_id)

@@ -92,7 +92,10 @@ async def test_a_clip_that_has_cost_more_than_the_limit_leaves_nothing_and_less_
         assert len(await t.jobs()) == 1
 
 
-async def test_moderators_are_warned_of_what_a_clip_has_cost_in_the_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("refused", [False, True], ids=["here", "in direct messages"])
+async def test_moderators_are_warned_of_what_a_clip_has_cost_in_the_end(
+    tmp_path: Path, refused: bool
+) -> None:
     async with charging(tmp_path, 1_700_000, BUDGET_USD_PER_SERVER_PER_MONTH="9") as (t, kitchen):
         desk = t.guild.create_text_channel("desk")
         await t.moderator.slash(t.channel, "sora-mod budget set", usd=4, channel=desk)
@@ -100,6 +103,9 @@ async def test_moderators_are_warned_of_what_a_clip_has_cost_in_the_end(tmp_path
         await t.bob.slash(t.channel, "sora generate", prompt="a dog")
         await t.until(lambda: len(kitchen.renders) == 2)
         assert not desk.history()
+        if refused:
+            place = f"/channels/{t.channel.id}/messages"
+            t.env.inject_error("POST", place, status=403, code=50013, times=None)
         let_it_be_ready(t, kitchen)
         await t.until(desk.history)
         (told,) = desk.history()
