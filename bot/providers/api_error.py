@@ -42,14 +42,17 @@ _ACCOUNT = re.compile(
 )
 # 2026-11-20: xAI answers a bad key with 400 and an empty balance with 403 or 429, and only the
 # sentence tells (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447). So
-# does Runway's 400 about credits. It must be what the message begins with: a message that refuses a
-# prompt quotes it further on, and one prompt must not take an API from everybody.
+# does Runway's 400 about credits. It must be what the message begins with, but for what a gateway
+# puts before it: a message that refuses a prompt quotes it further on, and one prompt must not take
+# an API from everybody.
 _ACCOUNT_SENTENCE = re.compile(
-    r"([\w.]*(error|exception)\s*[:-]\s*)*"
+    r"((?!\W*[\w. ]*(prompt|input|text|content))(\[[\w. ]{1,30}\]|\d{3}\b\s*[:-]?"
+    r"|(\w[\w. ]{0,40})?(error|exception)( code)?( \d{3})?\s*[:-])\s*){0,3}"
     r"((incorrect|invalid)( |%20)api( |%20)key\b"
     r"|api key (is )?(not (valid|found)|expired)"
     r"|insufficient credits?\b|exhausted balance"
-    r"|(you|user|your (account|balance|organi[sz]ation|prepayment|team))\b[^\"'`“‘«]{0,80}?\b"
+    r"|(you|user|(your|this|the) (account|balance|organi[sz]ation|prepayment|team))\b"
+    r"([^\"'`“‘«]|(?<=\w)'(?=\w)){0,80}?\b"
     r"(available credits|monthly spending limit|not have enough credits|insufficient credits?"
     r"|exhausted balance|credits are))",
     re.IGNORECASE,
