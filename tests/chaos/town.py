@@ -162,6 +162,9 @@ class Town:
             return []
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as books:
             books.row_factory = sqlite3.Row
+            # A bot that was killed soon after its birth had a file, but nothing in it yet.
+            if not books.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+                return []
             return books.execute(query, given).fetchall()
 
     def in_flight(self) -> int:
