@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from bot.errors import (
     DeadlineError,
@@ -13,6 +14,7 @@ from bot.errors import (
     NotOfferedError,
     ProviderAccountError,
     ProviderError,
+    ProviderTroubleError,
     RenderLostError,
     SourceGoneError,
     StorageError,
@@ -34,6 +36,8 @@ _log = logging.getLogger(__name__)
 _SKEW = timedelta(seconds=30)
 #: How far back the list is read: further than any two clocks should differ.
 _LOOK_BACK = timedelta(hours=1)
+#: So many renders that are known to be under way tell whether a list can be believed.
+_WITNESSES = 50
 
 
 async def submit(tools: Tools, job: Job) -> None:
@@ -285,7 +289,9 @@ async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str 
     since = job.submitted_at - _SKEW
     until = job.submitted_at + timedelta(seconds=tools.pace.create_s) + _SKEW
     vague = 0
-    for remote in await provider.recent(job.submitted_at - _LOOK_BACK):
+    recent = await provider.recent(job.submitted_at - _LOOK_BACK)
+    await _check_list(tools, provider, job.submitted_at - _LOOK_BACK, recent)
+    for remote in recent:
         if not _could_be(remote, job):
             continue
         if await tools.store.owner_of_remote(provider.name, remote.id) is not None:
@@ -305,6 +311,26 @@ async def _look_for(tools: Tools, provider: Provider, job: Job) -> Remote | str 
         # the two clocks differ. Making it again could pay twice.
         vague += remote.prompt is not None or created_at is None or since <= created_at <= until
     return f"{vague} renders could be it" if vague else None
+
+
+async def _check_list(
+    tools: Tools, provider: Provider, since: datetime, recent: Sequence[Remote]
+) -> None:
+    """Return if a list of all renders since an instant can be that.
+
+    Raises ProviderTroubleError where renders are under way and it has not one of them: another
+    account's, perhaps, or a server's that answers before it knows.
+    """
+    capabilities = provider.capabilities()
+    horizon = tools.after(capabilities.deadline_s)
+    under_way = await tools.store.renders_due(provider.name, horizon, _WITNESSES)
+    known = {
+        job.remote_id
+        for job in under_way
+        if job.submitted_at is not None and job.submitted_at > since + _SKEW
+    }
+    if known and not capabilities.forgets and known.isdisjoint(remote.id for remote in recent):
+        raise ProviderTroubleError(f"the list has none of {len(known)} renders that are under way")
 
 
 def _could_be(remote: Remote, job: Job) -> bool:

@@ -63,7 +63,7 @@ class OpenAIProvider(RemoteApi):
         super().__init__(account, can, credentials={dialect.key_header: key} if account.key else {})
         self._dialect = dialect
         self._creates = Meter(per_minute, account.clock)
-        self._list = VideoList(self._transport, dialect.rewords)
+        self._list = VideoList(self._transport, dialect.rewords, may_forget=dialect.forgets)
         #: Less than the dialect has, once this server turned out to lack some.
         self._calls = dialect.calls
 

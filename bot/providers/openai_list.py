@@ -27,11 +27,17 @@ _MAX_PAGES = 100
 
 
 class VideoList:
-    """GET /videos, page by page; `rewords` as for `openai_wire.read_video`."""
+    """GET /videos, page by page; `rewords` as for `openai_wire.read_video`.
 
-    def __init__(self, transport: Transport, rewords: frozenset[str]) -> None:
+    may_forget  after a restart the server has nothing to list, and need not say more.
+    """
+
+    def __init__(
+        self, transport: Transport, rewords: frozenset[str], *, may_forget: bool = False
+    ) -> None:
         self._transport = transport
         self._rewords = rewords
+        self._may_forget = may_forget
         self._was_there = False
 
     async def since(self, since: datetime) -> Sequence[Remote]:
@@ -48,6 +54,10 @@ class VideoList:
             whole = not fresh and page.has_more is None
             if not page.videos and page.has_more:
                 raise ProviderTroubleError("an empty page of a list that goes on")
+            # 2026-11-20: OpenAI's specification has `has_more` in each page. Half an answer that
+            # says "nothing" would have an order made, and paid for, again.
+            if not found and not page.videos and page.has_more is None and not self._may_forget:
+                raise ProviderTroubleError("an empty list that does not say that it ends")
             if whole or not page.videos or page.has_more is False or _ends_before(page, floor_at):
                 return [video for video in found.values() if _is_since(video, floor_at)]
             if not fresh:

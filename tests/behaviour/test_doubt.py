@@ -48,6 +48,34 @@ async def test_a_list_that_cannot_be_read_now_is_read_again(tmp_path: Path) -> N
     assert t.api.creates["a cat"] == 1
 
 
+@pytest.mark.parametrize("more", [{}, {"has_more": False}], ids=["half a page", "a whole page"])
+async def test_a_list_without_a_render_that_is_under_way_proves_nothing(
+    tmp_path: Path, more: dict[str, bool]
+) -> None:
+    async with town(tmp_path, api=slow()) as t:
+        await t.bob.slash(t.channel, "sora generate", prompt="a dog")
+        await t.job_in(State.RENDERING)
+        t.api.fault("create", Fault.cut(accepted=True), prompt="a cat")
+        empty = Fault.json(200, {"object": "list", "data": [], **more})
+        t.api.fault("list", empty, times=3)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+
+        async def both_there() -> bool:
+            return [job.state for job in await t.jobs()] == [State.RENDERING] * 2
+
+        await t.until(both_there, 20)
+    assert t.api.creates["a cat"] == 1
+
+
+async def test_an_empty_list_that_does_not_say_that_it_ends_proves_nothing(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.api.fault("create", Fault.cut(accepted=True))
+        t.api.fault("list", Fault.json(200, {"object": "list", "data": []}), times=3)
+        await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+        await t.job_in(State.DONE, 20)
+    assert t.api.creates["a cat"] == 1
+
+
 async def test_two_lost_creates_of_one_prompt_each_find_a_render_of_their_own(
     tmp_path: Path,
 ) -> None:
