@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 #: Discord's codes for "answered already" and "the three seconds are over".
 _ALREADY_ANSWERED = 40060
 _UNKNOWN_INTERACTION = 10062
+#: What a proxy's refusal has instead of one.
+_NO_CODE = 0
 #: Discord takes no longer message from a bot; an answer cut short beats none.
 _MOST_CHARS = 2000
 #: Of a reply: pings whom it answers, and nobody that its words name.
@@ -67,7 +69,9 @@ def sentence_for(error: BaseException) -> str:
         return "You may not do that here."
     if isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         return "That command has just changed. Try again in a minute."
-    if isinstance(cause, discord.DiscordServerError | aiohttp.ClientError | TimeoutError):
+    if isinstance(cause, discord.DiscordServerError | aiohttp.ClientError | TimeoutError) or (
+        isinstance(cause, discord.HTTPException) and cause.code == _NO_CODE
+    ):
         _log.warning("Discord stumbled over an answer: %s: %s", type(cause).__name__, cause)
         return DISCORD_STUMBLED
     code = "".join(secrets.choice(ID_ALPHABET) for _ in range(6))

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import discord
@@ -20,6 +21,7 @@ from tests.behaviour.town import town
 OURS, FOREIGN = TooLateError("Too late for that."), ZeroDivisionError("secret detail")
 #: Discord takes no longer message from a bot.
 MOST_CHARS = 2000
+A_PROXYS: Any = SimpleNamespace(status=400, reason="Bad Request")
 ENDLESS = TooLateError("x" * 3000)
 
 
@@ -61,9 +63,12 @@ async def stage() -> AsyncIterator[tuple[simcord.Env, simcord.MemberActor, simco
     async def fail(interaction: discord.Interaction, how: str) -> None:
         if how == "late":
             await interaction.response.defer(ephemeral=True)
-        raise {"ours": OURS, "endless": ENDLESS, "storage": StorageError("disk I/O error")}.get(
-            how, FOREIGN
-        )
+        raise {
+            "ours": OURS,
+            "endless": ENDLESS,
+            "storage": StorageError("disk I/O error"),
+            "proxy": discord.HTTPException(A_PROXYS, "<html>Bad Request</html>"),
+        }.get(how, FOREIGN)
 
     @client.tree.command()
     async def show(interaction: discord.Interaction) -> None:
@@ -100,6 +105,16 @@ def said(result: simcord.InteractionResult) -> str:
 async def test_an_error_of_ours_brings_its_sentence(how: str, sentence: str) -> None:
     async with stage() as (_, alice, channel):
         assert sentence in said(await alice.slash(channel, "fail", how=how))
+
+
+async def test_what_a_proxy_says_instead_of_discord_is_no_defect(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with stage() as (_, alice, channel):
+        assert "Discord didn't take my answer" in said(
+            await alice.slash(channel, "fail", how="proxy")
+        )
+    assert not [each for each in caplog.records if each.exc_info]
 
 
 @pytest.mark.parametrize("how", ["early", "late"])
