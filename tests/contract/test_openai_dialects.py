@@ -347,3 +347,18 @@ async def test_the_day_of_a_models_end_is_learnt(lay, hasty_clock):
     days = {model.name: model.retired_on for model in provider.capabilities().models}
     assert days == {"sora-2": None, "sora-2-pro": date(2026, 9, 24)}
     await provider.close()
+
+
+@pytest.mark.parametrize("wire", [SglangWire, VllmWire], ids=lambda wire: wire.name)
+async def test_an_empty_list_of_a_server_that_forgets_is_believed(lay, hasty_clock, wire):
+    table = await lay(wire())
+    table.kitchen.fault(Step.LIST, Fault.json(200, {"object": "list", "data": []}))
+    assert not await table.provider.recent(hasty_clock.now())
+
+
+@pytest.mark.parametrize("wire", [OpenAIWire, AzureWire], ids=lambda wire: wire.name)
+async def test_an_empty_half_of_a_list_of_any_other_is_trouble(lay, hasty_clock, wire):
+    table = await lay(wire())
+    table.kitchen.fault(Step.LIST, Fault.json(200, {"object": "list", "data": []}), times=9)
+    with pytest.raises(ProviderTroubleError, match="does not say that it ends"):
+        await table.provider.recent(hasty_clock.now())
