@@ -157,6 +157,25 @@ async def test_a_server_that_keeps_renders_in_memory_has_lost_one_that_it_does_n
         assert kitchen.requests[Step.LOOK] < 5
 
 
+async def test_a_server_that_has_forgotten_all_its_renders_gets_a_lost_order_again(
+    tmp_path: Path,
+) -> None:
+    async with Kitchen(VllmWire()) as kitchen:
+        several = {"VLLM_MAX_CONCURRENT": "2"}
+        async with town(tmp_path, VIDEO_PROVIDERS="vllm", **kitchen.environ(), **several) as t:
+            await t.bob.slash(t.channel, "sora generate", prompt="a dog")
+            await t.job_in(State.RENDERING)
+            kitchen.renders.clear()
+            kitchen.fault(Step.CREATE, Fault.cut(accepted=False))
+            await t.alice.slash(t.channel, "sora generate", prompt="a cat")
+
+            async def both_there() -> bool:
+                return [job.state for job in await t.jobs()] == [State.RENDERING] * 2
+
+            await t.until(both_there, 20)
+        assert kitchen.requests[Step.CREATE] == 3
+
+
 async def test_a_bot_stopped_during_the_paid_call_finds_its_render_again(tmp_path: Path) -> None:
     hasty = replace(BRISK, stop_s=0.1)
     async with town(tmp_path, pace=hasty) as t:
