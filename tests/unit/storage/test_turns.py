@@ -121,35 +121,29 @@ async def test_more_than_share_one_commit_come_in_their_order(database: Database
     assert answers == came == list(many)
 
 
-async def test_a_commit_that_the_file_refuses_makes_each_try_alone(database: Database):
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("INSERT INTO owned VALUES (9)", id="a commit that the file refuses"),
+        pytest.param("INSERT OR ROLLBACK INTO t VALUES (1)", id="one that undoes everything"),
+    ],
+)
+async def test_what_spoils_the_common_commit_makes_each_try_alone(database: Database, sql: str):
     await database.run(
         lambda conn: conn.executescript(
             "CREATE TABLE owner (n INTEGER PRIMARY KEY) STRICT;"
             "CREATE TABLE owned (n INTEGER REFERENCES owner DEFERRABLE INITIALLY DEFERRED) STRICT"
         )
     )
-    _, first, orphan, last = await asyncio.gather(
+    _, first, spoilt, last = await asyncio.gather(
         database.run(lambda _conn: time.sleep(0.05)),
         database.write(put(1)),
-        database.write(lambda conn: conn.execute("INSERT INTO owned VALUES (9)")),
+        database.write(lambda conn: conn.execute(sql)),
         database.write(put(2)),
         return_exceptions=True,
     )
     assert (first, last) == (1, 2)
-    assert isinstance(orphan, StorageError)
-    assert await numbers(database) == [1, 2]
-
-
-async def test_one_that_undoes_everything_leaves_the_others_whole(database: Database):
-    _, first, gone, last = await asyncio.gather(
-        database.run(lambda _conn: time.sleep(0.05)),
-        database.write(put(1)),
-        database.write(lambda conn: conn.execute("INSERT OR ROLLBACK INTO t VALUES (1)")),
-        database.write(put(2)),
-        return_exceptions=True,
-    )
-    assert (first, last) == (1, 2)
-    assert isinstance(gone, StorageError)
+    assert isinstance(spoilt, StorageError)
     assert await numbers(database) == [1, 2]
 
 
