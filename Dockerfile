@@ -22,8 +22,9 @@ COPY --from=build /venv /venv
 COPY LICENSE ./
 COPY bot ./bot
 COPY cogs ./cogs
+COPY renderer ./renderer
 # The running bot may not write here, so its bytecode is made now.
-RUN python -m compileall -q bot cogs
+RUN python -m compileall -q bot cogs renderer
 USER sorabot
 VOLUME /data
 # The start period leaves time for the first connection to Discord.

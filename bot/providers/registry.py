@@ -10,7 +10,6 @@ from bot.providers import signatures_vendors
 from bot.providers.base import Provider
 from bot.providers.fal import FAL
 from bot.providers.gemini import GEMINI
-from bot.providers.local.provider import LocalProvider
 from bot.providers.openai import OPENAI
 from bot.providers.openai_vendors import AZURE, COMETAPI, LITELLM, SGLANG, VLLM
 from bot.providers.openrouter import OPENROUTER
@@ -18,11 +17,12 @@ from bot.providers.replicate import REPLICATE
 from bot.providers.runway import RUNWAY
 from bot.providers.transport import Transport
 from bot.providers.vendor import Vendor
+from bot.providers.vendors.local import LocalProvider
 from bot.providers.webhook import Verifier
 from bot.providers.xai import XAI
 from bot.settings import Secret, Settings
 
-#: The built-in renderer, which is nobody's API.
+#: The built-in renderer.
 LOCAL = "local"
 #: One line for each API.
 _ALL: Sequence[Vendor] = (

@@ -21,6 +21,8 @@ FLOORS = (
     ("bot.obs", "bot.clock"),
     ("bot.errors",),
 )
+#: Programs of their own: they import nothing else of the product, and nothing of it imports them.
+SEPARATE = ("renderer",)
 FLOOR_OF = {room: -number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -35,6 +37,10 @@ def upward_imports(sources: list[Source]) -> list[str]:
     for source in product(sources):
         if source.module in PRODUCT and source.is_package and not source.text.strip():
             continue
+        if source.top in SEPARATE:
+            found += _imports_across(source, {*PRODUCT, *ONLOOKERS} - {source.top})
+            continue
+        found += _imports_across(source, set(SEPARATE))
         here = room_of(source.module)
         if here is None:
             found.append(f"{source.path}: in no room; give it one in FLOORS of floors.py")
@@ -44,7 +50,7 @@ def upward_imports(sources: list[Source]) -> list[str]:
             there = room_of(target)
             if top in ONLOOKERS:
                 found.append(source.at(node, f"imports {target}; the product knows no tests"))
-            elif top not in PRODUCT or here in (there, target):
+            elif top not in PRODUCT or top in SEPARATE or here in (there, target):
                 continue
             elif there is None:
                 found.append(source.at(node, f"imports {target}, which is in no room of FLOORS"))
@@ -55,6 +61,19 @@ def upward_imports(sources: list[Source]) -> list[str]:
                 advice = f"declare a Protocol in {here} and let bot.app pass it in"
                 found.append(source.at(node, f"imports {there}, {which} {here}; {advice}"))
     return found
+
+
+def _imports_across(source: Source, tops: set[str]) -> list[str]:
+    """Report imports that cross the border of a separate program."""
+    return [
+        source.at(
+            node,
+            f"imports {target}; {' and '.join(SEPARATE)} runs as a child process: "
+            "pass plain data over its stdin instead",
+        )
+        for node, target in imports(source)
+        if target.partition(".")[0] in tops
+    ]
 
 
 def circles(sources: list[Source]) -> list[str]:

@@ -97,7 +97,7 @@ def noisy_modules(sources: list[Source]) -> list[str]:
 
 
 def noisy_packages(sources: list[Source]) -> list[str]:
-    """Report an `__init__.py` of bot and cogs with anything in it."""
+    """Report an `__init__.py` of the product with anything in it."""
     return [
         f"{source.path}: must be empty; import from the module that has the noun"
         for source in sources

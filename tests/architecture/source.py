@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 #: The product, and what may know everything about it.
-PRODUCT = ("bot", "cogs", "sandbox")
+PRODUCT = ("bot", "cogs", "renderer", "sandbox")
 ONLOOKERS = ("tests", "benchmarks")
 
 

@@ -60,6 +60,26 @@ def test_the_product_does_not_import_the_tests():
     assert "knows no tests" in found
 
 
+def test_the_renderer_and_the_bot_do_not_import_each_other():
+    planted = plant(
+        {
+            "bot/providers/x.py": "from renderer.film import film",
+            "sandbox/x.py": "import renderer",
+            "renderer/x.py": "def f():\n    from bot.errors import SorabotError\n    import tests.y",
+            "renderer/y.py": "import numpy\nfrom renderer.x import f",
+            "tests/renderer/z.py": "import renderer.x, bot.app",
+        }
+    )
+    found = upward_imports(planted)
+    assert [line.partition(": ")[0] for line in found] == [
+        "bot/providers/x.py:1",
+        "sandbox/x.py:1",
+        "renderer/x.py:2",
+        "renderer/x.py:3",
+    ]
+    assert all("runs as a child process: pass plain data" in line for line in found)
+
+
 def test_a_module_in_no_room_is_found_on_both_ends():
     planted = plant({"bot/attic.py": "", "bot/app.py": "from bot.attic import box"})
     here, there = upward_imports(planted)

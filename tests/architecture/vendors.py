@@ -22,11 +22,11 @@ PATCHES = ("monkeypatch.setattr", "monkeypatch.setitem", "monkeypatch.delattr")
 
 
 def named_vendors(sources: list[Source]) -> list[str]:
-    """Report vendors' names in code, strings, docstrings and comments of bot and cogs."""
+    """Report vendors' names in code, strings, docstrings and comments of bot, cogs and renderer."""
     return [
         f"{source.path}:{number}: names {match[0]!r}; make it data of a provider or a setting"
         for source in sources
-        if source.top in ("bot", "cogs") and not lives_in(source.module, AT_HOME)
+        if source.top in ("bot", "cogs", "renderer") and not lives_in(source.module, AT_HOME)
         for number, line in enumerate(source.text.splitlines(), 1)
         for match in VENDORS.finditer(line)
     ]

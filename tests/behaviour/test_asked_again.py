@@ -17,7 +17,7 @@ from bot.errors import (
 )
 from bot.model import State
 from bot.providers.base import Remote, RenderOrder
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
 from tests.behaviour.town import Town, town
 
 

@@ -28,7 +28,10 @@ COGS: tuple[type[commands.Cog], ...] = (Account, Generate, History, Remix, Statu
 COMMANDS = [command for cog in COGS for command in cog.__cog_app_commands__]
 ROOMS = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in (*(ROOT / "bot").iterdir(), ROOT / "cogs", ROOT / "sandbox")
+    for path in (
+        *(ROOT / "bot").iterdir(),
+        *(ROOT / top for top in ("cogs", "renderer", "sandbox")),
+    )
     if path.is_dir() and (path / "__init__.py").is_file()
 )
 

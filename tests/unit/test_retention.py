@@ -17,7 +17,7 @@ from bot.clock import SystemClock
 from bot.jobs.stills import Stills
 from bot.jobs.tidying import Leftovers, Tidying
 from bot.model import Job, Operation, State
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
 from bot.storage.ballast import Ballast
 from bot.storage.leavings import Mark
 from bot.storage.room import Room

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.clock import SystemClock
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import psutil
 
 from bot.model import Size
 from bot.providers.base import Remote, RemoteState, RenderOrder
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
 
 SMALL = Size(width_px=192, height_px=108)
 
@@ -54,7 +54,7 @@ def renderers(parent_pid: int | None = None) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for child in psutil.Process(parent_pid).children(recursive=True):
         try:
-            if any("local.render" in word for word in child.cmdline()):
+            if any(word == "renderer" for word in child.cmdline()):
                 found.append(child)
         except psutil.NoSuchProcess:
             continue

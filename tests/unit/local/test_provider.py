@@ -21,7 +21,7 @@ from bot.errors import (
     RenderFailedError,
 )
 from bot.providers.base import Remote, RemoteState
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
 from tests.unit.local.orders import endless, order, renderers, until
 
 HOSTILE_IDS = ("../secret", "..", "", "local/x", "LOCAL-X", "a\0b", "a" * 500, "local-%2e%2e")

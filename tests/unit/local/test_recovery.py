@@ -11,14 +11,14 @@ import psutil
 
 from bot.clock import SystemClock
 from bot.providers.base import RemoteState
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
 from tests.unit.local.orders import endless, order, renderers, until
 
 PARENT = """
 import asyncio, pathlib, sys
 from bot.clock import SystemClock
 from bot.providers.base import RemoteState
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
 from tests.unit.local.orders import endless, until
 
 async def main():

@@ -14,8 +14,8 @@ from bot.clock import SystemClock
 from bot.errors import RejectedOrderError, SourceGoneError
 from bot.model import Operation, Size
 from bot.providers.base import Remote, RemoteState, RenderOrder
-from bot.providers.local.folder import Ticket
-from bot.providers.local.provider import LocalProvider
+from bot.providers.vendors.local import LocalProvider
+from bot.providers.vendors.local_record import RenderRecord
 from tests.unit.local.orders import endless, order, until
 
 
@@ -184,7 +184,7 @@ async def test_recent_tells_of_an_extension_its_whole_length_and_its_source(
     assert listed[longer.id].prompt == "rain"
 
 
-async def test_a_ticket_with_a_seed_and_seconds_is_a_film_of_one_act(
+async def test_a_record_with_a_seed_and_seconds_is_a_film_of_one_act(
     provider: LocalProvider, tmp_path: Path
 ):
     done = await finished(provider, order("AA", seed=7))
@@ -207,13 +207,13 @@ async def test_a_ticket_with_a_seed_and_seconds_is_a_film_of_one_act(
     assert (await provider.submit(derived(Operation.REMIX, "local-old"))).source == "local-old"
 
 
-def test_a_ticket_survives_its_file():
+def test_a_record_survives_its_file():
     clock = SystemClock()
-    first = Ticket.of(order(prompt='a "fox"\n🦊'), clock.now())
+    first = RenderRecord.of(order(prompt='a "fox"\n🦊'), clock.now())
     for operation in (Operation.REMIX, Operation.EXTEND):
-        ticket = Ticket.of(derived(operation, "local-k7q2"), clock.now(), first)
-        assert Ticket.load(ticket.dump()) == ticket
-        assert not ticket.has_image
+        record = RenderRecord.of(derived(operation, "local-k7q2"), clock.now(), first)
+        assert RenderRecord.load(record.dump()) == record
+        assert not record.has_image
 
 
 async def test_a_remix_left_behind_by_a_killed_bot_is_rendered_the_same(tmp_path: Path):

@@ -1,0 +1,134 @@
+"""The folder of one render on disk: the request, its picture, and then the clip or the failure.
+
+    order.json    what was requested; the render exists as soon as this file does
+    picture       the reference picture, if there is one; a remix or extension copies its source's
+    clip.mp4      the finished clip; appears only when it is complete
+    failure.json  the render failed or was cancelled; takes precedence over a clip
+
+All functions block: call them from a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.providers.vendors.local_record import RenderRecord
+
+_ID = re.compile(r"[a-z0-9-]{1,80}")
+#: The reason in `failure.json` of a render that was cancelled.
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderContents:
+    """What a folder holds."""
+
+    record: RenderRecord
+    #: Why the render failed, or None.
+    failure: str | None
+    #: Whether the clip is there.
+    ready: bool
+
+    @property
+    def pending(self) -> bool:
+        """Whether the clip is still to be rendered."""
+        return self.failure is None and not self.ready
+
+
+class RenderFolder:
+    """The folder of one render."""
+
+    def __init__(self, root: Path, remote_id: str) -> None:
+        """Name the folder of `remote_id` under `root`; touches nothing on disk.
+
+        Raises ValueError for an id that is not made of `[a-z0-9-]`: it must not become a path.
+        """
+        if _ID.fullmatch(remote_id) is None:
+            raise ValueError(f"not an id of this provider: {remote_id[:80]!r}")
+        self.remote_id = remote_id
+        self.path = root / remote_id
+
+    @classmethod
+    def all(cls, root: Path) -> Iterator[RenderFolder]:
+        """Return the folders that exist under `root`, in no particular order."""
+        for path in root.iterdir() if root.is_dir() else ():
+            if _ID.fullmatch(path.name) and path.is_dir():
+                yield cls(root, path.name)
+
+    @property
+    def clip(self) -> Path:
+        return self.path / "clip.mp4"
+
+    @property
+    def picture(self) -> Path:
+        return self.path / "picture"
+
+    def create(self, record: RenderRecord, image: Path | None) -> None:
+        """Store a request and its picture; does nothing when the folder has a request already.
+
+        Raises OSError.
+        """
+        if (self.path / "order.json").exists():
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        if image is not None:
+            shutil.copyfile(image, self.picture)
+        self._write("order.json", record.dump())
+
+    def read(self) -> FolderContents | None:
+        """Return the contents; None when there is no request, or an unreadable one.
+
+        Raises OSError.
+        """
+        try:
+            record = RenderRecord.load((self.path / "order.json").read_text("utf-8"))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        return FolderContents(record=record, failure=self._failure(), ready=self.clip.exists())
+
+    def fail(self, reason: str) -> None:
+        """Record that the render ended without a clip; keeps an earlier reason. Raises OSError."""
+        if self._failure() is None and self.path.is_dir():
+            self._write("failure.json", json.dumps({"reason": reason}))
+
+    def cancel(self) -> bool:
+        """Record that the render was cancelled; idempotent.
+
+        False when there is no such render, or it has ended already. Raises OSError.
+        """
+        contents = self.read()
+        if contents is None or (contents.ready and contents.failure is None):
+            return False
+        self.fail(CANCELLED)
+        return self._failure() == CANCELLED
+
+    def remove_partial_clips(self) -> None:
+        """Remove incomplete clips of renderers that were killed. Raises OSError."""
+        for part in self.path.glob(f"{self.clip.name}.*.part"):
+            part.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the folder and everything in it; idempotent. Raises OSError."""
+        if self.path.is_dir():
+            shutil.rmtree(self.path)
+
+    def _failure(self) -> str | None:
+        try:
+            text = (self.path / "failure.json").read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        try:
+            return str(json.loads(text)["reason"])
+        except (ValueError, KeyError, TypeError):
+            return "unreadable failure.json"
+
+    def _write(self, name: str, text: str) -> None:
+        part = self.path / f"{name}.{secrets.token_hex(4)}.part"
+        part.write_text(text, "utf-8")
+        part.replace(self.path / name)

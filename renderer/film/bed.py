@@ -1,0 +1,114 @@
+"""What a place sounds like under the music: rain, wind, waves, traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.film.encode import RATE
+from renderer.script.prompt import Kind, Scene, Weather
+
+_Wave = NDArray[np.float64]
+
+#: A sound that begins or ends with an act takes so long to come or go.
+_CROSS_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Noise:
+    """One band of noise."""
+
+    #: Names its random numbers.
+    name: str
+    low_hz: float
+    high_hz: float
+    level: float
+    #: How often it swells, and what of it is left between swells, 0 to 1; None for a steady one.
+    breath: tuple[float, float] | None = None
+
+
+def _place(
+    kind: Kind, band: tuple[float, float], level: float, breath: tuple[float, float]
+) -> _Noise:
+    return _Noise(name=kind.value, low_hz=band[0], high_hz=band[1], level=level, breath=breath)
+
+
+def _noises(scene: Scene) -> list[_Noise]:
+    """Return all that is heard in a scene."""
+    noises = [_place(scene.kind, *_PLACES[scene.kind])]
+    if scene.rainy:
+        noises += [
+            _Noise(name="drops", low_hz=900, high_hz=7000, level=0.035),
+            _Noise(name="downpour", low_hz=250, high_hz=1200, level=0.018),
+        ]
+    if scene.weather is Weather.STORM:
+        noises.append(
+            _Noise(name="thunder", low_hz=25, high_hz=110, level=0.09, breath=(0.21, 0.05))
+        )
+    if scene.weather is Weather.SNOW:
+        noises.append(
+            _Noise(name="cold wind", low_hz=200, high_hz=700, level=0.014, breath=(0.11, 0.2))
+        )
+    return noises
+
+
+#: What a place sounds like: the band of its noise (Hz), how loud, how it breathes (Hz, floor).
+_PLACES: dict[Kind, tuple[tuple[float, float], float, tuple[float, float]]] = {
+    Kind.OCEAN: ((180, 1800), 0.05, (0.16, 0.15)),
+    Kind.MOUNTAIN: ((120, 520), 0.026, (0.13, 0.25)),
+    Kind.DESERT: ((120, 520), 0.026, (0.13, 0.25)),
+    Kind.CITY: ((45, 240), 0.035, (0.09, 0.5)),
+    Kind.UNDERWATER: ((40, 300), 0.05, (0.12, 0.4)),
+    Kind.SPACE: ((35, 120), 0.05, (0.07, 0.4)),
+    Kind.FOREST: ((1500, 5000), 0.006, (0.17, 0.2)),
+    Kind.BOKEH: ((200, 900), 0.007, (0.05, 0.8)),
+}
+
+
+def bed(acts: Sequence[tuple[Scene, int]], count: int) -> _Wave:
+    """Return (count, 2) samples: what each act sounds like, one fading into the next.
+
+    What two acts have in common goes on as if there was no join.
+    """
+    heard = [set(_noises(scene)) for scene, _ in acts]
+    begins = np.cumsum([0, *(seconds for _, seconds in acts)])[:-1]
+    out = np.zeros((count, 2))
+    for noise in sorted(set[_Noise]().union(*heard), key=lambda each: each.name):
+        present = [float(noise in sounds) for sounds in heard]
+        wave = _band(acts[0][0], noise, count)
+        out += wave * _loudness(present, begins, count)[:, None]
+    return out
+
+
+def _loudness(present: list[float], begins: NDArray[np.int64], count: int) -> _Wave:
+    """Return 0 to 1 for each sample: of equal power where a sound comes or goes after a join."""
+    at = np.arange(count) / RATE
+    level = np.full(count, present[0])
+    for before, here, begin in zip(present, present[1:], begins[1:], strict=False):
+        share = np.clip((at - begin) / _CROSS_S, 0.0, 1.0)
+        level += (here - before) * share * share * (3.0 - 2.0 * share)
+    return np.sqrt(np.clip(level, 0.0, 1.0))
+
+
+def _band(scene: Scene, noise: _Noise, count: int) -> _Wave:
+    """Return the stereo noise of a film that opens with `scene`; longer ones only go on."""
+    rng = scene.rng(f"sound of {noise.name}")
+    phase = rng.uniform(0, 6.28)
+    size = 1 << (count - 1).bit_length()
+    hz = np.fft.rfftfreq(size, 1 / RATE)
+    shape = 1 / (1 + (noise.low_hz / np.maximum(hz, 1.0)) ** 4) / (1 + (hz / noise.high_hz) ** 4)
+    white = rng.normal(0, 1, (count, 2))
+    out = np.empty((count, 2))
+    for side in (0, 1):
+        out[:, side] = np.fft.irfft(np.fft.rfft(white[:, side], size) * shape, size)[:count]
+    # The power that is left of white noise, so that no measured stretch decides how loud it is.
+    out *= noise.level / max(1e-9, float(np.sqrt(np.mean(shape**2))))
+    if noise.breath is not None:
+        rate_hz, floor = noise.breath
+        at = np.arange(count) / RATE
+        swell = (0.5 + 0.5 * np.sin(2 * np.pi * rate_hz * at + phase)) ** 2
+        out *= (floor + (1 - floor) * swell)[:, None]
+    return out

@@ -1,0 +1,45 @@
+"""Light on the finished picture: of another take, or that a change put on a reference picture."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from renderer.script.palette import paint
+from renderer.script.prompt import Scene
+from renderer.stage.camera import View
+from renderer.stage.layer import Part
+
+_Gains = tuple[float, float, float]
+
+#: Another take is a little warmer, cooler or softer.
+_TAKES: tuple[_Gains, ...] = ((1.1, 1.0, 0.82), (0.84, 0.98, 1.12), (1.08, 0.92, 1.04))
+#: How much of a tint's colour falls on a picture.
+_TINT = 0.6
+
+
+def grade(scene: Scene, *, pictured: bool) -> list[Part]:
+    """Return what colours the picture, or nothing where it stays as it is.
+
+    pictured  a reference picture is shown, which knows nothing of the scene's own light.
+    """
+    gains: _Gains = (1.0, 1.0, 1.0)
+    if scene.take is not None:
+        gains = _TAKES[scene.take % len(_TAKES)]
+    if pictured and scene.relit:
+        gains = _times(gains, paint(scene).light)
+        if scene.tint is not None:
+            top = max(scene.tint)
+            red, green, blue = (1.0 - _TINT + _TINT * c / top for c in scene.tint)
+            gains = _times(gains, (red, green, blue))
+    if gains == (1.0, 1.0, 1.0):
+        return []
+    table = [min(255, round(level * gain)) for gain in gains for level in range(256)]
+
+    def draw(frame: Image.Image, _view: View, _at_s: float) -> None:
+        frame.paste(frame.point(table))
+
+    return [draw]
+
+
+def _times(one: _Gains, other: _Gains) -> _Gains:
+    return (one[0] * other[0], one[1] * other[1], one[2] * other[2])

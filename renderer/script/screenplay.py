@@ -1,0 +1,164 @@
+"""The screenplay: which scene a film shows when, and how a remix or extension rewrites it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from renderer.script.prompt import Scene, read
+from renderer.script.revision import remade, revise
+
+#: The longest film, in seconds.
+MAX_S = 60
+#: The words that join a prompt and its change in one text: "a cat. Change: by night".
+_JOINTS = "Change|Then"
+
+
+class FilmOperation(StrEnum):
+    """What a request does to the film."""
+
+    GENERATE = "generate"
+    #: Change the whole film.
+    REMIX = "remix"
+    #: Add an act at the end.
+    EXTEND = "extend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """What one request said about an act."""
+
+    operation: FilmOperation
+    text: str
+    #: The request's seed: 0 to 2**31-1.
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A part of a film in which the scene stays the same."""
+
+    #: 1 or more.
+    seconds: int
+    #: Oldest first; the first one is the prompt.
+    instructions: tuple[Instruction, ...]
+
+    def scene(self, *, pictured: bool) -> Scene:
+        """Return the scene to draw; the same instructions give the same scene.
+
+        pictured  a reference picture replaces the scenery.
+        """
+        first, *later = self.instructions
+        scene = read(first.text, first.seed)
+        for each in later:
+            if each.operation is FilmOperation.REMIX:
+                scene = remade(scene, each.text, each.seed, pictured=pictured)
+            else:
+                scene = revise(scene, each.text)
+        return scene
+
+    @property
+    def caption(self) -> str:
+        """The text of the latest instruction."""
+        return self.instructions[-1].text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screenplay:
+    """The acts of one film, at least one."""
+
+    acts: tuple[Act, ...]
+
+    @classmethod
+    def of(cls, prompt: str, seed: int, seconds: int) -> Screenplay:
+        """Return the film of one prompt."""
+        prompted = Instruction(operation=FilmOperation.GENERATE, text=prompt, seed=seed)
+        return cls(acts=(Act(seconds=seconds, instructions=(prompted,)),))
+
+    @classmethod
+    def load(cls, acts: Sequence[Any], steps: Sequence[Any]) -> Screenplay:
+        """Start from the film in `acts`, if there are any, and apply `steps` to it in order.
+
+        acts   `{"seconds": 4, "lines": [{"operation": …, "text": …, "seed": …}, …]}` each; `lines`
+               are the act's instructions.
+        steps  `{"operation": …, "prompt": …, "seed": …, "seconds": …}` each. Exactly the first step
+               of a film without acts is a `generate`.
+        Raises ValueError, KeyError or TypeError for anything else.
+        """
+        play = cls(acts=tuple(_act(fields) for fields in acts)) if acts else None
+        for step in steps:
+            operation, words = FilmOperation(step["operation"]), str(step["prompt"])
+            seed, seconds = int(step["seed"]), int(step["seconds"])
+            if seconds < 1 or (operation is FilmOperation.GENERATE) is not (play is None):
+                raise ValueError(f"invalid step: {step!r}")
+            if play is None:
+                play = cls.of(words, seed, seconds)
+            elif operation is FilmOperation.REMIX:
+                play = play.remixed(words, seed, seconds)
+            else:
+                play = play.extended(words, seed, seconds)
+        if play is None:
+            raise ValueError("a film needs steps or acts")
+        return play
+
+    @property
+    def seconds(self) -> int:
+        return sum(act.seconds for act in self.acts)
+
+    def remixed(self, change: str, seed: int, seconds: int) -> Screenplay:
+        """Return the film with the change in every act, cut or lengthened to `seconds`."""
+        text = self._unsaid(change) or change
+        changed = Instruction(operation=FilmOperation.REMIX, text=text, seed=seed)
+        kept: list[Act] = []
+        left_s = seconds
+        for act in self.acts:
+            if left_s > 0:
+                instructions = (*act.instructions, changed)
+                kept.append(Act(seconds=min(act.seconds, left_s), instructions=instructions))
+                left_s -= act.seconds
+        kept[-1] = replace(kept[-1], seconds=kept[-1].seconds + max(0, left_s))
+        return Screenplay(acts=tuple(kept))
+
+    def extended(self, words: str, seed: int, seconds: int) -> Screenplay:
+        """Return the film with an act of `seconds` added that follows the words.
+
+        Where the words only repeat earlier instructions, the last scene goes on unchanged.
+        """
+        instructions = self.acts[-1].instructions
+        text = self._unsaid(words)
+        if text:
+            added = Instruction(operation=FilmOperation.EXTEND, text=text, seed=seed)
+            instructions = (*instructions, added)
+        return Screenplay(acts=(*self.acts, Act(seconds=seconds, instructions=instructions)))
+
+    def _unsaid(self, words: str) -> str:
+        """Return the words without leading repeats of earlier instructions; "" if nothing is left."""
+        rest = words.strip()
+        for each in self.acts[-1].instructions:
+            said = re.escape(each.text.strip(" ."))
+            match = re.match(rf"{said}(?:[ .]*$|\. *(?:{_JOINTS}): *)", rest)
+            if match is None:
+                break
+            rest = rest[match.end() :]
+        return rest
+
+
+def _act(fields: Any) -> Act:
+    """Read an act in the form that `Screenplay.load` describes; raises the same errors."""
+    act = Act(
+        seconds=int(fields["seconds"]),
+        instructions=tuple(
+            Instruction(
+                operation=FilmOperation(line["operation"]),
+                text=str(line["text"]),
+                seed=int(line["seed"]),
+            )
+            for line in fields["lines"]
+        ),
+    )
+    if act.seconds < 1 or not act.instructions:
+        raise ValueError(f"invalid act: {fields!r}")
+    return act

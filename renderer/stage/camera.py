@@ -1,0 +1,136 @@
+"""The camera: where it looks, and how that moves through a clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from renderer.script.prompt import Move
+from renderer.stage.stage import FPS, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Where the camera looks at one instant."""
+
+    #: -1 to 1: how far into the canvas's margin, for the nearest layer.
+    x: float = 0.0
+    y: float = 0.0
+    #: About 1 or more; at 0.99 the canvas's margins still suffice.
+    zoom: float = 1.0
+
+    def zoom_at(self, depth: float) -> float:
+        """Return how much a layer is enlarged; the sky (depth 0) is too far away to grow."""
+        return 1.0 + (self.zoom - 1.0) * depth**0.5
+
+    def corner(self, stage: Stage, depth: float) -> tuple[float, float]:
+        """Return the canvas column and row at the frame's upper left, for a layer at `depth`."""
+        zoom = self.zoom_at(depth)
+        width, height = stage.canvas_px
+        left, top = (width - stage.width_px / zoom) / 2, (height - stage.height_px / zoom) / 2
+        reach = 0.98 * depth
+        return left + self.x * stage.margin_x_px * reach, top + self.y * stage.margin_y_px * reach
+
+    def place(self, stage: Stage, depth: float, x: float, y: float) -> tuple[float, float, float]:
+        """Return the frame column, row and enlargement of a canvas point at `depth`."""
+        left, top = self.corner(stage, depth)
+        zoom = self.zoom_at(depth)
+        return (x - left) * zoom, (y - top) * zoom, zoom
+
+
+#: The views of the steady moves, by how far they are: -1 to 1.
+_MOVES: dict[Move, Callable[[float], View]] = {
+    Move.PAN_LEFT: lambda way: View(x=-0.95 * way),
+    Move.PAN_RIGHT: lambda way: View(x=0.95 * way),
+    Move.TILT_UP: lambda way: View(y=-0.9 * way),
+    Move.TILT_DOWN: lambda way: View(y=0.9 * way),
+    Move.PUSH_IN: lambda way: View(y=0.08 * way, zoom=1.09 + 0.09 * way),
+    Move.PULL_BACK: lambda way: View(y=-0.08 * way, zoom=1.09 - 0.09 * way),
+    Move.ORBIT: lambda way: View(
+        x=0.9 * way, y=-0.15 * math.cos(way * 1.5), zoom=1.08 - 0.05 * way**2
+    ),
+    Move.FLYOVER: lambda way: View(y=0.75 * way, zoom=1.08 + 0.08 * way),
+    Move.STATIC: lambda _: View(),
+    Move.SLOW_DRIFT: lambda way: View(x=0.42 * way, zoom=1.035 + 0.03 * way),
+}
+
+
+#: How far beyond its end a move may coast without looking past the canvas.
+_COAST = 0.11
+#: How much closer the camera comes, very slowly, once its move is over.
+_CLOSER = 0.05
+_CLOSER_S = 9.0
+#: A camera that is taken off its tripod takes so long.
+_TAKEN_UP_S = 1.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """A move that the camera begins at some instant."""
+
+    move: Move
+    begin_s: int
+    #: How long the move takes.
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """The camera's way through a film: smooth everywhere, and never past the canvas.
+
+    A move that is over comes to rest softly; the next begins from where the camera is.
+    """
+
+    #: In order of time; the first begins at 0.
+    cues: tuple[Cue, ...]
+    #: In radians; varies the moves of a camera that is carried.
+    phase: float
+
+    def view(self, at_s: float) -> View:
+        """Return where the camera looks at `at_s` seconds into the film."""
+        opening, *later = self.cues
+        # The last frame of a move begins one frame before its end.
+        span_s = max(1, opening.seconds * FPS - 1) / FPS
+        seen = self._seen(opening.move, _way(at_s, span_s), at_s)
+        if opening.move is not Move.PULL_BACK:
+            rested = max(0.0, at_s - span_s) / _CLOSER_S
+            seen = replace(seen, zoom=seen.zoom + _CLOSER * (1.0 - math.exp(-(rested**2))))
+        for cue in later:
+            carried = cue.move is Move.HANDHELD
+            span_s = min(_TAKEN_UP_S, cue.seconds) if carried else cue.seconds
+            share = max(0.0, min(1.0, (at_s - cue.begin_s) / span_s))
+            if cue.move is not Move.STATIC and share > 0.0:
+                target = self._seen(cue.move, 1.0, at_s)
+                seen = _between(seen, target, share * share * (3.0 - 2.0 * share))
+        return seen
+
+    def _seen(self, move: Move, way: float, at_s: float) -> View:
+        phase = self.phase
+        if move is Move.TRACKING:
+            return View(x=0.95 * way, y=0.04 * math.sin(at_s * 3.1 + phase), zoom=1.04)
+        if move is Move.HANDHELD:
+            return View(
+                x=0.13 * (math.sin(at_s * 1.3 + phase) + 0.5 * math.sin(at_s * 3.7 + 2 * phase)),
+                y=0.14 * (math.sin(at_s * 1.7 + 1.9 * phase) + 0.5 * math.sin(at_s * 4.3 + phase)),
+                zoom=1.05 + 0.012 * math.sin(at_s * 0.9 + phase),
+            )
+        return _MOVES[move](way)
+
+
+def _way(at_s: float, span_s: float) -> float:
+    """Return how far a move is, -1 to 1 in `span_s`, and then up to `_COAST` more."""
+    progress = at_s / span_s
+    if progress <= 1.0:
+        # Starts and stops softly, steady in between.
+        return 2.0 * (0.6 * progress + 0.4 * progress * progress * (3.0 - 2.0 * progress)) - 1.0
+    # It is still at 1.2 lengths a span when it gets there.
+    return 1.0 + _COAST * (1.0 - math.exp(-1.2 * (progress - 1.0) / _COAST))
+
+
+def _between(one: View, other: View, share: float) -> View:
+    return View(
+        x=one.x + (other.x - one.x) * share,
+        y=one.y + (other.y - one.y) * share,
+        zoom=one.zoom + (other.zoom - one.zoom) * share,
+    )
