@@ -6,7 +6,7 @@ PY    := $(VENV)/bin/python
 # Stands when .venv holds what requirements-dev.lock says.
 READY := $(VENV)/ready
 
-.PHONY: help setup sandbox run test chaos lint check bench migrate lock format clean
+.PHONY: help setup sandbox run test coverage chaos lint check hooks audit bench migrate lock format clean
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,13 @@ run: $(READY)  ## Start the bot on Discord; settings come from the environment o
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet --numprocesses logical --dist worksteal
 
+# Bots that are killed and children with a clean environment are not measured.
+coverage: $(READY)  ## Run all tests and list the lines that none reaches; below the floor it fails
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest --quiet --numprocesses logical --dist worksteal --timeout 300
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
 chaos: $(READY)  ## Kill and trouble the bot for hours; CHAOS_ROUNDS=1 for a short run
 	$(PY) -m tests.simulation --seeds 20000
 	$(PY) -m tests.chaos --out chaos-kill.jsonl kill --rounds $(or $(CHAOS_ROUNDS),10)
@@ -38,6 +45,14 @@ lint: $(READY)  ## Run the linter, the formatter and the type checker
 
 check: lint test  ## Run what CI runs: lint, then test
 
+hooks: $(READY)  ## Let git run ruff before each commit and look at the length of its subject
+	@$(PY) -m pre_commit install
+
+# Without --strict, a package that could not be looked up would count as a good one.
+audit: $(READY)  ## Look up known vulnerabilities of what the bot runs on; needs the internet
+	$(PY) -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict \
+		--progress-spinner off
+
 bench: $(READY)  ## Measure; prints ratios against a bare baseline
 	@$(PY) -m benchmarks
 
@@ -48,14 +63,15 @@ format: $(READY)  ## Put all Python files into shape
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
-COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	$(if $(UPGRADE),--upgrade)
+# Renovate reads the command in the first lines of each file and runs it again, so it takes only
+# options that Renovate knows, written with "=" (renovate.json5).
+COMPILE = $(VENV)/bin/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal \
+	--python-version=3.11 --generate-hashes
 
 lock: $(READY)  ## Write both lock files from pyproject.toml; UPGRADE=1 takes later releases
-	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --constraint requirements.lock --extra sandbox --extra dev \
-		--output-file requirements-dev.lock
+	$(COMPILE) --output-file=requirements.lock pyproject.toml
+	$(COMPILE) --constraint=requirements.lock --extra=sandbox --extra=dev \
+		--output-file=requirements-dev.lock pyproject.toml
 
 clean:  ## Remove .venv and caches; data/ and .env stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
