@@ -21,7 +21,7 @@ _EMOJI = re.compile(
 )
 _FONTS = Path(__file__).parents[1] / "fonts"
 #: For captions, in order of beauty. The last ones stand on many Linux machines.
-_BY_BEAUTY = (
+_CAPTION_FONTS = (
     _FONTS / "fraunces-semibold.ttf",
     _FONTS / "inter-semibold.ttf",
     Path("/usr/share/fonts/truetype/noto/NotoSans-SemiBold.ttf"),
@@ -34,7 +34,7 @@ _BY_BEAUTY = (
     Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
 )
 #: A code point that no font draws: U+10FFFF is a noncharacter.
-_NOWHERE = "\U0010ffff"
+_UNDRAWN = "\U0010ffff"
 _LINES = 3
 #: A card is on screen for at least this long.
 _CARD_S = 3.0
@@ -91,7 +91,7 @@ def _broken(word: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class TitleCard:
     """A few lines that are shown together."""
 
     #: White text and its dark surroundings, as masks.
@@ -106,7 +106,7 @@ class Caption:
     """Cards that follow one another; the first is there from the first frame on."""
 
     stage: Stage
-    cards: tuple[Card, ...]
+    cards: tuple[TitleCard, ...]
     left_px: int
     #: Where the lowest line ends, and the highest card begins, in frame rows.
     bottom_px: int
@@ -115,19 +115,19 @@ class Caption:
     @classmethod
     def of(cls, prompt: str, stage: Stage) -> Caption | None:
         """Return the caption; None when there is nothing to write or no font to write it with."""
-        return cls.titled(((prompt, stage.seconds),), stage)
+        return cls.of_titles(((prompt, stage.seconds),), stage)
 
     @classmethod
-    def titled(cls, titles: Sequence[tuple[str, int]], stage: Stage) -> Caption | None:
+    def of_titles(cls, titles: Sequence[tuple[str, int]], stage: Stage) -> Caption | None:
         """Return one caption after another, each for so many seconds; None as for `of`."""
-        cards: list[Card] = []
+        cards: list[TitleCard] = []
         begin_s = 0
         for words, seconds in titles:
             cards.extend(_cards(clean(words), begin_s, seconds, stage))
             begin_s += seconds
         if not cards:
             return None
-        bottom = stage.height_px - stage.px(stage.either(58, 92))
+        bottom = stage.height_px - stage.px(stage.wide_or_tall(58, 92))
         return cls(
             stage=stage,
             cards=tuple(cards),
@@ -152,27 +152,27 @@ class Caption:
             frame.paste((255, 252, 246), at, text)
 
 
-def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[Card]:
+def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[TitleCard]:
     """Return one title's cards, spread over its time; none where no font has its glyphs."""
-    size = round(stage.either(40, 46) * stage.unit)
+    size = round(stage.wide_or_tall(40, 46) * stage.unit)
     font = caption_font(text, max(8, size)) if text else None
     if font is None:
         return []
     measure = stage.width_px - 2 * stage.px(_LEFT)
-    lines = wrap(text, font, stage.either(round(measure * 0.62), measure))
-    dealt = _dealt(lines, max(1, int(seconds / _CARD_S)))
-    each_s = seconds / len(dealt)
-    cards: list[Card] = []
-    for number, card in enumerate(dealt):
+    lines = wrap(text, font, stage.wide_or_tall(round(measure * 0.62), measure))
+    groups = _grouped(lines, max(1, int(seconds / _CARD_S)))
+    each_s = seconds / len(groups)
+    cards: list[TitleCard] = []
+    for number, card in enumerate(groups):
         mask, shade = _masks("\n".join(card), font, stage)
         first_s = begin_s + number * each_s
         # Exactly where the title ends: a sum of shares may fall short of it.
-        last_s = begin_s + seconds if number == len(dealt) - 1 else first_s + each_s
-        cards.append(Card(text=mask, shade=shade, begin_s=first_s, end_s=last_s))
+        last_s = begin_s + seconds if number == len(groups) - 1 else first_s + each_s
+        cards.append(TitleCard(text=mask, shade=shade, begin_s=first_s, end_s=last_s))
     return cards
 
 
-def _dealt(lines: list[str], cards: int) -> list[list[str]]:
+def _grouped(lines: list[str], cards: int) -> list[list[str]]:
     """Return the lines in at most `cards` groups; what does not fit is cut with an ellipsis."""
     room = cards * _LINES
     if len(lines) > room:
@@ -211,22 +211,22 @@ def _masks(
 
 def caption_font(text: str, size_px: int) -> ImageFont.FreeTypeFont | None:
     """Return the first font that has every glyph of `text`; None when no font here has them."""
-    for path in _BY_BEAUTY:
+    for path in _CAPTION_FONTS:
         if path.is_file():
             font = ImageFont.truetype(path, size_px)
-            if writes(font, text):
+            if has_glyphs(font, text):
                 return font
     return None
 
 
-def writes(font: ImageFont.FreeTypeFont, text: str) -> bool:
+def has_glyphs(font: ImageFont.FreeTypeFont, text: str) -> bool:
     """Return whether `font` has a glyph of its own for each visible character of `text`."""
-    missing = _drawing(font, _NOWHERE)
+    missing = _bitmap(font, _UNDRAWN)
     visible = {c for c in text if not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc")}
-    return all(_drawing(font, c) != missing for c in visible)
+    return all(_bitmap(font, c) != missing for c in visible)
 
 
-def _drawing(font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
+def _bitmap(font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
     left, top, right, bottom = (round(edge) for edge in font.getbbox(character))
     picture = Image.new("L", (max(1, right - left), max(1, bottom - top)))
     ImageDraw.Draw(picture).text((-left, -top), character, font=font, fill=255)

@@ -24,32 +24,32 @@ from renderer.scenes import (
     space,
     underwater,
 )
-from renderer.script.prompt import Kind, Scene
+from renderer.script.prompt import Scene, SceneKind
 from renderer.script.screenplay import Screenplay
-from renderer.stage.air import weather
+from renderer.stage.atmosphere import weather
 from renderer.stage.camera import Camera, Cue, View
 from renderer.stage.layer import Layer, Part
 from renderer.stage.stage import FPS, Shot, Stage
 from renderer.stage.water import Water
 
-_BUILDERS: dict[Kind, Callable[[Shot], list[Part]]] = {
-    Kind.MOUNTAIN: mountain.build,
-    Kind.OCEAN: ocean.build,
-    Kind.CITY: city.build,
-    Kind.DESERT: desert.build,
-    Kind.FOREST: forest.build,
-    Kind.SPACE: space.build,
-    Kind.UNDERWATER: underwater.build,
-    Kind.BOKEH: bokeh.build,
+_BUILDERS: dict[SceneKind, Callable[[Shot], list[Part]]] = {
+    SceneKind.MOUNTAIN: mountain.build,
+    SceneKind.OCEAN: ocean.build,
+    SceneKind.CITY: city.build,
+    SceneKind.DESERT: desert.build,
+    SceneKind.FOREST: forest.build,
+    SceneKind.SPACE: space.build,
+    SceneKind.UNDERWATER: underwater.build,
+    SceneKind.BOKEH: bokeh.build,
 }
-_WITHOUT_WEATHER = (Kind.SPACE, Kind.UNDERWATER, Kind.BOKEH)
+_WITHOUT_WEATHER = (SceneKind.SPACE, SceneKind.UNDERWATER, SceneKind.BOKEH)
 #: One scene dissolves into the next within so many frames after the join.
-_DISSOLVE = FPS // 2
+_DISSOLVE_FRAMES = FPS // 2
 #: Scenery takes much memory: of a film with many scenes only so many are kept.
-_KEPT = 2
+_SCENERIES_KEPT = 2
 
 
-class Film:
+class PreviewFilm:
     """All frames of one clip; any of them can be drawn, in any order, always the same.
 
     scenes  what each act shows, and for how many seconds.
@@ -62,7 +62,7 @@ class Film:
         image  a picture shown in place of the scene that the prompt describes.
         Raises OSError when the picture cannot be read.
         """
-        acts = [(act.scene(pictured=image is not None), act.seconds) for act in play.acts]
+        acts = [(act.scene(has_picture=image is not None), act.seconds) for act in play.acts]
         opening = acts[0][0]
         cues = _cues(acts)
         self.scenes = tuple(acts)
@@ -75,14 +75,14 @@ class Film:
         self._image = image
         self._camera = Camera(cues=cues, phase=(opening.seed % 628) / 100)
         # The subject follows the first move; the later ones are the camera's alone.
-        self._sets = [replace(scene, move=opening.move) for scene, _ in acts]
+        self._scenes = [replace(scene, move=opening.move) for scene, _ in acts]
         self._begins = [sum(act.seconds for act in play.acts[:k]) * FPS for k in range(len(acts))]
         self._scenery: OrderedDict[Scene, list[Part]] = OrderedDict()
         titles = [
             (words, sum(act.seconds for act in same))
             for words, same in groupby(play.acts, key=lambda act: act.caption)
         ]
-        caption = Caption.titled(titles, stage)
+        caption = Caption.of_titles(titles, stage)
         top = stage.height_px - stage.px(60) if caption is None else caption.top_px
         self._overlay: list[Part] = [overlay.scrim(stage, top)]
         if caption is not None:
@@ -102,8 +102,8 @@ class Film:
         act = max(k for k, begin in enumerate(self._begins) if begin <= index)
         since = index - self._begins[act]
         image = self._drawn(act, seen, at_s)
-        if act > 0 and since < _DISSOLVE and self._sets[act] != self._sets[act - 1]:
-            share = (since + 1) / (_DISSOLVE + 1)
+        if act > 0 and since < _DISSOLVE_FRAMES and self._scenes[act] != self._scenes[act - 1]:
+            share = (since + 1) / (_DISSOLVE_FRAMES + 1)
             before = self._drawn(act - 1, seen, at_s)
             image = Image.blend(before, image, share * share * (3.0 - 2.0 * share))
         for part in self._overlay:
@@ -126,9 +126,9 @@ class Film:
         return image
 
     def _parts(self, act: int) -> list[Part]:
-        scene = self._sets[act]
+        scene = self._scenes[act]
         if scene not in self._scenery:
-            while len(self._scenery) >= _KEPT:
+            while len(self._scenery) >= _SCENERIES_KEPT:
                 self._scenery.popitem(last=False)
             self._scenery[scene] = self._built(scene)
         self._scenery.move_to_end(scene)
@@ -136,14 +136,14 @@ class Film:
 
     def _built(self, scene: Scene) -> list[Part]:
         shot = Shot.of(scene, self._stage)
-        pictured = self._image is not None
+        has_picture = self._image is not None
         parts = (
             _BUILDERS[scene.kind](shot)
             if self._image is None
             else photo.build(self._image, self._stage)
         )
-        coloured = grade(scene, pictured=pictured)
-        if pictured or scene.kind not in _WITHOUT_WEATHER:
+        coloured = grade(scene, has_picture=has_picture)
+        if has_picture or scene.kind not in _WITHOUT_WEATHER:
             return [*parts, *coloured, *weather(shot)]
         return [*parts, *coloured]
 

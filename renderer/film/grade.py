@@ -17,7 +17,7 @@ _TAKES: tuple[_Gains, ...] = ((1.1, 1.0, 0.82), (0.84, 0.98, 1.12), (1.08, 0.92,
 _TINT = 0.6
 
 
-def grade(scene: Scene, *, pictured: bool) -> list[Part]:
+def grade(scene: Scene, *, has_picture: bool) -> list[Part]:
     """Return what colours the picture, or nothing where it stays as it is.
 
     pictured  a reference picture is shown, which knows nothing of the scene's own light.
@@ -25,7 +25,7 @@ def grade(scene: Scene, *, pictured: bool) -> list[Part]:
     gains: _Gains = (1.0, 1.0, 1.0)
     if scene.take is not None:
         gains = _TAKES[scene.take % len(_TAKES)]
-    if pictured and scene.relit:
+    if has_picture and scene.relit:
         gains = _times(gains, paint(scene).light)
         if scene.tint is not None:
             top = max(scene.tint)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.film.bed import bed
+from renderer.film.ambience import ambience
 from renderer.film.encode import RATE
-from renderer.script.prompt import Kind, Scene, Weather
+from renderer.script.prompt import Scene, SceneKind, Weather
 from renderer.stage.pixels import Floats
 
 #: Loudness that players and Discord leave alone, in LUFS.
@@ -42,14 +42,14 @@ def compose(acts: Sequence[tuple[Scene, int]]) -> Floats:
 
     key_hz = 110.0 * 2 ** (int(opening.rng("key").integers(-3, 5)) / 12)
     music = _pad(opening.rng("pad"), mood, key_hz, count)
-    music += _plucks(opening.passing_rng("plucks"), mood, key_hz, count)
-    mixed = _reverbed(music, opening.rng("room")) + bed(acts, count)
+    music += _plucks(opening.take_rng("plucks"), mood, key_hz, count)
+    mixed = _reverbed(music, opening.rng("room")) + ambience(acts, count)
     _fade(mixed)
     return _levelled(mixed)
 
 
 def _mood(scene: Scene) -> _Mood:
-    if scene.kind in (Kind.SPACE, Kind.UNDERWATER):
+    if scene.kind in (SceneKind.SPACE, SceneKind.UNDERWATER):
         return _WIDE
     if scene.dark or scene.weather in (Weather.RAIN, Weather.FOG):
         return _DARK

@@ -7,11 +7,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from renderer.script.colour import BLACK, Colour, lit, mix
 from renderer.script.prompt import Time, Weather
-from renderer.stage.air import fog
+from renderer.stage.atmosphere import fog
 from renderer.stage.camera import View
 from renderer.stage.figure import figure
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import blend, grid, mask, picture, smoothstep
+from renderer.stage.pixels import blend, grainy_image, grid, mask, smoothstep
 from renderer.stage.sky import sky
 from renderer.stage.stage import Shot
 from renderer.stage.water import Water
@@ -31,7 +31,7 @@ _GOING: Colour = (255, 66, 56)
 def build(shot: Shot) -> list[Part]:
     """Return the scene, farthest parts first."""
     palette = shot.palette
-    street = shot.either(0.8, 0.74)
+    street = shot.wide_or_tall(0.8, 0.74)
     parts = sky(shot, shot.row(street - 0.06))
     mist = mix(palette.haze, palette.glow, 0.15)
     for i, (depth, far) in enumerate(((0.12, 0.66), (0.3, 0.36), (0.55, 0.08))):
@@ -49,7 +49,7 @@ def build(shot: Shot) -> list[Part]:
         body=mix(palette.near, BLACK, 0.4),
         rim=mix(palette.glow, (255, 236, 200), 0.6),
         halo=mix(palette.haze, (255, 200, 150), 0.4),
-        ground=shot.either(0.9, 0.785),
+        ground=shot.wide_or_tall(0.9, 0.785),
     )
 
 
@@ -61,7 +61,7 @@ class _Row:
         self._rng = rng = shot.rng(f"houses {index}")
         # Lamps, signs and stones have numbers of their own: by day and by night the houses stand
         # where they stood.
-        self._skin = skin = shot.rng(f"skins {index}")
+        self._surface = skin = shot.rng(f"skins {index}")
         self._foot = foot = shot.row(street) + shot.px(6)
         width, palette, dark = shot.canvas_px[0], shot.palette, shot.scene.dark
         wall = mix(lit((92, 100, 122), palette.light), palette.near, 0.55 if dark else 0.12)
@@ -71,7 +71,7 @@ class _Row:
         self._lamps = Image.new("RGB", (width, foot), BLACK)
         self._walls, self._outline = ImageDraw.Draw(self._paint), ImageDraw.Draw(self._shape)
         self._lights = ImageDraw.Draw(self._lamps)
-        self._tall = shot.height_px * (0.5, 0.43, 0.36)[index] * shot.either(1.0, 0.86)
+        self._tall = shot.height_px * (0.5, 0.43, 0.36)[index] * shot.wide_or_tall(1.0, 0.86)
         x = -shot.px(60)
         while x < width:
             wide = round(shot.unit * self._between(60, 150) * (0.8, 1.0, 1.3)[index])
@@ -92,7 +92,7 @@ class _Row:
         _, y = grid(1, self._foot)
         mist = smoothstep(self._foot - self._tall * 0.8, self._foot, y) * (0.3 + 0.3 * self._far)
         values = blend(np.asarray(paint, dtype=np.float32), shot.palette.haze, mist)
-        colour = picture(values, self._rng, grain=0.6)
+        colour = grainy_image(values, self._rng, grain=0.6)
         return Layer(stage=shot, colour=colour, mask=self._shape, depth=depth)
 
     def _between(self, low: float, high: float, rng: np.random.Generator | None = None) -> float:
@@ -112,7 +112,7 @@ class _Row:
         self._roof(left, top, right, tone)
         self._windows(left, top, right)
         signs = scene.dark and scene.weather is not Weather.FOG and self._far < 0.5
-        if signs and self._skin.random() < 0.55:
+        if signs and self._surface.random() < 0.55:
             self._sign(left, top, right)
 
     def _roof(self, left: int, top: int, right: int, tone: Colour) -> None:
@@ -133,11 +133,11 @@ class _Row:
                 pen.polygon(gable, fill=fill)
 
     def _sign(self, left: int, top: int, right: int) -> None:
-        colour = _NEON[int(self._skin.integers(len(_NEON)))]
-        x = left + round((right - left) * self._between(0.1, 0.7, self._skin))
-        y = round(top + (self._foot - top) * self._between(0.3, 0.62, self._skin))
-        wide, high = self._px(10, 20, self._skin), self._px(38, 86, self._skin)
-        if self._skin.random() < 0.35:
+        colour = _NEON[int(self._surface.integers(len(_NEON)))]
+        x = left + round((right - left) * self._between(0.1, 0.7, self._surface))
+        y = round(top + (self._foot - top) * self._between(0.3, 0.62, self._surface))
+        wide, high = self._px(10, 20, self._surface), self._px(38, 86, self._surface)
+        if self._surface.random() < 0.35:
             wide, high = high, wide
         fill = mix(colour, BLACK, self._far)
         self._lights.rounded_rectangle((x, y, x + wide, y + high), self._shot.px(3), fill=fill)
@@ -146,7 +146,7 @@ class _Row:
             self._lights.rectangle(gap, fill=mix(colour, BLACK, 0.7))
 
     def _windows(self, left: int, top: int, right: int) -> None:
-        skin, scene, palette = self._skin, self._shot.scene, self._shot.palette
+        skin, scene, palette = self._surface, self._shot.scene, self._shot.palette
         wide, high = self._px(4, 7), self._px(5, 9)
         gap_x, gap_y = wide + self._px(4, 7), high + self._px(5, 9)
         lit_share = self._between(0.12, 0.5, skin) if scene.dark else 0.0
@@ -170,7 +170,7 @@ class _Row:
 
 def _traffic(shot: Shot, row: int) -> Part:
     """Return nine cars, out of focus: two lamps each, and their light on the road."""
-    rng = shot.passing_rng("traffic")
+    rng = shot.take_rng("traffic")
     radius, tall, outside = shot.px(11), shot.px(58), shot.px(80)
     x, y = grid(2 * radius + 1, 2 * radius + 1)
     distance = np.sqrt((x - radius) ** 2 + (y - radius) ** 2) / radius

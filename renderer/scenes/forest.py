@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw
 from renderer.script.colour import BLACK, WHITE, Colour, lit, mix
 from renderer.script.prompt import Time
 from renderer.stage import land, noise
-from renderer.stage.air import fog, shafts
+from renderer.stage.atmosphere import fog, shafts
 from renderer.stage.figure import figure
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import blend, column, grid, mask, picture, shrunk, smoothstep
-from renderer.stage.specks import specks
+from renderer.stage.particles import particles
+from renderer.stage.pixels import blend, column, grainy_image, grid, mask, shrunk, smoothstep
 from renderer.stage.stage import Shot
 
 
@@ -39,19 +39,19 @@ def build(shot: Shot) -> list[Part]:
         body=mix(near, BLACK, 0.4),
         rim=mix(bright, palette.disc, 0.4),
         halo=mix(air, bright, 0.4),
-        ground=shot.either(0.87, 0.775),
+        ground=shot.wide_or_tall(0.87, 0.775),
     )
     parts.append(_floor(shot, near, row=0.93, depth=0.95))
-    if scene.late:
+    if scene.sun_down:
         # The same random numbers twice: each light and the glow around it.
         return parts + [
-            specks(
+            particles(
                 shot, "fireflies", ((255, 236, 130), (214, 255, 140)), count=44, size=size,
                 sway=34, blink=0.9, level=(0.7 * level, level), rows=(0.3, 1.0),
             )
             for size, level in (((2.4, 4.4), 0.95), ((14, 26), 0.3))
         ]  # fmt: skip
-    pollen = specks(
+    pollen = particles(
         shot, "pollen", (mix(bright, WHITE, 0.5),), count=60, size=(1.0, 2.8), sway=20, blink=0.6,
         level=(0.25, 0.7),
     )  # fmt: skip
@@ -68,7 +68,7 @@ def _glade(shot: Shot, bright: Colour, air: Colour, leaf: Colour) -> Layer:
     values = blend(column(stops, height), mix(bright, WHITE, 0.25), light)
     leaves = noise.field(rng, (width, height), (90 * shot.unit, 80 * shot.unit), gain=0.7)
     crown = smoothstep(0.42, 0.62, leaves) * smoothstep(shot.row(0.55), shot.row(0.0), y) * 0.55
-    return Layer(stage=shot, colour=picture(blend(values, mix(air, leaf, 0.55), crown), rng))
+    return Layer(stage=shot, colour=grainy_image(blend(values, mix(air, leaf, 0.55), crown), rng))
 
 
 def _trunks(shot: Shot, colours: tuple[Colour, Colour], index: int) -> Layer:
@@ -97,7 +97,7 @@ def _trunks(shot: Shot, colours: tuple[Colour, Colour], index: int) -> Layer:
     _, y = grid(1, height)
     values = blend(*colours, smoothstep(shot.row(0.3), shot.row(0.0), y) * 0.8)
     depth = (0.14, 0.34, 0.6)[index]
-    return Layer(stage=shot, colour=picture(values, rng), mask=shape, depth=depth)
+    return Layer(stage=shot, colour=grainy_image(values, rng), mask=shape, depth=depth)
 
 
 def _branch(
@@ -134,7 +134,7 @@ def _floor(shot: Shot, colour: Colour, *, row: float, depth: float) -> Layer:
     rng = shot.rng(f"floor {row}")
     width = shot.canvas_px[0]
     hills = noise.line(rng, width, shot.height_px * 0.5, octaves=3) * (shot.height_px * 0.02)
-    crest = shot.row(shot.either(row, row - 0.06)) - hills
+    crest = shot.row(shot.wide_or_tall(row, row - 0.06)) - hills
     colours, fade_px = (colour, mix(colour, BLACK, 0.5)), shot.height_px * 0.15
     soil = land.silhouette(shot, crest, colours, depth=depth, rng=rng, fade_px=fade_px)
     top = max(0, int(crest.min()) - shot.px(80))

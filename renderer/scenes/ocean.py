@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from renderer.script.colour import BLACK, Colour, lit, mix
-from renderer.script.prompt import Gait, Time, Weather
+from renderer.script.prompt import Motion, Time, Weather
 from renderer.stage import land, noise
 from renderer.stage.camera import View
 from renderer.stage.figure import figure
@@ -28,7 +28,7 @@ _LAMP: Colour = (255, 240, 196)
 def build(shot: Shot) -> list[Part]:
     """Return the scene, farthest parts first."""
     scene, palette = shot.scene, shot.palette
-    horizon = shot.row(shot.either(0.55, 0.58))
+    horizon = shot.row(shot.wide_or_tall(0.55, 0.58))
     parts = sky(shot, horizon)
     island, top = _island(shot, horizon)
     parts.append(island)
@@ -51,13 +51,13 @@ def build(shot: Shot) -> list[Part]:
     )
     if scene.time is not Time.NIGHT:
         parts.append(birds(shot, mix(palette.near, palette.haze, 0.3), row=0.25))
-    afloat = scene.subject is not None and scene.subject.gait is Gait.SAIL
+    afloat = scene.subject is not None and scene.subject.motion is Motion.SAIL
     subject = figure(
         shot,
         body=mix(palette.near, BLACK, 0.3),
         rim=mix(palette.glow, palette.disc, 0.3),
         halo=mix(palette.haze, palette.glow, 0.6),
-        ground=shot.either(0.73, 0.72) if afloat else shot.either(0.925, 0.8),
+        ground=shot.wide_or_tall(0.73, 0.72) if afloat else shot.wide_or_tall(0.925, 0.8),
         size=1.2,
     )
     shore = _shore(shot)
@@ -85,7 +85,7 @@ def _shore(shot: Shot) -> Part:
     width, near = shot.canvas_px[0], shot.palette.near
     lean = np.linspace(-0.5, 0.5, width) * float(rng.choice((-1, 1)))
     bumps = noise.line(rng, width, shot.height_px * 0.4)
-    crest = shot.row(shot.either(0.91, 0.79)) - (lean * 0.05 + bumps * 0.016) * shot.height_px
+    crest = shot.row(shot.wide_or_tall(0.91, 0.79)) - (lean * 0.05 + bumps * 0.016) * shot.height_px
     colours = (mix(near, shot.palette.haze, 0.06), mix(near, BLACK, 0.5))
     fade_px = shot.height_px * 0.12
     return land.silhouette(shot, crest, colours, depth=0.95, rng=rng, fade_px=fade_px)

@@ -12,9 +12,9 @@ from renderer.stage import noise
 from renderer.stage.camera import View
 from renderer.stage.figure import figure
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import Floats, blend, grid, mask, picture, plain, smoothstep
+from renderer.stage.particles import particles
+from renderer.stage.pixels import Floats, blend, grainy_image, grid, mask, smoothstep, to_image
 from renderer.stage.sky import twinkle
-from renderer.stage.specks import specks
 from renderer.stage.stage import Shot
 
 #: Colours of the gas: low, high, and its brightest veins.
@@ -24,7 +24,7 @@ _NEBULAE: tuple[tuple[Colour, Colour, Colour], ...] = (
     ((52, 22, 60), (180, 76, 60), (255, 196, 130)),
 )
 #: Colours of the planet: low, middle and high clouds, and its air.
-_SKINS: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
+_PLANETS: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
     ((150, 62, 58), (226, 146, 112), (248, 214, 178), (255, 176, 130)),
     ((36, 66, 130), (92, 150, 200), (206, 230, 240), (120, 190, 255)),
     ((128, 92, 60), (206, 168, 112), (244, 226, 180), (255, 220, 160)),
@@ -44,7 +44,7 @@ def build(shot: Shot) -> list[Part]:
         ground=0.7,
         size=1.25,
     )
-    dust = specks(
+    dust = particles(
         shot, "dust", ((210, 214, 255),), count=30, size=(0.8, 2.0), speed_x=(-26, -8),
         level=(0.2, 0.6), blink=0.4,
     )  # fmt: skip
@@ -69,7 +69,7 @@ def _nebula(shot: Shot) -> Layer:
     values = blend(values, vein, np.exp(-((np.abs(fine - 0.5) / 0.05) ** 2)) * density * 0.35)
     # Dust lanes take light away.
     values *= (1.0 - 0.55 * smoothstep(0.55, 0.85, gas(5)))[..., None]
-    return Layer(stage=shot, colour=picture(values, rng))
+    return Layer(stage=shot, colour=grainy_image(values, rng))
 
 
 def _stars(shot: Shot, index: int, count: int, depth: float) -> Layer:
@@ -89,12 +89,12 @@ def _stars(shot: Shot, index: int, count: int, depth: float) -> Layer:
 def _planet(shot: Shot) -> Part:
     """Return a ball in the upper left, lit from the upper left, whose clouds go round."""
     scene, rng = shot.scene, shot.rng("planet")
-    low, middle, high, air = _SKINS[int(rng.integers(len(_SKINS)))]
+    low, middle, high, air = _PLANETS[int(rng.integers(len(_PLANETS)))]
     if scene.tint is not None:
         low, middle, air = mix(low, scene.tint, 0.4), mix(middle, scene.tint, 0.5), scene.tint
-    radius = round(shot.either(190, 215) * shot.unit * rng.uniform(0.9, 1.15))
+    radius = round(shot.wide_or_tall(190, 215) * shot.unit * rng.uniform(0.9, 1.15))
     rows, columns = 2 * radius, 4 * radius
-    skin = _skin(rng, rows, columns, (low, middle, high))
+    skin = _surface(rng, rows, columns, (low, middle, high))
 
     # Where each pixel of the ball lies on the turning skin, and how the sun falls on it.
     nx, ny = ((side - radius - 1) / radius for side in grid(2 * radius + 3, 2 * radius + 3))
@@ -119,8 +119,8 @@ def _planet(shot: Shot) -> Part:
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
         turned = (longitude + at_s * 7.0 * shot.unit).astype(np.int64) % columns
-        ball = plain(skin[latitude, turned] * shade)
-        at = (shot.col(shot.either(0.3, 0.4)), shot.row(shot.either(0.37, 0.32)))
+        ball = to_image(skin[latitude, turned] * shade)
+        at = (shot.col(shot.wide_or_tall(0.3, 0.4)), shot.row(shot.wide_or_tall(0.37, 0.32)))
         for paint, shape in ((air, halo), *ring[:1], (ball, body), *ring[1:]):
             _put(frame, paint, shape, *view.place(shot, 0.3, *at))
 
@@ -147,7 +147,7 @@ def _put(
     frame.paste(paint, (*at, at[0] + size[0], at[1] + size[1]), seen)
 
 
-def _skin(
+def _surface(
     rng: np.random.Generator, rows: int, columns: int, colours: tuple[Colour, Colour, Colour]
 ) -> Floats:
     """Return the map of the surface, (rows, columns, 3), without a seam."""
@@ -185,4 +185,4 @@ def _ring(
     rows = np.flatnonzero((opacity > 0.004).any(axis=1))
     reach = int(max(half - rows[0], rows[-1] - half)) + 3
     band = slice(max(0, half - reach), half + reach)
-    return plain(values[band]), mask(opacity[band])
+    return to_image(values[band]), mask(opacity[band])

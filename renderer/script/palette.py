@@ -125,7 +125,7 @@ def paint(scene: Scene) -> Palette:
     palette = _BY_TIME[scene.time][scene.seed % 2]
     if scene.weather in _VEILS:
         by_day, late, share = _VEILS[scene.weather]
-        palette = _veiled(palette, late if scene.late else by_day, share)
+        palette = _veiled(palette, late if scene.sun_down else by_day, share)
     return palette if scene.tint is None else _tinted(palette, scene.tint)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 _REACH = 4
 
 
-class Text:
+class PromptText:
     """What was written, in lower case and without punctuation."""
 
     def __init__(self, text: str) -> None:
@@ -42,12 +42,12 @@ class Text:
         key = max(scores, key=lambda name: scores[name])
         return key if scores[key][0] else None
 
-    def without(self, dropped: Iterable[str]) -> Text:
+    def without(self, dropped: Iterable[str]) -> PromptText:
         """Return the text without these words."""
         gone = frozenset(dropped)
-        return Text(" ".join(word for word in self._words if word not in gone))
+        return PromptText(" ".join(word for word in self._words if word not in gone))
 
-    def led_by(self, leads: Iterable[str]) -> Text:
+    def after_any(self, leads: Iterable[str]) -> PromptText:
         """Return only the few words that follow one of the `leads`."""
         wanted = frozenset(leads)
         kept = [
@@ -55,7 +55,7 @@ class Text:
             for at, word in enumerate(self._words)
             if word not in wanted and wanted.intersection(self._words[max(0, at - _REACH) : at])
         ]
-        return Text(" ".join(kept))
+        return PromptText(" ".join(kept))
 
     def next_to(self, word: str) -> tuple[frozenset[str], str | None]:
         """Return all words right before `word`, and the one after its last place, if any."""

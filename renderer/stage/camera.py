@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from renderer.script.prompt import Move
+from renderer.script.prompt import CameraMove
 from renderer.stage.stage import FPS, Stage
 
 
@@ -40,19 +40,19 @@ class View:
 
 
 #: The views of the steady moves, by how far they are: -1 to 1.
-_MOVES: dict[Move, Callable[[float], View]] = {
-    Move.PAN_LEFT: lambda way: View(x=-0.95 * way),
-    Move.PAN_RIGHT: lambda way: View(x=0.95 * way),
-    Move.TILT_UP: lambda way: View(y=-0.9 * way),
-    Move.TILT_DOWN: lambda way: View(y=0.9 * way),
-    Move.PUSH_IN: lambda way: View(y=0.08 * way, zoom=1.09 + 0.09 * way),
-    Move.PULL_BACK: lambda way: View(y=-0.08 * way, zoom=1.09 - 0.09 * way),
-    Move.ORBIT: lambda way: View(
-        x=0.9 * way, y=-0.15 * math.cos(way * 1.5), zoom=1.08 - 0.05 * way**2
+_MOVES: dict[CameraMove, Callable[[float], View]] = {
+    CameraMove.PAN_LEFT: lambda position: View(x=-0.95 * position),
+    CameraMove.PAN_RIGHT: lambda position: View(x=0.95 * position),
+    CameraMove.TILT_UP: lambda position: View(y=-0.9 * position),
+    CameraMove.TILT_DOWN: lambda position: View(y=0.9 * position),
+    CameraMove.PUSH_IN: lambda position: View(y=0.08 * position, zoom=1.09 + 0.09 * position),
+    CameraMove.PULL_BACK: lambda position: View(y=-0.08 * position, zoom=1.09 - 0.09 * position),
+    CameraMove.ORBIT: lambda position: View(
+        x=0.9 * position, y=-0.15 * math.cos(position * 1.5), zoom=1.08 - 0.05 * position**2
     ),
-    Move.FLYOVER: lambda way: View(y=0.75 * way, zoom=1.08 + 0.08 * way),
-    Move.STATIC: lambda _: View(),
-    Move.SLOW_DRIFT: lambda way: View(x=0.42 * way, zoom=1.035 + 0.03 * way),
+    CameraMove.FLYOVER: lambda position: View(y=0.75 * position, zoom=1.08 + 0.08 * position),
+    CameraMove.STATIC: lambda _: View(),
+    CameraMove.SLOW_DRIFT: lambda position: View(x=0.42 * position, zoom=1.035 + 0.03 * position),
 }
 
 
@@ -69,7 +69,7 @@ _TAKEN_UP_S = 1.2
 class Cue:
     """A move that the camera begins at some instant."""
 
-    move: Move
+    move: CameraMove
     begin_s: int
     #: How long the move takes.
     seconds: int
@@ -92,33 +92,33 @@ class Camera:
         opening, *later = self.cues
         # The last frame of a move begins one frame before its end.
         span_s = max(1, opening.seconds * FPS - 1) / FPS
-        seen = self._seen(opening.move, _way(at_s, span_s), at_s)
-        if opening.move is not Move.PULL_BACK:
+        seen = self._seen(opening.move, _position(at_s, span_s), at_s)
+        if opening.move is not CameraMove.PULL_BACK:
             rested = max(0.0, at_s - span_s) / _CLOSER_S
             seen = replace(seen, zoom=seen.zoom + _CLOSER * (1.0 - math.exp(-(rested**2))))
         for cue in later:
-            carried = cue.move is Move.HANDHELD
+            carried = cue.move is CameraMove.HANDHELD
             span_s = min(_TAKEN_UP_S, cue.seconds) if carried else cue.seconds
             share = max(0.0, min(1.0, (at_s - cue.begin_s) / span_s))
-            if cue.move is not Move.STATIC and share > 0.0:
+            if cue.move is not CameraMove.STATIC and share > 0.0:
                 target = self._seen(cue.move, 1.0, at_s)
                 seen = _between(seen, target, share * share * (3.0 - 2.0 * share))
         return seen
 
-    def _seen(self, move: Move, way: float, at_s: float) -> View:
+    def _seen(self, move: CameraMove, position: float, at_s: float) -> View:
         phase = self.phase
-        if move is Move.TRACKING:
-            return View(x=0.95 * way, y=0.04 * math.sin(at_s * 3.1 + phase), zoom=1.04)
-        if move is Move.HANDHELD:
+        if move is CameraMove.TRACKING:
+            return View(x=0.95 * position, y=0.04 * math.sin(at_s * 3.1 + phase), zoom=1.04)
+        if move is CameraMove.HANDHELD:
             return View(
                 x=0.13 * (math.sin(at_s * 1.3 + phase) + 0.5 * math.sin(at_s * 3.7 + 2 * phase)),
                 y=0.14 * (math.sin(at_s * 1.7 + 1.9 * phase) + 0.5 * math.sin(at_s * 4.3 + phase)),
                 zoom=1.05 + 0.012 * math.sin(at_s * 0.9 + phase),
             )
-        return _MOVES[move](way)
+        return _MOVES[move](position)
 
 
-def _way(at_s: float, span_s: float) -> float:
+def _position(at_s: float, span_s: float) -> float:
     """Return how far a move is, -1 to 1 in `span_s`, and then up to `_COAST` more."""
     progress = at_s / span_s
     if progress <= 1.0:

@@ -14,7 +14,7 @@ from renderer.stage.pixels import shrunk
 from renderer.stage.stage import Shot
 
 #: Drawn this much larger and shrunk: smooth edges.
-_OVER = 4
+_OVERSAMPLING = 4
 _DEPTH = 0.35
 #: Draws one at x, y in a size, heading left (-1) or right (1), at so many seconds plus its phase.
 _Shape = Callable[[ImageDraw.ImageDraw, float, float, float, int, float, float], None]
@@ -41,7 +41,7 @@ def _flock(
     pace: int,
     shape: _Shape,
 ) -> Part:
-    rng = shot.passing_rng(purpose)
+    rng = shot.take_rng(purpose)
     unit = shot.unit
     heading = 1 if rng.random() < 0.5 else -1
     members = [
@@ -67,12 +67,12 @@ def _flock(
             reach = math.ceil(large * zoom * 1.3)
             if not (-reach < px < frame.width + reach and -reach < py < frame.height + reach):
                 continue
-            side = (2 * reach + 1) * _OVER
+            side = (2 * reach + 1) * _OVERSAMPLING
             sheet = Image.new("L", (side, side), 0)
             left, top = math.floor(px) - reach, math.floor(py) - reach
-            at = ((px - left) * _OVER, (py - top) * _OVER)
-            shape(ImageDraw.Draw(sheet), *at, large * zoom * _OVER, heading, at_s, phase)
-            frame.paste(colour, (left, top), shrunk(sheet, _OVER))
+            at = ((px - left) * _OVERSAMPLING, (py - top) * _OVERSAMPLING)
+            shape(ImageDraw.Draw(sheet), *at, large * zoom * _OVERSAMPLING, heading, at_s, phase)
+            frame.paste(colour, (left, top), shrunk(sheet, _OVERSAMPLING))
 
     return draw
 

@@ -12,9 +12,9 @@ from renderer.stage.pixels import (
     Floats,
     Reals,
     blend,
+    grainy_image,
     grid,
     mask,
-    picture,
     shrunk,
     smoothstep,
 )
@@ -45,7 +45,7 @@ def silhouette(
 ) -> Layer:
     """Return land below the crest that turns from one colour to the other over `fade_px`."""
     top, below = _below(shot, crest)
-    colour = picture(blend(*colours, smoothstep(0.0, fade_px, below) * 0.85), rng)
+    colour = grainy_image(blend(*colours, smoothstep(0.0, fade_px, below) * 0.85), rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)
 
 
@@ -79,7 +79,7 @@ def peaks(
         white = smoothstep(1.06, 0.8, below / np.maximum(line, 1.0)) * 0.92
         values = blend(values, blend(mix(snow, rock, 0.5), snow, shade), white)
     values = blend(values, foot, smoothstep(0.15, 1.05, below / height_px) * 0.9)
-    colour = picture(values, rng)
+    colour = grainy_image(values, rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)
 
 
@@ -102,7 +102,7 @@ def dunes(
     bright = smoothstep(0.16, -0.2, _slope(crest, 6)[source])
     bright = bright * smoothstep(height_px * 2.4, 0.0, below) * 0.8 + 0.12
     ripple = np.sin((below + 26 * warp * shot.unit) / (2.1 * shot.unit) * (0.35 + depth))
-    colour = picture(blend(shade, lit, np.clip(bright + ripple * (0.035 * depth), 0, 1)), rng)
+    colour = grainy_image(blend(shade, lit, np.clip(bright + ripple * (0.035 * depth), 0, 1)), rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)
 
 
@@ -141,7 +141,7 @@ def conifers(
         gap = rng.exponential(1.0) if rng.random() < 0.85 else 3.0 + rng.random() * 3.0
         at += spacing_px * (0.35 + float(gap))
     _, y = grid(1, shape.height // 2)
-    colour = picture(blend(*colours, smoothstep(reach * 0.7, reach + tree_px * 2.2, y)), rng)
+    colour = grainy_image(blend(*colours, smoothstep(reach * 0.7, reach + tree_px * 2.2, y)), rng)
     return Layer(stage=shot, colour=colour, mask=shrunk(shape, 2), depth=depth, top_px=top)
 
 

@@ -44,13 +44,13 @@ def column(stops: Sequence[tuple[float, Colour]], height_px: int) -> Floats:
     return np.stack(channels, axis=-1).astype(np.float32)[:, None, :]
 
 
-def picture(values: Reals, rng: np.random.Generator, *, grain: float = 0.9) -> Image.Image:
+def grainy_image(values: Reals, rng: np.random.Generator, *, grain: float = 0.9) -> Image.Image:
     """Return an RGB image of an (h, w, 3) array of 0 to 255, with grain that hides banding."""
     noise = rng.normal(0.0, grain, size=values.shape[:2]).astype(np.float32)[..., None]
-    return plain(values + noise + 0.5)
+    return to_image(values + noise + 0.5)
 
 
-def plain(values: Reals) -> Image.Image:
+def to_image(values: Reals) -> Image.Image:
     """Return an RGB image of an (h, w, 3) array of 0 to 255."""
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
@@ -70,7 +70,7 @@ def shrunk(image: Image.Image, over: int) -> Image.Image:
     return image.resize((image.width // over, image.height // over), Image.Resampling.BOX)
 
 
-def shine(frame: Image.Image, values: Reals, size: tuple[int, int]) -> None:
+def add_light(frame: Image.Image, values: Reals, size: tuple[int, int]) -> None:
     """Add light to the top left of a frame: a coarse (h, w, 3) picture of it, drawn at `size`."""
-    large = plain(values).resize(size, Image.Resampling.BILINEAR)
+    large = to_image(values).resize(size, Image.Resampling.BILINEAR)
     frame.paste(ImageChops.screen(frame.crop((0, 0, *size)), large), (0, 0))

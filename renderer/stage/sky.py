@@ -12,12 +12,12 @@ from renderer.stage.layer import Layer, Part
 from renderer.stage.pixels import (
     Floats,
     Reals,
+    add_light,
     blend,
     column,
+    grainy_image,
     grid,
     mask,
-    picture,
-    shine,
     smoothstep,
 )
 from renderer.stage.stage import Shot
@@ -69,7 +69,7 @@ def _backdrop(shot: Shot, horizon_row: int) -> Layer:
     if shot.palette.stars:
         _add_stars(shot, values, rng, horizon_row)
     _add_disc(shot, values, horizon_row)
-    return Layer(stage=shot, colour=picture(values, rng))
+    return Layer(stage=shot, colour=grainy_image(values, rng))
 
 
 def _add_stars(shot: Shot, values: Floats, rng: np.random.Generator, horizon_row: int) -> None:
@@ -112,7 +112,7 @@ def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
 
 
 def _clouds(shot: Shot, horizon_row: int) -> Layer:
-    scene, rng = shot.scene, shot.passing_rng("clouds")
+    scene, rng = shot.scene, shot.take_rng("clouds")
     drift = (16.8 if scene.weather is Weather.STORM else 7.0) * shot.unit
     width = shot.canvas_px[0] + round(drift * shot.seconds) + 2
     cell, first_px = (520 * shot.unit, 150 * shot.unit), shot.canvas_px[0]
@@ -124,13 +124,15 @@ def _clouds(shot: Shot, horizon_row: int) -> Layer:
     # Light comes from below when the sun is low, from above otherwise.
     step = max(2, shot.px(10)) * (-1 if shot.palette.elevation < 0.3 else 1)
     shade = np.clip(0.5 + (shape - np.roll(shape, step, axis=0)) * 2.2, 0.0, 1.0)
-    colour = picture(blend(shot.palette.cloud_shade, shot.palette.cloud, shade), rng, grain=0.0)
+    colour = grainy_image(
+        blend(shot.palette.cloud_shade, shot.palette.cloud, shade), rng, grain=0.0
+    )
     return Layer(stage=shot, colour=colour, mask=mask(opacity), drift_px_per_s=drift)
 
 
 def twinkle(shot: Shot, horizon_row: int) -> Part:
     """Return thirty bright stars that flicker, in the upper part of the sky."""
-    rng = shot.passing_rng("twinkle")
+    rng = shot.take_rng("twinkle")
     stars = [
         (
             float(rng.uniform(0, shot.canvas_px[0])),
@@ -160,7 +162,7 @@ def _flare(radius_px: int) -> Reals:
 
 def _aurora(shot: Shot, horizon_row: int) -> Part:
     """Return three curtains of northern light, computed small and drawn large."""
-    p = shot.passing_rng("aurora").uniform(0, 6.28, 9)
+    p = shot.take_rng("aurora").uniform(0, 6.28, 9)
     columns, rows = 160, 60
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
@@ -176,6 +178,6 @@ def _aurora(shot: Shot, horizon_row: int) -> Part:
             rays = 0.62 + 0.38 * np.sin(x * 26 + 3 * wave + at_s * 0.9 + p[3 * i + 2])
             strength = curtain * rays * (1.25 - 0.25 * i)
             total += blend(low, high, smoothstep(0.0, 0.4, above)) * strength[..., None]
-        shine(frame, total, (frame.width, min(max(8, round(horizon_row - top)), frame.height)))
+        add_light(frame, total, (frame.width, min(max(8, round(horizon_row - top)), frame.height)))
 
     return draw

@@ -49,7 +49,7 @@ class Stage:
         """Width and height of the canvas."""
         return self.width_px + 2 * self.margin_x_px, self.height_px + 2 * self.margin_y_px
 
-    def either(self, wide: _Choice, tall: _Choice) -> _Choice:
+    def wide_or_tall(self, wide: _Choice, tall: _Choice) -> _Choice:
         """Return `tall` for a portrait frame, else `wide`."""
         return tall if self.height_px > self.width_px else wide
 
@@ -89,6 +89,6 @@ class Shot(Stage):
         """Return the scene's random numbers for one purpose; the same at every call."""
         return self.scene.rng(purpose)
 
-    def passing_rng(self, purpose: str) -> np.random.Generator:
+    def take_rng(self, purpose: str) -> np.random.Generator:
         """Return random numbers as `rng` does, but others in another take of the scene."""
-        return self.scene.passing_rng(purpose)
+        return self.scene.take_rng(purpose)

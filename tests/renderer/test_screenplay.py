@@ -9,7 +9,7 @@ FOX = Screenplay.of("A fox in the mountains at noon.", 7, 4)
 
 
 def seen(play: Screenplay) -> list[tuple[int, Time, Weather, str]]:
-    scenes = [(act, act.scene(pictured=False)) for act in play.acts]
+    scenes = [(act, act.scene(has_picture=False)) for act in play.acts]
     return [(act.seconds, scene.time, scene.weather, act.caption) for act, scene in scenes]
 
 
@@ -38,7 +38,7 @@ def test_an_extension_of_a_remix_keeps_the_change():
 
 def test_all_acts_keep_the_first_seed():
     play = FOX.extended("snow", 1, 4).remixed("at night", 2, 8).extended("rain", 3, 4)
-    assert len({act.scene(pictured=False).seed for act in play.acts}) == 1
+    assert len({act.scene(has_picture=False).seed for act in play.acts}) == 1
 
 
 @pytest.mark.parametrize(

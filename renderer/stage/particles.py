@@ -18,7 +18,7 @@ _Range = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Speck:
+class _Particle:
     """One dot; lengths in pixels of the canvas, times in seconds."""
 
     x: float
@@ -34,7 +34,7 @@ class _Speck:
     colour: Colour
 
 
-def specks(
+def particles(
     shot: Shot,
     purpose: str,
     colours: tuple[Colour, ...],
@@ -57,7 +57,7 @@ def specks(
     rows   the part of the canvas that they fill.
     ring   rings with a hollow middle instead of soft dots.
     """
-    rng = shot.passing_rng(purpose)
+    rng = shot.take_rng(purpose)
     span_x, canvas_height = shot.canvas_px
     top, bottom = (canvas_height * r for r in rows)
     span_y = bottom - top
@@ -66,7 +66,7 @@ def specks(
         return float(rng.uniform(*pair)) * scale
 
     swarm = [
-        _Speck(
+        _Particle(
             x=between((0, span_x)),
             y=between((top, bottom)),
             radius=between(size, shot.unit),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.film.encode import RATE
-from renderer.script.prompt import Kind, Scene, Weather
+from renderer.script.prompt import Scene, SceneKind, Weather
 
 _Wave = NDArray[np.float64]
 
@@ -27,13 +27,13 @@ class _Noise:
     high_hz: float
     level: float
     #: How often it swells, and what of it is left between swells, 0 to 1; None for a steady one.
-    breath: tuple[float, float] | None = None
+    swell: tuple[float, float] | None = None
 
 
 def _place(
-    kind: Kind, band: tuple[float, float], level: float, breath: tuple[float, float]
+    kind: SceneKind, band: tuple[float, float], level: float, swell: tuple[float, float]
 ) -> _Noise:
-    return _Noise(name=kind.value, low_hz=band[0], high_hz=band[1], level=level, breath=breath)
+    return _Noise(name=kind.value, low_hz=band[0], high_hz=band[1], level=level, swell=swell)
 
 
 def _noises(scene: Scene) -> list[_Noise]:
@@ -46,29 +46,29 @@ def _noises(scene: Scene) -> list[_Noise]:
         ]
     if scene.weather is Weather.STORM:
         noises.append(
-            _Noise(name="thunder", low_hz=25, high_hz=110, level=0.09, breath=(0.21, 0.05))
+            _Noise(name="thunder", low_hz=25, high_hz=110, level=0.09, swell=(0.21, 0.05))
         )
     if scene.weather is Weather.SNOW:
         noises.append(
-            _Noise(name="cold wind", low_hz=200, high_hz=700, level=0.014, breath=(0.11, 0.2))
+            _Noise(name="cold wind", low_hz=200, high_hz=700, level=0.014, swell=(0.11, 0.2))
         )
     return noises
 
 
 #: What a place sounds like: the band of its noise (Hz), how loud, how it breathes (Hz, floor).
-_PLACES: dict[Kind, tuple[tuple[float, float], float, tuple[float, float]]] = {
-    Kind.OCEAN: ((180, 1800), 0.05, (0.16, 0.15)),
-    Kind.MOUNTAIN: ((120, 520), 0.026, (0.13, 0.25)),
-    Kind.DESERT: ((120, 520), 0.026, (0.13, 0.25)),
-    Kind.CITY: ((45, 240), 0.035, (0.09, 0.5)),
-    Kind.UNDERWATER: ((40, 300), 0.05, (0.12, 0.4)),
-    Kind.SPACE: ((35, 120), 0.05, (0.07, 0.4)),
-    Kind.FOREST: ((1500, 5000), 0.006, (0.17, 0.2)),
-    Kind.BOKEH: ((200, 900), 0.007, (0.05, 0.8)),
+_PLACES: dict[SceneKind, tuple[tuple[float, float], float, tuple[float, float]]] = {
+    SceneKind.OCEAN: ((180, 1800), 0.05, (0.16, 0.15)),
+    SceneKind.MOUNTAIN: ((120, 520), 0.026, (0.13, 0.25)),
+    SceneKind.DESERT: ((120, 520), 0.026, (0.13, 0.25)),
+    SceneKind.CITY: ((45, 240), 0.035, (0.09, 0.5)),
+    SceneKind.UNDERWATER: ((40, 300), 0.05, (0.12, 0.4)),
+    SceneKind.SPACE: ((35, 120), 0.05, (0.07, 0.4)),
+    SceneKind.FOREST: ((1500, 5000), 0.006, (0.17, 0.2)),
+    SceneKind.BOKEH: ((200, 900), 0.007, (0.05, 0.8)),
 }
 
 
-def bed(acts: Sequence[tuple[Scene, int]], count: int) -> _Wave:
+def ambience(acts: Sequence[tuple[Scene, int]], count: int) -> _Wave:
     """Return (count, 2) samples: what each act sounds like, one fading into the next.
 
     What two acts have in common goes on as if there was no join.
@@ -106,9 +106,9 @@ def _band(scene: Scene, noise: _Noise, count: int) -> _Wave:
         out[:, side] = np.fft.irfft(np.fft.rfft(white[:, side], size) * shape, size)[:count]
     # The power that is left of white noise, so that no measured stretch decides how loud it is.
     out *= noise.level / max(1e-9, float(np.sqrt(np.mean(shape**2))))
-    if noise.breath is not None:
-        rate_hz, floor = noise.breath
+    if noise.swell is not None:
+        rate_hz, floor = noise.swell
         at = np.arange(count) / RATE
-        swell = (0.5 + 0.5 * np.sin(2 * np.pi * rate_hz * at + phase)) ** 2
-        out *= (floor + (1 - floor) * swell)[:, None]
+        wave_level = (0.5 + 0.5 * np.sin(2 * np.pi * rate_hz * at + phase)) ** 2
+        out *= (floor + (1 - floor) * wave_level)[:, None]
     return out

@@ -12,8 +12,8 @@ from renderer.script.prompt import Weather
 from renderer.stage import noise
 from renderer.stage.camera import View
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import grid, mask, shine, smoothstep
-from renderer.stage.specks import specks
+from renderer.stage.particles import particles
+from renderer.stage.pixels import add_light, grid, mask, smoothstep
 from renderer.stage.stage import Shot
 
 
@@ -34,7 +34,7 @@ def weather(shot: Shot) -> list[Part]:
 
 def fog(shot: Shot, colour: Colour, *, height: float, share: float) -> Layer:
     """Return a bank of fog around `height` (share of the frame) that drifts by."""
-    rng = shot.passing_rng(f"fog {height}")
+    rng = shot.take_rng(f"fog {height}")
     drift = 16.0 * shot.unit
     middle, sigma = shot.row(height), shot.height_px * 0.15
     top = max(0, round(middle - 2.2 * sigma))
@@ -51,9 +51,9 @@ def fog(shot: Shot, colour: Colour, *, height: float, share: float) -> Layer:
 
 
 def _snow(shot: Shot) -> list[Part]:
-    flake: Colour = (214, 224, 246) if shot.scene.late else WHITE
+    flake: Colour = (214, 224, 246) if shot.scene.sun_down else WHITE
     return [
-        specks(
+        particles(
             shot, purpose, (flake,), count=count, size=(size * 0.6, size * 1.3),
             speed_x=(-0.25 * speed, -0.05 * speed), speed_y=(0.7 * speed, 1.2 * speed),
             sway=speed * 0.16, level=(0.45, 0.9),
@@ -70,7 +70,7 @@ def _rain(shot: Shot, *, slant: float, count: int) -> list[Part]:
     paint = Image.new("RGB", (width, height), (206, 220, 240))
 
     def fall(purpose: str, count: int, *, length: int, level: int, speed: int) -> Part:
-        rng = shot.passing_rng(purpose)
+        rng = shot.take_rng(purpose)
         sheet = Image.new("L", (width, height), 0)
         pen = ImageDraw.Draw(sheet)
         for _ in range(count):
@@ -98,7 +98,7 @@ def _rain(shot: Shot, *, slant: float, count: int) -> list[Part]:
 
 def _lightning(shot: Shot) -> Part:
     """Return sheet lightning, about once in four seconds and never at the first frame."""
-    rng = shot.passing_rng("lightning")
+    rng = shot.take_rng("lightning")
     spread = shot.opening_s / max(1, shot.opening_s // 4)
     count = math.ceil(shot.seconds / spread)
     flashes = [spread * (i + float(rng.uniform(0.3, 0.8))) for i in range(count)]
@@ -123,7 +123,7 @@ def shafts(
     source    where they come from: shares of the frame's width and height.
     reach     share of the frame's height where they have faded.
     """
-    p = shot.passing_rng("shafts").uniform(0, 6.28, 4)
+    p = shot.take_rng("shafts").uniform(0, 6.28, 4)
     columns, rows = 128, 72
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
@@ -135,6 +135,6 @@ def shafts(
         beams += np.sin(angle * 7 + at_s * 0.17 + p[2])
         light = np.clip(beams / 3 + 0.18, 0, 1) ** 1.4 * np.clip(1.0 - y / rows, 0, 1) ** 1.15
         light *= np.exp(-((angle / 0.85) ** 2)) * strength
-        shine(frame, light[..., None] * np.asarray(colour), (frame.width, height))
+        add_light(frame, light[..., None] * np.asarray(colour), (frame.width, height))
 
     return draw
