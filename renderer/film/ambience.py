@@ -1,4 +1,4 @@
-"""What a place sounds like under the music: rain, wind, waves, traffic."""
+"""Background noise of a place, mixed under the music: rain, wind, waves, traffic."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from renderer.script.prompt import Scene, SceneKind, Weather
 
 _Wave = NDArray[np.float64]
 
-#: A sound that begins or ends with an act takes so long to come or go.
+#: How long a sound fades in or out at the start of an act, in seconds.
 _CROSS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Noise:
-    """One band of noise."""
+    """Noise within a band of frequencies."""
 
-    #: Names its random numbers.
+    #: Seeds the random numbers.
     name: str
     low_hz: float
     high_hz: float
     level: float
-    #: How often it swells, and what of it is left between swells, 0 to 1; None for a steady one.
+    #: How often it gets louder (Hz), and its level in between, 0 to 1; None for a steady noise.
     swell: tuple[float, float] | None = None
 
 
@@ -37,7 +37,7 @@ def _place(
 
 
 def _noises(scene: Scene) -> list[_Noise]:
-    """Return all that is heard in a scene."""
+    """Return the noises of a scene: those of the place and of the weather."""
     noises = [_place(scene.kind, *_PLACES[scene.kind])]
     if scene.rainy:
         noises += [
@@ -55,7 +55,7 @@ def _noises(scene: Scene) -> list[_Noise]:
     return noises
 
 
-#: What a place sounds like: the band of its noise (Hz), how loud, how it breathes (Hz, floor).
+#: The noise of each place: frequency band (Hz), level, and swell as in `_Noise`.
 _PLACES: dict[SceneKind, tuple[tuple[float, float], float, tuple[float, float]]] = {
     SceneKind.OCEAN: ((180, 1800), 0.05, (0.16, 0.15)),
     SceneKind.MOUNTAIN: ((120, 520), 0.026, (0.13, 0.25)),
@@ -69,9 +69,9 @@ _PLACES: dict[SceneKind, tuple[tuple[float, float], float, tuple[float, float]]]
 
 
 def ambience(acts: Sequence[tuple[Scene, int]], count: int) -> _Wave:
-    """Return (count, 2) samples: what each act sounds like, one fading into the next.
+    """Return (count, 2) samples: the noises of each act, faded into those of the next.
 
-    What two acts have in common goes on as if there was no join.
+    A noise that two acts share continues without a break.
     """
     heard = [set(_noises(scene)) for scene, _ in acts]
     begins = np.cumsum([0, *(seconds for _, seconds in acts)])[:-1]
@@ -84,7 +84,7 @@ def ambience(acts: Sequence[tuple[Scene, int]], count: int) -> _Wave:
 
 
 def _loudness(present: list[float], begins: NDArray[np.int64], count: int) -> _Wave:
-    """Return 0 to 1 for each sample: of equal power where a sound comes or goes after a join."""
+    """Return the level of a noise for each sample, 0 to 1; fades keep the power even."""
     at = np.arange(count) / RATE
     level = np.full(count, present[0])
     for before, here, begin in zip(present, present[1:], begins[1:], strict=False):
@@ -94,7 +94,7 @@ def _loudness(present: list[float], begins: NDArray[np.int64], count: int) -> _W
 
 
 def _band(scene: Scene, noise: _Noise, count: int) -> _Wave:
-    """Return the stereo noise of a film that opens with `scene`; longer ones only go on."""
+    """Return stereo noise for a film that starts with `scene`; a longer film starts alike."""
     rng = scene.rng(f"sound of {noise.name}")
     phase = rng.uniform(0, 6.28)
     size = 1 << (count - 1).bit_length()
@@ -104,7 +104,8 @@ def _band(scene: Scene, noise: _Noise, count: int) -> _Wave:
     out = np.empty((count, 2))
     for side in (0, 1):
         out[:, side] = np.fft.irfft(np.fft.rfft(white[:, side], size) * shape, size)[:count]
-    # The power that is left of white noise, so that no measured stretch decides how loud it is.
+    # Scaled by the filter's power, not by the measured samples: the level is the same for every
+    # length of film.
     out *= noise.level / max(1e-9, float(np.sqrt(np.mean(shape**2))))
     if noise.swell is not None:
         rate_hz, floor = noise.swell

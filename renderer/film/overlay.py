@@ -1,4 +1,4 @@
-"""What lies on top of the picture: a dark foot for the caption, the badge, the progress line."""
+"""The overlay: a dark strip behind the caption, the badge, the progress line."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from renderer.stage.layer import Part
 from renderer.stage.pixels import grid, mask, shrunk, smoothstep
 from renderer.stage.stage import Stage
 
-#: Drawn this much larger and shrunk: smooth edges.
+#: Shapes are drawn this many times larger and shrunk, which smooths their edges.
 _OVERSAMPLING = 4
 _FONT = Path(__file__).parents[1] / "fonts" / "inter-semibold.ttf"
 
 
 def scrim(stage: Stage, text_px: int) -> Part:
-    """Return a soft darkening of the frame's foot, for white text from row `text_px` on."""
+    """Return a soft shadow over the bottom of the frame, behind white text from row `text_px`."""
     first = max(0, text_px - stage.px(120))
     height = stage.height_px - first
     _, y = grid(1, height)
@@ -33,15 +33,17 @@ def scrim(stage: Stage, text_px: int) -> Part:
 
 
 def badge(stage: Stage, moves: Sequence[CameraMove]) -> Part:
-    """Return `LOCAL PREVIEW  PAN LEFT  8S`, upper left: nobody takes this for a paid render.
+    """Return the badge in the upper left: `LOCAL PREVIEW  PAN LEFT  8S`.
 
-    moves  what the camera does, in order; of more than two the first and the last are named.
+    It shows members that the clip is not a paid render.
+
+    moves  the camera moves in order; of more than two, the first and the last are shown.
     """
     named = " + ".join(moves if len(moves) == 1 else (moves[0], moves[-1]))
     size = max(6, round(stage.wide_or_tall(15, 19) * stage.unit))
     font = ImageFont.truetype(_FONT, size)
     text = f"LOCAL PREVIEW   {named}   {stage.seconds}S"
-    # Inter at this size wants air between capitals.
+    # Capitals in Inter at this size need extra letter spacing.
     steps = [font.getlength(c) + size * 0.07 for c in text]
     pad, dot, gap = round(size * 0.95), round(size * 0.5), size * 0.55
     width, height = round(sum(steps)) + 2 * pad + dot + round(gap), round(size * 2.1)
@@ -66,7 +68,7 @@ def badge(stage: Stage, moves: Sequence[CameraMove]) -> Part:
 
 
 def progress(stage: Stage) -> Part:
-    """Return a thin line along the bottom that fills while the clip plays."""
+    """Return a thin line along the bottom that fills as the clip plays."""
     side, thick = stage.px(44), stage.px(2.4)
 
     def draw(frame: Image.Image, _view: View, at_s: float) -> None:

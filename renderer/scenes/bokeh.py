@@ -1,4 +1,4 @@
-"""A warm room out of focus: discs of light over a table top."""
+"""A warm room out of focus: discs of light above a table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DAYLIGHT = (
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     scene, tint = shot.scene, shot.scene.tint
     room = _ROOMS[0 if scene.time is Time.SUNSET else scene.seed // 7 % len(_ROOMS)]
     dark, middle, lamp, lights = _DAYLIGHT if scene.time in (Time.DAY, Time.DAWN) else room

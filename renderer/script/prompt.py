@@ -1,4 +1,4 @@
-"""Reading a prompt: its words become a scene, and the seed fills in what they leave open."""
+"""Turns a prompt into a scene: words decide where they can, the seed decides the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renderer.script.text import PromptText
 
 
 class SceneKind(StrEnum):
-    """What sort of place is drawn."""
+    """The kind of place that is drawn."""
 
     MOUNTAIN = "mountain"
     OCEAN = "ocean"
@@ -37,7 +37,7 @@ class Time(StrEnum):
 
 
 class Weather(StrEnum):
-    """What falls from the sky or hangs in the air."""
+    """The weather of a scene."""
 
     CLEAR = "clear"
     CLOUDY = "cloudy"
@@ -48,7 +48,7 @@ class Weather(StrEnum):
 
 
 class CameraMove(StrEnum):
-    """What the camera does; the value stands on the badge."""
+    """How the camera moves; the badge shows the value."""
 
     PAN_LEFT = "PAN LEFT"
     PAN_RIGHT = "PAN RIGHT"
@@ -77,7 +77,7 @@ class Motion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSubject:
-    """The one figure in the picture."""
+    """The main figure in the picture."""
 
     #: Its glyph in the emoji font, or the name of an outline.
     glyph: str
@@ -86,27 +86,27 @@ class SceneSubject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """All that the renderer knows of a prompt."""
+    """Everything that decides how a scene is drawn."""
 
     kind: SceneKind
     time: Time
     weather: Weather
     move: CameraMove
-    #: A colour the whole picture leans to; None leaves it natural.
+    #: A colour that tints the whole picture; None for natural colours.
     tint: Colour | None
     subject: SceneSubject | None
-    #: A lake, or a wet street, mirrors the picture.
+    #: A lake or a wet street reflects the picture.
     water: bool
     aurora: bool
     lighthouse: bool
-    #: The planet has a ring for certain.
+    #: The planet always has a ring; otherwise the seed decides.
     ringed: bool
-    #: Drives everything that the words leave open; from the prompt and the order's seed.
+    #: Decides everything that the words leave open; made from the prompt and the request's seed.
     seed: int
-    #: Drives what passes by (clouds, motes, birds) in another take of the same place; None in the
+    #: In another take of the same place, decides what passes by (clouds, dust, birds); None in the
     #: first take.
     take: int | None = None
-    #: A change told the light: it falls on a reference picture as well.
+    #: A change named the light, so a reference picture is graded too.
     relit: bool = False
 
     @property
@@ -124,19 +124,18 @@ class Scene:
         return self.weather in (Weather.RAIN, Weather.STORM)
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """Return random numbers for one purpose; the same at every call."""
+        """Return a random generator for one purpose; the same at every call."""
         return _rng(f"{self.seed}:{purpose}")
 
     def take_rng(self, purpose: str) -> np.random.Generator:
-        """Return random numbers as `rng` does, but others in another take."""
+        """Return a random generator as `rng` does, but a different one in another take."""
         return self.rng(purpose if self.take is None else f"{purpose}, take {self.take}")
 
 
 def read_scene(prompt: str, seed: int) -> Scene:
-    """Return the scene for a prompt; the same prompt and seed give the same scene.
+    """Return the scene of a prompt; the same prompt and seed give the same scene.
 
-    Words decide where they can (English only); the rest is drawn from the seed. Any text is
-    accepted, also an empty one.
+    Knows English words only; the seed decides the rest. Accepts any text, also an empty one.
     """
     mixed = hashlib.sha256(f"{seed}\n{prompt}".encode("utf-8", "replace")).digest()
     number = int.from_bytes(mixed[:6], "big")
@@ -172,10 +171,10 @@ def read_scene(prompt: str, seed: int) -> Scene:
 def subject_of(
     text: PromptText, *, other_than: SceneSubject | None = None, last: bool = False
 ) -> tuple[SceneSubject | None, str | None]:
-    """Return the figure that is named first, and the kind of place it suggests.
+    """Return the first figure that the text names, and the kind of place that it suggests.
 
-    other_than  passed over where another figure is named as well.
-    last        the figure that is named last instead.
+    other_than  chosen only if the text names no other figure.
+    last        choose the last figure instead of the first.
     """
     found: list[tuple[bool, int, str, str, str]] = []
     for glyph, motion, hint, names in words.SUBJECTS:
@@ -217,7 +216,7 @@ def _default_move(kind: SceneKind, chance: int) -> CameraMove:
 
 
 def tint_of(text: PromptText) -> Colour | None:
-    """Return the colour that the light is said to have, if any."""
+    """Return the colour that the text gives to the light, if any."""
     for name, colour in words.TINTS.items():
         if any(text.has(f"{name} {thing}") for thing in words.TINTED.split()):
             return colour

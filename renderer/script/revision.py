@@ -1,4 +1,4 @@
-"""Changing a scene: the words of a change decide what they name, and all else stays as it was."""
+"""Applies a change to a scene: the words decide what they name, the rest stays the same."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from renderer.script.text import PromptText
 
 _GREY: Colour = (150, 150, 150)
 _SKIES = (SceneKind.MOUNTAIN, SceneKind.OCEAN, SceneKind.CITY, SceneKind.DESERT)
-#: A change of so few words, fillers aside, may be nothing but a place: "snowy mountains".
+#: A change of at most so many words, without fillers, may name only a place: "snowy mountains".
 _ONLY_A_PLACE = 2
-#: What may follow a colour that is meant for the whole picture.
+#: Words that may follow a colour that is meant for the whole picture.
 _AFTER_COLOUR = frozenset({"and", "with", "at", "in", "but", "now", "please", "instead", "then"})
 
 
 def revise_scene(scene: Scene, change: str) -> Scene:
-    """Return the scene with what the words of `change` decide; the seed, and so the layout, stays.
+    """Return the scene with what the words of `change` name; the seed keeps the layout the same.
 
-    A change without a word that is known here gives the scene back as it is.
+    A change without any known word returns an equal scene.
     """
     text = PromptText(change)
     kind = _place(text) or scene.kind
@@ -51,7 +51,7 @@ def revise_scene(scene: Scene, change: str) -> Scene:
         tint=tint or scene.tint,
         subject=subject or scene.subject,
         water=scene.water or text.has(*words.WATERS.split()),
-        # Northern lights go out at sunrise.
+        # Northern lights end at sunrise.
         aurora=text.has(*words.AURORAS.split()) or (scene.aurora and late),
         lighthouse=scene.lighthouse or text.has(*words.LIGHTHOUSES.split()),
         ringed=scene.ringed or text.has(*words.RINGS.split()),
@@ -60,10 +60,10 @@ def revise_scene(scene: Scene, change: str) -> Scene:
 
 
 def remix_scene(scene: Scene, change: str, seed: int, *, has_picture: bool) -> Scene:
-    """Return the scene as `revise` does; where that would look the same, another take of it.
+    """Return the scene as `revise_scene` does; another take where that would look the same.
 
-    seed      makes one take differ from another.
-    pictured  the scene is shown by a reference picture.
+    seed         identifies the take.
+    has_picture  a reference picture replaces the scenery.
     """
     changed = revise_scene(scene, change)
     if _visible(changed, has_picture=has_picture) == _visible(scene, has_picture=has_picture):
@@ -82,7 +82,7 @@ def _visible(
     SceneSubject | None,
     int,
 ]:
-    """Return all that a viewer would notice of a change."""
+    """Return the features in which a viewer would see a change."""
     weathered = has_picture or scene.kind not in (
         SceneKind.SPACE,
         SceneKind.BOKEH,
@@ -104,9 +104,9 @@ def _visible(
 
 
 def _place(text: PromptText) -> SceneKind | None:
-    """Return the place that the change moves to; a thing that is added moves nowhere."""
+    """Return the place that the change moves to; adding a thing is no move."""
     bare = text.without(words.FILLING.split())
-    # "It orbits" and "close-up" speak of the camera.
+    # "It orbits" and "close-up" are about the camera.
     camera = text.best(words.MOVES) is not None or text.has(*words.NEARER.split())
     alone = len(bare) <= _ONLY_A_PLACE and not camera and not bare.has(*words.ADDING.split())
     place = (bare if alone else text.after_any(words.LEADING.split())).best(words.PLACES)
@@ -132,7 +132,7 @@ def _tint(change: str) -> Colour | None:
 
 
 def _means_all(clause: PromptText, colour: str) -> bool:
-    """Return whether a colour is said of the whole picture and not of a thing."""
+    """Return whether the text gives the colour to the whole picture and not to a thing."""
     before, after = clause.next_to(colour)
     alone = len(clause) == 1 and clause.has(colour)
     meant = alone or bool(before & frozenset(words.COLOURED.split()))

@@ -49,7 +49,7 @@ class Act:
     def scene(self, *, has_picture: bool) -> Scene:
         """Return the scene to draw; the same instructions give the same scene.
 
-        pictured  a reference picture replaces the scenery.
+        has_picture  a reference picture replaces the scenery.
         """
         first, *later = self.instructions
         scene = read_scene(first.text, first.seed)
@@ -135,7 +135,7 @@ class Screenplay:
         return Screenplay(acts=(*self.acts, Act(seconds=seconds, instructions=instructions)))
 
     def _new_words(self, words: str) -> str:
-        """Return the words without leading repeats of earlier instructions; "" if nothing is left."""
+        """Strip repeats of earlier instructions from the start; "" if nothing is left."""
         rest = words.strip()
         for each in self.acts[-1].instructions:
             said = re.escape(each.text.strip(" ."))

@@ -1,4 +1,4 @@
-"""The camera: where it looks, and how that moves through a clip."""
+"""The camera: where it looks at each instant of a clip."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from renderer.stage.stage import FPS, Stage
 class View:
     """Where the camera looks at one instant."""
 
-    #: -1 to 1: how far into the canvas's margin, for the nearest layer.
+    #: -1 to 1: how far the nearest layer is shifted into the canvas's margin.
     x: float = 0.0
     y: float = 0.0
-    #: About 1 or more; at 0.99 the canvas's margins still suffice.
+    #: About 1 or more; the canvas's margins suffice down to 0.99.
     zoom: float = 1.0
 
     def zoom_at(self, depth: float) -> float:
-        """Return how much a layer is enlarged; the sky (depth 0) is too far away to grow."""
+        """Return how much a layer at `depth` is enlarged; the sky (depth 0) never is."""
         return 1.0 + (self.zoom - 1.0) * depth**0.5
 
     def corner(self, stage: Stage, depth: float) -> tuple[float, float]:
@@ -33,13 +33,13 @@ class View:
         return left + self.x * stage.margin_x_px * reach, top + self.y * stage.margin_y_px * reach
 
     def place(self, stage: Stage, depth: float, x: float, y: float) -> tuple[float, float, float]:
-        """Return the frame column, row and enlargement of a canvas point at `depth`."""
+        """Project a canvas point at `depth`; returns its frame column, frame row and enlargement."""
         left, top = self.corner(stage, depth)
         zoom = self.zoom_at(depth)
         return (x - left) * zoom, (y - top) * zoom, zoom
 
 
-#: The views of the steady moves, by how far they are: -1 to 1.
+#: The view at each position, -1 to 1, of a steady move.
 _MOVES: dict[CameraMove, Callable[[float], View]] = {
     CameraMove.PAN_LEFT: lambda position: View(x=-0.95 * position),
     CameraMove.PAN_RIGHT: lambda position: View(x=0.95 * position),
@@ -56,56 +56,56 @@ _MOVES: dict[CameraMove, Callable[[float], View]] = {
 }
 
 
-#: How far beyond its end a move may coast without looking past the canvas.
+#: How far a move may go beyond its end without showing the canvas's edge.
 _COAST = 0.11
-#: How much closer the camera comes, very slowly, once its move is over.
+#: How much the camera zooms in slowly after its move, and how long that takes in seconds.
 _CLOSER = 0.05
 _CLOSER_S = 9.0
-#: A camera that is taken off its tripod takes so long.
+#: Longest transition from a steady to a handheld camera, in seconds.
 _TAKEN_UP_S = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
-    """A move that the camera begins at some instant."""
+    """A camera move with its start and length."""
 
     move: CameraMove
     begin_s: int
-    #: How long the move takes.
+    #: Length of the move.
     seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """The camera's way through a film: smooth everywhere, and never past the canvas.
+    """The camera's path through a film: always smooth, never past the canvas's edge.
 
-    A move that is over comes to rest softly; the next begins from where the camera is.
+    A move ends softly; the next one starts from the camera's position at that instant.
     """
 
-    #: In order of time; the first begins at 0.
+    #: In order of their starts; the first starts at 0.
     cues: tuple[Cue, ...]
-    #: In radians; varies the moves of a camera that is carried.
+    #: In radians; varies the movement of a handheld camera.
     phase: float
 
     def view(self, at_s: float) -> View:
-        """Return where the camera looks at `at_s` seconds into the film."""
+        """Return the view at `at_s` seconds into the film."""
         opening, *later = self.cues
-        # The last frame of a move begins one frame before its end.
+        # The last frame of a move starts one frame before the move ends.
         span_s = max(1, opening.seconds * FPS - 1) / FPS
-        seen = self._seen(opening.move, _position(at_s, span_s), at_s)
+        view = self._view_during(opening.move, _position(at_s, span_s), at_s)
         if opening.move is not CameraMove.PULL_BACK:
             rested = max(0.0, at_s - span_s) / _CLOSER_S
-            seen = replace(seen, zoom=seen.zoom + _CLOSER * (1.0 - math.exp(-(rested**2))))
+            view = replace(view, zoom=view.zoom + _CLOSER * (1.0 - math.exp(-(rested**2))))
         for cue in later:
             carried = cue.move is CameraMove.HANDHELD
             span_s = min(_TAKEN_UP_S, cue.seconds) if carried else cue.seconds
             share = max(0.0, min(1.0, (at_s - cue.begin_s) / span_s))
             if cue.move is not CameraMove.STATIC and share > 0.0:
-                target = self._seen(cue.move, 1.0, at_s)
-                seen = _between(seen, target, share * share * (3.0 - 2.0 * share))
-        return seen
+                target = self._view_during(cue.move, 1.0, at_s)
+                view = _between(view, target, share * share * (3.0 - 2.0 * share))
+        return view
 
-    def _seen(self, move: CameraMove, position: float, at_s: float) -> View:
+    def _view_during(self, move: CameraMove, position: float, at_s: float) -> View:
         phase = self.phase
         if move is CameraMove.TRACKING:
             return View(x=0.95 * position, y=0.04 * math.sin(at_s * 3.1 + phase), zoom=1.04)
@@ -119,12 +119,12 @@ class Camera:
 
 
 def _position(at_s: float, span_s: float) -> float:
-    """Return how far a move is, -1 to 1 in `span_s`, and then up to `_COAST` more."""
+    """Return the position of a move: -1 to 1 within `span_s`, then up to `_COAST` more."""
     progress = at_s / span_s
     if progress <= 1.0:
-        # Starts and stops softly, steady in between.
+        # Eases in and out, steady in between.
         return 2.0 * (0.6 * progress + 0.4 * progress * progress * (3.0 - 2.0 * progress)) - 1.0
-    # It is still at 1.2 lengths a span when it gets there.
+    # The speed here is still 1.2 units per span; it decays to 0.
     return 1.0 + _COAST * (1.0 - math.exp(-1.2 * (progress - 1.0) / _COAST))
 
 

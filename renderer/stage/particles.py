@@ -1,4 +1,4 @@
-"""Specks: many small soft dots that move: snow, motes, fireflies, bubbles, bokeh discs."""
+"""Many small moving dots: snow, dust, fireflies, bubbles, bokeh discs."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def particles(
     rows: _Range = (0.0, 1.0),
     ring: bool = False,
 ) -> Part:
-    """Return `count` dots of `size` (radius), moving at speeds within the ranges (at 720 px).
+    """Return `count` moving dots; radius and speeds are drawn from ranges for a 720 px frame.
 
-    They fill the canvas and come in again where they left.
+    Dots that leave the canvas enter again on the opposite side.
 
-    blink  0 to 1, how far they go dark.
-    rows   the part of the canvas that they fill.
-    ring   rings with a hollow middle instead of soft dots.
+    blink  0 to 1, how much the dots dim at times.
+    rows   the range of the canvas's height that the dots fill.
+    ring   draw rings with a hollow middle instead of soft dots.
     """
     rng = shot.take_rng(purpose)
     span_x, canvas_height = shot.canvas_px
@@ -91,7 +91,7 @@ def particles(
             wave = math.sin(at_s * (1.1 + s.phase * 0.3) + s.phase * 5)
             light = s.level * (1.0 - blink * (0.5 + 0.5 * wave))
             if s.speed_y < 0 or bottom < span_y:
-                # Nothing pops in or out where the swarm wraps round.
+                # Fade near the edges, so that no dot appears or disappears suddenly.
                 light *= max(0.0, min(1.0, min(y - top, bottom - y) / (0.08 * span_y)))
             if light > 0.02:
                 put(frame, s.colour, px, py, s.radius * zoom, light)
@@ -99,13 +99,13 @@ def particles(
     def put(
         frame: Image.Image, colour: Colour, x: float, y: float, radius: float, light: float
     ) -> None:
-        # In quarters of a pixel: a dot that is kept fits all that ask for it, whoever came first.
+        # The radius is rounded to quarters of a pixel, so that cached dots are shared.
         radius = max(0.25, round(radius * 4) / 4)
         reach = math.ceil(radius) + 1
         if not (-reach < x < frame.width + reach and -reach < y < frame.height + reach):
             return
         left, top = math.floor(x), math.floor(y)
-        # Places between two pixels that a small dot is drawn at, in each direction.
+        # Number of subpixel positions per axis at which a small dot is drawn.
         places = 4 if radius < 6 else 1
         key = (round(radius * 4), int((x - left) * places), int((y - top) * places))
         dot = dots.get(key)

@@ -1,4 +1,4 @@
-"""The sky: colour, sun or moon, stars, clouds and northern lights."""
+"""The sky: its colours, sun or moon, stars, clouds and northern lights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from renderer.stage.pixels import (
 )
 from renderer.stage.stage import Shot
 
-#: How much of the sky shows between the clouds.
+#: How much sky is visible between the clouds, 0 to 1.
 _OPEN = {
     Weather.CLEAR: 0.62,
     Weather.CLOUDY: 0.36,
@@ -31,7 +31,7 @@ _OPEN = {
     Weather.SNOW: 0.34,
     Weather.FOG: 0.4,
 }
-#: The curtains of northern light: their colours at the foot and above.
+#: The curtains of northern lights: colours at the bottom and above.
 _CURTAINS = (
     ((40, 220, 150), (80, 90, 210)),
     ((60, 210, 190), (140, 80, 220)),
@@ -52,7 +52,7 @@ def sky(shot: Shot, horizon_row: int) -> list[Part]:
 
 
 def disc_place(shot: Shot, horizon_row: int) -> tuple[int, int]:
-    """Return the canvas column and row of the sun or moon, clear of badge and subject."""
+    """Return the canvas column and row of the sun or moon, away from the badge and the subject."""
     share = float(shot.rng("disc").uniform(0.56, 0.8))
     sky_px = horizon_row - shot.row(0.0)
     return shot.col(share), round(horizon_row - shot.palette.elevation * sky_px)
@@ -87,7 +87,7 @@ def _add_stars(shot: Shot, values: Floats, rng: np.random.Generator, horizon_row
 
 
 def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
-    """Draw sun or moon and the light around them."""
+    """Add the sun or moon and its glow to the picture."""
     scene, unit = shot.scene, shot.unit
     hidden = scene.rainy or scene.weather is Weather.FOG
     night = scene.time is Time.NIGHT
@@ -98,7 +98,7 @@ def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
     wide = np.exp(-distance / (250 * unit)) * 0.55 + np.exp(-distance / (70 * unit)) * 0.5
     reach = wide * ((0.6 if night else 1.0) * (0.675 if hidden else 1.0))
     glow = np.asarray(shot.palette.glow, dtype=np.float32) / 255
-    # Screen: light adds up, but never beyond white.
+    # Screen blending: light adds up but never exceeds white.
     values[:] = 255 - (255 - values) * (1 - np.clip(reach, 0, 1)[..., None] * glow)
     if scene.rainy:
         return
@@ -121,7 +121,7 @@ def _clouds(shot: Shot, horizon_row: int) -> Layer:
     cover = _OPEN[scene.weather]
     opacity = smoothstep(cover, min(0.98, cover + 0.42), shape)
     opacity *= smoothstep(1.0, 0.72, y / horizon_row) * (0.85 if scene.rainy else 0.72)
-    # Light comes from below when the sun is low, from above otherwise.
+    # A low sun lights the clouds from below, a high one from above.
     step = max(2, shot.px(10)) * (-1 if shot.palette.elevation < 0.3 else 1)
     shade = np.clip(0.5 + (shape - np.roll(shape, step, axis=0)) * 2.2, 0.0, 1.0)
     colour = grainy_image(
@@ -131,7 +131,7 @@ def _clouds(shot: Shot, horizon_row: int) -> Layer:
 
 
 def twinkle(shot: Shot, horizon_row: int) -> Part:
-    """Return thirty bright stars that flicker, in the upper part of the sky."""
+    """Return thirty bright flickering stars in the upper part of the sky."""
     rng = shot.take_rng("twinkle")
     stars = [
         (
@@ -161,7 +161,7 @@ def _flare(radius_px: int) -> Reals:
 
 
 def _aurora(shot: Shot, horizon_row: int) -> Part:
-    """Return three curtains of northern light, computed small and drawn large."""
+    """Return three curtains of northern lights, computed at low resolution and enlarged."""
     p = shot.take_rng("aurora").uniform(0, 6.28, 9)
     columns, rows = 160, 60
 

@@ -126,13 +126,13 @@ def test_the_camera_comes_to_rest_softly_and_never_looks_past_the_canvas(move: C
         camera = Camera(cues=cues, phase=1.0)
         views = [camera.view(index / FPS) for index in range(20 * FPS)]
         for depth in (0.0, 0.3, 0.6, 0.95):
-            for seen in views:
-                left, top = seen.corner(stage, depth)
-                zoom = seen.zoom_at(depth)
+            for view in views:
+                left, top = view.corner(stage, depth)
+                zoom = view.zoom_at(depth)
                 assert -0.5 <= left <= stage.canvas_px[0] - stage.width_px / zoom + 0.5
                 assert -0.5 <= top <= stage.canvas_px[1] - stage.height_px / zoom + 0.5
-        way = np.array([(seen.x, seen.y, seen.zoom) for seen in views])
-        speed = np.diff(way, axis=0) * FPS
+        path = np.array([(view.x, view.y, view.zoom) for view in views])
+        speed = np.diff(path, axis=0) * FPS
         # No jump: the speed changes by less than the fastest move's own between two frames.
         opening_s = cues[0].seconds
         assert np.abs(np.diff(speed, axis=0)).max() < 1.6 / opening_s

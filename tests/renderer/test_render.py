@@ -84,10 +84,10 @@ def test_the_same_spec_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 
 def test_progress_is_told_as_lines_of_json_that_grow_to_99(tmp_path: Path):
     done = run(a_spec(tmp_path / "clip.mp4", seconds=1))
-    told = [json.loads(line)["progress"] for line in done.stdout.splitlines()]
-    assert told == sorted(set(told))
-    assert len(told) == 24
-    assert told[-1] == 99
+    reported = [json.loads(line)["progress"] for line in done.stdout.splitlines()]
+    assert reported == sorted(set(reported))
+    assert len(reported) == 24
+    assert reported[-1] == 99
 
 
 def test_a_bad_spec_is_told_apart_from_a_crash(tmp_path: Path):

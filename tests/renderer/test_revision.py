@@ -47,7 +47,7 @@ CHANGES: list[tuple[Scene, str, dict[str, object]]] = [
 
 
 def changed(before: Scene, after: Scene) -> dict[str, object]:
-    """All that differs, but for the note that the light was told."""
+    """Return the fields that differ, except `relit`."""
     differing = {f.name: getattr(after, f.name) for f in fields(before) if f.name != "relit"}
     return {name: it for name, it in differing.items() if it != getattr(before, name)}
 

@@ -21,7 +21,8 @@ from bot.errors import (
     RenderFailedError,
 )
 from bot.providers.base import Remote, RemoteState
-from bot.providers.vendors.local import LocalProvider
+from bot.providers.vendors.local import MAX_S, LocalProvider
+from renderer.script import screenplay
 from tests.unit.local.orders import endless, order, renderers, until
 
 HOSTILE_IDS = ("../secret", "..", "", "local/x", "LOCAL-X", "a\0b", "a" * 500, "local-%2e%2e")
@@ -253,6 +254,10 @@ async def test_orders_that_cannot_be_drawn_are_rejected(provider: LocalProvider,
     ):
         with pytest.raises(RejectedOrderError):
             await provider.submit(wrong)
+
+
+def test_the_provider_and_the_renderer_agree_on_the_longest_film():
+    assert MAX_S == screenplay.MAX_S
 
 
 async def test_a_picture_is_shown_in_the_clip_even_when_its_file_is_gone(

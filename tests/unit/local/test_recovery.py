@@ -148,3 +148,18 @@ async def test_the_renderer_sees_none_of_the_bots_environment(tmp_path: Path):
         "PATH", "PYTHONPATH", "PYTHONUTF8", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
         "LC_CTYPE", "__CF_USER_TEXT_ENCODING",
     }  # fmt: skip
+
+
+async def test_the_renderer_gives_way_to_the_bot_and_has_a_memory_limit(tmp_path: Path):
+    provider = LocalProvider(tmp_path, SystemClock())
+    try:
+        remote = await provider.submit(endless())
+        await until(provider, remote.id, RemoteState.RUNNING)
+        ends = time.monotonic() + 20
+        while not (found := renderers()) or found[0].rlimit(psutil.RLIMIT_AS)[0] < 0:
+            assert time.monotonic() < ends, "no limit"
+            await asyncio.sleep(0.05)
+        assert found[0].nice() == 10
+        assert found[0].rlimit(psutil.RLIMIT_AS)[0] <= 3 * 1024**3
+    finally:
+        await provider.close()

@@ -207,6 +207,41 @@ async def test_a_record_with_a_seed_and_seconds_is_a_film_of_one_act(
     assert (await provider.submit(derived(Operation.REMIX, "local-old"))).source == "local-old"
 
 
+async def test_a_record_with_acts_is_rendered_remixed_and_extended(
+    provider: LocalProvider, tmp_path: Path
+):
+    first = await finished(provider, order("AA", "a boat at sea", seed=7))
+    longer = await finished(provider, derived(Operation.EXTEND, first.id, "BB", "rain"))
+    boat = {"operation": "generate", "text": "a boat at sea", "seed": 7}
+    rain = {"operation": "extend", "text": "rain", "seed": 99}
+    in_acts = {
+        "prompt": "rain",
+        "model": "local-preview",
+        "size": "192x108",
+        "has_image": False,
+        "created_at": "2026-10-01 12:00:00+00:00",
+        "acts": [{"seconds": 1, "lines": [boat]}, {"seconds": 1, "lines": [boat, rain]}],
+        "source": first.id,
+    }
+    renders = tmp_path / "renders"
+    (renders / "local-old").mkdir()
+    (renders / "local-old" / "order.json").write_text(json.dumps(in_acts))
+    old = await until(provider, "local-old", RemoteState.READY)
+    assert (old.seconds, old.source) == (2, first.id)
+
+    pairs = [(longer.id, "local-old")]
+    for operation in (Operation.REMIX, Operation.EXTEND):
+        ends = [
+            await finished(provider, derived(operation, source, f"{operation.name}{number}"))
+            for number, source in enumerate(pairs[0])
+        ]
+        assert ends[0].seconds == ends[1].seconds
+        pairs.append((ends[0].id, ends[1].id))
+    for pair in pairs:
+        one, other = ((renders / each / "clip.mp4").read_bytes() for each in pair)
+        assert one == other
+
+
 def test_a_record_survives_its_file():
     clock = SystemClock()
     first = RenderRecord.of(order(prompt='a "fox"\n🦊'), clock.now())
