@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from benchmarks import (
     burst,
+    clip_search,
     fairness,
     inflight,
     latency,
@@ -19,36 +20,47 @@ from benchmarks import (
     polling,
     readiness,
     reservations,
-    shelf,
 )
-from benchmarks.crowd import Crowd
+from benchmarks.open_jobs import OpenJobs
 
 _NAMES = ("latency", "burst", "inflight", "fairness", "memory", "polling", "reservations", "shelf")
 
 
 async def _run(names: Sequence[str], *, quick: bool) -> None:
     if "latency" in names:
-        course = latency.Course(rounds=2, commands=100, rest_s=10.0) if quick else latency.Course()
-        await latency.run(course)
+        config = (
+            latency.LatencyConfig(rounds=2, commands=100, rest_s=10.0)
+            if quick
+            else latency.LatencyConfig()
+        )
+        await latency.run(config)
     if "burst" in names:
-        await burst.run(burst.Course(rounds=1) if quick else burst.Course())
+        await burst.run(burst.BurstConfig(rounds=1) if quick else burst.BurstConfig())
     if "inflight" in names:
-        crowds = (Crowd(rendering=0), Crowd(rendering=1_000, queued=9_000))
-        course = inflight.Course(crowds=crowds, settle_s=10.0, watch_s=20.0)
-        await inflight.run(course if quick else inflight.Course())
+        crowds = (OpenJobs(rendering=0), OpenJobs(rendering=1_000, queued=9_000))
+        config = inflight.InFlightConfig(loads=crowds, settle_s=10.0, watch_s=20.0)
+        await inflight.run(config if quick else inflight.InFlightConfig())
     if "fairness" in names:
-        await fairness.run(fairness.Course(queued=20, others=8) if quick else fairness.Course())
+        await fairness.run(
+            fairness.FairnessConfig(queued=20, others=8) if quick else fairness.FairnessConfig()
+        )
     if "memory" in names:
-        await memory.run(memory.Course(rounds=1) if quick else memory.Course())
+        await memory.run(memory.MemoryConfig(rounds=1) if quick else memory.MemoryConfig())
     if "polling" in names:
-        course = polling.Course(clips={5: 100, 60: 300}, simulated=5000)
-        await polling.run(course if quick else polling.Course())
-        await readiness.run(readiness.Course(clips=8) if quick else readiness.Course())
+        config = polling.PollingConfig(clips={5: 100, 60: 300}, simulated=5000)
+        await polling.run(config if quick else polling.PollingConfig())
+        await readiness.run(
+            readiness.ReadinessConfig(clips=8) if quick else readiness.ReadinessConfig()
+        )
     if "reservations" in names:
-        course = reservations.Course(jobs=10_000, rounds=2)
-        await reservations.run(course if quick else reservations.Course())
+        config = reservations.ReservationsConfig(jobs=10_000, rounds=2)
+        await reservations.run(config if quick else reservations.ReservationsConfig())
     if "shelf" in names:
-        await shelf.run(shelf.Course(jobs=50_000, calls=50) if quick else shelf.Course())
+        await clip_search.run(
+            clip_search.ClipSearchConfig(jobs=50_000, calls=50)
+            if quick
+            else clip_search.ClipSearchConfig()
+        )
 
 
 async def _until_told(names: Sequence[str], *, quick: bool) -> None:

@@ -14,7 +14,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 
-class BareBot(discord.Client):
+class BaselineBot(discord.Client):
     def __init__(self) -> None:
         super().__init__(intents=discord.Intents(guilds=True))
         self.tree = app_commands.CommandTree(self)
@@ -53,7 +53,7 @@ async def _clip(api: httpx.AsyncClient, channel: discord.PartialMessageable) -> 
 def main() -> None:
     Route.BASE = os.environ["DISCORD_API_URL"]
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_GATEWAY_URL"])
-    BareBot().run(os.environ["DISCORD_TOKEN"], log_handler=None)
+    BaselineBot().run(os.environ["DISCORD_TOKEN"], log_handler=None)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.botlog import complain, jobs_by_state
-from benchmarks.crowd import MEMBERS, Crowd, CrowdApi, member, room, seed
+from benchmarks.bot_log import jobs_by_state, print_warnings
 from benchmarks.figures import heading, quantiles, table, verdict
-from benchmarks.stage import sorabot_variables
+from benchmarks.open_jobs import MEMBERS, OpenJobs, OpenJobsApi, channel_name, member_name, seed
+from benchmarks.processes import sorabot_variables
+from tests.wire.bot_process import BotProcess, bot_process
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.discord_interactions import Sent
-from tests.wire.process import BotProcess, bot_process
+from tests.wire.discord_interactions import SentInteraction
 
 #: Discord drops a command that has no answer by then.
 _WITHIN_S = 3.0
@@ -30,32 +30,32 @@ _TAKEN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class BurstConfig:
     """How much is measured: so many commands spread evenly over so many seconds, in rounds."""
 
     commands: int = 1_000
     within_s: float = 10.0
     rounds: int = 2
-    crowd: Crowd = field(default_factory=lambda: Crowd(rendering=1_000))
+    open_jobs: OpenJobs = field(default_factory=lambda: OpenJobs(rendering=1_000))
     settle_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class CommandResult:
     """What one command came to; `after_s` is None when no answer arrived at all."""
 
     kind: str
     after_s: float | None
 
 
-async def run(course: Course) -> None:
+async def run(config: BurstConfig) -> None:
     """Measure and print."""
-    heading(f"{course.commands} commands in {course.within_s:.0f} s")
-    found: list[tuple[int, Sequence[Told], float]] = []
-    for number in range(1, course.rounds + 1):
+    heading(f"{config.commands} commands in {config.within_s:.0f} s")
+    found: list[tuple[int, Sequence[CommandResult], float]] = []
+    for number in range(1, config.rounds + 1):
         with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-            found.append((number, *await _bare(course, Path(name) / "bare")))
-            found.append((number, *await _ours(course, Path(name) / "ours")))
+            found.append((number, *await _bare(config, Path(name) / "bare")))
+            found.append((number, *await _ours(config, Path(name) / "ours")))
     _print(found)
     for number, told, _ in found:
         if told[0].kind != _PING:
@@ -67,37 +67,37 @@ async def run(course: Course) -> None:
             )
 
 
-async def _bare(course: Course, folder: Path) -> tuple[Sequence[Told], float]:
+async def _bare(config: BurstConfig, folder: Path) -> tuple[Sequence[CommandResult], float]:
     async with (
         LoopbackDiscord() as discord,
         bot_process(folder, _login(discord), module="benchmarks.bare_bot") as bot,
     ):
         await discord.ready(60)
         for number in range(MEMBERS):
-            discord.world.add_member(member(number))
-        sent, cpu_ms = await _play(course, discord, bot, ["ping"])
-    return [Told(kind=_PING, after_s=each.answered_after_s) for each in sent], cpu_ms
+            discord.world.add_member(member_name(number))
+        sent, cpu_ms = await _play(config, discord, bot, ["ping"])
+    return [CommandResult(kind=_PING, after_s=each.answered_after_s) for each in sent], cpu_ms
 
 
-async def _ours(course: Course, folder: Path) -> tuple[Sequence[Told], float]:
-    api = CrowdApi(course.crowd)
+async def _ours(config: BurstConfig, folder: Path) -> tuple[Sequence[CommandResult], float]:
+    api = OpenJobsApi(config.open_jobs)
     async with LoopbackDiscord() as discord, api:
-        await seed(folder / "data" / "sorabot.db", discord.world, course.crowd)
-        held = -(-course.crowd.jobs // MEMBERS)
+        await seed(folder / "data" / "sorabot.db", discord.world, config.open_jobs)
+        held = -(-config.open_jobs.jobs // MEMBERS)
         more = {
             "OPENAI_API_KEY": api.key,
             "OPENAI_BASE_URL": api.base_url,
             # All that are accepted wait, and nothing but the burst is measured.
-            "OPENAI_MAX_CONCURRENT": str(max(1, course.crowd.rendering)),
+            "OPENAI_MAX_CONCURRENT": str(max(1, config.open_jobs.rendering)),
             "MAX_ACTIVE_JOBS_PER_USER": str(held + _TAKEN),
         }
         variables = sorabot_variables(_login(discord) | more)
         async with bot_process(folder, variables) as bot:
             await discord.ready(60)
-            await asyncio.sleep(course.settle_s)
-            sent, cpu_ms = await _play(course, discord, bot, _DOES)
+            await asyncio.sleep(config.settle_s)
+            sent, cpu_ms = await _play(config, discord, bot, _DOES)
             print(f"jobs: {jobs_by_state(folder)}; violations: {len(discord.violations)}")
-            complain(bot)
+            print_warnings(bot)
     return [_told(each) for each in sent], cpu_ms
 
 
@@ -110,19 +110,19 @@ def _login(discord: LoopbackDiscord) -> dict[str, str]:
 
 
 async def _play(
-    course: Course, discord: LoopbackDiscord, bot: BotProcess, does: Sequence[str]
-) -> tuple[Sequence[Sent], float]:
+    config: BurstConfig, discord: LoopbackDiscord, bot: BotProcess, does: Sequence[str]
+) -> tuple[Sequence[SentInteraction], float]:
     """Let members use the commands; return each, and the bot's CPU milliseconds for one."""
     process, began_s = psutil.Process(bot.pid), time.monotonic()
     used_s = sum(process.cpu_times()[:2])
-    sent: list[Sent] = []
-    for number in range(course.commands):
-        due_s = began_s + course.within_s * number / course.commands
+    sent: list[SentInteraction] = []
+    for number in range(config.commands):
+        due_s = began_s + config.within_s * number / config.commands
         await asyncio.sleep(due_s - time.monotonic())
         command = does[number // MEMBERS % len(does)]
         options = {"prompt": f"cat {number}"} if "generate" in command else {}
-        where = room(number) if len(does) > 1 else "general"
-        sent.append(await discord.slash(member(number), where, command, options))
+        where = channel_name(number) if len(does) > 1 else "general"
+        sent.append(await discord.slash(member_name(number), where, command, options))
     # Only Discord's own bell would tell, and a thousand who listen to that are slow.
     give_up_s = time.monotonic() + _LAST_ANSWER_S
     while _unanswered(sent) and time.monotonic() < give_up_s:  # noqa: ASYNC110
@@ -131,18 +131,18 @@ async def _play(
     return sent, 1000 * used_s / len(sent)
 
 
-def _unanswered(sent: Sequence[Sent]) -> bool:
+def _unanswered(sent: Sequence[SentInteraction]) -> bool:
     return any(each.callback_type is None for each in sent)
 
 
-def _told(sent: Sent) -> Told:
+def _told(sent: SentInteraction) -> CommandResult:
     command = sent.payload["data"]["options"][0]["name"]
     is_refused = command == "generate" and sent.is_ephemeral
     kind = f"/sora {command}, refused" if is_refused else f"/sora {command}"
-    return Told(kind=kind, after_s=sent.answered_after_s)
+    return CommandResult(kind=kind, after_s=sent.answered_after_s)
 
 
-def _print(found: Sequence[tuple[int, Sequence[Told], float]]) -> None:
+def _print(found: Sequence[tuple[int, Sequence[CommandResult], float]]) -> None:
     rows: list[Sequence[object]] = []
     for number, told, cpu_ms in found:
         for kind, count in Counter(each.kind for each in told).items():

@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.botlog import complain, jobs_by_state
-from benchmarks.crowd import Crowd, CrowdApi, seed
+from benchmarks.bot_log import jobs_by_state, print_warnings
 from benchmarks.figures import heading, table, verdict
-from benchmarks.stage import sorabot_variables
+from benchmarks.open_jobs import OpenJobs, OpenJobsApi, seed
+from benchmarks.processes import sorabot_variables
+from tests.wire.bot_process import BotProcess, bot_process
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.process import BotProcess, bot_process
 
 _CORE_PERCENT, _MEMORY_MB, _STALL_MS = 25.0, 200.0, 50.0
 _EDIT = ("PATCH", "/channels/{channel}/messages/{message}")
@@ -30,15 +30,15 @@ _SLOTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class InFlightConfig:
     """How much is measured: each crowd for `watch_s` seconds, once it has settled."""
 
-    crowds: Sequence[Crowd] = field(
+    loads: Sequence[OpenJobs] = field(
         default_factory=lambda: (
-            Crowd(rendering=0),
-            Crowd(rendering=1_000),
-            Crowd(rendering=1_000, queued=9_000),
-            Crowd(rendering=10_000),
+            OpenJobs(rendering=0),
+            OpenJobs(rendering=1_000),
+            OpenJobs(rendering=1_000, queued=9_000),
+            OpenJobs(rendering=10_000),
         )
     )
     settle_s: float = 30.0
@@ -46,10 +46,10 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class LoadCost:
     """What one crowd took while it was watched."""
 
-    crowd: Crowd
+    open_jobs: OpenJobs
     ready_s: float
     core_percent: float
     memory_mb: float
@@ -61,21 +61,21 @@ class Cost:
     stall_ms: float
 
 
-async def run(course: Course) -> None:
+async def run(config: InFlightConfig) -> None:
     """Measure and print."""
     heading("Thousands of jobs in flight")
-    costs = [await _cost(course, crowd) for crowd in course.crowds]
-    print(f"Watched for {course.watch_s:.0f} s each, after {course.settle_s:.0f} s.\n")
+    costs = [await _cost(config, open_jobs) for open_jobs in config.loads]
+    print(f"Watched for {config.watch_s:.0f} s each, after {config.settle_s:.0f} s.\n")
     _print(costs)
     for cost in costs:
         _judge(cost)
 
 
-async def _cost(course: Course, crowd: Crowd) -> Cost:
+async def _cost(config: InFlightConfig, open_jobs: OpenJobs) -> LoadCost:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        folder, api = Path(name), CrowdApi(crowd)
+        folder, api = Path(name), OpenJobsApi(open_jobs)
         async with LoopbackDiscord() as discord, api:
-            await seed(folder / "data" / "sorabot.db", discord.world, crowd)
+            await seed(folder / "data" / "sorabot.db", discord.world, open_jobs)
             port = _free_port()
             place = {
                 "DISCORD_TOKEN": discord.token,
@@ -84,45 +84,48 @@ async def _cost(course: Course, crowd: Crowd) -> Cost:
                 "OPENAI_API_KEY": api.key,
                 "OPENAI_BASE_URL": api.base_url,
                 # Whoever waits goes on waiting.
-                "OPENAI_MAX_CONCURRENT": str(max(1, min(crowd.rendering, _SLOTS))),
+                "OPENAI_MAX_CONCURRENT": str(max(1, min(open_jobs.rendering, _SLOTS))),
                 "HTTP_BIND": f"127.0.0.1:{port}",
             }
             started_s = time.monotonic()
             async with bot_process(folder, sorabot_variables(place)) as bot:
                 await discord.ready(120)
                 ready_s = time.monotonic() - started_s
-                await asyncio.sleep(course.settle_s)
-                cost = await _watched(course, crowd, (discord, api, bot), port, ready_s)
-                print(f"{crowd.rendering} + {crowd.queued}: {jobs_by_state(folder)}", flush=True)
-                complain(bot)
+                await asyncio.sleep(config.settle_s)
+                cost = await _watched(config, open_jobs, (discord, api, bot), port, ready_s)
+                print(
+                    f"{open_jobs.rendering} + {open_jobs.queued}: {jobs_by_state(folder)}",
+                    flush=True,
+                )
+                print_warnings(bot)
                 return cost
 
 
 async def _watched(
-    course: Course,
-    crowd: Crowd,
-    parts: tuple[LoopbackDiscord, CrowdApi, BotProcess],
+    config: InFlightConfig,
+    open_jobs: OpenJobs,
+    parts: tuple[LoopbackDiscord, OpenJobsApi, BotProcess],
     port: int,
     ready_s: float,
-) -> Cost:
+) -> LoadCost:
     discord, api, bot = parts
     process = psutil.Process(bot.pid)
     lag = await _lag(port)
     edits, told, pages = len(discord.called(*_EDIT)), api.told, api.requests["list"]
     used_s, began_s = _used_s(process), time.monotonic()
     peak_mb = 0.0
-    while (left_s := began_s + course.watch_s - time.monotonic()) > 0:
+    while (left_s := began_s + config.watch_s - time.monotonic()) > 0:
         await asyncio.sleep(min(1.0, left_s))
         peak_mb = max(peak_mb, process.memory_info().rss / 1e6)
     took_s = time.monotonic() - began_s
     heard = (api.told - told) / took_s
-    return Cost(
-        crowd=crowd,
+    return LoadCost(
+        open_jobs=open_jobs,
         ready_s=ready_s,
         core_percent=100 * (_used_s(process) - used_s) / took_s,
         memory_mb=peak_mb,
         pages_per_s=(api.requests["list"] - pages) / took_s,
-        heard_every_s=crowd.rendering / heard if heard else 0.0,
+        heard_every_s=open_jobs.rendering / heard if heard else 0.0,
         edits_per_s=(len(discord.called(*_EDIT)) - edits) / took_s,
         stall_ms=1000 * _worst_s(lag, await _lag(port)),
     )
@@ -151,11 +154,11 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _print(costs: Sequence[Cost]) -> None:
+def _print(costs: Sequence[LoadCost]) -> None:
     titles = ["% of a core", "MB", "to READY s", "pages/s", "heard of every s", "edits/s"]
     rows: list[Sequence[object]] = [
         (
-            _name(cost.crowd),
+            _name(cost.open_jobs),
             cost.core_percent,
             cost.memory_mb,
             cost.ready_s,
@@ -169,20 +172,20 @@ def _print(costs: Sequence[Cost]) -> None:
     table(["jobs", *titles, "loop late by ms"], rows)
 
 
-def _name(crowd: Crowd) -> str:
-    if not crowd.jobs:
+def _name(open_jobs: OpenJobs) -> str:
+    if not open_jobs.jobs:
         return "none (baseline)"
-    return f"{crowd.rendering:,} rendering, {crowd.queued:,} queued"
+    return f"{open_jobs.rendering:,} rendering, {open_jobs.queued:,} queued"
 
 
-def _judge(cost: Cost) -> None:
+def _judge(cost: LoadCost) -> None:
     verdict(
-        f"{_name(cost.crowd)}: < {_CORE_PERCENT:.0f} % of a core and < {_MEMORY_MB:.0f} MB",
+        f"{_name(cost.open_jobs)}: < {_CORE_PERCENT:.0f} % of a core and < {_MEMORY_MB:.0f} MB",
         is_met=cost.core_percent < _CORE_PERCENT and cost.memory_mb < _MEMORY_MB,
         found=f"{cost.core_percent:.0f} %, {cost.memory_mb:.0f} MB",
     )
     verdict(
-        f"{_name(cost.crowd)}: the event loop is late by ≤ {_STALL_MS:.0f} ms",
+        f"{_name(cost.open_jobs)}: the event loop is late by ≤ {_STALL_MS:.0f} ms",
         is_met=cost.stall_ms <= _STALL_MS,
         found=f"≤ {cost.stall_ms:.0f} ms",
     )

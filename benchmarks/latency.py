@@ -17,11 +17,18 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.botlog import complain, jobs_by_state
+from benchmarks.bot_log import jobs_by_state, print_warnings
 from benchmarks.figures import heading, quantiles, table, verdict
-from benchmarks.stage import Discord, api_process, bare_bot, discord_process, encoder, sorabot
+from benchmarks.processes import (
+    DiscordProcess,
+    api_process,
+    bare_bot,
+    discord_process,
+    encoder,
+    sorabot,
+)
+from tests.wire.bot_process import BotProcess
 from tests.wire.clips import make_clip
-from tests.wire.process import BotProcess
 
 _PER_S = 50
 _MEMBERS = ("alice", "bob", "moderator", "owner")
@@ -32,7 +39,7 @@ _P99_TIMES, _P99_MS = 3.0, 250.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class LatencyConfig:
     """How much is measured: `rounds` × `commands` of each kind at 50 a second.
 
     In two phases fewer generate, so that together they fill the provider's slots exactly.
@@ -56,23 +63,23 @@ class Course:
 
 
 @dataclass(slots=True)
-class Stage:
+class LatencyMeasurement:
     """Two bots, two Discords, and what was measured: phase and command → seconds per answer."""
 
-    ours: Discord
-    bare: Discord
+    ours: DiscordProcess
+    bare: DiscordProcess
     bot: BotProcess
-    course: Course
+    config: LatencyConfig
     found: defaultdict[tuple[str, str], list[float | None]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
-    async def play(self, phase: str, commands: Mapping[str, int]) -> None:
+    async def send_commands(self, phase: str, commands: Mapping[str, int]) -> None:
         """Let members use the commands so many times each, one kind after another, in rounds."""
-        for number in range(self.course.rounds):
+        for number in range(self.config.rounds):
             for command, count in commands.items():
                 discord = self.bare if command == _PING else self.ours
-                answer = await discord.ask(
+                answer = await discord.send_command(
                     "slash",
                     user=_MEMBERS[number % len(_MEMBERS)],
                     channel=_CHANNELS[number % len(_CHANNELS)],
@@ -83,18 +90,18 @@ class Stage:
                 )
                 self.found[phase, command] += answer["answered_after_s"]
 
-    async def at_rest(self, name: str) -> tuple[str, float, float]:
+    async def measure_idle(self, name: str) -> tuple[str, float, float]:
         """Return what our bot takes while nobody types: per cent of a core, and MB of memory."""
         process = psutil.Process(self.bot.pid)
-        await asyncio.sleep(min(self.course.rest_s, _SETTLE_S))
+        await asyncio.sleep(min(self.config.rest_s, _SETTLE_S))
         before_s, started_s = sum(process.cpu_times()[:2]), time.monotonic()
-        await asyncio.sleep(self.course.rest_s)
+        await asyncio.sleep(self.config.rest_s)
         used_s = sum(process.cpu_times()[:2]) - before_s
         share = 100 * used_s / (time.monotonic() - started_s)
         return name, share, process.memory_info().rss / 1e6
 
 
-async def run(course: Course) -> None:
+async def run(config: LatencyConfig) -> None:
     """Measure and print."""
     heading(f"Command → answer, {_PER_S} commands a second")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
@@ -105,41 +112,41 @@ async def run(course: Course) -> None:
             api = await enter(api_process(ready_after_s=3600, content=clip))
             ours, bare = await enter(discord_process()), await enter(discord_process())
             await enter(bare_bot(folder / "bare", bare))
-            slots = str(course.slots)
+            slots = str(config.slots)
             bot = await enter(sorabot(folder / "ours", ours, api, OPENAI_MAX_CONCURRENT=slots))
-            stage = Stage(ours, bare, bot, course)
+            stage = LatencyMeasurement(ours, bare, bot, config)
             await _phases(stack, stage, folder / "ours")
-            complain(bot)
+            print_warnings(bot)
 
 
-async def _phases(stack: AsyncExitStack, stage: Stage, folder: Path) -> None:
-    course = stage.course
-    n, early, slots = course.commands, course.early, course.slots
-    middle = early * course.rounds
+async def _phases(stack: AsyncExitStack, measurement: LatencyMeasurement, folder: Path) -> None:
+    config = measurement.config
+    n, early, slots = config.commands, config.early, config.slots
+    middle = early * config.rounds
     first, second = "no jobs", f"0 to {middle} jobs"
     third, fourth = f"{middle} to {slots} jobs", f"{slots} jobs and a queue"
-    rest = [await stage.at_rest(first)]
-    await stage.play(first, {_PING: n, _QUOTA: n})
-    await stage.play(second, {_PING: n, _GENERATE: early})
-    if course.with_encoder:
+    rest = [await measurement.measure_idle(first)]
+    await measurement.send_commands(first, {_PING: n, _QUOTA: n})
+    await measurement.send_commands(second, {_PING: n, _GENERATE: early})
+    if config.with_encoder:
         await stack.enter_async_context(encoder())
-    await stage.play(third, {_PING: n, _QUOTA: n, _GENERATE: n - early})
-    rest.append(await stage.at_rest(f"{slots} jobs"))
-    await stage.play(fourth, {_PING: n, _GENERATE: n, _QUOTA: n})
-    rest.append(await stage.at_rest(fourth))
-    _print_answers(stage)
-    print(f"{course.rounds} rounds of {n} commands each; jobs: {jobs_by_state(folder)}")
-    encoding = "while x264 encodes" if course.with_encoder else "without an encoder"
+    await measurement.send_commands(third, {_PING: n, _QUOTA: n, _GENERATE: n - early})
+    rest.append(await measurement.measure_idle(f"{slots} jobs"))
+    await measurement.send_commands(fourth, {_PING: n, _GENERATE: n, _QUOTA: n})
+    rest.append(await measurement.measure_idle(fourth))
+    _print_answers(measurement)
+    print(f"{config.rounds} rounds of {n} commands each; jobs: {jobs_by_state(folder)}")
+    encoding = "while x264 encodes" if config.with_encoder else "without an encoder"
     print(f'From "{third}" on {encoding}.\n')
-    _judge(stage, (third, fourth))
+    _judge(measurement, (third, fourth))
     table(["our bot while nobody types", "% of one core", "memory MB"], rest)
 
 
-def _print_answers(stage: Stage) -> None:
+def _print_answers(measurement: LatencyMeasurement) -> None:
     rows: list[Sequence[object]] = []
-    for (phase, command), answers in stage.found.items():
+    for (phase, command), answers in measurement.found.items():
         told = quantiles(_answered_ms(answers))
-        base = quantiles(_answered_ms(stage.found[phase, _PING]))
+        base = quantiles(_answered_ms(measurement.found[phase, _PING]))
         shown = "bare /ping" if command == _PING else f"/{command}"
         times = "" if command == _PING else f"{told.p99 / base.p99:.1f} ×"
         missing = len(answers) - told.count
@@ -149,12 +156,12 @@ def _print_answers(stage: Stage) -> None:
     table(["phase", "command", "p50 ms", "p95", "p99", "worst", "missing", "p99 ÷ bare"], rows)
 
 
-def _judge(stage: Stage, phases: Sequence[str]) -> None:
-    for (phase, command), answers in stage.found.items():
+def _judge(measurement: LatencyMeasurement, phases: Sequence[str]) -> None:
+    for (phase, command), answers in measurement.found.items():
         if phase not in phases or command == _PING:
             continue
         ours_ms = quantiles(_answered_ms(answers)).p99
-        bare_ms = quantiles(_answered_ms(stage.found[phase, _PING])).p99
+        bare_ms = quantiles(_answered_ms(measurement.found[phase, _PING])).p99
         verdict(
             f"/{command}, {phase}: p99 ≤ {_P99_TIMES:.0f} × bare and < {_P99_MS:.0f} ms",
             is_met=ours_ms <= _P99_TIMES * bare_ms and ours_ms < _P99_MS and None not in answers,

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.botlog import complain
+from benchmarks.bot_log import print_warnings
 from benchmarks.figures import heading, table, verdict
-from benchmarks.stage import Discord, bare_bot, discord_process, sorabot
+from benchmarks.processes import DiscordProcess, bare_bot, discord_process, sorabot
 from tests.wire.clips import make_clip
 from tests.wire.videos_api import VideosApi
 
@@ -29,7 +29,7 @@ _HELD = "clips held in memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class MemoryConfig:
     """How much is measured: so many times four clips of so many bytes, after a pause."""
 
     rounds: int = 4
@@ -42,7 +42,7 @@ class Course:
 
 
 @dataclass(slots=True)
-class Gauge:
+class MemoryGauge:
     """Resident memory of a process, read from outside; in MB (10⁶ bytes)."""
 
     pid: int
@@ -68,21 +68,21 @@ class Gauge:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def run(course: Course) -> None:
+async def run(config: MemoryConfig) -> None:
     """Measure and print."""
-    size_mib = course.clip_bytes / _MIB
+    size_mib = config.clip_bytes / _MIB
     heading(f"Memory while {_CLIPS} clips of {size_mib:.0f} MiB are downloaded and posted")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         large, small = folder / "large.mp4", folder / "small.mp4"
-        await asyncio.to_thread(make_clip, large, pad_to_bytes=course.clip_bytes)
-        await asyncio.to_thread(make_clip, small, pad_to_bytes=course.small_bytes)
-        turns = asyncio.Semaphore(course.at_once)
+        await asyncio.to_thread(make_clip, large, pad_to_bytes=config.clip_bytes)
+        await asyncio.to_thread(make_clip, small, pad_to_bytes=config.small_bytes)
+        turns = asyncio.Semaphore(config.at_once)
         kinds = {
-            "ours": _ours(turns, course, folder / "ours", large),
-            _AS_IMAGE: _ours(turns, course, folder / "image", large, MALLOC_ARENA_MAX="2"),
-            "ours, small clips": _ours(turns, course, folder / "small", small),
-            _HELD: _bare(turns, course, folder / "bare", large),
+            "ours": _ours(turns, config, folder / "ours", large),
+            _AS_IMAGE: _ours(turns, config, folder / "image", large, MALLOC_ARENA_MAX="2"),
+            "ours, small clips": _ours(turns, config, folder / "small", small),
+            _HELD: _bare(turns, config, folder / "bare", large),
         }
         async with asyncio.TaskGroup() as group:
             tasks = {kind: group.create_task(measured) for kind, measured in kinds.items()}
@@ -90,43 +90,47 @@ async def run(course: Course) -> None:
 
 
 async def _ours(
-    turns: asyncio.Semaphore, course: Course, folder: Path, clip: Path, **more: str
-) -> list[Gauge]:
+    slots: asyncio.Semaphore, config: MemoryConfig, folder: Path, clip: Path, **more: str
+) -> list[MemoryGauge]:
     async with (
-        turns,
-        VideosApi(content=clip, ready_after_s=course.ready_after_s, poll_after_ms=500) as api,
+        slots,
+        VideosApi(content=clip, ready_after_s=config.ready_after_s, poll_after_ms=500) as api,
         discord_process() as discord,
-        sorabot(folder, discord, _way_to(api), **more) as bot,
+        sorabot(folder, discord, _api_variables(api), **more) as bot,
     ):
-        gauges = await _measure(course, discord, bot.pid, "sora generate")
-        complain(bot)
+        gauges = await _measure(config, discord, bot.pid, "sora generate")
+        print_warnings(bot)
         return gauges
 
 
-async def _bare(turns: asyncio.Semaphore, course: Course, folder: Path, clip: Path) -> list[Gauge]:
+async def _bare(
+    slots: asyncio.Semaphore, config: MemoryConfig, folder: Path, clip: Path
+) -> list[MemoryGauge]:
     async with (
-        turns,
-        VideosApi(content=clip, ready_after_s=course.ready_after_s) as api,
+        slots,
+        VideosApi(content=clip, ready_after_s=config.ready_after_s) as api,
         discord_process() as discord,
-        bare_bot(folder, discord, _way_to(api)) as bot,
+        bare_bot(folder, discord, _api_variables(api)) as bot,
     ):
-        return await _measure(course, discord, bot.pid, "clips")
+        return await _measure(config, discord, bot.pid, "clips")
 
 
-def _way_to(api: VideosApi) -> dict[str, str]:
+def _api_variables(api: VideosApi) -> dict[str, str]:
     return {"OPENAI_API_KEY": api.key, "OPENAI_BASE_URL": api.base_url}
 
 
-async def _measure(course: Course, discord: Discord, pid: int, command: str) -> list[Gauge]:
+async def _measure(
+    config: MemoryConfig, discord: DiscordProcess, pid: int, command: str
+) -> list[MemoryGauge]:
     """Have four clips made again and again, and return what each round took."""
-    await discord.ask("set", upload_limit_bytes=course.clip_bytes + _MIB)
+    await discord.send_command("set", upload_limit_bytes=config.clip_bytes + _MIB)
     options = {"prompt": "a calico cat", "count": _CLIPS} if " " in command else {}
-    gauges: list[Gauge] = []
-    for number in range(1, course.rounds + 1):
-        gauge = Gauge(pid)
-        await asyncio.sleep(course.settle_s)
+    gauges: list[MemoryGauge] = []
+    for number in range(1, config.rounds + 1):
+        gauge = MemoryGauge(pid)
+        await asyncio.sleep(config.settle_s)
         async with gauge.watching():
-            await discord.ask(
+            await discord.send_command(
                 "slash", user="alice", channel="clips", command=command, options=options
             )
             await _posted(discord, number * _CLIPS)
@@ -134,17 +138,17 @@ async def _measure(course: Course, discord: Discord, pid: int, command: str) -> 
     return gauges
 
 
-async def _posted(discord: Discord, wanted: int) -> None:
+async def _posted(discord: DiscordProcess, wanted: int) -> None:
     give_up_s = time.monotonic() + _WITHIN_S
     while time.monotonic() < give_up_s:
-        posts = (await discord.ask("posts", channel="clips"))["posts"]
+        posts = (await discord.send_command("posts", channel="clips"))["posts"]
         if sum(len(post["attachments"]) for post in posts) >= wanted:
             return
         await asyncio.sleep(0.2)
     raise RuntimeError(f"{wanted} clips were not posted within {_WITHIN_S:.0f} s")
 
 
-def _print(kinds: Mapping[str, Sequence[Gauge]]) -> None:
+def _print(kinds: Mapping[str, Sequence[MemoryGauge]]) -> None:
     rows: list[Sequence[object]] = []
     for name, gauges in kinds.items():
         growth = [f"{_growth_mb(gauge, gauges):.1f}" for gauge in gauges]
@@ -161,9 +165,9 @@ def _print(kinds: Mapping[str, Sequence[Gauge]]) -> None:
         )
 
 
-def _worst_mb(gauges: Sequence[Gauge]) -> float:
+def _worst_mb(gauges: Sequence[MemoryGauge]) -> float:
     return max(_growth_mb(gauge, gauges) for gauge in gauges)
 
 
-def _growth_mb(gauge: Gauge, gauges: Sequence[Gauge]) -> float:
+def _growth_mb(gauge: MemoryGauge, gauges: Sequence[MemoryGauge]) -> float:
     return gauge.peak_mb - gauges[0].idle_mb

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.figures import heading, quantiles, table, verdict
-from benchmarks.replay import Outcome, replay
-from bot.jobs.pace import Pace
+from benchmarks.replay import ReplayResult, replay
 from bot.jobs.schedule import first_poll_s, poll_gap_s
+from bot.jobs.timings import Timings
 from bot.providers.base import Capabilities
 
 _MEDIAN_S, _SIGMA, _SHORTEST_S, _LONGEST_S = 90.0, 0.6, 20.0, 600.0
@@ -23,7 +23,7 @@ _BUDGET_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class PollingConfig:
     """How much is measured: clips through the real flow at each load, and through arithmetic."""
 
     #: By how many are in flight.
@@ -31,7 +31,7 @@ class Course:
     simulated: int = 20_000
 
 
-async def run(course: Course) -> None:
+async def run(config: PollingConfig) -> None:
     """Measure and print."""
     heading("Requests per clip, and delay from ready to posted, polling")
     print(
@@ -39,24 +39,24 @@ async def run(course: Course) -> None:
         f"{_SHORTEST_S:.0f} to {_LONGEST_S:.0f} s; starting without experience.\n"
     )
     chance = random.Random(1)
-    durations_s = [_draw_s(chance) for _ in range(max(course.clips.values()))]
-    found = {_FIXED: _Beside(_fixed(durations_s), durations_s)}
-    for in_flight, clips in course.clips.items():
+    durations_s = [_draw_s(chance) for _ in range(max(config.clips.values()))]
+    found = {_FIXED: _Comparison(_fixed(durations_s), durations_s)}
+    for in_flight, clips in config.clips.items():
         drawn_s = durations_s[:clips]
-        found[f"real flow, {in_flight} in flight"] = _Beside(
+        found[f"real flow, {in_flight} in flight"] = _Comparison(
             await replay(drawn_s, in_flight), drawn_s
         )
     _print(found)
     for name, beside in itertools.islice(found.items(), 1, None):
         _judge(name, beside)
     print()
-    _simulate(course.simulated, chance)
+    _simulate(config.simulated, chance)
 
 
-class _Beside:
+class _Comparison:
     """What was found, and what a request per clip and ten seconds gives for the same clips."""
 
-    def __init__(self, found: Outcome, durations_s: Sequence[float]) -> None:
+    def __init__(self, found: ReplayResult, durations_s: Sequence[float]) -> None:
         self.found = found
         self.fixed = _fixed(durations_s)
 
@@ -66,36 +66,36 @@ def _simulate(clips: int, chance: random.Random) -> None:
     durations_s = [_draw_s(chance) for _ in range(clips)]
     each = list(_scheduled(durations_s))
     print(f"The schedule alone (bot.jobs.schedule), {clips} clips one after another:\n")
-    found = {_FIXED: _Beside(_fixed(durations_s), durations_s)}
+    found = {_FIXED: _Comparison(_fixed(durations_s), durations_s)}
     edges = [edge for edge in (0, 50, 1000, 5000) if edge < clips]
     for first, last in itertools.pairwise([*edges, clips]):
         outcome = _together(each[first:last])
-        found[f"clips {first + 1} to {last}"] = _Beside(outcome, durations_s[first:last])
+        found[f"clips {first + 1} to {last}"] = _Comparison(outcome, durations_s[first:last])
     _print(found)
 
 
 def _scheduled(durations_s: Iterable[float]) -> Iterable[tuple[float, int]]:
     """Yield the delay in seconds and the requests of each clip."""
-    pace, known = Pace(), deque[float](maxlen=_REMEMBERED)
+    timings, known = Timings(), deque[float](maxlen=_REMEMBERED)
     capabilities = Capabilities(models=(), typical_first_poll_s=20.0)
     for duration_s in durations_s:
-        asked_s, requests = first_poll_s(known, capabilities, pace), 1
+        asked_s, requests = first_poll_s(known, capabilities, timings), 1
         while asked_s < duration_s:
-            asked_s += poll_gap_s(1, capabilities, pace)
+            asked_s += poll_gap_s(1, capabilities, timings)
             requests += 1
         # What the engine sees is when it heard, not when the render ended.
         known.append(asked_s)
         yield asked_s - duration_s, requests
 
 
-def _fixed(durations_s: Iterable[float]) -> Outcome:
+def _fixed(durations_s: Iterable[float]) -> ReplayResult:
     looks = [(math.ceil(duration_s / _FIXED_S), duration_s) for duration_s in durations_s]
     return _together([(number * _FIXED_S - duration_s, number) for number, duration_s in looks])
 
 
-def _together(each: Sequence[tuple[float, int]]) -> Outcome:
+def _together(each: Sequence[tuple[float, int]]) -> ReplayResult:
     delays_s, requests = zip(*each, strict=True)
-    return Outcome(delays_s=delays_s, gets=sum(requests))
+    return ReplayResult(delays_s=delays_s, gets=sum(requests))
 
 
 def _draw_s(chance: random.Random) -> float:
@@ -103,7 +103,7 @@ def _draw_s(chance: random.Random) -> float:
     return min(max(drawn_s, _SHORTEST_S), _LONGEST_S)
 
 
-def _print(found: Mapping[str, _Beside]) -> None:
+def _print(found: Mapping[str, _Comparison]) -> None:
     rows: list[Sequence[object]] = []
     for name, beside in found.items():
         outcome = beside.found
@@ -116,7 +116,7 @@ def _print(found: Mapping[str, _Beside]) -> None:
     table(["way", *titles], rows)
 
 
-def _judge(name: str, beside: _Beside) -> None:
+def _judge(name: str, beside: _Comparison) -> None:
     median_s = quantiles(beside.found.delays_s).p50
     mine, theirs = beside.found.requests_per_clip, beside.fixed.requests_per_clip
     verdict(

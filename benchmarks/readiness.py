@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.botlog import complain
+from benchmarks.bot_log import print_warnings
 from benchmarks.figures import heading, quantiles, table
-from benchmarks.stage import sorabot_variables
+from benchmarks.processes import sorabot_variables
+from tests.wire.bot_process import bot_process
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.process import bot_process
 from tests.wire.videos_api import VideosApi
 
 _POLL_AFTER_MS = 500
@@ -24,14 +24,14 @@ _POST = ("POST", "/channels/{channel}/messages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class ReadinessConfig:
     """How much is measured: so many clips, each asked for when the one before is posted."""
 
     clips: int = 20
     ready_after_s: float = 1.0
 
 
-async def run(course: Course) -> None:
+async def run(config: ReadinessConfig) -> None:
     """Measure and print."""
     heading("Ready → posted through the real process, the API asking for polls every 0.5 s")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
@@ -47,19 +47,19 @@ async def run(course: Course) -> None:
             }
             async with bot_process(folder, sorabot_variables(place)) as bot:
                 await discord.ready(30)
-                await _ask_for_clips(discord, api, course)
+                await _ask_for_clips(discord, api, config)
                 whole = _ready_to_posted(discord, api)
                 told = await asyncio.to_thread(_told_to_posted, folder)
-                complain(bot)
+                print_warnings(bot)
     rows = [_row("ready → posted, as seen from outside", whole)]
     rows.append(_row("the bot was told → it is posted", told))
     table(["milliseconds", "mean", "p50", "p95", "worst"], rows)
 
 
-async def _ask_for_clips(discord: LoopbackDiscord, api: VideosApi, course: Course) -> None:
-    for number in range(course.clips):
+async def _ask_for_clips(discord: LoopbackDiscord, api: VideosApi, config: ReadinessConfig) -> None:
+    for number in range(config.clips):
         # Spread evenly, so that no render is ready in step with the polls.
-        api.ready_after_s = course.ready_after_s + _POLL_AFTER_MS / 1000 * number / course.clips
+        api.ready_after_s = config.ready_after_s + _POLL_AFTER_MS / 1000 * number / config.clips
         await discord.slash("alice", "clips", "sora generate", {"prompt": f"cat {number}"})
         await discord.until(lambda wanted=number + 1: len(_posts(discord)) >= wanted, 60)
     # The bot hears of the last one a moment after the double has it.
@@ -73,7 +73,7 @@ def _posts(discord: LoopbackDiscord) -> list[tuple[str, float]]:
 
 def _ready_to_posted(discord: LoopbackDiscord, api: VideosApi) -> list[float]:
     skew_s = time.perf_counter() - time.monotonic()
-    ready_s = {job.prompt: job.ready_s + skew_s for job in api.jobs.values()}
+    ready_s = {job.prompt: job.ready_s + skew_s for job in api.renders.values()}
     found: list[float] = []
     for text, arrived_s in _posts(discord):
         prompt = max((p for p in ready_s if p in text), key=len)

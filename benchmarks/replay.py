@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from benchmarks.scripted import ScriptedApi, ScriptedClock, ScriptedCourier
+from benchmarks.scripted import ScriptedApi, ScriptedClock, TimedPublisher
 from bot.archive.folder import FolderArchive
-from bot.jobs.catalogue import Wish
-from bot.jobs.pace import Pace
-from bot.jobs.ports import Kind
-from bot.jobs.workshop import Ports, build_workshop
+from bot.jobs.assembly import Dependencies, assemble
+from bot.jobs.catalogue import ClipOptions
+from bot.jobs.ports import TaskKind
+from bot.jobs.timings import Timings
 from bot.model import Place, Request, Viewer
-from bot.providers.health import HealthBook
-from bot.providers.openai import OPENAI, OpenAIProvider
+from bot.providers.health import CircuitBreakers
+from bot.providers.openai.provider import OPENAI, OpenAIProvider
 from bot.quota.rule import QuotaRule
-from bot.storage.sqlite_errands import SqliteErrands
-from bot.storage.sqlite_keeping import SqliteKeeping
-from bot.storage.sqlite_shelf import SqliteShelf
-from bot.storage.store import SqliteStore
+from bot.storage.sqlite.clip_search import SqliteClipSearch
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.outbox import SqliteOutbox
 from tests.wire.clips import make_clip
 
 _VIEWER = Viewer(user_id=3, guild_id=1)
@@ -33,7 +33,7 @@ _RAMP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ReplayResult:
     """What became of the clips: seconds from ready to posted, and requests for all of them."""
 
     delays_s: Sequence[float]
@@ -46,7 +46,7 @@ class Outcome:
         return (self.gets + self.lists) / len(self.delays_s)
 
 
-async def replay(durations_s: Sequence[float], in_flight: int) -> Outcome:
+async def replay(durations_s: Sequence[float], in_flight: int) -> ReplayResult:
     """Carry a job for each duration from command to post, `in_flight` of them at any time."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
@@ -59,8 +59,8 @@ async def replay(durations_s: Sequence[float], in_flight: int) -> Outcome:
                 "OPENAI_MODELS": "sora-2",
                 "OPENAI_MAX_CONCURRENT": str(in_flight),
             }
-            provider = OpenAIProvider(OPENAI.account(environ, clock))
-            store = await SqliteStore.open(folder / "sorabot.db")
+            provider = OpenAIProvider(OPENAI.read_account(environ, clock))
+            store = await SqliteJobStore.open(folder / "sorabot.db")
             try:
                 player = _Player(clock, api, provider, store, folder)
                 return await player.play(len(durations_s), in_flight)
@@ -75,54 +75,54 @@ class _Player:
         clock: ScriptedClock,
         api: ScriptedApi,
         provider: OpenAIProvider,
-        store: SqliteStore,
+        store: SqliteJobStore,
         folder: Path,
     ) -> None:
-        self._clock, self._api, self._pace = clock, api, Pace()
-        self._courier = ScriptedCourier(clock, api)
-        self._kicked: dict[tuple[Kind, str], None] = {}
+        self._clock, self._api, self._timings = clock, api, Timings()
+        self._publisher = TimedPublisher(clock, api)
+        self._woken: dict[tuple[TaskKind, str], None] = {}
         providers = {provider.name: provider}
-        ports = Ports(
+        ports = Dependencies(
             store=store,
-            shelf=SqliteShelf(store.database, store.queries),
-            errands=SqliteErrands(store.database, store.queries),
-            keeping=SqliteKeeping(store.database, store.queries),
+            clip_search=SqliteClipSearch(store.database, store.queries),
+            outbox=SqliteOutbox(store.database, store.queries),
+            guild_store=SqliteGuildSettingsStore(store.database, store.queries),
             archive=FolderArchive(folder / "clips"),
-            courier=self._courier,
+            publisher=self._publisher,
             providers=providers,
-            health=HealthBook(providers, clock),
+            health=CircuitBreakers(providers, clock),
             quota=QuotaRule(
                 defaults=(),
                 max_active=1_000_000,
-                max_active_in_server=1_000_000,
-                server_budget_usd_micros=None,
+                max_active_in_guild=1_000_000,
+                guild_budget_usd_micros=None,
             ),
             clock=clock,
-            pace=self._pace,
+            timings=self._timings,
             data_dir=folder,
             max_clip_bytes=2**30,
         )
-        workshop = build_workshop(ports, self._kick)
-        self._jobs, self._flow = workshop.jobs, workshop.flow
+        workshop = assemble(ports, self._wake)
+        self._jobs, self._reconciler = workshop.jobs, workshop.reconciler
 
-    def _kick(self, kind: Kind, subject: str) -> None:
-        self._kicked[kind, subject] = None
+    def _wake(self, kind: TaskKind, subject: str) -> None:
+        self._woken[kind, subject] = None
 
-    async def play(self, total: int, in_flight: int) -> Outcome:
+    async def play(self, total: int, in_flight: int) -> ReplayResult:
         asked, ask_gap_s, ask_at = 0, min(_TYPING_S, _RAMP_S / in_flight), self._clock.now()
-        posted = self._courier.delays_s
+        posted = self._publisher.delays_s
         while len(posted) < total:
             if asked < min(total, len(posted) + in_flight) and self._clock.now() >= ask_at:
                 asked += 1
                 request = Request(id=asked, user_id=3, place=_PLACE, created_at=self._clock.now())
-                await self._jobs.submit(Wish(prompt="a cat"), _VIEWER, request)
+                await self._jobs.submit(ClipOptions(prompt="a cat"), _VIEWER, request)
                 ask_at = self._clock.now() + timedelta(seconds=ask_gap_s)
             wait_s = self._wait_s(await self._settle())
             if asked < min(total, len(posted) + in_flight):
                 wait_s = min(wait_s, max((ask_at - self._clock.now()).total_seconds(), 0.0))
             self._clock.forward(wait_s)
         requests = self._api.requests
-        return Outcome(delays_s=posted, gets=requests["retrieve"], lists=requests["list"])
+        return ReplayResult(delays_s=posted, gets=requests["retrieve"], lists=requests["list"])
 
     async def _settle(self) -> datetime | None:
         """Sweep and run what is kicked until nothing is; return when to sweep again.
@@ -130,22 +130,24 @@ class _Player:
         As in the engine, where the end of every step wakes the loop. Steps take no time here.
         """
         steps = {
-            Kind.SUBMIT: self._flow.submit,
-            Kind.POLL: self._flow.poll,
-            Kind.DELIVER: self._flow.deliver,
+            TaskKind.SUBMIT: self._reconciler.submit,
+            TaskKind.POLL: self._reconciler.poll,
+            TaskKind.DELIVER: self._reconciler.deliver,
         }
         while True:
-            next_at = await self._flow.sweep()
-            if not self._kicked:
+            next_at = await self._reconciler.reconcile()
+            if not self._woken:
                 return next_at
-            while self._kicked:
-                kind, subject = next(iter(self._kicked))
-                del self._kicked[kind, subject]
+            while self._woken:
+                kind, subject = next(iter(self._woken))
+                del self._woken[kind, subject]
                 await steps[kind](subject)
 
     def _wait_s(self, next_at: datetime | None) -> float:
-        """Wait as `bot.jobs.engine.Engine` does between two sweeps."""
+        """Wait as `bot.jobs.scheduler.Engine` does between two sweeps."""
         if next_at is None:
-            return self._pace.idle_s
+            return self._timings.reconcile_max_gap_s
         until_s = (next_at - self._clock.now()).total_seconds()
-        return min(self._pace.idle_s, max(until_s, self._pace.busy_s))
+        return min(
+            self._timings.reconcile_max_gap_s, max(until_s, self._timings.reconcile_min_gap_s)
+        )

@@ -14,18 +14,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.figures import heading, quantiles, table, verdict
+from benchmarks.population import Population, PopulationGuild
 from benchmarks.seeding import job_id_of, seed
-from benchmarks.town import Server, Town
 from bot.errors import OverQuotaError
-from bot.model import EntryKind, Job, LedgerEntry, Order, Place, Request, Size, State, Viewer
+from bot.guild import WINDOWS, Budget, GuildLimit, Limit, Scope, Unit
+from bot.model import EntryKind, Job, LedgerEntry, Place, RenderSpec, Request, Size, State, Viewer
 from bot.quota.rule import QuotaRule
-from bot.server import WINDOWS, Budget, Limit, Scope, SetLimit, Unit
-from bot.storage.base import Draft
-from bot.storage.keeping import Actor
-from bot.storage.queries import Queries
-from bot.storage.rows import from_ms, row_of_entry, row_of_job, row_of_request, to_ms
-from bot.storage.sqlite_keeping import SqliteKeeping
-from bot.storage.store import SqliteStore
+from bot.storage.base import NewJob
+from bot.storage.guild_settings import Actor
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.rows import from_ms, row_of_entry, row_of_job, row_of_request, to_ms
 
 #: As for command → answer, of which a reservation is the larger part.
 _BUDGET_RATIO, _BUDGET_MS = 3.0, 250.0
@@ -40,8 +40,8 @@ _USUAL_MICROS, _DEAR_MICROS = 800_000, _BUDGET.usd_micros - 1
 _RULE = QuotaRule(
     defaults=(Limit(unit=Unit.SECONDS, amount=_MANY, window=WINDOWS["day"]),),
     max_active=_MANY,
-    max_active_in_server=_MANY,
-    server_budget_usd_micros=None,
+    max_active_in_guild=_MANY,
+    guild_budget_usd_micros=None,
 )
 #: Between rounds: no server has hundreds of jobs under way.
 _END_ALL = """
@@ -57,7 +57,7 @@ COMMIT;
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class ReservationsConfig:
     """How much is measured: rounds in turns, in each so many callers with so many calls."""
 
     jobs: int = 100_000
@@ -67,49 +67,51 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ReservationCall:
     """One call, drawn before the clock starts."""
 
     request: Request
-    draft: Draft
+    new_job: NewJob
     viewer: Viewer
 
 
 @dataclass(slots=True, kw_only=True)
-class Way:
+class ReservationScenario:
     """One way to handle a wish, and how long that took."""
 
-    handle: Callable[[Wish], Awaitable[None]]
-    draw: Callable[[], Wish]
+    handle: Callable[[ReservationCall], Awaitable[None]]
+    draw: Callable[[], ReservationCall]
     took_ms: list[float] = field(default_factory=list)
     wall_s: float = 0.0
 
 
-async def run(course: Course) -> None:
+async def run(config: ReservationsConfig) -> None:
     """Measure and print."""
-    heading(f"Reservations by {course.callers} callers at once, {course.jobs:,} jobs of history")
+    heading(f"Reservations by {config.callers} callers at once, {config.jobs:,} jobs of history")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        path, town = Path(name) / "seeded.sqlite3", Town()
-        await seed(path, town, course.jobs)
-        store, bare = await SqliteStore.open(path), _Bare(path, course.jobs)
+        path, town = Path(name) / "seeded.sqlite3", Population()
+        await seed(path, town, config.jobs)
+        store, bare = await SqliteJobStore.open(path), _Bare(path, config.jobs)
         try:
-            members = _Members(town, await _furnish(store, town))
+            members = _Members(town, await _set_limits_and_budgets(store, town))
             ways = {
-                "bare sqlite3: one SUM, the same rows": Way(handle=bare.accept, draw=members.any),
-                "accepted": Way(handle=_accepting(store), draw=members.any),
-                "refused: a day's limit of the busiest member": Way(
+                "bare sqlite3: one SUM, the same rows": ReservationScenario(
+                    handle=bare.accept, draw=members.draw
+                ),
+                "accepted": ReservationScenario(handle=_accepting(store), draw=members.draw),
+                "refused: a day's limit of the busiest member": ReservationScenario(
                     handle=_refusing(store), draw=members.with_a_days_limit
                 ),
-                "refused: a month's limit of the next": Way(
+                "refused: a month's limit of the next": ReservationScenario(
                     handle=_refusing(store), draw=members.with_a_months_limit
                 ),
-                "refused: the largest server's budget": Way(
-                    handle=_refusing(store), draw=members.dear
+                "refused: the largest server's budget": ReservationScenario(
+                    handle=_refusing(store), draw=members.over_budget
                 ),
             }
-            for _ in range(course.rounds):
+            for _ in range(config.rounds):
                 for way in ways.values():
-                    await _round(way, course)
+                    await _round(way, config)
                     await store.database.run(lambda conn: conn.executescript(_END_ALL))
         finally:
             bare.close()
@@ -117,73 +119,77 @@ async def run(course: Course) -> None:
     _print(ways)
 
 
-async def _furnish(store: SqliteStore, town: Town) -> datetime:
+async def _set_limits_and_budgets(store: SqliteJobStore, population: Population) -> datetime:
     """Give every server limits and a budget; return when its history ends."""
     latest = await store.database.read(
         lambda conn: conn.execute("SELECT max(created_at) FROM jobs").fetchone()[0]
     )
     now = from_ms(latest) + timedelta(minutes=1)
-    keeping = SqliteKeeping(store.database, store.queries)
+    guild_store = SqliteGuildSettingsStore(store.database, store.queries)
     operator = Actor(user_id=None, at=now)
-    for server in town.servers:
-        await keeping.set_limits(server.guild_id, list(_limits(server)), operator)
-        await keeping.set_budget(server.guild_id, _BUDGET, operator)
+    for server in population.guilds:
+        await guild_store.set_limits(server.guild_id, list(_limits(server)), operator)
+        await guild_store.set_budget(server.guild_id, _BUDGET, operator)
     return now
 
 
-def _limits(server: Server) -> Iterator[SetLimit]:
-    def limit(scope: Scope, subject_id: int, unit: Unit, amount: int, window: str) -> SetLimit:
-        return SetLimit(
+def _limits(guild: PopulationGuild) -> Iterator[GuildLimit]:
+    def limit(scope: Scope, subject_id: int, unit: Unit, amount: int, window: str) -> GuildLimit:
+        return GuildLimit(
             scope=scope, subject_id=subject_id, unit=unit, amount=amount, window=WINDOWS[window]
         )
 
     for role_id in _ROLES:
         for window in WINDOWS:
             yield limit(Scope.ROLE, role_id, Unit.CLIPS, _MANY, window)
-    yield limit(Scope.SERVER, server.guild_id, Unit.SECONDS, 10 * _MANY, "day")
-    yield limit(Scope.SERVER, server.guild_id, Unit.USD_MICROS, 2 * _BUDGET.usd_micros, "month")
-    for user_id, window in zip(server.members, _LIMITED, strict=False):
+    yield limit(Scope.GUILD, guild.guild_id, Unit.SECONDS, 10 * _MANY, "day")
+    yield limit(Scope.GUILD, guild.guild_id, Unit.USD_MICROS, 2 * _BUDGET.usd_micros, "month")
+    for user_id, window in zip(guild.members, _LIMITED, strict=False):
         yield limit(Scope.USER, user_id, Unit.CLIPS, 1, window)
 
 
 class _Members:
     """Members who ask for clips: in servers as busy as they are, or in the largest one."""
 
-    def __init__(self, town: Town, now: datetime) -> None:
-        self._town = town
+    def __init__(self, population: Population, now: datetime) -> None:
+        self._population = population
         self._now = now
         self._numbers = itertools.count(8 * 10**17)
 
-    def any(self) -> Wish:
+    def draw(self) -> ReservationCall:
         """Draw a wish that is granted."""
-        server = self._town.server()
-        while (user_id := self._town.one_of(server.members)) in server.members[: len(_LIMITED)]:
+        server = self._population.draw_guild()
+        while (user_id := self._population.draw_one(server.members)) in server.members[
+            : len(_LIMITED)
+        ]:
             pass
-        return self._wish(server, user_id)
+        return self._call(server, user_id)
 
-    def with_a_days_limit(self) -> Wish:
+    def with_a_days_limit(self) -> ReservationCall:
         """Draw a wish of who makes most, and has had their clip of the day."""
-        server = self._town.servers[0]
-        return self._wish(server, server.members[0])
+        server = self._population.guilds[0]
+        return self._call(server, server.members[0])
 
-    def with_a_months_limit(self) -> Wish:
+    def with_a_months_limit(self) -> ReservationCall:
         """Draw a wish of who makes nearly as much; hundreds of clips count in their month."""
-        server = self._town.servers[0]
-        return self._wish(server, server.members[1])
+        server = self._population.guilds[0]
+        return self._call(server, server.members[1])
 
-    def dear(self) -> Wish:
+    def over_budget(self) -> ReservationCall:
         """Draw a wish that the budget of the largest server has no room for."""
-        server = self._town.servers[0]
-        return self._wish(server, server.members[2], _DEAR_MICROS)
+        server = self._population.guilds[0]
+        return self._call(server, server.members[2], _DEAR_MICROS)
 
-    def _wish(self, server: Server, user_id: int, usd_micros: int = _USUAL_MICROS) -> Wish:
+    def _call(
+        self, guild: PopulationGuild, user_id: int, usd_micros: int = _USUAL_MICROS
+    ) -> ReservationCall:
         place = Place(
-            guild_id=server.guild_id,
-            channel_id=self._town.one_of(server.rooms),
+            guild_id=guild.guild_id,
+            channel_id=self._population.draw_one(guild.channel_ids),
             upload_limit_bytes=10_485_760,
         )
-        order = Order(
-            prompt=self._town.prompt(),
+        order = RenderSpec(
+            prompt=self._population.draw_prompt(),
             provider="openai",
             model="sora-2",
             seconds=8,
@@ -191,10 +197,10 @@ class _Members:
             estimate_usd_micros=usd_micros,
         )
         number = next(self._numbers)
-        return Wish(
+        return ReservationCall(
             request=Request(id=number, user_id=user_id, place=place, created_at=self._now),
-            draft=Draft(order=order, seed=1),
-            viewer=Viewer(user_id=user_id, guild_id=server.guild_id, role_ids=frozenset(_ROLES)),
+            new_job=NewJob(spec=order, seed=1),
+            viewer=Viewer(user_id=user_id, guild_id=guild.guild_id, role_ids=frozenset(_ROLES)),
         )
 
 
@@ -210,23 +216,23 @@ class _Bare:
         self._conn.execute("PRAGMA foreign_keys = ON")
         self._conn.execute("PRAGMA busy_timeout = 2000")
 
-    async def accept(self, wish: Wish) -> None:
-        rows = self._rows(wish)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, wish, rows)
+    async def accept(self, call: ReservationCall) -> None:
+        rows = self._rows(call)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, call, rows)
 
     def close(self) -> None:
         self._thread.shutdown()
         self._conn.close()
 
-    def _rows(self, wish: Wish) -> list[tuple[str, dict[str, object]]]:
-        request, order = wish.request, wish.draft.order
+    def _rows(self, call: ReservationCall) -> list[tuple[str, dict[str, object]]]:
+        request, order = call.request, call.new_job.spec
         job = Job(
             id=job_id_of(next(self._numbers)),
             request_id=request.id,
             variant=0,
             user_id=request.user_id,
             place=request.place,
-            order=order,
+            spec=order,
             seed=1,
             state=State.QUEUED,
             created_at=request.created_at,
@@ -250,34 +256,34 @@ class _Bare:
             (self._queries["append_entry"], row_of_entry(entry)),
         ]
 
-    def _write(self, wish: Wish, rows: Sequence[tuple[str, dict[str, object]]]) -> None:
-        since = wish.request.created_at - WINDOWS["month"]
+    def _write(self, call: ReservationCall, rows: Sequence[tuple[str, dict[str, object]]]) -> None:
+        since = call.request.created_at - WINDOWS["month"]
         self._conn.execute("BEGIN IMMEDIATE")
         self._conn.execute(
             "SELECT sum(clips) FROM ledger WHERE user_id = ? AND counts_at > ?",
-            (wish.request.user_id, to_ms(since)),
+            (call.request.user_id, to_ms(since)),
         ).fetchone()
         for statement, row in rows:
             self._conn.execute(statement, row)
         self._conn.execute("COMMIT")
 
 
-def _accepting(store: SqliteStore) -> Callable[[Wish], Awaitable[None]]:
-    async def accept(wish: Wish) -> None:
-        orders, now = [wish.draft.order], wish.request.created_at
+def _accepting(store: SqliteJobStore) -> Callable[[ReservationCall], Awaitable[None]]:
+    async def accept(wish: ReservationCall) -> None:
+        orders, now = [wish.new_job.spec], wish.request.created_at
         await store.accept(
             wish.request,
-            [wish.draft],
+            [wish.new_job],
             lambda books: _RULE.check(books, wish.viewer, orders, now),
         )
 
     return accept
 
 
-def _refusing(store: SqliteStore) -> Callable[[Wish], Awaitable[None]]:
+def _refusing(store: SqliteJobStore) -> Callable[[ReservationCall], Awaitable[None]]:
     accept = _accepting(store)
 
-    async def refuse(wish: Wish) -> None:
+    async def refuse(wish: ReservationCall) -> None:
         try:
             await accept(wish)
         except OverQuotaError:
@@ -287,22 +293,22 @@ def _refusing(store: SqliteStore) -> Callable[[Wish], Awaitable[None]]:
     return refuse
 
 
-async def _round(way: Way, course: Course) -> None:
+async def _round(scenario: ReservationScenario, config: ReservationsConfig) -> None:
     """Let each caller make its calls, one after the other, all callers at once."""
-    wishes = [[way.draw() for _ in range(course.calls)] for _ in range(course.callers)]
+    wishes = [[scenario.draw() for _ in range(config.calls)] for _ in range(config.callers)]
 
-    async def call(own: Sequence[Wish]) -> None:
+    async def call(own: Sequence[ReservationCall]) -> None:
         for wish in own:
             began_s = time.perf_counter()
-            await way.handle(wish)
-            way.took_ms.append((time.perf_counter() - began_s) * 1e3)
+            await scenario.handle(wish)
+            scenario.took_ms.append((time.perf_counter() - began_s) * 1e3)
 
     began_s = time.perf_counter()
     await asyncio.gather(*map(call, wishes))
-    way.wall_s += time.perf_counter() - began_s
+    scenario.wall_s += time.perf_counter() - began_s
 
 
-def _print(ways: dict[str, Way]) -> None:
+def _print(ways: dict[str, ReservationScenario]) -> None:
     found = {name: quantiles(way.took_ms) for name, way in ways.items()}
     bare, accepted, *_ = found.values()
     rows = [

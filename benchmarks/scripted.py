@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.jobs.ports import Card, JobStatus
+from bot.jobs.ports import JobStatus, StatusCard
 from bot.model import Job
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_job import RemoteJob
+from tests.wire.videos_render import LoopbackRender
 
 
 class ScriptedClock:
@@ -32,7 +32,7 @@ class ScriptedClock:
 
 
 @dataclass(kw_only=True)
-class ScriptedRender(RemoteJob):
+class ScriptedRender(LoopbackRender):
     """A render that goes on by the scripted clock."""
 
     clock: ScriptedClock
@@ -58,31 +58,31 @@ class ScriptedApi(VideosApi):
         self._clock = clock
         self._durations_s = iter(durations_s)
 
-    def add_job(self, texts: dict[str, str], **changes: Any) -> RemoteJob:
+    def add_render(self, texts: dict[str, str], **changes: Any) -> LoopbackRender:
         now = self._clock.now()
-        taken = super().add_job(texts, created_at=int(now.timestamp()), **changes)
+        taken = super().add_render(texts, created_at=int(now.timestamp()), **changes)
         render = ScriptedRender(
             **asdict(taken), clock=self._clock, taken_at=now, takes_s=next(self._durations_s)
         )
-        self.jobs[render.id] = render
+        self.renders[render.id] = render
         return render
 
     def ready_at(self, remote_id: str) -> datetime:
         """Return when a render is, or was, ready; raises KeyError for one that was deleted."""
-        render = self.jobs[remote_id]
+        render = self.renders[remote_id]
         assert isinstance(render, ScriptedRender)
         return render.ready_at
 
 
-class ScriptedCourier:
-    """A `Courier` that notes by how much each clip is posted after it was ready, in seconds."""
+class TimedPublisher:
+    """A `ClipPublisher` that notes by how much each clip is posted after it was ready, in seconds."""
 
     def __init__(self, clock: ScriptedClock, api: ScriptedApi) -> None:
         self._clock = clock
         self._api = api
         self.delays_s: list[float] = []
 
-    async def show_card(self, card: Card) -> None:
+    async def show_card(self, card: StatusCard) -> None:
         del card
 
     async def post_clip(

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.town import Server, Town
+from benchmarks.population import Population, PopulationGuild
 from bot.model import ID_ALPHABET
-from bot.storage import search
-from bot.storage.queries import Queries
-from bot.storage.store import SqliteStore
+from bot.storage.sqlite import search_index
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.queries import Queries
 
 _CHUNK = 50_000
 #: So many of the jobs enter the indexes one by one, as they do in the bot.
@@ -30,7 +30,7 @@ _STATES = ["done"] * 88 + ["failed"] * 6 + ["cancelled"] * 4 + ["kept"] * 2
 _REMEMBERED = 50
 _WHOLE_ID = len(ID_ALPHABET) ** 5
 
-_SHELVES = """
+_GUILDS_WITH_CLIPS = """
 INSERT INTO shelves (guild_id)
 SELECT DISTINCT guild_id FROM jobs WHERE guild_id NOTNULL AND seq > :after AND seq <= :to
 ON CONFLICT (guild_id) DO NOTHING
@@ -38,36 +38,36 @@ ON CONFLICT (guild_id) DO NOTHING
 _NEWEST = """
 INSERT INTO search_newest (rowid, words, facets)
 SELECT newest_key, words, facets FROM search_entries
-WHERE seq > :after AND seq <= :to ORDER BY newest_key
+WHERE seq > :after AND seq <= :to REQUEST BY newest_key
 """
 _LOVED = """
 INSERT INTO search_loved (rowid, words, facets)
 SELECT loved_key, words, facets FROM search_entries
-WHERE loved_key NOTNULL AND seq > :after AND seq <= :to ORDER BY loved_key
+WHERE loved_key NOTNULL AND seq > :after AND seq <= :to REQUEST BY loved_key
 """
 
 
-async def seed(path: Path, town: Town, jobs: int) -> None:
+async def seed(path: Path, population: Population, jobs: int) -> None:
     """Make the database at `path` and fill it with `jobs` jobs of the town.
 
     Through the project's own migrations and indexes, but in bulk and without waiting for the disk.
     Stops within seconds when cancelled.
     """
-    store = await SqliteStore.open(path)
+    store = await SqliteJobStore.open(path)
     await store.close()
     stop = threading.Event()
     try:
-        await asyncio.to_thread(_fill, path, town, jobs, stop)
+        await asyncio.to_thread(_fill, path, population, jobs, stop)
     finally:
         stop.set()
 
 
-def _fill(path: Path, town: Town, jobs: int, stop: threading.Event) -> None:
+def _fill(path: Path, population: Population, jobs: int, stop: threading.Event) -> None:
     conn = sqlite3.connect(path, isolation_level=None)
     conn.execute("PRAGMA synchronous = OFF")
     conn.execute("PRAGMA cache_size = -400000")
     queries = Queries.load()
-    history = _history(town, jobs)
+    history = _history(population, jobs)
     bulk = max(0, jobs - _ONE_BY_ONE)
     for first in range(0, jobs, _CHUNK):
         if stop.is_set():
@@ -77,37 +77,39 @@ def _fill(path: Path, town: Town, jobs: int, stop: threading.Event) -> None:
         conn.executemany(queries["insert_request"], map(_request_of, chunk))
         conn.executemany(queries["insert_job"], chunk)
         conn.executemany(queries["append_entry"], itertools.chain(*map(_entries_of, chunk)))
-        for statement in (_SHELVES, _NEWEST, _LOVED):
+        for statement in (_GUILDS_WITH_CLIPS, _NEWEST, _LOVED):
             conn.execute(statement, {"after": first, "to": min(first + _CHUNK, bulk)})
         conn.execute("COMMIT")
     for (job_id,) in conn.execute("SELECT id FROM jobs WHERE seq > ?", [bulk]).fetchall():
         conn.execute("BEGIN")
-        search.enter(conn, queries, job_id)
+        search_index.add(conn, queries, job_id)
         conn.execute("COMMIT")
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     conn.close()
 
 
-def _history(town: Town, jobs: int) -> Iterator[dict[str, Any]]:
+def _history(population: Population, jobs: int) -> Iterator[dict[str, Any]]:
     """Yield the columns of each job, oldest first."""
     latest: dict[int, deque[str]] = {}
     for number in range(1, jobs + 1):
-        server = town.server()
-        job = _job(town, server, number, is_open=number > jobs - min(_OPEN, jobs // 10))
+        server = population.draw_guild()
+        job = _job(population, server, number, is_open=number > jobs - min(_OPEN, jobs // 10))
         parents = latest.setdefault(server.guild_id, deque(maxlen=_REMEMBERED))
-        if parents and town.chance.random() < 0.15:
-            job["operation"] = town.chance.choice(("remix", "remix", "extend"))
-            job["parent_id"] = town.chance.choice(parents)
+        if parents and population.chance.random() < 0.15:
+            job["operation"] = population.chance.choice(("remix", "remix", "extend"))
+            job["parent_id"] = population.chance.choice(parents)
             job["change"] = job["prompt"]
         if job["state"] == "done":
             parents.append(job["id"])
         yield job
 
 
-def _job(town: Town, server: Server, number: int, *, is_open: bool) -> dict[str, Any]:
-    chance = town.chance
+def _job(
+    population: Population, guild: PopulationGuild, number: int, *, is_open: bool
+) -> dict[str, Any]:
+    chance = population.chance
     state = "queued" if is_open else chance.choice(_STATES)
-    room = town.one_of(server.rooms)
+    room = population.draw_one(guild.channel_ids)
     in_thread = chance.random() < 0.1
     created_at = _FIRST_AT_MS + number * _GAP_MS
     posted = state == "done"
@@ -115,13 +117,13 @@ def _job(town: Town, server: Server, number: int, *, is_open: bool) -> dict[str,
         "id": job_id_of(number),
         "request_id": 4 * 10**17 + number,
         "variant": 0,
-        "user_id": town.one_of(server.members),
-        "guild_id": server.guild_id if chance.random() < 0.97 else None,
+        "user_id": population.draw_one(guild.members),
+        "guild_id": guild.guild_id if chance.random() < 0.97 else None,
         "channel_id": room + 10**16 if in_thread else room,
         "thread_of": room if in_thread else None,
         "upload_limit_bytes": 10_485_760,
         "operation": "generate",
-        "prompt": town.prompt(),
+        "prompt": population.draw_prompt(),
         "change": None,
         "parent_id": None,
         "source_remote_id": None,
@@ -190,4 +192,6 @@ def job_id_of(number: int) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(seed(Path(sys.argv[1]), Town(), int(sys.argv[2]) if sys.argv[2:] else 1_000_000))
+    asyncio.run(
+        seed(Path(sys.argv[1]), Population(), int(sys.argv[2]) if sys.argv[2:] else 1_000_000)
+    )

@@ -8,25 +8,25 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from bot.app import App, build_app, check, migrate
-from bot.chat.invite import application_id_of, how_to_get_a_token, invite_url
+from bot.app import App, build_app, check_settings, migrate
+from bot.chat.transport.invite import application_id_of, invite_url, token_instructions
 from bot.clock import SystemClock
 from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
 from bot.providers import registry
 from bot.settings import Secret, Settings, declared, read_dotenv, read_environment
-from bot.shell.arguments import Parser, add_quota, errand_of
 from bot.shell.backup import add_backup, run_backup
 from bot.shell.doctor import run_doctor
-from bot.shell.misspelt import misspelt
-from bot.shell.provider_arguments import add_providers, kitchen_errand_of
+from bot.shell.misspelt_settings import find_misspelt_settings
+from bot.shell.provider_arguments import add_providers, read_providers_command
 from bot.shell.providers import run_providers
 from bot.shell.quota import run_quota
+from bot.shell.quota_arguments import Parser, add_quota, read_quota_command
 
 _log = logging.getLogger(__name__)
 #: Exit codes: done, something broke, the settings must be mended first.
 _OK, _BROKEN, _SETTINGS = 0, 1, 2
-_STOPS = (signal.SIGTERM, signal.SIGINT)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         is_well, told = run_doctor(SystemClock())
         print(told)
         return _OK if is_well else _BROKEN
-    errand = errand_of(given) if given.command == "quota" else None
+    errand = read_quota_command(given) if given.command == "quota" else None
     try:
         environ = read_environment()
         settings = Settings.from_env(environ)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(asyncio.run(run_quota(settings, errand)))
             return _OK
         if given.command == "providers":
-            looked = run_providers(settings, kitchen_errand_of(given), SystemClock())
+            looked = run_providers(settings, read_providers_command(given), SystemClock())
             is_well, told = asyncio.run(looked)
             print(told)
             return _OK if is_well else _BROKEN
@@ -68,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(migrate(settings))
             print(f"The database in {settings.data_dir} is up to date.")
             return _OK
-        for each in misspelt(read_dotenv(), environ):
-            _log.warning("%s: %s", each.name, each.said)
-        asyncio.run(check(settings))
+        for each in find_misspelt_settings(read_dotenv(), environ):
+            _log.warning("%s: %s", each.name, each.message)
+        asyncio.run(check_settings(settings))
         if settings.discord_token is None:
-            print(how_to_get_a_token(settings.discord_application_id), file=sys.stderr)
+            print(token_instructions(settings.discord_application_id), file=sys.stderr)
             return _SETTINGS
         return asyncio.run(_run(settings, settings.discord_token))
     except SettingsError as error:
@@ -90,26 +90,26 @@ async def _run(settings: Settings, token: Secret) -> int:
 
     def leave() -> None:
         stop.set()
-        for number in _STOPS:
+        for number in _STOP_SIGNALS:
             # A second signal ends the process at once: every step under way was committed first.
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for number in _STOPS:
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, leave)
     try:
         await app.start()
-        return await _connected(app, token, stop)
+        return await _run_until_stopped(app, token, stop)
     finally:
         await app.close()
 
 
-async def _connected(app: App, token: Secret, stop: asyncio.Event) -> int:
+async def _run_until_stopped(app: App, token: Secret, stop: asyncio.Event) -> int:
     """Stay connected until a signal comes or there is no getting in."""
     application_id = application_id_of(token.reveal())
     if application_id is not None:
         print(f"Invite link: {invite_url(application_id)}", file=sys.stderr)
-    connection = asyncio.create_task(app.line.hold(token.reveal()))
+    connection = asyncio.create_task(app.connection.run(token.reveal()))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
     if stopping.done():
@@ -125,7 +125,7 @@ async def _connected(app: App, token: Secret, stop: asyncio.Event) -> int:
 
 def _secrets(settings: Settings) -> list[str]:
     own = (getattr(settings, each.name) for each in declared())
-    held = [*own, *registry.secrets(settings)]
+    held = [*own, *registry.provider_secrets(settings)]
     return [value.reveal() for value in held if isinstance(value, Secret)]
 
 

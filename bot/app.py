@@ -12,54 +12,54 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.archive.folder import FolderArchive
-from bot.chat.client import SorabotClient, point_at
-from bot.chat.courier import DiscordCourier
-from bot.chat.line import Line
-from bot.chat.pictures import Pictures
-from bot.chat.syncing import CommandSync
-from bot.chat.watch import Watch
+from bot.chat.client import SorabotClient, set_discord_urls
+from bot.chat.clips.pictures import Pictures
+from bot.chat.clips.publisher import DiscordClipPublisher
+from bot.chat.connection import GatewayConnection
+from bot.chat.transport.command_sync import CommandSync
+from bot.chat.transport.instrumentation import RestInstrumentation
 from bot.clock import Clock, SystemClock
 from bot.errors import SettingsError, StorageError
-from bot.jobs.engine import Engine
-from bot.jobs.pace import Pace
+from bot.jobs.assembly import Assembly, Dependencies, assemble
+from bot.jobs.retention import RetentionDependencies, RetentionLoop
+from bot.jobs.scheduler import Scheduler
 from bot.jobs.service import JobService
-from bot.jobs.tidying import Leftovers, Tidying
-from bot.jobs.tools import Tools
-from bot.jobs.workshop import Ports, Workshop, build_workshop
+from bot.jobs.timings import Timings
+from bot.jobs.worker_context import WorkerContext
 from bot.obs.metrics import Metrics
 from bot.obs.watchdog import Watchdog
 from bot.providers.base import Provider
-from bot.providers.health import HealthBook
+from bot.providers.health import CircuitBreakers
+from bot.providers.http.transport import Transport
 from bot.providers.registry import build_providers, build_verifiers
-from bot.providers.transport import Transport
 from bot.providers.watched import WatchedProvider
 from bot.quota.rule import QuotaRule
 from bot.settings import Settings
-from bot.storage.ballast import Ballast
-from bot.storage.guard import Guard
-from bot.storage.room import Room
-from bot.storage.sqlite_errands import SqliteErrands
-from bot.storage.sqlite_figures import SqliteFigures
-from bot.storage.sqlite_keeping import SqliteKeeping
-from bot.storage.sqlite_leavings import SqliteLeavings
-from bot.storage.sqlite_shelf import SqliteShelf
-from bot.storage.store import SqliteStore
-from bot.web.figures import FigureReader
+from bot.storage.disk_space import DiskSpace
+from bot.storage.instance_lock import InstanceLock
+from bot.storage.reserve_file import ReserveFile
+from bot.storage.sqlite.clip_search import SqliteClipSearch
+from bot.storage.sqlite.gauges import SqliteGauges
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.outbox import SqliteOutbox
+from bot.storage.sqlite.retention import SqliteRetentionStore
+from bot.web.gauges import GaugeReader
 from bot.web.health import HealthServer
 from bot.web.readiness import database_check, disk_check
 from bot.web.webhooks import Webhooks
-from cogs.account import Account
-from cogs.generate import Generate
-from cogs.group import install
-from cogs.history import History
-from cogs.mod_order import ModOrder
-from cogs.mod_provider import ModProvider
-from cogs.mod_quota import ModQuota
-from cogs.mod_settings import ModSettings
-from cogs.mod_usage import ModUsage
-from cogs.remix import Remix
-from cogs.replies import Replies
-from cogs.status import Status
+from cogs.account import AccountCog
+from cogs.command_groups import install_cogs
+from cogs.generate import GenerateCog
+from cogs.history import HistoryCog
+from cogs.listeners import ListenersCog
+from cogs.mod_blocks import ModBlocksCog
+from cogs.mod_provider import ModProviderCog
+from cogs.mod_quota import ModQuotaCog
+from cogs.mod_settings import ModSettingsCog
+from cogs.mod_usage import ModUsageCog
+from cogs.remix import RemixCog
+from cogs.status import StatusCog
 
 _log = logging.getLogger(__name__)
 
@@ -69,50 +69,50 @@ class App:
     """All parts of a running bot, joined; nothing runs until `start`."""
 
     settings: Settings
-    line: Line
+    connection: GatewayConnection
     jobs: JobService
-    engine: Engine
-    store: SqliteStore
+    scheduler: Scheduler
+    store: SqliteJobStore
     providers: Mapping[str, Provider]
     #: Ways to keys that others publish.
     transports: Sequence[Transport]
     health: HealthServer | None
     watchdog: Watchdog
     #: Keeps a second bot off the database.
-    guard: Guard
+    instance_lock: InstanceLock
 
     @property
     def client(self) -> SorabotClient:
         """The client to use now: another one when its connection broke for good."""
-        return self.line.client
+        return self.connection.client
 
     async def start(self) -> None:
         """Begin to work on jobs. Call before the client connects: see `jobs.engine.Engine`."""
-        await asyncio.to_thread(_tidy, self.settings.data_dir)
-        await self.engine.start()
+        await asyncio.to_thread(_remove_partial_files, self.settings.data_dir)
+        await self.scheduler.start()
         self.watchdog.start()
         if self.health is not None:
             await self.health.start()
 
     async def close(self) -> None:
         """Let work under way finish, then close everything; idempotent."""
-        await self.engine.stop()
-        await self.line.close()
+        await self.scheduler.stop()
+        await self.connection.close()
         self.watchdog.stop()
         if self.health is not None:
             await self.health.stop()
         for each in (*self.providers.values(), *self.transports):
             await each.close()
         await self.store.close()
-        self.guard.release()
+        self.instance_lock.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class AdminContext:
     """What limits are kept with, without the rest of the bot; whoever opens it closes `store`."""
 
-    store: SqliteStore
-    keeping: SqliteKeeping
+    store: SqliteJobStore
+    guild_store: SqliteGuildSettingsStore
     quota: QuotaRule
     clock: Clock
 
@@ -121,8 +121,8 @@ async def build_app(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    pace: Pace | None = None,
-    wrap: Callable[[Ports], Ports] | None = None,
+    timings: Timings | None = None,
+    wrap: Callable[[Dependencies], Dependencies] | None = None,
 ) -> App:
     """Join the parts of a bot as `settings` say.
 
@@ -132,163 +132,194 @@ async def build_app(
     can't be opened, or on which a bot runs already.
     """
     await asyncio.to_thread(_make_folder, settings.data_dir)
-    guard = await asyncio.to_thread(Guard.hold, database_of(settings))
+    instance_lock = await asyncio.to_thread(InstanceLock.acquire, database_path(settings))
     try:
-        ground = await _lay_ground(settings, SystemClock() if clock is None else clock)
-        return _join(ground, guard, Pace() if pace is None else pace, wrap)
+        ground = await _build_infrastructure(settings, SystemClock() if clock is None else clock)
+        return _assemble(ground, instance_lock, Timings() if timings is None else timings, wrap)
     except BaseException:  # whatever it was, another try must find the database free
-        guard.release()
+        instance_lock.release()
         raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
+class _Infrastructure:
     """What the other parts stand on."""
 
     settings: Settings
     clock: Clock
     metrics: Metrics
     #: How the video APIs are doing.
-    book: HealthBook
+    circuit_breakers: CircuitBreakers
     #: By name, in the operator's order; each tells `book` and `metrics` what came of a call.
     providers: Mapping[str, Provider]
-    room: Room
-    ballast: Ballast
-    store: SqliteStore
+    disk_space: DiskSpace
+    reserve_file: ReserveFile
+    store: SqliteJobStore
 
 
-async def _lay_ground(settings: Settings, clock: Clock) -> _Ground:
-    book = HealthBook(settings.video_providers, clock)
+async def _build_infrastructure(settings: Settings, clock: Clock) -> _Infrastructure:
+    book = CircuitBreakers(settings.video_providers, clock)
     built = build_providers(settings, clock)
     metrics = Metrics(settings.video_providers)
-    room = Room((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
-    ballast = Ballast(settings.data_dir / "sorabot.db.ballast")
-    return _Ground(
+    room = DiskSpace((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
+    reserve_file = ReserveFile(settings.data_dir / "sorabot.db.ballast")
+    return _Infrastructure(
         settings=settings,
         clock=clock,
         metrics=metrics,
-        book=book,
+        circuit_breakers=book,
         providers={
-            name: WatchedProvider(each, book, metrics.requested) for name, each in built.items()
+            name: WatchedProvider(each, book, metrics.count_provider_request)
+            for name, each in built.items()
         },
-        room=room,
-        ballast=ballast,
-        store=await SqliteStore.open(database_of(settings), room=room, ballast=ballast),
+        disk_space=room,
+        reserve_file=reserve_file,
+        store=await SqliteJobStore.open(
+            database_path(settings), disk_space=room, reserve_file=reserve_file
+        ),
     )
 
 
-def _join(ground: _Ground, guard: Guard, pace: Pace, wrap: Callable[[Ports], Ports] | None) -> App:
-    settings, clock = ground.settings, ground.clock
-    point_at(settings.discord_api_url, settings.discord_gateway_url)
+def _assemble(
+    infrastructure: _Infrastructure,
+    instance_lock: InstanceLock,
+    timings: Timings,
+    wrap: Callable[[Dependencies], Dependencies] | None,
+) -> App:
+    settings, clock = infrastructure.settings, infrastructure.clock
+    set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
     # The courier posts by the line, which comes after the jobs that it brings commands to.
-    courier = DiscordCourier(lambda: line.client, clock)
-    ports = _ports(ground, courier, pace)
-    workshop = _workshop(ground, ports if wrap is None else wrap(ports))
-    line = Line(_client_maker(ground, workshop.jobs, courier), clock, courier.shut)
+    publisher = DiscordClipPublisher(lambda: line.client, clock)
+    ports = _dependencies(infrastructure, publisher, timings)
+    workshop = _assembly(infrastructure, ports if wrap is None else wrap(ports))
+    line = GatewayConnection(
+        _client_factory(infrastructure, workshop.jobs, publisher), clock, publisher.pause
+    )
     verifiers, transports = build_verifiers(settings, clock)
-    webhooks = Webhooks(verifiers, workshop.flow.hasten, clock)
+    webhooks = Webhooks(verifiers, workshop.reconciler.poll_now, clock)
     return App(
         settings=settings,
-        line=line,
+        connection=line,
         jobs=workshop.jobs,
-        engine=workshop.engine,
-        store=ground.store,
-        providers=ground.providers,
+        scheduler=workshop.scheduler,
+        store=infrastructure.store,
+        providers=infrastructure.providers,
         transports=transports,
-        health=_health(ground, line, webhooks),
-        watchdog=Watchdog(ground.metrics.lagged),
-        guard=guard,
+        health=_health(infrastructure, line, webhooks),
+        watchdog=Watchdog(infrastructure.metrics.observe_loop_lag),
+        instance_lock=instance_lock,
     )
 
 
-def _ports(ground: _Ground, courier: DiscordCourier, pace: Pace) -> Ports:
-    settings, store = ground.settings, ground.store
-    return Ports(
+def _dependencies(
+    infrastructure: _Infrastructure, publisher: DiscordClipPublisher, timings: Timings
+) -> Dependencies:
+    settings, store = infrastructure.settings, infrastructure.store
+    return Dependencies(
         store=store,
-        shelf=SqliteShelf(store.database, store.queries),
-        errands=SqliteErrands(store.database, store.queries),
-        keeping=SqliteKeeping(store.database, store.queries),
+        clip_search=SqliteClipSearch(store.database, store.queries),
+        outbox=SqliteOutbox(store.database, store.queries),
+        guild_store=SqliteGuildSettingsStore(store.database, store.queries),
         archive=FolderArchive(settings.archive_dir),
-        courier=courier,
-        providers=ground.providers,
-        health=ground.book,
+        publisher=publisher,
+        providers=infrastructure.providers,
+        health=infrastructure.circuit_breakers,
         quota=QuotaRule.from_settings(settings),
-        clock=ground.clock,
-        pace=pace,
+        clock=infrastructure.clock,
+        timings=timings,
         data_dir=settings.data_dir,
         max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
         keep_days=settings.keep_clips_days,
-        room=ground.room,
+        disk_space=infrastructure.disk_space,
     )
 
 
-def _workshop(ground: _Ground, ports: Ports) -> Workshop:
-    workshop = build_workshop(ports)
-    workshop.engine.report_to(ground.metrics.step)
-    workshop.engine.add_loop("tidying", _tidying(ground, workshop.tools).run)
+def _assembly(infrastructure: _Infrastructure, dependencies: Dependencies) -> Assembly:
+    workshop = assemble(dependencies)
+    workshop.scheduler.observe_steps(infrastructure.metrics.observe_step)
+    workshop.scheduler.add_loop("tidying", _retention(infrastructure, workshop.context).run)
     return workshop
 
 
-def _tidying(ground: _Ground, tools: Tools) -> Tidying:
-    days = ground.settings.keep_clips_days
-    leftovers = Leftovers(
-        leavings=SqliteLeavings(ground.store.database, ground.store.queries),
-        archive=tools.archive,
-        stills=tools.stills,
-        providers=tools.providers,
-        pictures=ground.settings.data_dir / "pictures",
-        room=tools.room,
-        ballast=ground.ballast,
+def _retention(infrastructure: _Infrastructure, context: WorkerContext) -> RetentionLoop:
+    days = infrastructure.settings.keep_clips_days
+    leftovers = RetentionDependencies(
+        retention_store=SqliteRetentionStore(
+            infrastructure.store.database, infrastructure.store.queries
+        ),
+        archive=context.archive,
+        thumbnails=context.thumbnails,
+        providers=context.providers,
+        pictures=infrastructure.settings.data_dir / "pictures",
+        disk_space=context.disk_space,
+        reserve_file=infrastructure.reserve_file,
     )
-    return Tidying(leftovers, tools.clock, None if days is None else timedelta(days=days))
+    return RetentionLoop(leftovers, context.clock, None if days is None else timedelta(days=days))
 
 
-def _client_maker(
-    ground: _Ground, jobs: JobService, courier: DiscordCourier
+def _client_factory(
+    infrastructure: _Infrastructure, jobs: JobService, publisher: DiscordClipPublisher
 ) -> Callable[[], SorabotClient]:
     """Return what makes a client with all its commands, each time another one."""
-    settings, metrics = ground.settings, ground.metrics
+    settings, metrics = infrastructure.settings, infrastructure.metrics
     pictures = Pictures(settings.data_dir / "pictures")
-    watch = Watch(clock=ground.clock, answered=metrics.answered, limited=metrics.limited)
+    watch = RestInstrumentation(
+        clock=infrastructure.clock,
+        on_first_response=metrics.observe_ack,
+        on_rate_limited=metrics.count_rate_limit,
+    )
     sync = CommandSync(settings.data_dir / "sorabot.db.commands.json", settings.discord_guild_ids)
 
     def fresh_client() -> SorabotClient:
         client = SorabotClient(sync, watch)
         # A command knows the group that it was once added to: each client has cogs of its own.
         cogs = (
-            Generate(jobs, pictures),
-            Remix(jobs),
-            Status(jobs),
-            History(jobs),
-            Account(jobs),
-            Replies(jobs, pictures),
+            GenerateCog(jobs, pictures),
+            RemixCog(jobs),
+            StatusCog(jobs),
+            HistoryCog(jobs),
+            AccountCog(jobs),
+            ListenersCog(jobs, pictures),
         )
-        keepers = (ModQuota(jobs), ModOrder(jobs), ModUsage(jobs), ModSettings(), ModProvider(jobs))
-        client.use(jobs, pictures, lambda bot: install(bot, cogs, keepers), courier.open)
+        keepers = (
+            ModQuotaCog(jobs),
+            ModBlocksCog(jobs),
+            ModUsageCog(jobs),
+            ModSettingsCog(),
+            ModProviderCog(jobs),
+        )
+        client.attach_services(
+            jobs, pictures, lambda bot: install_cogs(bot, cogs, keepers), publisher.resume
+        )
         return client
 
     return fresh_client
 
 
-def _health(ground: _Ground, line: Line, webhooks: Webhooks) -> HealthServer | None:
+def _health(
+    infrastructure: _Infrastructure, connection: GatewayConnection, webhooks: Webhooks
+) -> HealthServer | None:
     """Return the server of the health pages and webhooks; None where the settings want none."""
-    settings, store = ground.settings, ground.store
+    settings, store = infrastructure.settings, infrastructure.store
     if settings.http_bind is None:
         return None
 
     async def connected() -> bool:
-        return line.client.is_connected()
+        return connection.client.is_connected()
 
-    figures = FigureReader(
-        SqliteFigures(store.database, store.queries).take,
-        database_of(settings),
-        ground.clock,
-        conditions=lambda: {name: str(ground.book.of(name).condition) for name in ground.providers},
+    figures = GaugeReader(
+        SqliteGauges(store.database, store.queries).read,
+        database_path(settings),
+        infrastructure.clock,
+        circuit_states=lambda: {
+            name: str(infrastructure.circuit_breakers.of(name).circuit)
+            for name in infrastructure.providers
+        },
         connected=connected,
     )
 
     async def page() -> bytes:
-        return ground.metrics.render(await figures.take())
+        return infrastructure.metrics.generate_page(await figures.read())
 
     checks = (
         database_check(lambda: store.next_due_at(())),
@@ -297,7 +328,7 @@ def _health(ground: _Ground, line: Line, webhooks: Webhooks) -> HealthServer | N
     return HealthServer(*settings.http_bind, connected, webhooks, checks=checks, metrics=page)
 
 
-async def check(settings: Settings) -> None:
+async def check_settings(settings: Settings) -> None:
     """Return if what the settings name can be had, as far as that shows without a connection.
 
     Raises SettingsError.
@@ -310,30 +341,30 @@ async def check(settings: Settings) -> None:
 async def migrate(settings: Settings) -> None:
     """Bring the database up to date and close it; no bot may run on it. Raises as `build_app`."""
     await asyncio.to_thread(_make_folder, settings.data_dir)
-    guard = await asyncio.to_thread(Guard.hold, database_of(settings))
+    instance_lock = await asyncio.to_thread(InstanceLock.acquire, database_path(settings))
     try:
-        store = await SqliteStore.open(database_of(settings))
+        store = await SqliteJobStore.open(database_path(settings))
         await store.close()
     finally:
-        guard.release()
+        instance_lock.release()
 
 
-async def open_desk(settings: Settings) -> Desk:
+async def open_admin_context(settings: Settings) -> AdminContext:
     """Open the limits in the database that is there; a bot may be running on it.
 
     Raises StorageError, also where there is none: made anew, it would tell of no limits at all.
     """
     path = await asyncio.to_thread(find_database, settings)
-    store = await SqliteStore.open(path)
-    return Desk(
+    store = await SqliteJobStore.open(path)
+    return AdminContext(
         store=store,
-        keeping=SqliteKeeping(store.database, store.queries),
+        guild_store=SqliteGuildSettingsStore(store.database, store.queries),
         quota=QuotaRule.from_settings(settings),
         clock=SystemClock(),
     )
 
 
-def _tidy(data_dir: Path) -> None:
+def _remove_partial_files(data_dir: Path) -> None:
     """Remove what a killed process left half done; nothing of this one is under way yet."""
     for path in (*(data_dir / "tmp").glob("*"), *(data_dir / "pictures").glob("*.part")):
         with contextlib.suppress(OSError):
@@ -343,14 +374,14 @@ def _tidy(data_dir: Path) -> None:
                 path.unlink()
 
 
-def database_of(settings: Settings) -> Path:
+def database_path(settings: Settings) -> Path:
     """Return where the database is, or will be."""
     return settings.data_dir / "sorabot.db"
 
 
 def find_database(settings: Settings) -> Path:
     """Return where the database is; blocks. Raises StorageError where there is none."""
-    path = database_of(settings)
+    path = database_path(settings)
     try:
         path.stat()
     except OSError as error:

@@ -8,7 +8,7 @@
     │  ├─ OverQuotaError             a limit of the member, a role or the server is used up
     │  │  └─ OverBudgetError           … of what the whole server may spend
     │  ├─ BlockedError               a moderator does not let this member make clips here
-    │  ├─ HouseRuleError             the server's rules do not allow this here
+    │  ├─ ForbiddenByGuildError             the server's rules do not allow this here
     │  ├─ ModeratorsOnlyError        for those who may manage the server
     │  ├─ MissingPermissionError     the bot may not post where the clip must go
     │  ├─ NotYoursError              somebody else's job
@@ -22,7 +22,7 @@
     ├─ ProviderError               the video API
     │  ├─ NotAcceptedError           the create certainly did not go through; safe to send again
     │  ├─ UnknownOutcomeError        the create may have gone through; never send again blindly
-    │  ├─ RejectedOrderError         the API refuses this order; sending it again changes nothing
+    │  ├─ ProviderRejectedError         the API refuses this order; sending it again changes nothing
     │  │  ├─ ModerationError           … because of what it shows
     │  │  └─ NotOfferedError           … because it lacks the model or the call; another may have it
     │  ├─ ProviderAccountError       key refused or balance used up
@@ -119,7 +119,7 @@ class BlockedError(RefusedError):
     """A moderator does not let this member make clips here; the text says until when and why."""
 
 
-class HouseRuleError(RefusedError):
+class ForbiddenByGuildError(RefusedError):
     """The server's rules do not allow this here; the text says what they allow."""
 
 
@@ -218,13 +218,13 @@ class UnknownOutcomeError(ProviderError):
     default_text = "The video service did not say whether it took the order."
 
 
-class RejectedOrderError(ProviderError):
+class ProviderRejectedError(ProviderError):
     """The API refuses this order for good."""
 
     default_text = "The video service refused this order. Try other options or words."
 
 
-class ModerationError(RejectedOrderError):
+class ModerationError(ProviderRejectedError):
     """The API refuses what the prompt, the picture or the result shows."""
 
     default_text = (
@@ -233,7 +233,7 @@ class ModerationError(RejectedOrderError):
     )
 
 
-class NotOfferedError(RejectedOrderError):
+class NotOfferedError(ProviderRejectedError):
     """The API certainly took nothing, because it lacks the model or the call for it."""
 
     default_text = "The video service does not make this any more: the bot's operator has to look."

@@ -83,7 +83,7 @@ class EntryKind(StrEnum):
 
     RESERVE = "reserve"
     #: The reservation became dearer or cheaper: the job went to another provider.
-    AMEND = "amend"
+    ADJUST = "amend"
     SETTLE = "settle"
     REFUND = "refund"
 
@@ -121,7 +121,7 @@ class Place:
     thread_of: int | None = None
 
     @property
-    def room_id(self) -> int:
+    def access_channel_id(self) -> int:
         """The channel (or private thread) whose readers see what is posted here."""
         return self.channel_id if self.thread_of is None else self.thread_of
 
@@ -139,13 +139,13 @@ class Viewer:
     channel_ids: frozenset[int] = frozenset()
     #: Channels and private threads there that they can read at this moment; only where clips are
     #: looked for.
-    rooms: frozenset[int] = frozenset()
+    readable_channel_ids: frozenset[int] = frozenset()
     #: Their roles there at this moment.
     role_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RenderSpec:
     """What a member asks for, checked against the model that will do it."""
 
     #: All that the clip shall show: for a remix the parent's prompt and the change.
@@ -192,7 +192,7 @@ class Job:
     variant: int
     user_id: int
     place: Place
-    order: Order
+    spec: RenderSpec
     #: Drives what the renderer draws; differs between variants.
     seed: int
     state: State
@@ -232,7 +232,7 @@ class Job:
     #: None when the order is composed from the parent's words and picture instead.
     source_remote_id: str | None = None
     #: The provider that it went to first, and that did not take it; None: `order.provider`.
-    moved_from: str | None = None
+    failed_over_from: str | None = None
     #: Whether others may remix, extend and repeat it.
     remixable: bool = True
     #: Reactions to its message, as far as they were seen.

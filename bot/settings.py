@@ -15,7 +15,7 @@ import dotenv
 from bot.errors import SettingsError
 
 #: What a column of the database holds.
-_LARGEST = 2**63 - 1
+_MAX_INTEGER = 2**63 - 1
 
 
 class Secret:
@@ -42,42 +42,42 @@ def _is_plain(raw: str) -> bool:
 
 def _digits(raw: str) -> int | None:
     """Return the number; None when there is anything but digits or it is over 63 bits."""
-    if not raw.isascii() or not raw.isdigit() or len(raw) > len(str(_LARGEST)):
+    if not raw.isascii() or not raw.isdigit() or len(raw) > len(str(_MAX_INTEGER)):
         return None
     value = int(raw)
-    return value if value <= _LARGEST else None
+    return value if value <= _MAX_INTEGER else None
 
 
-def secret_of(name: str, raw: str) -> Secret:
+def parse_secret(name: str, raw: str) -> Secret:
     """Read a secret. Raises SettingsError."""
     if not _is_plain(raw):  # it goes into a header
         raise SettingsError(name, "has spaces or odd characters inside", "one word of plain ASCII")
     return Secret(raw)
 
 
-def _whole(name: str, raw: str) -> int:
+def _parse_whole(name: str, raw: str) -> int:
     value = _digits(raw)
     if value is None:
-        raise SettingsError(name, f"{raw[:40]!r} is not a whole number", f"0 to {_LARGEST}")
+        raise SettingsError(name, f"{raw[:40]!r} is not a whole number", f"0 to {_MAX_INTEGER}")
     return value
 
 
-def positive_of(name: str, raw: str) -> int:
+def parse_positive(name: str, raw: str) -> int:
     """Read 1 to 1000. Raises SettingsError."""
-    value = _whole(name, raw)
+    value = _parse_whole(name, raw)
     if not 1 <= value <= 1000:
         raise SettingsError(name, f"{raw[:40]!r} is out of range", "1 to 1000")
     return value
 
 
-def _many(name: str, raw: str) -> int:
-    value = _whole(name, raw)
+def _parse_up_to_million(name: str, raw: str) -> int:
+    value = _parse_whole(name, raw)
     if not 1 <= value <= 1_000_000:
         raise SettingsError(name, f"{raw[:40]!r} is out of range", "1 to 1000000")
     return value
 
 
-def _dollars_as_micros(name: str, raw: str) -> int:
+def _parse_usd_micros(name: str, raw: str) -> int:
     whole, _, cents = raw.removeprefix("$").partition(".")
     micros = _digits(f"{whole}{cents:0<6}") if (whole or cents) and len(cents) <= 6 else None
     if micros is None:
@@ -86,7 +86,7 @@ def _dollars_as_micros(name: str, raw: str) -> int:
     return micros
 
 
-def _ids(name: str, raw: str) -> tuple[int, ...]:
+def _parse_ids(name: str, raw: str) -> tuple[int, ...]:
     parts = [part.strip() for part in raw.split(",") if part.strip()]
     if bad := [part for part in parts if not _digits(part)]:
         problem = f"{bad[0][:40]!r} is not an id"
@@ -94,14 +94,14 @@ def _ids(name: str, raw: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _names(name: str, raw: str) -> tuple[str, ...]:
+def _parse_names(name: str, raw: str) -> tuple[str, ...]:
     parts = tuple(part.strip().lower() for part in raw.split(",") if part.strip())
     if not parts or len(set(parts)) != len(parts):
         raise SettingsError(name, f"{raw[:40]!r} is empty or names one twice", "names with commas")
     return parts
 
 
-def address_of(name: str, raw: str, *schemes: str) -> str:
+def parse_url(name: str, raw: str, *schemes: str) -> str:
     """Read an address with one of `schemes`, without a slash at its end. Raises SettingsError."""
     hosts = " or ".join(f"{scheme}://host" for scheme in schemes)
     # The value is not repeated: people put passwords into addresses.
@@ -116,17 +116,17 @@ def address_of(name: str, raw: str, *schemes: str) -> str:
     return raw.rstrip("/")
 
 
-def _url(*schemes: str) -> Callable[[str, str], str]:
-    return lambda name, raw: address_of(name, raw, *schemes)
+def _url_parser(*schemes: str) -> Callable[[str, str], str]:
+    return lambda name, raw: parse_url(name, raw, *schemes)
 
 
-def _folder(name: str, raw: str) -> Path:
+def _parse_folder(name: str, raw: str) -> Path:
     if raw.startswith("~"):
         raise SettingsError(name, f"~ has no meaning in {raw[:40]!r}", "./data or /absolute/path")
     return Path(raw)
 
 
-def _folder_url(name: str, raw: str) -> Path:
+def _parse_folder_url(name: str, raw: str) -> Path:
     wrong = SettingsError(name, f"{raw[:40]!r} is not a folder address", "file:///absolute/path")
     try:
         parts = urlsplit(raw)
@@ -140,7 +140,7 @@ def _folder_url(name: str, raw: str) -> Path:
     return Path(path)
 
 
-def _bind(name: str, raw: str) -> tuple[str, int]:
+def _parse_bind(name: str, raw: str) -> tuple[str, int]:
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+)):([0-9]{1,5})", raw)
     if match is None or int(match[3]) > 65535:
         allowed = "host:port or [host]:port, port 0 to 65535"
@@ -148,7 +148,7 @@ def _bind(name: str, raw: str) -> tuple[str, int]:
     return match[1] or match[2], int(match[3])
 
 
-def _one_of(*words: str) -> Callable[[str, str], str]:
+def _choice_parser(*words: str) -> Callable[[str, str], str]:
     def parse(name: str, raw: str) -> str:
         for word in words:
             if raw.casefold() == word.casefold():
@@ -175,79 +175,91 @@ def _setting(
 class Settings:
     """All settings; the variable of a field is its name in upper case."""
 
-    discord_token: Secret | None = _setting(secret_of, "Bot token from the developer portal.")
+    discord_token: Secret | None = _setting(parse_secret, "Bot token from the developer portal.")
     discord_application_id: int | None = _setting(
-        _whole, "Application id; lets `make run` print the invite link before there is a token."
+        _parse_whole,
+        "Application id; lets `make run` print the invite link before there is a token.",
     )
     discord_guild_ids: tuple[int, ...] = _setting(
-        _ids, "Servers whose commands are synced at once; empty: all servers.", default=()
+        _parse_ids, "Servers whose commands are synced at once; empty: all servers.", default=()
     )
     discord_api_url: str | None = _setting(
-        _url("http", "https"), "Another base address for Discord's REST API, such as a proxy."
+        _url_parser("http", "https"),
+        "Another base address for Discord's REST API, such as a proxy.",
     )
     discord_gateway_url: str | None = _setting(
-        _url("ws", "wss"), "Another address for Discord's gateway."
+        _url_parser("ws", "wss"), "Another address for Discord's gateway."
     )
     data_dir: Path = _setting(
-        _folder, "Database, archive and temporary files.", default=Path("./data")
+        _parse_folder, "Database, archive and temporary files.", default=Path("./data")
     )
     archive_url: Path | None = _setting(
-        _folder_url,
+        _parse_folder_url,
         "Where finished clips are kept; empty: DATA_DIR/clips.",
         example="file:///srv/clips",
     )
     keep_clips_days: int | None = _setting(
-        positive_of,
+        parse_positive,
         "How long a posted clip stays in the archive; empty: for ever.",
         unit="days",
         example="90",
     )
     min_free_mib: int = _setting(
-        _many, "With less left on a disk no orders are accepted.", default=256, unit="MiB"
+        _parse_up_to_million,
+        "With less left on a disk no orders are accepted.",
+        default=256,
+        unit="MiB",
     )
     video_providers: tuple[str, ...] = _setting(
-        _names, "Video APIs in order of preference.", default=("local",)
+        _parse_names, "Video APIs in order of preference.", default=("local",)
     )
     local_max_concurrent: int = _setting(
-        positive_of, "Renders of the built-in renderer at a time.", default=1, unit="renders"
+        parse_positive, "Renders of the built-in renderer at a time.", default=1, unit="renders"
     )
     quota_clips_per_day: int | None = _setting(
-        _whole, "Clips a member may make in 24 hours; `none` lifts it.", default=10, unit="clips"
+        _parse_whole,
+        "Clips a member may make in 24 hours; `none` lifts it.",
+        default=10,
+        unit="clips",
     )
     quota_seconds_per_day: int | None = _setting(
-        _whole, "Seconds of video in 24 hours; `none` lifts it.", default=60, unit="seconds"
+        _parse_whole, "Seconds of video in 24 hours; `none` lifts it.", default=60, unit="seconds"
     )
     quota_usd_per_month: int | None = _setting(
-        _dollars_as_micros, "US dollars in 30 days; empty or `none`: no limit.", unit="US dollars"
+        _parse_usd_micros, "US dollars in 30 days; empty or `none`: no limit.", unit="US dollars"
     )
     max_active_jobs_per_user: int = _setting(
-        positive_of, "Jobs of one member under way at a time.", default=4, unit="jobs"
+        parse_positive, "Jobs of one member under way at a time.", default=4, unit="jobs"
     )
     max_active_jobs_per_server: int = _setting(
-        _many, "Jobs of one server under way at a time.", default=50, unit="jobs"
+        _parse_up_to_million, "Jobs of one server under way at a time.", default=50, unit="jobs"
     )
     budget_usd_per_server_per_month: int | None = _setting(
-        _dollars_as_micros,
+        _parse_usd_micros,
         "US dollars all members of a server may spend in 30 days; empty or `none`: no limit.",
         unit="US dollars",
     )
     max_clip_mib: int = _setting(
-        positive_of, "Largest file accepted from a video API.", default=200, unit="MiB"
+        parse_positive, "Largest file accepted from a video API.", default=200, unit="MiB"
     )
     http_bind: tuple[str, int] | None = _setting(
-        _bind,
+        _parse_bind,
         "Address of the health pages and of the video APIs' webhooks; empty: off.",
         example="127.0.0.1:8080",
     )
     public_url: str | None = _setting(
-        _url("https", "http"),
+        _url_parser("https", "http"),
         "How the internet reaches HTTP_BIND, for webhooks; empty: none are asked for.",
         example="https://sora.example.org",
     )
     log_level: str = _setting(
-        _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Least severity logged.", default="INFO"
+        _choice_parser("DEBUG", "INFO", "WARNING", "ERROR"),
+        "Least severity logged.",
+        default="INFO",
     )
-    log_format: str = _setting(_one_of("text", "json"), "Shape of log lines.", default="text")
+    log_format: str = _setting(
+        _choice_parser("text", "json"), "Shape of log lines.", default="text"
+    )
     #: What else the environment holds: each video API reads its own group from it.
     others: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
 

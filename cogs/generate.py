@@ -8,16 +8,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.beginning import begin, request_of, show
-from bot.chat.choices import offered_models, offered_seconds, offered_sizes
-from bot.chat.pictures import Pictures
+from bot.chat.clips.autocomplete import offered_models, offered_seconds, offered_sizes
+from bot.chat.clips.pictures import Pictures
+from bot.chat.clips.submission import announce_accepted, request_of, submit_and_announce
 from bot.chat.viewers import viewer_of
-from bot.jobs.catalogue import Wish
+from bot.jobs.catalogue import ClipOptions
 from bot.jobs.service import JobService
 
 
 @final
-class Generate(commands.Cog):
+class GenerateCog(commands.Cog):
     """Makes clips."""
 
     def __init__(self, jobs: JobService, pictures: Pictures) -> None:
@@ -46,22 +46,24 @@ class Generate(commands.Cog):
         count: app_commands.Range[int, 1, 4] = 1,
     ) -> None:
         """Make a short video clip from your words"""
-        wish = Wish(prompt=prompt, model=model, seconds=seconds, size=size, count=count)
+        wish = ClipOptions(prompt=prompt, model=model, seconds=seconds, size=size, count=count)
         if image is None:
             viewer = viewer_of(interaction)
-            await begin(interaction, lambda request: self._jobs.submit(wish, viewer, request))
+            await submit_and_announce(
+                interaction, lambda request: self._jobs.submit(wish, viewer, request)
+            )
         else:
-            await self._start_with_picture(interaction, wish, image)
+            await self._submit_with_picture(interaction, wish, image)
 
-    async def _start_with_picture(
-        self, interaction: discord.Interaction, wish: Wish, image: discord.Attachment
+    async def _submit_with_picture(
+        self, interaction: discord.Interaction, options: ClipOptions, image: discord.Attachment
     ) -> None:
         """Fetch and check the picture first: that can outlast the three seconds for an answer."""
         viewer, request = viewer_of(interaction), request_of(interaction)
-        (await self._jobs.offered(viewer)).order(wish, wish.prompt)
-        self._pictures.check_announced(image)
+        (await self._jobs.catalogue_for(viewer)).resolve(options, options.prompt)
+        self._pictures.check_declared(image)
         # To the asker alone, so that a refusal is too; the card itself follows in public.
         await interaction.response.defer(ephemeral=True, thinking=True)
         async with self._pictures.fetched(image, request.id) as picture:
-            card = await self._jobs.submit(wish.with_image(picture), viewer, request)
-        await show(interaction, card)
+            card = await self._jobs.submit(options.with_image(picture), viewer, request)
+        await announce_accepted(interaction, card)

@@ -8,16 +8,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.choices import known_models
-from bot.chat.lists import history_sheet, show_gallery
-from bot.chat.pages import Look, model_mark
+from bot.chat.clips.autocomplete import known_models
+from bot.chat.lists.gallery import build_history_message, show_gallery
+from bot.chat.lists.list_query import ListQuery, model_hash
 from bot.chat.viewers import reader_of
 from bot.jobs.service import JobService
-from bot.storage.shelf import Sort
+from bot.storage.clip_search import ClipSort
 
 
 @final
-class History(commands.Cog):
+class HistoryCog(commands.Cog):
     """Shows lists of clips."""
 
     def __init__(self, jobs: JobService) -> None:
@@ -34,8 +34,12 @@ class History(commands.Cog):
         """Show your clips here, also those that failed, or somebody else's"""
         viewer = reader_of(interaction)
         whose = viewer.user_id if user is None else user.id
-        sheet = await history_sheet(self._jobs, viewer, Look.of(user_id=whose, words=search))
-        await interaction.response.send_message(embed=sheet.embed, ephemeral=True, **sheet.buttons)
+        sheet = await build_history_message(
+            self._jobs, viewer, ListQuery.first_page(user_id=whose, search=search)
+        )
+        await interaction.response.send_message(
+            embed=sheet.embed, ephemeral=True, **sheet.view_arguments
+        )
 
     @app_commands.command()
     @app_commands.describe(
@@ -51,11 +55,11 @@ class History(commands.Cog):
         user: discord.User | None = None,
         model: str | None = None,
         search: str | None = None,
-        sort: Sort = Sort.NEWEST,
+        sort: ClipSort = ClipSort.NEWEST,
     ) -> None:
         """Leaf through the clips of this server"""
-        mark = None if model is None else model_mark(self._jobs.catalogue.recalled(model).name)
+        mark = None if model is None else model_hash(self._jobs.catalogue.model_named(model).name)
         whose = None if user is None else user.id
         await interaction.response.defer(ephemeral=True, thinking=True)
-        look = Look.of(user_id=whose, words=search, model=mark, sort=sort)
+        look = ListQuery.first_page(user_id=whose, search=search, model=mark, sort=sort)
         await show_gallery(interaction, look)

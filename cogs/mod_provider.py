@@ -8,14 +8,19 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.mod_text import tell
-from bot.chat.provider_cards import drained, offered_services, services_sheet, used
+from bot.chat.moderation.moderation_text import respond_ephemerally
+from bot.chat.moderation.provider_cards import (
+    build_providers_message,
+    drain_changed,
+    offered_providers,
+    preference_changed,
+)
 from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 
 
 @final
-class ModProvider(commands.Cog):
+class ModProviderCog(commands.Cog):
     """Shows, prefers, drains and tests the video services."""
 
     provider = app_commands.Group(name="provider", description="Which video service makes clips")
@@ -26,46 +31,46 @@ class ModProvider(commands.Cog):
     @provider.command(name="list")
     async def list_(self, interaction: discord.Interaction) -> None:
         """Show how the video services are, and who gets the next clip"""
-        await self._tell(interaction, "")
+        await self._respond(interaction, "")
 
     @provider.command()
     @app_commands.describe(name="Tried before all others; leave it out for the operator's order")
-    @app_commands.autocomplete(name=offered_services)
+    @app_commands.autocomplete(name=offered_providers)
     async def use(self, interaction: discord.Interaction, name: str | None = None) -> None:
         """Let a video service make this server's clips from now on"""
         by = viewer_of(interaction)
-        await self._jobs.kitchens.use(by, name)
-        await self._tell(interaction, await used(self._jobs, by, name))
+        await self._jobs.provider_admin.use(by, name)
+        await self._respond(interaction, await preference_changed(self._jobs, by, name))
 
     @provider.command()
     @app_commands.describe(
         name="Gets no new clips from here; what it is making is finished",
         back="Give it clips again",
     )
-    @app_commands.autocomplete(name=offered_services)
+    @app_commands.autocomplete(name=offered_providers)
     async def drain(self, interaction: discord.Interaction, name: str, back: bool = False) -> None:
         """Give a video service no new clips, or some again"""
         by = viewer_of(interaction)
-        await self._jobs.kitchens.drain(by, name, back=back)
-        await self._tell(interaction, await drained(self._jobs, by, name, back=back))
+        await self._jobs.provider_admin.drain(by, name, back=back)
+        await self._respond(interaction, await drain_changed(self._jobs, by, name, back=back))
 
     @provider.command()
     @app_commands.describe(name="Asked one thing that costs nothing")
-    @app_commands.autocomplete(name=offered_services)
+    @app_commands.autocomplete(name=offered_providers)
     async def test(self, interaction: discord.Interaction, name: str) -> None:
         """Ask a video service whether it works; costs nothing"""
         by = viewer_of(interaction)
         # Its answer can outlast the three seconds for ours.
         await interaction.response.defer(ephemeral=True, thinking=True)
-        told = await self._jobs.kitchens.test(by, name)
-        sheet = await services_sheet(self._jobs, by, interaction.created_at)
+        told = await self._jobs.provider_admin.test(by, name)
+        sheet = await build_providers_message(self._jobs, by, interaction.created_at)
         await interaction.edit_original_response(
             content=f"`{name.strip().lower()}`: {told}",
             embed=sheet.embed,
             allowed_mentions=discord.AllowedMentions.none(),
         )
 
-    async def _tell(self, interaction: discord.Interaction, words: str) -> None:
+    async def _respond(self, interaction: discord.Interaction, words: str) -> None:
         by = viewer_of(interaction)
-        sheet = await services_sheet(self._jobs, by, interaction.created_at)
-        await tell(interaction, words, sheet)
+        sheet = await build_providers_message(self._jobs, by, interaction.created_at)
+        await respond_ephemerally(interaction, words, sheet)

@@ -11,15 +11,20 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat import mod_text
-from bot.chat.mod_text import tell
-from bot.chat.quota_cards import budget_sheet, limits_page, roles_in, standing_sheet
+from bot.chat.moderation import moderation_text
+from bot.chat.moderation.moderation_text import respond_ephemerally
+from bot.chat.moderation.quota_cards import (
+    build_budget_message,
+    build_limits_message,
+    build_quota_status_message,
+    role_mentions,
+)
 from bot.chat.viewers import viewer_of
 from bot.errors import BadOptionError, MissingPermissionError, ModeratorsOnlyError
+from bot.guild import WINDOWS, Budget, GuildLimit, Scope
 from bot.jobs.service import JobService
 from bot.model import State, Viewer
 from bot.quota.sentences import owner
-from bot.server import WINDOWS, Budget, Scope, SetLimit
 
 _Target = discord.Member | discord.User | discord.Role
 _Amount = app_commands.Range[int, 0, 1_000_000]
@@ -27,7 +32,7 @@ _Dollars = app_commands.Range[float, 0.0, 1_000_000.0]
 
 
 @final
-class ModQuota(commands.Cog):
+class ModQuotaCog(commands.Cog):
     """Takes and shows limits, grants and budgets."""
 
     quota = app_commands.Group(name="quota", description="How much members may use")
@@ -64,22 +69,26 @@ class ModQuota(commands.Cog):
     ) -> None:
         """Limit what a member, a role or everybody here may use"""
         by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
-        before = _of(await self._jobs.keeper.limits(by), scope, subject_id)
-        named = mod_text.amounts(clips, seconds, usd)
-        plan = mod_text.plan(named, lift, WINDOWS[per], before)
-        await self._jobs.keeper.set_limits(by, scope, subject_id, plan)
-        now = _of(await self._jobs.keeper.limits(by), scope, subject_id)
+        before = _limits_of(await self._jobs.moderation.limits(by), scope, subject_id)
+        named = moderation_text.parse_amounts(clips, seconds, usd)
+        plan = moderation_text.plan_limit_changes(named, lift, WINDOWS[per], before)
+        await self._jobs.moderation.set_limits(by, scope, subject_id, plan)
+        now = _limits_of(await self._jobs.moderation.limits(by), scope, subject_id)
         now = [each for each in now if each.unit in plan.get(each.window, ())]
-        await tell(interaction, mod_text.limits_set(owner(scope, subject_id), now, before))
+        await respond_ephemerally(
+            interaction, moderation_text.limits_set(owner(scope, subject_id), now, before)
+        )
 
     @quota.command()
     @app_commands.describe(target="A member or role; leave it out for those of the whole server")
     async def clear(self, interaction: discord.Interaction, target: _Target | None = None) -> None:
         """Remove the limits of a member, a role or everybody here"""
         by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
-        before = _of(await self._jobs.keeper.limits(by), scope, subject_id)
-        await self._jobs.keeper.clear_limits(by, scope, subject_id)
-        await tell(interaction, mod_text.limits_cleared(owner(scope, subject_id), before))
+        before = _limits_of(await self._jobs.moderation.limits(by), scope, subject_id)
+        await self._jobs.moderation.clear_limits(by, scope, subject_id)
+        await respond_ephemerally(
+            interaction, moderation_text.limits_cleared(owner(scope, subject_id), before)
+        )
 
     @quota.command()
     @app_commands.describe(target="A member or role; leave it out for all limits set here")
@@ -87,16 +96,18 @@ class ModQuota(commands.Cog):
         """Show what applies to a member and why, or which limits are set"""
         by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
         if isinstance(target, discord.Member | discord.User):
-            standing = await self._jobs.keeper.standing(by, _seen(interaction, target))
-            words = f"{target.mention} {roles_in(standing)}"
-            await tell(interaction, words, standing_sheet(standing))
+            standing = await self._jobs.moderation.quota_status(
+                by, _member_as_viewer(interaction, target)
+            )
+            words = f"{target.mention} {role_mentions(standing)}"
+            await respond_ephemerally(interaction, words, build_quota_status_message(standing))
             return
-        limits, defaults = await self._jobs.keeper.limits(by), self._jobs.keeper.defaults
-        words, sheet = limits_page(limits, defaults)
+        limits, defaults = await self._jobs.moderation.limits(by), self._jobs.moderation.defaults
+        words, sheet = build_limits_message(limits, defaults)
         if target is not None:
             words = f"Limits of {owner(scope, subject_id)}"
-            _, sheet = limits_page(_of(limits, scope, subject_id), defaults)
-        await tell(interaction, words, sheet)
+            _, sheet = build_limits_message(_limits_of(limits, scope, subject_id), defaults)
+        await respond_ephemerally(interaction, words, sheet)
 
     @quota.command()
     @app_commands.describe(
@@ -116,13 +127,15 @@ class ModQuota(commands.Cog):
         reason: app_commands.Range[str, 1, 300] | None = None,
     ) -> None:
         """Give a member something extra, once"""
-        by, member = viewer_of(interaction), _seen(interaction, user)
-        before = await self._jobs.keeper.standing(by, member)
-        mod_text.check_human(user, "user")
-        given = mod_text.amounts(clips, seconds, usd)
-        await self._jobs.keeper.grant(by, user.id, given, reason)
-        after = await self._jobs.keeper.standing(by, member)
-        await tell(interaction, mod_text.granted(user.mention, given, before, after))
+        by, member = viewer_of(interaction), _member_as_viewer(interaction, user)
+        before = await self._jobs.moderation.quota_status(by, member)
+        moderation_text.check_human(user, "user")
+        given = moderation_text.parse_amounts(clips, seconds, usd)
+        await self._jobs.moderation.grant(by, user.id, given, reason)
+        after = await self._jobs.moderation.quota_status(by, member)
+        await respond_ephemerally(
+            interaction, moderation_text.granted(user.mention, given, before, after)
+        )
 
     @budget.command(name="set")
     @app_commands.describe(
@@ -139,33 +152,37 @@ class ModQuota(commands.Cog):
         if usd is None and channel is None:
             raise BadOptionError("usd, channel", "name at least one; `budget clear` ends a budget.")
         by = viewer_of(interaction)
-        before = (await self._jobs.keeper.purse(by)).own
-        after = await self._jobs.keeper.set_budget(by, _budget(before, usd, channel))
-        await tell(interaction, mod_text.budget_set(after, before))
+        before = (await self._jobs.moderation.budget_status(by)).own
+        after = await self._jobs.moderation.set_budget(by, _merged_budget(before, usd, channel))
+        await respond_ephemerally(interaction, moderation_text.budget_set(after, before))
 
     @budget.command(name="clear")
     async def clear_budget(self, interaction: discord.Interaction) -> None:
         """End the limit on what this server may spend"""
         by = viewer_of(interaction)
-        before = (await self._jobs.keeper.purse(by)).own
-        after = await self._jobs.keeper.set_budget(by, None)
-        await tell(interaction, mod_text.budget_set(after, before))
+        before = (await self._jobs.moderation.budget_status(by)).own
+        after = await self._jobs.moderation.set_budget(by, None)
+        await respond_ephemerally(interaction, moderation_text.budget_set(after, before))
 
     @budget.command(name="show")
     async def show_budget(self, interaction: discord.Interaction) -> None:
         """Show what this server spent of its budget"""
         by = viewer_of(interaction)
-        await tell(interaction, "", budget_sheet(await self._jobs.keeper.purse(by)))
+        await respond_ephemerally(
+            interaction, "", build_budget_message(await self._jobs.moderation.budget_status(by))
+        )
 
     async def _usage_menu(
         self, interaction: discord.Interaction, user: discord.Member | discord.User
     ) -> None:
         by = viewer_of(interaction)
-        standing = await self._jobs.keeper.standing(by, _seen(interaction, user))
-        used = await self._jobs.keeper.jobs(by, tuple(State), user.id)
+        standing = await self._jobs.moderation.quota_status(
+            by, _member_as_viewer(interaction, user)
+        )
+        used = await self._jobs.moderation.jobs(by, tuple(State), user.id)
         last = used[0][1] if used else None
-        words = f"{user.mention} {roles_in(standing)}"
-        await tell(interaction, words, standing_sheet(standing, last))
+        words = f"{user.mention} {role_mentions(standing)}"
+        await respond_ephemerally(interaction, words, build_quota_status_message(standing, last))
 
 
 def _subject(interaction: discord.Interaction, target: _Target | None) -> tuple[Scope, int]:
@@ -174,14 +191,16 @@ def _subject(interaction: discord.Interaction, target: _Target | None) -> tuple[
         raise ModeratorsOnlyError
     # The role of everybody has the server's id.
     if target is None or target.id == interaction.guild_id:
-        return Scope.SERVER, interaction.guild_id
+        return Scope.GUILD, interaction.guild_id
     if isinstance(target, discord.Role):
         return Scope.ROLE, target.id
-    mod_text.check_human(target, "target")
+    moderation_text.check_human(target, "target")
     return Scope.USER, target.id
 
 
-def _seen(interaction: discord.Interaction, user: discord.Member | discord.User) -> Viewer:
+def _member_as_viewer(
+    interaction: discord.Interaction, user: discord.Member | discord.User
+) -> Viewer:
     """Return a member as the quota sees them; somebody who left has no roles."""
     roles = user.roles if isinstance(user, discord.Member) else ()
     return Viewer(
@@ -191,11 +210,13 @@ def _seen(interaction: discord.Interaction, user: discord.Member | discord.User)
     )
 
 
-def _of(limits: tuple[SetLimit, ...], scope: Scope, subject_id: int) -> tuple[SetLimit, ...]:
+def _limits_of(
+    limits: tuple[GuildLimit, ...], scope: Scope, subject_id: int
+) -> tuple[GuildLimit, ...]:
     return tuple(each for each in limits if (each.scope, each.subject_id) == (scope, subject_id))
 
 
-def _budget(
+def _merged_budget(
     before: Budget | None, usd: float | None, channel: discord.TextChannel | None
 ) -> Budget | None:
     """Return what was asked for; what was left out stays, but for a call that leaves out all."""
@@ -204,15 +225,15 @@ def _budget(
     if usd is None and before is None:
         raise BadOptionError("usd", "there is no budget to warn of yet; name one, too.")
     if channel is not None:
-        _check_may_talk(channel)
+        _check_can_post(channel)
     kept = Budget(usd_micros=0) if before is None else before
     return Budget(
-        usd_micros=kept.usd_micros if usd is None else mod_text.usd_micros(usd),
-        warn_channel_id=kept.warn_channel_id if channel is None else channel.id,
+        usd_micros=kept.usd_micros if usd is None else moderation_text.parse_usd_micros(usd),
+        alert_channel_id=kept.alert_channel_id if channel is None else channel.id,
     )
 
 
-def _check_may_talk(channel: discord.TextChannel) -> None:
+def _check_can_post(channel: discord.TextChannel) -> None:
     granted = channel.permissions_for(channel.guild.me)
     needed = {"View Channel": granted.view_channel, "Send Messages": granted.send_messages}
     missing = ", ".join(f"**{name}**" for name, has in needed.items() if not has)

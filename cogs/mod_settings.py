@@ -8,17 +8,17 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.settings_panel import settings_panel
+from bot.chat.moderation.settings_panel import build_settings_panel
 
 
 @final
-class ModSettings(commands.Cog):
+class ModSettingsCog(commands.Cog):
     """Takes a server's choices."""
 
     @app_commands.command()
     async def settings(self, interaction: discord.Interaction) -> None:
         """Show the settings of this server, and change them"""
-        panel = await settings_panel(interaction)
+        panel = await build_settings_panel(interaction)
         await interaction.response.send_message(
             view=panel, ephemeral=True, allowed_mentions=discord.AllowedMentions.none()
         )

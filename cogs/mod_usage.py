@@ -8,16 +8,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.server_jobs import Leaf, Which, jobs_page
-from bot.chat.usage_report import show_usage
+from bot.chat.moderation.job_list import JobListFilter, JobListQuery, build_job_list
+from bot.chat.moderation.usage_report import show_usage
 from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 
-_STATES = [app_commands.Choice(name=str(each), value=str(each)) for each in Which]
+_STATES = [app_commands.Choice(name=str(each), value=str(each)) for each in JobListFilter]
 
 
 @final
-class ModUsage(commands.Cog):
+class ModUsageCog(commands.Cog):
     """Shows a server's jobs and what they used."""
 
     def __init__(self, jobs: JobService) -> None:
@@ -31,12 +31,14 @@ class ModUsage(commands.Cog):
     async def jobs(
         self,
         interaction: discord.Interaction,
-        state: str = Which.UNDER_WAY,
+        state: str = JobListFilter.UNDER_WAY,
         user: discord.User | None = None,
     ) -> None:
         """List the jobs of this server, and stop those under way"""
-        leaf = Leaf(which=Which(state), user_id=None if user is None else user.id)
-        page = await jobs_page(self._jobs, viewer_of(interaction), leaf)
+        query = JobListQuery(
+            job_filter=JobListFilter(state), user_id=None if user is None else user.id
+        )
+        page = await build_job_list(self._jobs, viewer_of(interaction), query)
         await interaction.response.send_message(
             page.content,
             view=page.view,

@@ -8,20 +8,25 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat import clip_text
-from bot.chat.beginning import begin
-from bot.chat.choices import clip_choices, offered_models, offered_seconds, offered_sizes
-from bot.chat.clip_buttons import DetailsButton, RemixButton, ask_for_change, details_sheet
-from bot.chat.clip_files import clips_of
+from bot.chat.clips import clip_text
+from bot.chat.clips.autocomplete import clip_choices, offered_models, offered_seconds, offered_sizes
+from bot.chat.clips.clip_buttons import (
+    DetailsButton,
+    RemixButton,
+    build_details_message,
+    open_remix_modal,
+)
+from bot.chat.clips.clip_message import clips_in_message
+from bot.chat.clips.submission import submit_and_announce
 from bot.chat.viewers import reader_of
 from bot.errors import RefusedError
-from bot.jobs.catalogue import Wish
+from bot.jobs.catalogue import ClipOptions
 from bot.jobs.service import JobService
 from bot.model import Job
 
 
 @final
-class Remix(commands.Cog):
+class RemixCog(commands.Cog):
     """Makes clips out of clips."""
 
     def __init__(self, jobs: JobService) -> None:
@@ -52,10 +57,12 @@ class Remix(commands.Cog):
     ) -> None:
         """Make a clip again with a change"""
         wish, viewer = (
-            Wish(prompt=prompt, model=model, seconds=seconds, size=size),
+            ClipOptions(prompt=prompt, model=model, seconds=seconds, size=size),
             reader_of(interaction),
         )
-        await begin(interaction, lambda request: self._jobs.remix(clip, wish, viewer, request))
+        await submit_and_announce(
+            interaction, lambda request: self._jobs.remix(clip, wish, viewer, request)
+        )
 
     @app_commands.command()
     @app_commands.describe(
@@ -70,7 +77,9 @@ class Remix(commands.Cog):
     ) -> None:
         """Let a clip go on"""
         viewer = reader_of(interaction)
-        await begin(interaction, lambda request: self._jobs.extend(clip, prompt, viewer, request))
+        await submit_and_announce(
+            interaction, lambda request: self._jobs.extend(clip, prompt, viewer, request)
+        )
 
     @remix.autocomplete("clip")
     @extend.autocomplete("clip")
@@ -80,39 +89,39 @@ class Remix(commands.Cog):
         return clip_choices(await self._jobs.library.find(typed, reader_of(interaction)))
 
     async def _remix_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        clips = await self._in(interaction, message)
+        clips = await self._clips_in(interaction, message)
         if len(clips) == 1:
-            await ask_for_change(interaction, clips[0].id)
+            await open_remix_modal(interaction, clips[0].id)
             return
         view = discord.ui.View(timeout=None)
         for each in clips:
             view.add_item(RemixButton(each.id, named=True))
-        await interaction.response.send_message(clip_text.WHICH, view=view, ephemeral=True)
+        await interaction.response.send_message(clip_text.WHICH_CLIP, view=view, ephemeral=True)
 
     async def _details_menu(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
-        clips = await self._in(interaction, message)
+        clips = await self._clips_in(interaction, message)
         if len(clips) == 1:
             details = await self._jobs.library.details(clips[0].id, reader_of(interaction))
-            sheet = details_sheet(details)
+            sheet = build_details_message(details)
             await interaction.response.send_message(
-                embed=sheet.embed, ephemeral=True, **sheet.buttons
+                embed=sheet.embed, ephemeral=True, **sheet.view_arguments
             )
             return
         view = discord.ui.View(timeout=None)
         for each in clips:
             view.add_item(DetailsButton(each.id, named=True))
-        await interaction.response.send_message(clip_text.WHICH, view=view, ephemeral=True)
+        await interaction.response.send_message(clip_text.WHICH_CLIP, view=view, ephemeral=True)
 
-    async def _in(
+    async def _clips_in(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> tuple[Job, ...]:
         """Return the clips that a message carries, at least one; a mirror carries one, too."""
         viewer, me = reader_of(interaction), interaction.client.user
-        clips = await self._jobs.library.in_message(message.id, viewer)
+        clips = await self._jobs.library.clips_in_message(message.id, viewer)
         if not clips and me is not None and message.author.id == me.id:
-            clips = await clips_of(self._jobs.library, message, viewer)
+            clips = await clips_in_message(self._jobs.library, message, viewer)
         if not clips:
             raise RefusedError(clip_text.NO_CLIP)
         return clips

@@ -9,14 +9,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat import text
-from bot.chat.cards import running_sheet, status_sheet
-from bot.chat.choices import job_choices
+from bot.chat.clips.autocomplete import job_choices
+from bot.chat.clips.status_embeds import build_running_message, build_status_message
 from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 
 
 @final
-class Status(commands.Cog):
+class StatusCog(commands.Cog):
     """Shows and stops jobs."""
 
     def __init__(self, jobs: JobService) -> None:
@@ -30,15 +30,15 @@ class Status(commands.Cog):
         owner = None
         if job is not None:
             shown = await self._jobs.status(job, viewer)
-            sheet = status_sheet(shown)
-            owner = text.owner(shown.job, viewer)
+            sheet = build_status_message(shown)
+            owner = text.owner_note(shown.job, viewer)
         elif running := await self._jobs.running(viewer):
-            sheet = running_sheet(running)
+            sheet = build_running_message(running)
         else:
             await interaction.response.send_message(text.NOTHING_RUNNING, ephemeral=True)
             return
         await interaction.response.send_message(
-            owner, embed=sheet.embed, ephemeral=True, **sheet.buttons
+            owner, embed=sheet.embed, ephemeral=True, **sheet.view_arguments
         )
 
     @app_commands.command()

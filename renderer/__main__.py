@@ -13,8 +13,8 @@ The spec is a JSON object on one line:
     exit_with_stdin  optional: true to exit as soon as stdin ends, because the process that
                      started this one was killed
 
-Progress is lines like `{"progress": 42}`, 0 to 99. Exit codes: 0 the clip is complete, 2 a bad spec,
-3 an unreadable picture or a full disk, 4 stdin has ended.
+Progress is lines like `{"progress": 42}`, 0 to 99. Exit codes: 0 the clip is complete, 2 a bad
+spec, 3 an unreadable picture or a full disk, 4 stdin has ended.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import IO
 from PIL import Image
 
 from renderer.film.encode import encode
-from renderer.film.film import Film
+from renderer.film.film import PreviewFilm
 from renderer.film.sound import compose
 from renderer.spec import FilmSpec
 
@@ -18,7 +18,7 @@ def render(spec: FilmSpec, progress: IO[str]) -> None:
 
     Raises OSError when the picture cannot be read or the disk is full.
     """
-    film = Film(spec.play, spec.size, spec.image)
+    film = PreviewFilm(spec.play, spec.size, spec.image)
     sound = compose(film.scenes)
 
     def counted_frames() -> Iterator[Image.Image]:

@@ -22,11 +22,11 @@ import simcord
 from bot.app import build_app
 from bot.clock import SystemClock
 from bot.errors import SettingsError, StorageError
-from bot.jobs.pace import Pace
+from bot.jobs.timings import Timings
 from bot.obs.log import set_up_logging
 from bot.settings import Settings, read_environment
-from sandbox.live import LivePage, catch_up
-from sandbox.world import answers_are_no_crashes, build_world
+from sandbox.guild import build_guild, restore_error_handler
+from sandbox.live_page import LivePage, catch_up
 
 
 def main() -> int:
@@ -46,7 +46,7 @@ def main() -> int:
 
 async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     clock = SystemClock()
-    app = await build_app(settings, clock=clock, pace=Pace(stop_s=2.0))
+    app = await build_app(settings, clock=clock, timings=Timings(stop_s=2.0))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -54,12 +54,12 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     await app.start()
     try:
         async with simcord.run(app.client, check_errors=False) as env:
-            answers_are_no_crashes(app.client)
-            world = await build_world(env, in_thread=_in_thread(environ))
+            restore_error_handler(app.client)
+            world = await build_guild(env, in_thread=_in_thread(environ))
             await catch_up(env, clock)
-            await _show(env, world.place, world.people, _port(environ), clock, stop)
+            await _show(env, world.channel, world.viewers, _port(environ), clock, stop)
             # Before the simulator goes: what is under way still talks to it.
-            await app.engine.stop()
+            await app.scheduler.stop()
     finally:
         await app.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folders within it have names of their own
-_ROOM_BYTES = 1 << 30
+_MIN_FREE_BYTES = 1 << 30
 #: What takes long, the longest first: with one of these begun last, one worker would be left alone.
 FIRST = (
     "tests/simulation/test_seeds.py",
@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
     A commit waits for the disk, which only a power cut could tell, and none is tested.
     """
-    if "TMPDIR" not in os.environ and _has_room(_MEMORY):
+    if "TMPDIR" not in os.environ and _has_free_space(_MEMORY):
         os.environ["TMPDIR"] = str(_MEMORY)
         tempfile.tempdir = None
 
@@ -51,6 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-def _has_room(folder: Path) -> bool:
+def _has_free_space(folder: Path) -> bool:
     is_ours = folder.is_dir() and os.access(folder, os.W_OK)
-    return is_ours and shutil.disk_usage(folder).free > _ROOM_BYTES
+    return is_ours and shutil.disk_usage(folder).free > _MIN_FREE_BYTES

@@ -9,7 +9,7 @@ from typing import Protocol
 class Archive(Protocol):
     """A keeper of original files. Safe to call from many tasks at once."""
 
-    async def keep(self, job_id: str, source: Path) -> str:
+    async def put(self, job_id: str, source: Path) -> str:
         """Take over `source` (which is gone afterwards) and return its key; idempotent by job.
 
         Raises StorageError when the file cannot be kept; `source` is then still there.

@@ -16,7 +16,7 @@ class FolderArchive:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def keep(self, job_id: str, source: Path) -> str:
+    async def put(self, job_id: str, source: Path) -> str:
         key = f"{job_id[-2:].lower()}/{job_id}.mp4"
         try:
             await asyncio.to_thread(self._move, source, self._root / key)

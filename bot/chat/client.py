@@ -16,12 +16,12 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from discord.state import ConnectionState
 
-from bot.chat.answer import SafeTree
-from bot.chat.lasting import BUTTONS, form_sent
-from bot.chat.pictures import Pictures
-from bot.chat.rest import PatientHttp, answer_patiently
-from bot.chat.syncing import CommandSync
-from bot.chat.watch import Watch
+from bot.chat.clips.pictures import Pictures
+from bot.chat.persistent_components import DYNAMIC_ITEMS, handle_modal_submit
+from bot.chat.transport.command_sync import CommandSync
+from bot.chat.transport.error_handler import SafeTree
+from bot.chat.transport.instrumentation import RestInstrumentation
+from bot.chat.transport.rest import RetryingHttpClient, use_retrying_adapter
 from bot.errors import DeliveryTroubleError, SettingsError
 from bot.jobs.service import JobService
 
@@ -29,9 +29,9 @@ _log = logging.getLogger(__name__)
 #: The gateway's "authentication failed": the token was good at the login and is no more.
 _BAD_TOKEN = 4004
 #: What comes of Discord or of the way there; AttributeError, too: see `_cause`.
-_OUTSIDE = (discord.DiscordException, aiohttp.ClientError, OSError, AttributeError)
+_CONNECTION_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError, AttributeError)
 #: A start waits this long for the commands to be told; afterwards that goes on beside it.
-_SYNC_S = 10.0
+_SYNC_TIMEOUT_S = 10.0
 
 
 class SorabotClient(commands.Bot):
@@ -41,9 +41,11 @@ class SorabotClient(commands.Bot):
     watch  told how Discord takes what is sent to it.
     """
 
-    def __init__(self, sync: CommandSync, watch: Watch | None = None) -> None:
+    def __init__(
+        self, sync: CommandSync, instrumentation: RestInstrumentation | None = None
+    ) -> None:
         # Before all else: `_get_state` looks for it.
-        self._watch = watch
+        self._instrumentation = instrumentation
         # It warns of missing voice libraries at every start; there is no voice here.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
@@ -62,31 +64,33 @@ class SorabotClient(commands.Bot):
             ),
         )
         self._sync = sync
-        self._telling: asyncio.Task[None] | None = None
+        self._sync_task: asyncio.Task[None] | None = None
         self._installers: list[Callable[[SorabotClient], Awaitable[None]]] = []
-        self._on_open: list[Callable[[], None]] = []
+        self._on_login: list[Callable[[], None]] = []
         self.jobs: JobService | None = None
         self.pictures: Pictures | None = None
         #: Whether Discord took the token.
-        self.got_in = False
+        self.has_logged_in = False
 
     def _get_state(self, **options: Any) -> ConnectionState[Any]:
         # Where discord.py hands its own REST client on to whoever uses it.
-        self.http = self._patient = PatientHttp(self.loop, watch=self._watch)
+        self.http = self._retrying_http = RetryingHttpClient(
+            self.loop, instrumentation=self._instrumentation
+        )
         return super()._get_state(**options)
 
-    def use(
+    def attach_services(
         self,
         jobs: JobService,
         pictures: Pictures,
         install: Callable[[SorabotClient], Awaitable[None]],
-        on_open: Callable[[], None],
+        on_login: Callable[[], None],
     ) -> None:
         """Give the client its services, its cogs and what waits for the login; before `start`."""
         self.jobs = jobs
         self.pictures = pictures
         self._installers.append(install)
-        self._on_open.append(on_open)
+        self._on_login.append(on_login)
 
     async def start(self, token: str, *, reconnect: bool = True) -> None:
         """Log in and stay connected until `close`.
@@ -97,23 +101,23 @@ class SorabotClient(commands.Bot):
         # Connections stay open between commands: aiohttp drops idle ones after 15 s, and the next
         # answer, with three seconds to come, would pay for a handshake.
         self.http.connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
-        answer_patiently(self._watch)
+        use_retrying_adapter(self._instrumentation)
         try:
             await self.login(token)
             await self.connect(reconnect=reconnect)
         except discord.LoginFailure as error:
-            raise _refused("Discord does not accept it") from error
+            raise _token_error("Discord does not accept it") from error
         except discord.PrivilegedIntentsRequired as error:
-            raise _refused("Discord does not let it have what it asks for") from error
+            raise _token_error("Discord does not let it have what it asks for") from error
         except SettingsError:
             raise
         except Exception as error:
             if isinstance(error, discord.ConnectionClosed) and error.code == _BAD_TOKEN:
-                raise _refused("Discord does not accept it any more") from error
+                raise _token_error("Discord does not accept it any more") from error
             # Whatever it was: discord.py lets one event that it can't read end the connection.
-            if not isinstance(error, _OUTSIDE):
+            if not isinstance(error, _CONNECTION_ERRORS):
                 _log.exception("the connection broke")
-            raise DeliveryTroubleError(f"I can't reach Discord: {_cause(error)}") from error
+            raise DeliveryTroubleError(f"I can't reach Discord: {_first_cause(error)}") from error
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
         # 2026-11, discord.py 2.7.1: two seconds after a READY it tells of it, even a client that was
@@ -123,19 +127,19 @@ class SorabotClient(commands.Bot):
 
     async def leave_gateway(self) -> None:
         """Stop listening, in seconds; requests under way go on until `close`."""
-        if self._telling is not None:
-            self._telling.cancel()
+        if self._sync_task is not None:
+            self._sync_task.cancel()
         # Until the first connection there is none.
         if self.ws and self.ws.open:
             await asyncio.wait({asyncio.create_task(self.ws.close(code=4000))}, timeout=2)
 
-    async def drained(self, timeout_s: float) -> None:
+    async def wait_until_idle(self, timeout_s: float) -> None:
         """Return when no request is under way, or after `timeout_s` seconds."""
-        await self._patient.drained(timeout_s)
+        await self._retrying_http.wait_until_idle(timeout_s)
 
     async def close(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
+        if self._sync_task is not None:
+            self._sync_task.cancel()
         await super().close()
 
     def is_connected(self) -> bool:
@@ -143,14 +147,14 @@ class SorabotClient(commands.Bot):
         return self.is_ready() and not self.is_closed() and self.ws.open
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(*BUTTONS)
+        self.add_dynamic_items(*DYNAMIC_ITEMS)
         for install in self._installers:
             await install(self)
         self._sync.prepare(self.tree)
-        if not await self._sync.once(self.tree, _SYNC_S):
-            self._telling = asyncio.create_task(self._sync.run(self.tree))
-        self.got_in = True
-        for on_open in self._on_open:
+        if not await self._sync.sync_once(self.tree, _SYNC_TIMEOUT_S):
+            self._sync_task = asyncio.create_task(self._sync.sync_until_done(self.tree))
+        self.has_logged_in = True
+        for on_open in self._on_login:
             on_open()
 
     async def on_message(self, _message: discord.Message, /) -> None:
@@ -158,7 +162,7 @@ class SorabotClient(commands.Bot):
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         if interaction.type is discord.InteractionType.modal_submit:
-            await form_sent(interaction)
+            await handle_modal_submit(interaction)
 
     async def on_ready(self) -> None:
         _log.info("ready as %s in %d servers", self.user, len(self.guilds))
@@ -174,17 +178,17 @@ def needed_intents() -> discord.Intents:
     return intents
 
 
-def _refused(problem: str) -> SettingsError:
+def _token_error(problem: str) -> SettingsError:
     return SettingsError("DISCORD_TOKEN", problem, "the bot's token")
 
 
-def _cause(error: BaseException) -> str:
+def _first_cause(error: BaseException) -> str:
     """Return what went wrong first: discord.py 2.7.1 stumbles over a failed first connection."""
     first = error.__context__ if isinstance(error, AttributeError) else None
     return f"{type(first or error).__name__}: {first or error}"
 
 
-def point_at(api_url: str | None, gateway_url: str | None) -> None:
+def set_discord_urls(api_url: str | None, gateway_url: str | None) -> None:
     """Send all Discord traffic of this process to other addresses; None leaves Discord's own.
 
     api_url      REST base including the version path, such as `http://127.0.0.1:9/api/v10`.

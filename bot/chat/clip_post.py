@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.chat.clip_buttons import (
+from bot.chat.clips.clip_buttons import (
     AgainButton,
     DeleteButton,
     DetailsButton,
@@ -16,7 +16,7 @@ from bot.chat.clip_buttons import (
 from bot.jobs.ports import JobStatus
 
 
-def clip_view(statuses: Sequence[JobStatus]) -> discord.ui.View:
+def build_clip_view(statuses: Sequence[JobStatus]) -> discord.ui.View:
     """Return the buttons below the clips that one message shows, by variant; at least one."""
     view = discord.ui.View(timeout=None)
     if len(statuses) == 1:

@@ -9,7 +9,7 @@ import discord
 from bot.jobs.service import JobService
 
 
-def jobs_of(interaction: discord.Interaction[Any]) -> JobService:
+def job_service_of(interaction: discord.Interaction[Any]) -> JobService:
     """Return the service that the interaction's client carries."""
     service = getattr(interaction.client, "jobs", None)
     if not isinstance(service, JobService):

@@ -12,7 +12,7 @@ from bot.model import Job, Operation, Place, State, Viewer
 from bot.quota.sentences import dollars, relative
 
 #: What a card's title says; the states a member need not tell apart share one.
-TITLES = {
+STATE_TITLES = {
     State.QUEUED: "In line",
     State.SUBMITTING: "Starting",
     State.RENDERING: "Rendering",
@@ -24,7 +24,7 @@ TITLES = {
     State.FAILED: "Failed",
     State.CANCELLED: "Cancelled",
 }
-WAITING_FOR_ROOM = "Waiting for disk space"
+WAITING_FOR_DISK_SPACE = "Waiting for disk space"
 
 #: Whatever begins markup, a mention, a masked link or a time; Discord takes a backslash before any
 #: of them. (discord.py's own escaping leaves links alone.)
@@ -47,16 +47,16 @@ HELP = (
 )
 NOTHING_RUNNING = "You have nothing under way. `/sora generate` starts a clip."
 NO_LIMITS = "No limits apply to you here. Make something good."
-PICTURE_TAKEN = "Got your picture; the clip's card follows below."
+PICTURE_RECEIVED = "Got your picture; the clip's card follows below."
 CANCELLING = (
     "I asked the video service to stop; the card shows when it has. If the clip is finished first, "
     "it still comes."
 )
 
 
-def title(status: JobStatus) -> str:
+def state_title(status: JobStatus) -> str:
     """Return where one job stands, in a word or two."""
-    return WAITING_FOR_ROOM if status.waits_for_room else TITLES[status.job.state]
+    return WAITING_FOR_DISK_SPACE if status.waits_for_disk_space else STATE_TITLES[status.job.state]
 
 
 def cancelled(jobs: Sequence[Job]) -> str:
@@ -67,20 +67,20 @@ def cancelled(jobs: Sequence[Job]) -> str:
     return CANCELLING
 
 
-def escaped(words: str, most_chars: int) -> str:
+def escaped(words: str, max_chars: int) -> str:
     """Return `words` cut to `most_chars` and made harmless: no mention, markup or link works."""
-    cut = words if len(words) <= most_chars else words[: most_chars - 1].rstrip() + "…"
+    cut = words if len(words) <= max_chars else words[: max_chars - 1].rstrip() + "…"
     plain = _MARKUP.sub(r"\\\1", cut).replace("://", "\\://")
     return discord.utils.escape_mentions(plain)
 
 
-def bar(percent: int) -> str:
+def progress_bar(percent: int) -> str:
     """Return a progress bar of twelve signs with its number."""
     full = round(12 * percent / 100)
     return f"{'▰' * full}{'▱' * (12 - full)} {percent} %"
 
 
-def span(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a stretch of time in words: `9 s`, `2 min 5 s`, `1 h 4 min`."""
     whole = max(0, round(seconds))
     minutes, rest_s = divmod(whole, 60)
@@ -92,48 +92,48 @@ def span(seconds: float) -> str:
     return f"{hours} h {rest_min} min"
 
 
-def options(status: JobStatus) -> str:
+def spec_and_failover_line(status: JobStatus) -> str:
     """Return what was ordered, and where it was sent on to another video service, in one line."""
-    sent_on = moved(status.job)
-    return ordered(status) if sent_on is None else f"{ordered(status)} · {sent_on}"
+    sent_on = failover_text(status.job)
+    return spec_line(status) if sent_on is None else f"{spec_line(status)} · {sent_on}"
 
 
-def ordered(status: JobStatus) -> str:
+def spec_line(status: JobStatus) -> str:
     """Return what was ordered, in one line: model, length, size, price, video service."""
-    job, order = status.job, status.job.order
+    job, order = status.job, status.job.spec
     cost = order.estimate_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
     price = "refunded" if job.refunded and order.estimate_usd_micros else dollars(cost)
-    made = f"{status.model_label} · {length(status)} · {order.size} · {price}"
-    return made if status.kitchen is None else f"{made} · {status.kitchen}"
+    made = f"{status.model_label} · {length_text(status)} · {order.size} · {price}"
+    return made if status.provider_label is None else f"{made} · {status.provider_label}"
 
 
-def moved(job: Job) -> str | None:
+def failover_text(job: Job) -> str | None:
     """Return why another video service makes a job than was meant to; None: it is the same."""
-    if job.moved_from is None:
+    if job.failed_over_from is None:
         return None
-    return f"moved here from `{job.moved_from}`, which took no new work"
+    return f"moved here from `{job.failed_over_from}`, which took no new work"
 
 
-def length(status: JobStatus) -> str:
+def length_text(status: JobStatus) -> str:
     """Return how long the clip is: `8 s`, of an extension `12 s (4 s added)`."""
-    order, clip = status.job.order, status.clip
+    order, clip = status.job.spec, status.clip
     if order.operation is not Operation.EXTEND:
         return f"{order.seconds} s"
     if clip is None:
         return f"{order.seconds} s more"
-    if status.stands_alone:
+    if status.is_added_part_only:
         return f"{order.seconds} s"
     return f"{round(clip.duration_ms / 1000)} s ({order.seconds} s added)"
 
 
-def line(status: JobStatus) -> str:
+def status_line(status: JobStatus) -> str:
     """Return where one job stands, in one line."""
     job = status.job
     match job.state:
         case State.QUEUED:
-            return _in_line(status.ahead or 0)
+            return _queue_position(status.ahead or 0)
         case State.RENDERING:
-            shown = bar(job.progress) if job.progress is not None else "Rendering …"
+            shown = progress_bar(job.progress) if job.progress is not None else "Rendering …"
             if job.cancel_requested_at is not None:
                 return f"{shown} · cancelling"
             soon = f" · ready {relative(status.ready_at)}" if status.ready_at is not None else ""
@@ -143,16 +143,16 @@ def line(status: JobStatus) -> str:
         case State.DONE:
             return "Done."
         case State.KEPT | State.FAILED:
-            return f"{job.error_text or TITLES[job.state]}{counted(job)}"
+            return f"{job.error_text or STATE_TITLES[job.state]}{charge_note(job)}"
         case State.CANCELLED:
             return "Cancelled. Nothing was counted."
-        case _ if status.waits_for_room:
+        case _ if status.waits_for_disk_space:
             return "Rendered. I fetch it as soon as there is room on my disk."
         case _:
-            return f"{TITLES[job.state]} …"
+            return f"{STATE_TITLES[job.state]} …"
 
 
-def counted(job: Job) -> str:
+def charge_note(job: Job) -> str:
     """Return what a job that was not posted counts, to follow a sentence; empty for a kept one."""
     if job.refunded:
         return " Nothing was counted."
@@ -161,7 +161,7 @@ def counted(job: Job) -> str:
     return ""
 
 
-def owner(job: Job, viewer: Viewer) -> str | None:
+def owner_note(job: Job, viewer: Viewer) -> str | None:
     """Return whose job a moderator looks at; None for one's own."""
     return None if job.user_id == viewer.user_id else f"Asked for by <@{job.user_id}>"
 
@@ -186,7 +186,7 @@ def missing_permissions(names: list[str]) -> str:
     )
 
 
-def _in_line(ahead: int) -> str:
+def _queue_position(ahead: int) -> str:
     if ahead == 0:
         return "Next in line"
     return f"In line · {ahead} clip{'' if ahead == 1 else 's'} ahead"

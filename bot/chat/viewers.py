@@ -20,7 +20,7 @@ def viewer_of(interaction: discord.Interaction[Any]) -> Viewer:
         user_id=interaction.user.id,
         guild_id=interaction.guild_id,
         is_moderator=in_guild and interaction.permissions.manage_guild,
-        channel_ids=_here(interaction.channel),
+        channel_ids=_current_channel_ids(interaction.channel),
         role_ids=_roles(interaction.user),
     )
 
@@ -30,8 +30,8 @@ def reader_of(interaction: discord.Interaction[Any]) -> Viewer:
 
     Looks at the permissions of every channel: for whatever shows or uses clips.
     """
-    rooms = _rooms(interaction.guild, interaction.user, interaction.channel)
-    return replace(viewer_of(interaction), rooms=rooms)
+    rooms = _readable_channel_ids(interaction.guild, interaction.user, interaction.channel)
+    return replace(viewer_of(interaction), readable_channel_ids=rooms)
 
 
 def author_of(message: discord.Message) -> Viewer:
@@ -42,29 +42,33 @@ def author_of(message: discord.Message) -> Viewer:
         user_id=author.id,
         guild_id=None if guild is None else guild.id,
         is_moderator=is_keeper,
-        channel_ids=_here(message.channel),
-        rooms=_rooms(guild, author, message.channel),
+        channel_ids=_current_channel_ids(message.channel),
+        readable_channel_ids=_readable_channel_ids(guild, author, message.channel),
         role_ids=_roles(author),
     )
 
 
-def _here(channel: object) -> frozenset[int]:
+def _current_channel_ids(channel: object) -> frozenset[int]:
     if isinstance(channel, discord.Thread):
         return frozenset({channel.id, channel.parent_id})
     return frozenset({channel.id}) if isinstance(channel, discord.abc.Snowflake) else frozenset()
 
 
-def _rooms(
+def _readable_channel_ids(
     guild: discord.Guild | None, user: discord.User | discord.Member, here: object
 ) -> frozenset[int]:
     """Return the channels and private threads that a member can read now."""
     if guild is None or not isinstance(user, discord.Member):
         return frozenset()
     granted = {each.id: each.permissions_for(user) for each in guild.channels}
-    rooms = {room_id for room_id, each in granted.items() if _reads(each)}
+    rooms = {access_channel_id for access_channel_id, each in granted.items() if _can_read(each)}
     # Whoever writes in a private thread is in it.
     rooms |= {here.id} if isinstance(here, discord.Thread) and here.is_private() else set()
-    keeps = {room_id for room_id in rooms if room_id in granted and granted[room_id].manage_threads}
+    keeps = {
+        access_channel_id
+        for access_channel_id in rooms
+        if access_channel_id in granted and granted[access_channel_id].manage_threads
+    }
     return frozenset(
         rooms.union(
             thread.id
@@ -78,5 +82,5 @@ def _roles(user: discord.User | discord.Member) -> frozenset[int]:
     return frozenset(role.id for role in getattr(user, "roles", ()))
 
 
-def _reads(granted: discord.Permissions) -> bool:
+def _can_read(granted: discord.Permissions) -> bool:
     return granted.view_channel and granted.read_message_history

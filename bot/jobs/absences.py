@@ -9,10 +9,10 @@ from bot.clock import Clock
 from bot.model import Job
 
 #: What was noted so long ago is of no render that is still asked for.
-_FORGET: Final = timedelta(days=1)
+_FORGET_AFTER: Final = timedelta(days=1)
 
 
-class Absences:
+class NotFoundDebounce:
     """Tells which "unknown id" counts: a wish to cancel, a webhook or a restart ask sooner.
 
     Lives as long as the process. What one before it counted stands in `Job.attempts`; after a
@@ -30,13 +30,15 @@ class Absences:
         now = self._clock.now()
         noted_at = self._noted_at.get(job.id)
         if noted_at is None and job.attempts > 0:
-            self._note(job, now)
+            self._record(job, now)
             return now + self._gap
         if noted_at is not None and job.attempts > 0 and now < noted_at + self._gap:
             return noted_at + self._gap
-        self._note(job, now)
+        self._record(job, now)
         return None
 
-    def _note(self, job: Job, now: datetime) -> None:
-        self._noted_at = {each: at for each, at in self._noted_at.items() if now - at < _FORGET}
+    def _record(self, job: Job, now: datetime) -> None:
+        self._noted_at = {
+            each: at for each, at in self._noted_at.items() if now - at < _FORGET_AFTER
+        }
         self._noted_at[job.id] = now

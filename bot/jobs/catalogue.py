@@ -8,19 +8,19 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import BadOptionError, NoProviderError
-from bot.model import Operation, Order, Size
+from bot.guild import GuildSettings
+from bot.model import Operation, RenderSpec, Size
 from bot.providers.base import Model, Provider
-from bot.providers.health import HealthBook
-from bot.server import HouseRules
+from bot.providers.health import CircuitBreakers
 
 #: So many models are named where none of that name is known.
-_NAMED = 15
+_MAX_NAMED = 15
 #: 2026-11-20: Discord's documentation of choices.
-_OPTION_CHARS = 100
+_OPTION_MAX_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ClipOptions:
     """What a member typed; None where an option was left out."""
 
     prompt: str
@@ -32,7 +32,7 @@ class Wish:
     #: 1 to 4 variants.
     count: int = 1
 
-    def with_image(self, image: Path) -> Wish:
+    def with_image(self, image: Path) -> ClipOptions:
         """Return the same wish with a checked picture."""
         return replace(self, image=image)
 
@@ -50,22 +50,22 @@ class Offer:
         return f"{self.provider}/{self.model.name}"
 
     @property
-    def brief(self) -> str:
+    def option_value(self) -> str:
         """What names it in an option of a command, which holds 100 characters."""
         names = (self.key, self.model.name, self.model.label)
         return next(
-            (name for name in names if len(name) <= _OPTION_CHARS), self.key[:_OPTION_CHARS]
+            (name for name in names if len(name) <= _OPTION_MAX_CHARS), self.key[:_OPTION_MAX_CHARS]
         )
 
     @property
     def names(self) -> frozenset[str]:
         """What people may call it, case folded."""
-        names = (self.key, self.brief, self.model.name, self.model.label)
+        names = (self.key, self.option_value, self.model.name, self.model.label)
         return frozenset(name.casefold() for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ModelSelection:
     """Which of the offers somebody may have, and which they would rather have."""
 
     #: Offers with these keys; empty: all.
@@ -76,14 +76,14 @@ class Choice:
     drained: frozenset[str] = frozenset()
 
     @classmethod
-    def under(cls, *rules: HouseRules) -> Choice:
+    def from_settings(cls, *settings: GuildSettings) -> ModelSelection:
         """Return the choice that all of these rules leave; the first one's preference goes first."""
-        limited = (frozenset(each.models) for each in rules if each.models)
-        wanted = [each.preferred_provider for each in rules]
+        limited = (frozenset(each.models) for each in settings if each.models)
+        wanted = [each.preferred_provider for each in settings]
         return cls(
             keys=next(limited, frozenset[str]()),
             preferred=tuple(each for each in wanted if each is not None),
-            drained=frozenset(name for each in rules for name in each.drained_providers),
+            drained=frozenset(name for each in settings for name in each.drained_providers),
         )
 
 
@@ -93,29 +93,31 @@ class Catalogue:
     def __init__(
         self,
         providers: Mapping[str, Provider],
-        health: HealthBook,
+        health: CircuitBreakers,
         clock: Clock,
-        choice: Choice | None = None,
+        selection: ModelSelection | None = None,
     ) -> None:
         self._providers = providers
         self._health = health
         self._clock = clock
-        self._choice = Choice() if choice is None else choice
+        self._selection = ModelSelection() if selection is None else selection
 
     @property
     def offers(self) -> tuple[Offer, ...]:
         """What can be asked for now: nothing that is retired, drained, or out of service."""
-        return tuple(each for each in self._shelf() if not self._health.is_out(each.provider))
+        return tuple(
+            each for each in self._enabled_offers() if not self._health.is_out(each.provider)
+        )
 
     @property
-    def known(self) -> tuple[Offer, ...]:
+    def all_offers(self) -> tuple[Offer, ...]:
         """Every model of every configured provider, also what can't be asked for now."""
         found = [
             Offer(provider=name, model=model)
             for name, provider in self._providers.items()
             for model in provider.capabilities().models
         ]
-        wanted = self._choice.preferred
+        wanted = self._selection.preferred
         return tuple(
             sorted(
                 found,
@@ -125,61 +127,61 @@ class Catalogue:
             )
         )
 
-    def chosen(self, choice: Choice) -> Catalogue:
+    def select(self, selection: ModelSelection) -> Catalogue:
         """Return the catalogue of what `choice` leaves."""
-        return Catalogue(self._providers, self._health, self._clock, choice)
+        return Catalogue(self._providers, self._health, self._clock, selection)
 
-    def named(self, name: str) -> Offer:
+    def offer_named(self, name: str) -> Offer:
         """Return the offer that `name` means: its key, model name or label, in any case.
 
         Of several the first that takes work now. Raises BadOptionError listing what there is, or
         naming the nearest to one that is retired, and NoProviderError for one that is out of
         service.
         """
-        found = self._meant(name)
+        found = self._offers_named(name)
         # Somebody else may have the very same model where the one that was named is out.
         models = {each.model.name for each in found}
-        same = [each for each in self.known if each.model.name in models]
+        same = [each for each in self.all_offers if each.model.name in models]
         for each in (*found, *same):
             if each in self.offers:
                 return each
-        if any(each in self._shelf() for each in found):
+        if any(each in self._enabled_offers() for each in found):
             raise NoProviderError(
-                f"{found[0].model.label} is out of service right now. {self._others()}"
+                f"{found[0].model.label} is out of service right now. {self._available_hint()}"
             )
         if found and found[0].model.is_retired(self._clock.now()):
-            raise BadOptionError("model", *self._retired(found[0]))
-        raise BadOptionError("model", "I don't have that one.", self._others())
+            raise BadOptionError("model", *self._retired_hint(found[0]))
+        raise BadOptionError("model", "I don't have that one.", self._available_hint())
 
-    def recalled(self, name: str) -> Model:
+    def model_named(self, name: str) -> Model:
         """Return the model that `name` means as in `named`, also one that can't be asked for now.
 
         Raises BadOptionError for one that no configured provider has.
         """
-        found = self._meant(name)
+        found = self._offers_named(name)
         if not found:
-            raise BadOptionError("model", "I don't have that one.", self._others())
+            raise BadOptionError("model", "I don't have that one.", self._available_hint())
         return found[0].model
 
     def takes_image(self, provider: str, model: str) -> bool:
         """Whether this model, be it offered or not, begins with a picture where there is one."""
-        found = self._first(self.known, provider, model)
+        found = self._find_offer(self.all_offers, provider, model)
         return found is not None and found.model.takes_image
 
     def offer(self, provider: str, model: str) -> Offer | None:
         """Return the offer of just this model at this provider, if it can be asked for."""
-        return self._first(self.offers, provider, model)
+        return self._find_offer(self.offers, provider, model)
 
-    def of_model(self, order: Order) -> tuple[Offer, ...]:
+    def offers_of_model(self, spec: RenderSpec) -> tuple[Offer, ...]:
         """Return the offers of the model that `order` is for, whoever has it."""
-        label = self.label(order.provider, order.model)
+        label = self.model_label(spec.provider, spec.model)
         return tuple(
             each
             for each in self.offers
-            if order.model == each.model.name or label == each.model.label
+            if spec.model == each.model.name or label == each.model.label
         )
 
-    def kitchen(self, provider: str) -> str | None:
+    def provider_label(self, provider: str) -> str | None:
         """Return the name of a provider for people; None where there is no other."""
         return provider if len(self._providers) > 1 else None
 
@@ -188,22 +190,24 @@ class Catalogue:
         known = self._providers.get(provider)
         return known is not None and known.capabilities().can_cancel
 
-    def label(self, provider: str, model: str) -> str:
+    def model_label(self, provider: str, model: str) -> str:
         """Return the model's name for people; its own name when nobody knows it any more."""
-        offer = self._first(self.known, provider, model)
+        offer = self._find_offer(self.all_offers, provider, model)
         return model if offer is None else offer.model.label
 
-    def order(self, wish: Wish, prompt: str) -> Order:
+    def resolve(self, options: ClipOptions, prompt: str) -> RenderSpec:
         """Return the order for a wish: its model's, or the first that can do all of it.
 
         prompt  as the prompt gate let it through.
         Raises BadOptionError naming the option and what is possible, and NoProviderError.
         """
-        if wish.model is not None:
-            return order_from(self.named(wish.model), wish, prompt)
-        return replace(self.first_order(self.offers, wish, prompt), any_model=True)
+        if options.model is not None:
+            return resolve_at(self.offer_named(options.model), options, prompt)
+        return replace(self.resolve_first(self.offers, options, prompt), any_model=True)
 
-    def first_order(self, offers: Sequence[Offer], wish: Wish, prompt: str) -> Order:
+    def resolve_first(
+        self, offers: Sequence[Offer], options: ClipOptions, prompt: str
+    ) -> RenderSpec:
         """Return the order at the first of `offers` that can do all of `wish`, now if possible.
 
         Raises BadOptionError, the first offer's, when none can, and NoProviderError for no offers.
@@ -214,47 +218,47 @@ class Catalogue:
         # One that asked for a pause is better than none: the order waits for it.
         for offer in sorted(offers, key=lambda each: not self._health.takes_work(each.provider)):
             try:
-                return order_from(offer, wish, prompt)
+                return resolve_at(offer, options, prompt)
             except BadOptionError as refusal:
                 refusals.append(refusal)
         raise refusals[0]
 
-    def alternatives(self, order: Order) -> Iterator[Order]:
+    def alternatives(self, spec: RenderSpec) -> Iterator[RenderSpec]:
         """Yield the same order at other providers that take work now, preferred first.
 
         Where the model was not left to the bot, only at those that have the same one. The clip is
         made from words and picture there, never from a render of the first provider's.
         """
-        for offer in self.offers if order.any_model else self.of_model(order):
+        for offer in self.offers if spec.any_model else self.offers_of_model(spec):
             model = offer.model
-            if offer.provider == order.provider or not self._health.takes_work(offer.provider):
+            if offer.provider == spec.provider or not self._health.takes_work(offer.provider):
                 continue
-            if can_make(model, order):
-                price = model.price_usd_micros(order.seconds, order.size)
+            if can_make(model, spec):
+                price = model.price_usd_micros(spec.seconds, spec.size)
                 yield replace(
-                    order, provider=offer.provider, model=model.name, estimate_usd_micros=price
+                    spec, provider=offer.provider, model=model.name, estimate_usd_micros=price
                 )
 
-    def _meant(self, name: str) -> list[Offer]:
+    def _offers_named(self, name: str) -> list[Offer]:
         wanted = name.strip().casefold()
-        return [each for each in self.known if wanted in each.names]
+        return [each for each in self.all_offers if wanted in each.names]
 
-    def _shelf(self) -> list[Offer]:
+    def _enabled_offers(self) -> list[Offer]:
         """Return what may be asked for while its provider is well."""
-        choice, now = self._choice, self._clock.now()
+        choice, now = self._selection, self._clock.now()
         return [
             each
-            for each in self.known
+            for each in self.all_offers
             if (not choice.keys or each.key in choice.keys)
             and each.provider not in choice.drained
             and not each.model.is_retired(now)
         ]
 
-    def _first(self, offers: Iterable[Offer], provider: str, model: str) -> Offer | None:
+    def _find_offer(self, offers: Iterable[Offer], provider: str, model: str) -> Offer | None:
         of_both = (each for each in offers if (each.provider, each.model.name) == (provider, model))
         return next(of_both, None)
 
-    def _retired(self, offer: Offer) -> tuple[str, str]:
+    def _retired_hint(self, offer: Offer) -> tuple[str, str]:
         gone = f"{offer.model.label} was retired on {offer.model.retired_on}."
         price = max(offer.model.usd_micros_per_second.values(), default=0)
         near = min(
@@ -267,59 +271,59 @@ class Catalogue:
         )
         return gone, "" if near is None else f"The nearest to it is `{near.model.label}`."
 
-    def _others(self) -> str:
+    def _available_hint(self) -> str:
         labels = dict.fromkeys(each.model.label[:60] for each in self.offers)
-        known = ", ".join(f"`{label}`" for label in list(labels)[:_NAMED])
+        known = ", ".join(f"`{label}`" for label in list(labels)[:_MAX_NAMED])
         return f"There is {known}." if known else "No other is available."
 
 
-def can_make(model: Model, order: Order) -> bool:
+def can_make(model: Model, spec: RenderSpec) -> bool:
     """Return whether a model can make `order` from words and picture alone.
 
     A native remix may be longer, or have more words in all, than the model takes from nothing.
     """
     return (
-        order.seconds in model.seconds
-        and order.size in model.sizes
-        and model.length_of(order.prompt) <= model.prompt_max_chars
-        and (model.takes_image or (order.operation is not Operation.EXTEND and order.image is None))
+        spec.seconds in model.seconds
+        and spec.size in model.sizes
+        and model.prompt_length(spec.prompt) <= model.prompt_max_chars
+        and (model.takes_image or (spec.operation is not Operation.EXTEND and spec.image is None))
     )
 
 
-def order_from(offer: Offer, wish: Wish, prompt: str) -> Order:
+def resolve_at(offer: Offer, options: ClipOptions, prompt: str) -> RenderSpec:
     """Return the order for `wish` at one offer; `wish.model` has been looked at already.
 
     Raises BadOptionError naming the option and what is possible.
     """
     model = offer.model
-    if model.length_of(prompt) > model.prompt_max_chars:
-        raise too_long(model, prompt)
-    seconds = model.seconds[0] if wish.seconds is None else wish.seconds
+    if model.prompt_length(prompt) > model.prompt_max_chars:
+        raise prompt_too_long(model, prompt)
+    seconds = model.seconds[0] if options.seconds is None else options.seconds
     if seconds not in model.seconds:
-        possible = _either([str(each) for each in model.seconds])
+        possible = _join_with_or([str(each) for each in model.seconds])
         raise BadOptionError(
             "seconds", f"{model.label} can't do {seconds}.", f"It can do {possible}."
         )
-    size = model.sizes[0] if wish.size is None else _size(wish.size, model)
+    size = model.sizes[0] if options.size is None else _parse_size(options.size, model)
     if size not in model.sizes:
-        possible = _either([str(each) for each in model.sizes])
+        possible = _join_with_or([str(each) for each in model.sizes])
         raise BadOptionError("size", f"{model.label} can't do {size}.", f"It can do {possible}.")
-    if wish.image is not None and not model.takes_image:
+    if options.image is not None and not model.takes_image:
         raise BadOptionError("image", f"{model.label} takes no pictures.", "Leave it out.")
-    return Order(
+    return RenderSpec(
         prompt=prompt,
         provider=offer.provider,
         model=model.name,
         seconds=seconds,
         size=size,
-        image=wish.image,
+        image=options.image,
         estimate_usd_micros=model.price_usd_micros(seconds, size),
     )
 
 
-def too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
+def prompt_too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
     """Return the error for more words than a model takes; `about` says of what they are made."""
-    length = model.length_of(prompt)
+    length = model.prompt_length(prompt)
     double = "" if length == len(prompt) else " An emoji counts as two or more."
     return BadOptionError(
         "prompt",
@@ -328,13 +332,13 @@ def too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
     )
 
 
-def _size(text: str, model: Model) -> Size:
+def _parse_size(text: str, model: Model) -> Size:
     try:
         return Size.parse(text)
     except ValueError as error:
-        possible = _either([str(each) for each in model.sizes])
+        possible = _join_with_or([str(each) for each in model.sizes])
         raise BadOptionError("size", "that is not a size.", f"It can be {possible}.") from error
 
 
-def _either(words: list[str]) -> str:
+def _join_with_or(words: list[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -17,23 +17,23 @@ from bot.errors import (
     TooLateError,
 )
 from bot.jobs.catalogue import Catalogue
-from bot.jobs.house import check_remix
-from bot.jobs.ports import JobStatus, Kick, Kind
+from bot.jobs.guild_policy import check_remix
+from bot.jobs.job_status import JobStatusReader
+from bot.jobs.ports import JobStatus, TaskKind, Wake
 from bot.jobs.remixing import Parent
-from bot.jobs.statuses import Statuses
-from bot.jobs.stills import Stills
+from bot.jobs.thumbnails import Thumbnails
 from bot.model import Job, State, Viewer
-from bot.storage.base import Store
-from bot.storage.errands import Errands
-from bot.storage.keeping import Keeping
-from bot.storage.shelf import Cursor, Filter, Page, Shelf, Sort
+from bot.storage.base import JobStore
+from bot.storage.clip_search import ClipFilter, ClipSearch, ClipSort, Cursor, KeysetPage
+from bot.storage.guild_settings import GuildSettingsStore
+from bot.storage.outbox import Outbox
 
 #: Children that details name.
-_CHILDREN = 8
+_MAX_CHILDREN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class ClipDetails:
     """All that a viewer may know of a clip."""
 
     status: JobStatus
@@ -57,35 +57,35 @@ class Library:
     def __init__(
         self,
         *,
-        store: Store,
-        shelf: Shelf,
-        errands: Errands,
-        keeping: Keeping,
-        stills: Stills,
+        store: JobStore,
+        clip_search: ClipSearch,
+        outbox: Outbox,
+        guild_store: GuildSettingsStore,
+        thumbnails: Thumbnails,
         catalogue: Catalogue,
-        statuses: Statuses,
+        status_reader: JobStatusReader,
         clock: Clock,
-        kick: Kick,
-        touch: Callable[[int], None],
+        wake: Wake,
+        mark_dirty: Callable[[int], None],
         keep_days: int | None,
     ) -> None:
         self._store = store
-        self._shelf = shelf
-        self._errands = errands
-        self._keeping = keeping
-        self._stills = stills
+        self._clip_search = clip_search
+        self._outbox = outbox
+        self._guild_store = guild_store
+        self._thumbnails = thumbnails
         self._catalogue = catalogue
-        self._statuses = statuses
+        self._status_reader = status_reader
         self._clock = clock
-        self._kick = kick
-        self._touch = touch
+        self._wake = wake
+        self._mark_dirty = mark_dirty
         self._keep_days = keep_days
 
-    async def source(self, clip_id: str, viewer: Viewer) -> Parent:
+    async def parent(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may make something of.
 
         Raises as `clip`, NoSuchClipError also where the viewer can't read its channel now,
-        RemixForbiddenError, HouseRuleError where the server forbids it, and ClipExpiredError when
+        RemixForbiddenError, ForbiddenByGuildError where the server forbids it, and ClipExpiredError when
         its file was removed.
         """
         job = await self.clip(clip_id, viewer)
@@ -94,7 +94,7 @@ class Library:
         if not job.remixable and job.user_id != viewer.user_id:
             raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
         if viewer.guild_id is not None:
-            check_remix(await self._keeping.rules(viewer.guild_id), job, viewer)
+            check_remix(await self._guild_store.guild_settings(viewer.guild_id), job, viewer)
         clip = await self._store.clip(job.id)
         if clip is None:
             raise ClipExpiredError(job.id, self._keep_days)
@@ -110,29 +110,29 @@ class Library:
         if job is None or not _is_clip(job, viewer):
             raise NoSuchClipError(clip_id)
         if not may_see(job, viewer):
-            if await self._went_away(job, viewer):
+            if await self._is_elsewhere(job, viewer):
                 raise ClipElsewhereError(job.id)
             raise NoSuchClipError(clip_id)
         return job
 
-    async def _went_away(self, job: Job, viewer: Viewer) -> bool:
+    async def _is_elsewhere(self, job: Job, viewer: Viewer) -> bool:
         if job.user_id != viewer.user_id or viewer.guild_id is None:
             return False
         request = await self._store.request(job.request_id)
         return request is not None and request.place.guild_id == viewer.guild_id
 
-    async def in_message(self, message_id: int, viewer: Viewer) -> tuple[Job, ...]:
+    async def clips_in_message(self, message_id: int, viewer: Viewer) -> tuple[Job, ...]:
         """Return the clips that a message carries, as far as the viewer may see them."""
         jobs = await self._store.jobs_of_message(message_id)
         return tuple(job for job in jobs if _is_clip(job, viewer) and may_see(job, viewer))
 
-    async def details(self, clip_id: str, viewer: Viewer) -> Details:
+    async def details(self, clip_id: str, viewer: Viewer) -> ClipDetails:
         """Return what there is to know of a clip. Raises NoSuchClipError."""
         job = await self.clip(clip_id, viewer)
-        lineage = await self._shelf.lineage(job.id, children=_CHILDREN)
+        lineage = await self._clip_search.lineage(job.id, children=_MAX_CHILDREN)
         is_own = job.user_id == viewer.user_id
-        return Details(
-            status=await self._statuses.of(job),
+        return ClipDetails(
+            status=await self._status_reader.read(job),
             ancestors=tuple(each if may_see(each, viewer) else None for each in lineage.ancestors),
             children=tuple(each for each in lineage.children if may_see(each, viewer)),
             child_count=lineage.child_count,
@@ -149,7 +149,7 @@ class Library:
         """Return whether the viewer may see all that a clip was made from, so far as it is there."""
         if job.parent_id is None:
             return True
-        lineage = await self._shelf.lineage(job.id, children=0)
+        lineage = await self._clip_search.lineage(job.id, children=0)
         return all(each.deleted_at is None and may_see(each, viewer) for each in lineage.ancestors)
 
     async def find(self, typed: str, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
@@ -157,36 +157,36 @@ class Library:
 
         Without those whose file was removed: nothing can be made of them.
         """
-        wanted = Filter(words=typed)
-        found = (await self._shelf.clips(viewer, wanted, Sort.NEWEST, None, limit)).jobs
-        filed = await self._shelf.filed([job.id for job in found])
+        wanted = ClipFilter(words=typed)
+        found = (await self._clip_search.clips(viewer, wanted, ClipSort.NEWEST, None, limit)).jobs
+        filed = await self._clip_search.archived([job.id for job in found])
         return tuple(job for job in found if job.id in filed)
 
     async def gallery(
-        self, viewer: Viewer, wanted: Filter, sort: Sort, at: Cursor | None, limit: int
-    ) -> Page:
+        self, viewer: Viewer, wanted: ClipFilter, sort: ClipSort, at: Cursor | None, limit: int
+    ) -> KeysetPage:
         """Return a page of the server's clips that the viewer may see."""
-        return await self._shelf.clips(viewer, wanted, sort, at, limit)
+        return await self._clip_search.clips(viewer, wanted, sort, at, limit)
 
-    async def posters(self, jobs: Sequence[Job]) -> tuple[Path | None, ...]:
+    async def thumbnails(self, jobs: Sequence[Job]) -> tuple[Path | None, ...]:
         """Return a poster of each clip, None where there is no file any more."""
-        return tuple(await asyncio.gather(*(self._stills.poster(job.id) for job in jobs)))
+        return tuple(await asyncio.gather(*(self._thumbnails.thumbnail(job.id) for job in jobs)))
 
-    def label(self, job: Job) -> str:
+    def model_label(self, job: Job) -> str:
         """Return the name of a job's model for people."""
-        return self._catalogue.label(job.order.provider, job.order.model)
+        return self._catalogue.model_label(job.spec.provider, job.spec.model)
 
     async def history(
         self, viewer: Viewer, user_id: int, words: str, at: Cursor | None, limit: int
-    ) -> Page:
+    ) -> KeysetPage:
         """Return a page of a member's jobs in this place: one's own in every state.
 
         Of somebody else only clips that the viewer sees anyway.
         """
         if user_id == viewer.user_id:
-            return await self._shelf.history(viewer, words, at, limit)
-        wanted = Filter(words=words, user_id=user_id)
-        return await self._shelf.clips(viewer, wanted, Sort.NEWEST, at, limit)
+            return await self._clip_search.history(viewer, words, at, limit)
+        wanted = ClipFilter(words=words, user_id=user_id)
+        return await self._clip_search.clips(viewer, wanted, ClipSort.NEWEST, at, limit)
 
     async def set_remixable(self, clip_id: str, viewer: Viewer, *, remixable: bool) -> Job:
         """Let others make something of the viewer's own clip, or not.
@@ -196,7 +196,7 @@ class Library:
         job = await self.clip(clip_id, viewer)
         if job.user_id != viewer.user_id:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
-        changed = await self._shelf.set_remixable(job.id, remixable=remixable)
+        changed = await self._clip_search.set_remixable(job.id, remixable=remixable)
         if changed is None:
             raise NoSuchClipError(clip_id)
         return changed
@@ -209,12 +209,12 @@ class Library:
         """
         job = await self.deletable(clip_id, viewer)
         now = self._clock.now()
-        gone = await self._errands.erase(job.id, now)
+        gone = await self._outbox.erase(job.id, now)
         if gone is None:
             raise NoSuchClipError(clip_id)
-        for errand in await self._errands.errands_due(now, 100):
-            self._kick(Kind.ERRAND, str(errand.id))
-        self._touch(gone.request_id)
+        for errand in await self._outbox.due(now, 100):
+            self._wake(TaskKind.OUTBOX, str(errand.id))
+        self._mark_dirty(gone.request_id)
         return gone
 
     async def deletable(self, clip_id: str, viewer: Viewer) -> Job:
@@ -240,11 +240,11 @@ class Library:
 
     async def react(self, message_id: int, by: int) -> None:
         """Count reactions that came to (or, negative, went from) a message; others do nothing."""
-        await self._shelf.react(message_id, by)
+        await self._clip_search.add_reactions(message_id, by)
 
     async def forget_reactions(self, message_id: int) -> None:
         """Note that a message has no reactions any more."""
-        await self._shelf.forget_reactions(message_id)
+        await self._clip_search.clear_reactions(message_id)
 
 
 def may_see(job: Job, viewer: Viewer) -> bool:
@@ -256,13 +256,15 @@ def may_see(job: Job, viewer: Viewer) -> bool:
         return False
     if job.user_id == viewer.user_id:
         return True
-    return viewer.guild_id is not None and job.place.room_id in viewer.rooms
+    return (
+        viewer.guild_id is not None and job.place.access_channel_id in viewer.readable_channel_ids
+    )
 
 
 def _may_read_place(job: Job, viewer: Viewer) -> bool:
     """Return whether the viewer can read where a clip was posted; its owner must, too."""
     posted = job.state is State.DONE and viewer.guild_id is not None
-    return not posted or job.place.room_id in viewer.rooms
+    return not posted or job.place.access_channel_id in viewer.readable_channel_ids
 
 
 def _is_clip(job: Job, viewer: Viewer) -> bool:

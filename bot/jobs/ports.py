@@ -24,7 +24,7 @@ class Origin:
     #: Composed with the parent's last frame, too.
     with_frame: bool
     #: The parent's model, for people, where another one makes this clip.
-    instead_of: str | None = None
+    replaced_model_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class JobStatus:
     #: The model's name for people.
     model_label: str
     #: Which video service makes it; None where there is only one.
-    kitchen: str | None = None
+    provider_label: str | None = None
     #: Jobs that go before it at its provider; set in QUEUED.
     ahead: int | None = None
     #: When its render will probably be ready; None when there is nothing to go by.
@@ -45,23 +45,23 @@ class JobStatus:
     #: Set for a remix or an extension.
     origin: Origin | None = None
     #: Its clip can't be fetched before there is room on our disk.
-    waits_for_room: bool = False
+    waits_for_disk_space: bool = False
     #: Whether the clip can be continued.
     can_extend: bool = False
     #: Where it was asked for; set as it is posted at another place.
     asked_in: Place | None = None
 
     @property
-    def stands_alone(self) -> bool:
+    def is_added_part_only(self) -> bool:
         """Whether the file is an extension's added part only: it could not be joined."""
-        order = self.job.order
+        order = self.job.spec
         if order.operation is not Operation.EXTEND or self.clip is None:
             return False
         return round(self.clip.duration_ms / 1000) <= order.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class StatusCard:
     """A request as its public card shows it."""
 
     request: Request
@@ -76,10 +76,10 @@ class Card:
         return all(status.job.state.is_final for status in self.statuses)
 
 
-class Courier(Protocol):
+class ClipPublisher(Protocol):
     """Carries cards and clips to where members see them. Waits until it is connected."""
 
-    async def show_card(self, card: Card) -> None:
+    async def show_card(self, card: StatusCard) -> None:
         """Make the card's message look like `card`; idempotent.
 
         Without a card message nothing happens. What can't be edited is given up silently: the
@@ -104,7 +104,7 @@ class Courier(Protocol):
         """
         ...
 
-    async def direct(self, job: Job) -> Place | None:
+    async def direct_messages(self, job: Job) -> Place | None:
         """Return the direct messages with a job's owner as a place; nothing is said there.
 
         None when there can be none. Idempotent. Raises DeliveryTroubleError.
@@ -112,7 +112,7 @@ class Courier(Protocol):
         ...
 
     async def mirror_clip(
-        self, status: JobStatus, path: Path, channel_id: int, *, look_first: bool
+        self, status: JobStatus, path: Path, channel_id: int, *, may_be_posted: bool
     ) -> int | None:
         """Post a DONE job's clip in another channel of its server, too; return the message's id.
 
@@ -130,7 +130,7 @@ class Courier(Protocol):
         """
         ...
 
-    async def tell(self, channel_id: int, words: str, *, key: str) -> None:
+    async def notify(self, channel_id: int, words: str, *, key: str) -> None:
         """Say something in a channel; pings nobody.
 
         key  as a nonce it holds off a second message for a few minutes; at most 25 characters.
@@ -138,7 +138,7 @@ class Courier(Protocol):
         """
         ...
 
-    async def remove_clip(self, job: Job, left: Sequence[JobStatus]) -> None:
+    async def remove_clip(self, job: Job, remaining: Sequence[JobStatus]) -> None:
         """Take a DONE job's clip out of its message, and delete the message with the last one.
 
         left  the variants that stay in that message. Idempotent; what can't be reached any more
@@ -146,7 +146,7 @@ class Courier(Protocol):
         """
         ...
 
-    async def remove_copy(self, job: Job, channel_id: int) -> None:
+    async def remove_unrecorded_mirror(self, job: Job, channel_id: int) -> None:
         """Delete the message with a job's clip in another channel, if one got there; idempotent.
 
         What can't be reached any more counts as removed. Raises DeliveryTroubleError.
@@ -166,7 +166,7 @@ class Courier(Protocol):
         ...
 
 
-class Kind(StrEnum):
+class TaskKind(StrEnum):
     """Which coroutine of the flow a kick starts early."""
 
     #: `subject` is a job id.
@@ -176,12 +176,12 @@ class Kind(StrEnum):
     #: `subject` is a job id.
     DELIVER = "deliver"
     #: `subject` is an errand's number.
-    ERRAND = "errand"
+    OUTBOX = "errand"
 
 
-class Kick(Protocol):
+class Wake(Protocol):
     """Starts a coroutine of the flow early; a lost kick costs time, never a job."""
 
-    def __call__(self, kind: Kind, subject: str) -> None:
+    def __call__(self, kind: TaskKind, subject: str) -> None:
         """Return at once; a coroutine that is running already is started again after its end."""
         ...

@@ -15,24 +15,24 @@ from bot.errors import (
     StorageError,
     TooLateError,
 )
-from bot.jobs.catalogue import Catalogue, Wish
-from bot.jobs.delivering import too_large
-from bot.jobs.houses import Houses, StaleRulesError
-from bot.jobs.keeper import Keeper
-from bot.jobs.kitchens import Kitchens
+from bot.jobs.budget import BudgetMonitor
+from bot.jobs.catalogue import Catalogue, ClipOptions
+from bot.jobs.deliver import clip_too_large
+from bot.jobs.guild_settings_cache import GuildSettingsCache, StaleSettingsError
+from bot.jobs.job_status import JobStatusReader
 from bot.jobs.library import Library
+from bot.jobs.moderation import ModerationService
 from bot.jobs.ordering import Ordering
-from bot.jobs.ports import Card, JobStatus, Kick, Kind
-from bot.jobs.statuses import Statuses
-from bot.jobs.treasurer import Treasurer
-from bot.model import EntryKind, Job, Order, Place, Request, State, Viewer
+from bot.jobs.ports import JobStatus, StatusCard, TaskKind, Wake
+from bot.jobs.provider_admin import ProviderAdmin
+from bot.model import EntryKind, Job, Place, RenderSpec, Request, State, Viewer
+from bot.quota.quota_status import QuotaStatus
 from bot.quota.rule import QuotaRule
-from bot.quota.standing import Standing
-from bot.storage.base import Books, Draft, Store
+from bot.storage.base import JobStore, LedgerReader, NewJob
 
 _log = logging.getLogger(__name__)
 #: Times that an order is made anew because the rules changed as it was made.
-_DRAFTS = 3
+_MAX_TRIES = 3
 _CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
@@ -46,33 +46,33 @@ class JobService:
     def __init__(
         self,
         *,
-        store: Store,
+        store: JobStore,
         library: Library,
-        keeper: Keeper,
-        treasurer: Treasurer,
-        kitchens: Kitchens,
-        statuses: Statuses,
+        moderation: ModerationService,
+        budget_monitor: BudgetMonitor,
+        provider_admin: ProviderAdmin,
+        status_reader: JobStatusReader,
         ordering: Ordering,
         catalogue: Catalogue,
         quota: QuotaRule,
-        houses: Houses,
+        settings_cache: GuildSettingsCache,
         clock: Clock,
-        kick: Kick,
-        touch: Callable[[int], None],
+        wake: Wake,
+        mark_dirty: Callable[[int], None],
     ) -> None:
         self._store = store
         self._library = library
-        self._keeper = keeper
-        self._treasurer = treasurer
-        self._kitchens = kitchens
-        self._statuses = statuses
+        self._moderation = moderation
+        self._budget_monitor = budget_monitor
+        self._provider_admin = provider_admin
+        self._status_reader = status_reader
         self._ordering = ordering
         self._catalogue = catalogue
         self._quota = quota
-        self._houses = houses
+        self._settings_cache = settings_cache
         self._clock = clock
-        self._kick = kick
-        self._touch = touch
+        self._wake = wake
+        self._mark_dirty = mark_dirty
 
     @property
     def catalogue(self) -> Catalogue:
@@ -85,47 +85,49 @@ class JobService:
         return self._library
 
     @property
-    def keeper(self) -> Keeper:
+    def moderation(self) -> ModerationService:
         """What moderators can do."""
-        return self._keeper
+        return self._moderation
 
     @property
-    def kitchens(self) -> Kitchens:
+    def provider_admin(self) -> ProviderAdmin:
         """The video services, and who gets the next order."""
-        return self._kitchens
+        return self._provider_admin
 
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
         """Return one use of a command as of now; interaction_id may be a message's, too."""
         now = self._clock.now()
         return Request(id=interaction_id, user_id=user_id, place=place, created_at=now)
 
-    async def offered(self, viewer: Viewer) -> Catalogue:
+    async def catalogue_for(self, viewer: Viewer) -> Catalogue:
         """Return what can be asked for where the viewer is."""
-        return await self._ordering.offered(viewer.guild_id)
+        return await self._ordering.catalogue_for(viewer.guild_id)
 
-    async def submit(self, wish: Wish, viewer: Viewer, request: Request) -> Card:
+    async def submit(self, options: ClipOptions, viewer: Viewer, request: Request) -> StatusCard:
         """Reserve and queue all variants of a wish, or none; idempotent by `request.id`.
 
-        Raises BadOptionError, HouseRuleError, BlockedError, UnsafePromptError, OverQuotaError or
+        Raises BadOptionError, ForbiddenByGuildError, BlockedError, UnsafePromptError, OverQuotaError or
         StorageError; nothing was charged then.
         """
         return await self._accept(
-            viewer, request, lambda: self._ordering.generate(wish, viewer, request)
+            viewer, request, lambda: self._ordering.generate(options, viewer, request)
         )
 
-    async def remix(self, clip_id: str, wish: Wish, viewer: Viewer, request: Request) -> Card:
+    async def remix(
+        self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
+    ) -> StatusCard:
         """Make a clip again with the change that `wish.prompt` describes; as `submit` otherwise.
 
         What the wish leaves open is kept from the parent; the viewer pays and owns the result.
         Raises NoSuchClipError and RemixForbiddenError, too.
         """
         return await self._accept(
-            viewer, request, lambda: self._ordering.remix(clip_id, wish, viewer, request)
+            viewer, request, lambda: self._ordering.remix(clip_id, options, viewer, request)
         )
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
-    ) -> Card:
+    ) -> StatusCard:
         """Let a clip go on, as `words` say or as it was; as `remix` otherwise.
 
         Raises NoProviderError, too, where nothing can continue it.
@@ -134,54 +136,54 @@ class JobService:
             viewer, request, lambda: self._ordering.extend(clip_id, words, viewer, request)
         )
 
-    async def again(self, clip_id: str, viewer: Viewer, request: Request) -> Card:
+    async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> StatusCard:
         """Make what was ordered once more, with another seed; as `remix` otherwise.
 
         A remix or extension starts from its parent again. Where that is deleted, a remix is made from
         its words alone; what can't be repeated raises RemixForbiddenError.
         """
         return await self._accept(
-            viewer, request, lambda: self._ordering.again(clip_id, viewer, request)
+            viewer, request, lambda: self._ordering.repeat(clip_id, viewer, request)
         )
 
     async def _accept(
-        self, viewer: Viewer, request: Request, draft: Callable[[], Awaitable[Sequence[Draft]]]
-    ) -> Card:
+        self, viewer: Viewer, request: Request, make_jobs: Callable[[], Awaitable[Sequence[NewJob]]]
+    ) -> StatusCard:
         request = replace(request, role_ids=viewer.role_ids)
         try:
-            jobs = await self._reserved(viewer, request, draft)
+            jobs = await self._reserve(viewer, request, make_jobs)
         except OverBudgetError:
-            await self._treasurer.watch(request.place.guild_id, refused=True)
+            await self._budget_monitor.check(request.place.guild_id, refused=True)
             raise
         for job in jobs:
-            self._kick(Kind.SUBMIT, job.id)
+            self._wake(TaskKind.SUBMIT, job.id)
         try:
-            return await self._statuses.card(request, jobs)
+            return await self._status_reader.read_card(request, jobs)
         except StorageError as error:
             # Accepted is accepted: a refusal now would be a lie.
             _log.warning("card of request %s from memory: %s", request.id, error)
-            statuses = [self._statuses.bare(job) for job in jobs]
-            return Card(request=request, statuses=tuple(statuses))
+            statuses = [self._status_reader.from_memory(job) for job in jobs]
+            return StatusCard(request=request, statuses=tuple(statuses))
 
-    async def _reserved(
-        self, viewer: Viewer, request: Request, draft: Callable[[], Awaitable[Sequence[Draft]]]
+    async def _reserve(
+        self, viewer: Viewer, request: Request, make_jobs: Callable[[], Awaitable[Sequence[NewJob]]]
     ) -> tuple[Job, ...]:
         """Accept what `draft` makes; made again when the server's rules have changed meanwhile."""
-        for _ in range(_DRAFTS):
-            drafts = await draft()
-            orders = [each.order for each in drafts]
+        for _ in range(_MAX_TRIES):
+            new_jobs = await make_jobs()
+            orders = [each.spec for each in new_jobs]
 
-            def check(books: Books, orders: Sequence[Order] = orders) -> None:
-                self._houses.confirm(books, viewer.guild_id)
+            def check(books: LedgerReader, orders: Sequence[RenderSpec] = orders) -> None:
+                self._settings_cache.check_current(books, viewer.guild_id)
                 self._quota.check(books, viewer, orders, request.created_at)
 
-            with contextlib.suppress(StaleRulesError):
-                return await self._store.accept(request, drafts, check)
+            with contextlib.suppress(StaleSettingsError):
+                return await self._store.accept(request, new_jobs, check)
         raise StorageError("the server's rules change all the time")
 
-    async def accepted(self, request: Request) -> None:
+    async def check_budget(self, request: Request) -> None:
         """Do what follows from an accepted request and can wait until it was answered; never raises."""
-        await self._treasurer.watch(request.place.guild_id)
+        await self._budget_monitor.check(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
         """Note which message is the request's card, so that it is kept up to date.
@@ -193,26 +195,26 @@ class JobService:
         except StorageError as error:
             _log.warning("the card of request %s stays as it is: %s", request_id, error)
         else:
-            self._touch(request_id)
+            self._mark_dirty(request_id)
 
-    async def card(self, request_id: int) -> Card | None:
+    async def card(self, request_id: int) -> StatusCard | None:
         """Return a request's card as it should look now."""
         request = await self._store.request(request_id)
         if request is None:
             return None
-        return await self._statuses.card(request, await self._store.jobs_of(request_id))
+        return await self._status_reader.read_card(request, await self._store.jobs_of(request_id))
 
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
         """Return one job in detail: the viewer's own, or any of the server for a moderator.
 
         Raises NotYoursError, or NoSuchJobError, also for a job of another server.
         """
-        return await self._statuses.of(await self._seen(job_id, viewer))
+        return await self._status_reader.read(await self._visible_job(job_id, viewer))
 
     async def running(self, viewer: Viewer) -> tuple[JobStatus, ...]:
         """Return the viewer's own open jobs, oldest first, wherever they were asked for."""
         jobs = await self._store.open_jobs(viewer.user_id)
-        return tuple([await self._statuses.of(job) for job in jobs])
+        return tuple([await self._status_reader.read(job) for job in jobs])
 
     async def recent(self, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
         """Return the viewer's latest jobs in this place, newest first; no deleted ones."""
@@ -226,12 +228,12 @@ class JobService:
         Raises NoSuchJobError, NotYoursError, or TooLateError, also for a render whose provider
         can't stop it: it is paid for, so its clip comes.
         """
-        job = await self._seen(job_id, viewer)
+        job = await self._visible_job(job_id, viewer)
         if job.user_id != viewer.user_id and not viewer.is_moderator:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
         if job.state not in _CANCELLABLE:
-            raise TooLateError(_too_late(job))
-        if job.state is State.RENDERING and not self._catalogue.can_cancel(job.order.provider):
+            raise TooLateError(_too_late_text(job))
+        if job.state is State.RENDERING and not self._catalogue.can_cancel(job.spec.provider):
             raise TooLateError(
                 f"`{job.id}` is being rendered, and this video service can't stop a render that it "
                 "has begun. It will be posted when it is ready."
@@ -241,29 +243,29 @@ class JobService:
             # Noted in the trail first: what ends without a trace could not be asked about.
             wish = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
             if wish is None:
-                return await self._ended(job)
+                return await self._already_cancelled(job)
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:
-                self._touch(job.request_id)
+                self._mark_dirty(job.request_id)
                 return done
         asked = await self._store.request_cancel(job, now)
         if asked is None:
-            return await self._ended(job)
-        self._touch(job.request_id)
+            return await self._already_cancelled(job)
+        self._mark_dirty(job.request_id)
         kind, subject = (
-            (Kind.POLL, asked.order.provider)
+            (TaskKind.POLL, asked.spec.provider)
             if asked.state is State.RENDERING
-            else (Kind.SUBMIT, asked.id)
+            else (TaskKind.SUBMIT, asked.id)
         )
-        self._kick(kind, subject)
+        self._wake(kind, subject)
         return asked
 
-    async def _ended(self, seen: Job) -> Job:
+    async def _already_cancelled(self, seen: Job) -> Job:
         """Return a job that somebody else has cancelled meanwhile; raises TooLateError for others."""
         now = await self._store.job(seen.id) or seen
         if now.state is not State.CANCELLED:
-            raise TooLateError(_too_late(now))
+            raise TooLateError(_too_late_text(now))
         return now
 
     async def cancel_all(self, request_id: int, viewer: Viewer) -> tuple[Job, ...]:
@@ -290,33 +292,33 @@ class JobService:
         """Have a kept clip posted at `place`; only for its owner.
 
         Raises NoSuchJobError, NotYoursError, TooLateError when it is not kept (any more) or belongs
-        to another server, HouseRuleError, or ClipTooLargeError when it may not be uploaded there
+        to another server, ForbiddenByGuildError, or ClipTooLargeError when it may not be uploaded there
         either.
         """
-        job = await self._seen(job_id, viewer)
+        job = await self._visible_job(job_id, viewer)
         if job.user_id != viewer.user_id:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
         if job.place.guild_id != place.guild_id:
             raise TooLateError(f"`{job.id}` can be posted in the server where it was asked for.")
-        await self._ordering.check_post(viewer)
+        await self._ordering.check_place(viewer)
         clip = await self._store.clip(job.id)
         if job.state is not State.KEPT or clip is None:
             raise TooLateError(f"There is nothing to fetch for `{job.id}`.")
         if clip.size_bytes > place.upload_limit_bytes:
-            raise too_large(clip.size_bytes, place.upload_limit_bytes)
+            raise clip_too_large(clip.size_bytes, place.upload_limit_bytes)
         moved = await self._store.repost(job, place, self._clock.now())
         if moved is None:
             raise TooLateError(f"`{job.id}` is on its way already.")
-        self._touch(job.request_id)
-        self._kick(Kind.DELIVER, job.id)
+        self._mark_dirty(job.request_id)
+        self._wake(TaskKind.DELIVER, job.id)
         return moved
 
-    async def quota(self, viewer: Viewer) -> Standing:
+    async def quota_status(self, viewer: Viewer) -> QuotaStatus:
         """Return each limit that applies to the viewer where they are, and what is used of it."""
         now = self._clock.now()
-        return await self._store.consult(lambda books: self._quota.standing(books, viewer, now))
+        return await self._store.read_ledger(lambda books: self._quota.status(books, viewer, now))
 
-    async def _seen(self, job_id: str, viewer: Viewer) -> Job:
+    async def _visible_job(self, job_id: str, viewer: Viewer) -> Job:
         job = await self._store.job(job_id.strip())
         if job is None or job.deleted_at is not None:
             raise NoSuchJobError(job_id)
@@ -329,7 +331,7 @@ class JobService:
         raise NoSuchJobError(job_id)
 
 
-def _too_late(job: Job) -> str:
+def _too_late_text(job: Job) -> str:
     match job.state:
         case State.CANCELLED:
             return f"`{job.id}` is cancelled already."

@@ -9,14 +9,14 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from bot.errors import BadClipError
-from bot.media.part import whole
-from bot.media.picture import picture_of
-from bot.media.reading import last_frames, opened
+from bot.media.atomic_file import atomic_write
+from bot.media.clip_reader import last_frames, open_clip
+from bot.media.video_frame import frame_to_image
 from bot.model import Size
 
 #: Widest poster.
-POSTER_WIDTH_PX = 640
-_POSTER_QUALITY = 80
+THUMBNAIL_WIDTH_PX = 640
+_THUMBNAIL_QUALITY = 80
 #: Frames that may become the poster: about the first second, a few frames apart.
 _CANDIDATES = range(0, 25, 6)
 #: Frame 0 is what players show before they play; another must be this many times better.
@@ -39,18 +39,18 @@ async def last_frame(clip: Path, target: Path, size: Size) -> None:
     await asyncio.to_thread(_last_frame, clip, target, size)
 
 
-async def poster(clip: Path, target: Path) -> None:
-    """Write a WebP of at most `POSTER_WIDTH_PX` to `target`: a sharp early frame, not too dark.
+async def thumbnail(clip: Path, target: Path) -> None:
+    """Write a WebP of at most `THUMBNAIL_WIDTH_PX` to `target`: a sharp early frame, not too dark.
 
     `target` appears only when it is whole. Runs in a thread and decodes about the first second.
     Safe to run twice.
 
     Raises BadClipError when the clip cannot be read, StorageError when the disk refuses.
     """
-    await asyncio.to_thread(_poster, clip, target)
+    await asyncio.to_thread(_thumbnail, clip, target)
 
 
-def best(scores: list[float]) -> int:
+def best_index(scores: list[float]) -> int:
     """Return the index of the score that wins, the first one being favoured."""
     favoured = [scores[0] * _FIRST_FRAME_BONUS, *scores[1:]]
     return favoured.index(max(favoured))
@@ -66,22 +66,22 @@ def score(picture: Image.Image) -> float:
 
 
 def _last_frame(clip: Path, target: Path, size: Size) -> None:
-    shown = picture_of(last_frames(clip, 1)[-1])
+    shown = frame_to_image(last_frames(clip, 1)[-1])
     fitted = ImageOps.fit(shown, (size.width_px, size.height_px), Image.Resampling.LANCZOS)
-    with whole(target) as part:
+    with atomic_write(target) as part:
         # An RGB picture of a model's size is under 6 MB even before PNG packs it.
         fitted.save(part, "PNG")
 
 
-def _poster(clip: Path, target: Path) -> None:
-    with opened(clip) as (container, stream):
+def _thumbnail(clip: Path, target: Path) -> None:
+    with open_clip(clip) as (container, stream):
         frames = islice(container.decode(stream), _CANDIDATES.stop)
-        pictures = [picture_of(frame) for i, frame in enumerate(frames) if i in _CANDIDATES]
+        pictures = [frame_to_image(frame) for i, frame in enumerate(frames) if i in _CANDIDATES]
     if not pictures:
         raise BadClipError(f"{clip.name} has no frame that decodes")
-    chosen = pictures[best([score(picture) for picture in pictures])]
-    if chosen.width > POSTER_WIDTH_PX:
-        height_px = max(1, round(chosen.height * POSTER_WIDTH_PX / chosen.width))
-        chosen = chosen.resize((POSTER_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
-    with whole(target) as part:
-        chosen.save(part, "WEBP", quality=_POSTER_QUALITY)
+    chosen = pictures[best_index([score(picture) for picture in pictures])]
+    if chosen.width > THUMBNAIL_WIDTH_PX:
+        height_px = max(1, round(chosen.height * THUMBNAIL_WIDTH_PX / chosen.width))
+        chosen = chosen.resize((THUMBNAIL_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
+    with atomic_write(target) as part:
+        chosen.save(part, "WEBP", quality=_THUMBNAIL_QUALITY)

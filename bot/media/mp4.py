@@ -32,7 +32,7 @@ def looks_like_mp4(head: bytes) -> bool:
     return len(head) >= SNIFF_BYTES and head[4:8] == b"ftyp"
 
 
-def walk(path: Path) -> tuple[Box, ...]:
+def read_boxes(path: Path) -> tuple[Box, ...]:
     """Return the top-level boxes of an MP4 file, in their order.
 
     path  a file on this machine. Only headers are read, so that a clip of any size takes

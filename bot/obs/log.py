@@ -16,11 +16,11 @@ _LINKS = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 _TOKENS = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.-]{20,}")
 
 #: Shorter secrets are stand-ins, such as `x` for a server that asks for none.
-_ANYWHERE_CHARS = 8
+_MIN_UNANCHORED_CHARS = 8
 
 
 @contextmanager
-def about_job(job_id: str) -> Generator[None]:
+def job_log_context(job_id: str) -> Generator[None]:
     """Put `job_id` on every line logged inside, also in tasks started inside."""
     token = _job_id.set(job_id)
     try:
@@ -40,14 +40,14 @@ class Redactor(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.job_id = _job_id.get()
-        record.msg, record.args = self.clean(record.getMessage()), None
+        record.msg, record.args = self.redact(record.getMessage()), None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = self.clean(record.exc_text)
+            record.exc_text = self.redact(record.exc_text)
         return True
 
-    def clean(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return `text` without anything that opens a door."""
         if self._secrets is not None:
             text = self._secrets.sub("***", text)
@@ -57,10 +57,10 @@ class Redactor(logging.Filter):
 def _pattern(secret: str) -> str:
     """Return what finds a secret: one that many words hold by chance only where it stands alone."""
     found = re.escape(secret)
-    return found if len(secret) >= _ANYWHERE_CHARS else rf"(?<!\w){found}(?!\w)"
+    return found if len(secret) >= _MIN_UNANCHORED_CHARS else rf"(?<!\w){found}(?!\w)"
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -76,7 +76,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def set_up_logging(level: str, shape: str, secrets: Iterable[str]) -> None:
+def set_up_logging(level: str, log_format: str, secrets: Iterable[str]) -> None:
     """Send every log line of the process to standard error; replaces earlier handlers.
 
     level    DEBUG, INFO, WARNING or ERROR.
@@ -86,8 +86,8 @@ def set_up_logging(level: str, shape: str, secrets: Iterable[str]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(secrets))
     handler.setFormatter(
-        JsonLines()
-        if shape == "json"
+        JsonFormatter()
+        if log_format == "json"
         else logging.Formatter("%(asctime)s %(levelname)-7s %(job_id)-5s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)

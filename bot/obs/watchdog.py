@@ -13,9 +13,9 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 _BEAT_S = 0.1
 _LIMIT_S = 0.25
-_GAP_S = 60.0
+_LOG_GAP_S = 60.0
 #: So many calls from the innermost outwards.
-_FRAMES = 25
+_MAX_FRAMES = 25
 
 
 class Watchdog:
@@ -33,7 +33,7 @@ class Watchdog:
         on_lag: Callable[[float], None],
         *,
         limit_s: float = _LIMIT_S,
-        gap_s: float = _GAP_S,
+        gap_s: float = _LOG_GAP_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_lag = on_lag
@@ -44,7 +44,7 @@ class Watchdog:
         self._due_s = 0.0
         self._next_beat: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
-        self._over = threading.Event()
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         """Begin to watch the loop that this is called on; once."""
@@ -52,13 +52,13 @@ class Watchdog:
         self._due_s = self._monotonic()
         self._beat(loop)
         self._thread = threading.Thread(
-            target=self._look, args=(threading.get_ident(),), name="watchdog", daemon=True
+            target=self._watch, args=(threading.get_ident(),), name="watchdog", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
         """Watch no longer; idempotent, and harmless when it was never started."""
-        self._over.set()
+        self._stopped.set()
         if self._next_beat is not None:
             self._next_beat.cancel()
         if self._thread is not None:
@@ -70,11 +70,11 @@ class Watchdog:
         self._due_s = now_s + _BEAT_S
         self._next_beat = loop.call_later(_BEAT_S, self._beat, loop)
 
-    def _look(self, watched: int) -> None:
+    def _watch(self, thread_id: int) -> None:
         seen_due_s = said_at_s = -self._gap_s
         unsaid = 0
         wait_s = 0.0
-        while not self._over.wait(wait_s):
+        while not self._stopped.wait(wait_s):
             # Read once: the loop may be writing it.
             due_s, now_s = self._due_s, self._monotonic()
             late_s = now_s - due_s
@@ -86,15 +86,15 @@ class Watchdog:
             if now_s - said_at_s < self._gap_s:
                 unsaid += 1
                 continue
-            _report(watched, late_s, unsaid)
+            _log_stack(thread_id, late_s, unsaid)
             said_at_s, unsaid = now_s, 0
 
 
-def _report(watched: int, late_s: float, unsaid: int) -> None:
+def _log_stack(thread_id: int, late_s: float, unlogged: int) -> None:
     # The one way to another thread's stack; `sys` documents it for this.
-    frame = sys._current_frames().get(watched)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    frame = sys._current_frames().get(thread_id)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if frame is None:
         return
-    more = f" ({unsaid} more times since the last such line)" if unsaid else ""
-    stack = "".join(traceback.format_stack(frame, _FRAMES))
+    more = f" ({unlogged} more times since the last such line)" if unlogged else ""
+    stack = "".join(traceback.format_stack(frame, _MAX_FRAMES))
     _log.warning("the event loop has been held up for %.2f s%s, here:\n%s", late_s, more, stack)

@@ -34,7 +34,7 @@ class Model:
     #: What its API can do by itself. A REMIX or EXTEND that is not here is composed by the bot.
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
     #: Whether a REMIX may have another length or size than its source.
-    remix_reshapes: bool = False
+    remix_can_change_format: bool = False
     #: Whether a reference picture can go with the prompt.
     takes_image: bool = False
     #: Whether clips have sound.
@@ -44,7 +44,7 @@ class Model:
     #: Its API counts UTF-16 units instead: two for most emoji.
     counts_utf16: bool = False
     #: Where these facts were read, and when.
-    source: str = ""
+    facts_source: str = ""
     verified_on: date | None = None
     #: From this day on its vendor does not make it any more; None: no such day is known.
     retired_on: date | None = None
@@ -53,7 +53,7 @@ class Model:
         """Whether its vendor has stopped making it."""
         return self.retired_on is not None and self.retired_on <= now.date()
 
-    def length_of(self, prompt: str) -> int:
+    def prompt_length(self, prompt: str) -> int:
         """Return how long `prompt` is, as its API counts."""
         pairs = sum(sign > "\uffff" for sign in prompt) if self.counts_utf16 else 0
         return len(prompt) + pairs
@@ -78,24 +78,24 @@ class Capabilities:
     deadline_s: float = 1800.0
     #: `recent()` works.
     can_list: bool = False
-    #: Submitting the same `RenderOrder.key` twice makes one render: an unknown outcome is harmless.
+    #: Submitting the same `ProviderRequest.key` twice makes one render: an unknown outcome is harmless.
     submit_is_idempotent: bool = False
     #: `cancel()` stops a running render, so that it is not paid for.
     can_cancel: bool = False
     #: `delete()` removes the remote copy.
     can_delete: bool = False
     #: It keeps renders in memory: one that it does not know any more is lost for certain.
-    forgets: bool = False
+    keeps_renders_in_memory: bool = False
     #: Orders ask the API to report finished renders; a report hastens the next poll, and spares none.
     has_webhook: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderOrder:
+class ProviderRequest:
     """One paid call."""
 
     #: The job's id: unique, `[A-Z0-9]+`; for logs and for providers that know idempotency.
-    key: str
+    idempotency_key: str
     #: The words for the API: for a REMIX or EXTEND, of the change or of what comes next.
     prompt: str
     model: str
@@ -108,10 +108,10 @@ class RenderOrder:
     image: Path | None = None
     operation: Operation = Operation.GENERATE
     #: The finished render that a REMIX or EXTEND starts from; set exactly for those.
-    source: str | None = None
+    source_remote_id: str | None = None
 
 
-class RemoteState(StrEnum):
+class RenderState(StrEnum):
     """What the provider says of a render. Words it is not known to use mean RUNNING."""
 
     QUEUED = "queued"
@@ -121,11 +121,11 @@ class RemoteState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
+class RenderStatus:
     """A render as the provider describes it."""
 
     id: str
-    state: RemoteState
+    state: RenderState
     #: 0 to 100, or None when not told. 100 is no proof of success; only `state` is.
     progress: int | None = None
     #: Why it failed; set exactly when `state` is FAILED.
@@ -142,7 +142,7 @@ class Remote:
     size: Size | None = None
     created_at: datetime | None = None
     #: The render that this one was made from.
-    source: str | None = None
+    source_remote_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,13 +167,13 @@ class Provider(Protocol):
         """Return what can be asked of it. No I/O."""
         ...
 
-    async def submit(self, order: RenderOrder) -> Remote:
+    async def submit(self, request: ProviderRequest) -> RenderStatus:
         """Make the paid call ONCE; never retried inside.
 
         Not idempotent unless `capabilities().submit_is_idempotent`. A cancelled call counts as
         unknown.
         Raises NotAcceptedError when it certainly did not go through (could not connect, 429, an
-        explicit overload answer), RejectedOrderError or ModerationError when the API refuses the
+        explicit overload answer), ProviderRejectedError or ModerationError when the API refuses the
         order, SourceGoneError when it certainly was not taken because its `source`, or the call
         for its operation, is not there, ProviderAccountError for a refused key or empty balance,
         and UnknownOutcomeError for everything after which the render may exist (time-out after
@@ -181,7 +181,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         """Return what is known of each id; idempotent.
 
         The result has every id asked for. One id's trouble is its value, not an exception:
@@ -190,7 +190,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def recent(self, since: datetime) -> Sequence[Remote]:
+    async def recent(self, since: datetime) -> Sequence[RenderStatus]:
         """Return EVERY render of this account created at or after `since`; idempotent.
 
         Raises ProviderTroubleError when the list could not be read to its end, and

@@ -16,17 +16,17 @@ from bot.errors import (
     SorabotError,
     UnknownOutcomeError,
 )
-from bot.providers.base import Capabilities, Download, Provider, Remote, RenderOrder
-from bot.providers.health import HealthBook
+from bot.providers.base import Capabilities, Download, Provider, ProviderRequest, RenderStatus
+from bot.providers.health import CircuitBreakers
 
-_REFUSED = "it refuses the account"
+_ACCOUNT_REFUSED = "it refuses the account"
 #: Told of each request: the provider, the call, and what came of it: `ok`, an error's code, `defect`
 #: for what is no error of ours, or `cut_off`. A poll counts once for each render asked for.
-RequestWatch: TypeAlias = Callable[[str, str, str], None]
+RequestObserver: TypeAlias = Callable[[str, str, str], None]
 
 
 class WatchedProvider:
-    """A `Provider` that passes every call on and notes what came of it in a `HealthBook`.
+    """A `Provider` that passes every call on and notes what came of it in a `CircuitBreakers`.
 
     Only an order that was taken ends an outage that an order met: an API whose balance is used up
     answers all other calls as ever. A free call that was made on purpose ends the others.
@@ -35,7 +35,7 @@ class WatchedProvider:
     """
 
     def __init__(
-        self, provider: Provider, health: HealthBook, on_request: RequestWatch | None = None
+        self, provider: Provider, health: CircuitBreakers, on_request: RequestObserver | None = None
     ) -> None:
         self._provider = provider
         self._health = health
@@ -48,32 +48,32 @@ class WatchedProvider:
     def capabilities(self) -> Capabilities:
         return self._provider.capabilities()
 
-    async def submit(self, order: RenderOrder) -> Remote:
+    async def submit(self, request: ProviderRequest) -> RenderStatus:
         seen = self._health.of(self.name)
         try:
-            with self._counted("submit"):
-                remote = await self._provider.submit(order)
+            with self._count_outcome("submit"):
+                remote = await self._provider.submit(request)
         except NotAcceptedError as error:
             why = "it takes no new work right now"
-            self._health.stumbled(self.name, why, retry_after_s=error.retry_after_s)
+            self._health.record_trouble(self.name, why, retry_after_s=error.retry_after_s)
             raise
         except UnknownOutcomeError:
-            self._health.stumbled(self.name, "it did not answer an order")
+            self._health.record_trouble(self.name, "it did not answer an order")
             raise
         except ProviderAccountError:
-            self._health.refused(self.name, _REFUSED, by_order=True)
+            self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED, by_submit=True)
             raise
-        self._health.worked(self.name, seen)
+        self._health.record_success(self.name, seen)
         return remote
 
-    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
-        with self._counted("poll", only_trouble=True):
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
+        with self._count_outcome("poll", errors_only=True):
             answers = await self._provider.poll(remote_ids)
         said = list(answers.values())
         for each in said:
             self._count("poll", each.code if isinstance(each, ProviderError) else "ok")
         if any(isinstance(each, ProviderAccountError) for each in said):
-            self._health.refused(self.name, _REFUSED)
+            self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED)
         elif said and all(isinstance(each, ProviderTroubleError) for each in said):
             hints = [
                 each.retry_after_s
@@ -81,44 +81,44 @@ class WatchedProvider:
                 if isinstance(each, ProviderTroubleError) and each.retry_after_s is not None
             ]
             why = "it does not answer"
-            self._health.stumbled(self.name, why, retry_after_s=max(hints, default=None))
+            self._health.record_trouble(self.name, why, retry_after_s=max(hints, default=None))
         return answers
 
-    async def recent(self, since: datetime) -> Sequence[Remote]:
-        with self._counted("recent"):
+    async def recent(self, since: datetime) -> Sequence[RenderStatus]:
+        with self._count_outcome("recent"):
             return await self._provider.recent(since)
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
-        with self._counted("download"):
+        with self._count_outcome("download"):
             return await self._provider.download(remote_id, target, max_bytes=max_bytes)
 
     async def cancel(self, remote_id: str) -> bool:
-        with self._counted("cancel"):
+        with self._count_outcome("cancel"):
             return await self._provider.cancel(remote_id)
 
     async def delete(self, remote_id: str) -> bool:
-        with self._counted("delete"):
+        with self._count_outcome("delete"):
             return await self._provider.delete(remote_id)
 
     async def check(self) -> str:
         try:
-            with self._counted("check"):
+            with self._count_outcome("check"):
                 told = await self._provider.check()
         except ProviderAccountError:
-            self._health.refused(self.name, _REFUSED)
+            self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED)
             raise
-        self._health.answered(self.name)
+        self._health.record_free_call(self.name)
         return told
 
     async def refresh(self) -> None:
-        with self._counted("refresh"):
+        with self._count_outcome("refresh"):
             await self._provider.refresh()
 
     async def close(self) -> None:
         await self._provider.close()
 
     @contextmanager
-    def _counted(self, call: str, *, only_trouble: bool = False) -> Generator[None]:
+    def _count_outcome(self, call: str, *, errors_only: bool = False) -> Generator[None]:
         """Count the call made inside; `only_trouble` leaves one that returns to the caller."""
         outcome = "cut_off"
         try:
@@ -131,7 +131,7 @@ class WatchedProvider:
             outcome = "defect"
             raise
         finally:
-            if outcome != "ok" or not only_trouble:
+            if outcome != "ok" or not errors_only:
                 self._count(call, outcome)
 
     def _count(self, call: str, outcome: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.quota.budget import BudgetReading
-from bot.quota.limits import Reading
-from bot.server import Block, Limit, Scope, Unit
+from bot.guild import Block, Limit, Scope, Unit
+from bot.quota.budget import BudgetUsage
+from bot.quota.limit_usage import LimitUsage
 
 _FREE_OF_CHARGE = "Nothing was charged."
 
@@ -52,55 +52,55 @@ def owner(scope: Scope, subject_id: int | None) -> str:
             return f"<@{subject_id}>"
         case Scope.ROLE:
             return f"<@&{subject_id}>"
-        case Scope.SERVER:
+        case Scope.GUILD:
             return "everybody here"
         case Scope.BOT:
             return "the bot"
 
 
-def used_up(reading: Reading, asked: int, fits_at: datetime | None) -> str:
+def used_up(usage: LimitUsage, asked: int, fits_at: datetime | None) -> str:
     """Return the refusal, to the member, for a limit that `asked` does not fit into."""
-    unit = reading.limit.unit
-    extra = f", plus {amount(unit, reading.granted)} extra" if reading.granted else ""
+    unit = usage.limit.unit
+    extra = f", plus {amount(unit, usage.granted)} extra" if usage.granted else ""
     return (
-        f"{_whose_limit(reading)} is {span_of(reading.limit)}{extra}; this asks for "
-        f"{amount(unit, asked)} and you have {amount(unit, reading.left)} left. "
-        f"{_when(reading, fits_at)}{_FREE_OF_CHARGE}"
+        f"{_whose_limit(usage)} is {span_of(usage.limit)}{extra}; this asks for "
+        f"{amount(unit, asked)} and you have {amount(unit, usage.left)} left. "
+        f"{_when(usage, fits_at)}{_FREE_OF_CHARGE}"
     )
 
 
-def _whose_limit(reading: Reading) -> str:
-    match reading.scope:
+def _whose_limit(usage: LimitUsage) -> str:
+    match usage.scope:
         case Scope.USER:
             return "Your own limit in this server"
         case Scope.ROLE:
-            return f"Your limit as {owner(reading.scope, reading.subject_id)}"
-        case Scope.SERVER:
+            return f"Your limit as {owner(usage.scope, usage.subject_id)}"
+        case Scope.GUILD:
             return "The limit for members of this server"
         case Scope.BOT:
             return "The bot's limit for everybody"
 
 
-def _when(reading: Reading, fits_at: datetime | None) -> str:
+def _when(usage: LimitUsage, fits_at: datetime | None) -> str:
     if fits_at is not None:
         return f"It will fit {relative(fits_at)}. "
-    if reading.most == 0:
+    if usage.allowed == 0:
         return ""
-    if reading.left == 0 and reading.next_return_at is not None:
-        return f"It can't fit: ask for less. More returns {relative(reading.next_return_at)}. "
+    if usage.left == 0 and usage.next_return_at is not None:
+        return f"It can't fit: ask for less. More returns {relative(usage.next_return_at)}. "
     return "It can't fit: ask for less. "
 
 
-def over_budget(reading: BudgetReading, asked_usd_micros: int, fits_at: datetime | None) -> str:
+def over_budget(usage: BudgetUsage, asked_usd_micros: int, fits_at: datetime | None) -> str:
     """Return the refusal for a server's budget; it tells what is left and nobody's use."""
     usd = Unit.USD_MICROS
     whose = "This server's budget"
-    if reading.scope is Scope.BOT:
+    if usage.scope is Scope.BOT:
         whose = "The bot's budget for this server"
     when = "It can't fit: ask for less." if fits_at is None else f"It will fit {relative(fits_at)}."
     return (
-        f"{whose} is {amount(usd, reading.limit_usd_micros)} in 30 days for all members together; "
-        f"this asks for {amount(usd, asked_usd_micros)} and {amount(usd, reading.left_usd_micros)} "
+        f"{whose} is {amount(usd, usage.limit_usd_micros)} in 30 days for all members together; "
+        f"this asks for {amount(usd, asked_usd_micros)} and {amount(usd, usage.left_usd_micros)} "
         f"is left. {when} {_FREE_OF_CHARGE}"
     )
 
@@ -114,9 +114,13 @@ def too_many_active(active: int, asked: int, most: int) -> str:
     )
 
 
-def server_is_busy(room: int, asked: int, most: int) -> str:
+def guild_is_busy(free_slots: int, asked: int, most: int) -> str:
     """Return the refusal for too many jobs of a server at a time."""
-    free = "none is free" if room == 0 else f"{room} {'is' if room == 1 else 'are'} free"
+    free = (
+        "none is free"
+        if free_slots == 0
+        else f"{free_slots} {'is' if free_slots == 1 else 'are'} free"
+    )
     return (
         f"This server can have {clips(most)} under way at a time; {free}, and this asks for "
         f"{asked}. {_when_one_is_done(asked, most)} {_FREE_OF_CHARGE}"
@@ -138,11 +142,11 @@ def blocked(block: Block) -> str:
     return f"Sorry, a moderator has paused making clips for you in this server. {end}{reason}"
 
 
-def budget_warning(reading: BudgetReading, percent: int) -> str:
+def budget_warning(usage: BudgetUsage, percent: int) -> str:
     """Return what the channel for warnings reads when `percent` of a budget, 80 or 100, are used."""
     usd = Unit.USD_MICROS
-    spent = amount(usd, reading.spent_usd_micros)
-    whole = amount(usd, reading.limit_usd_micros)
+    spent = amount(usd, usage.spent_usd_micros)
+    whole = amount(usd, usage.limit_usd_micros)
     used = f"{spent} of {whole} in 30 days, clips under way counted"
     if percent >= 100:
         return (
@@ -151,5 +155,5 @@ def budget_warning(reading: BudgetReading, percent: int) -> str:
         )
     return (
         f"**{percent} % of this server's budget for clips are used:** {used}; "
-        f"{amount(usd, reading.left_usd_micros)} is left."
+        f"{amount(usd, usage.left_usd_micros)} is left."
     )

@@ -7,24 +7,24 @@ from pathlib import Path
 
 from bot.app import find_database
 from bot.settings import Settings
-from bot.shell.arguments import Commands
-from bot.storage.backup import back_up
+from bot.shell.quota_arguments import Subparsers
+from bot.storage.sqlite.backup import back_up
 
 
-def add_backup(commands: Commands) -> None:
+def add_backup(subparsers: Subparsers) -> None:
     """Add `backup`; what it is given, `run_backup` reads."""
     what = "copy the database to a file, beside a running bot"
-    backup = commands.add_parser("backup", help=what, description=what)
+    backup = subparsers.add_parser("backup", help=what, description=what)
     backup.add_argument("file", type=Path, metavar="FILE")
     backup.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
-def run_backup(settings: Settings, given: argparse.Namespace) -> str:
+def run_backup(settings: Settings, arguments: argparse.Namespace) -> str:
     """Make the copy and return what the operator reads; blocks. Raises StorageError."""
     done = back_up(
         find_database(settings),
-        given.file,
-        force=given.force,
+        arguments.file,
+        force=arguments.force,
         spare_bytes=settings.min_free_mib << 20,
     )
     size_mib = done.size_bytes / (1 << 20)

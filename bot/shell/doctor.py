@@ -6,22 +6,16 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Mapping
 
-from bot.app import database_of
+from bot.app import database_path
 from bot.clock import Clock
 from bot.errors import SorabotError
 from bot.obs.log import Redactor, set_up_logging
-from bot.shell import (
-    doctor_discord,
-    doctor_disk,
-    doctor_kitchens,
-    doctor_settings,
-    doctor_web,
-)
-from bot.shell.daemons import Daemons
-from bot.shell.finding import Finding, Level, lines, problem
+from bot.shell import doctor_discord, doctor_disk, doctor_providers, doctor_settings, doctor_web
+from bot.shell.daemon_executor import DaemonExecutor
+from bot.shell.finding import Finding, Level, format_findings, problem
 
 #: No part takes longer; all are looked at at the same time.
-_PART_S = 15.0
+_PART_TIMEOUT_S = 15.0
 
 
 def run_doctor(clock: Clock) -> tuple[bool, str]:
@@ -29,7 +23,7 @@ def run_doctor(clock: Clock) -> tuple[bool, str]:
 
     Reads the environment and `.env` as the bot does; takes 20 seconds at most, mostly one or two.
     """
-    environ, unread = doctor_settings.environment()
+    environ, unread = doctor_settings.read_settings_environment()
     is_well, told = asyncio.run(examine(environ, clock, unread, in_colour=_in_colour(environ)))
     return is_well, "\n".join(told)
 
@@ -37,7 +31,7 @@ def run_doctor(clock: Clock) -> tuple[bool, str]:
 async def examine(
     environ: Mapping[str, str],
     clock: Clock,
-    unread: list[Finding] | None = None,
+    environment_findings: list[Finding] | None = None,
     *,
     in_colour: bool = False,
 ) -> tuple[bool, list[str]]:
@@ -47,36 +41,44 @@ async def examine(
     No line holds a secret.
     """
     # A look-up of a name that nobody answers goes on when its check has given up long ago.
-    asyncio.get_running_loop().set_default_executor(Daemons())
+    asyncio.get_running_loop().set_default_executor(DaemonExecutor())
     settings, found = await doctor_settings.examine(environ, clock)
-    clean = Redactor(doctor_settings.secrets(environ, settings)).clean
+    clean = Redactor(doctor_settings.secrets(environ, settings)).redact
     set_up_logging("ERROR", "text", doctor_settings.secrets(environ, settings))
     parts = {
         "folders": doctor_disk.examine_folders(settings),
-        "database": doctor_disk.examine_database(database_of(settings), settings.video_providers),
+        "database": doctor_disk.examine_database(database_path(settings), settings.video_providers),
         "Discord": doctor_discord.examine(settings, clock),
-        "video APIs": doctor_kitchens.examine(settings, clock),
-        "renderer": doctor_kitchens.examine_renderer(settings, clock),
+        "video APIs": doctor_providers.examine(settings, clock),
+        "renderer": doctor_providers.examine_renderer(settings, clock),
         "web": doctor_web.examine(settings),
     }
-    results = await asyncio.gather(*(_part(name, look) for name, look in parts.items()))
-    findings = [*(unread or ()), *found, *(each for result in results for each in result)]
-    told = lines(findings, clean, in_colour=in_colour)
-    return all(each.level is not Level.PROBLEM for each in findings), [*told, "", _sum(findings)]
+    results = await asyncio.gather(*(_examine_part(name, look) for name, look in parts.items()))
+    findings = [
+        *(environment_findings or ()),
+        *found,
+        *(each for result in results for each in result),
+    ]
+    told = format_findings(findings, clean, in_colour=in_colour)
+    return all(each.level is not Level.PROBLEM for each in findings), [
+        *told,
+        "",
+        _summary(findings),
+    ]
 
 
-async def _part(name: str, look: Awaitable[list[Finding]]) -> list[Finding]:
+async def _examine_part(name: str, examination: Awaitable[list[Finding]]) -> list[Finding]:
     try:
-        async with asyncio.timeout(_PART_S):
-            return await look
+        async with asyncio.timeout(_PART_TIMEOUT_S):
+            return await examination
     except TimeoutError:
-        said = f"not through after {_PART_S:g} s"
+        said = f"not through after {_PART_TIMEOUT_S:g} s"
     except (SorabotError, OSError) as error:
         said = str(error)
     return [problem(name, said, "try again; if it stays so, report it with this line")]
 
 
-def _sum(findings: list[Finding]) -> str:
+def _summary(findings: list[Finding]) -> str:
     problems = sum(each.level is Level.PROBLEM for each in findings)
     warnings = sum(each.level is Level.WARNING for each in findings)
     if not problems and not warnings:

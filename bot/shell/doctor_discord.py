@@ -4,91 +4,91 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.chat.checkup import Server, Visit, visit
-from bot.chat.invite import invite_url
+from bot.chat.transport.discord_check import DiscordCheck, GuildCheck, check_discord
+from bot.chat.transport.invite import invite_url
 from bot.clock import Clock
 from bot.settings import Settings
 from bot.shell.finding import Finding, ok, problem, warning
 
-_VISIT_S = 10.0
+_DISCORD_TIMEOUT_S = 10.0
 #: As far as this the bot's clock may be off; Discord's dates are whole seconds.
-_CLOCK_OFF_S = 30
-_FEW_SIGN_INS = 20
+_MAX_CLOCK_OFFSET_S = 30
+_MIN_SIGN_INS_LEFT = 20
 _PORTAL = "https://discord.com/developers/applications"
 
 
 async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     """Call Discord a few times with the token, if there is one, and compare the clocks."""
-    seen = await visit(
+    seen = await check_discord(
         settings.discord_token,
         settings.discord_guild_ids,
         api_url=settings.discord_api_url,
-        limit_s=_VISIT_S,
+        timeout_s=_DISCORD_TIMEOUT_S,
     )
-    return [*_of_visit(seen, settings), _clock(seen.answered_at, clock.now())]
+    return [*_findings_of_check(seen, settings), _finding_of_clock(seen.answered_at, clock.now())]
 
 
-def _of_visit(seen: Visit, settings: Settings) -> list[Finding]:
+def _findings_of_check(check: DiscordCheck, settings: Settings) -> list[Finding]:
     found: list[Finding] = []
-    if seen.is_refused:
+    if check.is_token_rejected:
         advice = f"make another one: {_PORTAL} → Bot → Reset Token"
         found.append(problem("DISCORD_TOKEN", "Discord does not accept it", advice))
-    elif seen.trouble:
+    elif check.error:
         advice = "look at the network, at DISCORD_API_URL, and at https://discordstatus.com"
-        found.append(problem("Discord", f"can't be asked: {seen.trouble}", advice))
+        found.append(problem("Discord", f"can't be asked: {check.error}", advice))
     elif settings.discord_token is not None:
-        found += _of_application(seen, settings)
-        found += [_of_server(each, seen.application_id) for each in seen.servers]
+        found += _findings_of_application(check, settings)
+        found += [_finding_of_guild(each, check.application_id) for each in check.guilds]
     return found
 
 
-def _of_application(seen: Visit, settings: Settings) -> list[Finding]:
-    found = [ok("DISCORD_TOKEN", f"accepted; the bot is {seen.bot_name}")]
-    page = f"{_PORTAL}/{seen.application_id}"
-    if seen.missing_intents:
-        names = ", ".join(seen.missing_intents)
+def _findings_of_application(check: DiscordCheck, settings: Settings) -> list[Finding]:
+    found = [ok("DISCORD_TOKEN", f"accepted; the bot is {check.bot_name}")]
+    page = f"{_PORTAL}/{check.application_id}"
+    if check.missing_intents:
+        names = ", ".join(check.missing_intents)
         advice = f"switch them on: {page}/bot → Privileged Gateway Intents"
         found.append(problem("intents", f"missing: {names}", advice))
     else:
         found.append(ok("intents", "all that the bot asks for are allowed"))
-    if seen.has_endpoint:
+    if check.has_interactions_endpoint:
         said = "the application has an Interactions Endpoint URL: commands go there, not to the bot"
         found.append(problem("application", said, f"empty it: {page}/information"))
     asked = settings.discord_application_id
-    if asked is not None and asked != seen.application_id:
-        said = f"the token is of application {seen.application_id}"
+    if asked is not None and asked != check.application_id:
+        said = f"the token is of application {check.application_id}"
         found.append(warning("DISCORD_APPLICATION_ID", said, "set it to that, or leave it out"))
-    if seen.sign_ins_left is not None and seen.sign_ins_left < _FEW_SIGN_INS:
-        said = f"{seen.sign_ins_left} sign-ins are left for today"
+    if check.session_starts_left is not None and check.session_starts_left < _MIN_SIGN_INS_LEFT:
+        said = f"{check.session_starts_left} sign-ins are left for today"
         advice = "find out what restarts the bot so often, and wait a day"
-        found.append((warning if seen.sign_ins_left else problem)("Discord", said, advice))
+        found.append((warning if check.session_starts_left else problem)("Discord", said, advice))
     if not settings.discord_guild_ids:
         said = "not looked at: that is done in the servers that DISCORD_GUILD_IDS names"
         found.append(ok("permissions", said))
     return found
 
 
-def _of_server(server: Server, application_id: int | None) -> Finding:
-    about = f"server {server.id}"
-    if server.trouble:
-        return warning(about, f"can't be looked at: {server.trouble}", "try again in a minute")
+def _finding_of_guild(guild: GuildCheck, application_id: int | None) -> Finding:
+    about = f"server {guild.id}"
+    if guild.error:
+        return warning(about, f"can't be looked at: {guild.error}", "try again in a minute")
     invite = "" if application_id is None else invite_url(application_id)
-    if server.name is None:
+    if guild.name is None:
         return problem(about, "the bot is not in it", f"invite it: {invite}")
-    if server.missing:
+    if guild.missing_permissions:
         # Discord's settings say View Channels; discord.py keeps its old name.
-        names = ", ".join(server.missing).replace("Read Messages", "View Channels")
+        names = ", ".join(guild.missing_permissions).replace("Read Messages", "View Channels")
         advice = f"give them to the bot's role, or invite it again: {invite}"
-        return problem(about, f"{server.name}: the bot lacks {names}", advice)
-    return ok(about, f"{server.name}: the bot may do all that it needs")
+        return problem(about, f"{guild.name}: the bot lacks {names}", advice)
+    return ok(about, f"{guild.name}: the bot may do all that it needs")
 
 
-def _clock(told_at: datetime | None, now: datetime) -> Finding:
-    if told_at is None:
+def _finding_of_clock(discord_time: datetime | None, now: datetime) -> Finding:
+    if discord_time is None:
         return ok("clock", "not compared: nobody answered who knows the time")
-    off_s = (now - told_at).total_seconds()
-    if abs(off_s) <= _CLOCK_OFF_S:
-        return ok("clock", f"within {_CLOCK_OFF_S} s of Discord's")
+    off_s = (now - discord_time).total_seconds()
+    if abs(off_s) <= _MAX_CLOCK_OFFSET_S:
+        return ok("clock", f"within {_MAX_CLOCK_OFFSET_S} s of Discord's")
     way = "ahead of" if off_s > 0 else "behind"
     said = f"{abs(off_s):,.0f} s {way} Discord's"
     return problem("clock", said, "set the machine's clock by NTP, then restart the bot")

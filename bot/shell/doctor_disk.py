@@ -10,16 +10,16 @@ from pathlib import Path
 from bot.errors import StorageError
 from bot.settings import Settings
 from bot.shell.finding import Finding, ok, problem, warning
-from bot.storage import checkup
-from bot.storage.checkup import Checkup
-from bot.storage.guard import Guard
-from bot.storage.room import Room
+from bot.storage.disk_space import DiskSpace
+from bot.storage.instance_lock import InstanceLock
+from bot.storage.sqlite import integrity_check
+from bot.storage.sqlite.integrity_check import IntegrityCheck
 
 _MIB = 1024 * 1024
 #: With room for fewer of the largest clips than this the disk is soon full.
-_CLIPS_OF_ROOM = 20
+_MIN_CLIPS_THAT_FIT = 20
 #: A whole look at a large database may take longer than an operator waits.
-_READ_S = 8.0
+_READ_TIMEOUT_S = 8.0
 
 
 async def examine_folders(settings: Settings) -> list[Finding]:
@@ -28,7 +28,8 @@ async def examine_folders(settings: Settings) -> list[Finding]:
     if settings.data_dir in settings.archive_dir.parents:
         del folders["archive"]
     return [
-        await asyncio.to_thread(_folder, name, path, settings) for name, path in folders.items()
+        await asyncio.to_thread(_finding_of_folder, name, path, settings)
+        for name, path in folders.items()
     ]
 
 
@@ -40,14 +41,18 @@ async def examine_database(path: Path, names: Sequence[str] = ()) -> list[Findin
     if not await asyncio.to_thread(path.exists):
         return [ok("database", f"none at {path} yet; the bot makes one at its first start")]
     try:
-        found = await asyncio.to_thread(checkup.examine, path, _READ_S)
+        found = await asyncio.to_thread(integrity_check.check_integrity, path, _READ_TIMEOUT_S)
     except StorageError as error:
         return [problem("database", str(error), "look at DATA_DIR, or restore a backup")]
-    company = await asyncio.to_thread(_company, path)
-    return [*_of_database(found), company, *_of_choice(names, found.drained)]
+    company = await asyncio.to_thread(_finding_of_running_bot, path)
+    return [
+        *_findings_of_integrity_check(found),
+        company,
+        *_findings_of_drained(names, found.drained),
+    ]
 
 
-def _of_choice(names: Sequence[str], drained: Sequence[str]) -> list[Finding]:
+def _findings_of_drained(names: Sequence[str], drained: Sequence[str]) -> list[Finding]:
     kept_away = [name for name in names if name in drained]
     if not kept_away:
         return []
@@ -58,21 +63,21 @@ def _of_choice(names: Sequence[str], drained: Sequence[str]) -> list[Finding]:
     return [warning("video APIs", said, f"{resume} {kept_away[0]}, if that is over")]
 
 
-def _company(path: Path) -> Finding:
+def _finding_of_running_bot(path: Path) -> Finding:
     """Return whether a bot runs on a database; it would let no second one do so."""
     try:
-        is_held = Guard.is_held(path)
+        is_held = InstanceLock.is_held(path)
     except StorageError as error:
         return problem("database", str(error), "let the bot's user read and write DATA_DIR")
     return ok("database", "a bot runs on it" if is_held else "no bot runs on it now")
 
 
-def _folder(name: str, path: Path, settings: Settings) -> Finding:
+def _finding_of_folder(name: str, path: Path, settings: Settings) -> Finding:
     there = path
     try:
         there = next(each for each in (path, *path.absolute().parents) if each.exists())
         with tempfile.TemporaryFile(dir=there):
-            free_mib = Room((there,)).free_bytes() // _MIB
+            free_mib = DiskSpace((there,)).free_bytes() // _MIB
     except OSError as error:
         said = f"I can't write to {there}: {error.strerror}"
         return problem(name, said, "let the bot's user write there, or change DATA_DIR")
@@ -82,14 +87,14 @@ def _folder(name: str, path: Path, settings: Settings) -> Finding:
     if free_mib < settings.min_free_mib:
         advice = f"make room: with less than MIN_FREE_MIB={settings.min_free_mib} no order is taken"
         return problem(name, said, advice)
-    if free_mib < settings.min_free_mib + _CLIPS_OF_ROOM * settings.max_clip_mib:
-        advice = f"make room: fewer than {_CLIPS_OF_ROOM} of the largest clips fit"
+    if free_mib < settings.min_free_mib + _MIN_CLIPS_THAT_FIT * settings.max_clip_mib:
+        advice = f"make room: fewer than {_MIN_CLIPS_THAT_FIT} of the largest clips fit"
         return warning(name, said, advice)
     return ok(name, said)
 
 
-def _of_database(found: Checkup) -> list[Finding]:
-    findings = [_schema(found)]
+def _findings_of_integrity_check(found: IntegrityCheck) -> list[Finding]:
+    findings = [_finding_of_schema(found)]
     restore = "stop the bot, keep a copy of the file, restore a backup"
     if found.damage:
         findings.append(problem("database", f"damaged: {'; '.join(found.damage)}", restore))
@@ -111,7 +116,7 @@ def _of_database(found: Checkup) -> list[Finding]:
     return findings
 
 
-def _schema(found: Checkup) -> Finding:
+def _finding_of_schema(found: IntegrityCheck) -> Finding:
     said = f"opens, schema {found.schema_version}, {found.size_bytes / _MIB:,.1f} MiB"
     if found.schema_version > found.newest_version:
         return problem(

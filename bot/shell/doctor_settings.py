@@ -11,17 +11,17 @@ from bot.clock import Clock
 from bot.errors import SettingsError
 from bot.providers import registry
 from bot.providers.registry import LOCAL, VENDORS
-from bot.providers.vendor import Vendor
-from bot.settings import Settings, declared, read_dotenv, read_environment, secret_of
+from bot.providers.vendors.vendor import Vendor
+from bot.settings import Settings, declared, parse_secret, read_dotenv, read_environment
 from bot.shell.finding import Finding, ok, problem, warning
-from bot.shell.misspelt import misspelt
+from bot.shell.misspelt_settings import find_misspelt_settings
 
 #: What every setting of a video API is tried with while another one is looked for.
-_GOOD_KEY, _GOOD_ADDRESS = "key-0123456789", "http://127.0.0.1:9"
-_GOOD_MODELS = "my-model seconds=4 sizes=1280x720 usd_per_second=0"
+_STAND_IN_KEY, _STAND_IN_URL = "key-0123456789", "http://127.0.0.1:9"
+_STAND_IN_MODELS = "my-model seconds=4 sizes=1280x720 usd_per_second=0"
 
 
-def environment() -> tuple[Mapping[str, str], list[Finding]]:
+def read_settings_environment() -> tuple[Mapping[str, str], list[Finding]]:
     """Return the variables there are, without those of a `.env` that can't be read; blocks.
 
     With what is wrong with that file, and the names in either place that are no setting's.
@@ -30,10 +30,13 @@ def environment() -> tuple[Mapping[str, str], list[Finding]]:
     try:
         written = read_dotenv(dotenv)
     except SettingsError as error:
-        dotenv, written, found = Path(os.devnull), {}, [_wrong(error)]
+        dotenv, written, found = Path(os.devnull), {}, [_finding_of_error(error)]
     advice = "correct the name, or take it away"
     environ = read_environment(dotenv)
-    found += [warning(each.name, each.said, advice) for each in misspelt(written, environ)]
+    found += [
+        warning(each.name, each.message, advice)
+        for each in find_misspelt_settings(written, environ)
+    ]
     return environ, found
 
 
@@ -57,7 +60,9 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> tuple[Settings, l
         wrong += faults
         able += [] if faults else [name]
     settings = replace(settings, video_providers=tuple(able))
-    found = [_wrong(each) for each in wrong] or [ok("settings", _set(environ, settings))]
+    found = [_finding_of_error(each) for each in wrong] or [
+        ok("settings", _settings_summary(environ, settings))
+    ]
     if not environ.get("DISCORD_TOKEN", "").strip():
         advice = "`python -m bot run` tells how to get one; `make sandbox` needs none"
         found.append(problem("DISCORD_TOKEN", "not set, so the bot can't connect", advice))
@@ -69,7 +74,7 @@ def secrets(environ: Mapping[str, str], settings: Settings) -> list[str]:
     own = [
         environ.get(each.name.upper(), "").strip()
         for each in declared()
-        if each.metadata["parse"] is secret_of
+        if each.metadata["parse"] is parse_secret
     ]
     signing = [
         environ.get(each.name, "").strip()
@@ -77,7 +82,7 @@ def secrets(environ: Mapping[str, str], settings: Settings) -> list[str]:
         for each in vendor.variables
         if each.name.endswith("_SECRET")
     ]
-    theirs = [each.reveal() for each in registry.secrets(settings)]
+    theirs = [each.reveal() for each in registry.provider_secrets(settings)]
     return [value for value in (*own, *signing, *theirs) if value]
 
 
@@ -86,7 +91,7 @@ async def _faults_of(name: str, settings: Settings, clock: Clock) -> AsyncIterat
         return
     vendor = VENDORS.get(name)
     if vendor is None:
-        known = ", ".join(registry.names())
+        known = ", ".join(registry.provider_names())
         yield SettingsError("VIDEO_PROVIDERS", f"{name[:40]!r} is none", known)
         return
     names = [each.name for each in vendor.variables]
@@ -99,7 +104,7 @@ async def _faults_of(name: str, settings: Settings, clock: Clock) -> AsyncIterat
         if fault.variable not in names:
             return
         # One at a time is told; with something usable in its place the next comes to light.
-        others = {**tried.others, fault.variable: _good(vendor, fault.variable)}
+        others = {**tried.others, fault.variable: _stand_in(vendor, fault.variable)}
         tried = replace(tried, others=others)
 
 
@@ -120,17 +125,17 @@ async def _fault_of(settings: Settings, clock: Clock) -> SettingsError | None:
     return None
 
 
-def _good(vendor: Vendor, variable: str) -> str:
+def _stand_in(vendor: Vendor, variable: str) -> str:
     key, address, models, *_ = (each.name for each in vendor.variables)
     stand_ins = {
-        key: _GOOD_KEY,
-        address: _GOOD_ADDRESS,
-        models: vendor.models or vendor.models_example or _GOOD_MODELS,
+        key: _STAND_IN_KEY,
+        address: _STAND_IN_URL,
+        models: vendor.default_models or vendor.models_example or _STAND_IN_MODELS,
     }
     return stand_ins.get(variable, "")
 
 
-def _set(environ: Mapping[str, str], settings: Settings) -> str:
+def _settings_summary(environ: Mapping[str, str], settings: Settings) -> str:
     names = {each.name.upper() for each in declared()}
     names |= {each.name for vendor in VENDORS.values() for each in vendor.variables}
     count = sum(1 for name in names if environ.get(name, "").strip())
@@ -138,5 +143,5 @@ def _set(environ: Mapping[str, str], settings: Settings) -> str:
     return f"{count} set, all can be used; video APIs: {kitchens}"
 
 
-def _wrong(error: SettingsError) -> Finding:
+def _finding_of_error(error: SettingsError) -> Finding:
     return problem(error.variable, error.problem, f"allowed: {error.allowed}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.providers import registry
-from bot.shell.arguments import Commands, Parser
+from bot.shell.quota_arguments import Parser, Subparsers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ListProviders:
     """Tell what video APIs there are."""
 
     #: Call the configured ones.
@@ -20,7 +20,7 @@ class Look:
     is_markdown: bool
 
 
-class Way(StrEnum):
+class ProviderAction(StrEnum):
     """What may be chosen about an API, for all servers."""
 
     #: Tried before the others, and not drained.
@@ -32,46 +32,46 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choose:
+class ChooseProvider:
     """Choose who gets new jobs in all servers."""
 
-    way: Way
+    action: ProviderAction
     #: None only with USE: the order of VIDEO_PROVIDERS.
     name: str | None
 
 
 _HELP = {
-    Way.USE: "try one before all others, and let it have new jobs; --usual: as VIDEO_PROVIDERS says",
-    Way.DRAIN: "give one no new jobs; those that it has go on",
-    Way.RESUME: "let one have new jobs again",
+    ProviderAction.USE: "try one before all others, and let it have new jobs; --usual: as VIDEO_PROVIDERS says",
+    ProviderAction.DRAIN: "give one no new jobs; those that it has go on",
+    ProviderAction.RESUME: "let one have new jobs again",
 }
 
 
-def add_providers(commands: Commands) -> None:
-    """Add `providers` and its commands; what they are given, `kitchen_errand_of` reads."""
+def add_providers(subparsers: Subparsers) -> None:
+    """Add `providers` and its commands; what they are given, `read_providers_command` reads."""
     what = "list the video APIs; choose who gets new jobs, beside a running bot"
-    providers = commands.add_parser("providers", help=what, description=what)
+    providers = subparsers.add_parser("providers", help=what, description=what)
     providers.add_argument("--check", action="store_true", help="call the configured ones, free")
     providers.add_argument(
         "--markdown", action="store_true", help="the table of the documentation, alone"
     )
     ways = providers.add_subparsers(dest="way", metavar="use | drain | resume")
-    for way in Way:
-        _add_way(ways, way)
+    for way in ProviderAction:
+        _add_action(ways, way)
 
 
-def kitchen_errand_of(given: argparse.Namespace) -> Look | Choose:
+def read_providers_command(arguments: argparse.Namespace) -> ListProviders | ChooseProvider:
     """Return what was asked for."""
-    if given.way is None:
-        return Look(is_live=given.check, is_markdown=given.markdown)
-    return Choose(way=Way(given.way), name=given.name)
+    if arguments.way is None:
+        return ListProviders(is_live=arguments.check, is_markdown=arguments.markdown_table)
+    return ChooseProvider(action=ProviderAction(arguments.way), name=arguments.name)
 
 
-def _add_way(ways: Commands, way: Way) -> Parser:
-    parser = ways.add_parser(way.value, help=_HELP[way], description=_HELP[way])
+def _add_action(subparsers: Subparsers, action: ProviderAction) -> Parser:
+    parser = subparsers.add_parser(action.value, help=_HELP[action], description=_HELP[action])
     # Its metavar is no list of names: argparse tells them all where one is wrong.
-    names = registry.names()
-    if way is not Way.USE:
+    names = registry.provider_names()
+    if action is not ProviderAction.USE:
         parser.add_argument("name", metavar="NAME", choices=names)
         return parser
     which = parser.add_mutually_exclusive_group(required=True)

@@ -12,17 +12,21 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.errors import SettingsError
 from bot.providers.base import Capabilities, Model
-from bot.providers.registry import LOCAL, VENDORS, build_providers, names
-from bot.providers.vendor import Vendor
+from bot.providers.registry import LOCAL, VENDORS, build_providers, provider_names
+from bot.providers.vendors.vendor import Vendor
 from bot.settings import Settings
-from bot.shell.kitchen_check import CHECK_S, opened
+from bot.shell.provider_check import CHECK_TIMEOUT_S, open_provider
 
-_KEY, _ADDRESS, _HERE = "key-0123456789", "http://127.0.0.1:9", "https://sora.example.org"
-_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"  # noqa: S105 - nobody's
+_STAND_IN_KEY, _STAND_IN_URL, _PUBLIC_URL = (
+    "key-0123456789",
+    "http://127.0.0.1:9",
+    "https://sora.example.org",
+)
+_STAND_IN_WEBHOOK_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"  # noqa: S105 - nobody's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ProviderFacts:
     """One video API."""
 
     #: The word in VIDEO_PROVIDERS.
@@ -31,13 +35,13 @@ class Facts:
     #: Whether VIDEO_PROVIDERS names it.
     is_configured: bool = False
     #: The variable that keeps it from being used; empty: none.
-    wrong: str = ""
+    faulty_variable: str = ""
     #: The same as a sentence, with what is allowed.
     fault: str = ""
     #: What can be asked of it as it is set up, or else by default.
     models: tuple[Model, ...]
     #: Models of which its API tells the rest, when it is asked.
-    untold: tuple[str, ...] = ()
+    undescribed_models: tuple[str, ...] = ()
     #: The variable that models must be named in; empty: some are there by default.
     models_variable: str = ""
     #: "with each order", "set up there" or "no".
@@ -48,48 +52,52 @@ class Facts:
     verified_on: date
 
 
-async def facts_of(settings: Settings, clock: Clock, *, is_live: bool) -> Sequence[Facts]:
+async def collect_facts(
+    settings: Settings, clock: Clock, *, is_live: bool
+) -> Sequence[ProviderFacts]:
     """Return every API: the configured ones in their order, then the others.
 
     is_live  the configured ones are asked what they can do, where they tell; ten seconds at most.
     """
-    others = (name for name in names() if name not in settings.video_providers)
-    known = (name for name in settings.video_providers if name in names())
+    others = (name for name in provider_names() if name not in settings.video_providers)
+    known = (name for name in settings.video_providers if name in provider_names())
     return await asyncio.gather(
-        *(_facts(name, settings, clock, is_live=is_live) for name in (*known, *others))
+        *(_facts_of_provider(name, settings, clock, is_live=is_live) for name in (*known, *others))
     )
 
 
-async def documented(clock: Clock) -> Sequence[Facts]:
+async def default_facts(clock: Clock) -> Sequence[ProviderFacts]:
     """Return every API as it is by default, whatever the settings here."""
     nothing = Settings(video_providers=())
-    return [await _facts(name, nothing, clock) for name in names()]
+    return [await _facts_of_provider(name, nothing, clock) for name in provider_names()]
 
 
-async def _facts(name: str, settings: Settings, clock: Clock, *, is_live: bool = False) -> Facts:
+async def _facts_of_provider(
+    name: str, settings: Settings, clock: Clock, *, is_live: bool = False
+) -> ProviderFacts:
     vendor, is_configured = VENDORS.get(name), name in settings.video_providers
     if vendor is None:
-        return await _of_renderer(settings, clock, is_configured=is_configured)
+        return await _facts_of_renderer(settings, clock, is_configured=is_configured)
     wrong = fault = ""
     # Webhooks are told as the API has them, not as this bot is set up.
-    usual, untold = await _capabilities(vendor, _stand_ins(vendor), clock)
-    models, by_hand = usual.models, not vendor.models
+    usual, untold = await _capabilities(vendor, _stand_in_settings(vendor), clock)
+    models, by_hand = usual.models, not vendor.default_models
     if is_configured:
         try:
             able, untold = await _capabilities(vendor, settings, clock, is_live=is_live)
             models, by_hand = able.models, False
         except SettingsError as error:
             wrong, fault = error.variable, str(error)
-    elif by_hand and not list(vendor.known):
+    elif by_hand and not list(vendor.known_models):
         models = untold = ()
-    return Facts(
+    return ProviderFacts(
         name=name,
         title=vendor.title,
         is_configured=is_configured,
-        wrong=wrong,
+        faulty_variable=wrong,
         fault=fault,
         models=models,
-        untold=untold,
+        undescribed_models=untold,
         models_variable=f"{vendor.prefix}_MODELS" if by_hand else "",
         webhook=_webhook(vendor, usual),
         can_cancel=usual.can_cancel,
@@ -99,12 +107,14 @@ async def _facts(name: str, settings: Settings, clock: Clock, *, is_live: bool =
     )
 
 
-async def _of_renderer(settings: Settings, clock: Clock, *, is_configured: bool) -> Facts:
+async def _facts_of_renderer(
+    settings: Settings, clock: Clock, *, is_configured: bool
+) -> ProviderFacts:
     alone = replace(settings, data_dir=Path(), video_providers=(LOCAL,))
     provider = build_providers(alone, clock)[LOCAL]
     able = provider.capabilities()
     await provider.close()
-    return Facts(
+    return ProviderFacts(
         name=LOCAL,
         title="the built-in renderer",
         is_configured=is_configured,
@@ -121,27 +131,29 @@ async def _capabilities(
     vendor: Vendor, settings: Settings, clock: Clock, *, is_live: bool = False
 ) -> tuple[Capabilities, tuple[str, ...]]:
     """Return what can be asked of an API, and models of which it has yet to tell the rest."""
-    async with opened(vendor.name, settings, clock) as provider:
+    async with open_provider(vendor.name, settings, clock) as provider:
         if is_live:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_S):
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
                     await provider.refresh()
         able = provider.capabilities()
     told = {each.name for each in able.models}
-    named = vendor.account(settings.others, clock).models
+    named = vendor.read_account(settings.others, clock).models
     return able, tuple(each.name for each in named if each.name not in told)
 
 
-def _stand_ins(vendor: Vendor) -> Settings:
+def _stand_in_settings(vendor: Vendor) -> Settings:
     """Return settings that say nothing but what the vendor's file says."""
     key, address, models, *_ = (each.name for each in vendor.variables)
     return Settings(
-        public_url=_HERE,
+        public_url=_PUBLIC_URL,
         others={
-            key: _KEY,
-            address: vendor.base_url or _ADDRESS,
-            f"{vendor.prefix}_WEBHOOK_SECRET": _SECRET,
-            models: vendor.models or "; ".join(vendor.known) or vendor.models_example,
+            key: _STAND_IN_KEY,
+            address: vendor.base_url or _STAND_IN_URL,
+            f"{vendor.prefix}_WEBHOOK_SECRET": _STAND_IN_WEBHOOK_SECRET,
+            models: vendor.default_models
+            or "; ".join(vendor.known_models)
+            or vendor.models_example,
         },
     )
 

@@ -5,46 +5,50 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+from bot.guild import GuildSettings
 from bot.model import Operation
 from bot.providers.base import Model
-from bot.server import HouseRules
-from bot.shell.finding import plain
-from bot.shell.kitchen_check import Checked, Verdict
-from bot.shell.provider_facts import Facts
-from bot.storage.wording import dollars
+from bot.shell.finding import one_line
+from bot.shell.provider_check import CheckOutcome, ProviderCheck
+from bot.shell.provider_facts import ProviderFacts
+from bot.storage.sqlite.audit_text import dollars
 
 _WIDTH = 100
 _INDENT = "    "
 _HEAD = f"{'NAME':<12}{'STATE':<28}{'WEBHOOK':<18}{'CANCEL':<8}{'DELETE':<8}VERIFIED"
 
 
-def terminal(facts: Iterable[Facts], rules: HouseRules, checked: Mapping[str, Checked]) -> str:
+def terminal_table(
+    facts: Iterable[ProviderFacts],
+    guild_settings: GuildSettings,
+    checks: Mapping[str, ProviderCheck],
+) -> str:
     """Return all APIs, their models under each; no line is over 100 columns.
 
     checked  what calls showed, by name; empty: none were made.
     """
     blocks = [_HEAD]
     for place, each in enumerate(facts, 1):
-        state = _state(each, rules, place)
+        state = _state(each, guild_settings, place)
         blocks.append(
             f"{each.name:<12}{state:<28}{each.webhook:<18}"
-            f"{_yes(each.can_cancel):<8}{_yes(each.can_delete):<8}{each.verified_on}"
+            f"{_yes_or_no(each.can_cancel):<8}{_yes_or_no(each.can_delete):<8}{each.verified_on}"
         )
         if each.fault:
-            blocks += _wrapped(plain(each.fault))
-        if each.name in checked:
-            blocks += _wrapped(_told(checked[each.name]))
+            blocks += _wrapped(one_line(each.fault))
+        if each.name in checks:
+            blocks += _wrapped(_check_line(checks[each.name]))
         for name, told in _models(each):
             blocks += _wrapped(f"{name}: {told}")
         if each.models_variable:
             blocks += _wrapped(f"Models are to be named in {each.models_variable}.")
         blocks += _wrapped(f"Verified against: {each.verified}")
-    if not checked:
+    if not checks:
         blocks += ["", "`providers --check` calls the configured ones, free of charge."]
     return "\n".join(blocks)
 
 
-def markdown(facts: Iterable[Facts]) -> str:
+def markdown_table(facts: Iterable[ProviderFacts]) -> str:
     """Return the table of the documentation, the same wherever it is made."""
     head = ["name", "what", "models", "webhook", "cancel", "delete", "verified against", "on"]
     lines = [_row(head), _row(["---"] * len(head))]
@@ -59,8 +63,8 @@ def markdown(facts: Iterable[Facts]) -> str:
                     each.title,
                     "<br>".join(models),
                     each.webhook,
-                    _yes(each.can_cancel),
-                    _yes(each.can_delete),
+                    _yes_or_no(each.can_cancel),
+                    _yes_or_no(each.can_delete),
                     each.verified,
                     str(each.verified_on),
                 ]
@@ -69,8 +73,12 @@ def markdown(facts: Iterable[Facts]) -> str:
     return "\n".join(lines)
 
 
-def choice(
-    before: HouseRules, after: HouseRules, names: Sequence[str], name: str | None, running: int
+def describe_choice(
+    before: GuildSettings,
+    after: GuildSettings,
+    names: Sequence[str],
+    name: str | None,
+    running: int,
 ) -> str:
     """Return what holds in all servers after a choice about `name`.
 
@@ -91,35 +99,35 @@ def choice(
     return "\n".join(lines)
 
 
-def _state(facts: Facts, rules: HouseRules, place: int) -> str:
+def _state(facts: ProviderFacts, guild_settings: GuildSettings, position: int) -> str:
     if not facts.is_configured:
         return "not configured"
-    if facts.wrong:
+    if facts.faulty_variable:
         # A longer name would push the columns apart.
-        return f"wrong: {facts.wrong}"[:27]
-    if facts.name in rules.drained_providers:
+        return f"wrong: {facts.faulty_variable}"[:27]
+    if facts.name in guild_settings.drained_providers:
         return "drained"
-    if facts.name == rules.preferred_provider:
+    if facts.name == guild_settings.preferred_provider:
         return "tried before all others"
-    return f"configured, no. {place}"
+    return f"configured, no. {position}"
 
 
-def _told(checked: Checked) -> str:
+def _check_line(check: ProviderCheck) -> str:
     words = {
-        Verdict.WELL: "Answers",
-        Verdict.REFUSED: "REFUSES the account",
-        Verdict.TROUBLE: "DOES NOT ANSWER as it should",
-        Verdict.BUSY: "Asks for a pause",
-        Verdict.UNTRIED: "Not called",
+        CheckOutcome.OK: "Answers",
+        CheckOutcome.REFUSED: "REFUSES the account",
+        CheckOutcome.TROUBLE: "DOES NOT ANSWER as it should",
+        CheckOutcome.BUSY: "Asks for a pause",
+        CheckOutcome.NOT_TRIED: "Not called",
     }
-    return f"{words[checked.verdict]} ({checked.took_ms:,} ms): {plain(checked.told)}"
+    return f"{words[check.outcome]} ({check.took_ms:,} ms): {one_line(check.message)}"
 
 
-def _models(facts: Facts) -> list[tuple[str, str]]:
+def _models(facts: ProviderFacts) -> list[tuple[str, str]]:
     """Return models by name, each with what is known of it."""
     return [
         *((each.name, _model(each)) for each in facts.models),
-        *((name, "what it can do and costs, the API tells") for name in facts.untold),
+        *((name, "what it can do and costs, the API tells") for name in facts.undescribed_models),
     ]
 
 
@@ -159,7 +167,7 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT * 2)
 
 
-def _yes(is_so: bool) -> str:
+def _yes_or_no(is_so: bool) -> str:
     return "yes" if is_so else "no"
 
 

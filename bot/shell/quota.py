@@ -4,113 +4,128 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.app import Desk, open_desk
+from bot.app import AdminContext, open_admin_context
+from bot.guild import Grant, GuildLimit
 from bot.model import Viewer
-from bot.server import Grant, SetLimit
 from bot.settings import Settings
-from bot.shell import report
-from bot.shell.arguments import Clear, Errand, Give, Set, Show, Subject
-from bot.storage.keeping import Actor
+from bot.shell import quota_report
+from bot.shell.quota_arguments import (
+    ChangeLimits,
+    ClearLimits,
+    GrantExtra,
+    LimitSubject,
+    QuotaCommand,
+    ShowLimits,
+)
+from bot.storage.guild_settings import Actor
 
-_LATELY = timedelta(days=30)
+_RECENT = timedelta(days=30)
 
 
-async def run_quota(settings: Settings, errand: Errand) -> str:
+async def run_quota(settings: Settings, command: QuotaCommand) -> str:
     """Do what the operator asks for and return what they read; changes are audited as theirs.
 
     Raises StorageError, also where there is no database yet.
     """
-    desk = await open_desk(settings)
+    desk = await open_admin_context(settings)
     try:
-        return await _done(desk, errand)
+        return await _run_command(desk, command)
     finally:
         await desk.store.close()
 
 
-async def _done(desk: Desk, errand: Errand) -> str:
-    match errand:
-        case Show():
-            return await _show(desk, errand)
-        case Set():
-            return await _set(desk, errand)
-        case Clear():
-            return await _clear(desk, errand.subject)
-        case Give():
-            return await _give(desk, errand)
+async def _run_command(context: AdminContext, command: QuotaCommand) -> str:
+    match command:
+        case ShowLimits():
+            return await _show_limits(context, command)
+        case ChangeLimits():
+            return await _change_limits(context, command)
+        case ClearLimits():
+            return await _clear_limits(context, command.subject)
+        case GrantExtra():
+            return await _grant_extra(context, command)
 
 
-async def _show(desk: Desk, errand: Show) -> str:
-    if errand.user_id is None:
-        return await _server(desk, errand.guild_id)
-    viewer = Viewer(user_id=errand.user_id, guild_id=errand.guild_id, role_ids=errand.role_ids)
-    return await _member(desk, viewer)
+async def _show_limits(context: AdminContext, command: ShowLimits) -> str:
+    if command.user_id is None:
+        return await _guild_report(context, command.guild_id)
+    viewer = Viewer(user_id=command.user_id, guild_id=command.guild_id, role_ids=command.role_ids)
+    return await _member_report(context, viewer)
 
 
-async def _server(desk: Desk, guild_id: int) -> str:
-    now = desk.clock.now()
-    budget = await desk.store.consult(lambda books: desk.quota.budget(books, guild_id, now))
-    return report.server(
+async def _guild_report(context: AdminContext, guild_id: int) -> str:
+    now = context.clock.now()
+    budget = await context.store.read_ledger(
+        lambda books: context.quota.budget(books, guild_id, now)
+    )
+    return quota_report.guild_report(
         guild_id,
-        await desk.keeping.limits(guild_id),
-        desk.quota.defaults,
+        await context.guild_store.limits(guild_id),
+        context.quota.defaults,
         budget,
-        await desk.keeping.usage_by_day(guild_id, now - _LATELY),
+        await context.guild_store.usage_by_day(guild_id, now - _RECENT),
     )
 
 
-async def _member(desk: Desk, viewer: Viewer) -> str:
-    now = desk.clock.now()
-    standing = await desk.store.consult(lambda books: desk.quota.standing(books, viewer, now))
-    return report.member(viewer, standing, now)
+async def _member_report(context: AdminContext, viewer: Viewer) -> str:
+    now = context.clock.now()
+    standing = await context.store.read_ledger(
+        lambda books: context.quota.status(books, viewer, now)
+    )
+    return quota_report.member_report(viewer, standing, now)
 
 
-async def _set(desk: Desk, errand: Set) -> str:
-    subject = errand.subject
+async def _change_limits(context: AdminContext, command: ChangeLimits) -> str:
+    subject = command.subject
     limits = [
-        SetLimit(
+        GuildLimit(
             scope=subject.scope,
             subject_id=subject.id,
             unit=unit,
-            window=errand.window,
+            window=command.window,
             amount=amount,
         )
-        for unit, amount in errand.amounts.items()
+        for unit, amount in command.amounts.items()
     ]
-    before = await _limits_of(desk, subject)
-    await desk.keeping.set_limits(subject.guild_id, limits, _operator(desk))
-    return report.changed(subject, before, await _limits_of(desk, subject))
+    before = await _limits_of(context, subject)
+    await context.guild_store.set_limits(subject.guild_id, limits, _operator(context))
+    return quota_report.change_report(subject, before, await _limits_of(context, subject))
 
 
-async def _clear(desk: Desk, subject: Subject) -> str:
-    before = await _limits_of(desk, subject)
-    await desk.keeping.clear_limits(subject.guild_id, subject.scope, subject.id, _operator(desk))
-    return report.changed(subject, before, await _limits_of(desk, subject))
+async def _clear_limits(context: AdminContext, subject: LimitSubject) -> str:
+    before = await _limits_of(context, subject)
+    await context.guild_store.clear_limits(
+        subject.guild_id, subject.scope, subject.id, _operator(context)
+    )
+    return quota_report.change_report(subject, before, await _limits_of(context, subject))
 
 
-async def _give(desk: Desk, errand: Give) -> str:
-    operator = _operator(desk)
+async def _grant_extra(context: AdminContext, command: GrantExtra) -> str:
+    operator = _operator(context)
     given = [
         Grant(
-            guild_id=errand.guild_id,
-            user_id=errand.user_id,
+            guild_id=command.guild_id,
+            user_id=command.user_id,
             unit=unit,
             amount=amount,
             at=operator.at,
-            reason=errand.reason,
+            reason=command.reason,
         )
-        for unit, amount in errand.amounts.items()
+        for unit, amount in command.amounts.items()
     ]
-    await desk.keeping.grant(given, operator)
-    standing = await _member(desk, Viewer(user_id=errand.user_id, guild_id=errand.guild_id))
-    return f"{report.granted(given)}\n\n{standing}"
+    await context.guild_store.grant(given, operator)
+    standing = await _member_report(
+        context, Viewer(user_id=command.user_id, guild_id=command.guild_id)
+    )
+    return f"{quota_report.grant_report(given)}\n\n{standing}"
 
 
-def _operator(desk: Desk) -> Actor:
-    return Actor(user_id=None, at=desk.clock.now())
+def _operator(context: AdminContext) -> Actor:
+    return Actor(user_id=None, at=context.clock.now())
 
 
-async def _limits_of(desk: Desk, subject: Subject) -> tuple[SetLimit, ...]:
-    limits = await desk.keeping.limits(subject.guild_id)
+async def _limits_of(context: AdminContext, subject: LimitSubject) -> tuple[GuildLimit, ...]:
+    limits = await context.guild_store.limits(subject.guild_id)
     return tuple(
         each for each in limits if (each.scope, each.subject_id) == (subject.scope, subject.id)
     )

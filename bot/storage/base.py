@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypedDict, TypeVar, Unpack
 
-from bot.model import Clip, EntryKind, Job, Order, Place, Request, Size, State, Usage
-from bot.server import Block, Budget, Grant, HouseRules, SetLimit
+from bot.guild import Block, Budget, Grant, GuildLimit, GuildSettings
+from bot.model import Clip, EntryKind, Job, Place, RenderSpec, Request, Size, State, Usage
 
-_Told = TypeVar("_Told")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spend:
+class JobUsage:
     """What one job counts at present: its reservation, or what it finally cost."""
 
     counts_at: datetime
@@ -29,7 +29,7 @@ class Spend:
     is_reserved: bool = False
 
 
-class Books(Protocol):
+class LedgerReader(Protocol):
     """The ledger and what limits it, seen from inside a transaction; synchronous, on its thread.
 
     within  a server: what was asked for there; None: everywhere, direct messages too.
@@ -39,9 +39,9 @@ class Books(Protocol):
         """Return what the member's jobs reserved after `since` sum to."""
         ...
 
-    def spends(
+    def usage_by_job(
         self, user_id: int, since: datetime, *, within: int | None = None
-    ) -> Sequence[Spend]:
+    ) -> Sequence[JobUsage]:
         """Return the jobs reserved after `since` that still count, oldest first."""
         ...
 
@@ -49,13 +49,13 @@ class Books(Protocol):
         """Return how many of the member's jobs are not final, everywhere."""
         ...
 
-    def active_in(self, guild_id: int) -> int:
+    def active_in_guild(self, guild_id: int) -> int:
         """Return how many jobs of a server are not final."""
         ...
 
     def limits_for(
         self, guild_id: int, user_id: int, role_ids: Collection[int]
-    ) -> Sequence[SetLimit]:
+    ) -> Sequence[GuildLimit]:
         """Return the limits of the server that are for this member: theirs, their roles', all's."""
         ...
 
@@ -75,23 +75,23 @@ class Books(Protocol):
         """Return the USD micros of what was reserved in a server after `since`."""
         ...
 
-    def rules(self, guild_id: int) -> HouseRules:
+    def guild_settings(self, guild_id: int) -> GuildSettings:
         """Return a server's rules; the defaults where it has none."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class NewJob:
     """A job before it has an id."""
 
-    order: Order
+    spec: RenderSpec
     seed: int
     #: As on `Job`.
     parent_id: str | None = None
     source_remote_id: str | None = None
 
 
-class Changes(TypedDict, total=False):
+class JobChanges(TypedDict, total=False):
     """The columns of a job that may change, all others being fixed at birth."""
 
     remote_id: str | None
@@ -109,7 +109,7 @@ class Changes(TypedDict, total=False):
     error_text: str | None
 
 
-class Store(Protocol):
+class JobStore(Protocol):
     """The database. Every method is one transaction, safe to call from many tasks at once.
 
     A cancelled call is either wholly done or not at all. Raises StorageError for any trouble of
@@ -121,8 +121,8 @@ class Store(Protocol):
     async def accept(
         self,
         request: Request,
-        drafts: Sequence[Draft],
-        check: Callable[[Books], None],
+        new_jobs: Sequence[NewJob],
+        check: Callable[[LedgerReader], None],
     ) -> tuple[Job, ...]:
         """Reserve and queue a request's one to four jobs, or none; idempotent by `request.id`.
 
@@ -144,7 +144,7 @@ class Store(Protocol):
         cost_usd_micros: int | None = None,
         clip: Clip | None = None,
         place: Place | None = None,
-        **changes: Unpack[Changes],
+        **changes: Unpack[JobChanges],
     ) -> Job | None:
         """Move `job` from `job.state` to `to`; None when it is no longer in `job.state`.
 
@@ -165,7 +165,7 @@ class Store(Protocol):
         """
         ...
 
-    async def update(self, job: Job, **changes: Unpack[Changes]) -> Job | None:
+    async def update(self, job: Job, **changes: Unpack[JobChanges]) -> Job | None:
         """Set columns while the job stays in `job.state`; None when it is no longer there."""
         ...
 
@@ -178,7 +178,7 @@ class Store(Protocol):
         ...
 
     async def claim_slot(
-        self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[Changes]
+        self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[JobChanges]
     ) -> Job | None:
         """Move QUEUED → SUBMITTING if the provider has fewer than `max_concurrent` slots taken.
 
@@ -187,17 +187,17 @@ class Store(Protocol):
         """
         ...
 
-    async def rehome(
-        self, job: Job, order: Order, now: datetime, check: Callable[[Books], None]
+    async def fail_over(
+        self, job: Job, spec: RenderSpec, now: datetime, check: Callable[[LedgerReader], None]
     ) -> Job | None:
         """Give a QUEUED or SUBMITTING job, which no provider took, to `order.provider`.
 
         The job waits in QUEUED, due at `now`: provider, model and estimate are `order`'s,
-        `source_remote_id`, `submitted_at` and the cost are cleared, attempts are 0; `moved_from`
+        `source_remote_id`, `submitted_at` and the cost are cleared, attempts are 0; `failed_over_from`
         is where it went first, None when it is there again. The rest stays, the deadline and a wish
         to cancel too. In the same transaction the reservation becomes the
         estimate of `order`: `check` is called inside it before anything is written (what it raises
-        comes out unchanged and nothing is kept), and an AMEND row books the difference, if any.
+        comes out unchanged and nothing is kept), and an ADJUST row books the difference, if any.
         None, without calling `check`, when the job is no longer in `job.state` with the provider,
         model and estimate of `job.order`. After a rehome `move`, `update` and `claim_slot`, too,
         return None to whom the job looks as it was before.
@@ -228,7 +228,7 @@ class Store(Protocol):
         """
         ...
 
-    async def reprieve(
+    async def extend_deadlines(
         self, provider: str, *, deadline_at: datetime, quiet_until: datetime
     ) -> None:
         """Put off what a provider's jobs are ended by: no deadline is before `deadline_at`, and no
@@ -236,7 +236,7 @@ class Store(Protocol):
         """
         ...
 
-    async def doubt_posts(self, now: datetime, quiet_until: datetime) -> None:
+    async def defer_uncertain_posts(self, now: datetime, quiet_until: datetime) -> None:
         """Put off the POSTING jobs that have other variants and do not rest at `now`, to `quiet_until`.
 
         Each counts as tried once at least; those that rest do so until `quiet_until` at most. For the
@@ -245,7 +245,7 @@ class Store(Protocol):
         """
         ...
 
-    async def hasten(self, provider: str, remote_id: str, now: datetime) -> bool:
+    async def poll_now(self, provider: str, remote_id: str, now: datetime) -> bool:
         """Make the RENDERING job with this remote id due at `now`; False when there is none.
 
         The id may be the part after the last slash. An earlier `due_at` stays.
@@ -335,7 +335,7 @@ class Store(Protocol):
         """Return the id of the job that holds this remote id."""
         ...
 
-    async def consult(self, ask: Callable[[Books], _Told]) -> _Told:
+    async def read_ledger(self, read: Callable[[LedgerReader], _Result]) -> _Result:
         """Return what `ask` reads from the books, in one read transaction on its thread."""
         ...
 

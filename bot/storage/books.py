@@ -1,4 +1,4 @@
-"""The `Books` on SQLite."""
+"""The `LedgerReader` on SQLite."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import final
 
+from bot.guild import Block, Budget, Grant, GuildLimit, GuildSettings
 from bot.model import Usage
-from bot.server import Block, Budget, Grant, HouseRules, SetLimit
-from bot.storage.base import Books, Spend
-from bot.storage.queries import Queries
-from bot.storage.rows import from_ms, to_ms
-from bot.storage.server_rows import (
+from bot.storage.base import JobUsage, LedgerReader
+from bot.storage.sqlite.guild_rows import (
     block_of_row,
     budget_of_row,
-    by_width,
+    by_scope,
     grant_of_row,
+    guild_settings_of_row,
     limit_of_row,
-    rules_of_row,
 )
+from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.rows import from_ms, to_ms
 
 
 @final
-class LedgerBooks(Books):
+class SqliteLedgerReader(LedgerReader):
     """Reads over an open transaction; of no use after it, nor on another thread."""
 
     def __init__(self, conn: sqlite3.Connection, queries: Queries) -> None:
@@ -37,12 +37,12 @@ class LedgerBooks(Books):
             return Usage()
         return Usage(clips=row["clips"], seconds=row["seconds"], usd_micros=row["usd_micros"])
 
-    def spends(
+    def usage_by_job(
         self, user_id: int, since: datetime, *, within: int | None = None
-    ) -> tuple[Spend, ...]:
-        rows = self._rows("spends", user_id=user_id, since=to_ms(since), within=within)
+    ) -> tuple[JobUsage, ...]:
+        rows = self._rows("usage_by_job", user_id=user_id, since=to_ms(since), within=within)
         return tuple(
-            Spend(
+            JobUsage(
                 counts_at=from_ms(row["counts_at"]),
                 clips=row["clips"],
                 seconds=row["seconds"],
@@ -56,20 +56,20 @@ class LedgerBooks(Books):
         row = self._row("active", user_id=user_id)
         return 0 if row is None else int(row["active"])
 
-    def active_in(self, guild_id: int) -> int:
-        row = self._row("active_in", guild_id=guild_id)
+    def active_in_guild(self, guild_id: int) -> int:
+        row = self._row("active_in_guild", guild_id=guild_id)
         return 0 if row is None else int(row["active"])
 
     def limits_for(
         self, guild_id: int, user_id: int, role_ids: Collection[int]
-    ) -> tuple[SetLimit, ...]:
+    ) -> tuple[GuildLimit, ...]:
         rows = self._rows(
             "limits_for",
             guild_id=guild_id,
             user_id=user_id,
             role_ids=json.dumps(sorted(set(role_ids))),
         )
-        return by_width(limit_of_row(row) for row in rows)
+        return by_scope(limit_of_row(row) for row in rows)
 
     def grants(self, guild_id: int, user_id: int, since: datetime) -> tuple[Grant, ...]:
         rows = self._rows("grants", guild_id=guild_id, user_id=user_id, since=to_ms(since))
@@ -87,9 +87,9 @@ class LedgerBooks(Books):
         row = self._row("spent", guild_id=guild_id, since=to_ms(since))
         return 0 if row is None else int(row["usd_micros"])
 
-    def rules(self, guild_id: int) -> HouseRules:
-        row = self._row("rules", guild_id=guild_id)
-        return HouseRules() if row is None else rules_of_row(row)
+    def guild_settings(self, guild_id: int) -> GuildSettings:
+        row = self._row("guild_settings", guild_id=guild_id)
+        return GuildSettings() if row is None else guild_settings_of_row(row)
 
     def _row(self, name: str, **params: object) -> sqlite3.Row | None:
         return self._queries.row(self._conn, name, **params)

@@ -11,7 +11,7 @@ from aiohttp.http import HttpProcessingError
 
 from bot.errors import SettingsError
 from bot.obs.metrics import CONTENT_TYPE
-from bot.web.readiness import Check
+from bot.web.readiness import ReadinessCheck
 from bot.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 # Whoever polls a page or posts a webhook comes back within this, or connects again.
 _KEEPALIVE_S = 75.0
 # How long the rest of a refused body is read, so that its sender gets to see the answer.
-_LINGER_S = 1.0
+_REJECTED_BODY_READ_S = 1.0
 _SHUTDOWN_S = 5.0
 
 
@@ -40,7 +40,7 @@ class HealthServer:
         connected: Callable[[], Awaitable[bool]],
         webhooks: Webhooks | None = None,
         *,
-        checks: Sequence[Check] = (),
+        checks: Sequence[ReadinessCheck] = (),
         metrics: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
         self._host = host
@@ -52,17 +52,17 @@ class HealthServer:
         app = web.Application()
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._page)
+        app.router.add_get("/metrics", self._metrics_page)
         if webhooks is not None:
             app.add_routes(webhooks.routes())
-        _log.addFilter(_is_of_ours)
+        _log.addFilter(_is_no_protocol_error)
         self._runner = web.AppRunner(
             app,
             access_log=None,
             logger=_log,
             auto_decompress=False,  # a signature covers what was sent, and bombs stay small
             keepalive_timeout=_KEEPALIVE_S,
-            lingering_time=_LINGER_S,
+            lingering_time=_REJECTED_BODY_READ_S,
             shutdown_timeout=_SHUTDOWN_S,
         )
 
@@ -87,10 +87,10 @@ class HealthServer:
         if self._webhooks is not None:
             await self._webhooks.stop()
 
-    async def _livez(self, _request: web.Request) -> web.Response:
+    async def _livez(self, _build_body: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
-    async def _readyz(self, _request: web.Request) -> web.Response:
+    async def _readyz(self, _build_body: web.Request) -> web.Response:
         missing = [] if await self._connected() else ["Discord is not connected"]
         found = await asyncio.gather(*(check() for check in self._checks))
         missing += [words for words in found if words is not None]
@@ -99,14 +99,14 @@ class HealthServer:
         lines = [f"not ready: {words}\n" for words in missing]
         return web.Response(text="".join(lines), status=503)
 
-    async def _page(self, _request: web.Request) -> web.Response:
+    async def _metrics_page(self, _build_body: web.Request) -> web.Response:
         if self._metrics is None:
             return web.Response(status=404)
         page = await self._metrics()
         return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
 
 
-def _is_of_ours(record: logging.LogRecord) -> bool:
+def _is_no_protocol_error(record: logging.LogRecord) -> bool:
     """Return False for what a stranger sent that is no HTTP: aiohttp would quote it, each time."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError)

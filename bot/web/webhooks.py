@@ -11,34 +11,39 @@ from typing import TypeAlias
 from aiohttp import web
 
 from bot.clock import Clock
-from bot.providers.webhook import WINDOW_S, BadSignatureError, Hint, Verifier
-from bot.web.refusals import Refusals
-from bot.web.replays import Replays
+from bot.providers.webhooks.verifier import (
+    TIMESTAMP_TOLERANCE_S,
+    BadSignatureError,
+    WebhookEvent,
+    WebhookVerifier,
+)
+from bot.web.rejection_log import RejectionLog
+from bot.web.replay_cache import ReplayCache
 
 _log = logging.getLogger(__name__)
 
 BODY_MAX_BYTES = 1024 * 1024
 #: Requests of one provider that are read at the same time: what a flood can fill is this × 1 MiB.
-_AT_ONCE = 32
-_WAKING_MAX = 256
-_WAKE_S = 30.0
-_FAREWELL_S = 5.0
+_MAX_CONCURRENT_READS = 32
+_MAX_CONCURRENT_POLLS = 256
+_POLL_NOW_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 5.0
 
 #: Makes the next poll of a render immediate: the provider's name, then the id of the render there.
 #: One that is not known is nobody's mistake.
-Wake: TypeAlias = Callable[[str, str], Awaitable[None]]
+PollNow: TypeAlias = Callable[[str, str], Awaitable[None]]
 
 
-class _Door:
+class _Endpoint:
     """One provider's entrance, so that no other stands in the queue of a flood."""
 
-    def __init__(self, name: str, verifier: Verifier) -> None:
+    def __init__(self, name: str, verifier: WebhookVerifier) -> None:
         self.name = name
         self.verifier = verifier
         # A timestamp may lie in the future as far as in the past: it is good for twice the window.
-        self.replays = Replays(keep_s=2 * WINDOW_S)
-        self.refusals = Refusals(name)
-        self.busy = 0
+        self.replay_cache = ReplayCache(keep_s=2 * TIMESTAMP_TOLERANCE_S)
+        self.rejection_log = RejectionLog(name)
+        self.concurrent_reads = 0
 
 
 class Webhooks:
@@ -53,48 +58,48 @@ class Webhooks:
 
     def __init__(
         self,
-        verifiers: Mapping[str, Verifier],
-        wake: Wake,
+        verifiers: Mapping[str, WebhookVerifier],
+        poll_now: PollNow,
         clock: Clock,
         *,
         body_s: float = 10.0,
     ) -> None:
-        self._doors = {name: _Door(name, verifier) for name, verifier in verifiers.items()}
-        self._wake = wake
+        self._endpoints = {name: _Endpoint(name, verifier) for name, verifier in verifiers.items()}
+        self._poll_now = poll_now
         self._clock = clock
         self._body_s = body_s
-        self._waking: set[asyncio.Task[None]] = set()
+        self._polls: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the server has to serve."""
-        return [web.post("/webhooks/{provider}", self._answer)]
+        return [web.post("/webhooks/{provider}", self._receive)]
 
     async def stop(self) -> None:
         """Let wakes under way finish, for five seconds at most; idempotent.
 
         Call it when the server listens no more.
         """
-        if self._waking:
-            await asyncio.wait(self._waking, timeout=_FAREWELL_S)
-        for task in self._waking:
+        if self._polls:
+            await asyncio.wait(self._polls, timeout=_STOP_TIMEOUT_S)
+        for task in self._polls:
             task.cancel()
-        await asyncio.gather(*self._waking, return_exceptions=True)
+        await asyncio.gather(*self._polls, return_exceptions=True)
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        door = self._doors.get(request.match_info["provider"])
+    async def _receive(self, request: web.Request) -> web.Response:
+        door = self._endpoints.get(request.match_info["provider"])
         if door is None:
             return web.Response(status=404)
-        if door.busy >= _AT_ONCE:
+        if door.concurrent_reads >= _MAX_CONCURRENT_READS:
             return web.Response(status=503, headers={"Retry-After": "5"})
-        door.busy += 1
+        door.concurrent_reads += 1
         try:
-            return await self._judged(door, request)
+            return await self._verify_and_respond(door, request)
         finally:
-            door.busy -= 1
+            door.concurrent_reads -= 1
 
-    async def _judged(self, door: _Door, request: web.Request) -> web.Response:
+    async def _verify_and_respond(self, endpoint: _Endpoint, request: web.Request) -> web.Response:
         try:
-            body = await _read(request, self._body_s)
+            body = await _read_body(request, self._body_s)
         except TimeoutError:
             return web.Response(status=408)
         except (ConnectionError, web.RequestPayloadError):
@@ -104,33 +109,35 @@ class Webhooks:
         headers = {name.lower(): value for name, value in request.headers.items()}
         now = self._clock.now()
         try:
-            hint = await door.verifier.read(headers, body, now)
+            hint = await endpoint.verifier.verify(headers, body, now)
         except BadSignatureError as error:
-            door.refusals.count(error, now)
+            endpoint.rejection_log.count(error, now)
             return web.Response(status=401)
         if hint is not None:
-            self._take(door, hint, now)
+            self._start_poll(endpoint, hint, now)
         return web.Response(status=204)
 
-    def _take(self, door: _Door, hint: Hint, now: datetime) -> None:
-        if len(self._waking) >= _WAKING_MAX:
-            _log.warning("webhooks: too many at a time; what %s said waits for a poll", door.name)
-        elif door.replays.is_first(hint.delivery_id, now):
-            task = asyncio.create_task(self._wake_for(door.name, hint.remote_id))
-            self._waking.add(task)
-            task.add_done_callback(self._waking.discard)
+    def _start_poll(self, endpoint: _Endpoint, event: WebhookEvent, now: datetime) -> None:
+        if len(self._polls) >= _MAX_CONCURRENT_POLLS:
+            _log.warning(
+                "webhooks: too many at a time; what %s said waits for a poll", endpoint.name
+            )
+        elif endpoint.replay_cache.is_first(event.delivery_id, now):
+            task = asyncio.create_task(self._run_poll_now(endpoint.name, event.remote_id))
+            self._polls.add(task)
+            task.add_done_callback(self._polls.discard)
 
-    async def _wake_for(self, provider: str, remote_id: str) -> None:
+    async def _run_poll_now(self, provider: str, remote_id: str) -> None:
         try:
-            async with asyncio.timeout(_WAKE_S):
-                await self._wake(provider, remote_id)
+            async with asyncio.timeout(_POLL_NOW_TIMEOUT_S):
+                await self._poll_now(provider, remote_id)
         except Exception:  # noqa: BLE001 - the next poll finds out what this did not
             _log.exception(
                 "webhooks: %s says that %r moved, but it can't be woken", provider, remote_id
             )
 
 
-async def _read(request: web.Request, limit_s: float) -> bytes | None:
+async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
     """Return the body as it came; None when it is larger than it may be.
 
     Raises TimeoutError, and ConnectionError or RequestPayloadError for one that breaks off.
@@ -138,7 +145,7 @@ async def _read(request: web.Request, limit_s: float) -> bytes | None:
     if (request.content_length or 0) > BODY_MAX_BYTES:
         return None
     body = bytearray()
-    async with asyncio.timeout(limit_s):
+    async with asyncio.timeout(timeout_s):
         async for chunk in request.content.iter_any():
             body += chunk
             if len(body) > BODY_MAX_BYTES:

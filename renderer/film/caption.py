@@ -1,4 +1,4 @@
-"""The prompt as a caption: cleaned, wrapped, cut into cards, drawn once and pasted each frame."""
+"""Captions: clean and wrap the prompt, split it into cards, draw each once, paste it per frame."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from renderer.stage.camera import View
 from renderer.stage.pixels import dimmed
 from renderer.stage.stage import Stage
 
-#: Pictographs, their joiners and modifiers; captions are words.
+#: Emoji with their joiners and modifiers; captions leave them out.
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\u20e3"
     "\U000e0020-\U000e007f]"
 )
 _FONTS = Path(__file__).parents[1] / "fonts"
-#: For captions, in order of beauty. The last ones stand on many Linux machines.
-_BY_BEAUTY = (
+#: Fonts for captions, best-looking first. The ones in /usr exist on many Linux machines.
+_CAPTION_FONTS = (
     _FONTS / "fraunces-semibold.ttf",
     _FONTS / "inter-semibold.ttf",
     Path("/usr/share/fonts/truetype/noto/NotoSans-SemiBold.ttf"),
@@ -34,17 +34,18 @@ _BY_BEAUTY = (
     Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
 )
 #: A code point that no font draws: U+10FFFF is a noncharacter.
-_NOWHERE = "\U0010ffff"
+_UNDRAWN = "\U0010ffff"
+#: Most lines on a card.
 _LINES = 3
-#: A card is on screen for at least this long.
+#: Shortest time that a card is shown, in seconds.
 _CARD_S = 3.0
 _FADE_S = 0.35
-#: The left edge, at 720 px.
+#: The left margin, in pixels of a 720 px frame.
 _LEFT = 44
 
 
 def clean(prompt: str) -> str:
-    """Return the prompt on one line, without emoji and control characters."""
+    """Return the prompt as one line without emoji and control characters."""
     words = _EMOJI.sub(" ", unicodedata.normalize("NFC", prompt))
     shown = "".join(
         " " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in words
@@ -53,13 +54,13 @@ def clean(prompt: str) -> str:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:
-    """Return lines no wider than `width_px`, about equally long; overlong words are broken."""
+    """Return lines of about equal length, at most `width_px` wide; breaks words that are wider."""
     words: list[str] = []
     for word in text.split():
         words.extend(_broken(word, font, width_px))
     lines = _filled(words, font, width_px)
     if 1 < len(lines) <= _LINES:
-        # The narrowest measure that needs no further line leaves no orphan at the end.
+        # The narrowest width with the same number of lines avoids a single word in the last one.
         for share in (0.6, 0.7, 0.8, 0.9):
             tighter = _filled(words, font, round(width_px * share))
             fits = all(font.getlength(line) <= width_px for line in tighter)
@@ -91,10 +92,10 @@ def _broken(word: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """A few lines that are shown together."""
+class TitleCard:
+    """A few lines of a caption that are shown together."""
 
-    #: White text and its dark surroundings, as masks.
+    #: Masks of the white text and of the shadow around it.
     text: Image.Image
     shade: Image.Image
     begin_s: float
@@ -103,31 +104,31 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
-    """Cards that follow one another; the first is there from the first frame on."""
+    """Cards that are shown one after another; the first one from the first frame on."""
 
     stage: Stage
-    cards: tuple[Card, ...]
+    cards: tuple[TitleCard, ...]
     left_px: int
-    #: Where the lowest line ends, and the highest card begins, in frame rows.
+    #: Frame row where the last line ends; frame row where the highest card begins.
     bottom_px: int
     top_px: int
 
     @classmethod
     def of(cls, prompt: str, stage: Stage) -> Caption | None:
-        """Return the caption; None when there is nothing to write or no font to write it with."""
-        return cls.titled(((prompt, stage.seconds),), stage)
+        """Return the caption; None when the text is empty or no font has its glyphs."""
+        return cls.of_titles(((prompt, stage.seconds),), stage)
 
     @classmethod
-    def titled(cls, titles: Sequence[tuple[str, int]], stage: Stage) -> Caption | None:
-        """Return one caption after another, each for so many seconds; None as for `of`."""
-        cards: list[Card] = []
+    def of_titles(cls, titles: Sequence[tuple[str, int]], stage: Stage) -> Caption | None:
+        """Return a caption that shows each text for its number of seconds; None as for `of`."""
+        cards: list[TitleCard] = []
         begin_s = 0
         for words, seconds in titles:
             cards.extend(_cards(clean(words), begin_s, seconds, stage))
             begin_s += seconds
         if not cards:
             return None
-        bottom = stage.height_px - stage.px(stage.either(58, 92))
+        bottom = stage.height_px - stage.px(stage.wide_or_tall(58, 92))
         return cls(
             stage=stage,
             cards=tuple(cards),
@@ -152,31 +153,31 @@ class Caption:
             frame.paste((255, 252, 246), at, text)
 
 
-def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[Card]:
-    """Return one title's cards, spread over its time; none where no font has its glyphs."""
-    size = round(stage.either(40, 46) * stage.unit)
+def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[TitleCard]:
+    """Return the cards of one text, spread evenly over its time; none as for `Caption.of`."""
+    size = round(stage.wide_or_tall(40, 46) * stage.unit)
     font = caption_font(text, max(8, size)) if text else None
     if font is None:
         return []
     measure = stage.width_px - 2 * stage.px(_LEFT)
-    lines = wrap(text, font, stage.either(round(measure * 0.62), measure))
-    dealt = _dealt(lines, max(1, int(seconds / _CARD_S)))
-    each_s = seconds / len(dealt)
-    cards: list[Card] = []
-    for number, card in enumerate(dealt):
+    lines = wrap(text, font, stage.wide_or_tall(round(measure * 0.62), measure))
+    groups = _grouped(lines, max(1, int(seconds / _CARD_S)))
+    each_s = seconds / len(groups)
+    cards: list[TitleCard] = []
+    for number, card in enumerate(groups):
         mask, shade = _masks("\n".join(card), font, stage)
         first_s = begin_s + number * each_s
-        # Exactly where the title ends: a sum of shares may fall short of it.
-        last_s = begin_s + seconds if number == len(dealt) - 1 else first_s + each_s
-        cards.append(Card(text=mask, shade=shade, begin_s=first_s, end_s=last_s))
+        # Set exactly: the sum of the shares may fall short by a rounding error.
+        last_s = begin_s + seconds if number == len(groups) - 1 else first_s + each_s
+        cards.append(TitleCard(text=mask, shade=shade, begin_s=first_s, end_s=last_s))
     return cards
 
 
-def _dealt(lines: list[str], cards: int) -> list[list[str]]:
-    """Return the lines in at most `cards` groups; what does not fit is cut with an ellipsis."""
-    room = cards * _LINES
-    if len(lines) > room:
-        lines = lines[:room]
+def _grouped(lines: list[str], cards: int) -> list[list[str]]:
+    """Split the lines into at most `cards` groups; cut what does not fit, with an ellipsis."""
+    capacity = cards * _LINES
+    if len(lines) > capacity:
+        lines = lines[:capacity]
         lines[-1] = lines[-1].rstrip(" ,.;:") + "…"
     needed = -(-len(lines) // _LINES)
     each = -(-len(lines) // needed)
@@ -195,7 +196,7 @@ def _masks(
         (0, 0), text, font=font, spacing=spacing
     )
     margin = _margin(stage)
-    # Descenders differ from card to card: a fixed foot keeps all on one base line.
+    # Descenders differ between cards: a fixed space below keeps all cards on one base line.
     foot = round(font.size * 0.28)
     size = (round(right - left) + 2 * margin, round(bottom - top) + foot + 2 * margin)
     mask = Image.new("L", size, 0)
@@ -210,23 +211,23 @@ def _masks(
 
 
 def caption_font(text: str, size_px: int) -> ImageFont.FreeTypeFont | None:
-    """Return the first font that has every glyph of `text`; None when no font here has them."""
-    for path in _BY_BEAUTY:
+    """Return the first font that has every glyph of `text`, or None."""
+    for path in _CAPTION_FONTS:
         if path.is_file():
             font = ImageFont.truetype(path, size_px)
-            if writes(font, text):
+            if has_glyphs(font, text):
                 return font
     return None
 
 
-def writes(font: ImageFont.FreeTypeFont, text: str) -> bool:
-    """Return whether `font` has a glyph of its own for each visible character of `text`."""
-    missing = _drawing(font, _NOWHERE)
+def has_glyphs(font: ImageFont.FreeTypeFont, text: str) -> bool:
+    """Return whether `font` has a glyph for each visible character of `text`."""
+    missing = _bitmap(font, _UNDRAWN)
     visible = {c for c in text if not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc")}
-    return all(_drawing(font, c) != missing for c in visible)
+    return all(_bitmap(font, c) != missing for c in visible)
 
 
-def _drawing(font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
+def _bitmap(font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
     left, top, right, bottom = (round(edge) for edge in font.getbbox(character))
     picture = Image.new("L", (max(1, right - left), max(1, bottom - top)))
     ImageDraw.Draw(picture).text((-left, -top), character, font=font, fill=255)

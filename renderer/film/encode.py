@@ -1,4 +1,4 @@
-"""Frames and sound into an MP4 that plays everywhere."""
+"""Encodes frames and sound as an MP4 that common players can play."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def encode(
 ) -> None:
     """Write a faststart H.264/AAC MP4 of `frames` (RGB, `size`) and `sound` to `target`.
 
-    sound  (samples, 2) of -1 to 1 at 48 kHz; one FPS-th of a second goes with each frame.
-    The same frames and sound give the same bytes. `target` appears only when it is whole.
+    sound  (samples, 2) of -1 to 1 at 48 kHz; each frame takes RATE / FPS samples.
+    The same frames and sound give the same bytes. `target` appears only when it is complete.
     """
-    # faststart reopens the file by its name, so this cannot go to memory.
+    # faststart reopens the file by its name, so the output must be a file on disk.
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     options = {"movflags": "+faststart"}
     try:
         with av.open(str(part), "w", format="mp4", options=options) as container:
             video = _video(container, size)
-            audio = container.add_stream("aac", rate=RATE, layout="stereo")  # pyright: ignore[reportUnknownMemberType] - PyAV leaves **kwargs open
+            audio = container.add_stream("aac", rate=RATE, layout="stereo")  # pyright: ignore[reportUnknownMemberType] - PyAV's **kwargs have no type
             audio.bit_rate = 128_000
             for index, image in enumerate(frames):
                 container.mux(video.encode(_video_frame(image, index)))
@@ -53,17 +53,17 @@ def encode(
 
 
 def _video(container: OutputContainer, size: tuple[int, int]) -> VideoStream:
-    # With its macroblock tree x264 gives one of several bitstreams for the same frames, even on one
-    # thread (measured 2026-11-20, x264 build 165, 320x192: five in 25 runs; without it, one).
+    # With mbtree, x264 produces different bitstreams for the same frames, even on one thread
+    # (measured 2026-11-20, x264 build 165, 320x192: five in 25 runs; without mbtree, one).
     options = {"crf": "23", "preset": "veryfast", "x264-params": "mbtree=0"}
     stream = container.add_stream("libx264", rate=FPS, options=options)  # pyright: ignore[reportUnknownMemberType] - as above
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
-    # Two threads make two different bitstreams alternate (measured 2026-11-20, x264 build 165).
+    # With two threads, two bitstreams alternate (measured 2026-11-20, x264 build 165).
     context.thread_count = 1
     context.gop_size = 2 * FPS
-    # Without tags players guess the matrix from the height.
+    # Without these tags, players guess the colour matrix from the height.
     context.color_primaries = _BT709
     context.color_trc = _BT709
     context.colorspace = _BT709
@@ -76,7 +76,7 @@ def _video_frame(image: Image.Image, index: int) -> av.VideoFrame:
         format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
     )
     frame.pts = index
-    # On the frame, not the stream: the muxer rewrites the stream's when it writes the header.
+    # Set on the frame: the muxer changes the stream's time base when it writes the header.
     frame.time_base = Fraction(1, FPS)
     frame.pict_type = PictureType.NONE
     return frame

@@ -1,4 +1,4 @@
-"""A film: the acts of a screenplay, drawn frame by frame."""
+"""Draws a screenplay frame by frame."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from renderer.scenes import (
     space,
     underwater,
 )
-from renderer.script.prompt import Kind, Scene
+from renderer.script.prompt import Scene, SceneKind
 from renderer.script.screenplay import Screenplay
-from renderer.stage.air import weather
+from renderer.stage.atmosphere import weather
 from renderer.stage.camera import Camera, Cue, View
 from renderer.stage.layer import Layer, Part
 from renderer.stage.stage import FPS, Shot, Stage
 from renderer.stage.water import Water
 
-_BUILDERS: dict[Kind, Callable[[Shot], list[Part]]] = {
-    Kind.MOUNTAIN: mountain.build,
-    Kind.OCEAN: ocean.build,
-    Kind.CITY: city.build,
-    Kind.DESERT: desert.build,
-    Kind.FOREST: forest.build,
-    Kind.SPACE: space.build,
-    Kind.UNDERWATER: underwater.build,
-    Kind.BOKEH: bokeh.build,
+_BUILDERS: dict[SceneKind, Callable[[Shot], list[Part]]] = {
+    SceneKind.MOUNTAIN: mountain.build,
+    SceneKind.OCEAN: ocean.build,
+    SceneKind.CITY: city.build,
+    SceneKind.DESERT: desert.build,
+    SceneKind.FOREST: forest.build,
+    SceneKind.SPACE: space.build,
+    SceneKind.UNDERWATER: underwater.build,
+    SceneKind.BOKEH: bokeh.build,
 }
-_WITHOUT_WEATHER = (Kind.SPACE, Kind.UNDERWATER, Kind.BOKEH)
-#: One scene dissolves into the next within so many frames after the join.
-_DISSOLVE = FPS // 2
-#: Scenery takes much memory: of a film with many scenes only so many are kept.
-_KEPT = 2
+_WITHOUT_WEATHER = (SceneKind.SPACE, SceneKind.UNDERWATER, SceneKind.BOKEH)
+#: How many frames at the start of an act dissolve from the scene before it.
+_DISSOLVE_FRAMES = FPS // 2
+#: How many scenes keep their scenery in memory: each takes a lot.
+_SCENERIES_KEPT = 2
 
 
-class Film:
-    """All frames of one clip; any of them can be drawn, in any order, always the same.
+class PreviewFilm:
+    """All frames of one clip; they can be drawn in any order with the same result.
 
-    scenes  what each act shows, and for how many seconds.
+    scenes  the scene and the seconds of each act.
     """
 
     def __init__(self, play: Screenplay, size: tuple[int, int], image: Path | None = None) -> None:
         """Build the scenery.
 
         size   width and height in pixels.
-        image  a picture shown in place of the scene that the prompt describes.
+        image  a reference picture that replaces the scenery.
         Raises OSError when the picture cannot be read.
         """
-        acts = [(act.scene(pictured=image is not None), act.seconds) for act in play.acts]
+        acts = [(act.scene(has_picture=image is not None), act.seconds) for act in play.acts]
         opening = acts[0][0]
         cues = _cues(acts)
         self.scenes = tuple(acts)
@@ -74,15 +74,15 @@ class Film:
         )
         self._image = image
         self._camera = Camera(cues=cues, phase=(opening.seed % 628) / 100)
-        # The subject follows the first move; the later ones are the camera's alone.
-        self._sets = [replace(scene, move=opening.move) for scene, _ in acts]
+        # The subject follows the first camera move only.
+        self._scenes = [replace(scene, move=opening.move) for scene, _ in acts]
         self._begins = [sum(act.seconds for act in play.acts[:k]) * FPS for k in range(len(acts))]
         self._scenery: OrderedDict[Scene, list[Part]] = OrderedDict()
         titles = [
             (words, sum(act.seconds for act in same))
             for words, same in groupby(play.acts, key=lambda act: act.caption)
         ]
-        caption = Caption.titled(titles, stage)
+        caption = Caption.of_titles(titles, stage)
         top = stage.height_px - stage.px(60) if caption is None else caption.top_px
         self._overlay: list[Part] = [overlay.scrim(stage, top)]
         if caption is not None:
@@ -98,37 +98,37 @@ class Film:
     def frame(self, index: int) -> Image.Image:
         """Return frame `index` (0 to frame_count - 1) as RGB."""
         at_s = index / FPS
-        seen = self._camera.view(at_s)
+        view = self._camera.view(at_s)
         act = max(k for k, begin in enumerate(self._begins) if begin <= index)
         since = index - self._begins[act]
-        image = self._drawn(act, seen, at_s)
-        if act > 0 and since < _DISSOLVE and self._sets[act] != self._sets[act - 1]:
-            share = (since + 1) / (_DISSOLVE + 1)
-            before = self._drawn(act - 1, seen, at_s)
+        image = self._drawn(act, view, at_s)
+        if act > 0 and since < _DISSOLVE_FRAMES and self._scenes[act] != self._scenes[act - 1]:
+            share = (since + 1) / (_DISSOLVE_FRAMES + 1)
+            before = self._drawn(act - 1, view, at_s)
             image = Image.blend(before, image, share * share * (3.0 - 2.0 * share))
         for part in self._overlay:
-            part(image, seen, at_s)
+            part(image, view, at_s)
         return image
 
     def frames(self) -> Iterator[Image.Image]:
         """Return all frames in order."""
         return (self.frame(i) for i in range(self.frame_count))
 
-    def _drawn(self, act: int, seen: View, at_s: float) -> Image.Image:
-        """Return the scenery of an act without what lies on top of the picture."""
+    def _drawn(self, act: int, view: View, at_s: float) -> Image.Image:
+        """Draw the scenery of an act, without the overlay."""
         image = Image.new("RGB", (self._stage.width_px, self._stage.height_px))
         parts = self._parts(act)
-        for part, limit_row in zip(parts, self._limits(parts, seen), strict=True):
+        for part, limit_row in zip(parts, self._limits(parts, view), strict=True):
             if isinstance(part, Layer):
-                part(image, seen, at_s, limit_row)
+                part(image, view, at_s, limit_row)
             else:
-                part(image, seen, at_s)
+                part(image, view, at_s)
         return image
 
     def _parts(self, act: int) -> list[Part]:
-        scene = self._sets[act]
+        scene = self._scenes[act]
         if scene not in self._scenery:
-            while len(self._scenery) >= _KEPT:
+            while len(self._scenery) >= _SCENERIES_KEPT:
                 self._scenery.popitem(last=False)
             self._scenery[scene] = self._built(scene)
         self._scenery.move_to_end(scene)
@@ -136,30 +136,30 @@ class Film:
 
     def _built(self, scene: Scene) -> list[Part]:
         shot = Shot.of(scene, self._stage)
-        pictured = self._image is not None
+        has_picture = self._image is not None
         parts = (
             _BUILDERS[scene.kind](shot)
             if self._image is None
             else photo.build(self._image, self._stage)
         )
-        coloured = grade(scene, pictured=pictured)
-        if pictured or scene.kind not in _WITHOUT_WEATHER:
+        coloured = grade(scene, has_picture=has_picture)
+        if has_picture or scene.kind not in _WITHOUT_WEATHER:
             return [*parts, *coloured, *weather(shot)]
         return [*parts, *coloured]
 
-    def _limits(self, parts: list[Part], seen: View) -> list[int]:
-        """Return for each part the frame row from which on nearer ones hide it."""
+    def _limits(self, parts: list[Part], view: View) -> list[int]:
+        """Return for each part the frame row below which nearer parts hide it."""
         limits: list[int] = []
         limit = self._stage.height_px
         for part in reversed(parts):
             limits.append(limit)
             if isinstance(part, Layer | Water):
-                limit = max(0, min(limit, part.hides_from(seen)))
+                limit = max(0, min(limit, part.hides_from(view)))
         return limits[::-1]
 
 
 def _cues(acts: list[tuple[Scene, int]]) -> tuple[Cue, ...]:
-    """Return the camera's moves: one for each act that has another than the one before it."""
+    """Return the camera moves: the first act's, and one for each act whose move differs."""
     cues = [Cue(move=acts[0][0].move, begin_s=0, seconds=acts[0][1])]
     begin_s = 0
     for (before, passed_s), (scene, seconds) in pairwise(acts):

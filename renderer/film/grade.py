@@ -1,4 +1,4 @@
-"""Light on the finished picture: of another take, or that a change put on a reference picture."""
+"""Colour grading: for another take of a scene, or when a change relights a reference picture."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from renderer.stage.layer import Part
 
 _Gains = tuple[float, float, float]
 
-#: Another take is a little warmer, cooler or softer.
+#: Red, green and blue gains of another take: warmer, cooler or softer.
 _TAKES: tuple[_Gains, ...] = ((1.1, 1.0, 0.82), (0.84, 0.98, 1.12), (1.08, 0.92, 1.04))
-#: How much of a tint's colour falls on a picture.
+#: How strongly a tint colours a reference picture, 0 to 1.
 _TINT = 0.6
 
 
-def grade(scene: Scene, *, pictured: bool) -> list[Part]:
-    """Return what colours the picture, or nothing where it stays as it is.
+def grade(scene: Scene, *, has_picture: bool) -> list[Part]:
+    """Return the part that grades the frame, or nothing where the colours stay.
 
-    pictured  a reference picture is shown, which knows nothing of the scene's own light.
+    has_picture  a reference picture is shown; it was not drawn in the scene's light.
     """
     gains: _Gains = (1.0, 1.0, 1.0)
     if scene.take is not None:
         gains = _TAKES[scene.take % len(_TAKES)]
-    if pictured and scene.relit:
+    if has_picture and scene.relit:
         gains = _times(gains, paint(scene).light)
         if scene.tint is not None:
             top = max(scene.tint)

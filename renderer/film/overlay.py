@@ -1,4 +1,4 @@
-"""What lies on top of the picture: a dark foot for the caption, the badge, the progress line."""
+"""The overlay: a dark strip behind the caption, the badge, the progress line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from renderer.script.colour import WHITE
-from renderer.script.prompt import Move
+from renderer.script.prompt import CameraMove
 from renderer.stage.camera import View
 from renderer.stage.layer import Part
 from renderer.stage.pixels import grid, mask, shrunk, smoothstep
 from renderer.stage.stage import Stage
 
-#: Drawn this much larger and shrunk: smooth edges.
-_OVER = 4
+#: Shapes are drawn this many times larger and shrunk, which smooths their edges.
+_OVERSAMPLING = 4
 _FONT = Path(__file__).parents[1] / "fonts" / "inter-semibold.ttf"
 
 
 def scrim(stage: Stage, text_px: int) -> Part:
-    """Return a soft darkening of the frame's foot, for white text from row `text_px` on."""
+    """Return a soft shadow over the bottom of the frame, behind white text from row `text_px`."""
     first = max(0, text_px - stage.px(120))
     height = stage.height_px - first
     _, y = grid(1, height)
@@ -32,31 +32,33 @@ def scrim(stage: Stage, text_px: int) -> Part:
     return draw
 
 
-def badge(stage: Stage, moves: Sequence[Move]) -> Part:
-    """Return `LOCAL PREVIEW  PAN LEFT  8S`, upper left: nobody takes this for a paid render.
+def badge(stage: Stage, moves: Sequence[CameraMove]) -> Part:
+    """Return the badge in the upper left: `LOCAL PREVIEW  PAN LEFT  8S`.
 
-    moves  what the camera does, in order; of more than two the first and the last are named.
+    It shows members that the clip is not a paid render.
+
+    moves  the camera moves in order; of more than two, the first and the last are shown.
     """
     named = " + ".join(moves if len(moves) == 1 else (moves[0], moves[-1]))
-    size = max(6, round(stage.either(15, 19) * stage.unit))
+    size = max(6, round(stage.wide_or_tall(15, 19) * stage.unit))
     font = ImageFont.truetype(_FONT, size)
     text = f"LOCAL PREVIEW   {named}   {stage.seconds}S"
-    # Inter at this size wants air between capitals.
+    # Capitals in Inter at this size need extra letter spacing.
     steps = [font.getlength(c) + size * 0.07 for c in text]
     pad, dot, gap = round(size * 0.95), round(size * 0.5), size * 0.55
     width, height = round(sum(steps)) + 2 * pad + dot + round(gap), round(size * 2.1)
-    plate = Image.new("L", (width * _OVER, height * _OVER), 0)
+    plate = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING), 0)
     edges = (0, 0, plate.width - 1, plate.height - 1)
     ImageDraw.Draw(plate).rounded_rectangle(edges, plate.height // 2, fill=118)
-    bullet = Image.new("L", (dot * _OVER, dot * _OVER), 0)
+    bullet = Image.new("L", (dot * _OVERSAMPLING, dot * _OVERSAMPLING), 0)
     ImageDraw.Draw(bullet).ellipse((0, 0, bullet.width - 1, bullet.height - 1), fill=255)
     letters = Image.new("L", (width, height), 0)
-    letters.paste(shrunk(bullet, _OVER), (pad, (height - dot) // 2))
+    letters.paste(shrunk(bullet, _OVERSAMPLING), (pad, (height - dot) // 2))
     pen, x = ImageDraw.Draw(letters), pad + dot + gap
     for character, step in zip(text, steps, strict=True):
         pen.text((x, height / 2), character, font=font, fill=240, anchor="lm")
         x += step
-    ground, at = shrunk(plate, _OVER), (stage.px(40), stage.px(36))
+    ground, at = shrunk(plate, _OVERSAMPLING), (stage.px(40), stage.px(36))
 
     def draw(frame: Image.Image, _view: View, _at_s: float) -> None:
         frame.paste((8, 8, 16), at, ground)
@@ -66,7 +68,7 @@ def badge(stage: Stage, moves: Sequence[Move]) -> Part:
 
 
 def progress(stage: Stage) -> Part:
-    """Return a thin line along the bottom that fills while the clip plays."""
+    """Return a thin line along the bottom that fills as the clip plays."""
     side, thick = stage.px(44), stage.px(2.4)
 
     def draw(frame: Image.Image, _view: View, at_s: float) -> None:
@@ -77,6 +79,6 @@ def progress(stage: Stage) -> Part:
         track.paste(235, (0, 0, whole, thick))
         if whole < length:
             track.paste(round(74 + 161 * (done - whole)), (whole, 0, whole + 1, thick))
-        frame.paste(WHITE, (side, frame.height - stage.px(stage.either(28, 52))), track)
+        frame.paste(WHITE, (side, frame.height - stage.px(stage.wide_or_tall(28, 52))), track)
 
     return draw

@@ -1,16 +1,16 @@
-"""A warm room out of focus: discs of light over a table top."""
+"""A warm room out of focus: discs of light above a table."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from renderer.script.colour import BLACK, WHITE, Colour, mix
-from renderer.script.prompt import Gait, Time
+from renderer.script.prompt import Motion, Time
 from renderer.stage import noise
 from renderer.stage.figure import figure
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import blend, column, grid, mask, picture, smoothstep
-from renderer.stage.specks import specks
+from renderer.stage.particles import particles
+from renderer.stage.pixels import blend, column, grainy_image, grid, mask, smoothstep
 from renderer.stage.stage import Shot
 
 #: Dark, middle, bright, and the colours of the lights.
@@ -29,7 +29,7 @@ _DAYLIGHT = (
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     scene, tint = shot.scene, shot.scene.tint
     room = _ROOMS[0 if scene.time is Time.SUNSET else scene.seed // 7 % len(_ROOMS)]
     dark, middle, lamp, lights = _DAYLIGHT if scene.time in (Time.DAY, Time.DAWN) else room
@@ -38,17 +38,17 @@ def build(shot: Shot) -> list[Part]:
         middle = mix(middle, mix(tint, BLACK, 0.35), 0.55)
         lamp = mix(lamp, tint, 0.55)
         lights = (*lights, tint, mix(tint, WHITE, 0.5))
-    grounded = scene.subject is not None and scene.subject.gait in (Gait.STILL, Gait.WALK)
+    grounded = scene.subject is not None and scene.subject.motion in (Motion.STILL, Motion.WALK)
     subject = figure(
         shot,
         body=mix(dark, BLACK, 0.55),
         rim=mix(lamp, WHITE, 0.2),
         halo=mix(lamp, middle, 0.3),
-        ground=shot.either(0.885, 0.785),
+        ground=shot.wide_or_tall(0.885, 0.785),
         size=1.7 if grounded else 1.3,
     )
     discs = [
-        specks(
+        particles(
             shot, f"discs {i}", lights, count=count, size=size, speed_x=(-9, 9),
             speed_y=(-12, -2), sway=12, blink=0.35, level=level, rows=(-0.1, 0.86), ring=True,
         )
@@ -56,7 +56,7 @@ def build(shot: Shot) -> list[Part]:
             ((44, (8, 22), (0.4, 0.9)), (26, (26, 50), (0.26, 0.6)), (10, (60, 100), (0.16, 0.36)))
         )
     ]  # fmt: skip
-    dust = specks(
+    dust = particles(
         shot, "dust", (mix(shot.palette.disc, lamp, 0.4),), count=40, size=(0.9, 2.4),
         speed_y=(-10, 2), sway=16, blink=0.7, level=(0.2, 0.6),
     )  # fmt: skip
@@ -74,12 +74,12 @@ def _room(shot: Shot, dark: Colour, middle: Colour, lamp: Colour) -> Layer:
         reach = shot.unit * float(rng.uniform(110, 250))
         glow = np.exp(-(((x - cx) ** 2 + (y - cy) ** 2) / reach**2)) * float(rng.uniform(0.4, 0.75))
         values = blend(values, lamp, glow)
-    return Layer(stage=shot, colour=picture(values, rng), depth=0.1)
+    return Layer(stage=shot, colour=grainy_image(values, rng), depth=0.1)
 
 
 def _table(shot: Shot, dark: Colour, middle: Colour, lamp: Colour) -> Layer:
     rng = shot.rng("table")
-    top = shot.row(shot.either(0.8, 0.76))
+    top = shot.row(shot.wide_or_tall(0.8, 0.76))
     width, height = shot.canvas_px[0], shot.canvas_px[1] - top
     wood = noise.field(rng, (width, height), (700 * shot.unit, 16 * shot.unit), octaves=3)
     edge, board = mix(middle, lamp, 0.45), mix(middle, dark, 0.25)
@@ -87,4 +87,4 @@ def _table(shot: Shot, dark: Colour, middle: Colour, lamp: Colour) -> Layer:
     values = column(stops, height) * (0.86 + 0.22 * wood)[..., None]
     _, y = grid(width, height)
     shape = mask(smoothstep(0, shot.px(10), y) * np.ones((1, width)))
-    return Layer(stage=shot, colour=picture(values, rng), mask=shape, depth=0.75, top_px=top)
+    return Layer(stage=shot, colour=grainy_image(values, rng), mask=shape, depth=0.75, top_px=top)

@@ -1,4 +1,4 @@
-"""A skyline in three depths over a street that mirrors it when wet."""
+"""A skyline at three depths above a street, which reflects it when wet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from renderer.script.colour import BLACK, Colour, lit, mix
 from renderer.script.prompt import Time, Weather
-from renderer.stage.air import fog
+from renderer.stage.atmosphere import fog
 from renderer.stage.camera import View
 from renderer.stage.figure import figure
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import blend, grid, mask, picture, smoothstep
+from renderer.stage.pixels import blend, grainy_image, grid, mask, smoothstep
 from renderer.stage.sky import sky
 from renderer.stage.stage import Shot
 from renderer.stage.water import Water
@@ -23,15 +23,15 @@ _STONES: tuple[Colour, ...] = (
     (196, 176, 150), (168, 112, 92), (142, 152, 168), (214, 204, 190), (108, 124, 142),
 )  # fmt: skip
 _LAMPS: tuple[Colour, ...] = ((255, 214, 142), (255, 232, 184), (255, 190, 110), (190, 220, 255))
-#: Lamps of cars that come and that go.
+#: Headlights of approaching cars, tail lights of departing cars.
 _COMING: Colour = (255, 244, 214)
 _GOING: Colour = (255, 66, 56)
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     palette = shot.palette
-    street = shot.either(0.8, 0.74)
+    street = shot.wide_or_tall(0.8, 0.74)
     parts = sky(shot, shot.row(street - 0.06))
     mist = mix(palette.haze, palette.glow, 0.15)
     for i, (depth, far) in enumerate(((0.12, 0.66), (0.3, 0.36), (0.55, 0.08))):
@@ -49,19 +49,19 @@ def build(shot: Shot) -> list[Part]:
         body=mix(palette.near, BLACK, 0.4),
         rim=mix(palette.glow, (255, 236, 200), 0.6),
         halo=mix(palette.haze, (255, 200, 150), 0.4),
-        ground=shot.either(0.9, 0.785),
+        ground=shot.wide_or_tall(0.9, 0.785),
     )
 
 
 class _Row:
-    """One row of houses, drawn from left to right: their walls, their shape, their lamps."""
+    """One row of houses, drawn from left to right: colours, mask, lights."""
 
     def __init__(self, shot: Shot, street: float, *, index: int, far: float) -> None:
         self._shot, self._far = shot, far
         self._rng = rng = shot.rng(f"houses {index}")
-        # Lamps, signs and stones have numbers of their own: by day and by night the houses stand
-        # where they stood.
-        self._skin = skin = shot.rng(f"skins {index}")
+        # Lamps, signs and stones have a generator of their own, so that the houses stand in the
+        # same places by day and by night.
+        self._surface = skin = shot.rng(f"skins {index}")
         self._foot = foot = shot.row(street) + shot.px(6)
         width, palette, dark = shot.canvas_px[0], shot.palette, shot.scene.dark
         wall = mix(lit((92, 100, 122), palette.light), palette.near, 0.55 if dark else 0.12)
@@ -71,7 +71,7 @@ class _Row:
         self._lamps = Image.new("RGB", (width, foot), BLACK)
         self._walls, self._outline = ImageDraw.Draw(self._paint), ImageDraw.Draw(self._shape)
         self._lights = ImageDraw.Draw(self._lamps)
-        self._tall = shot.height_px * (0.5, 0.43, 0.36)[index] * shot.either(1.0, 0.86)
+        self._tall = shot.height_px * (0.5, 0.43, 0.36)[index] * shot.wide_or_tall(1.0, 0.86)
         x = -shot.px(60)
         while x < width:
             wide = round(shot.unit * self._between(60, 150) * (0.8, 1.0, 1.3)[index])
@@ -84,7 +84,7 @@ class _Row:
             x += wide + (0 if rng.random() < 0.7 else self._px(4, 26))
 
     def layer(self, depth: float) -> Layer:
-        """Return the row as scenery, its foot in the mist."""
+        """Return the row as a layer, with mist at its bottom."""
         shot, paint = self._shot, self._paint
         if shot.scene.dark:
             glow = self._lamps.filter(ImageFilter.GaussianBlur(7 * shot.unit))
@@ -92,7 +92,7 @@ class _Row:
         _, y = grid(1, self._foot)
         mist = smoothstep(self._foot - self._tall * 0.8, self._foot, y) * (0.3 + 0.3 * self._far)
         values = blend(np.asarray(paint, dtype=np.float32), shot.palette.haze, mist)
-        colour = picture(values, self._rng, grain=0.6)
+        colour = grainy_image(values, self._rng, grain=0.6)
         return Layer(stage=shot, colour=colour, mask=self._shape, depth=depth)
 
     def _between(self, low: float, high: float, rng: np.random.Generator | None = None) -> float:
@@ -105,14 +105,14 @@ class _Row:
         scene, foot = self._shot.scene, self._foot
         self._outline.rectangle((left, top, right - 1, foot), fill=255)
         self._walls.rectangle((left, top, right - 1, foot), fill=tone)
-        # The side away from the light.
+        # The wall that faces away from the light.
         side = left + round((right - left) * self._between(0.55, 0.8))
         shade = mix(tone, self._shot.palette.near, 0.3)
         self._walls.rectangle((side, top, right - 1, foot), fill=shade)
         self._roof(left, top, right, tone)
         self._windows(left, top, right)
         signs = scene.dark and scene.weather is not Weather.FOG and self._far < 0.5
-        if signs and self._skin.random() < 0.55:
+        if signs and self._surface.random() < 0.55:
             self._sign(left, top, right)
 
     def _roof(self, left: int, top: int, right: int, tone: Colour) -> None:
@@ -133,11 +133,11 @@ class _Row:
                 pen.polygon(gable, fill=fill)
 
     def _sign(self, left: int, top: int, right: int) -> None:
-        colour = _NEON[int(self._skin.integers(len(_NEON)))]
-        x = left + round((right - left) * self._between(0.1, 0.7, self._skin))
-        y = round(top + (self._foot - top) * self._between(0.3, 0.62, self._skin))
-        wide, high = self._px(10, 20, self._skin), self._px(38, 86, self._skin)
-        if self._skin.random() < 0.35:
+        colour = _NEON[int(self._surface.integers(len(_NEON)))]
+        x = left + round((right - left) * self._between(0.1, 0.7, self._surface))
+        y = round(top + (self._foot - top) * self._between(0.3, 0.62, self._surface))
+        wide, high = self._px(10, 20, self._surface), self._px(38, 86, self._surface)
+        if self._surface.random() < 0.35:
             wide, high = high, wide
         fill = mix(colour, BLACK, self._far)
         self._lights.rounded_rectangle((x, y, x + wide, y + high), self._shot.px(3), fill=fill)
@@ -146,7 +146,7 @@ class _Row:
             self._lights.rectangle(gap, fill=mix(colour, BLACK, 0.7))
 
     def _windows(self, left: int, top: int, right: int) -> None:
-        skin, scene, palette = self._skin, self._shot.scene, self._shot.palette
+        skin, scene, palette = self._surface, self._shot.scene, self._shot.palette
         wide, high = self._px(4, 7), self._px(5, 9)
         gap_x, gap_y = wide + self._px(4, 7), high + self._px(5, 9)
         lit_share = self._between(0.12, 0.5, skin) if scene.dark else 0.0
@@ -169,8 +169,8 @@ class _Row:
 
 
 def _traffic(shot: Shot, row: int) -> Part:
-    """Return nine cars, out of focus: two lamps each, and their light on the road."""
-    rng = shot.passing_rng("traffic")
+    """Return nine cars out of focus: two lamps each, and their reflections on the road."""
+    rng = shot.take_rng("traffic")
     radius, tall, outside = shot.px(11), shot.px(58), shot.px(80)
     x, y = grid(2 * radius + 1, 2 * radius + 1)
     distance = np.sqrt((x - radius) ** 2 + (y - radius) ** 2) / radius

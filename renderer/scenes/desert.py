@@ -1,4 +1,4 @@
-"""Dunes, and table mountains behind them."""
+"""Dunes with table mountains behind them."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from renderer.script.prompt import Weather
 from renderer.stage import land, noise
 from renderer.stage.figure import figure
 from renderer.stage.layer import Part
+from renderer.stage.particles import particles
 from renderer.stage.sky import sky
-from renderer.stage.specks import specks
 from renderer.stage.stage import Shot
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     palette = shot.palette
-    # Sand shines back what little light there is.
+    # Sand reflects much of the light, so it is brighter than other things at night.
     light = [factor**0.72 for factor in palette.light]
     sand = lit((238, 190, 126), light)
     shade = mix(lit((140, 82, 58), light), palette.near, 0.22)
     rng = shot.rng("dunes")
-    rows = shot.either((0.60, 0.665, 0.745, 0.845), (0.6, 0.645, 0.70, 0.765))
+    rows = shot.wide_or_tall((0.60, 0.665, 0.745, 0.845), (0.6, 0.645, 0.70, 0.765))
     parts = [*sky(shot, shot.row(0.6)), _mesas(shot)]
     for i, (depth, far) in enumerate(((0.22, 0.55), (0.4, 0.32), (0.62, 0.12), (0.88, 0.0))):
         cell = shot.width_px * (0.36 + 0.2 * i)
         wave = noise.line(rng, shot.canvas_px[0], cell, octaves=2, gain=0.3)
-        # Crests are sharper than hollows.
+        # Makes the crests sharper than the hollows.
         wave = 1.0 - 2.0 * np.abs(wave * 0.75) ** 0.85
-        tall = shot.height_px * (0.02 + 0.014 * i) * shot.either(1.0, 0.7)
+        tall = shot.height_px * (0.02 + 0.014 * i) * shot.wide_or_tall(1.0, 0.7)
         parts.append(
             land.dunes(
                 shot,
@@ -46,9 +46,9 @@ def build(shot: Shot) -> list[Part]:
         body=mix(palette.near, (24, 8, 6), 0.35),
         rim=mix(palette.glow, palette.disc, 0.4),
         halo=mix(palette.haze, palette.glow, 0.6),
-        ground=shot.either(0.85, 0.765),
+        ground=shot.wide_or_tall(0.85, 0.765),
     )
-    dust = specks(
+    dust = particles(
         shot, "dust", (mix(sand, palette.glow, 0.5),), count=46, size=(1.0, 2.6),
         speed_x=(30, 90), speed_y=(-6, 3), sway=8, level=(0.2, 0.5), rows=(0.45, 1.0),
     )  # fmt: skip

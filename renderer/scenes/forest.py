@@ -1,4 +1,4 @@
-"""Trunks behind trunks, light between them, ferns in front."""
+"""A forest: rows of trunks with light between them, ferns in front."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from PIL import Image, ImageDraw
 from renderer.script.colour import BLACK, WHITE, Colour, lit, mix
 from renderer.script.prompt import Time
 from renderer.stage import land, noise
-from renderer.stage.air import fog, shafts
+from renderer.stage.atmosphere import fog, shafts
 from renderer.stage.figure import figure
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import blend, column, grid, mask, picture, shrunk, smoothstep
-from renderer.stage.specks import specks
+from renderer.stage.particles import particles
+from renderer.stage.pixels import blend, column, grainy_image, grid, mask, shrunk, smoothstep
 from renderer.stage.stage import Shot
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     scene, palette = shot.scene, shot.palette
     leaf = lit((74, 118, 70), palette.light)
     bright = mix(palette.sky[3], palette.glow, 0.3)
@@ -39,19 +39,19 @@ def build(shot: Shot) -> list[Part]:
         body=mix(near, BLACK, 0.4),
         rim=mix(bright, palette.disc, 0.4),
         halo=mix(air, bright, 0.4),
-        ground=shot.either(0.87, 0.775),
+        ground=shot.wide_or_tall(0.87, 0.775),
     )
     parts.append(_floor(shot, near, row=0.93, depth=0.95))
-    if scene.late:
-        # The same random numbers twice: each light and the glow around it.
+    if scene.sun_down:
+        # Both calls use the same random numbers: one draws the lights, one their glow.
         return parts + [
-            specks(
+            particles(
                 shot, "fireflies", ((255, 236, 130), (214, 255, 140)), count=44, size=size,
                 sway=34, blink=0.9, level=(0.7 * level, level), rows=(0.3, 1.0),
             )
             for size, level in (((2.4, 4.4), 0.95), ((14, 26), 0.3))
         ]  # fmt: skip
-    pollen = specks(
+    pollen = particles(
         shot, "pollen", (mix(bright, WHITE, 0.5),), count=60, size=(1.0, 2.8), sway=20, blink=0.6,
         level=(0.25, 0.7),
     )  # fmt: skip
@@ -68,11 +68,11 @@ def _glade(shot: Shot, bright: Colour, air: Colour, leaf: Colour) -> Layer:
     values = blend(column(stops, height), mix(bright, WHITE, 0.25), light)
     leaves = noise.field(rng, (width, height), (90 * shot.unit, 80 * shot.unit), gain=0.7)
     crown = smoothstep(0.42, 0.62, leaves) * smoothstep(shot.row(0.55), shot.row(0.0), y) * 0.55
-    return Layer(stage=shot, colour=picture(blend(values, mix(air, leaf, 0.55), crown), rng))
+    return Layer(stage=shot, colour=grainy_image(blend(values, mix(air, leaf, 0.55), crown), rng))
 
 
 def _trunks(shot: Shot, colours: tuple[Colour, Colour], index: int) -> Layer:
-    """Return a row of trees, bark and leaves, whose crowns close the upper edge."""
+    """Return a row of trees whose crowns fill the upper edge of the frame."""
     rng = shot.rng(f"trunks {index}")
     width, height = shot.canvas_px
     count = max(4, round((22, 14, 8)[index] * shot.width_px / (1280 * shot.unit)))
@@ -97,7 +97,7 @@ def _trunks(shot: Shot, colours: tuple[Colour, Colour], index: int) -> Layer:
     _, y = grid(1, height)
     values = blend(*colours, smoothstep(shot.row(0.3), shot.row(0.0), y) * 0.8)
     depth = (0.14, 0.34, 0.6)[index]
-    return Layer(stage=shot, colour=picture(values, rng), mask=shape, depth=depth)
+    return Layer(stage=shot, colour=grainy_image(values, rng), mask=shape, depth=depth)
 
 
 def _branch(
@@ -106,7 +106,7 @@ def _branch(
     side = 1 if rng.random() < 0.5 else -1
     length = half * float(rng.uniform(4, 9))
     angle = float(rng.uniform(0.2, 0.75))
-    # Where each twig begins on the way out, how long it is, its turn, its thickness.
+    # Start of each twig along the branch, its length, its angle, its thickness.
     for out, share, turn, thick in (
         (0.0, 1.0, 0.0, 0.24), (0.45, 0.55, 0.45, 0.13), (0.45, 0.4, -0.4, 0.1),
     ):  # fmt: skip
@@ -120,7 +120,7 @@ def _branch(
 
 
 def _leaves(shot: Shot, rng: np.random.Generator, index: int) -> Image.Image:
-    """Return the crowns' leaves, a ragged mask that hangs from the upper edge."""
+    """Return a mask of the leaves: a ragged shape that hangs from the upper edge."""
     unit, size = shot.unit * (0.8 + 0.35 * index), shot.canvas_px
     boughs = noise.field(rng, size, (230 * unit, 120 * unit), octaves=2)
     leaves = noise.field(rng, size, (26 * unit, 20 * unit), octaves=3, gain=0.7)
@@ -134,7 +134,7 @@ def _floor(shot: Shot, colour: Colour, *, row: float, depth: float) -> Layer:
     rng = shot.rng(f"floor {row}")
     width = shot.canvas_px[0]
     hills = noise.line(rng, width, shot.height_px * 0.5, octaves=3) * (shot.height_px * 0.02)
-    crest = shot.row(shot.either(row, row - 0.06)) - hills
+    crest = shot.row(shot.wide_or_tall(row, row - 0.06)) - hills
     colours, fade_px = (colour, mix(colour, BLACK, 0.5)), shot.height_px * 0.15
     soil = land.silhouette(shot, crest, colours, depth=depth, rng=rng, fade_px=fade_px)
     top = max(0, int(crest.min()) - shot.px(80))
@@ -160,7 +160,7 @@ def _floor(shot: Shot, colour: Colour, *, row: float, depth: float) -> Layer:
 
 
 def _frond(pen: ImageDraw.ImageDraw, x: float, y: float, size: float, angle: float) -> None:
-    """Draw one leaf of a fern, bent by its weight."""
+    """Draw one drooping leaf of a fern."""
     last = (x, y)
     for share in (i / 12 for i in range(1, 13)):
         fall = share - 0.55 * share**2 * abs(angle)

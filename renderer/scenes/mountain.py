@@ -1,24 +1,24 @@
-"""Peaks behind peaks, firs in front; or the same beyond a lake."""
+"""Three mountain ranges with firs in front, or with a lake."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from renderer.script.colour import BLACK, WHITE, lit, mix
-from renderer.script.prompt import Gait, Time, Weather
+from renderer.script.prompt import Motion, Time, Weather
 from renderer.stage import land, noise
-from renderer.stage.air import fog
+from renderer.stage.atmosphere import fog
 from renderer.stage.figure import figure
 from renderer.stage.flock import birds
 from renderer.stage.layer import Part
+from renderer.stage.particles import particles
 from renderer.stage.sky import disc_place, sky
-from renderer.stage.specks import specks
 from renderer.stage.stage import Shot
 from renderer.stage.water import Water
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     scene, palette = shot.scene, shot.palette
     horizon = shot.row(0.6)
     parts = sky(shot, horizon) + _ranges(shot)
@@ -41,18 +41,18 @@ def build(shot: Shot) -> list[Part]:
     else:
         parts.append(fog(shot, mix(palette.haze, palette.sky[3], 0.5), height=0.66, share=0.5))
         parts.append(_woods(shot))
-    swims = scene.subject is not None and scene.subject.gait is Gait.SAIL
+    swims = scene.subject is not None and scene.subject.motion is Motion.SAIL
     subject = figure(
         shot,
         body=mix(palette.near, BLACK, 0.25),
         rim=mix(palette.glow, palette.disc, 0.4),
         halo=mix(palette.haze, palette.glow, 0.5),
-        ground=shot.either(0.8 if swims else 0.86, 0.77),
+        ground=shot.wide_or_tall(0.8 if swims else 0.86, 0.77),
     )
     meadow = _meadow(shot)
     parts += [*subject, meadow] if swims else [meadow, *subject]
     if scene.weather is Weather.CLEAR:
-        motes = specks(
+        motes = particles(
             shot, "motes", (mix(palette.glow, WHITE, 0.4),), count=34, size=(1.2, 3.2), sway=18,
             blink=0.6, level=(0.25, 0.6), rows=(0.35, 1.0),
         )  # fmt: skip
@@ -71,7 +71,7 @@ def _ranges(shot: Shot) -> list[Part]:
     for i, (base, share, depth, scale, cell) in enumerate(
         ((0.56, 0.62, 0.10, 1.0, 0.62), (0.63, 0.4, 0.2, 0.66, 0.5), (0.69, 0.2, 0.34, 0.42, 0.44))
     ):
-        tall = height * shot.either(0.30, 0.2) * scale
+        tall = height * shot.wide_or_tall(0.30, 0.2) * scale
         shape = noise.line(rng, width, height * cell, octaves=7, gain=0.46, ridged=True)
         middle = np.linspace(-1, 1, width) - rng.uniform(-0.35, 0.35)
         rise = 0.42 + 0.55 * shape + 0.35 * np.exp(-((middle * 1.6) ** 2))
@@ -112,16 +112,16 @@ def _woods(shot: Shot) -> Part:
 def _meadow(shot: Shot) -> Part:
     rng = shot.rng("meadow")
     width, palette = shot.canvas_px[0], shot.palette
-    slope = np.linspace(0.5, -0.5, width) ** 2 * shot.either(0.26, 0.12)
+    slope = np.linspace(0.5, -0.5, width) ** 2 * shot.wide_or_tall(0.26, 0.12)
     bumps = noise.line(rng, width, shot.height_px * 0.5, octaves=3) * 0.018
     firs, ground, tree = palette.near, mix(palette.near, BLACK, 0.1), 92.0
     if shot.scene.weather is Weather.SNOW:
-        # Under snow the meadow is bare: its trees are too small to be seen.
+        # A meadow in snow has no visible trees: they are drawn too small to see.
         firs = ground = mix(lit((206, 216, 236), palette.light), palette.haze, 0.2)
         tree = 0.1
     return land.conifers(
         shot,
-        shot.row(shot.either(0.86, 0.79)) + (bumps - slope) * shot.height_px,
+        shot.row(shot.wide_or_tall(0.86, 0.79)) + (bumps - slope) * shot.height_px,
         (firs, mix(ground, BLACK, 0.4)),
         depth=0.9,
         rng=rng,

@@ -1,4 +1,4 @@
-"""A sea under a wide sky, an island on the horizon, the shore in front."""
+"""The sea with an island on the horizon and the shore in front."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from renderer.script.colour import BLACK, Colour, lit, mix
-from renderer.script.prompt import Gait, Time, Weather
+from renderer.script.prompt import Motion, Time, Weather
 from renderer.stage import land, noise
 from renderer.stage.camera import View
 from renderer.stage.figure import figure
@@ -20,15 +20,15 @@ from renderer.stage.sky import disc_place, sky
 from renderer.stage.stage import Shot
 from renderer.stage.water import Water
 
-#: How far away island and lighthouse are.
+#: Depth of the island and the lighthouse.
 _FAR = 0.12
 _LAMP: Colour = (255, 240, 196)
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     scene, palette = shot.scene, shot.palette
-    horizon = shot.row(shot.either(0.55, 0.58))
+    horizon = shot.row(shot.wide_or_tall(0.55, 0.58))
     parts = sky(shot, horizon)
     island, top = _island(shot, horizon)
     parts.append(island)
@@ -51,13 +51,13 @@ def build(shot: Shot) -> list[Part]:
     )
     if scene.time is not Time.NIGHT:
         parts.append(birds(shot, mix(palette.near, palette.haze, 0.3), row=0.25))
-    afloat = scene.subject is not None and scene.subject.gait is Gait.SAIL
+    afloat = scene.subject is not None and scene.subject.motion is Motion.SAIL
     subject = figure(
         shot,
         body=mix(palette.near, BLACK, 0.3),
         rim=mix(palette.glow, palette.disc, 0.3),
         halo=mix(palette.haze, palette.glow, 0.6),
-        ground=shot.either(0.73, 0.72) if afloat else shot.either(0.925, 0.8),
+        ground=shot.wide_or_tall(0.73, 0.72) if afloat else shot.wide_or_tall(0.925, 0.8),
         size=1.2,
     )
     shore = _shore(shot)
@@ -65,7 +65,7 @@ def build(shot: Shot) -> list[Part]:
 
 
 def _island(shot: Shot, horizon: int) -> tuple[Part, tuple[int, int]]:
-    """Return the island, and the canvas place of its highest point."""
+    """Return the island, and the canvas column and row of its highest point."""
     rng = shot.rng("island")
     width = shot.canvas_px[0]
     x = np.linspace(0, 1, width) - float(rng.uniform(0.3, 0.44))
@@ -85,18 +85,18 @@ def _shore(shot: Shot) -> Part:
     width, near = shot.canvas_px[0], shot.palette.near
     lean = np.linspace(-0.5, 0.5, width) * float(rng.choice((-1, 1)))
     bumps = noise.line(rng, width, shot.height_px * 0.4)
-    crest = shot.row(shot.either(0.91, 0.79)) - (lean * 0.05 + bumps * 0.016) * shot.height_px
+    crest = shot.row(shot.wide_or_tall(0.91, 0.79)) - (lean * 0.05 + bumps * 0.016) * shot.height_px
     colours = (mix(near, shot.palette.haze, 0.06), mix(near, BLACK, 0.5))
     fade_px = shot.height_px * 0.12
     return land.silhouette(shot, crest, colours, depth=0.95, rng=rng, fade_px=fade_px)
 
 
 def _lighthouse(shot: Shot, top: tuple[int, int]) -> Part:
-    """Return a tower at a canvas place; where it is dark, its beam goes round."""
+    """Return a lighthouse at canvas column and row `top`; its beam turns when it is dark."""
     over = 4
     wall = mix((236, 228, 220), shot.palette.near, 0.42)
     band = mix((176, 48, 44), shot.palette.near, 0.42)
-    # Each storey: where it begins and ends, half its width there (shares of the height), colour.
+    # Each storey: bottom, half width there, top, half width there (shares of the height), colour.
     edges = [(0.13 * i, 0.095 - 0.0052 * i) for i in range(7)]
     storeys = [
         (*low, *high, wall if i % 2 else band) for i, (low, high) in enumerate(pairwise(edges))
@@ -127,7 +127,7 @@ def _lighthouse(shot: Shot, top: tuple[int, int]) -> Part:
 
 def _beam(shot: Shot, frame: Image.Image, x: float, y: float, at_s: float) -> None:
     turn = at_s * 0.9 + 0.6
-    # Seen from the side, a beam that goes round grows long and short.
+    # From the side, a turning beam looks longer and shorter.
     reach = math.cos(turn) * 0.75 * frame.width
     veil = Image.new("L", (frame.width // 4, frame.height // 4), 0)
     pen = ImageDraw.Draw(veil)

@@ -1,4 +1,7 @@
-"""A reference picture instead of a drawn scene: shown whole over its own blur, slowly approached."""
+"""A reference picture instead of a drawn scene.
+
+It fills the frame, or is shown whole over a blurred copy where the shapes differ too much.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,17 @@ from renderer.stage.layer import Layer, Part
 from renderer.stage.pixels import mask
 from renderer.stage.stage import Stage
 
-#: Decoding larger pictures than this is refused (40 million pixels, about 120 MB of memory).
+#: Larger pictures are refused before they are decoded: 40 million pixels take about 120 MB.
 PICTURE_MAX_PX = 40_000_000
-#: A picture whose shape differs more than this from the frame's is not cropped to fill it.
+#: Largest ratio between the aspect ratios of picture and frame at which the picture is cropped.
 _CROP_MAX = 1.45
 
 
 def build(path: Path, stage: Stage) -> list[Part]:
     """Return the picture at `path` as scenery.
 
-    Raises OSError (also Pillow's UnidentifiedImageError) when it is no readable PNG, JPEG or WebP.
+    Raises OSError (Pillow's UnidentifiedImageError is one) unless it is a readable PNG, JPEG or
+    WebP.
     """
     with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as opened:
         if opened.width * opened.height > PICTURE_MAX_PX:
@@ -28,8 +32,8 @@ def build(path: Path, stage: Stage) -> list[Part]:
         opened.draft("RGB", (2 * stage.width_px, 2 * stage.height_px))
         upright = ImageOps.exif_transpose(opened)
         flat = Image.new("RGB", upright.size, (18, 18, 24))
-        seen = upright.convert("RGBA")
-        flat.paste(seen.convert("RGB"), (0, 0), seen.getchannel("A"))
+        rgba = upright.convert("RGBA")
+        flat.paste(rgba.convert("RGB"), (0, 0), rgba.getchannel("A"))
     canvas = stage.canvas_px
     cover = ImageOps.fit(flat, canvas, Image.Resampling.LANCZOS)
     frame_shape, shape = stage.width_px / stage.height_px, flat.width / flat.height
@@ -39,8 +43,8 @@ def build(path: Path, stage: Stage) -> list[Part]:
     parts: list[Part] = [
         Layer(stage=stage, colour=ImageEnhance.Brightness(soft).enhance(0.62), depth=0.25)
     ]
-    room = (round(stage.width_px * 0.86), round(stage.height_px * 0.74))
-    whole = ImageOps.contain(flat, room, Image.Resampling.LANCZOS)
+    limit = (round(stage.width_px * 0.86), round(stage.height_px * 0.74))
+    whole = ImageOps.contain(flat, limit, Image.Resampling.LANCZOS)
     left, top = (canvas[0] - whole.width) // 2, stage.row(0.46) - whole.height // 2
     shadow = Image.new("L", canvas, 0)
     shadow.paste(

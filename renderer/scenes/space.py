@@ -1,4 +1,4 @@
-"""Space: nebulae, stars at three distances, a planet that turns, often with a ring."""
+"""Space: a nebula, stars at three depths, a turning planet, often with a ring."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from renderer.stage import noise
 from renderer.stage.camera import View
 from renderer.stage.figure import figure
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import Floats, blend, grid, mask, picture, plain, smoothstep
+from renderer.stage.particles import particles
+from renderer.stage.pixels import Floats, blend, grainy_image, grid, mask, smoothstep, to_image
 from renderer.stage.sky import twinkle
-from renderer.stage.specks import specks
 from renderer.stage.stage import Shot
 
-#: Colours of the gas: low, high, and its brightest veins.
+#: Colours of the nebula: low, high, and its brightest filaments.
 _NEBULAE: tuple[tuple[Colour, Colour, Colour], ...] = (
     ((40, 24, 96), (150, 44, 120), (255, 150, 170)),
     ((14, 44, 96), (30, 110, 150), (140, 230, 220)),
     ((52, 22, 60), (180, 76, 60), (255, 196, 130)),
 )
-#: Colours of the planet: low, middle and high clouds, and its air.
-_SKINS: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
+#: Colours of the planet: low, middle and high clouds, and its atmosphere.
+_PLANETS: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
     ((150, 62, 58), (226, 146, 112), (248, 214, 178), (255, 176, 130)),
     ((36, 66, 130), (92, 150, 200), (206, 230, 240), (120, 190, 255)),
     ((128, 92, 60), (206, 168, 112), (244, 226, 180), (255, 220, 160)),
     ((60, 46, 110), (134, 96, 176), (220, 186, 226), (200, 150, 255)),
 )
-#: How far the planet's axis leans, in radians.
+#: Tilt of the planet's axis, in radians.
 _LEAN = -0.32
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     subject = figure(
         shot,
         body=(16, 16, 34),
@@ -44,7 +44,7 @@ def build(shot: Shot) -> list[Part]:
         ground=0.7,
         size=1.25,
     )
-    dust = specks(
+    dust = particles(
         shot, "dust", ((210, 214, 255),), count=30, size=(0.8, 2.0), speed_x=(-26, -8),
         level=(0.2, 0.6), blink=0.4,
     )  # fmt: skip
@@ -67,9 +67,9 @@ def _nebula(shot: Shot) -> Layer:
     density = smoothstep(0.38, 0.95, cloud)
     values = blend((5, 6, 16), blend(low, high, smoothstep(0.25, 0.8, hue)), density * 0.8)
     values = blend(values, vein, np.exp(-((np.abs(fine - 0.5) / 0.05) ** 2)) * density * 0.35)
-    # Dust lanes take light away.
+    # Lanes of dust darken the nebula.
     values *= (1.0 - 0.55 * smoothstep(0.55, 0.85, gas(5)))[..., None]
-    return Layer(stage=shot, colour=picture(values, rng))
+    return Layer(stage=shot, colour=grainy_image(values, rng))
 
 
 def _stars(shot: Shot, index: int, count: int, depth: float) -> Layer:
@@ -87,16 +87,16 @@ def _stars(shot: Shot, index: int, count: int, depth: float) -> Layer:
 
 
 def _planet(shot: Shot) -> Part:
-    """Return a ball in the upper left, lit from the upper left, whose clouds go round."""
+    """Return a turning planet in the upper left, lit from the upper left."""
     scene, rng = shot.scene, shot.rng("planet")
-    low, middle, high, air = _SKINS[int(rng.integers(len(_SKINS)))]
+    low, middle, high, air = _PLANETS[int(rng.integers(len(_PLANETS)))]
     if scene.tint is not None:
         low, middle, air = mix(low, scene.tint, 0.4), mix(middle, scene.tint, 0.5), scene.tint
-    radius = round(shot.either(190, 215) * shot.unit * rng.uniform(0.9, 1.15))
+    radius = round(shot.wide_or_tall(190, 215) * shot.unit * rng.uniform(0.9, 1.15))
     rows, columns = 2 * radius, 4 * radius
-    skin = _skin(rng, rows, columns, (low, middle, high))
+    skin = _surface(rng, rows, columns, (low, middle, high))
 
-    # Where each pixel of the ball lies on the turning skin, and how the sun falls on it.
+    # Where each pixel of the ball lies on the surface map, and how the sun lights it.
     nx, ny = ((side - radius - 1) / radius for side in grid(2 * radius + 3, 2 * radius + 3))
     nz = np.sqrt(np.clip(1.0 - nx**2 - ny**2, 0.0, 1.0))
     ax = nx * math.cos(_LEAN) + ny * math.sin(_LEAN)
@@ -119,8 +119,8 @@ def _planet(shot: Shot) -> Part:
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
         turned = (longitude + at_s * 7.0 * shot.unit).astype(np.int64) % columns
-        ball = plain(skin[latitude, turned] * shade)
-        at = (shot.col(shot.either(0.3, 0.4)), shot.row(shot.either(0.37, 0.32)))
+        ball = to_image(skin[latitude, turned] * shade)
+        at = (shot.col(shot.wide_or_tall(0.3, 0.4)), shot.row(shot.wide_or_tall(0.37, 0.32)))
         for paint, shape in ((air, halo), *ring[:1], (ball, body), *ring[1:]):
             _put(frame, paint, shape, *view.place(shot, 0.3, *at))
 
@@ -135,7 +135,7 @@ def _put(
     y: float,
     zoom: float,
 ) -> None:
-    """Paste `paint` through `shape`, its middle at x, y, between pixels; its edges are empty."""
+    """Paste `paint` through the mask `shape`, centred on x, y with subpixel precision."""
     left, top = x - shape.width * zoom / 2, y - shape.height * zoom / 2
     at = (math.ceil(left), math.ceil(top))
     size = (math.floor(shape.width * zoom) - 1, math.floor(shape.height * zoom) - 1)
@@ -143,14 +143,14 @@ def _put(
     box = (*skip, skip[0] + size[0] / zoom, skip[1] + size[1] / zoom)
     if isinstance(paint, Image.Image):
         paint = paint.resize(size, Image.Resampling.BILINEAR, box=box)
-    seen = shape.resize(size, Image.Resampling.BILINEAR, box=box)
-    frame.paste(paint, (*at, at[0] + size[0], at[1] + size[1]), seen)
+    placed = shape.resize(size, Image.Resampling.BILINEAR, box=box)
+    frame.paste(paint, (*at, at[0] + size[0], at[1] + size[1]), placed)
 
 
-def _skin(
+def _surface(
     rng: np.random.Generator, rows: int, columns: int, colours: tuple[Colour, Colour, Colour]
 ) -> Floats:
-    """Return the map of the surface, (rows, columns, 3), without a seam."""
+    """Return the seamless (rows, columns, 3) map of the planet's surface."""
     half = columns // 2
     swirl = noise.field(rng, (half, rows), (half / 5, rows / 9), octaves=5) - 0.5
     swirl = np.concatenate((swirl, swirl[:, ::-1]), axis=1)
@@ -165,7 +165,7 @@ def _skin(
 def _ring(
     radius: int, middle: Colour, high: Colour, *, front: bool
 ) -> tuple[Image.Image, Image.Image]:
-    """Return the colours and the shape of one half of the ring, around the planet's middle."""
+    """Return the picture and the mask of one half of the ring, centred on the planet."""
     half = round(radius * 2.35)
     x, y = (side - half for side in grid(2 * half, 2 * half))
     along = x * math.cos(_LEAN) + y * math.sin(_LEAN)
@@ -177,12 +177,12 @@ def _ring(
     gap = np.exp(-(((distance - 1.86) / 0.03) ** 2))
     opacity = opacity * (0.52 + 0.42 * light) * (1 - 0.85 * gap)
     opacity = opacity * smoothstep(-2, 2, across if front else -across)
-    # The planet's shadow lies on the ring behind it, away from the sun.
+    # The planet casts a shadow on the back of the ring, on the side away from the sun.
     shadow = smoothstep(0.5, 0.05, np.abs(across / radius + 0.9 - along / radius * 0.5) * 0.6)
     dim = 1.0 - (0.0 if front else 0.8) * shadow * (along > 0)
     values = blend(middle, high, np.clip(0.5 + light, 0, 1)) * (0.9 * dim)[..., None]
-    # Most of the square is empty above and below the ellipse.
+    # Crop the empty rows above and below the ellipse.
     rows = np.flatnonzero((opacity > 0.004).any(axis=1))
     reach = int(max(half - rows[0], rows[-1] - half)) + 3
     band = slice(max(0, half - reach), half + reach)
-    return plain(values[band]), mask(opacity[band])
+    return to_image(values[band]), mask(opacity[band])

@@ -1,4 +1,4 @@
-"""Under the sea: light from above, reefs like chimneys, fish and bubbles."""
+"""Under water: light from above, reefs, fish and bubbles."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from PIL import Image, ImageDraw
 
 from renderer.script.colour import BLACK, WHITE, Colour, lit, mix
 from renderer.stage import land, noise
-from renderer.stage.air import shafts
+from renderer.stage.atmosphere import shafts
 from renderer.stage.figure import figure
 from renderer.stage.flock import fish
 from renderer.stage.layer import Layer, Part
-from renderer.stage.pixels import blend, column, grid, picture, shrunk
-from renderer.stage.specks import specks
+from renderer.stage.particles import particles
+from renderer.stage.pixels import blend, column, grainy_image, grid, shrunk
 from renderer.stage.stage import Shot
 
 _PLANTS: tuple[Colour, ...] = ((214, 92, 108), (232, 140, 84), (150, 92, 180), (66, 150, 140))
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the scene, farthest parts first."""
+    """Return the parts of the scene, farthest first."""
     tint, glow = shot.scene.tint, shot.palette.glow
     light = [0.25 + 0.75 * f for f in shot.palette.light]
     surface = mix(lit((132, 224, 232), light), glow, 0.12)
@@ -33,25 +33,25 @@ def build(shot: Shot) -> list[Part]:
         parts.append(_reef(shot, middle, deep, row=row, depth=depth, far=far, index=i))
         shade = mix(deep, middle, 0.5 - 0.3 * i)
         parts.append(fish(shot, f"shoal {i}", shade, row=0.36 + 0.16 * i))
-    strength = 0.34 if shot.scene.late else 0.78
+    strength = 0.34 if shot.scene.sun_down else 0.78
     parts.append(shafts(shot, surface, strength=strength, source=(0.58, -0.35), reach=0.95))
     parts += figure(
         shot,
         body=mix(deep, BLACK, 0.35),
         rim=mix(surface, WHITE, 0.2),
         halo=mix(surface, middle, 0.3),
-        ground=shot.either(0.84, 0.74),
+        ground=shot.wide_or_tall(0.84, 0.74),
         size=1.25,
     )
     bubble = mix(surface, WHITE, 0.5)
     return [
         *parts,
         _reef(shot, middle, deep, row=0.9, depth=0.85, far=0.06, index=2),
-        specks(
+        particles(
             shot, "plankton", (bubble,), count=60, size=(0.8, 1.9), sway=14, blink=0.5,
             level=(0.15, 0.5),
         ),
-        specks(
+        particles(
             shot, "bubbles", (bubble,), count=26, size=(3, 10), speed_x=(-4, 4),
             speed_y=(-92, -40), sway=9, level=(0.3, 0.7), ring=True,
         ),
@@ -65,17 +65,17 @@ def _sea(shot: Shot, surface: Colour, middle: Colour, deep: Colour) -> Layer:
     distance = np.sqrt(((x - shot.col(0.58)) / 1.3) ** 2 + (y + 0.1 * height) ** 2)
     glow = np.exp(-distance / (0.34 * height)) * 0.85
     values = blend(column(stops, height), mix(surface, WHITE, 0.55), glow)
-    return Layer(stage=shot, colour=picture(values, shot.rng("sea")))
+    return Layer(stage=shot, colour=grainy_image(values, shot.rng("sea")))
 
 
 def _reef(
     shot: Shot, middle: Colour, deep: Colour, *, row: float, depth: float, far: float, index: int
 ) -> Layer:
-    """Return a bank of rock with corals: fans, fingers and kelp."""
+    """Return a rock bank with fan corals, finger corals and kelp."""
     rng = shot.rng(f"reef {index}")
     width = shot.canvas_px[0]
     bumps = noise.line(rng, width, shot.height_px * 0.45) * shot.height_px * 0.05
-    crest = shot.row(row - shot.either(0.0, 0.045) * index) - bumps
+    crest = shot.row(row - shot.wide_or_tall(0.0, 0.045) * index) - bumps
     top = max(0, int(crest.min()) - round(shot.height_px * 0.3))
     shape, pen = land.outline(shot, crest, top)
     rock = mix(deep, middle, far)
@@ -91,7 +91,7 @@ def _reef(
         (_fingers, _fan, _kelp)[int(rng.integers(3))](pen, x * 2, base * 2, size * 2, rng)
     fade_px = shot.height_px * 0.16
     bank = land.silhouette(shot, crest, (rock, deep), depth=depth, rng=rng, fade_px=fade_px)
-    # The rock covers the plants' feet with its own gradient.
+    # The rock's gradient covers the lower ends of the plants.
     if isinstance(bank.colour, Image.Image):
         paint.paste(bank.colour, (0, bank.top_px - top), bank.mask)
     return Layer(stage=shot, colour=paint, mask=shrunk(shape, 2), depth=depth, top_px=top)

@@ -1,4 +1,4 @@
-"""Colours, and what light does to them."""
+"""Colours: mixing, lighting, brightness."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ WHITE: Colour = (255, 255, 255)
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """Return `a` with `share` (0 to 1) of `b` in it."""
+    """Mix two colours: `share` 0 gives `a`, 1 gives `b`."""
     red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
     return (red, green, blue)
 
 
 def lit(colour: Colour, light: Sequence[float]) -> Colour:
-    """Return `colour` under a light given as three factors, 1.0 being white daylight."""
+    """Return `colour` under a light of three factors; 1.0 is white daylight."""
     red, green, blue = (min(255, round(c * f)) for c, f in zip(colour, light, strict=True))
     return (red, green, blue)
 
 
 def brightness(colour: Colour) -> int:
-    """Return how bright a colour looks, 0 to 255."""
+    """Return the perceived brightness of a colour, 0 to 255."""
     return round(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2])

@@ -1,4 +1,4 @@
-"""The colours of a scene: time of day first, then weather, then a tint that the prompt asks for."""
+"""The colours of a scene: from the time of day, then the weather, then a requested tint."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from renderer.script.prompt import Scene, Time, Weather
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """What the air and the light look like."""
+    """Colours of the air and the light."""
 
     #: Zenith, upper sky, lower sky, horizon.
     sky: tuple[Colour, Colour, Colour, Colour]
-    #: The disc of sun or moon, and the light around it.
+    #: The disc of the sun or moon, and the glow around it.
     disc: Colour
     glow: Colour
-    #: Far things fade into this.
+    #: Distant things fade into this colour.
     haze: Colour
     #: The nearest silhouettes.
     near: Colour
-    #: Clouds where light falls on them, and where not.
+    #: Clouds in the light, and in the shade.
     cloud: Colour
     cloud_shade: Colour
-    #: Factors on the colour of things that are lit, 1.0 being white daylight.
+    #: Factors for the colours of lit things; 1.0 is white daylight.
     light: tuple[float, float, float]
-    #: 0 to 1.
+    #: How many stars show, 0 to 1.
     stars: float = 0.0
     #: Height of the disc above the horizon, as a share of the sky's height.
     elevation: float = 0.5
@@ -102,7 +102,7 @@ _NIGHT = Palette(
 )
 
 
-#: Where two would do, the scene's seed chooses.
+#: The scene's seed chooses one of the two.
 _BY_TIME = {
     Time.DAWN: (_DAWN, _DAWN),
     Time.DAY: (_DAY, _DAY),
@@ -110,7 +110,7 @@ _BY_TIME = {
     Time.DUSK: (_DUSK, _DUSK),
     Time.NIGHT: (_NIGHT, _NIGHT),
 }
-#: The veil that weather draws over the sky, by day and late, and how thick it is.
+#: The colour with which weather veils the sky, by day and after sunset, and its strength, 0 to 1.
 _VEILS: dict[Weather, tuple[Colour, Colour, float]] = {
     Weather.CLOUDY: ((168, 178, 192), (60, 70, 92), 0.32),
     Weather.RAIN: ((112, 126, 146), (38, 48, 72), 0.55),
@@ -125,12 +125,12 @@ def paint(scene: Scene) -> Palette:
     palette = _BY_TIME[scene.time][scene.seed % 2]
     if scene.weather in _VEILS:
         by_day, late, share = _VEILS[scene.weather]
-        palette = _veiled(palette, late if scene.late else by_day, share)
+        palette = _veiled(palette, late if scene.sun_down else by_day, share)
     return palette if scene.tint is None else _tinted(palette, scene.tint)
 
 
 def _veiled(palette: Palette, veil: Colour, share: float) -> Palette:
-    """Return the palette under a sky of one colour, which also dims the light."""
+    """Return the palette veiled by one colour, with dimmer light."""
     zenith, upper, lower, horizon = palette.sky
     level = brightness(zenith)
     dim = 1.0 - 0.3 * share
@@ -153,7 +153,7 @@ def _veiled(palette: Palette, veil: Colour, share: float) -> Palette:
 
 
 def _tinted(palette: Palette, tint: Colour) -> Palette:
-    """Return the palette leaning to `tint`, each colour as bright as before."""
+    """Return the palette shifted towards `tint`; each colour keeps its brightness."""
 
     def lean(colour: Colour, share: float = 0.55) -> Colour:
         level = brightness(colour) / max(1, brightness(tint))

@@ -1,4 +1,4 @@
-"""Reading a prompt: its words become a scene, and the seed fills in what they leave open."""
+"""Turns a prompt into a scene: words decide where they can, the seed decides the rest."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from renderer.script import words
 from renderer.script.colour import Colour
-from renderer.script.text import Text
+from renderer.script.text import PromptText
 
 
-class Kind(StrEnum):
-    """What sort of place is drawn."""
+class SceneKind(StrEnum):
+    """The kind of place that is drawn."""
 
     MOUNTAIN = "mountain"
     OCEAN = "ocean"
@@ -37,7 +37,7 @@ class Time(StrEnum):
 
 
 class Weather(StrEnum):
-    """What falls from the sky or hangs in the air."""
+    """The weather of a scene."""
 
     CLEAR = "clear"
     CLOUDY = "cloudy"
@@ -47,8 +47,8 @@ class Weather(StrEnum):
     FOG = "fog"
 
 
-class Move(StrEnum):
-    """What the camera does; the value stands on the badge."""
+class CameraMove(StrEnum):
+    """How the camera moves; the badge shows the value."""
 
     PAN_LEFT = "PAN LEFT"
     PAN_RIGHT = "PAN RIGHT"
@@ -64,7 +64,7 @@ class Move(StrEnum):
     SLOW_DRIFT = "SLOW DRIFT"
 
 
-class Gait(StrEnum):
+class Motion(StrEnum):
     """How a subject moves."""
 
     WALK = "walk"
@@ -76,82 +76,88 @@ class Gait(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """The one figure in the picture."""
+class SceneSubject:
+    """The main figure in the picture."""
 
     #: Its glyph in the emoji font, or the name of an outline.
     glyph: str
-    gait: Gait
+    motion: Motion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """All that the renderer knows of a prompt."""
+    """Everything that decides how a scene is drawn."""
 
-    kind: Kind
+    kind: SceneKind
     time: Time
     weather: Weather
-    move: Move
-    #: A colour the whole picture leans to; None leaves it natural.
+    move: CameraMove
+    #: A colour that tints the whole picture; None for natural colours.
     tint: Colour | None
-    subject: Subject | None
-    #: A lake, or a wet street, mirrors the picture.
+    subject: SceneSubject | None
+    #: A lake or a wet street reflects the picture.
     water: bool
     aurora: bool
     lighthouse: bool
-    #: The planet has a ring for certain.
+    #: The planet always has a ring; otherwise the seed decides.
     ringed: bool
-    #: Drives everything that the words leave open; from the prompt and the order's seed.
+    #: Decides everything that the words leave open; made from the prompt and the request's seed.
     seed: int
-    #: Drives what passes by (clouds, motes, birds) in another take of the same place; None in the
+    #: In another take of the same place, decides what passes by (clouds, dust, birds); None in the
     #: first take.
     take: int | None = None
-    #: A change told the light: it falls on a reference picture as well.
+    #: A change named the light, so a reference picture is graded too.
     relit: bool = False
 
     @property
-    def late(self) -> bool:
+    def sun_down(self) -> bool:
         """Whether the sun is down."""
         return self.time in (Time.NIGHT, Time.DUSK)
 
     @property
     def dark(self) -> bool:
         """Whether lamps are lit: by night, at dusk, in a storm."""
-        return self.late or self.weather is Weather.STORM
+        return self.sun_down or self.weather is Weather.STORM
 
     @property
     def rainy(self) -> bool:
         return self.weather in (Weather.RAIN, Weather.STORM)
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """Return random numbers for one purpose; the same at every call."""
+        """Return a random generator for one purpose; the same at every call."""
         return _rng(f"{self.seed}:{purpose}")
 
-    def passing_rng(self, purpose: str) -> np.random.Generator:
-        """Return random numbers as `rng` does, but others in another take."""
+    def take_rng(self, purpose: str) -> np.random.Generator:
+        """Return a random generator as `rng` does, but a different one in another take."""
         return self.rng(purpose if self.take is None else f"{purpose}, take {self.take}")
 
 
-def read(prompt: str, seed: int) -> Scene:
-    """Return the scene for a prompt; the same prompt and seed give the same scene.
+def read_scene(prompt: str, seed: int) -> Scene:
+    """Return the scene of a prompt; the same prompt and seed give the same scene.
 
-    Words decide where they can (English only); the rest is drawn from the seed. Any text is
-    accepted, also an empty one.
+    Knows English words only; the seed decides the rest. Accepts any text, also an empty one.
     """
     mixed = hashlib.sha256(f"{seed}\n{prompt}".encode("utf-8", "replace")).digest()
     number = int.from_bytes(mixed[:6], "big")
     rng = np.random.default_rng(number)
     chance = [int(n) for n in rng.integers(0, 1_000_000, size=4)]
-    text = Text(prompt)
+    text = PromptText(prompt)
     subject, hint = subject_of(text)
-    fallback = (Kind.MOUNTAIN, Kind.OCEAN, Kind.FOREST, Kind.DESERT, Kind.BOKEH, Kind.MOUNTAIN)
-    kind = Kind(text.best(words.PLACES) or hint or fallback[chance[0] % len(fallback)])
+    fallback = (
+        SceneKind.MOUNTAIN,
+        SceneKind.OCEAN,
+        SceneKind.FOREST,
+        SceneKind.DESERT,
+        SceneKind.BOKEH,
+        SceneKind.MOUNTAIN,
+    )
+    kind = SceneKind(text.best(words.PLACES) or hint or fallback[chance[0] % len(fallback)])
     move = text.best(words.MOVES)
     return Scene(
         kind=kind,
         time=_time(text, kind, chance[1]),
         weather=Weather(text.best(words.WEATHERS) or Weather.CLEAR),
-        move=Move(move) if move else _default_move(kind, chance[2]),
+        move=CameraMove(move) if move else _default_move(kind, chance[2]),
         tint=tint_of(text),
         subject=subject,
         water=text.has(*words.WATERS.split()),
@@ -163,52 +169,54 @@ def read(prompt: str, seed: int) -> Scene:
 
 
 def subject_of(
-    text: Text, *, other_than: Subject | None = None, last: bool = False
-) -> tuple[Subject | None, str | None]:
-    """Return the figure that is named first, and the kind of place it suggests.
+    text: PromptText, *, other_than: SceneSubject | None = None, last: bool = False
+) -> tuple[SceneSubject | None, str | None]:
+    """Return the first figure that the text names, and the kind of place that it suggests.
 
-    other_than  passed over where another figure is named as well.
-    last        the figure that is named last instead.
+    other_than  chosen only if the text names no other figure.
+    last        choose the last figure instead of the first.
     """
     found: list[tuple[bool, int, str, str, str]] = []
-    for glyph, gait, hint, names in words.SUBJECTS:
+    for glyph, motion, hint, names in words.SUBJECTS:
         places = [at for at in map(text.first, names.split()) if at is not None]
         if places:
             known = other_than is not None and glyph == other_than.glyph
-            found.append((known, -max(places) if last else min(places), glyph, gait, hint))
+            found.append((known, -max(places) if last else min(places), glyph, motion, hint))
     if not found:
         return None, None
-    _, _, glyph, gait, hint = min(found)
-    return Subject(glyph=glyph, gait=Gait(gait)), hint
+    _, _, glyph, motion, hint = min(found)
+    return SceneSubject(glyph=glyph, motion=Motion(motion)), hint
 
 
-def _time(text: Text, kind: Kind, chance: int) -> Time:
-    told = text.best(words.TIMES)
-    if told is not None:
-        return Time(told)
-    if kind is Kind.SPACE:
+def _time(text: PromptText, kind: SceneKind, chance: int) -> Time:
+    named = text.best(words.TIMES)
+    if named is not None:
+        return Time(named)
+    if kind is SceneKind.SPACE:
         return Time.NIGHT
     usual = {
-        Kind.CITY: (Time.NIGHT, Time.DUSK, Time.SUNSET, Time.DAY),
-        Kind.UNDERWATER: (Time.DAY, Time.DAY, Time.DAWN),
-        Kind.BOKEH: (Time.SUNSET, Time.DUSK, Time.NIGHT),
-        Kind.FOREST: (Time.DAWN, Time.DAY, Time.SUNSET),
+        SceneKind.CITY: (Time.NIGHT, Time.DUSK, Time.SUNSET, Time.DAY),
+        SceneKind.UNDERWATER: (Time.DAY, Time.DAY, Time.DAWN),
+        SceneKind.BOKEH: (Time.SUNSET, Time.DUSK, Time.NIGHT),
+        SceneKind.FOREST: (Time.DAWN, Time.DAY, Time.SUNSET),
     }.get(kind, (Time.DAWN, Time.DAY, Time.SUNSET, Time.SUNSET, Time.DUSK))
     return usual[chance % len(usual)]
 
 
-def _default_move(kind: Kind, chance: int) -> Move:
+def _default_move(kind: SceneKind, chance: int) -> CameraMove:
     usual = {
-        Kind.CITY: (Move.PUSH_IN, Move.SLOW_DRIFT, Move.PAN_RIGHT),
-        Kind.FOREST: (Move.TRACKING, Move.PUSH_IN, Move.SLOW_DRIFT),
-        Kind.SPACE: (Move.SLOW_DRIFT, Move.PULL_BACK, Move.PUSH_IN),
-        Kind.BOKEH: (Move.SLOW_DRIFT, Move.PUSH_IN),
-    }.get(kind, (Move.PAN_LEFT, Move.PAN_RIGHT, Move.SLOW_DRIFT, Move.PUSH_IN))
+        SceneKind.CITY: (CameraMove.PUSH_IN, CameraMove.SLOW_DRIFT, CameraMove.PAN_RIGHT),
+        SceneKind.FOREST: (CameraMove.TRACKING, CameraMove.PUSH_IN, CameraMove.SLOW_DRIFT),
+        SceneKind.SPACE: (CameraMove.SLOW_DRIFT, CameraMove.PULL_BACK, CameraMove.PUSH_IN),
+        SceneKind.BOKEH: (CameraMove.SLOW_DRIFT, CameraMove.PUSH_IN),
+    }.get(
+        kind, (CameraMove.PAN_LEFT, CameraMove.PAN_RIGHT, CameraMove.SLOW_DRIFT, CameraMove.PUSH_IN)
+    )
     return usual[chance % len(usual)]
 
 
-def tint_of(text: Text) -> Colour | None:
-    """Return the colour that the light is said to have, if any."""
+def tint_of(text: PromptText) -> Colour | None:
+    """Return the colour that the text gives to the light, if any."""
     for name, colour in words.TINTS.items():
         if any(text.has(f"{name} {thing}") for thing in words.TINTED.split()):
             return colour

@@ -1,4 +1,4 @@
-"""Changing a scene: the words of a change decide what they name, and all else stays as it was."""
+"""Applies a change to a scene: the words decide what they name, the rest stays the same."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from dataclasses import replace
 from renderer.script import words
 from renderer.script.colour import Colour
 from renderer.script.prompt import (
-    Kind,
-    Move,
+    CameraMove,
     Scene,
-    Subject,
+    SceneKind,
+    SceneSubject,
     Time,
     Weather,
     subject_of,
     tint_of,
 )
-from renderer.script.text import Text
+from renderer.script.text import PromptText
 
 _GREY: Colour = (150, 150, 150)
-_SKIES = (Kind.MOUNTAIN, Kind.OCEAN, Kind.CITY, Kind.DESERT)
-#: A change of so few words, fillers aside, may be nothing but a place: "snowy mountains".
+_SKIES = (SceneKind.MOUNTAIN, SceneKind.OCEAN, SceneKind.CITY, SceneKind.DESERT)
+#: A change of at most so many words, without fillers, may name only a place: "snowy mountains".
 _ONLY_A_PLACE = 2
-#: What may follow a colour that is meant for the whole picture.
+#: Words that may follow a colour that is meant for the whole picture.
 _AFTER_COLOUR = frozenset({"and", "with", "at", "in", "but", "now", "please", "instead", "then"})
 
 
-def revise(scene: Scene, change: str) -> Scene:
-    """Return the scene with what the words of `change` decide; the seed, and so the layout, stays.
+def revise_scene(scene: Scene, change: str) -> Scene:
+    """Return the scene with what the words of `change` name; the seed keeps the layout the same.
 
-    A change without a word that is known here gives the scene back as it is.
+    A change without any known word returns an equal scene.
     """
-    text = Text(change)
+    text = PromptText(change)
     kind = _place(text) or scene.kind
-    told = text.best(words.TIMES) or text.best(words.RELIT)
-    time = Time(told) if told else scene.time
+    named = text.best(words.TIMES) or text.best(words.RELIT)
+    time = Time(named) if named else scene.time
     weather = _weather(text) or scene.weather
     tint = tint_of(text) or _tint(change)
     subject, _ = subject_of(text, other_than=scene.subject, last=text.has(*words.REPLACING.split()))
-    nearer = Move.PUSH_IN if text.has(*words.NEARER.split()) else scene.move
+    nearer = CameraMove.PUSH_IN if text.has(*words.NEARER.split()) else scene.move
     move = text.best(words.MOVES)
     late = time in (Time.NIGHT, Time.DUSK)
     return replace(
@@ -47,80 +47,92 @@ def revise(scene: Scene, change: str) -> Scene:
         kind=kind,
         time=time,
         weather=weather,
-        move=Move(move) if move else nearer,
+        move=CameraMove(move) if move else nearer,
         tint=tint or scene.tint,
         subject=subject or scene.subject,
         water=scene.water or text.has(*words.WATERS.split()),
-        # Northern lights go out at sunrise.
+        # Northern lights end at sunrise.
         aurora=text.has(*words.AURORAS.split()) or (scene.aurora and late),
         lighthouse=scene.lighthouse or text.has(*words.LIGHTHOUSES.split()),
         ringed=scene.ringed or text.has(*words.RINGS.split()),
-        relit=scene.relit or told is not None or tint is not None,
+        relit=scene.relit or named is not None or tint is not None,
     )
 
 
-def remade(scene: Scene, change: str, seed: int, *, pictured: bool) -> Scene:
-    """Return the scene as `revise` does; where that would look the same, another take of it.
+def remix_scene(scene: Scene, change: str, seed: int, *, has_picture: bool) -> Scene:
+    """Return the scene as `revise_scene` does; another take where that would look the same.
 
-    seed      makes one take differ from another.
-    pictured  the scene is shown by a reference picture.
+    seed         identifies the take.
+    has_picture  a reference picture replaces the scenery.
     """
-    changed = revise(scene, change)
-    if _seen(changed, pictured=pictured) == _seen(scene, pictured=pictured):
+    changed = revise_scene(scene, change)
+    if _visible(changed, has_picture=has_picture) == _visible(scene, has_picture=has_picture):
         return replace(changed, take=seed + (seed == scene.take))
     return changed
 
 
-def _seen(
-    scene: Scene, *, pictured: bool
-) -> tuple[Kind | None, Time | None, Weather | None, Move, Colour | None, Subject | None, int]:
-    """Return all that a viewer would notice of a change."""
-    weathered = pictured or scene.kind not in (Kind.SPACE, Kind.BOKEH, Kind.UNDERWATER)
+def _visible(
+    scene: Scene, *, has_picture: bool
+) -> tuple[
+    SceneKind | None,
+    Time | None,
+    Weather | None,
+    CameraMove,
+    Colour | None,
+    SceneSubject | None,
+    int,
+]:
+    """Return the features in which a viewer would see a change."""
+    weathered = has_picture or scene.kind not in (
+        SceneKind.SPACE,
+        SceneKind.BOKEH,
+        SceneKind.UNDERWATER,
+    )
     weather = scene.weather if weathered else None
-    timed = scene.relit if pictured else scene.kind is not Kind.SPACE
+    timed = scene.relit if has_picture else scene.kind is not SceneKind.SPACE
     time, tint = scene.time if timed else None, scene.tint
-    if pictured:
+    if has_picture:
         return None, time, weather, scene.move, tint if scene.relit else None, None, 0
     extras = (
-        scene.water and scene.kind in (Kind.MOUNTAIN, Kind.CITY),
+        scene.water and scene.kind in (SceneKind.MOUNTAIN, SceneKind.CITY),
         scene.aurora and scene.kind in _SKIES,
-        scene.lighthouse and scene.kind is Kind.OCEAN,
-        scene.ringed and scene.kind is Kind.SPACE,
+        scene.lighthouse and scene.kind is SceneKind.OCEAN,
+        scene.ringed and scene.kind is SceneKind.SPACE,
     )
     bits = sum(bit << place for place, bit in enumerate(extras))
     return scene.kind, time, weather, scene.move, tint, scene.subject, bits
 
 
-def _place(text: Text) -> Kind | None:
-    """Return the place that the change moves to; a thing that is added moves nowhere."""
+def _place(text: PromptText) -> SceneKind | None:
+    """Return the place that the change moves to; adding a thing is no move."""
     bare = text.without(words.FILLING.split())
-    # "It orbits" and "close-up" speak of the camera.
+    # "It orbits" and "close-up" are about the camera.
     camera = text.best(words.MOVES) is not None or text.has(*words.NEARER.split())
     alone = len(bare) <= _ONLY_A_PLACE and not camera and not bare.has(*words.ADDING.split())
-    place = (bare if alone else text.led_by(words.LEADING.split())).best(words.PLACES)
-    return Kind(place) if place else None
+    place = (bare if alone else text.after_any(words.LEADING.split())).best(words.PLACES)
+    return SceneKind(place) if place else None
 
 
-def _weather(text: Text) -> Weather | None:
-    told = text.best(words.WEATHERS)
-    if told is None and text.has(*words.CLEARING.split()):
+def _weather(text: PromptText) -> Weather | None:
+    named = text.best(words.WEATHERS)
+    if named is None and text.has(*words.CLEARING.split()):
         return Weather.CLEAR
-    return Weather(told) if told else None
+    return Weather(named) if named else None
 
 
 def _tint(change: str) -> Colour | None:
     """Return a colour for the whole picture: "make it teal", "more blue", "purple"."""
-    if Text(change).has(*words.COLOURLESS.split()):
+    if PromptText(change).has(*words.COLOURLESS.split()):
         return _GREY
-    clauses = [Text(clause) for clause in re.split(r"[,.;:!?\n]", change)]
+    clauses = [PromptText(clause) for clause in re.split(r"[,.;:!?\n]", change)]
     for name, colour in words.TINTS.items():
         if any(_means_all(clause, name) for clause in clauses):
             return colour
     return None
 
 
-def _means_all(clause: Text, colour: str) -> bool:
-    """Return whether a colour is said of the whole picture and not of a thing."""
+def _means_all(clause: PromptText, colour: str) -> bool:
+    """Return whether the text gives the colour to the whole picture and not to a thing."""
     before, after = clause.next_to(colour)
     alone = len(clause) == 1 and clause.has(colour)
     meant = alone or bool(before & frozenset(words.COLOURED.split()))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from renderer.script.prompt import Scene, read
-from renderer.script.revision import remade, revise
+from renderer.script.prompt import Scene, read_scene
+from renderer.script.revision import remix_scene, revise_scene
 
 #: The longest film, in seconds.
 MAX_S = 60
@@ -46,18 +46,18 @@ class Act:
     #: Oldest first; the first one is the prompt.
     instructions: tuple[Instruction, ...]
 
-    def scene(self, *, pictured: bool) -> Scene:
+    def scene(self, *, has_picture: bool) -> Scene:
         """Return the scene to draw; the same instructions give the same scene.
 
-        pictured  a reference picture replaces the scenery.
+        has_picture  a reference picture replaces the scenery.
         """
         first, *later = self.instructions
-        scene = read(first.text, first.seed)
+        scene = read_scene(first.text, first.seed)
         for each in later:
             if each.operation is FilmOperation.REMIX:
-                scene = remade(scene, each.text, each.seed, pictured=pictured)
+                scene = remix_scene(scene, each.text, each.seed, has_picture=has_picture)
             else:
-                scene = revise(scene, each.text)
+                scene = revise_scene(scene, each.text)
         return scene
 
     @property
@@ -110,7 +110,7 @@ class Screenplay:
 
     def remixed(self, change: str, seed: int, seconds: int) -> Screenplay:
         """Return the film with the change in every act, cut or lengthened to `seconds`."""
-        text = self._unsaid(change) or change
+        text = self._new_words(change) or change
         changed = Instruction(operation=FilmOperation.REMIX, text=text, seed=seed)
         kept: list[Act] = []
         left_s = seconds
@@ -128,14 +128,14 @@ class Screenplay:
         Where the words only repeat earlier instructions, the last scene goes on unchanged.
         """
         instructions = self.acts[-1].instructions
-        text = self._unsaid(words)
+        text = self._new_words(words)
         if text:
             added = Instruction(operation=FilmOperation.EXTEND, text=text, seed=seed)
             instructions = (*instructions, added)
         return Screenplay(acts=(*self.acts, Act(seconds=seconds, instructions=instructions)))
 
-    def _unsaid(self, words: str) -> str:
-        """Return the words without leading repeats of earlier instructions; "" if nothing is left."""
+    def _new_words(self, words: str) -> str:
+        """Strip repeats of earlier instructions from the start; "" if nothing is left."""
         rest = words.strip()
         for each in self.acts[-1].instructions:
             said = re.escape(each.text.strip(" ."))

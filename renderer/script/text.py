@@ -1,19 +1,19 @@
-"""A text as a line of bare words, to look words and phrases up in."""
+"""Looks up words and phrases in a text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 
-#: How many words after a leading one still belong to it: "in a small neon CITY".
+#: How many words after a preposition belong to it: "in a small neon CITY".
 _REACH = 4
 
 
-class Text:
-    """What was written, in lower case and without punctuation."""
+class PromptText:
+    """A text in lower case and without punctuation."""
 
     def __init__(self, text: str) -> None:
-        """Take any text, also an empty one."""
+        """Accept any text, also an empty one."""
         self._words = re.findall(r"[\w'’]+", text.lower())
         self._line = f" {' '.join(self._words)} "
 
@@ -21,13 +21,13 @@ class Text:
         return len(self._words)
 
     def first(self, entry: str) -> int | None:
-        """Return where the word or phrase first stands (also in the plural), or None."""
+        """Return the position of the word or phrase, also in the plural, or None."""
         phrase = re.escape(re.sub(r"[-_]", " ", entry))
         match = re.search(rf" {phrase}(?:e?s)? ", self._line)
         return None if match is None else match.start()
 
     def score(self, entries: Iterable[str]) -> tuple[int, int, int]:
-        """Return how many entries occur, the words of the longest, and minus the first place."""
+        """Return how many entries occur, the hyphens of the longest, minus the first position."""
         found = [(at, entry) for entry in entries if (at := self.first(entry)) is not None]
         longest = max((entry.count("-") for _, entry in found), default=0)
         return len(found), longest, -min((at for at, _ in found), default=0)
@@ -37,28 +37,28 @@ class Text:
         return self.score(entries)[0] > 0
 
     def best(self, table: Mapping[str, str]) -> str | None:
-        """Return the key whose words occur most, then the longest phrase, then the earliest."""
+        """Return the key with most entries in the text, then the longest phrase, then the first."""
         scores = {key: self.score(entries.split()) for key, entries in table.items()}
         key = max(scores, key=lambda name: scores[name])
         return key if scores[key][0] else None
 
-    def without(self, dropped: Iterable[str]) -> Text:
+    def without(self, dropped: Iterable[str]) -> PromptText:
         """Return the text without these words."""
         gone = frozenset(dropped)
-        return Text(" ".join(word for word in self._words if word not in gone))
+        return PromptText(" ".join(word for word in self._words if word not in gone))
 
-    def led_by(self, leads: Iterable[str]) -> Text:
-        """Return only the few words that follow one of the `leads`."""
+    def after_any(self, leads: Iterable[str]) -> PromptText:
+        """Return only the few words after each of the `leads`."""
         wanted = frozenset(leads)
         kept = [
             word
             for at, word in enumerate(self._words)
             if word not in wanted and wanted.intersection(self._words[max(0, at - _REACH) : at])
         ]
-        return Text(" ".join(kept))
+        return PromptText(" ".join(kept))
 
     def next_to(self, word: str) -> tuple[frozenset[str], str | None]:
-        """Return all words right before `word`, and the one after its last place, if any."""
+        """Return all words right before `word`, and the one after its last occurrence, if any."""
         places = [at for at, here in enumerate(self._words) if here == word]
         before = frozenset(self._words[at - 1] for at in places if at > 0)
         last = places[-1] + 1 if places else len(self._words)

@@ -1,8 +1,11 @@
-"""The words a prompt is read by. English; singular forms, phrases with spaces."""
+"""The English words that the renderer knows.
+
+Spaces separate entries; a hyphen in an entry stands for a space. Entries are in the singular.
+"""
 
 from __future__ import annotations
 
-#: Words of a place, by kind of scene.
+#: Words that name a kind of place.
 PLACES: dict[str, str] = {
     "mountain": "mountain peak summit alps alpine himalaya hill valley meadow cliff ridge highland"
     " canyon volcano glacier fjord lake field farm castle countryside village snowscape andes"
@@ -80,34 +83,34 @@ AURORAS: str = "aurora northern-lights"
 LIGHTHOUSES: str = "lighthouse"
 RINGS: str = "ringed ring saturn"
 
-#: A tint is read only where it colours the picture as a whole, not a thing in it.
+#: After one of `TINTS`: the colour is meant for the whole picture, not for a thing in it.
 TINTED: str = "light sky glow hue tone colour color palette haze mist atmosphere world lighting"
 
-#: Words of a change that say what the light becomes; a word of `TIMES` outranks them.
+#: Words of a change that name a new light; words of `TIMES` take precedence.
 RELIT: dict[str, str] = {
     "dusk": "darker dimmer",
     "day": "brighter lighter",
 }
-#: Words of a change that end bad weather; a word of `WEATHERS` outranks them.
+#: Words of a change that end bad weather; words of `WEATHERS` take precedence.
 CLEARING: str = "sunny sunshine sunlit sunlight starry blue-sky"
-#: Before a place that a change moves to: "now IN a desert", "turn it INTO a city".
+#: Come before a place that a change moves to: "now IN a desert", "turn it INTO a city".
 LEADING: str = (
     "in into inside on onto at to toward towards through across under beneath over above by beside"
     " near along among between become becomes becoming of"
 )
-#: Before a thing that a change puts into the place: "ADD a castle" moves nowhere.
+#: Come before a thing that a change adds to the place: "ADD a castle" keeps the place.
 ADDING: str = "add adding with more fewer bigger smaller larger without no some less and"
-#: What a change begins with that says nothing: "MAKE IT a desert".
+#: Words of a change that carry no meaning: "MAKE IT a desert".
 FILLING: str = "a an the make it this that now then please change turn let be set to as whole scene"
-#: In these changes the figure that is named last comes, and those before it go.
+#: With these words, the figure that a change names last replaces the others.
 REPLACING: str = "replace replaced replacing change turn turned swap become becoming"
-#: Nearer to the subject, where no move of the camera is named.
+#: Move the camera nearer to the subject, unless a camera move is named.
 NEARER: str = "close-up closeup macro portrait"
-#: Before a colour that a change gives to the picture as a whole: "make IT teal".
+#: Come before a colour that a change gives to the whole picture: "make IT teal".
 COLOURED: str = "it everything all more into image picture scene video clip turn sky light"
 COLOURLESS: str = "black-and-white monochrome greyscale grayscale"
 
-#: Glyph in the emoji font or name of an outline, how it moves, the kind of scene it suggests, and its words.
+#: Glyph in the emoji font or name of an outline, motion, kind of scene that it suggests, words.
 SUBJECTS: tuple[tuple[str, str, str, str], ...] = (
     ("fox", "walk", "mountain", "fox"),
     ("⛵", "sail", "ocean", "sailboat boat yacht sailing ship"),

@@ -1,4 +1,4 @@
-"""The subject: one figure, a filled silhouette with a rim of light, that moves as it should."""
+"""The scene's subject: a filled silhouette with a lit edge and a motion of its own."""
 
 from __future__ import annotations
 
@@ -8,71 +8,71 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from renderer.script.colour import Colour
-from renderer.script.prompt import Gait, Move
+from renderer.script.prompt import CameraMove, Motion
 from renderer.stage.camera import View
 from renderer.stage.layer import Part
 from renderer.stage.outline import OUTLINES, trace
 from renderer.stage.pixels import dimmed
 from renderer.stage.stage import Shot
 
-#: The figure is kept this much larger than it is mostly shown.
-_OVER = 2
+#: The figure is stored this many times larger than its usual size on screen.
+_OVERSAMPLING = 2
 _DEPTH = 0.85
 
 
 def emoji_font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Return the line-art emoji that subjects are made of."""
+    """Return the line-art emoji font that subjects are drawn with."""
     return ImageFont.truetype(Path(__file__).parents[1] / "fonts" / "noto-emoji.ttf", size_px)
 
 
 def figure(
     shot: Shot, *, body: Colour, rim: Colour, halo: Colour, ground: float, size: float = 1.0
 ) -> list[Part]:
-    """Return the scene's subject, standing at `ground` (share of the frame's height), if any."""
+    """Return the scene's subject, if any, standing at `ground` (share of the frame's height)."""
     subject = shot.scene.subject
     if subject is None:
         return []
-    size_px = round(shot.either(128, 150) * size * shot.unit * _OVER)
+    size_px = round(shot.wide_or_tall(128, 150) * size * shot.unit * _OVERSAMPLING)
     shape, lines = _cut_out(subject.glyph, size_px)
     shade = dimmed(shape.filter(ImageFilter.GaussianBlur(size_px / 14)), 77)
-    # Light falls from the upper right: an edge is what the body, moved away from it, bares.
+    # Light comes from the upper right: the lit edge is the body minus the body shifted down left.
     step = max(2, size_px // 56)
     edge = ImageChops.subtract(shape, ImageChops.offset(shape, -step, step))
     edge = edge.filter(ImageFilter.GaussianBlur(0.8))
-    coats = ((halo, shade), (body, shape), (rim, dimmed(lines, 102)), (rim, edge))
+    coatings = ((halo, shade), (body, shape), (rim, dimmed(lines, 102)), (rim, edge))
 
-    across, down, lift = shot.either(0.74, 0.6), ground, 0.0
-    if subject.gait in (Gait.FLY, Gait.FLOAT):
-        down = shot.either(0.46, 0.5)
+    across, down, lift = shot.wide_or_tall(0.74, 0.6), ground, 0.0
+    if subject.motion in (Motion.FLY, Motion.FLOAT):
+        down = shot.wide_or_tall(0.46, 0.5)
     elif (box := shape.getbbox()) is not None:
-        # Feet stand on the ground: the middle is half a figure above them.
+        # The feet are on the ground; the figure is placed by its middle, half a figure above.
         lift = box[3] - round(size_px / 40) - shape.height / 2
-    # A panning camera follows the subject; all animals of the font look to the left.
-    chance = 1 if shot.passing_rng("subject").random() < 0.4 else -1
-    heading = {Move.PAN_RIGHT: 1, Move.PAN_LEFT: -1}.get(shot.scene.move, chance)
-    tracked = shot.scene.move in (Move.TRACKING, Move.PAN_LEFT, Move.PAN_RIGHT)
+    # The subject moves in the direction of a pan. All animals in the font face left.
+    chance = 1 if shot.take_rng("subject").random() < 0.4 else -1
+    heading = {CameraMove.PAN_RIGHT: 1, CameraMove.PAN_LEFT: -1}.get(shot.scene.move, chance)
+    tracked = shot.scene.move in (CameraMove.TRACKING, CameraMove.PAN_LEFT, CameraMove.PAN_RIGHT)
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
-        go, pace = _way(at_s, shot.opening_s)
-        dx, dy, turn = _motion(subject.gait, heading * go, pace, at_s)
+        position, speed = _position(at_s, shot.opening_s)
+        dx, dy, turn = _offset(subject.motion, heading * position, speed, at_s)
         x, y, zoom = view.place(shot, _DEPTH, shot.col(across), shot.row(down))
         if tracked:
             x, y = shot.width_px * across, shot.height_px * down
-        scale = zoom / _OVER
+        scale = zoom / _OVERSAMPLING
         x, y = x + dx * shot.unit, y + dy * shot.unit - lift * scale
         reach = math.ceil(max(shape.size) * scale * 0.56)
         left, top = math.floor(x) - reach, math.floor(y) - reach
         matrix = _matrix(shape.size, (x - left, y - top), math.radians(turn), scale, -heading)
         side, affine = (2 * reach, 2 * reach), Image.Transform.AFFINE
-        for colour, coat in coats:
-            seen = coat.transform(side, affine, matrix, Image.Resampling.BILINEAR)
-            frame.paste(colour, (left, top), seen)
+        for colour, coating in coatings:
+            placed = coating.transform(side, affine, matrix, Image.Resampling.BILINEAR)
+            frame.paste(colour, (left, top), placed)
 
     return [draw]
 
 
 def _cut_out(glyph: str, size_px: int) -> tuple[Image.Image, Image.Image]:
-    """Return masks of the filled body and of the lines inside it, about `size_px` high."""
+    """Return masks of the filled body and of its inner lines, about `size_px` high."""
     if glyph in OUTLINES:
         return trace(glyph, round(size_px * 1.35))
     font = emoji_font(size_px)
@@ -81,50 +81,52 @@ def _cut_out(glyph: str, size_px: int) -> tuple[Image.Image, Image.Image]:
     box = (round(right - left) + 2 * pad, round(bottom - top) + 2 * pad)
     lines = Image.new("L", box, 0)
     ImageDraw.Draw(lines).text((pad - left, pad - top), glyph, font=font, fill=255)
-    # What the outside cannot reach is body, whether a line runs through it or not.
+    # The body is everything that a flood fill from the corner does not reach.
     outside = lines.point([255 if v > 90 else 0 for v in range(256)])
     ImageDraw.floodfill(outside, (0, 0), 128)
     hard = outside.point([0 if v == 128 else 255 for v in range(256)])
     body = ImageChops.lighter(hard.filter(ImageFilter.GaussianBlur(0.7)), lines)
-    # The glyph's own contour would frame the figure like a sticker.
+    # The glyph's contour is left out: it would look like the border of a sticker.
     core = hard.filter(ImageFilter.MinFilter(max(3, size_px // 11 | 1)))
     return body, ImageChops.multiply(lines, core)
 
 
-def _way(at_s: float, opening_s: int) -> tuple[float, float]:
-    """Return how far a subject has come, -1 to 1 in the opening, and how fast it still goes.
+def _position(at_s: float, opening_s: int) -> tuple[float, float]:
+    """Return the subject's position and speed: in the first act, -1 to 1 at speed 1.
 
-    After the opening it walks a little further and comes to rest: at most 1.4, and from 1 to 0.
+    After that, it slows down to speed 0 and comes to rest at 1.4.
     """
     if at_s <= opening_s:
         return at_s / opening_s * 2 - 1, 1.0
-    pace = math.exp((opening_s - at_s) / (0.2 * opening_s))
-    return 1.4 - 0.4 * pace, pace
+    speed = math.exp((opening_s - at_s) / (0.2 * opening_s))
+    return 1.4 - 0.4 * speed, speed
 
 
-def _motion(gait: Gait, go: float, pace: float, at_s: float) -> tuple[float, float, float]:
-    """Return the way off its place, at 720 px, and the turn in degrees."""
-    match gait:
-        case Gait.WALK:
-            # Who does not get on does not step, only breathes.
-            step = math.sin(at_s * 7.0) * pace + 0.2 * math.sin(at_s * 1.9) * (1.0 - pace)
-            return 48 * go, -5.0 * abs(step), 2.4 * step
-        case Gait.DRIVE:
-            return 105 * go, -1.2 * abs(math.sin(at_s * 11)), 0.5 * math.sin(at_s * 9)
-        case Gait.SAIL:
-            return 40 * go, 4 * math.sin(at_s * 1.5), 4.0 * math.sin(at_s * 1.2 + 0.6)
-        case Gait.FLY:
-            return 80 * go, 22 * math.sin(at_s * 1.1), 5 * math.sin(at_s * 1.1 + 0.9)
-        case Gait.FLOAT:
-            return 32 * go, 20 * math.sin(at_s * 0.9), 7 * math.sin(at_s * 0.6 + 0.4)
-        case Gait.STILL:
+def _offset(
+    motion: Motion, position: float, speed: float, at_s: float
+) -> tuple[float, float, float]:
+    """Return the offset in x and y, in pixels of a 720 px frame, and the rotation in degrees."""
+    match motion:
+        case Motion.WALK:
+            # A subject that stands still only sways a little, as if breathing.
+            step = math.sin(at_s * 7.0) * speed + 0.2 * math.sin(at_s * 1.9) * (1.0 - speed)
+            return 48 * position, -5.0 * abs(step), 2.4 * step
+        case Motion.DRIVE:
+            return 105 * position, -1.2 * abs(math.sin(at_s * 11)), 0.5 * math.sin(at_s * 9)
+        case Motion.SAIL:
+            return 40 * position, 4 * math.sin(at_s * 1.5), 4.0 * math.sin(at_s * 1.2 + 0.6)
+        case Motion.FLY:
+            return 80 * position, 22 * math.sin(at_s * 1.1), 5 * math.sin(at_s * 1.1 + 0.9)
+        case Motion.FLOAT:
+            return 32 * position, 20 * math.sin(at_s * 0.9), 7 * math.sin(at_s * 0.6 + 0.4)
+        case Motion.STILL:
             return 0.0, 0.0, 0.7 * math.sin(at_s * 1.1)
 
 
 def _matrix(
     size: tuple[int, int], at: tuple[float, float], angle: float, scale: float, mirror: int
 ) -> tuple[float, float, float, float, float, float]:
-    """Return the affine map from pixels around `at` back to a mask of `size`."""
+    """Return the affine map from frame pixels around `at` back to a mask of `size`."""
     cos, sin = math.cos(angle) / scale, math.sin(angle) / scale
     (width, height), (x, y) = size, at
     return (

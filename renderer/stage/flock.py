@@ -1,4 +1,4 @@
-"""Birds in the sky and fish in the sea: a few small shapes that keep together."""
+"""Flocks of birds and shoals of fish."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from renderer.stage.layer import Part
 from renderer.stage.pixels import shrunk
 from renderer.stage.stage import Shot
 
-#: Drawn this much larger and shrunk: smooth edges.
-_OVER = 4
+#: Shapes are drawn this many times larger and shrunk, which smooths their edges.
+_OVERSAMPLING = 4
 _DEPTH = 0.35
-#: Draws one at x, y in a size, heading left (-1) or right (1), at so many seconds plus its phase.
+#: Draws one animal: pen, x, y, size, heading (-1 left, 1 right), seconds, phase of its movement.
 _Shape = Callable[[ImageDraw.ImageDraw, float, float, float, int, float, float], None]
 
 
@@ -41,7 +41,7 @@ def _flock(
     pace: int,
     shape: _Shape,
 ) -> Part:
-    rng = shot.passing_rng(purpose)
+    rng = shot.take_rng(purpose)
     unit = shot.unit
     heading = 1 if rng.random() < 0.5 else -1
     members = [
@@ -55,7 +55,7 @@ def _flock(
     ]
     speed = pace * unit * heading
     start = shot.col(float(rng.uniform(0.34, 0.6))) - speed * shot.opening_s / 2
-    # Out of sight on either side, so that the flock can come in again.
+    # The flock leaves the canvas completely before it enters again on the other side.
     away = 4 * spread[0] * unit
     span = shot.canvas_px[0] + 2 * away
 
@@ -67,12 +67,12 @@ def _flock(
             reach = math.ceil(large * zoom * 1.3)
             if not (-reach < px < frame.width + reach and -reach < py < frame.height + reach):
                 continue
-            side = (2 * reach + 1) * _OVER
+            side = (2 * reach + 1) * _OVERSAMPLING
             sheet = Image.new("L", (side, side), 0)
             left, top = math.floor(px) - reach, math.floor(py) - reach
-            at = ((px - left) * _OVER, (py - top) * _OVER)
-            shape(ImageDraw.Draw(sheet), *at, large * zoom * _OVER, heading, at_s, phase)
-            frame.paste(colour, (left, top), shrunk(sheet, _OVER))
+            at = ((px - left) * _OVERSAMPLING, (py - top) * _OVERSAMPLING)
+            shape(ImageDraw.Draw(sheet), *at, large * zoom * _OVERSAMPLING, heading, at_s, phase)
+            frame.paste(colour, (left, top), shrunk(sheet, _OVERSAMPLING))
 
     return draw
 
@@ -81,7 +81,7 @@ def _bird(
     pen: ImageDraw.ImageDraw, x: float, y: float, size: float, _: int, at_s: float, phase: float
 ) -> None:
     beat = at_s * 6.5 + phase
-    # Gliding for a while, then some strokes.
+    # The bird alternates between gliding and beating its wings.
     lift = math.sin(beat) * (0.5 + 0.5 * math.sin(beat * 0.23))
     upper, lower = y - (0.26 + 0.12 * lift) * size, y - (0.14 + 0.1 * lift) * size
     for side in (-size, size):

@@ -1,4 +1,7 @@
-"""Land: ridges, dunes and hills as parallax layers. A crest is a canvas row for each column."""
+"""Land as parallax layers: ridges, dunes, hills.
+
+A crest is an array with the canvas row of the land's upper edge for each canvas column.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from renderer.stage.pixels import (
     Floats,
     Reals,
     blend,
+    grainy_image,
     grid,
     mask,
-    picture,
     shrunk,
     smoothstep,
 )
@@ -22,14 +25,14 @@ from renderer.stage.stage import Shot
 
 
 def _below(shot: Shot, crest: Reals) -> tuple[int, Floats]:
-    """Return the first canvas row that is needed, and how far each pixel is below the crest."""
+    """Return the first canvas row of the land, and how far each pixel is below the crest."""
     top = max(0, int(crest.min()) - 2)
     _, y = grid(1, shot.canvas_px[1] - top)
     return top, (y + top) - crest.astype(np.float32)[None, :]
 
 
 def _slope(crest: Reals, radius: int) -> Reals:
-    """Return how steep a softened crest is; falling to the right is positive."""
+    """Return the slope of the smoothed crest; positive where it falls to the right."""
     kernel = np.ones(2 * radius + 1) / (2 * radius + 1)
     return np.gradient(np.convolve(np.pad(crest, radius, mode="edge"), kernel, mode="valid"))
 
@@ -43,9 +46,9 @@ def silhouette(
     rng: np.random.Generator,
     fade_px: float,
 ) -> Layer:
-    """Return land below the crest that turns from one colour to the other over `fade_px`."""
+    """Return land below the crest that fades from one colour to the other over `fade_px`."""
     top, below = _below(shot, crest)
-    colour = picture(blend(*colours, smoothstep(0.0, fade_px, below) * 0.85), rng)
+    colour = grainy_image(blend(*colours, smoothstep(0.0, fade_px, below) * 0.85), rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)
 
 
@@ -62,24 +65,24 @@ def peaks(
     height_px: float,
     snow_reach: float,
 ) -> Layer:
-    """Return mountains with a lit and a shaded side, and snow above a ragged line."""
+    """Return mountains with lit and shaded sides, and snow above a ragged line."""
     top, below = _below(shot, crest)
     height, width = below.shape
     x, _ = grid(width, 1)
     warp = noise.field(rng, (width, height), (height_px * 0.3, height_px * 0.42), octaves=5)
-    # A facet follows the slope of the crest above it, carried down and bent by noise.
+    # Each pixel takes its light from the slope of the crest above it, shifted by noise.
     source = x + (warp - 0.5) * height_px * 0.24 + np.maximum(below, 0) * 0.12
     index = np.clip(source, 0, width - 1).astype(np.int64)
     slope = _slope(crest, max(3, round(height_px / 15)))[index]
     shade = smoothstep(-0.34, 0.34, slope * 1.15 + (warp - 0.5) * 0.5)
     values = blend(rock, lit, shade)
     if snow is not None:
-        # Snow lies longest in the shade and in gullies: its edge is as ragged as the rock.
+        # Snow reaches further down in the shade and in gullies, so its edge is ragged.
         line = height_px * snow_reach * (0.35 + 0.9 * warp + 0.25 * (1.0 - shade))
         white = smoothstep(1.06, 0.8, below / np.maximum(line, 1.0)) * 0.92
         values = blend(values, blend(mix(snow, rock, 0.5), snow, shade), white)
     values = blend(values, foot, smoothstep(0.15, 1.05, below / height_px) * 0.9)
-    colour = picture(values, rng)
+    colour = grainy_image(values, rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)
 
 
@@ -93,7 +96,7 @@ def dunes(
     rng: np.random.Generator,
     height_px: float,
 ) -> Layer:
-    """Return sand: bright on the windward side, dark under the crest, rippled up close."""
+    """Return sand that is bright on the windward side, dark under the crest, rippled when near."""
     top, below = _below(shot, crest)
     height, width = below.shape
     x, _ = grid(width, 1)
@@ -102,14 +105,14 @@ def dunes(
     bright = smoothstep(0.16, -0.2, _slope(crest, 6)[source])
     bright = bright * smoothstep(height_px * 2.4, 0.0, below) * 0.8 + 0.12
     ripple = np.sin((below + 26 * warp * shot.unit) / (2.1 * shot.unit) * (0.35 + depth))
-    colour = picture(blend(shade, lit, np.clip(bright + ripple * (0.035 * depth), 0, 1)), rng)
+    colour = grainy_image(blend(shade, lit, np.clip(bright + ripple * (0.035 * depth), 0, 1)), rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)
 
 
 def outline(shot: Shot, crest: Reals, top_px: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """Return a mask, drawn twice as large, of the ground under the crest, and a pen for more.
+    """Return a mask of the ground below the crest at double size, and a pen to add shapes to it.
 
-    The mask begins at canvas row `top_px`; `shrunk` makes it a layer's.
+    The mask starts at canvas row `top_px`; `shrunk` brings it to the size of a layer's mask.
     """
     shape = Image.new("L", (crest.shape[0] * 2, (shot.canvas_px[1] - top_px) * 2), 0)
     pen = ImageDraw.Draw(shape)
@@ -128,7 +131,7 @@ def conifers(
     tree_px: float,
     spacing_px: float,
 ) -> Layer:
-    """Return a hill whose crest is planted with firs of about `tree_px`."""
+    """Return a hill with firs of about `tree_px` height along its crest."""
     width, reach = crest.shape[0], round(tree_px * 1.5)
     top = max(0, int(crest.min()) - reach)
     shape, pen = outline(shot, crest, top)
@@ -137,11 +140,11 @@ def conifers(
         size = tree_px * float(rng.uniform(0.45, 1.25))
         base = float(crest[min(int(at), width - 1)]) - top + size * 0.06
         _fir(pen, at * 2, base * 2, size * 2, rng)
-        # Trees stand in groups: mostly close together, now and then a clearing.
+        # Trees stand in groups with clearings between them.
         gap = rng.exponential(1.0) if rng.random() < 0.85 else 3.0 + rng.random() * 3.0
         at += spacing_px * (0.35 + float(gap))
     _, y = grid(1, shape.height // 2)
-    colour = picture(blend(*colours, smoothstep(reach * 0.7, reach + tree_px * 2.2, y)), rng)
+    colour = grainy_image(blend(*colours, smoothstep(reach * 0.7, reach + tree_px * 2.2, y)), rng)
     return Layer(stage=shot, colour=colour, mask=shrunk(shape, 2), depth=depth, top_px=top)
 
 

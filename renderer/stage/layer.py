@@ -1,4 +1,4 @@
-"""Parts of a picture, and the commonest of them: a flat layer seen in parallax."""
+"""Parts of a picture. The most common one is a flat layer that moves in parallax."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from renderer.script.colour import Colour
 from renderer.stage.camera import View
 from renderer.stage.stage import Stage
 
-#: Draws itself onto an RGB frame as the view shows it at so many seconds into the clip.
+#: Draws one part onto an RGB frame: frame, view, seconds into the clip.
 Part = Callable[[Image.Image, View, float], None]
 
 _Box = tuple[float, float, float, float]
-#: Parts of a pixel that are not worth a resampling.
+#: Fractions of a pixel below this are ignored; resampling for them would be wasted.
 _TINY = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """Scenery on the canvas at one distance, sampled between pixels.
+    """Scenery at one distance, drawn with subpixel precision.
 
     colour          an RGB picture, or one colour for the whole shape.
-    mask            where the layer is (L); None means everywhere.
-    depth           0 infinitely far, 1 at the camera.
+    mask            an L mask of the layer's shape; None if it fills the picture.
+    depth           0 is infinitely far, 1 is at the camera.
     top_px          canvas row of the picture's first row.
-    drift_px_per_s  how fast the picture slides to the left; it must be wider by that much.
+    drift_px_per_s  how fast the picture slides to the left; it must be wider by that distance.
     """
 
     stage: Stage
@@ -39,7 +39,7 @@ class Layer:
     top_px: int = 0
     drift_px_per_s: float = 0.0
 
-    #: First row of the mask from which on it hides all that is behind; None for never.
+    #: Row of the mask below which the layer hides everything behind it; None if it never does.
     solid_row: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class Layer:
                 object.__setattr__(self, "solid_row", first)
 
     def hides_from(self, view: View) -> int:
-        """Return the frame row from which on nothing behind this layer can be seen."""
+        """Return the frame row below which this layer hides everything behind it."""
         if self.solid_row is None:
             return self.stage.height_px
         _, row, _ = view.place(self.stage, self.depth, 0, self.top_px + self.solid_row)
@@ -59,7 +59,7 @@ class Layer:
     def __call__(
         self, frame: Image.Image, view: View, at_s: float, limit_row: int | None = None
     ) -> None:
-        """Draw the frame's rows above `limit_row`; the others are hidden by something nearer."""
+        """Draw the rows above `limit_row`; nearer parts hide the others."""
         shape = self.mask or self.colour
         if not isinstance(shape, Image.Image):
             raise TypeError("a layer of one colour needs a mask")
@@ -77,13 +77,13 @@ class Layer:
         if isinstance(self.colour, Image.Image):
             paint = _piece(self.colour, size, box)
         else:
-            # A sheet of one colour: Pillow pastes pictures faster than colours.
+            # Pillow pastes a picture faster than a colour.
             paint = Image.new("RGB", size, self.colour)
         frame.paste(paint, (0, first), None if self.mask is None else _piece(self.mask, size, box))
 
 
 def _piece(image: Image.Image, size: tuple[int, int], box: _Box) -> Image.Image:
-    """Return `box` of the image at `size`; a one-pixel-wide gradient is stretched."""
+    """Return `box` of the image at `size`; stretches a gradient that is one pixel wide."""
     if image.width == 1:
         slim = _resized(image, (1, size[1]), (0.0, box[1], 1.0, box[3]))
         return slim.resize(size, Image.Resampling.NEAREST)
@@ -93,7 +93,7 @@ def _piece(image: Image.Image, size: tuple[int, int], box: _Box) -> Image.Image:
 def _resized(image: Image.Image, size: tuple[int, int], box: _Box) -> Image.Image:
     left, top = max(0.0, box[0]), max(0.0, box[1])
     right, bottom = min(float(image.width), box[2]), min(float(image.height), box[3])
-    # A whole number of rows or columns, cut out first, saves Pillow that pass of the two.
+    # Pillow skips a resampling pass when the box has whole rows or columns of the image.
     x, y = math.floor(left + _TINY), math.floor(top + _TINY)
     cut = image.crop((x, y, math.ceil(right - _TINY), math.ceil(bottom - _TINY)))
     rest = (_snapped(left - x), _snapped(top - y), _snapped(right - x), _snapped(bottom - y))
@@ -101,5 +101,5 @@ def _resized(image: Image.Image, size: tuple[int, int], box: _Box) -> Image.Imag
 
 
 def _snapped(edge: float) -> float:
-    """Return a whole number where `edge` is one but for rounding."""
+    """Return `edge`, rounded if it is a whole number except for a rounding error."""
     return float(round(edge)) if abs(edge - round(edge)) <= _TINY else edge

@@ -1,4 +1,4 @@
-"""Seeded smooth noise: hills, clouds and haze are made of it."""
+"""Seeded smooth noise, for hills, clouds and haze."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def field(
     octaves: int = 4,
     gain: float = 0.5,
 ) -> Floats:
-    """Return (height, width) of 0 to 1; the largest blobs measure one cell (width, height)."""
+    """Return a (height, width) array of 0 to 1; the largest blobs are `cell_px` wide and high."""
     width, height = size_px
     total = np.zeros((height, width), dtype=np.float32)
     for octave in range(octaves):
@@ -27,7 +27,7 @@ def field(
             size_px, Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
         )
         total += gain**octave * np.asarray(smooth, dtype=np.float32)
-    # Sums of octaves crowd around their mean; spread them over the range again.
+    # The sum of octaves clusters around its mean: stretch it to the whole range.
     low, high = (float(v) for v in np.percentile(total[::8, ::8], (1, 99)))
     return np.clip((total - low) / max(high - low, 1e-6), 0.0, 1.0).astype(np.float32)
 
@@ -41,16 +41,18 @@ def band(
     octaves: int = 4,
     gain: float = 0.5,
 ) -> Floats:
-    """Return noise as `field` does, for what drifts by: a wider band only goes on further.
+    """Return noise as `field` does, where a wider band starts with the same columns.
 
-    first_px  so many columns from the left decide the contrast of all.
+    For what drifts by, so that a longer film starts alike.
+
+    first_px  how many columns from the left decide the contrast.
     """
     width, height = size_px
     total = np.zeros((height, width), dtype=np.float32)
     for octave, source in enumerate(rng.spawn(octaves)):
         columns = width * 2**octave / cell_px[0]
         rows = max(1.0, height * 2**octave / cell_px[1])
-        # Drawn column by column: those that are there stay when others follow.
+        # Random numbers are drawn column by column, so added columns leave the others unchanged.
         coarse = source.random((int(columns) + 3, int(rows) + 3), dtype=np.float32).T
         smooth = Image.fromarray(np.ascontiguousarray(coarse)).resize(
             size_px, Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
@@ -69,7 +71,7 @@ def line(
     gain: float = 0.5,
     ridged: bool = False,
 ) -> Reals:
-    """Return `length_px` heights of about -1 to 1; `ridged` makes crests sharp."""
+    """Return `length_px` heights of about -1 to 1; `ridged` makes the crests sharp."""
     total, weights = np.zeros(length_px), 0.0
     for octave in range(octaves):
         points = length_px * 2**octave / cell_px

@@ -1,4 +1,4 @@
-"""Figures that the emoji font only has as faces, drawn as outlines of our own."""
+"""Outlines of figures that the emoji font has only as faces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from renderer.stage.pixels import shrunk
 
 _Points = tuple[tuple[float, float], ...]
 
-#: Points in a box 116 wide and 70 high, facing left; a point given twice is a sharp corner.
+#: Points in a box 116 wide and 70 high, facing left; a repeated point is a sharp corner.
 _FOX: _Points = (
     (2, 31), (2, 31), (9, 27), (14, 21), (17, 19), (19, 7), (19, 7), (26, 17), (33, 22), (44, 26),
     (58, 26), (70, 26), (78, 29), (88, 24), (100, 26), (110, 35), (115, 46), (115, 46), (104, 44),
@@ -27,7 +27,7 @@ _WOLF: _Points = (
     (42, 61), (42, 69), (35, 69), (36, 61), (35, 54), (33, 49), (30, 55), (30, 61), (29, 69),
     (23, 69), (24, 61), (24, 52), (22, 42), (20, 31), (20, 22), (16, 17), (9, 14), (4, 9),
 )  # fmt: skip
-#: The contour of each, and fine lines inside: eyes, bellies, the tip of a tail.
+#: The contour of each figure, and its inner lines: eyes, bellies, the tip of a tail.
 OUTLINES: dict[str, tuple[_Points, tuple[_Points, ...]]] = {
     "fox": (
         _FOX,

@@ -1,4 +1,4 @@
-"""The sky: colour, sun or moon, stars, clouds and northern lights."""
+"""The sky: its colours, sun or moon, stars, clouds and northern lights."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from renderer.stage.layer import Layer, Part
 from renderer.stage.pixels import (
     Floats,
     Reals,
+    add_light,
     blend,
     column,
+    grainy_image,
     grid,
     mask,
-    picture,
-    shine,
     smoothstep,
 )
 from renderer.stage.stage import Shot
 
-#: How much of the sky shows between the clouds.
+#: How much sky is visible between the clouds, 0 to 1.
 _OPEN = {
     Weather.CLEAR: 0.62,
     Weather.CLOUDY: 0.36,
@@ -31,7 +31,7 @@ _OPEN = {
     Weather.SNOW: 0.34,
     Weather.FOG: 0.4,
 }
-#: The curtains of northern light: their colours at the foot and above.
+#: The curtains of northern lights: colours at the bottom and above.
 _CURTAINS = (
     ((40, 220, 150), (80, 90, 210)),
     ((60, 210, 190), (140, 80, 220)),
@@ -52,7 +52,7 @@ def sky(shot: Shot, horizon_row: int) -> list[Part]:
 
 
 def disc_place(shot: Shot, horizon_row: int) -> tuple[int, int]:
-    """Return the canvas column and row of the sun or moon, clear of badge and subject."""
+    """Return the canvas column and row of the sun or moon, away from the badge and the subject."""
     share = float(shot.rng("disc").uniform(0.56, 0.8))
     sky_px = horizon_row - shot.row(0.0)
     return shot.col(share), round(horizon_row - shot.palette.elevation * sky_px)
@@ -69,7 +69,7 @@ def _backdrop(shot: Shot, horizon_row: int) -> Layer:
     if shot.palette.stars:
         _add_stars(shot, values, rng, horizon_row)
     _add_disc(shot, values, horizon_row)
-    return Layer(stage=shot, colour=picture(values, rng))
+    return Layer(stage=shot, colour=grainy_image(values, rng))
 
 
 def _add_stars(shot: Shot, values: Floats, rng: np.random.Generator, horizon_row: int) -> None:
@@ -87,7 +87,7 @@ def _add_stars(shot: Shot, values: Floats, rng: np.random.Generator, horizon_row
 
 
 def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
-    """Draw sun or moon and the light around them."""
+    """Add the sun or moon and its glow to the picture."""
     scene, unit = shot.scene, shot.unit
     hidden = scene.rainy or scene.weather is Weather.FOG
     night = scene.time is Time.NIGHT
@@ -98,7 +98,7 @@ def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
     wide = np.exp(-distance / (250 * unit)) * 0.55 + np.exp(-distance / (70 * unit)) * 0.5
     reach = wide * ((0.6 if night else 1.0) * (0.675 if hidden else 1.0))
     glow = np.asarray(shot.palette.glow, dtype=np.float32) / 255
-    # Screen: light adds up, but never beyond white.
+    # Screen blending: light adds up but never exceeds white.
     values[:] = 255 - (255 - values) * (1 - np.clip(reach, 0, 1)[..., None] * glow)
     if scene.rainy:
         return
@@ -112,7 +112,7 @@ def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
 
 
 def _clouds(shot: Shot, horizon_row: int) -> Layer:
-    scene, rng = shot.scene, shot.passing_rng("clouds")
+    scene, rng = shot.scene, shot.take_rng("clouds")
     drift = (16.8 if scene.weather is Weather.STORM else 7.0) * shot.unit
     width = shot.canvas_px[0] + round(drift * shot.seconds) + 2
     cell, first_px = (520 * shot.unit, 150 * shot.unit), shot.canvas_px[0]
@@ -121,16 +121,18 @@ def _clouds(shot: Shot, horizon_row: int) -> Layer:
     cover = _OPEN[scene.weather]
     opacity = smoothstep(cover, min(0.98, cover + 0.42), shape)
     opacity *= smoothstep(1.0, 0.72, y / horizon_row) * (0.85 if scene.rainy else 0.72)
-    # Light comes from below when the sun is low, from above otherwise.
+    # A low sun lights the clouds from below, a high one from above.
     step = max(2, shot.px(10)) * (-1 if shot.palette.elevation < 0.3 else 1)
     shade = np.clip(0.5 + (shape - np.roll(shape, step, axis=0)) * 2.2, 0.0, 1.0)
-    colour = picture(blend(shot.palette.cloud_shade, shot.palette.cloud, shade), rng, grain=0.0)
+    colour = grainy_image(
+        blend(shot.palette.cloud_shade, shot.palette.cloud, shade), rng, grain=0.0
+    )
     return Layer(stage=shot, colour=colour, mask=mask(opacity), drift_px_per_s=drift)
 
 
 def twinkle(shot: Shot, horizon_row: int) -> Part:
-    """Return thirty bright stars that flicker, in the upper part of the sky."""
-    rng = shot.passing_rng("twinkle")
+    """Return thirty bright flickering stars in the upper part of the sky."""
+    rng = shot.take_rng("twinkle")
     stars = [
         (
             float(rng.uniform(0, shot.canvas_px[0])),
@@ -159,8 +161,8 @@ def _flare(radius_px: int) -> Reals:
 
 
 def _aurora(shot: Shot, horizon_row: int) -> Part:
-    """Return three curtains of northern light, computed small and drawn large."""
-    p = shot.passing_rng("aurora").uniform(0, 6.28, 9)
+    """Return three curtains of northern lights, computed at low resolution and enlarged."""
+    p = shot.take_rng("aurora").uniform(0, 6.28, 9)
     columns, rows = 160, 60
 
     def draw(frame: Image.Image, view: View, at_s: float) -> None:
@@ -176,6 +178,6 @@ def _aurora(shot: Shot, horizon_row: int) -> Part:
             rays = 0.62 + 0.38 * np.sin(x * 26 + 3 * wave + at_s * 0.9 + p[3 * i + 2])
             strength = curtain * rays * (1.25 - 0.25 * i)
             total += blend(low, high, smoothstep(0.0, 0.4, above)) * strength[..., None]
-        shine(frame, total, (frame.width, min(max(8, round(horizon_row - top)), frame.height)))
+        add_light(frame, total, (frame.width, min(max(8, round(horizon_row - top)), frame.height)))
 
     return draw

@@ -1,4 +1,4 @@
-"""The stage: how large the frame is, how far the camera may wander, and what is played on it."""
+"""The measures of a clip: frame, length, and the larger canvas that the camera moves over."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _Choice = TypeVar("_Choice")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Measures of one clip. The canvas is the frame and a margin on each side."""
+    """Measures of one clip. The canvas is the frame with a margin on each side."""
 
     width_px: int
     height_px: int
     seconds: int
-    #: How long the camera's first move and the subject's way take; None for the whole clip.
+    #: Length of the first act; None if the clip has only one.
     first_act_s: int | None = None
 
     @property
     def opening_s(self) -> int:
-        """After so many seconds camera and subject come to rest, and only life goes on."""
+        """Length of the first camera move and the subject's path; then both come to rest."""
         return self.seconds if self.first_act_s is None else self.first_act_s
 
     @property
     def unit(self) -> float:
-        """How many pixels a length of 1 px in a 720 px wide or high frame takes here."""
+        """Pixels in this frame for one pixel of a frame whose shorter side is 720 px."""
         return min(self.width_px, self.height_px) / 720
 
     @property
@@ -49,33 +49,33 @@ class Stage:
         """Width and height of the canvas."""
         return self.width_px + 2 * self.margin_x_px, self.height_px + 2 * self.margin_y_px
 
-    def either(self, wide: _Choice, tall: _Choice) -> _Choice:
+    def wide_or_tall(self, wide: _Choice, tall: _Choice) -> _Choice:
         """Return `tall` for a portrait frame, else `wide`."""
         return tall if self.height_px > self.width_px else wide
 
     def px(self, length: float) -> int:
-        """Return `length` (pixels at 720) in this clip's pixels, at least 1."""
+        """Return `length` (pixels of a 720 px frame) in pixels of this clip, at least 1."""
         return max(1, round(length * self.unit))
 
     def row(self, share: float) -> int:
-        """Return the canvas row that lies `share` (0 top, 1 bottom) down the resting frame."""
+        """Return the canvas row at `share` (0 top, 1 bottom) of the frame's height, unmoved."""
         return round(self.margin_y_px + share * self.height_px)
 
     def col(self, share: float) -> int:
-        """Return the canvas column that lies `share` (0 left, 1 right) across the frame."""
+        """Return the canvas column at `share` (0 left, 1 right) of the frame's width, unmoved."""
         return round(self.margin_x_px + share * self.width_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot(Stage):
-    """A stage with a scene on it, in its colours."""
+    """A stage with a scene and its colours."""
 
     scene: Scene
     palette: Palette
 
     @classmethod
     def of(cls, scene: Scene, stage: Stage) -> Shot:
-        """Return the scene on a stage."""
+        """Put a scene on a stage."""
         return cls(
             width_px=stage.width_px,
             height_px=stage.height_px,
@@ -86,9 +86,9 @@ class Shot(Stage):
         )
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """Return the scene's random numbers for one purpose; the same at every call."""
+        """See `Scene.rng`."""
         return self.scene.rng(purpose)
 
-    def passing_rng(self, purpose: str) -> np.random.Generator:
-        """Return random numbers as `rng` does, but others in another take of the scene."""
-        return self.scene.passing_rng(purpose)
+    def take_rng(self, purpose: str) -> np.random.Generator:
+        """See `Scene.take_rng`."""
+        return self.scene.take_rng(purpose)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 #: The product, and what may know everything about it.
 PRODUCT = ("bot", "cogs", "renderer", "sandbox")
-ONLOOKERS = ("tests", "benchmarks")
+TEST_CODE = ("tests", "benchmarks")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read(root: Path) -> list[Source]:
     """Read every Python file of the project below `root`."""
     return [
         Source(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
-        for folder in (*PRODUCT, *ONLOOKERS)
+        for folder in (*PRODUCT, *TEST_CODE)
         for path in sorted((root / folder).rglob("*.py"))
     ]
 
@@ -87,11 +87,11 @@ def product(sources: list[Source]) -> Iterator[Source]:
     return (source for source in sources if source.top in PRODUCT)
 
 
-def plant(files: dict[str, str]) -> list[Source]:
+def make_sources(files: dict[str, str]) -> list[Source]:
     """Make sources out of `{path: text}`, to show a rule what it must find."""
     return [Source(path, text) for path, text in files.items()]
 
 
-def listed(found: list[str]) -> str:
+def report(found: list[str]) -> str:
     """Return a report for people, one line for each thing found."""
     return "\n".join(["", *found])

@@ -2,38 +2,43 @@
 
 import pytest
 
-from tests.architecture.ceilings import commands, drawers, long_commands, long_files
-from tests.architecture.quiet import noisy_modules, noisy_packages
-from tests.architecture.source import listed, plant
+from tests.architecture.import_effects import modules_with_import_effects, packages_with_content
+from tests.architecture.sizes_and_names import (
+    commands,
+    long_commands,
+    long_files,
+    vaguely_named_files,
+)
+from tests.architecture.source import make_sources, report
 
 
 def test_no_file_is_over_the_ceiling(sources):
     found = long_files(sources)
-    assert not found, listed(found)
+    assert not found, report(found)
 
 
 def test_no_command_is_over_the_ceiling(sources):
     found = long_commands(sources)
-    assert not found, listed(found)
+    assert not found, report(found)
 
 
-def test_no_file_is_a_drawer(sources):
-    found = drawers(sources)
-    assert not found, listed(found)
+def test_no_file_has_a_vague_name(sources):
+    found = vaguely_named_files(sources)
+    assert not found, report(found)
 
 
 def test_nothing_happens_at_import(sources):
-    found = noisy_modules(sources)
-    assert not found, listed(found)
+    found = modules_with_import_effects(sources)
+    assert not found, report(found)
 
 
 def test_packages_are_empty(sources):
-    found = noisy_packages(sources)
-    assert not found, listed(found)
+    found = packages_with_content(sources)
+    assert not found, report(found)
 
 
 def test_a_long_file_is_found():
-    planted = plant({"tests/x.py": "x = 1\n" * 401, "bot/x.py": "x = 1\n" * 400})
+    planted = make_sources({"tests/x.py": "x = 1\n" * 401, "bot/x.py": "x = 1\n" * 400})
     assert long_files(planted) == [
         "tests/x.py: 401 lines, over 400; find the second noun in it and split"
     ]
@@ -55,8 +60,8 @@ def command(decorator: str, body_lines: int) -> str:
     ],
 )
 def test_a_long_command_is_found_and_its_docstring_is_free(decorator):
-    assert long_commands(plant({"cogs/x.py": command(decorator, 18)})) == []
-    (found,) = long_commands(plant({"cogs/x.py": command(decorator, 19)}))
+    assert long_commands(make_sources({"cogs/x.py": command(decorator, 18)})) == []
+    (found,) = long_commands(make_sources({"cogs/x.py": command(decorator, 19)}))
     assert "/go: 20 lines, over 19" in found
 
 
@@ -64,14 +69,14 @@ def test_a_context_menu_s_callback_is_a_command_and_other_coroutines_are_not():
     text = (
         command("@property", 1) + "    def __init__(self):\n        ContextMenu(callback=self.go)\n"
     )
-    menu, plain = plant({"cogs/x.py": text, "cogs/y.py": command("@property", 90)})
+    menu, plain = make_sources({"cogs/x.py": text, "cogs/y.py": command("@property", 90)})
     assert [node.name for node in commands(menu)] == ["go"]
     assert list(commands(plain)) == []
 
 
 @pytest.mark.parametrize("path", ["bot/utils.py", "tests/helpers/x.py", "cogs/common/__init__.py"])
-def test_a_drawer_is_found(path):
-    assert len(drawers(plant({path: ""}))) == 1
+def test_a_vague_name_is_found(path):
+    assert len(vaguely_named_files(make_sources({path: ""}))) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,7 @@ def test_a_drawer_is_found(path):
     ],
 )
 def test_what_happens_at_import_is_found(text):
-    assert noisy_modules(plant({"bot/jobs/x.py": text}))
+    assert modules_with_import_effects(make_sources({"bot/jobs/x.py": text}))
 
 
 @pytest.mark.parametrize(
@@ -124,11 +129,14 @@ def test_what_happens_at_import_is_found(text):
 )
 def test_a_declaration_is_fine(text):
     model = "@dataclass(frozen=True)\nclass Size: ..."
-    assert noisy_modules(plant({"bot/model.py": model, "bot/jobs/x.py": text})) == []
+    assert (
+        modules_with_import_effects(make_sources({"bot/model.py": model, "bot/jobs/x.py": text}))
+        == []
+    )
 
 
 def test_a_package_with_something_in_it_is_found():
-    planted = plant({"bot/jobs/__init__.py": "x = 1", "cogs/__init__.py": "\n"})
-    assert noisy_packages(planted) == [
+    planted = make_sources({"bot/jobs/__init__.py": "x = 1", "cogs/__init__.py": "\n"})
+    assert packages_with_content(planted) == [
         "bot/jobs/__init__.py: must be empty; import from the module that has the noun"
     ]

@@ -4,12 +4,12 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.architecture.homes import lives_in
+from tests.architecture.boundaries import is_within
 from tests.architecture.imports import imports
 from tests.architecture.source import Source
 
 #: Who may name vendors: their files, their settings, and what puts the two together.
-AT_HOME = ("bot.providers", "bot.settings", "bot.app")
+ALLOWED = ("bot.providers", "bot.settings", "bot.app")
 #: Companies, gateways and models. Letters around a word make it another; digits and _ do not.
 VENDORS = re.compile(
     r"(?<![a-z])(?:openai|cometapi|azure|litellm|v-?llm|sglang|x\.?ai|grok|gemini|veo|fal[._]ai"
@@ -26,7 +26,7 @@ def named_vendors(sources: list[Source]) -> list[str]:
     return [
         f"{source.path}:{number}: names {match[0]!r}; make it data of a provider or a setting"
         for source in sources
-        if source.top in ("bot", "cogs", "renderer") and not lives_in(source.module, AT_HOME)
+        if source.top in ("bot", "cogs", "renderer") and not is_within(source.module, ALLOWED)
         for number, line in enumerate(source.text.splitlines(), 1)
         for match in VENDORS.finditer(line)
     ]
@@ -42,7 +42,7 @@ def mocks(sources: list[Source]) -> list[str]:
 
 def _mocks(source: Source) -> Iterator[tuple[ast.AST, str]]:
     for node, target in imports(source):
-        if lives_in(target, MOCKS):
+        if is_within(target, MOCKS):
             yield node, target
     for node in source.nodes:
         if isinstance(node, ast.Attribute) and source.origin(node) in PATCHES:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from bot.model import Job, Operation, State
-from tests.behaviour.town import Town, town, words
+from tests.behaviour.harness import BotHarness, bot_harness, words
 
 PROMPT = "a calico cat plays piano"
 
 
-async def newest_done(t: Town, count: int) -> Job:
+async def newest_done(t: BotHarness, count: int) -> Job:
     """Wait until so many jobs are done and return the last of them."""
 
     async def all_there() -> bool:
@@ -22,7 +22,7 @@ async def newest_done(t: Town, count: int) -> Job:
 async def test_three_generations_keep_their_parameters_and_show_where_they_come_from(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.alice.slash(
             t.channel, "sora generate", prompt=PROMPT, seconds=8, size="720x1280",
             model="openai/sora-2-pro",
@@ -38,10 +38,10 @@ async def test_three_generations_keep_their_parameters_and_show_where_they_come_
 
         for job, parent, owner in ((child, root, t.bob), (grandchild, child, t.alice)):
             assert (job.parent_id, job.user_id) == (parent.id, owner.id)
-            assert job.order.operation is Operation.REMIX
+            assert job.spec.operation is Operation.REMIX
             assert job.source_remote_id == parent.remote_id
-            assert (job.order.model, job.order.seconds) == ("sora-2-pro", 8)
-            assert str(job.order.size) == "720x1280"
+            assert (job.spec.model, job.spec.seconds) == ("sora-2-pro", 8)
+            assert str(job.spec.size) == "720x1280"
         assert t.api.creates["at night, with rain"] == 1
         assert t.api.creates["and a dog listens"] == 1
         assert t.api.violations == []

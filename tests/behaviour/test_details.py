@@ -5,13 +5,19 @@ from pathlib import Path
 import discord
 
 from bot.model import Job, State
-from tests.behaviour.making import finished, labels, made, message_of, said
-from tests.behaviour.town import Town, town
+from tests.behaviour.clips import (
+    button_labels,
+    generate_clip,
+    message_of,
+    private_answer,
+    wait_until_finished,
+)
+from tests.behaviour.harness import BotHarness, bot_harness
 
 PROMPT = "a calico cat plays piano"
 
 
-async def remixed(t: Town, parent: Job, change: str, **place: object) -> Job:
+async def remixed(t: BotHarness, parent: Job, change: str, **place: object) -> Job:
     """Have bob remix a clip by command; return the finished job."""
     before = {job.id for job in await t.jobs()}
     channel = place.get("channel", t.channel)
@@ -25,21 +31,21 @@ async def remixed(t: Town, parent: Job, change: str, **place: object) -> Job:
     return await t.until(done)
 
 
-async def details(t: Town, job: Job, actor=None, channel=None) -> str:
+async def details(t: BotHarness, job: Job, actor=None, channel=None) -> str:
     message = message_of(t, job, channel)
     assert message is not None
     who = t.bob if actor is None else actor
     place = t.channel if channel is None else channel
-    return said(await who.context_menu(place, "Clip details", message))
+    return private_answer(await who.context_menu(place, "Clip details", message))
 
 
-async def offered(t: Town, job: Job, actor) -> list[str]:
+async def offered(t: BotHarness, job: Job, actor) -> list[str]:
     """Return the buttons below a clip's details."""
     message = message_of(t, job)
     assert message is not None
     result = await actor.context_menu(t.channel, "Clip details", message)
     assert result.response is not None
-    return labels(result.response)
+    return button_labels(result.response)
 
 
 def part(told: str, field: str) -> str:
@@ -49,8 +55,10 @@ def part(told: str, field: str) -> str:
 
 
 async def test_details_tell_the_order_the_file_and_for_whom_it_was(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        job = await made(t, t.alice, PROMPT, seconds=8, size="720x1280", model="openai/sora-2-pro")
+    async with bot_harness(tmp_path) as t:
+        job = await generate_clip(
+            t, t.alice, PROMPT, seconds=8, size="720x1280", model="openai/sora-2-pro"
+        )
         told = await details(t, job)
         for word in (
             f"Clip {job.id}", PROMPT, "Sora 2 Pro · openai", "8 s · 720x1280", "$2.40", "MB",
@@ -62,8 +70,8 @@ async def test_details_tell_the_order_the_file_and_for_whom_it_was(tmp_path: Pat
 
 
 async def test_the_chain_of_five_generations_leads_up_to_the_root(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        line = [await made(t, t.alice, PROMPT)]
+    async with bot_harness(tmp_path) as t:
+        line = [await generate_clip(t, t.alice, PROMPT)]
         for number in range(1, 5):
             line.append(await remixed(t, line[-1], f"change {number}"))
         chain = part(await details(t, line[-1]), "Comes from")
@@ -80,8 +88,8 @@ async def test_the_chain_of_five_generations_leads_up_to_the_root(tmp_path: Path
 
 
 async def test_a_long_chain_is_shown_without_its_middle(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        line = [await made(t, t.alice, PROMPT)]
+    async with bot_harness(tmp_path) as t:
+        line = [await generate_clip(t, t.alice, PROMPT)]
         for number in range(1, 9):
             line.append(await remixed(t, line[-1], f"change {number} " + "x" * 200))
         chain = part(await details(t, line[-1]), "Comes from")
@@ -93,8 +101,8 @@ async def test_a_long_chain_is_shown_without_its_middle(tmp_path: Path) -> None:
 
 
 async def test_children_are_listed_newest_first_and_the_rest_is_counted(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        root = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        root = await generate_clip(t, t.alice, PROMPT)
         children = [await remixed(t, root, f"change {number}") for number in range(10)]
         became = part(await details(t, root), "Became")
         places = [became.index(job.id) for job in reversed(children[2:])]
@@ -104,8 +112,8 @@ async def test_children_are_listed_newest_first_and_the_rest_is_counted(tmp_path
 
 async def test_the_longest_words_fit_into_the_details(tmp_path: Path) -> None:
     # Signs that are escaped take twice their room.
-    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="100", QUOTA_USD_PER_DAY="100") as t:
-        line = [await made(t, t.alice, "a" + "*" * 1400)]
+    async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="100", QUOTA_USD_PER_DAY="100") as t:
+        line = [await generate_clip(t, t.alice, "a" + "*" * 1400)]
         for _ in range(6):
             line.append(await remixed(t, line[-1], "a" + "#" * 200))
         for _ in range(9):
@@ -119,8 +127,8 @@ async def test_the_longest_words_fit_into_the_details(tmp_path: Path) -> None:
 
 
 async def test_a_deleted_ancestor_is_named_without_its_words(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        root = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        root = await generate_clip(t, t.alice, PROMPT)
         child = await remixed(t, root, "by night")
         grandchild = await remixed(t, child, "with rain")
         asked = await t.alice.click(message_of(t, root), label="Delete")  # type: ignore[arg-type]
@@ -134,8 +142,8 @@ async def test_a_deleted_ancestor_is_named_without_its_words(tmp_path: Path) -> 
 
 
 async def test_a_deleted_child_is_listed_without_its_words(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        root = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        root = await generate_clip(t, t.alice, PROMPT)
         child = await remixed(t, root, "by night")
         asked = await t.bob.click(message_of(t, child), label="Delete")  # type: ignore[arg-type]
         assert asked.response is not None
@@ -147,9 +155,9 @@ async def test_a_deleted_child_is_listed_without_its_words(tmp_path: Path) -> No
 
 
 async def test_what_the_viewer_cannot_see_is_a_clip_elsewhere(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         secret = t.secret_channel()
-        root = await made(t, t.alice, PROMPT, secret)
+        root = await generate_clip(t, t.alice, PROMPT, secret)
         child = await remixed(t, root, "by night", channel=t.channel, actor=t.alice)
         told = await details(t, child, t.bob)
         assert "a clip elsewhere" in part(told, "Comes from")
@@ -161,9 +169,9 @@ async def test_what_the_viewer_cannot_see_is_a_clip_elsewhere(tmp_path: Path) ->
 
 
 async def test_a_child_that_the_viewer_cannot_see_is_only_counted(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         secret = t.secret_channel()
-        root = await made(t, t.alice, PROMPT)
+        root = await generate_clip(t, t.alice, PROMPT)
         child = await remixed(t, root, "by night", channel=secret, actor=t.alice)
         told = await details(t, root, t.bob)
         assert "… and 1 elsewhere" in told
@@ -173,9 +181,9 @@ async def test_a_child_that_the_viewer_cannot_see_is_only_counted(tmp_path: Path
 
 
 async def test_the_posted_clip_does_not_tell_what_its_hidden_parent_shows(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         secret = t.secret_channel()
-        root = await made(t, t.alice, PROMPT, secret)
+        root = await generate_clip(t, t.alice, PROMPT, secret)
         child = await remixed(t, root, "by night", channel=t.channel, actor=t.alice)
         message = message_of(t, child)
         assert message is not None
@@ -183,8 +191,8 @@ async def test_the_posted_clip_does_not_tell_what_its_hidden_parent_shows(tmp_pa
 
 
 async def test_buttons_are_shown_to_who_may_press_them(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        job = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        job = await generate_clip(t, t.alice, PROMPT)
         everybodys = ["Watch", "Remix", "Again", "Extend"]
         assert await offered(t, job, t.bob) == everybodys
         assert await offered(t, job, t.moderator) == [*everybodys, "Delete"]
@@ -194,26 +202,28 @@ async def test_buttons_are_shown_to_who_may_press_them(tmp_path: Path) -> None:
 async def test_a_clip_that_its_owner_keeps_shows_others_no_way_to_remix_it(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
-        job = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        job = await generate_clip(t, t.alice, PROMPT)
         message = message_of(t, job)
         assert message is not None
         shown = await t.alice.context_menu(t.channel, "Clip details", message)
         assert shown.response is not None
         kept = await t.alice.click(shown.response, label="Forbid remixes")
-        assert "nobody but you" in said(kept)
+        assert "nobody but you" in private_answer(kept)
         assert await offered(t, job, t.bob) == ["Watch"]
         assert "keeps it as it is" in await details(t, job, t.bob)
         assert "Allow remixes" in await offered(t, job, t.alice)
         for label in ("Remix", "Again", "Extend"):
             refused = await t.bob.click(message, label=label)
-            assert "keeps it as it is" in said(refused)
+            assert "keeps it as it is" in private_answer(refused)
         view = discord.ui.View(timeout=None)
         view.add_item(discord.ui.Button(label="allow", custom_id=f"sora:allow:{job.id}"))
         place = t.app.client.get_channel(t.channel.id)
         assert isinstance(place, discord.TextChannel)
         forged = await place.send("forged", view=view)
-        assert "belongs to somebody else" in said(await t.bob.click(forged, label="allow"))
+        assert "belongs to somebody else" in private_answer(
+            await t.bob.click(forged, label="allow")
+        )
         shown = await t.alice.context_menu(t.channel, "Clip details", message)
         assert shown.response is not None
         await t.alice.click(shown.response, label="Allow remixes")
@@ -222,31 +232,31 @@ async def test_a_clip_that_its_owner_keeps_shows_others_no_way_to_remix_it(
 
 
 async def test_a_message_without_a_clip_has_no_details(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        await generate_clip(t, t.alice, PROMPT)
         chat = await t.bob.send(t.channel, "nice")
         for message in (chat, t.card()):
             shown = await t.bob.context_menu(t.channel, "Clip details", message)
-            assert "holds no clip of mine" in said(shown)
+            assert "holds no clip of mine" in private_answer(shown)
 
 
 async def test_of_several_variants_the_menu_asks_which(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT, count=2)
-        jobs = await finished(t, 2)
+        jobs = await wait_until_finished(t, 2)
         shown = await t.bob.context_menu(t.channel, "Clip details", t.clips()[0])
         assert shown.response is not None
-        assert labels(shown.response) == [f"Details {job.id}" for job in jobs]
+        assert button_labels(shown.response) == [f"Details {job.id}" for job in jobs]
         for job in jobs:
-            told = said(await t.bob.click(shown.response, label=f"Details {job.id}"))
+            told = private_answer(await t.bob.click(shown.response, label=f"Details {job.id}"))
             assert f"Clip {job.id}" in told
 
 
 async def test_details_in_a_direct_message_show_the_clip_to_its_owner(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.alice.user.slash("sora generate", prompt=PROMPT)
-        await finished(t, 1)
+        await wait_until_finished(t, 1)
         (message,) = t.clips(t.alice.user.dm_channel)
-        assert labels(message) == ["Remix", "Again", "Extend", "Delete"]
+        assert button_labels(message) == ["Remix", "Again", "Extend", "Delete"]
         asked = await t.alice.user.click(message, label="Delete")
-        assert "for good?" in said(asked)
+        assert "for good?" in private_answer(asked)

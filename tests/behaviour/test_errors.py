@@ -13,10 +13,10 @@ import simcord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.answer import SafeItem, SafeModal, SafeTree, SafeView
+from bot.chat.transport.error_handler import SafeItem, SafeModal, SafeTree, SafeView
 from bot.errors import StorageError, TooLateError
 from bot.model import State
-from tests.behaviour.town import town
+from tests.behaviour.harness import bot_harness
 
 OURS, FOREIGN = TooLateError("Too late for that."), ZeroDivisionError("secret detail")
 #: Discord takes no longer message from a bot.
@@ -25,13 +25,13 @@ A_PROXYS: Any = SimpleNamespace(status=400, reason="Bad Request")
 ENDLESS = TooLateError("x" * 3000)
 
 
-class Broken(SafeItem[discord.ui.Button[Any]], template=r"broken:(?P<whose>\w+)"):
+class BrokenItem(SafeItem[discord.ui.Button[Any]], template=r"broken:(?P<whose>\w+)"):
     def __init__(self, whose: str) -> None:
         super().__init__(discord.ui.Button(label=whose, custom_id=f"broken:{whose}"))
         self.whose = whose
 
     @classmethod
-    async def from_custom_id(cls, _interaction: Any, _item: Any, match: re.Match[str], /) -> Any:
+    async def from_custom_id(cls, _interaction: Any, _control: Any, match: re.Match[str], /) -> Any:
         return cls(match["whose"])
 
     async def pressed(self, interaction: discord.Interaction) -> None:
@@ -53,7 +53,9 @@ class BrokenModal(SafeModal, title="Modal"):
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[tuple[simcord.Env, simcord.MemberActor, simcord.ChannelHandle]]:
+async def error_stage() -> AsyncIterator[
+    tuple[simcord.Env, simcord.MemberActor, simcord.ChannelHandle]
+]:
     intents = discord.Intents.none()
     intents.guilds = True
     client = commands.Bot("!", intents=intents, tree_cls=SafeTree)
@@ -73,8 +75,8 @@ async def stage() -> AsyncIterator[tuple[simcord.Env, simcord.MemberActor, simco
     @client.tree.command()
     async def show(interaction: discord.Interaction) -> None:
         view = BrokenView(timeout=None)
-        view.add_item(Broken("ours"))
-        view.add_item(Broken("foreign"))
+        view.add_item(BrokenItem("ours"))
+        view.add_item(BrokenItem("foreign"))
         await interaction.response.send_message("here", view=view)
 
     @client.tree.command()
@@ -82,7 +84,7 @@ async def stage() -> AsyncIterator[tuple[simcord.Env, simcord.MemberActor, simco
         await interaction.response.send_modal(BrokenModal())
 
     async def setup_hook() -> None:
-        client.add_dynamic_items(Broken)
+        client.add_dynamic_items(BrokenItem)
         await client.tree.sync()
 
     client.setup_hook = setup_hook  # type: ignore[method-assign]
@@ -103,14 +105,14 @@ def said(result: simcord.InteractionResult) -> str:
     [("ours", "Too late for that."), ("storage", "can't reach my records")],
 )
 async def test_an_error_of_ours_brings_its_sentence(how: str, sentence: str) -> None:
-    async with stage() as (_, alice, channel):
+    async with error_stage() as (_, alice, channel):
         assert sentence in said(await alice.slash(channel, "fail", how=how))
 
 
 async def test_what_a_proxy_says_instead_of_discord_is_no_defect(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with stage() as (_, alice, channel):
+    async with error_stage() as (_, alice, channel):
         assert "Discord didn't take my answer" in said(
             await alice.slash(channel, "fail", how="proxy")
         )
@@ -121,7 +123,7 @@ async def test_what_a_proxy_says_instead_of_discord_is_no_defect(
 async def test_a_defect_is_answered_with_a_code_that_is_in_the_log(
     how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with stage() as (_, alice, channel):
+    async with error_stage() as (_, alice, channel):
         sentence = said(await alice.slash(channel, "fail", how=how))
     code = re.search(r"`([A-Z0-9]{6})`", sentence)
     assert code is not None
@@ -132,7 +134,7 @@ async def test_a_defect_is_answered_with_a_code_that_is_in_the_log(
 
 
 async def test_buttons_and_views_that_break_answer_too() -> None:
-    async with stage() as (_, alice, channel):
+    async with error_stage() as (_, alice, channel):
         await alice.slash(channel, "show")
         message = channel.last_message
         assert message is not None
@@ -142,7 +144,7 @@ async def test_buttons_and_views_that_break_answer_too() -> None:
 
 
 async def test_a_modal_that_breaks_answers_too() -> None:
-    async with stage() as (_, alice, channel):
+    async with error_stage() as (_, alice, channel):
         shown = await alice.slash(channel, "modal")
         assert "Too late" in said(await alice.submit_modal(shown, {"words": "x"}))
 
@@ -152,7 +154,7 @@ async def test_a_refusal_that_would_name_forty_models_fits_into_a_message(tmp_pa
         f"model-{n} seconds=4 sizes=1280x720 usd_per_second=0.1 label='{n}{'l' * 70}'"
         for n in range(40)
     )
-    async with town(tmp_path, OPENAI_MODELS=models) as t:
+    async with bot_harness(tmp_path, OPENAI_MODELS=models) as t:
         asked = await t.alice.slash(t.channel, "sora generate", prompt="a cat", model="nope")
         assert "I don't have that one. There is `0lll" in said(asked)
         # Whole, and not cut short.
@@ -161,12 +163,12 @@ async def test_a_refusal_that_would_name_forty_models_fits_into_a_message(tmp_pa
 
 
 async def test_a_sentence_longer_than_a_message_is_cut_short() -> None:
-    async with stage() as (_, alice, channel):
+    async with error_stage() as (_, alice, channel):
         assert said(await alice.slash(channel, "fail", how="endless")) == "x" * MOST_CHARS
 
 
 async def test_a_database_that_fails_refuses_and_the_next_command_works(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         limit = "PRAGMA max_page_count = "
         pages = await t.app.store.database.run(
             lambda conn: conn.execute("PRAGMA page_count").fetchone()[0]
@@ -190,8 +192,8 @@ async def test_a_database_that_fails_refuses_and_the_next_command_works(tmp_path
 
 
 async def test_a_hopeless_interaction_is_given_up_in_silence(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         t.env.inject_error("POST", "/interactions/*", status=404, code=10062, times=2)
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1

@@ -10,11 +10,25 @@ import simcord
 from PIL import Image
 
 from bot.model import Job, Operation, State
-from tests.behaviour.making import finished, labels, made, message_of, said
-from tests.behaviour.town import Town, town, words
-from tests.unit.media.film import RATE_HZ, cards, film, heard, number_of, numbers, tone
+from tests.behaviour.clips import (
+    button_labels,
+    generate_clip,
+    message_of,
+    private_answer,
+    wait_until_finished,
+)
+from tests.behaviour.harness import BotHarness, bot_harness, words
+from tests.unit.media.video_files import (
+    RATE_HZ,
+    heard,
+    number_of,
+    numbered_pictures,
+    numbers,
+    tone,
+    write_video,
+)
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_job import RemoteJob
+from tests.wire.videos_render import LoopbackRender
 
 PROMPT = "a calico cat plays piano"
 FPS = 8
@@ -24,20 +38,20 @@ COMPOSING = {"OPENAI_MODELS": "sora-2 extend=no remix=no"}
 STEEPEST = 0.4 * 2 * np.pi * 440 / RATE_HZ * 1.3
 
 
-def counting(folder: Path) -> Callable[[RemoteJob], Path]:
+def counting(folder: Path) -> Callable[[LoopbackRender], Path]:
     """Let each render be as long as ordered, its frames counted on from the picture it begins with.
 
     The sound is one tone, at each frame where it would be if all had been one clip.
     """
 
-    def render(remote: RemoteJob) -> Path:
+    def render(remote: LoopbackRender) -> Path:
         start, seconds = 0, int(remote.seconds)
         if remote.image is not None:
             with Image.open(BytesIO(remote.image)) as picture:
                 start = number_of(np.asarray(picture.convert("RGB")))
-        shown = cards(range(start, start + seconds * FPS))
+        shown = numbered_pictures(range(start, start + seconds * FPS))
         sound = tone(seconds, at_s=start / FPS)
-        return film(folder / f"{remote.id}.mp4", shown, rate=FPS, sound=sound)
+        return write_video(folder / f"{remote.id}.mp4", shown, rate=FPS, sound=sound)
 
     return render
 
@@ -50,7 +64,7 @@ def counted(folder: Path) -> VideosApi:
 
 
 async def extended(
-    t: Town, actor: simcord.MemberActor, parent: Job, words_typed: str = ""
+    t: BotHarness, actor: simcord.MemberActor, parent: Job, words_typed: str = ""
 ) -> tuple[Job, discord.Message]:
     """Press Extend below a clip, wait for the result, and return it with its message."""
     before = len(await t.jobs())
@@ -59,8 +73,8 @@ async def extended(
     pressed = await actor.click(message, label="Extend")
     assert pressed.modal is not None
     asked = await actor.submit_modal(pressed, {"words": words_typed} if words_typed else {})
-    assert not asked.ephemeral, said(asked)
-    job = (await finished(t, before + 1))[-1]
+    assert not asked.ephemeral, private_answer(asked)
+    job = (await wait_until_finished(t, before + 1))[-1]
     posted = message_of(t, job)
     assert posted is not None
     return job, posted
@@ -71,15 +85,15 @@ async def saved(message: discord.Message, path: Path) -> Path:
     return path
 
 
-async def seconds_counted(t: Town, user_id: int) -> int:
-    return (await t.used_by(user_id)).seconds
+async def seconds_counted(t: BotHarness, user_id: int) -> int:
+    return (await t.usage_of(user_id)).seconds
 
 
 async def test_the_form_sends_its_words_the_added_length_and_the_clip_to_the_video_service(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders")) as t:
-        parent = await made(t, t.alice, PROMPT, seconds=8)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders")) as t:
+        parent = await generate_clip(t, t.alice, PROMPT, seconds=8)
         job, posted = await extended(t, t.bob, parent, "then it begins to snow")
         (asked,) = t.api.continuations
         assert (asked.route, asked.source) == ("extend", parent.remote_id)
@@ -89,7 +103,7 @@ async def test_the_form_sends_its_words_the_added_length_and_the_clip_to_the_vid
             "video": {"id": parent.remote_id},
         }
         assert (job.parent_id, job.user_id) == (parent.id, t.bob.id)
-        assert job.order.operation is Operation.EXTEND
+        assert job.spec.operation is Operation.EXTEND
         assert "your extended clip is ready" in posted.content
         assert "16 s (8 s added)" in posted.content
         assert "begins to snow" in posted.content
@@ -104,20 +118,20 @@ async def test_the_form_sends_its_words_the_added_length_and_the_clip_to_the_vid
 async def test_without_words_the_clip_goes_on_as_it_was_by_form_and_by_command(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         await extended(t, t.alice, parent)
         asked = await t.alice.slash(t.channel, "sora extend", clip=parent.id.lower())
         assert not asked.ephemeral
-        await finished(t, 3)
+        await wait_until_finished(t, 3)
         assert [each.body["prompt"] for each in t.api.continuations] == [PROMPT, PROMPT]
 
 
 async def test_quota_counts_the_added_seconds_of_whoever_asked(tmp_path: Path) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders")) as t:
-        parent = await made(t, t.alice, PROMPT, seconds=8)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders")) as t:
+        parent = await generate_clip(t, t.alice, PROMPT, seconds=8)
         await t.bob.slash(t.channel, "sora extend", clip=parent.id, prompt="it snows")
-        first = (await finished(t, 2))[-1]
+        first = (await wait_until_finished(t, 2))[-1]
         assert await seconds_counted(t, t.bob.id) == 8
         assert await seconds_counted(t, t.alice.id) == 8
         posted = message_of(t, first)
@@ -128,8 +142,8 @@ async def test_quota_counts_the_added_seconds_of_whoever_asked(tmp_path: Path) -
 async def test_an_extension_of_an_extension_is_joined_by_the_video_service_again(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders")) as t:
-        root = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders")) as t:
+        root = await generate_clip(t, t.alice, PROMPT)
         child, _ = await extended(t, t.alice, root, "it snows")
         grandchild, posted = await extended(t, t.alice, child, "it stops")
         assert t.api.continuations[-1].source == child.remote_id
@@ -137,19 +151,19 @@ async def test_an_extension_of_an_extension_is_joined_by_the_video_service_again
         assert "12 s (4 s added)" in posted.content
         assert await seconds_counted(t, t.alice.id) == 12
         shown = await t.alice.context_menu(t.channel, "Clip details", posted)
-        told = said(shown)
+        told = private_answer(shown)
         assert "12 s (4 s added)" in told
         assert told.index(child.id) < told.index(root.id)
         assert grandchild.parent_id == child.id
 
 
 async def test_a_remix_of_an_extension_keeps_its_whole_length(tmp_path: Path) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders")) as t:
-        root = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders")) as t:
+        root = await generate_clip(t, t.alice, PROMPT)
         child, posted = await extended(t, t.alice, root, "it snows")
         await t.reply(t.alice, posted, "by night")
-        remix = (await finished(t, 3))[-1]
-        assert (remix.parent_id, remix.order.seconds) == (child.id, 8)
+        remix = (await wait_until_finished(t, 3))[-1]
+        assert (remix.parent_id, remix.spec.seconds) == (child.id, 8)
         assert t.api.continuations[-1].route == "remix"
         # Eight seconds are made anew, and eight are counted.
         assert await seconds_counted(t, t.alice.id) == 4 + 4 + 8
@@ -158,20 +172,20 @@ async def test_a_remix_of_an_extension_keeps_its_whole_length(tmp_path: Path) ->
 async def test_a_remix_of_an_extension_longer_than_any_model_can_is_as_long_as_it_can_be(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
-        root = await made(t, t.alice, PROMPT, seconds=12)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+        root = await generate_clip(t, t.alice, PROMPT, seconds=12)
         _, posted = await extended(t, t.alice, root, "it snows")
         await t.reply(t.alice, posted, "by night")
-        remix = (await finished(t, 3))[-1]
-        assert remix.order.seconds == 12
+        remix = (await wait_until_finished(t, 3))[-1]
+        assert remix.spec.seconds == 12
 
 
 async def test_where_the_service_cannot_the_last_frame_opens_a_part_and_both_are_one_film(
     tmp_path: Path,
 ) -> None:
     api = counted(tmp_path / "renders")
-    async with town(tmp_path, api=api, **COMPOSING) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=api, **COMPOSING) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         job, posted = await extended(t, t.bob, parent, "then it begins to snow")
         assert api.continuations == []
         assert api.forms[-1]["prompt"] == f"{PROMPT}. Then: then it begins to snow"
@@ -189,14 +203,14 @@ async def test_where_the_service_cannot_the_last_frame_opens_a_part_and_both_are
         assert quiet[1:].min() > 0.2
         assert "8 s (4 s added)" in posted.content
         assert "from its last frame; both are joined" in posted.content
-        assert job.order.seconds == 4
+        assert job.spec.seconds == 4
         assert await seconds_counted(t, t.bob.id) == 4
         assert api.violations == []
 
 
 async def test_a_joined_clip_is_extended_from_its_own_end(tmp_path: Path) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
-        root = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+        root = await generate_clip(t, t.alice, PROMPT)
         child, _ = await extended(t, t.alice, root, "it snows")
         _, posted = await extended(t, t.alice, child, "it stops")
         whole = await saved(posted, tmp_path / "posted.mp4")
@@ -205,9 +219,9 @@ async def test_a_joined_clip_is_extended_from_its_own_end(tmp_path: Path) -> Non
 
 
 async def test_a_source_that_the_service_lost_is_gone_on_from_all_the_same(tmp_path: Path) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders")) as t:
-        parent = await made(t, t.alice, PROMPT)
-        del t.api.jobs[parent.remote_id or ""]
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders")) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
+        del t.api.renders[parent.remote_id or ""]
         job, posted = await extended(t, t.alice, parent, "it snows")
         assert job.source_remote_id is None
         assert "both are joined" in posted.content
@@ -222,15 +236,15 @@ async def test_when_the_parents_file_is_gone_before_the_join_the_part_is_posted_
     api = counted(tmp_path / "renders")
     render = counting(tmp_path / "renders")
 
-    def render_and_lose_the_parent(remote: RemoteJob) -> Path:
+    def render_and_lose_the_parent(remote: LoopbackRender) -> Path:
         if remote.image is not None:
             for path in (tmp_path / "clips").rglob("*.mp4"):
                 path.unlink()
         return render(remote)
 
     api.content_of = render_and_lose_the_parent
-    async with town(tmp_path, api=api, **COMPOSING) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=api, **COMPOSING) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         _, posted = await extended(t, t.alice, parent, "it snows")
         part = await saved(posted, tmp_path / "posted.mp4")
         assert numbers(part) == list(range(4 * FPS - 1, 8 * FPS - 1))
@@ -241,8 +255,8 @@ async def test_when_the_parents_file_is_gone_before_the_join_the_part_is_posted_
 async def test_when_the_parents_file_is_gone_before_the_call_nothing_is_paid_for(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         for path in (tmp_path / "clips").rglob("*.mp4"):
             path.unlink()
         await t.bob.slash(t.channel, "sora extend", clip=parent.id, prompt="it snows")
@@ -261,31 +275,31 @@ async def test_when_the_parents_file_is_gone_before_the_call_nothing_is_paid_for
 async def test_where_no_model_can_go_on_there_is_no_button_and_a_clear_refusal(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path, OPENAI_MODELS="sora-2 extend=no remix=no image=no") as t:
-        parent = await made(t, t.alice, PROMPT)
-        assert "Extend" not in labels(message_of(t, parent))
+    async with bot_harness(tmp_path, OPENAI_MODELS="sora-2 extend=no remix=no image=no") as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
+        assert "Extend" not in button_labels(message_of(t, parent))
         refused = await t.alice.slash(t.channel, "sora extend", clip=parent.id)
-        assert "No video service here can continue this clip" in said(refused)
+        assert "No video service here can continue this clip" in private_answer(refused)
         assert len(await t.jobs()) == 1
 
 
 async def test_where_every_service_is_drained_nobody_fills_in_a_form_for_nothing(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         message = message_of(t, parent)
         assert message is not None
         await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai")
         pressed = await t.bob.click(message, label="Extend")
-        assert "No video service here can continue this clip" in said(pressed)
+        assert "No video service here can continue this clip" in private_answer(pressed)
         assert pressed.modal is None
 
 
 async def test_a_joined_clip_has_no_button_where_its_service_takes_no_frame(tmp_path: Path) -> None:
     renders = tmp_path / "renders"
-    async with town(tmp_path, api=counted(renders), **COMPOSING) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=counted(renders), **COMPOSING) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         joined, _ = await extended(t, t.alice, parent)
         # What the service has of it is the added part: going on from that would lose the rest.
         await t.restart(OPENAI_MODELS="sora-2 extend=yes image=no")
@@ -293,14 +307,14 @@ async def test_a_joined_clip_has_no_button_where_its_service_takes_no_frame(tmp_
         assert posted is not None
         shown = await t.alice.context_menu(t.channel, "Clip details", posted)
         assert shown.response is not None
-        assert "Extend" not in labels(shown.response)
+        assert "Extend" not in button_labels(shown.response)
         pressed = await t.alice.click(posted, label="Extend")
-        assert "No video service here can continue this clip" in said(pressed)
+        assert "No video service here can continue this clip" in private_answer(pressed)
 
 
 async def test_the_form_shows_the_parents_words_and_its_card_what_is_added(tmp_path: Path) -> None:
-    async with town(tmp_path, api=VideosApi(poll_after_ms=20)) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=VideosApi(poll_after_ms=20)) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         t.api.ready_after_s = 60
         message = message_of(t, parent)
         assert message is not None
@@ -316,8 +330,8 @@ async def test_the_form_shows_the_parents_words_and_its_card_what_is_added(tmp_p
 
 
 async def test_an_extension_in_a_restart_is_finished_once(tmp_path: Path) -> None:
-    async with town(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
-        parent = await made(t, t.alice, PROMPT)
+    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+        parent = await generate_clip(t, t.alice, PROMPT)
         t.api.ready_after_s = 1
         await t.bob.slash(t.channel, "sora extend", clip=parent.id, prompt="it snows")
 
@@ -326,7 +340,7 @@ async def test_an_extension_in_a_restart_is_finished_once(tmp_path: Path) -> Non
 
         await t.until(rendering)
         await t.restart()
-        job = (await finished(t, 2))[-1]
+        job = (await wait_until_finished(t, 2))[-1]
         posted = message_of(t, job)
         assert posted is not None
         assert len(t.clips()) == 2

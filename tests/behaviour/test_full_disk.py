@@ -5,28 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.model import State
-from tests.behaviour.town import Town, town, words
+from tests.behaviour.harness import BotHarness, bot_harness, words
 from tests.unit.storage.small_disk import fill, small_disk
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 _MIB = 1 << 20
 
 
-async def room_runs_out(t: Town, disk: Path) -> Path:
+async def fill_disk_after_submit(t: BotHarness, disk: Path) -> Path:
     """Order a clip and fill the disk before it is rendered; return the file that fills it."""
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-    await t.job_in(State.RENDERING)
+    await t.wait_for_state(State.RENDERING)
     return fill(disk, but_bytes=3 * _MIB)
 
 
-async def test_the_card_says_that_a_clip_waits_for_room_until_there_is_some(
+async def test_the_card_says_that_a_clip_waits_for_disk_space_until_there_is_some(
     tmp_path: Path,
 ) -> None:
     api = VideosApi(ready_after_s=1, poll_after_ms=50)
     with small_disk(tmp_path / "data", 32 * _MIB) as disk:
-        async with town(disk, api=api, MIN_FREE_MIB="8") as t:
-            hog = await room_runs_out(t, disk)
+        async with bot_harness(disk, api=api, MIN_FREE_MIB="8") as t:
+            hog = await fill_disk_after_submit(t, disk)
             await t.until(lambda: "Waiting for disk space" in t.card_text())
             assert "Rendered. I fetch it as soon as there is room on my disk." in t.card_text()
             shown = await t.alice.slash(t.channel, "sora status")
@@ -43,10 +43,10 @@ async def test_while_it_is_fetched_at_last_the_card_says_that_it_is_fetched(
 ) -> None:
     api = VideosApi(ready_after_s=1, poll_after_ms=50)
     with small_disk(tmp_path / "data", 32 * _MIB) as disk:
-        async with town(disk, api=api, MIN_FREE_MIB="8") as t:
-            hog = await room_runs_out(t, disk)
+        async with bot_harness(disk, api=api, MIN_FREE_MIB="8") as t:
+            hog = await fill_disk_after_submit(t, disk)
             await t.until(lambda: "Waiting for disk space" in t.card_text())
-            t.api.fault("content", Fault.slow(1.5))
+            t.api.fault("content", VideosFault.slow(1.5))
             hog.unlink()
             await t.until(lambda: "Fetching your clip" in t.card_text(), 15)
             await t.until(t.clips, 15)

@@ -6,15 +6,22 @@ import discord
 import pytest
 
 from bot.model import State
-from tests.behaviour.remaking import PROMPT, buttons, clip, is_remix, newest, said
+from tests.behaviour.harness import BotHarness, bot_harness, words
+from tests.behaviour.remixes import (
+    PROMPT,
+    buttons,
+    is_remix,
+    make_clip,
+    only_answer,
+    wait_for_newest,
+)
 from tests.behaviour.test_pictures import picture
-from tests.behaviour.town import Town, town, words
 
 CHANGE = "at night, with rain"
 NO_CLIP = "That message holds no clip of mine."
 
 
-async def delete_asked(t: Town, message: discord.Message) -> discord.Message:
+async def delete_asked(t: BotHarness, message: discord.Message) -> discord.Message:
     """Let alice press Delete and return the question whether she means it."""
     asked = await t.alice.click(message, label="Delete")
     assert asked.response is not None
@@ -22,22 +29,22 @@ async def delete_asked(t: Town, message: discord.Message) -> discord.Message:
 
 
 async def test_the_menu_on_a_clip_opens_its_form(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        parent, message = await clip(t, seconds=8)
+    async with bot_harness(tmp_path) as t:
+        parent, message = await make_clip(t, seconds=8)
         pressed = await t.bob.context_menu(t.channel, "Remix this clip", message)
         assert pressed.modal is not None
         assert PROMPT in str(pressed.modal)
         await t.restart()
         await t.bob.submit_modal(pressed, {"words": CHANGE})
-        job = await newest(t, 2)
+        job = await wait_for_newest(t, 2)
         assert is_remix(job, parent, t.bob)
-        assert job.order.seconds == 8
+        assert job.spec.seconds == 8
 
 
 @pytest.mark.parametrize("menu", ["Remix this clip", "Clip details"])
 async def test_the_menus_on_anything_else_say_so(tmp_path: Path, menu: str) -> None:
-    async with town(tmp_path) as t:
-        await clip(t)
+    async with bot_harness(tmp_path) as t:
+        await make_clip(t)
         robot = t.guild.add_member(t.env.create_user("robot", bot=True))
         others = [
             t.card(),
@@ -45,23 +52,23 @@ async def test_the_menus_on_anything_else_say_so(tmp_path: Path, menu: str) -> N
             await robot.send(t.channel, "I make clips, too"),
         ]
         for other in others:
-            assert said(await t.bob.context_menu(t.channel, menu, other)) == NO_CLIP
+            assert only_answer(await t.bob.context_menu(t.channel, menu, other)) == NO_CLIP
 
 
 async def test_the_menus_on_several_variants_ask_which(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT, count=3)
-        await newest(t, 3)
+        await wait_for_newest(t, 3)
         jobs = await t.jobs()
         (message,) = t.clips()
         asked = await t.bob.context_menu(t.channel, "Remix this clip", message)
-        assert said(asked) == "Which of the clips do you mean?"
+        assert only_answer(asked) == "Which of the clips do you mean?"
         assert asked.response is not None
         labels = buttons(asked.response.message)
         assert sorted(labels) == sorted(f"Remix {job.id}" for job in jobs)
         pressed = await t.bob.click(asked.response, label=f"Remix {jobs[1].id}")
         await t.bob.submit_modal(pressed, {"words": CHANGE})
-        assert is_remix(await newest(t, 4), jobs[1], t.bob)
+        assert is_remix(await wait_for_newest(t, 4), jobs[1], t.bob)
         asked = await t.bob.context_menu(t.channel, "Clip details", message)
         assert asked.response is not None
         shown = await t.bob.click(asked.response, label=f"Details {jobs[1].id}")
@@ -71,9 +78,9 @@ async def test_the_menus_on_several_variants_ask_which(tmp_path: Path) -> None:
 
 
 async def test_a_variant_that_was_deleted_is_not_asked_about(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.alice.slash(t.channel, "sora generate", prompt=PROMPT, count=2)
-        await newest(t, 2)
+        await wait_for_newest(t, 2)
         first, second = await t.jobs()
         (message,) = t.clips()
         shown = await t.alice.click(message, label=f"Details {first.id}")
@@ -92,13 +99,13 @@ async def test_a_variant_that_was_deleted_is_not_asked_about(tmp_path: Path) -> 
 async def test_details_tell_what_a_clip_is_and_only_what_the_reader_may_see(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         secret = t.secret_channel()
-        parent, message = await clip(t, seconds=8, size="720x1280")
+        parent, message = await make_clip(t, seconds=8, size="720x1280")
         await t.reply(t.bob, message, CHANGE)
-        child = await newest(t, 2)
+        child = await wait_for_newest(t, 2)
         await t.alice.slash(secret, "sora remix", clip=parent.id, prompt="behind the curtain")
-        hidden = await newest(t, 3)
+        hidden = await wait_for_newest(t, 3)
         shown = await t.bob.context_menu(t.channel, "Clip details", message)
         assert shown.response is not None
         assert shown.response.ephemeral
@@ -115,8 +122,8 @@ async def test_details_tell_what_a_clip_is_and_only_what_the_reader_may_see(
 
 
 async def test_the_details_buttons_are_those_that_the_reader_can_use(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        _, message = await clip(t)
+    async with bot_harness(tmp_path) as t:
+        _, message = await make_clip(t)
         expected = {
             t.alice: ["Watch", "Remix", "Again", "Extend", "Forbid remixes", "Delete"],
             t.bob: ["Watch", "Remix", "Again", "Extend"],
@@ -131,27 +138,27 @@ async def test_the_details_buttons_are_those_that_the_reader_can_use(tmp_path: P
 async def test_again_is_the_same_order_with_another_seed_paid_by_who_presses(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
-        before, message = await clip(t, seconds=8, size="720x1280")
+    async with bot_harness(tmp_path) as t:
+        before, message = await make_clip(t, seconds=8, size="720x1280")
         pressed = await t.bob.click(message, label="Again")
         assert pressed.response is not None
         assert not pressed.response.ephemeral
-        again = await newest(t, 2)
-        assert again.order == before.order
+        again = await wait_for_newest(t, 2)
+        assert again.spec == before.spec
         assert again.seed != before.seed
         assert (again.user_id, again.parent_id) == (t.bob.id, None)
         assert t.api.creates[PROMPT] == 2
         await t.alice.click(message, label="Again")
-        assert (await newest(t, 3)).seed not in (before.seed, again.seed)
+        assert (await wait_for_newest(t, 3)).seed not in (before.seed, again.seed)
 
 
 async def test_again_starts_from_the_same_picture(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        before, message = await clip(t, image=("hat.png", picture()))
+    async with bot_harness(tmp_path) as t:
+        before, message = await make_clip(t, image=("hat.png", picture()))
         really = await delete_asked(t, message)
         await t.bob.click(message, label="Again")
-        again = await newest(t, 2)
-        assert again.order == before.order
+        again = await wait_for_newest(t, 2)
+        assert again.spec == before.spec
         # The picture stays as long as one of them needs it.
         await t.alice.click(really, label=buttons(really)[0])
         await t.until(lambda: len(t.clips()) == 1)
@@ -161,14 +168,14 @@ async def test_again_starts_from_the_same_picture(tmp_path: Path) -> None:
 
 
 async def test_again_of_a_remix_starts_from_the_same_parent(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        parent, message = await clip(t)
+    async with bot_harness(tmp_path) as t:
+        parent, message = await make_clip(t)
         await t.reply(t.bob, message, CHANGE)
-        first = await newest(t, 2)
+        first = await wait_for_newest(t, 2)
         await t.alice.click(t.clips()[1], label="Again")
-        again = await newest(t, 3)
+        again = await wait_for_newest(t, 3)
         assert is_remix(again, parent, t.alice)
-        assert again.order == first.order
+        assert again.spec == first.spec
         assert again.source_remote_id == parent.remote_id
         assert again.seed != first.seed
         assert t.api.creates[CHANGE] == 2
@@ -177,18 +184,18 @@ async def test_again_of_a_remix_starts_from_the_same_parent(tmp_path: Path) -> N
 async def test_again_of_a_remix_whose_parent_is_deleted_is_made_from_its_words(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
-        parent, message = await clip(t)
+    async with bot_harness(tmp_path) as t:
+        parent, message = await make_clip(t)
         await t.alice.slash(t.channel, "sora remix", clip=parent.id, prompt=CHANGE)
-        first = await newest(t, 2)
+        first = await wait_for_newest(t, 2)
         really = await delete_asked(t, message)
         await t.alice.click(really, label=buttons(really)[0])
         await t.until(lambda: len(t.clips()) == 1)
         await t.bob.click(t.clips()[-1], label="Again")
-        again = await newest(t, 3)
+        again = await wait_for_newest(t, 3)
         assert (again.parent_id, again.user_id) == (parent.id, t.bob.id)
-        assert again.order.prompt == first.order.prompt == f"{PROMPT}. Change: {CHANGE}"
-        assert t.api.forms[-1]["prompt"] == again.order.prompt
+        assert again.spec.prompt == first.spec.prompt == f"{PROMPT}. Change: {CHANGE}"
+        assert t.api.forms[-1]["prompt"] == again.spec.prompt
         assert t.api.images == []
         assert PROMPT not in t.clips()[-1].content
         # There was no frame to begin with, and the message says so.
@@ -201,11 +208,11 @@ async def test_again_of_a_remix_whose_parent_is_deleted_is_made_from_its_words(
 async def test_again_of_a_remix_whose_parent_is_not_the_pressers_to_use_is_refused(
     tmp_path: Path, why: str
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         place = t.secret_channel() if why == "hidden" else t.channel
-        parent, message = await clip(t, channel=place)
+        parent, message = await make_clip(t, channel=place)
         await t.alice.slash(t.channel, "sora remix", clip=parent.id, prompt=CHANGE)
-        await newest(t, 2)
+        await wait_for_newest(t, 2)
         details = await t.alice.context_menu(place, "Clip details", message)
         assert details.response is not None
         if why == "forbidden":
@@ -220,10 +227,10 @@ async def test_again_of_a_remix_whose_parent_is_not_the_pressers_to_use_is_refus
 async def test_again_where_the_model_is_not_offered_any_more_takes_the_next(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
-        _, message = await clip(t)
+    async with bot_harness(tmp_path) as t:
+        _, message = await make_clip(t)
         await t.restart(OPENAI_MODELS="sora-2-pro")
         await t.bob.click(message, label="Again")
-        again = await newest(t, 2)
-        assert (again.state, again.order.model) == (State.DONE, "sora-2-pro")
-        assert again.order.prompt == PROMPT
+        again = await wait_for_newest(t, 2)
+        assert (again.state, again.spec.model) == (State.DONE, "sora-2-pro")
+        assert again.spec.prompt == PROMPT

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import discord
 
-from tests.behaviour.choosing import choose, settings_of
+from tests.behaviour.harness import bot_harness
+from tests.behaviour.settings_panel import choose, open_settings
+from tests.behaviour.test_failover import BUSY, DEARER, two
 from tests.behaviour.test_mod_quota import asks, mod
-from tests.behaviour.test_switching import BUSY, DEARER, two
-from tests.behaviour.town import town
 
 
 async def test_a_budget_is_for_all_together_and_can_be_seen(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         assert "No budget is set" in await mod(t, "budget show")
         assert "**$0.80 in 30 days** (before: none)" in await mod(t, "budget set", usd=0.8)
         assert await asks(t, t.alice) is None
@@ -31,7 +31,7 @@ async def test_a_budget_is_for_all_together_and_can_be_seen(tmp_path: Path) -> N
 
 
 async def test_a_budget_above_the_operators_is_shown_as_what_it_is(tmp_path: Path) -> None:
-    async with town(tmp_path, BUDGET_USD_PER_SERVER_PER_MONTH="0.4") as t:
+    async with bot_harness(tmp_path, BUDGET_USD_PER_SERVER_PER_MONTH="0.4") as t:
         await mod(t, "budget set", usd=9)
         shown = await mod(t, "budget show")
         assert "You set $9.00; the operator's is lower and holds." in shown
@@ -43,7 +43,7 @@ async def test_a_budget_above_the_operators_is_shown_as_what_it_is(tmp_path: Pat
 
 
 async def test_moderators_are_warned_where_they_want_it(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         desk = t.guild.create_text_channel("desk")
         told = await mod(t, "budget set", usd=0.5, channel=desk)
         assert f"warnings in <#{desk.id}>" in told
@@ -62,7 +62,7 @@ async def test_moderators_are_warned_where_they_want_it(tmp_path: Path) -> None:
 
 
 async def test_a_budget_that_is_spent_already_says_so_at_once_and_warns(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         desk = t.guild.create_text_channel("desk")
         assert await asks(t, t.alice, count=2) is None
         told = await mod(t, "budget set", usd=9)
@@ -90,11 +90,11 @@ async def test_a_dearer_service_that_takes_over_counts_for_the_warning(tmp_path:
 async def test_without_a_channel_of_its_own_the_budget_is_warned_of_in_the_log(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         assert "Nobody is warned" in await mod(t, "budget set", usd=0.5)
         assert "80 and 100 %\nnowhere" in await mod(t, "budget show")
         log = t.guild.create_text_channel("log")
-        await choose(t, await settings_of(t), "log", log)
+        await choose(t, await open_settings(t), "log", log)
         assert f"80 and 100 %\n<#{log.id}>" in await mod(t, "budget show")
         told = await mod(t, "budget set", usd=0.4)
         assert "Nobody" not in told
@@ -105,7 +105,7 @@ async def test_without_a_channel_of_its_own_the_budget_is_warned_of_in_the_log(
 
 
 async def test_warnings_need_a_budget_and_a_channel_to_speak_in(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         me = t.guild.me
         assert me is not None
         mute = discord.PermissionOverwrite(send_messages=False)

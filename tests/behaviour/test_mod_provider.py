@@ -9,15 +9,15 @@ from pathlib import Path
 
 import simcord
 
+from bot.guild import EVERYWHERE, GuildSettings
 from bot.model import State
-from bot.server import EVERYWHERE, HouseRules
-from bot.storage.keeping import Actor
-from bot.storage.sqlite_keeping import SqliteKeeping
-from tests.behaviour.choosing import choose, settings_of
-from tests.behaviour.making import made, said
-from tests.behaviour.town import BRISK, Town, town
+from bot.storage.guild_settings import Actor
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from tests.behaviour.clips import generate_clip, private_answer
+from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness
+from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 REFUSED = "Only those who may manage this server can do that."
 RUNNING = "Clips under way stay where they are"
@@ -26,7 +26,7 @@ RUNNING = "Clips under way stay where they are"
 @asynccontextmanager
 async def two(
     folder: Path, *, api: VideosApi | None = None, **variables: str
-) -> AsyncGenerator[tuple[Town, VideosApi]]:
+) -> AsyncGenerator[tuple[BotHarness, VideosApi]]:
     """Run a bot with `openai` (`t.api`) before `litellm` (the second of the pair)."""
     async with VideosApi(poll_after_ms=20) as other:
         names = {
@@ -35,15 +35,17 @@ async def two(
             "LITELLM_PROXY_API_BASE": other.base_url,
             "LITELLM_PROXY_MODELS": "sora-2 label=Relayed",
         }
-        async with town(folder, api=api, pace=BRISK, **(names | variables)) as t:
+        async with bot_harness(folder, api=api, timings=FAST_TIMINGS, **(names | variables)) as t:
             # The bot's own look at the models is over: no fault of a test's meets it.
             await t.until(lambda: t.api.requests["models"] and other.requests["models"])
             yield t, other
 
 
-async def mod(t: Town, command: str, **options: object) -> str:
+async def mod(t: BotHarness, command: str, **options: object) -> str:
     """Return what the moderator is told, to them alone."""
-    return said(await t.moderator.slash(t.channel, f"sora-mod provider {command}", **options))
+    return private_answer(
+        await t.moderator.slash(t.channel, f"sora-mod provider {command}", **options)
+    )
 
 
 def line_of(page: str, name: str) -> str:
@@ -52,14 +54,14 @@ def line_of(page: str, name: str) -> str:
     return line
 
 
-async def drained_by_operator(t: Town, *names: str) -> None:
+async def drained_by_operator(t: BotHarness, *names: str) -> None:
     """Drain services everywhere, as the operator does from the shell, and let the bot notice."""
     store = t.app.store
-    keeping = SqliteKeeping(store.database, store.queries)
-    seen = await keeping.rules(EVERYWHERE)
-    rules = replace(HouseRules(), drained_providers=names)
+    guild_store = SqliteGuildSettingsStore(store.database, store.queries)
+    seen = await guild_store.guild_settings(EVERYWHERE)
+    rules = replace(GuildSettings(), drained_providers=names)
     actor = Actor(user_id=None, at=t.clock.now())
-    assert await keeping.change_rules(EVERYWHERE, rules, actor, seen=seen)
+    assert await guild_store.replace_guild_settings(EVERYWHERE, rules, actor, expected=seen)
     t.clock.forward(6)
 
 
@@ -69,7 +71,7 @@ async def test_the_list_has_a_line_for_each_service_and_marks_who_gets_the_next_
     api = VideosApi(ready_after_s=60, poll_after_ms=50)
     async with two(tmp_path, api=api, OPENAI_MAX_CONCURRENT="3") as (t, _):
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.job_in(State.RENDERING)
+        await t.wait_for_state(State.RENDERING)
         page = await mod(t, "list")
         assert line_of(page, "openai") == (
             "✅ **openai** · ok · ▶ **next** · 1 of 3 under way · Sora 2, Sora 2 Pro"
@@ -87,11 +89,11 @@ async def test_the_service_in_use_gets_the_next_clips_until_the_usual_order_is_b
         assert RUNNING in page
         assert "ok · ▶ **next** · ⭐ tried first here" in line_of(page, "litellm")
         assert page.index("**litellm**") < page.index("**openai**")
-        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+        assert (await generate_clip(t, t.alice, "a cat")).spec.provider == "litellm"
         page = await mod(t, "use")
         assert "in the operator's order again" in page
         assert "▶ **next**" in line_of(page, "openai")
-        assert (await made(t, t.alice, "a dog")).order.provider == "openai"
+        assert (await generate_clip(t, t.alice, "a dog")).spec.provider == "openai"
         assert (other.creates.total(), t.api.creates.total()) == (1, 1)
 
 
@@ -101,11 +103,11 @@ async def test_a_drained_service_gets_nothing_until_it_is_given_work_back(tmp_pa
         assert "`openai` gets no new clips from here" in page
         assert line_of(page, "openai").startswith("🚰 **openai** · drained here · 0 of 4")
         assert "▶ **next**" in line_of(page, "litellm")
-        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+        assert (await generate_clip(t, t.alice, "a cat")).spec.provider == "litellm"
         page = await mod(t, "drain", name="openai", back=True)
         assert "`openai` gets clips from here again" in page
         assert "ok · ▶ **next**" in line_of(page, "openai")
-        assert (await made(t, t.alice, "a dog")).order.provider == "openai"
+        assert (await generate_clip(t, t.alice, "a dog")).spec.provider == "openai"
 
 
 async def test_using_a_drained_service_gives_it_work_back_and_draining_ends_its_preference(
@@ -128,7 +130,7 @@ async def test_when_all_are_drained_the_moderator_is_warned_and_members_are_refu
         assert "Nobody takes new clips now" in page
         assert "▶ **" not in page
         refused = await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        assert "No video service is available" in said(refused)
+        assert "No video service is available" in private_answer(refused)
         assert await t.jobs() == []
 
 
@@ -142,22 +144,22 @@ async def test_what_the_operator_drained_is_told_apart_and_stays_so(tmp_path: Pa
         assert "the bot's operator has drained it" in page
         assert "▶ **next**" in line_of(page, "litellm")
         assert "operator has drained it" in await mod(t, "drain", name="openai", back=True)
-        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+        assert (await generate_clip(t, t.alice, "a cat")).spec.provider == "litellm"
 
 
 async def test_a_choice_holds_in_its_server_only(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, _):
-        reels, carol = await t.elsewhere()
+        reels, carol = await t.add_to_another_guild()
         await mod(t, "drain", name="openai")
         await carol.slash(reels, "sora generate", prompt="a cat")
-        assert (await t.job_in(State.DONE)).order.provider == "openai"
+        assert (await t.wait_for_state(State.DONE)).spec.provider == "openai"
 
 
 async def test_a_pause_and_an_outage_are_told_with_their_reason_and_time(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, other):
-        busy = Fault.error(429, "slow down", "rate_limit_exceeded", retry_after="60")
+        busy = VideosFault.error(429, "slow down", "rate_limit_exceeded", retry_after="60")
         t.api.fault("create", busy)
-        other.fault("create", Fault.error(401, "no", "invalid_api_key"))
+        other.fault("create", VideosFault.error(401, "no", "invalid_api_key"))
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
 
         async def both_told() -> str | None:
@@ -181,7 +183,7 @@ async def test_a_pause_and_an_outage_are_told_with_their_reason_and_time(tmp_pat
 
 async def test_a_drained_service_that_is_out_says_both(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, _):
-        t.api.fault("models", Fault.error(401, "no", "invalid_api_key"), times=5)
+        t.api.fault("models", VideosFault.error(401, "no", "invalid_api_key"), times=5)
         assert "refuses the key" in await mod(t, "test", name="openai")
         line = line_of(await mod(t, "drain", name="openai"), "openai")
         assert line.startswith("🚰 **openai** · drained here · ⛔ out since <t:")
@@ -189,15 +191,15 @@ async def test_a_drained_service_that_is_out_says_both(tmp_path: Path) -> None:
 
 async def test_the_next_clip_follows_the_servers_default_model(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, _):
-        panel = await settings_of(t, "models")
+        panel = await open_settings(t, "models")
         await choose(t, panel, "model", "litellm/sora-2")
         assert "▶ **next**" in line_of(await mod(t, "list"), "litellm")
-        assert (await made(t, t.alice, "a cat")).order.provider == "litellm"
+        assert (await generate_clip(t, t.alice, "a cat")).spec.provider == "litellm"
 
 
 async def test_a_test_costs_nothing_and_ends_an_outage(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, _):
-        t.api.fault("models", Fault.error(401, "no", "invalid_api_key"))
+        t.api.fault("models", VideosFault.error(401, "no", "invalid_api_key"))
         page = await mod(t, "test", name="openai")
         assert "`openai`: It refuses the key" in page
         assert "⛔ **openai** · out" in line_of(page, "openai")
@@ -215,18 +217,18 @@ async def test_an_unknown_name_is_refused_with_the_names_there_are(tmp_path: Pat
         assert "drained here" not in await mod(t, "list")
 
 
-async def test_the_trail_tells_in_words_what_was_chosen(tmp_path: Path) -> None:
+async def test_the_audit_log_tells_in_words_what_was_chosen(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, _):
         await mod(t, "use", name="litellm")
         await mod(t, "drain", name="openai")
         await mod(t, "test", name="openai")
-        trail = said(await t.moderator.slash(t.channel, "sora-mod audit"))
+        audit_log = private_answer(await t.moderator.slash(t.channel, "sora-mod audit"))
         by = f"by <@{t.moderator.id}>"
         assert "provider tried first: as the operator set it → provider tried first: litellm" in (
-            trail
+            audit_log
         )
-        assert "drained providers: none → drained providers: openai" in trail
-        assert trail.count(by) == 2
+        assert "drained providers: none → drained providers: openai" in audit_log
+        assert audit_log.count(by) == 2
 
 
 async def test_names_complete_themselves_with_how_each_service_is(tmp_path: Path) -> None:
@@ -258,9 +260,9 @@ async def test_whoever_may_see_the_commands_but_not_manage_the_server_learns_not
         async def by_bob(command: str, **options: object) -> simcord.InteractionResult:
             return await t.bob.slash(t.channel, f"sora-mod provider {command}", **options)
 
-        assert said(await by_bob("list")).strip() == REFUSED
+        assert private_answer(await by_bob("list")).strip() == REFUSED
         for command in ("use", "drain", "test"):
-            assert said(await by_bob(command, name="openai")).strip() == REFUSED
+            assert private_answer(await by_bob(command, name="openai")).strip() == REFUSED
         found = await t.bob.autocomplete(t.channel, "sora-mod provider drain", "name", "")
         assert found == []
         assert "ok · ▶ **next**" in line_of(await mod(t, "list"), "openai")

@@ -8,16 +8,16 @@ import discord
 import pytest
 import simcord
 
+from bot.guild import AuditEntry
 from bot.model import State
-from bot.server import AuditEntry
-from tests.behaviour.making import finished, said
-from tests.behaviour.town import Town, town
+from tests.behaviour.clips import private_answer, wait_until_finished
+from tests.behaviour.harness import BotHarness, bot_harness
 
 DAY_S = 86_400
 
 
 async def asks(
-    t: Town,
+    t: BotHarness,
     actor: simcord.MemberActor,
     channel: simcord.ChannelHandle | None = None,
     **options: object,
@@ -29,22 +29,22 @@ async def asks(
     return shown.response.content if shown.ephemeral else None
 
 
-async def mod(t: Town, command: str, **options: object) -> str:
+async def mod(t: BotHarness, command: str, **options: object) -> str:
     """Return what the moderator is told."""
-    return said(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
+    return private_answer(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
 
 
-async def give(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+async def give(t: BotHarness, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
     t.env.backend.add_member_role(t.guild.id, actor.id, role.id)
     await t.env.settle()
 
 
-async def take(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+async def take(t: BotHarness, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
     t.env.backend.remove_member_role(t.guild.id, actor.id, role.id)
     await t.env.settle()
 
 
-async def audited(t: Town) -> AuditEntry:
+async def audited(t: BotHarness) -> AuditEntry:
     """Return the latest change in the first server."""
     rows = await t.app.store.database.read(
         lambda conn: [dict(row) for row in conn.execute("SELECT * FROM audit ORDER BY id DESC")]
@@ -63,7 +63,7 @@ async def audited(t: Town) -> AuditEntry:
 
 
 async def test_a_servers_limit_holds_for_each_member_there_and_nowhere_else(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         assert "**1 clip in 24 hours** (before: not set)" in await mod(t, "quota set", clips=1)
         assert await asks(t, t.alice) is None
         refused = await asks(t, t.alice)
@@ -72,17 +72,17 @@ async def test_a_servers_limit_holds_for_each_member_there_and_nowhere_else(tmp_
             assert part in refused
         assert "It will fit <t:" in refused
         assert await asks(t, t.bob) is None
-        reels, alice_there = await t.elsewhere(t.alice)
+        reels, alice_there = await t.add_to_another_guild(t.alice)
         assert await asks(t, alice_there, reels) is None
         private = await t.alice.user.slash("sora generate", prompt="a cat")
         assert not private.ephemeral
-        assert len(await finished(t, 4)) == 4
+        assert len(await wait_until_finished(t, 4)) == 4
 
 
 async def test_use_in_another_server_and_in_private_does_not_count_here(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "quota set", clips=1)
-        reels, alice_there = await t.elsewhere(t.alice)
+        reels, alice_there = await t.add_to_another_guild(t.alice)
         assert await asks(t, alice_there, reels) is None
         await t.alice.user.slash("sora generate", prompt="a cat")
         assert await asks(t, t.alice) is None
@@ -90,17 +90,17 @@ async def test_use_in_another_server_and_in_private_does_not_count_here(tmp_path
 
 
 async def test_lifting_everything_leaves_nothing_to_count(tmp_path: Path) -> None:
-    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="1", QUOTA_USD_PER_MONTH="1") as t:
+    async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="1", QUOTA_USD_PER_MONTH="1") as t:
         await mod(t, "quota set", target=t.alice, lift="all")
         assert await asks(t, t.alice, count=4) is None
-        told = said(await t.alice.slash(t.channel, "sora quota"))
+        told = private_answer(await t.alice.slash(t.channel, "sora quota"))
         for unit in ("clips", "seconds of video", "money"):
             assert f"No limit of {unit}" in told
         assert await asks(t, t.bob, count=4) is not None
 
 
 async def test_lifting_a_unit_lifts_it_in_every_window(tmp_path: Path) -> None:
-    async with town(tmp_path, QUOTA_SECONDS_PER_DAY="none") as t:
+    async with bot_harness(tmp_path, QUOTA_SECONDS_PER_DAY="none") as t:
         await mod(t, "quota set", target=t.alice, clips=1, per="week")
         told = await mod(t, "quota set", target=t.alice, usd=20, lift="clips")
         assert "- **any number of clips in 24 hours** (before: not set)" in told
@@ -111,7 +111,7 @@ async def test_lifting_a_unit_lifts_it_in_every_window(tmp_path: Path) -> None:
 
 
 async def test_money_is_counted_to_the_cent_as_it_was_typed(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         assert "**$1.10 in 24 hours**" in await mod(t, "quota set", target=t.alice, usd=1.1)
         assert await asks(t, t.alice, count=2) is None
         assert "$0.30 left" in (await asks(t, t.alice) or "")
@@ -124,7 +124,7 @@ async def test_money_is_counted_to_the_cent_as_it_was_typed(tmp_path: Path) -> N
 
 
 async def test_a_limit_of_another_window_is_a_second_one_and_both_hold(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "quota set", clips=2)
         told = await mod(t, "quota set", clips=3, per="week")
         assert told == "Set for everybody here:\n- **3 clips in 7 days** (before: not set)"
@@ -137,7 +137,7 @@ async def test_a_limit_of_another_window_is_a_second_one_and_both_hold(tmp_path:
 
 
 async def test_a_call_that_sets_nothing_or_both_says_which_option(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         assert "**clips, seconds, usd**: name at least one" in await mod(t, "quota set")
         assert "**clips, seconds, usd**" in await mod(t, "quota grant", user=t.alice)
         assert "**lift**: clips" in await mod(t, "quota set", clips=3, lift="all")
@@ -150,7 +150,7 @@ async def test_a_call_that_sets_nothing_or_both_says_which_option(tmp_path: Path
 
 
 async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         patrons = t.guild.create_role("Patrons")
         await mod(t, "quota set", clips=1, usd=2)
         await mod(t, "quota set", target=patrons, seconds=90, per="week")
@@ -171,7 +171,7 @@ async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path
 
 
 async def test_what_the_operator_set_is_shown_beside_what_is_set_here(tmp_path: Path) -> None:
-    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="3", QUOTA_USD_PER_MONTH="5") as t:
+    async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="3", QUOTA_USD_PER_MONTH="5") as t:
         painters = t.guild.create_role("Painters")
         await mod(t, "quota set", target=painters, clips=9)
         for target in ({}, {"target": painters}):
@@ -184,7 +184,7 @@ async def test_what_the_operator_set_is_shown_beside_what_is_set_here(tmp_path: 
 
 
 async def test_hundreds_of_limits_still_fit_into_an_answer(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         for number in range(60):
             role = t.guild.create_role(f"Role {number}")
             options = {"clips": 1_000_000, "seconds": 1_000_000, "usd": 999_999.99}
@@ -195,7 +195,7 @@ async def test_hundreds_of_limits_still_fit_into_an_answer(tmp_path: Path) -> No
 
 
 async def test_many_short_limits_still_fit_with_their_mentions(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         for number in range(90):
             await mod(t, "quota set", target=t.guild.create_role(f"Role {number}"), clips=1)
         shown = await mod(t, "quota show")
@@ -204,7 +204,7 @@ async def test_many_short_limits_still_fit_with_their_mentions(tmp_path: Path) -
 
 
 async def test_a_grant_is_spent_once_and_gone_with_its_window(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "quota set", clips=1)
         assert await asks(t, t.alice) is None
         told = await mod(t, "quota grant", user=t.alice, clips=2, usd=0.5, reason="a contest")
@@ -214,14 +214,14 @@ async def test_a_grant_is_spent_once_and_gone_with_its_window(tmp_path: Path) ->
         assert await asks(t, t.bob, count=2) is not None
         assert await asks(t, t.alice, count=2) is None
         assert "1 clip in 24 hours, plus 2 clips extra" in (await asks(t, t.alice) or "")
-        assert "and 2 clips extra" in said(await t.alice.slash(t.channel, "sora quota"))
+        assert "and 2 clips extra" in private_answer(await t.alice.slash(t.channel, "sora quota"))
         t.clock.forward(DAY_S)
         assert await asks(t, t.alice, count=2) is not None
         assert await asks(t, t.alice) is None
 
 
 async def test_an_extra_of_two_units_is_given_whole_or_not_at_all(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "CREATE TRIGGER full BEFORE INSERT ON grants WHEN NEW.unit = 'seconds'"
@@ -237,7 +237,7 @@ async def test_an_extra_of_two_units_is_given_whole_or_not_at_all(tmp_path: Path
 
 
 async def test_every_change_is_in_the_audit_with_what_was_before(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
 
         async def left(command: str, **options: object) -> tuple[str, str, str]:
             await mod(t, command, **options)
@@ -261,16 +261,16 @@ async def test_every_change_is_in_the_audit_with_what_was_before(tmp_path: Path)
 
 
 async def test_a_members_menu_shows_where_they_stand_and_their_last_use(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         patrons = t.guild.create_role("Patrons")
         await mod(t, "quota set", target=patrons, clips=4)
         await give(t, t.alice, patrons)
-        shown = said(await t.moderator.context_menu(t.channel, "Sora usage", t.alice))
+        shown = private_answer(await t.moderator.context_menu(t.channel, "Sora usage", t.alice))
         assert f"<@{t.alice.id}>" in shown
         assert "Last use" not in shown
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        job = await t.job_in(State.DONE)
-        shown = said(await t.moderator.context_menu(t.channel, "Sora usage", t.alice))
+        job = await t.wait_for_state(State.DONE)
+        shown = private_answer(await t.moderator.context_menu(t.channel, "Sora usage", t.alice))
         assert f"role <@&{patrons.id}>" in shown
         assert "**3 clips** left · 1 clip used" in shown
         assert f"`{job.id}` · Done" in shown
@@ -285,29 +285,29 @@ CALLS = (
 )
 
 
-async def open_to_all(t: Town) -> None:
+async def open_to_all(t: BotHarness) -> None:
     """Let the server's owner show the moderators' commands to everybody there."""
     for command in await t.app.client.tree.fetch_commands():
         if command.name in ("sora-mod", "Sora usage"):
             t.guild.set_command_permissions(command, {t.guild.default_role: True})
 
 
-async def refusals(t: Town, actor: simcord.MemberActor) -> list[str]:
+async def refusals(t: BotHarness, actor: simcord.MemberActor) -> list[str]:
     """Return what `actor` is told who uses each command."""
     told = [
-        said(await actor.slash(t.channel, f"sora-mod {command}", **options))
+        private_answer(await actor.slash(t.channel, f"sora-mod {command}", **options))
         for command, options in CALLS
     ]
     grant = await actor.slash(t.channel, "sora-mod quota grant", user=actor, clips=1)
     one = await actor.slash(t.channel, "sora-mod quota show", target=t.alice)
     menu = await actor.context_menu(t.channel, "Sora usage", t.alice)
-    return [*told, said(grant), said(one), said(menu)]
+    return [*told, private_answer(grant), private_answer(one), private_answer(menu)]
 
 
 async def test_members_are_not_shown_the_commands_and_refused_where_they_are(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         assert not any("sora-mod" in each for each in t.bob.available_commands(t.channel))
         with pytest.raises(simcord.SetupError):
             await t.bob.context_menu(t.channel, "Sora usage", t.alice)
@@ -320,7 +320,7 @@ async def test_members_are_not_shown_the_commands_and_refused_where_they_are(
 
 
 async def test_a_moderator_who_lost_the_role_meanwhile_is_refused(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await open_to_all(t)
         assert "Set for everybody here" in await mod(t, "quota set", clips=5)
         await take(t, t.moderator, t.guild.roles["Keepers"])
@@ -330,9 +330,9 @@ async def test_a_moderator_who_lost_the_role_meanwhile_is_refused(tmp_path: Path
 
 
 async def test_an_administrator_of_another_server_decides_there_only(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await open_to_all(t)
-        reels, bob_there = await t.elsewhere(t.bob)
+        reels, bob_there = await t.add_to_another_guild(t.bob)
         chief = bob_there.guild.create_role(
             "Chief", permissions=discord.Permissions(administrator=True)
         )
@@ -340,8 +340,8 @@ async def test_an_administrator_of_another_server_decides_there_only(tmp_path: P
         await t.env.settle()
         await mod(t, "quota set", clips=2)
         there = await bob_there.slash(reels, "sora-mod quota set", clips=0)
-        assert "**0 clips in 24 hours** (before: not set)" in said(there)
-        assert "2 clips" not in said(await bob_there.slash(reels, "sora-mod quota show"))
+        assert "**0 clips in 24 hours** (before: not set)" in private_answer(there)
+        assert "2 clips" not in private_answer(await bob_there.slash(reels, "sora-mod quota show"))
         assert await asks(t, bob_there, reels) is not None
         assert await asks(t, t.alice) is None
         assert {*await refusals(t, t.bob)} == {"Only those who may manage this server can do that."}

@@ -8,18 +8,18 @@ import discord
 import pytest
 import simcord
 
-from bot.server import HouseRules, Post, Remixers
-from tests.behaviour.choosing import (
+from bot.guild import GuildSettings, PostTarget, Remixers
+from tests.behaviour.clips import generate_clip, message_of, wait_until_finished
+from tests.behaviour.harness import BotHarness, bot_harness
+from tests.behaviour.settings_panel import (
     choose,
-    have_gallery,
+    choose_gallery,
+    guild_settings_of,
     menu_of,
-    rules_of,
-    says,
-    settings_of,
+    open_settings,
+    text_of,
     type_numbers,
 )
-from tests.behaviour.making import finished, made, message_of
-from tests.behaviour.town import Town, town
 from tests.wire.videos_api import VideosApi
 
 TWO = {"OPENAI_MODELS": "sora-2; sora-2-pro", "QUOTA_USD_PER_DAY": "100"}
@@ -27,7 +27,7 @@ PRO = "openai/sora-2-pro"
 
 
 async def asks(
-    t: Town,
+    t: BotHarness,
     actor: simcord.MemberActor,
     channel: simcord.ChannelHandle | None = None,
     command: str = "sora generate",
@@ -41,11 +41,11 @@ async def asks(
 
 
 async def test_the_message_shows_all_rules_and_the_menus_of_one_page(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        panel = await settings_of(t)
+    async with bot_harness(tmp_path) as t:
+        panel = await open_settings(t)
         for words in ("everywhere", "where they were asked for", "everybody", "operator allows"):
-            assert words in says(panel)
-        assert "stay where they are" in says(panel)
+            assert words in text_of(panel)
+        assert "stay where they are" in text_of(panel)
         for page, whats in {
             "models": ("models", "model", "seconds", "size"),
             "remixes": ("remixers", "role"),
@@ -55,18 +55,18 @@ async def test_the_message_shows_all_rules_and_the_menus_of_one_page(tmp_path: P
             await t.moderator.click(panel, custom_id=f"sora:set:page:{page}")
             for what in whats:
                 assert menu_of(panel, what)
-            assert "### Settings" in says(panel)
+            assert "### Settings" in text_of(panel)
 
 
 async def test_clips_are_made_in_the_chosen_channels_and_their_threads_only(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         other = t.guild.create_text_channel("other")
         thread = await t.thread()
-        panel = await settings_of(t)
+        panel = await open_settings(t)
         await choose(t, panel, "channels", t.channel)
-        assert f"asked for: <#{t.channel.id}>" in says(panel)
+        assert f"asked for: <#{t.channel.id}>" in text_of(panel)
         (default,) = menu_of(panel, "channels")["default_values"]
         assert int(default["id"]) == t.channel.id
         refusal = await asks(t, t.alice, other)
@@ -76,15 +76,15 @@ async def test_clips_are_made_in_the_chosen_channels_and_their_threads_only(
         assert await asks(t, t.alice) is None
         assert await asks(t, t.alice, thread) is None
         await choose(t, panel, "channels")
-        assert (await rules_of(t)).channel_ids == ()
+        assert (await guild_settings_of(t)).channel_ids == ()
         assert await asks(t, t.alice, other) is None
 
 
 async def test_clips_are_made_in_private_threads_of_the_chosen_channels_too(
     tmp_path: Path,
 ) -> None:
-    async with town(tmp_path) as t:
-        await choose(t, await settings_of(t), "channels", t.channel)
+    async with bot_harness(tmp_path) as t:
+        await choose(t, await open_settings(t), "channels", t.channel)
         for parent, allowed in ((t.channel, True), (t.guild.create_text_channel("other"), False)):
             place = t.app.client.get_channel(parent.id)
             assert isinstance(place, discord.TextChannel)
@@ -95,131 +95,131 @@ async def test_clips_are_made_in_private_threads_of_the_chosen_channels_too(
 
 
 async def test_twenty_five_channels_can_be_chosen_and_are_all_named(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         channels = [t.guild.create_text_channel(f"room-{n}") for n in range(25)]
-        panel = await settings_of(t)
+        panel = await open_settings(t)
         await choose(t, panel, "channels", *channels)
-        assert all(f"<#{each.id}>" in says(panel) for each in channels)
-        assert len((await rules_of(t)).channel_ids) == 25
+        assert all(f"<#{each.id}>" in text_of(panel) for each in channels)
+        assert len((await guild_settings_of(t)).channel_ids) == 25
 
 
 async def test_only_allowed_models_are_offered_and_taken(tmp_path: Path) -> None:
-    async with town(tmp_path, **TWO) as t:
-        panel = await settings_of(t, "models")
+    async with bot_harness(tmp_path, **TWO) as t:
+        panel = await open_settings(t, "models")
         labels = [each["label"] for each in menu_of(panel, "models")["options"]]
         assert labels == ["Sora 2", "Sora 2 Pro"]
         await choose(t, panel, "models", PRO)
-        assert "**Models** Sora 2 Pro\n" in says(panel)
+        assert "**Models** Sora 2 Pro\n" in text_of(panel)
         offered = await t.alice.autocomplete(t.channel, "sora generate", "model", "", prompt="x")
         assert [each["value"] for each in offered] == [PRO]
         refusal = await asks(t, t.alice, model="openai/sora-2")
         assert refusal is not None
         assert "model" in refusal
-        assert (await made(t, t.alice, "a cat")).order.model == "sora-2-pro"
+        assert (await generate_clip(t, t.alice, "a cat")).spec.model == "sora-2-pro"
         assert [each["value"] for each in menu_of(panel, "model")["options"]] == ["-", PRO]
         await choose(t, panel, "models")
-        assert (await rules_of(t)).models == ()
+        assert (await guild_settings_of(t)).models == ()
         assert await asks(t, t.alice, model="openai/sora-2") is None
 
 
 async def test_defaults_hold_where_a_member_names_nothing(tmp_path: Path) -> None:
-    async with town(tmp_path, **TWO) as t:
-        panel = await settings_of(t, "models")
+    async with bot_harness(tmp_path, **TWO) as t:
+        panel = await open_settings(t, "models")
         await choose(t, panel, "model", PRO)
         await choose(t, panel, "seconds", "8")
         await choose(t, panel, "size", "720x1280")
-        assert "Sora 2 Pro · 8 s · 720x1280" in says(panel)
-        order = (await made(t, t.alice, "a cat")).order
+        assert "Sora 2 Pro · 8 s · 720x1280" in text_of(panel)
+        order = (await generate_clip(t, t.alice, "a cat")).spec
         assert (order.model, order.seconds, str(order.size)) == ("sora-2-pro", 8, "720x1280")
-        order = (await made(t, t.alice, "a cat", seconds=4, size="1280x720")).order
+        order = (await generate_clip(t, t.alice, "a cat", seconds=4, size="1280x720")).spec
         assert (order.model, order.seconds, str(order.size)) == ("sora-2-pro", 4, "1280x720")
-        order = (await made(t, t.alice, "a cat", model="openai/sora-2")).order
+        order = (await generate_clip(t, t.alice, "a cat", model="openai/sora-2")).spec
         assert (order.model, order.seconds, str(order.size)) == ("sora-2", 8, "720x1280")
         for what in ("model", "seconds", "size"):
             await choose(t, panel, what, "-")
-        assert await rules_of(t) == HouseRules()
-        order = (await made(t, t.alice, "a cat")).order
+        assert await guild_settings_of(t) == GuildSettings()
+        order = (await generate_clip(t, t.alice, "a cat")).spec
         assert (order.model, order.seconds, str(order.size)) == ("sora-2", 4, "1280x720")
 
 
 async def test_a_default_model_that_is_not_allowed_is_said_to_be_idle(tmp_path: Path) -> None:
-    async with town(tmp_path, **TWO) as t:
-        panel = await settings_of(t, "models")
+    async with bot_harness(tmp_path, **TWO) as t:
+        panel = await open_settings(t, "models")
         await choose(t, panel, "model", PRO)
         await choose(t, panel, "models", "openai/sora-2")
-        assert "Sora 2 Pro (not allowed now)" in says(panel)
-        assert (await made(t, t.alice, "a cat")).order.model == "sora-2"
+        assert "Sora 2 Pro (not allowed now)" in text_of(panel)
+        assert (await generate_clip(t, t.alice, "a cat")).spec.model == "sora-2"
 
 
 async def test_clips_land_in_a_thread_at_their_card_variants_in_the_same(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        panel = await settings_of(t)
+    async with bot_harness(tmp_path) as t:
+        panel = await open_settings(t)
         await choose(t, panel, "post", "thread")
-        assert (await rules_of(t)).post is Post.THREAD
-        assert "in a thread for each request" in says(panel)
+        assert (await guild_settings_of(t)).post is PostTarget.THREAD
+        assert "in a thread for each request" in text_of(panel)
         await t.alice.slash(t.channel, "sora generate", prompt="a calico cat", count=3)
-        jobs = await finished(t, 3)
+        jobs = await wait_until_finished(t, 3)
         (thread,) = t.channel.threads
         assert t.card().id == thread.id
         assert {job.place.channel_id for job in jobs} == {thread.id}
         assert all(message_of(t, job, thread) is not None for job in jobs)
         assert t.clips() == []
         await choose(t, panel, "post", "place")
-        job = await made(t, t.alice, "a dog")
+        job = await generate_clip(t, t.alice, "a dog")
         assert message_of(t, job) is not None
 
 
 async def test_each_clip_is_shown_in_the_gallery_until_none_is_chosen(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         gallery = t.guild.create_text_channel("gallery")
-        await have_gallery(t, gallery)
-        panel = await settings_of(t)
-        assert f"**Gallery** <#{gallery.id}>" in says(panel)
-        await made(t, t.alice, "a cat")
+        await choose_gallery(t, gallery)
+        panel = await open_settings(t)
+        assert f"**Gallery** <#{gallery.id}>" in text_of(panel)
+        await generate_clip(t, t.alice, "a cat")
         await t.until(lambda: len(t.clips(gallery)) == 1)
-        await have_gallery(t, None)
-        assert (await rules_of(t)).gallery_channel_id is None
-        await made(t, t.alice, "a dog")
+        await choose_gallery(t, None)
+        assert (await guild_settings_of(t)).gallery_channel_id is None
+        await generate_clip(t, t.alice, "a dog")
         assert len(t.clips(gallery)) == 1
 
 
 async def test_the_log_channel_is_kept_and_shown(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         log = t.guild.create_text_channel("log")
-        panel = await settings_of(t)
+        panel = await open_settings(t)
         await choose(t, panel, "log", log)
-        assert f"**Log** <#{log.id}>" in says(panel)
-        assert (await rules_of(t)).log_channel_id == log.id
+        assert f"**Log** <#{log.id}>" in text_of(panel)
+        assert (await guild_settings_of(t)).log_channel_id == log.id
 
 
 @pytest.mark.parametrize("what", ["channels", "gallery", "log"])
 async def test_a_channel_where_the_bot_may_not_post_is_refused_by_name(
     tmp_path: Path, what: str
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         me = t.guild.me
         assert me is not None
         denied = discord.PermissionOverwrite(attach_files=False)
         closed = t.guild.create_text_channel("closed", overwrites={me: denied})
-        panel = await settings_of(t)
+        panel = await open_settings(t)
         before = menu_of(panel, what)
         result = await choose(t, panel, what, closed)
         (refusal,) = result.followups
         assert refusal.ephemeral
         assert f"<#{closed.id}>" in refusal.content
         assert "**Attach Files**" in refusal.content
-        assert await rules_of(t) == HouseRules()
+        assert await guild_settings_of(t) == GuildSettings()
         # The menu is another one, so that an app shows what holds and not what was tried.
         assert menu_of(panel, what)["custom_id"] != before["custom_id"]
         assert "default_values" not in menu_of(panel, what)
 
 
 async def test_nobody_remixes_others_clips_where_the_server_says_so(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
-        job = await made(t, t.alice, "a cat")
-        panel = await settings_of(t, "remixes")
+    async with bot_harness(tmp_path) as t:
+        job = await generate_clip(t, t.alice, "a cat")
+        panel = await open_settings(t, "remixes")
         await choose(t, panel, "remixers", "nobody")
-        assert "**Remixes** of others' clips: nobody" in says(panel)
+        assert "**Remixes** of others' clips: nobody" in text_of(panel)
         for command in ("sora remix", "sora extend"):
             refusal = await asks(t, t.bob, command=command, clip=job.id)
             assert refusal is not None
@@ -230,29 +230,29 @@ async def test_nobody_remixes_others_clips_where_the_server_says_so(tmp_path: Pa
 
 
 async def test_a_role_may_remix_once_it_is_chosen(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         role = t.guild.create_role("Artists")
         carol = t.guild.add_member(t.env.create_user("carol"), roles=[role])
-        job = await made(t, t.alice, "a cat")
-        panel = await settings_of(t, "remixes")
+        job = await generate_clip(t, t.alice, "a cat")
+        panel = await open_settings(t, "remixes")
         told = (await choose(t, panel, "remixers", "role")).followups
         assert "Choose the role" in told[0].content
-        assert (await rules_of(t)).remixers is Remixers.EVERYBODY
+        assert (await guild_settings_of(t)).remixers is Remixers.EVERYBODY
         await choose(t, panel, "role", role)
-        assert f"members with <@&{role.id}>" in says(panel)
+        assert f"members with <@&{role.id}>" in text_of(panel)
         refusal = await asks(t, t.bob, command="sora remix", clip=job.id)
         assert refusal is not None
         assert f"<@&{role.id}>" in refusal
         assert await asks(t, carol, command="sora remix", clip=job.id) is None
         await choose(t, panel, "role", t.guild.default_role)
-        assert await rules_of(t) == HouseRules()
+        assert await guild_settings_of(t) == GuildSettings()
 
 
 async def test_numbers_in_the_form_limit_what_is_under_way(tmp_path: Path) -> None:
-    async with town(tmp_path, api=VideosApi(ready_after_s=600)) as t:
-        panel = await settings_of(t, "limits")
+    async with bot_harness(tmp_path, api=VideosApi(ready_after_s=600)) as t:
+        panel = await open_settings(t, "limits")
         await type_numbers(t, panel, "1", " 2 ")
-        assert "each member: 1 · the server: 2" in says(panel)
+        assert "each member: 1 · the server: 2" in text_of(panel)
         assert await asks(t, t.alice) is None
         assert "at a time" in str(await asks(t, t.alice))
         assert await asks(t, t.bob) is None
@@ -261,18 +261,21 @@ async def test_numbers_in_the_form_limit_what_is_under_way(tmp_path: Path) -> No
         assert form.modal is not None
         assert [each["component"].get("value") for each in form.modal["components"]] == ["1", "2"]
         await type_numbers(t, panel, "", "")
-        assert await rules_of(t) == HouseRules()
+        assert await guild_settings_of(t) == GuildSettings()
         assert await asks(t, t.alice) is None
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "1.5", "many", "1001", "9" * 10, "١", "**9"])
 async def test_a_wrong_number_is_refused_naming_its_field(tmp_path: Path, wrong: str) -> None:
-    async with town(tmp_path) as t:
-        panel = await settings_of(t, "limits")
-        for values, field in (((wrong, "3"), "Each member"), (("3", wrong), "The whole server")):
+    async with bot_harness(tmp_path) as t:
+        panel = await open_settings(t, "limits")
+        for values, field in (
+            ((wrong, "3"), "Each member"),
+            (("3", wrong), "The whole server"),
+        ):
             result = await type_numbers(t, panel, *values)
             (refusal,) = result.followups
             assert refusal.ephemeral
             assert f"**{field}**" in refusal.content
             assert "1 to 1000" in refusal.content
-        assert await rules_of(t) == HouseRules()
+        assert await guild_settings_of(t) == GuildSettings()

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from bot.model import State
-from tests.behaviour.choosing import choose, settings_of
-from tests.behaviour.making import made, said
-from tests.behaviour.town import BRISK, Town, town
-from tests.wire.kitchen.server import Kitchen
-from tests.wire.kitchen.wire import Step
+from tests.behaviour.clips import generate_clip, private_answer
+from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness
+from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.openrouter.wire import OpenRouterWire
+from tests.wire.provider_double.server import ProviderDouble
+from tests.wire.provider_double.wire import Step
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 SILENT = "reel seconds=5,10 sizes=1280x720,720x1280 usd_per_second=1280x720:0.05,720x1280:0.09"
 FREE = "home seconds=4 sizes=832x480 usd_per_second=0 audio=yes label=Home"
@@ -25,7 +25,7 @@ FREE = "home seconds=4 sizes=832x480 usd_per_second=0 audio=yes label=Home"
 @asynccontextmanager
 async def two(
     folder: Path, models: str, **variables: str
-) -> AsyncGenerator[tuple[Town, VideosApi]]:
+) -> AsyncGenerator[tuple[BotHarness, VideosApi]]:
     """Run a bot with `openai` (`t.api`) before `litellm`, which has `models`."""
     async with VideosApi(poll_after_ms=20) as other:
         names = {
@@ -34,22 +34,22 @@ async def two(
             "LITELLM_PROXY_API_BASE": other.base_url,
             "LITELLM_PROXY_MODELS": models,
         }
-        async with town(folder, api=None, pace=BRISK, **(names | variables)) as t:
+        async with bot_harness(folder, api=None, timings=FAST_TIMINGS, **(names | variables)) as t:
             # The bot's own look at the models is over: no fault of a test's meets it.
             await t.until(lambda: t.api.requests["models"] and other.requests["models"])
             yield t, other
 
 
-async def offered(t: Town, typed: str = "") -> dict[str, str]:
+async def offered(t: BotHarness, typed: str = "") -> dict[str, str]:
     """Return what alice is offered for `model`: names by value."""
     found = await t.alice.autocomplete(t.channel, "sora generate", "model", typed, prompt="x")
     return {str(each["value"]): str(each["name"]) for each in found}
 
 
-async def retire(t: Town, days: dict[str, str]) -> None:
+async def retire(t: BotHarness, days: dict[str, str]) -> None:
     """Let the first service tell since when it does not make its models any more."""
     told = [{"id": name, "object": "model", "shutdown_date": day} for name, day in days.items()]
-    t.api.fault("models", Fault.json(200, {"object": "list", "data": told}))
+    t.api.fault("models", VideosFault.json(200, {"object": "list", "data": told}))
     await t.app.providers["openai"].refresh()
 
 
@@ -66,7 +66,7 @@ async def test_a_model_is_offered_with_its_service_its_price_and_its_sound(tmp_p
 
 
 async def test_where_there_is_one_service_its_name_is_left_out(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         assert (await offered(t))["openai/sora-2"] == "Sora 2 · $0.40 a clip · audio"
 
 
@@ -87,7 +87,7 @@ async def test_only_what_can_be_asked_for_now_is_offered(tmp_path: Path) -> None
         # One of two is left: whose it is still says something.
         assert (await offered(t))["litellm/home"] == "Home · litellm · free · audio"
         await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai", back=True)
-        t.api.fault("models", Fault.error(401, "no", "invalid_api_key"))
+        t.api.fault("models", VideosFault.error(401, "no", "invalid_api_key"))
         await t.moderator.slash(t.channel, "sora-mod provider test", name="openai")
         assert set(await offered(t)) == {"litellm/home"}
 
@@ -98,7 +98,7 @@ async def test_the_servers_choice_of_models_and_service_decides_what_is_offered_
     async with two(tmp_path, FREE) as (t, _):
         await t.moderator.slash(t.channel, "sora-mod provider use", name="litellm")
         assert list(await offered(t)) == ["litellm/home", "openai/sora-2", "openai/sora-2-pro"]
-        await choose(t, await settings_of(t, "models"), "models", "openai/sora-2", "litellm/home")
+        await choose(t, await open_settings(t, "models"), "models", "openai/sora-2", "litellm/home")
         assert list(await offered(t)) == ["litellm/home", "openai/sora-2"]
 
 
@@ -110,11 +110,11 @@ async def test_a_retired_model_is_refused_with_the_nearest_to_it(tmp_path: Path,
         await retire(t, {"sora-2": "2026-09-24", "sora-2-pro": "2026-09-24"})
         assert set(await offered(t)) == {"litellm/home", "litellm/near"}
         refused = await t.alice.slash(t.channel, "sora generate", prompt="a cat", model=name)
-        assert said(refused).strip() == (
+        assert private_answer(refused).strip() == (
             "**model**: Sora 2 was retired on 2026-09-24. The nearest to it is `Near`."
         )
         assert await t.jobs() == []
-        assert (await t.used_by(t.alice.id)).clips == 0
+        assert (await t.usage_of(t.alice.id)).clips == 0
         assert (t.api.creates.total(), other.creates.total()) == (0, 0)
 
 
@@ -123,14 +123,14 @@ async def test_a_model_is_made_until_the_day_of_its_retirement(tmp_path: Path) -
         tomorrow = t.clock.now().date().replace(year=t.clock.now().year + 1)
         await retire(t, {"sora-2": str(tomorrow), "sora-2-pro": "2026-09-24"})
         assert set(await offered(t)) == {"openai/sora-2", "litellm/home"}
-        assert (await made(t, t.alice, "a cat", model="Sora 2")).order.provider == "openai"
+        assert (await generate_clip(t, t.alice, "a cat", model="Sora 2")).spec.provider == "openai"
 
 
 async def test_the_same_model_elsewhere_stands_in_for_a_retired_one(tmp_path: Path) -> None:
     async with two(tmp_path, "sora-2") as (t, _):
         await retire(t, {"sora-2": "2026-09-24"})
-        job = await made(t, t.alice, "a cat", model="Sora 2")
-        assert (job.order.provider, job.order.model) == ("litellm", "sora-2")
+        job = await generate_clip(t, t.alice, "a cat", model="Sora 2")
+        assert (job.spec.provider, job.spec.model) == ("litellm", "sora-2")
 
 
 async def test_a_service_all_of_whose_models_are_retired_says_so_in_the_list(
@@ -138,12 +138,12 @@ async def test_a_service_all_of_whose_models_are_retired_says_so_in_the_list(
 ) -> None:
     async with two(tmp_path, FREE) as (t, _):
         await retire(t, {"sora-2": "2026-09-24"})
-        page = said(await t.moderator.slash(t.channel, "sora-mod provider list"))
+        page = private_answer(await t.moderator.slash(t.channel, "sora-mod provider list"))
         assert (
             "**openai** · ok · ▶ **next** · 0 of 4 under way · Sora 2 Pro, Sora 2 (retired)" in page
         )
         await retire(t, {"sora-2": "2026-09-24", "sora-2-pro": "2026-09-24"})
-        page = said(await t.moderator.slash(t.channel, "sora-mod provider list"))
+        page = private_answer(await t.moderator.slash(t.channel, "sora-mod provider list"))
         assert "🗄️ **openai** · retired: none of its models is made any more" in page
         assert "**litellm** · ok · ▶ **next**" in page
 
@@ -154,15 +154,15 @@ async def test_a_clip_that_was_ordered_before_its_model_was_retired_still_comes(
     async with two(tmp_path, FREE) as (t, _):
         t.api.ready_after_s = 1.0
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.job_in(State.RENDERING)
+        await t.wait_for_state(State.RENDERING)
         await retire(t, {"sora-2": "2026-09-24", "sora-2-pro": "2026-09-24"})
-        assert (await t.job_in(State.DONE)).order.model == "sora-2"
+        assert (await t.wait_for_state(State.DONE)).spec.model == "sora-2"
         await t.until(lambda: "Sora 2" in t.card_text())
 
 
 async def test_sizes_are_offered_though_the_model_is_out_of_service(tmp_path: Path) -> None:
     async with two(tmp_path, SILENT) as (t, _):
-        t.api.fault("models", Fault.error(401, "no", "invalid_api_key"))
+        t.api.fault("models", VideosFault.error(401, "no", "invalid_api_key"))
         await t.moderator.slash(t.channel, "sora-mod provider test", name="openai")
         for option in ("seconds", "size"):
             chosen = {"prompt": "x", "model": "openai/sora-2"}
@@ -176,15 +176,15 @@ async def test_a_name_longer_than_discord_takes_spoils_no_list(tmp_path: Path) -
         found = await offered(t)
         assert all(len(value) <= 100 for value in found)
         assert "litellm/home" in found
-        assert (await made(t, t.alice, "a cat", model="Deep")).order.model == path
+        assert (await generate_clip(t, t.alice, "a cat", model="Deep")).spec.model == path
         assert "Deep" in found
 
 
 async def test_models_that_could_not_be_learned_at_the_start_are_soon_asked_for_again(
     tmp_path: Path,
 ) -> None:
-    async with Kitchen(OpenRouterWire()) as kitchen:
-        kitchen.fault(Step.CHECK, Fault.html(502), times=3)
+    async with ProviderDouble(OpenRouterWire()) as kitchen:
+        kitchen.fault(Step.CHECK, VideosFault.html(502), times=3)
         names = {"VIDEO_PROVIDERS": "openrouter", "OPENROUTER_MODELS": "google/veo-3.1-lite"}
-        async with town(tmp_path, **(kitchen.environ() | names)) as t:
+        async with bot_harness(tmp_path, **(kitchen.environ() | names)) as t:
             await t.until(lambda: t.app.providers["openrouter"].capabilities().models)

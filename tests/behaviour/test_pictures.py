@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bot.model import State
-from tests.behaviour.town import town, words
+from tests.behaviour.harness import bot_harness, words
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (64, 36)) -> bytes:
@@ -20,13 +20,13 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (64, 36)) -> bytes:
     ("kind", "name"), [("PNG", "a.png"), ("JPEG", "b.jpg"), ("WEBP", "c.webp")]
 )
 async def test_a_picture_is_passed_on_to_the_model(tmp_path: Path, kind: str, name: str) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         sent = picture(kind)
         asked = await t.alice.slash(t.channel, "sora generate", prompt="a cat", image=(name, sent))
         assert asked.response is not None
         assert "Got your picture" in asked.response.content
         assert asked.response.ephemeral
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
         assert t.api.images == [sent]
         await t.until(lambda: "Done" in t.card_text())
         assert len(t.clips()) == 1
@@ -47,7 +47,7 @@ async def test_a_picture_is_passed_on_to_the_model(tmp_path: Path, kind: str, na
 async def test_what_is_no_allowed_picture_is_refused_and_nothing_is_charged(
     tmp_path: Path, name: str, content: bytes, said: str
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         asked = await t.alice.slash(
             t.channel, "sora generate", prompt="a cat", image=(name, content)
         )
@@ -62,7 +62,7 @@ async def test_what_is_no_allowed_picture_is_refused_and_nothing_is_charged(
 
 async def test_a_model_that_takes_no_pictures_says_so(tmp_path: Path) -> None:
     models = "plain seconds=4 sizes=1280x720 usd_per_second=0.05 image=no"
-    async with town(tmp_path, OPENAI_MODELS=models) as t:
+    async with bot_harness(tmp_path, OPENAI_MODELS=models) as t:
         asked = await t.alice.slash(
             t.channel, "sora generate", prompt="a cat", image=("a.png", picture())
         )
@@ -72,19 +72,19 @@ async def test_a_model_that_takes_no_pictures_says_so(tmp_path: Path) -> None:
 
 
 async def test_the_card_after_a_picture_is_public_and_kept_up_to_date(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         asked = await t.alice.slash(
             t.channel, "sora generate", prompt="a cat", image=("a.png", picture())
         )
         (card,) = asked.followups
         assert not card.ephemeral
         assert "a cat" in words(card.embeds[0])
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
         await t.until(lambda: "Done" in t.card_text())
 
 
 async def test_a_picture_of_a_refused_order_does_not_stay_behind(tmp_path: Path) -> None:
-    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="0") as t:
+    async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="0") as t:
         asked = await t.alice.slash(
             t.channel, "sora generate", prompt="a cat", image=("a.png", picture())
         )
@@ -94,13 +94,13 @@ async def test_a_picture_of_a_refused_order_does_not_stay_behind(tmp_path: Path)
 
 
 async def test_what_a_killed_process_left_half_done_goes_at_the_next_start(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a", image=("a.png", picture()))
-        job = await t.job_in(State.DONE)
+        job = await t.wait_for_state(State.DONE)
         for name in ("tmp/K7Q2.png", "tmp/K7Q2/part.mp4", "pictures/123.part"):
             left = tmp_path / name
             left.parent.mkdir(parents=True, exist_ok=True)
             left.write_bytes(b"left by a kill")
         await t.restart()
         assert list((tmp_path / "tmp").glob("*")) == []
-        assert list((tmp_path / "pictures").glob("*")) == [job.order.image]
+        assert list((tmp_path / "pictures").glob("*")) == [job.spec.image]

@@ -7,10 +7,10 @@ import pytest
 import simcord
 
 from bot.model import State
-from tests.behaviour.town import Town, town
+from tests.behaviour.harness import BotHarness, bot_harness
 
 
-async def refusal(t: Town, channel: simcord.ChannelHandle) -> str:
+async def refusal(t: BotHarness, channel: simcord.ChannelHandle) -> str:
     refused = await t.alice.slash(channel, "sora generate", prompt="a cat")
     assert refused.ephemeral
     assert refused.response is not None
@@ -31,7 +31,7 @@ async def refusal(t: Town, channel: simcord.ChannelHandle) -> str:
 async def test_a_missing_permission_is_named_and_nothing_is_charged(
     tmp_path: Path, permission: str, words: str
 ) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         me = t.guild.me
         assert me is not None
         denied = discord.PermissionOverwrite(**{permission: False})
@@ -40,7 +40,7 @@ async def test_a_missing_permission_is_named_and_nothing_is_charged(
 
 
 async def test_in_a_thread_another_permission_counts(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         me = t.guild.me
         assert me is not None
         denied = discord.PermissionOverwrite(send_messages_in_threads=False)
@@ -50,9 +50,9 @@ async def test_in_a_thread_another_permission_counts(tmp_path: Path) -> None:
 
 
 async def test_a_direct_message_works_and_the_clip_is_posted_there(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         answered = await t.alice.user.slash("sora generate", prompt="a cat")
         assert answered.response is not None
         assert not answered.ephemeral
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips(t.alice.user.dm_channel)) == 1

@@ -10,22 +10,22 @@ import pytest
 import simcord
 
 from bot.model import Job, State
-from tests.behaviour.making import said
-from tests.behaviour.town import Town, town
+from tests.behaviour.clips import private_answer
+from tests.behaviour.harness import BotHarness, bot_harness
 from tests.wire.videos_api import VideosApi
 
 
-async def quota(t: Town, actor: simcord.MemberActor | None = None) -> str:
-    return said(await (actor or t.alice).slash(t.channel, "sora quota"))
+async def quota(t: BotHarness, actor: simcord.MemberActor | None = None) -> str:
+    return private_answer(await (actor or t.alice).slash(t.channel, "sora quota"))
 
 
-async def mod(t: Town, command: str, **options: object) -> str:
+async def mod(t: BotHarness, command: str, **options: object) -> str:
     """Return what the moderator is told."""
-    return said(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
+    return private_answer(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
 
 
 async def asks(
-    t: Town,
+    t: BotHarness,
     actor: simcord.MemberActor,
     channel: simcord.ChannelHandle | None = None,
     **options: object,
@@ -37,12 +37,12 @@ async def asks(
     return shown.response.content if shown.ephemeral else None
 
 
-async def give(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+async def give(t: BotHarness, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
     t.env.backend.add_member_role(t.guild.id, actor.id, role.id)
     await t.env.settle()
 
 
-async def take(t: Town, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
+async def take(t: BotHarness, actor: simcord.MemberActor, role: simcord.RoleHandle) -> None:
     t.env.backend.remove_member_role(t.guild.id, actor.id, role.id)
     await t.env.settle()
 
@@ -55,12 +55,12 @@ def field(told: str, name: str) -> str:
 
 
 async def test_each_limit_is_a_bar_with_what_is_left_and_when_more_returns(tmp_path: Path) -> None:
-    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="4", QUOTA_USD_PER_MONTH="2") as t:
+    async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="4", QUOTA_USD_PER_MONTH="2") as t:
         fresh = field(await quota(t), "4 clips in 24 hours")
         assert " 0 %" in fresh
         assert "returns" not in fresh
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        job = await t.job_in(State.DONE)
+        job = await t.wait_for_state(State.DONE)
         told = await quota(t)
         clips = field(told, "4 clips in 24 hours")
         assert "▰▰▰▱▱▱▱▱▱▱▱▱ 25 %" in clips
@@ -72,7 +72,7 @@ async def test_each_limit_is_a_bar_with_what_is_left_and_when_more_returns(tmp_p
 
 async def test_what_clips_under_way_hold_is_reserved_until_they_end(tmp_path: Path) -> None:
     api = VideosApi(ready_after_s=60, poll_after_ms=20)
-    async with town(tmp_path, api=api, OPENAI_MAX_CONCURRENT="1") as t:
+    async with bot_harness(tmp_path, api=api, OPENAI_MAX_CONCURRENT="1") as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat", count=2)
         told = await quota(t)
         assert "**8 clips** left · 2 clips used (2 clips reserved" in told
@@ -92,9 +92,9 @@ async def test_what_clips_under_way_hold_is_reserved_until_they_end(tmp_path: Pa
 
 
 async def test_a_finished_clip_is_used_and_not_reserved_any_more(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
         told = await quota(t)
         assert "**9 clips** left · 1 clip used\n" in told
         assert "reserved" not in told
@@ -102,7 +102,7 @@ async def test_a_finished_clip_is_used_and_not_reserved_any_more(tmp_path: Path)
 
 
 async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         patrons = t.guild.create_role("Patrons")
         assert "rule: the bot's for everybody" in field(await quota(t), "10 clips in 24 hours")
         await mod(t, "quota set", clips=9)
@@ -123,17 +123,17 @@ async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
 
 
 async def test_in_private_the_servers_rules_are_no_matter(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "quota set", target=t.alice, clips=3)
         await mod(t, "block", user=t.alice)
-        told = said(await t.alice.user.slash("sora quota"))
+        told = private_answer(await t.alice.user.slash("sora quota"))
         assert "rule: the bot's for everybody" in field(told, "10 clips in 24 hours")
         assert "can't make clips" not in told
         assert "whole server" not in told
 
 
 async def test_a_limit_of_nothing_is_used_up_from_the_start(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "quota set", clips=0)
         told = field(await quota(t), "0 clips in 24 hours")
         assert " 100 %" in told
@@ -141,7 +141,7 @@ async def test_a_limit_of_nothing_is_used_up_from_the_start(tmp_path: Path) -> N
 
 
 async def test_a_block_is_said_plainly(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "block", user=t.alice, lasting="2h", reason="[cats](https://x.example)")
         told = await quota(t)
         assert re.search(r"\*\*You can't make clips here\*\* until <t:\d+:f>: ", told)
@@ -152,7 +152,7 @@ async def test_a_block_is_said_plainly(tmp_path: Path) -> None:
 
 
 async def test_a_short_budget_is_said_without_the_use_of_others(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "budget set", usd=2)
         assert "budget" not in await quota(t)
         await t.bob.slash(t.channel, "sora generate", prompt="a cat", count=4)
@@ -162,7 +162,7 @@ async def test_a_short_budget_is_said_without_the_use_of_others(tmp_path: Path) 
 
 
 async def test_two_windows_of_one_unit_are_two_bars(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "quota set", clips=2)
         await mod(t, "quota set", clips=5, per="month")
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
@@ -174,7 +174,7 @@ async def test_two_windows_of_one_unit_are_two_bars(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["thread", "post"])
 async def test_a_limit_counts_in_threads_and_forum_posts_too(tmp_path: Path, place: str) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         await mod(t, "quota set", clips=1)
         there = await t.thread() if place == "thread" else await post(t)
         assert await asks(t, t.alice, there) is None
@@ -182,10 +182,10 @@ async def test_a_limit_counts_in_threads_and_forum_posts_too(tmp_path: Path, pla
         assert refused is not None
         assert "1 clip in 24 hours" in refused
         assert await asks(t, t.alice, there) == refused
-        assert "**0 clips** left" in said(await t.alice.slash(there, "sora quota"))
+        assert "**0 clips** left" in private_answer(await t.alice.slash(there, "sora quota"))
 
 
-async def post(t: Town) -> simcord.ChannelHandle:
+async def post(t: BotHarness) -> simcord.ChannelHandle:
     forum = t.guild.create_forum_channel("ideas")
     await t.env.settle()
     channel = t.app.client.get_channel(forum.id)
@@ -195,16 +195,16 @@ async def post(t: Town) -> simcord.ChannelHandle:
 
 
 async def test_in_private_only_what_the_operator_set_holds(tmp_path: Path) -> None:
-    async with town(tmp_path, QUOTA_CLIPS_PER_DAY="1") as t:
+    async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="1") as t:
         await mod(t, "quota set", target=t.alice, clips=5)
         await t.alice.user.slash("sora generate", prompt="a cat")
-        refused = said(await t.alice.user.slash("sora generate", prompt="a cat"))
+        refused = private_answer(await t.alice.user.slash("sora generate", prompt="a cat"))
         assert "bot's limit for everybody is 1 clip" in refused
         assert await asks(t, t.alice) is None
 
 
 async def test_a_role_that_comes_and_goes_changes_what_the_next_command_may(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         patrons = t.guild.create_role("Patrons")
         await mod(t, "quota set", clips=1)
         await mod(t, "quota set", target=patrons, clips=2)
@@ -219,7 +219,7 @@ async def test_a_role_that_comes_and_goes_changes_what_the_next_command_may(tmp_
 
 
 async def test_of_two_roles_the_most_generous_wins_for_each_unit(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         few, many = t.guild.create_role("Few, long"), t.guild.create_role("Many, short")
         await mod(t, "quota set", target=few, clips=1, seconds=100)
         await mod(t, "quota set", target=many, clips=2, seconds=8)
@@ -234,7 +234,7 @@ async def test_of_two_roles_the_most_generous_wins_for_each_unit(tmp_path: Path)
 
 
 async def test_a_role_without_a_limit_beats_one_with(tmp_path: Path) -> None:
-    async with town(tmp_path, QUOTA_SECONDS_PER_DAY="none") as t:
+    async with bot_harness(tmp_path, QUOTA_SECONDS_PER_DAY="none") as t:
         few, free = t.guild.create_role("Few"), t.guild.create_role("Free")
         await mod(t, "quota set", target=few, clips=1)
         told = await mod(t, "quota set", target=free, lift="clips")
@@ -249,7 +249,7 @@ async def test_a_role_without_a_limit_beats_one_with(tmp_path: Path) -> None:
 
 
 async def test_a_members_own_limit_beats_a_more_generous_role(tmp_path: Path) -> None:
-    async with town(tmp_path) as t:
+    async with bot_harness(tmp_path) as t:
         patrons = t.guild.create_role("Patrons")
         await mod(t, "quota set", target=patrons, clips=50)
         await mod(t, "quota set", target=t.alice, clips=1)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.model import State
-from tests.behaviour.making import said
-from tests.behaviour.town import Town, town
-from tests.wire.kitchen.server import Kitchen
-from tests.wire.kitchen.wire import Answer, Render, Stage
+from tests.behaviour.clips import private_answer
+from tests.behaviour.harness import BotHarness, bot_harness
+from tests.wire.provider_double.server import ProviderDouble
+from tests.wire.provider_double.wire import Answer, DoubleRender, RenderStage
 from tests.wire.xai.wire import XaiWire
 
 ESTIMATE_USD_MICROS = 350_000
@@ -26,9 +26,9 @@ class PricedWire(XaiWire):
         super().__init__()
         self._ticks = usd_micros * 10_000
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         answer = super().shown(render)
-        if render.stage is not Stage.READY:
+        if render.stage is not RenderStage.READY:
             return answer
         return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": self._ticks}})
 
@@ -36,25 +36,25 @@ class PricedWire(XaiWire):
 @asynccontextmanager
 async def charging(
     folder: Path, usd_micros: int, **variables: str
-) -> AsyncGenerator[tuple[Town, Kitchen]]:
+) -> AsyncGenerator[tuple[BotHarness, ProviderDouble]]:
     """Run a bot whose only service charges so much for a clip that should cost $0.35."""
-    async with Kitchen(PricedWire(usd_micros)) as kitchen:
+    async with ProviderDouble(PricedWire(usd_micros)) as kitchen:
         models = {"XAI_MODELS": "grok-imagine-video usd_per_second=0.07"}
         environ = kitchen.environ() | models | variables
-        async with town(folder, VIDEO_PROVIDERS="xai", **environ) as t:
+        async with bot_harness(folder, VIDEO_PROVIDERS="xai", **environ) as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-            await t.job_in(State.RENDERING)
+            await t.wait_for_state(State.RENDERING)
             assert "$0.35" in t.card_text()
-            assert (await t.used_by(t.alice.id)).usd_micros == ESTIMATE_USD_MICROS
+            assert (await t.usage_of(t.alice.id)).usd_micros == ESTIMATE_USD_MICROS
             let_it_be_ready(t, kitchen)
-            job = await t.job_in(State.DONE, 20)
+            job = await t.wait_for_state(State.DONE, 20)
             assert (job.cost_usd_micros, job.refunded) == (usd_micros, False)
             await t.until(lambda: "Done" in t.card_text())
             yield t, kitchen
 
 
-def let_it_be_ready(t: Town, kitchen: Kitchen) -> None:
-    kitchen.finish()
+def let_it_be_ready(t: BotHarness, double: ProviderDouble) -> None:
+    double.finish()
     # Nobody asks for it sooner than such renders take.
     t.clock.forward(60)
 
@@ -74,9 +74,9 @@ async def test_what_a_clip_has_cost_takes_the_place_of_what_it_should_have(
     async with charging(tmp_path, usd_micros, QUOTA_USD_PER_MONTH="1") as (t, _):
         assert f" · {price}" in t.card_text()
         assert "$0.35" not in t.card_text()
-        usage = await t.used_by(t.alice.id)
+        usage = await t.usage_of(t.alice.id)
         assert (usage.clips, usage.seconds, usage.usd_micros) == (1, 5, usd_micros)
-        shown = said(await t.alice.slash(t.channel, "sora quota"))
+        shown = private_answer(await t.alice.slash(t.channel, "sora quota"))
         assert used in shown
         assert left in shown
 
@@ -85,9 +85,9 @@ async def test_a_clip_that_has_cost_more_than_the_limit_leaves_nothing_and_less_
     tmp_path: Path,
 ) -> None:
     async with charging(tmp_path, 1_500_000, QUOTA_USD_PER_MONTH="1") as (t, _):
-        shown = said(await t.alice.slash(t.channel, "sora quota"))
+        shown = private_answer(await t.alice.slash(t.channel, "sora quota"))
         assert "100 %\n**$0** left · $1.50 used" in shown
-        refusal = said(await t.alice.slash(t.channel, "sora generate", prompt="a dog"))
+        refusal = private_answer(await t.alice.slash(t.channel, "sora generate", prompt="a dog"))
         assert "asks for $0.35 and you have $0 left. It will fit <t:" in refusal
         assert len(await t.jobs()) == 1
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.pace import Pace
+from bot.jobs.timings import Timings
 from bot.model import Job, State, Usage
-from tests.behaviour.town import BRISK, Town, town, words
+from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness, words
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 LIMITS = {
     "QUOTA_CLIPS_PER_DAY": "3",
@@ -24,17 +24,17 @@ FREE = ("**3 clips** left", "**20 s of video** left", "**$2.00** left")
 ONE_CLIP = ("**2 clips** left", "**16 s of video** left", "**$1.60** left")
 
 
-async def ask(t: Town, **options: Any) -> None:
+async def ask(t: BotHarness, **options: Any) -> None:
     answered = await t.alice.slash(t.channel, "sora generate", prompt="a cat", **options)
     assert not answered.ephemeral
 
 
-async def alices(t: Town) -> Job:
+async def alices(t: BotHarness) -> Job:
     (job,) = [job for job in await t.jobs() if job.user_id == t.alice.id]
     return job
 
 
-async def once_in(t: Town, state: State) -> Job:
+async def once_in(t: BotHarness, state: State) -> Job:
     """Wait until alice's job is there, or has ended otherwise."""
 
     async def there() -> Job | None:
@@ -46,57 +46,59 @@ async def once_in(t: Town, state: State) -> Job:
     return job
 
 
-async def cancel(t: Town) -> None:
+async def cancel(t: BotHarness) -> None:
     await t.alice.slash(t.channel, "sora cancel", job=(await alices(t)).id)
 
 
-async def posted(t: Town) -> None:
+async def posted(t: BotHarness) -> None:
     await ask(t)
 
 
-async def failed_by_the_provider(t: Town) -> None:
-    t.api.fault("create", Fault.job_failed({"code": "boom", "message": "exploded"}))
+async def failed_by_the_provider(t: BotHarness) -> None:
+    t.api.fault("create", VideosFault.render_failed({"code": "boom", "message": "exploded"}))
     await ask(t)
 
 
-async def refused_by_moderation(t: Town) -> None:
-    t.api.fault("create", Fault.error(400, "blocked", "moderation_blocked"))
+async def refused_by_moderation(t: BotHarness) -> None:
+    t.api.fault("create", VideosFault.error(400, "blocked", "moderation_blocked"))
     await ask(t)
 
 
-async def moderated_after_rendering(t: Town) -> None:
-    t.api.fault("create", Fault.job_failed({"code": "moderation_blocked", "message": "blocked"}))
+async def moderated_after_rendering(t: BotHarness) -> None:
+    t.api.fault(
+        "create", VideosFault.render_failed({"code": "moderation_blocked", "message": "blocked"})
+    )
     await ask(t)
 
 
-async def lost_by_the_provider(t: Town) -> None:
+async def lost_by_the_provider(t: BotHarness) -> None:
     await ask(t)
     await once_in(t, State.RENDERING)
-    t.api.fault("retrieve", Fault.error(404, "no such video"), times=50)
+    t.api.fault("retrieve", VideosFault.error(404, "no such video"), times=50)
 
 
-async def cancelled_while_it_waits(t: Town) -> None:
+async def cancelled_while_it_waits(t: BotHarness) -> None:
     await t.bob.slash(t.channel, "sora generate", prompt="takes the only slot")
     await t.until(lambda: t.api.requests["create"])
     await ask(t)
     await cancel(t)
 
 
-async def cancelled_during_the_paid_call(t: Town) -> None:
-    t.api.fault("create", replace(Fault.error(429, "busy", retry_after="60"), delay_s=0.6))
+async def cancelled_during_the_paid_call(t: BotHarness) -> None:
+    t.api.fault("create", replace(VideosFault.error(429, "busy", retry_after="60"), delay_s=0.6))
     await ask(t)
     await once_in(t, State.SUBMITTING)
     await cancel(t)
 
 
-async def cancelled_while_it_renders(t: Town) -> None:
+async def cancelled_while_it_renders(t: BotHarness) -> None:
     await ask(t, seconds=12)
     await once_in(t, State.RENDERING)
     await cancel(t)
 
 
-async def expired_while_it_waits_for_a_busy_provider(t: Town) -> None:
-    t.api.fault("create", Fault.error(429, "busy"), times=500)
+async def expired_while_it_waits_for_a_busy_provider(t: BotHarness) -> None:
+    t.api.fault("create", VideosFault.error(429, "busy"), times=500)
     await ask(t)
 
     async def rests() -> bool:
@@ -107,124 +109,131 @@ async def expired_while_it_waits_for_a_busy_provider(t: Town) -> None:
     t.clock.forward(24 * 3600)
 
 
-async def expired_while_it_renders(t: Town) -> None:
+async def expired_while_it_renders(t: BotHarness) -> None:
     await ask(t)
     await once_in(t, State.RENDERING)
     t.clock.forward(3600)
 
 
-async def expired_while_it_downloads(t: Town) -> None:
-    t.api.fault("content", Fault.html(200), times=500)
+async def expired_while_it_downloads(t: BotHarness) -> None:
+    t.api.fault("content", VideosFault.html(200), times=500)
     await ask(t)
     await t.until(lambda: t.api.requests["content"])
     t.clock.forward(3600)
 
 
-async def unknown_after_a_cut_call(t: Town) -> None:
-    t.api.fault("create", Fault.cut(accepted=True))
-    t.api.fault("list", Fault.error(404, "no such route"), times=9)
+async def unknown_after_a_cut_call(t: BotHarness) -> None:
+    t.api.fault("create", VideosFault.cut(accepted=True))
+    t.api.fault("list", VideosFault.error(404, "no such route"), times=9)
     await ask(t)
 
 
-async def unknown_after_a_crash(t: Town) -> None:
-    t.api.fault("create", Fault.slow(5))
-    t.api.fault("list", Fault.error(404, "no such route"), times=9)
+async def unknown_after_a_crash(t: BotHarness) -> None:
+    t.api.fault("create", VideosFault.slow(5))
+    t.api.fault("list", VideosFault.error(404, "no such route"), times=9)
     await ask(t)
     await t.until(lambda: t.api.requests["create"])
-    await t.app.engine.stop()
+    await t.app.scheduler.stop()
     await t.restart()
 
 
-async def found_again_after_a_crash(t: Town) -> None:
-    t.api.fault("create", Fault.slow(5))
+async def found_again_after_a_crash(t: BotHarness) -> None:
+    t.api.fault("create", VideosFault.slow(5))
     await ask(t)
     await t.until(lambda: t.api.requests["create"])
-    await t.app.engine.stop()
+    await t.app.scheduler.stop()
     await t.restart()
 
 
-async def shut_out_of_its_channel(t: Town) -> None:
+async def shut_out_of_its_channel(t: BotHarness) -> None:
     await ask(t)
     t.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, times=2)
 
 
-async def too_large_for_its_channel(t: Town) -> None:
+async def too_large_for_its_channel(t: BotHarness) -> None:
     await ask(t)
     t.env.inject_error("POST", "/channels/*/messages", status=413, code=40005)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class EndCase:
     """A way for a clip to end."""
 
-    way: Callable[[Town], Awaitable[None]]
+    act: Callable[[BotHarness], Awaitable[None]]
     state: State
     code: str | None = None
     #: How long the provider takes.
     ready_after_s: float = 0.0
-    pace: Pace = BRISK
+    timings: Timings = FAST_TIMINGS
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 SLOW: Mapping[str, Any] = {"ready_after_s": 600.0}
-HASTY = replace(BRISK, stop_s=0.1)
+SHORT_STOP_TIMINGS = replace(FAST_TIMINGS, stop_s=0.1)
 REFUNDED = (
-    Ending(way=failed_by_the_provider, state=State.FAILED, code="render_failed"),
-    Ending(way=refused_by_moderation, state=State.FAILED, code="moderation"),
-    Ending(way=moderated_after_rendering, state=State.FAILED, code="moderation"),
-    Ending(way=lost_by_the_provider, state=State.FAILED, code="remote_not_found", **SLOW),
-    Ending(
-        way=cancelled_while_it_waits,
+    EndCase(act=failed_by_the_provider, state=State.FAILED, code="render_failed"),
+    EndCase(act=refused_by_moderation, state=State.FAILED, code="moderation"),
+    EndCase(act=moderated_after_rendering, state=State.FAILED, code="moderation"),
+    EndCase(act=lost_by_the_provider, state=State.FAILED, code="remote_not_found", **SLOW),
+    EndCase(
+        act=cancelled_while_it_waits,
         state=State.CANCELLED,
         variables={"OPENAI_MAX_CONCURRENT": "1"},
         **SLOW,
     ),
-    Ending(way=cancelled_during_the_paid_call, state=State.CANCELLED),
-    Ending(
-        way=cancelled_while_it_renders,
+    EndCase(act=cancelled_during_the_paid_call, state=State.CANCELLED),
+    EndCase(
+        act=cancelled_while_it_renders,
         state=State.CANCELLED,
         variables={"VIDEO_PROVIDERS": "local"},
     ),
-    Ending(way=expired_while_it_waits_for_a_busy_provider, state=State.FAILED, code="not_accepted"),
-    Ending(way=expired_while_it_renders, state=State.FAILED, code="deadline", **SLOW),
-    Ending(way=expired_while_it_downloads, state=State.FAILED, code="deadline"),
-    Ending(way=unknown_after_a_cut_call, state=State.FAILED, code="render_lost"),
-    Ending(way=unknown_after_a_crash, state=State.FAILED, code="render_lost", pace=HASTY),
+    EndCase(
+        act=expired_while_it_waits_for_a_busy_provider, state=State.FAILED, code="not_accepted"
+    ),
+    EndCase(act=expired_while_it_renders, state=State.FAILED, code="deadline", **SLOW),
+    EndCase(act=expired_while_it_downloads, state=State.FAILED, code="deadline"),
+    EndCase(act=unknown_after_a_cut_call, state=State.FAILED, code="render_lost"),
+    EndCase(
+        act=unknown_after_a_crash,
+        state=State.FAILED,
+        code="render_lost",
+        timings=SHORT_STOP_TIMINGS,
+    ),
 )
 SETTLED = (
-    Ending(way=posted, state=State.DONE),
-    Ending(way=found_again_after_a_crash, state=State.DONE, pace=HASTY),
-    Ending(way=shut_out_of_its_channel, state=State.KEPT, code="place_closed", ready_after_s=0.5),
-    Ending(
-        way=too_large_for_its_channel, state=State.KEPT, code="clip_too_large", ready_after_s=0.5
+    EndCase(act=posted, state=State.DONE),
+    EndCase(act=found_again_after_a_crash, state=State.DONE, timings=SHORT_STOP_TIMINGS),
+    EndCase(act=shut_out_of_its_channel, state=State.KEPT, code="place_closed", ready_after_s=0.5),
+    EndCase(
+        act=too_large_for_its_channel, state=State.KEPT, code="clip_too_large", ready_after_s=0.5
     ),
 )
 
 
-def name_of(ending: Ending) -> str:
-    return ending.way.__name__.replace("_", " ")
+def name_of(ending: EndCase) -> str:
+    return ending.act.__name__.replace("_", " ")
 
 
-async def ledger(t: Town, job: Job) -> list[tuple[str, int, int, int]]:
+async def ledger(t: BotHarness, job: Job) -> list[tuple[str, int, int, int]]:
     query = "SELECT kind, clips, seconds, usd_micros FROM ledger WHERE job_id = ? ORDER BY id"
     return await t.app.store.database.read(
         lambda conn: [tuple(row) for row in conn.execute(query, (job.id,))]
     )
 
 
-async def assert_quota(t: Town, counted: Usage, left: tuple[str, ...]) -> None:
+async def assert_quota(t: BotHarness, counted: Usage, left: tuple[str, ...]) -> None:
     """What counts, and what alice reads of it."""
     since = t.clock.now().replace(year=2020)
-    assert await t.app.store.consult(lambda books: books.usage(t.alice.id, since)) == counted
-    assert await t.app.store.consult(lambda books: books.active(t.alice.id)) == 0
+    assert await t.app.store.read_ledger(lambda books: books.usage(t.alice.id, since)) == counted
+    assert await t.app.store.read_ledger(lambda books: books.active(t.alice.id)) == 0
     shown = await t.alice.slash(t.channel, "sora quota")
     assert shown.response is not None
     said = words(shown.response.embeds[0])
     assert [part for part in left if part not in said] == []
 
 
-async def reached(t: Town, ending: Ending) -> Job:
-    await ending.way(t)
+async def reached(t: BotHarness, ending: EndCase) -> Job:
+    await ending.act(t)
     job = await once_in(t, ending.state)
     assert job.error_code == ending.code
     return job
@@ -232,13 +241,13 @@ async def reached(t: Town, ending: Ending) -> Job:
 
 @pytest.mark.parametrize("ending", REFUNDED, ids=name_of)
 async def test_a_clip_that_did_not_come_about_counts_nothing(
-    tmp_path: Path, ending: Ending
+    tmp_path: Path, ending: EndCase
 ) -> None:
     api = VideosApi(ready_after_s=ending.ready_after_s, poll_after_ms=20)
     variables = LIMITS | ending.variables
-    async with town(tmp_path, api=api, pace=ending.pace, **variables) as t:
+    async with bot_harness(tmp_path, api=api, timings=ending.timings, **variables) as t:
         job = await reached(t, ending)
-        seconds, usd_micros = job.order.seconds, job.order.estimate_usd_micros
+        seconds, usd_micros = job.spec.seconds, job.spec.estimate_usd_micros
         assert await ledger(t, job) == [
             ("reserve", 1, seconds, usd_micros),
             ("refund", -1, -seconds, -usd_micros),
@@ -248,9 +257,9 @@ async def test_a_clip_that_did_not_come_about_counts_nothing(
 
 
 @pytest.mark.parametrize("ending", SETTLED, ids=name_of)
-async def test_a_clip_that_was_rendered_counts_once(tmp_path: Path, ending: Ending) -> None:
+async def test_a_clip_that_was_rendered_counts_once(tmp_path: Path, ending: EndCase) -> None:
     api = VideosApi(ready_after_s=ending.ready_after_s, poll_after_ms=20)
-    async with town(tmp_path, api=api, pace=ending.pace, **LIMITS) as t:
+    async with bot_harness(tmp_path, api=api, timings=ending.timings, **LIMITS) as t:
         job = await reached(t, ending)
         closed = [("reserve", 1, 4, 400_000), ("settle", 0, 0, 0)]
         counted = Usage(clips=1, seconds=4, usd_micros=400_000)

@@ -6,31 +6,31 @@ import asyncio
 from pathlib import Path
 
 from bot.model import Job, State
-from tests.behaviour.remaking import PROMPT, clip, newest
-from tests.behaviour.test_switching import two
-from tests.behaviour.town import Town
-from tests.wire.videos_faults import Fault
+from tests.behaviour.harness import BotHarness
+from tests.behaviour.remixes import PROMPT, make_clip, wait_for_newest
+from tests.behaviour.test_failover import two
+from tests.wire.videos_faults import VideosFault
 
 CHANGE = "by night"
 COMPOSED = f"{PROMPT}. Change: {CHANGE}"
 
 
-async def is_remixed(t: Town, folder: Path) -> Path:
+async def is_remixed(t: BotHarness, folder: Path) -> Path:
     """Let bob remix a clip whose source is gone; return the folder that its picture goes to."""
-    parent, message = await clip(t)
-    del t.api.jobs[str(parent.remote_id)]
+    parent, message = await make_clip(t)
+    del t.api.renders[str(parent.remote_id)]
     await t.until(lambda: not list((folder / "tmp").iterdir()))
     await t.reply(t.bob, message, CHANGE)
     return folder / "tmp"
 
 
-async def second(t: Town) -> Job:
+async def second(t: BotHarness) -> Job:
     return (await t.jobs())[1]
 
 
 async def test_the_remix_waits_for_the_disk_and_goes_to_no_other_service(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, other):
-        t.api.fault("remix", Fault.slow(0.5))
+        t.api.fault("remix", VideosFault.slow(0.5))
         folder = await is_remixed(t, tmp_path)
         folder.rmdir()
         folder.write_bytes(b"no folder")
@@ -41,28 +41,28 @@ async def test_the_remix_waits_for_the_disk_and_goes_to_no_other_service(tmp_pat
 
         await t.until(was_tried)
         assert (t.api.creates[COMPOSED], other.requests["create"]) == (0, 0)
-        kitchens = await t.app.jobs.kitchens.all(t.guild.id)
+        kitchens = await t.app.jobs.provider_admin.all(t.guild.id)
         assert all(each.takes_work for each in kitchens)
 
         folder.unlink()
 
-        job = await newest(t, 2)
-        assert (job.order.provider, job.moved_from) == ("openai", None)
+        job = await wait_for_newest(t, 2)
+        assert (job.spec.provider, job.failed_over_from) == ("openai", None)
         assert (t.api.creates[COMPOSED], len(t.api.images)) == (1, 1)
         assert other.requests["create"] == 0
 
 
 async def test_a_picture_that_cannot_be_removed_loses_no_paid_order(tmp_path: Path) -> None:
     async with two(tmp_path) as (t, _):
-        t.api.fault("create", Fault.slow(1), prompt=COMPOSED)
+        t.api.fault("create", VideosFault.slow(1), prompt=COMPOSED)
         folder = await is_remixed(t, tmp_path)
         (picture,) = await t.until(lambda: list(folder.glob("*.png")))
         await t.until(lambda: t.api.requests["create"] == 2)
         await asyncio.sleep(0.1)
         picture.unlink()
         picture.mkdir()
-        job = await newest(t, 2)
-        assert job.order.prompt == COMPOSED
+        job = await wait_for_newest(t, 2)
+        assert job.spec.prompt == COMPOSED
         assert t.api.creates[COMPOSED] == 1
         # Its answer was heard: it had not to be looked for, which not every API lets one do.
         assert t.api.requests["list"] == 0

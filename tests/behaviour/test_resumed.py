@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from bot.model import State
-from tests.behaviour.town import Town, town, words
+from tests.behaviour.harness import BotHarness, bot_harness, words
 from tests.wire.videos_api import VideosApi
 
 RESUMED = "Resumed after a restart"
 PROMPTS = [f"a cat {number}" for number in range(8)]
 
 
-def cards(t: Town) -> list[str]:
+def cards(t: BotHarness) -> list[str]:
     shown = [words(each.embeds[0]) for each in t.channel.history() if each.embeds]
     return [each for each in shown if "a cat" in each]
 
 
-async def some_render_and_some_wait(t: Town) -> None:
+async def some_render_and_some_wait(t: BotHarness) -> None:
     for prompt in PROMPTS:
         await t.alice.slash(t.channel, "sora generate", prompt=prompt)
 
@@ -29,7 +29,7 @@ async def some_render_and_some_wait(t: Town) -> None:
     await t.until(at_most)
 
 
-async def is_polled(t: Town) -> None:
+async def is_polled(t: BotHarness) -> None:
     """Wait until every render has been asked for since now."""
     seen = t.api.requests["retrieve"] + t.api.requests["list"]
     await t.until(lambda: t.api.requests["retrieve"] + t.api.requests["list"] >= seen + 6)
@@ -44,7 +44,7 @@ async def test_each_card_that_was_left_for_more_than_a_minute_says_so_and_no_oth
     tmp_path: Path, before_s: float, away_s: float, *, is_told: bool
 ) -> None:
     api = VideosApi(ready_after_s=3, poll_after_ms=20)
-    async with town(tmp_path, api=api, OPENAI_MAX_CONCURRENT="3") as t:
+    async with bot_harness(tmp_path, api=api, OPENAI_MAX_CONCURRENT="3") as t:
         await some_render_and_some_wait(t)
         t.clock.forward(before_s)
         await is_polled(t)

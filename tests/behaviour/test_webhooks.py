@@ -9,28 +9,28 @@ from pathlib import Path
 from aiohttp import ClientSession
 
 from bot.model import State
-from tests.behaviour.town import BRISK, Town, town
+from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_faults import Fault
-from tests.wire.videos_job import RemoteJob
+from tests.wire.videos_faults import VideosFault
+from tests.wire.videos_render import LoopbackRender
 from tests.wire.webhook_senders import SECRET, said, standard
 
 
-def listening(folder: Path) -> AbstractAsyncContextManager[Town]:
+def listening(folder: Path) -> AbstractAsyncContextManager[BotHarness]:
     """Run a bot that takes webhooks, and that by itself looks at nothing for a minute or two."""
     api = VideosApi(ready_after_s=600, poll_after_ms=120_000)
-    pace = replace(BRISK, idle_s=60.0, missing_gap_s=60.0)
+    timings = replace(FAST_TIMINGS, reconcile_max_gap_s=60.0, not_found_gap_s=60.0)
     variables = {"HTTP_BIND": "127.0.0.1:0", "OPENAI_WEBHOOK_SECRET": SECRET}
-    return town(folder, api=api, pace=pace, **variables)
+    return bot_harness(folder, api=api, timings=timings, **variables)
 
 
-async def rendering(t: Town) -> RemoteJob:
+async def rendering(t: BotHarness) -> LoopbackRender:
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-    job = await t.job_in(State.RENDERING)
-    return t.api.jobs[str(job.remote_id)]
+    job = await t.wait_for_state(State.RENDERING)
+    return t.api.renders[str(job.remote_id)]
 
 
-async def tells(t: Town, render: RemoteJob, *, delivery: str = "msg_1") -> None:
+async def tells(t: BotHarness, render: LoopbackRender, *, delivery: str = "msg_1") -> None:
     """Have the video API say that a render is done."""
     assert t.app.health is not None
     body = said({"type": "video.completed", "data": {"id": render.id}})
@@ -45,7 +45,7 @@ async def test_a_webhook_brings_a_clip_long_before_its_next_poll(tmp_path: Path)
         render = await rendering(t)
         render.ready_s = 0
         await tells(t, render)
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
 
 
@@ -54,23 +54,23 @@ async def test_a_webhook_that_comes_during_a_poll_is_not_put_off_by_its_answer(
 ) -> None:
     async with listening(tmp_path) as t:
         render = await rendering(t)
-        not_yet = Fault.json(200, render.describe(), openai_poll_after_ms="120000")
+        not_yet = VideosFault.json(200, render.describe(), openai_poll_after_ms="120000")
         t.api.fault("retrieve", replace(not_yet, delay_s=0.5))
         await tells(t, render)
         await t.until(lambda: t.api.requests["retrieve"])
         render.ready_s = 0
         await tells(t, render, delivery="msg_2")
         assert t.api.requests["retrieve"] == 1
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
 
 
 async def test_being_asked_more_often_makes_no_render_lost_sooner(tmp_path: Path) -> None:
     async with listening(tmp_path) as t:
         render = await rendering(t)
-        for number in range(2 * BRISK.missing_times):
-            t.api.fault("retrieve", Fault.error(404, "no such video"))
+        for number in range(2 * FAST_TIMINGS.not_found_limit):
+            t.api.fault("retrieve", VideosFault.error(404, "no such video"))
             await tells(t, render, delivery=f"msg_{number}")
             await t.until(lambda number=number: t.api.requests["retrieve"] > number)
         render.ready_s = 0
         await tells(t, render, delivery="msg_last")
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)

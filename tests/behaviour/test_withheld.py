@@ -8,40 +8,40 @@ from pathlib import Path
 import pytest
 
 from bot.model import State
-from tests.behaviour.making import said
-from tests.behaviour.town import Town, town
-from tests.wire.kitchen.server import Kitchen
-from tests.wire.kitchen.wire import Answer, Render, Stage
-from tests.wire.videos_faults import Fault
+from tests.behaviour.clips import private_answer
+from tests.behaviour.harness import BotHarness, bot_harness
+from tests.wire.provider_double.server import ProviderDouble
+from tests.wire.provider_double.wire import Answer, DoubleRender, RenderStage
+from tests.wire.videos_faults import VideosFault
 from tests.wire.xai.wire import XaiWire
 
 
-async def looked_at(t: Town) -> None:
+async def looked_at(t: BotHarness) -> None:
     """Let the time pass until a render is first asked for."""
-    await t.job_in(State.RENDERING)
+    await t.wait_for_state(State.RENDERING)
     t.clock.forward(15)
 
 
 async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counted(
     tmp_path: Path,
 ) -> None:
-    async with Kitchen(XaiWire()) as kitchen:
-        kitchen.stage = Stage.MODERATED
-        async with town(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
+    async with ProviderDouble(XaiWire()) as kitchen:
+        kitchen.stage = RenderStage.MODERATED
+        async with bot_harness(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
-            job = await t.job_in(State.FAILED, 20)
+            job = await t.wait_for_state(State.FAILED, 20)
             assert (job.error_code, job.refunded) == ("moderation", False)
             assert job.cost_usd_micros == 350_000
-            usage = await t.used_by(t.alice.id)
+            usage = await t.usage_of(t.alice.id)
             assert (usage.clips, usage.usd_micros) == (1, 350_000)
             # Whoever pays for nothing reads why, wherever they look, and moderators see a failure.
             await t.until(lambda: "Failed" in t.card_text())
             assert "charged for it, so it counts" in t.card_text()
             assert "$0.35" in t.card_text()
-            status = said(await t.alice.slash(t.channel, "sora status", job=job.id))
+            status = private_answer(await t.alice.slash(t.channel, "sora status", job=job.id))
             assert "charged for it, so it counts" in status
-            report = said(await t.moderator.slash(t.channel, "sora-mod usage"))
+            report = private_answer(await t.moderator.slash(t.channel, "sora-mod usage"))
             assert "1 clip · 5 s · $0.35 · 1 failed" in report
             assert "**1** failed" in report
 
@@ -49,10 +49,10 @@ async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counte
 async def test_a_render_that_fails_for_its_content_is_refunded_and_the_risk_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with town(tmp_path) as t:
-        t.api.fault("create", Fault.moderated())
+    async with bot_harness(tmp_path) as t:
+        t.api.fault("create", VideosFault.moderated())
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        job = await t.job_in(State.FAILED, 20)
+        job = await t.wait_for_state(State.FAILED, 20)
         assert (job.error_code, job.refunded) == ("moderation", True)
     assert "0.400000 USD may have been spent at openai" in caplog.text
 
@@ -60,7 +60,7 @@ async def test_a_render_that_fails_for_its_content_is_refunded_and_the_risk_is_l
 class DearWire(XaiWire):
     """Tells costs that no column can hold."""
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         answer = super().shown(render)
         return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": 10**30}})
 
@@ -68,10 +68,10 @@ class DearWire(XaiWire):
 async def test_a_clip_comes_though_its_cost_is_told_in_numbers_that_cannot_be_kept(
     tmp_path: Path,
 ) -> None:
-    async with Kitchen(DearWire()) as kitchen:
-        kitchen.stage = Stage.READY
-        async with town(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
+    async with ProviderDouble(DearWire()) as kitchen:
+        kitchen.stage = RenderStage.READY
+        async with bot_harness(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
-            job = await t.job_in(State.DONE, 20)
-            assert job.cost_usd_micros == job.order.estimate_usd_micros
+            job = await t.wait_for_state(State.DONE, 20)
+            assert job.cost_usd_micros == job.spec.estimate_usd_micros

@@ -23,43 +23,48 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.faults import STEPS, mix
-from tests.chaos.life import Nursery, nursery
+from tests.chaos.harness import ChaosHarness, chaos_harness
+from tests.chaos.process_pool import ProcessPool, process_pool
 from tests.chaos.rounds import Round, play, play_at_random
-from tests.chaos.town import Town, town
-from tests.wire.crash_points import GALLERY, PLAIN, STOPPABLE, both
+from tests.wire.crash_points import (
+    CANCELLABLE_POINTS,
+    DEFAULT_POINTS,
+    GALLERY_POINTS,
+    before_and_after,
+)
 
 _IN_FLIGHT = 20
-_KILLS_A_TOWN = 20
-_STEPS_A_TOWN = 40
+_KILLS_A_ROUND = 20
+_STEPS_A_ROUND = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class RoundTask:
     """One round to play."""
 
     name: str
     seed: int
-    play: Callable[[Town], Awaitable[Round]]
+    play: Callable[[ChaosHarness], Awaitable[Round]]
     has_gallery: bool = False
     #: The second video service can stop a render.
     stops: bool = False
 
 
-def _kill_rounds(rounds: int, only: Sequence[str]) -> list[Task]:
-    tasks: list[Task] = []
+def _kill_rounds(rounds: int, only: Sequence[str]) -> list[RoundTask]:
+    tasks: list[RoundTask] = []
     for number in range(rounds):
-        for points in (PLAIN, GALLERY, STOPPABLE):
-            for at, doing in both(points).items():
+        for points in (DEFAULT_POINTS, GALLERY_POINTS, CANCELLABLE_POINTS):
+            for at, doing in before_and_after(points).items():
                 if only and not any(each in at for each in only):
                     continue
                 # What passes in every job is met in the midst of them, too.
                 nth = 1 + number % 3 if doing == "ask" and "accept" not in at else 1
                 tasks.append(
-                    Task(
+                    RoundTask(
                         name=at,
                         seed=number,
-                        has_gallery=points is GALLERY,
-                        stops=points is STOPPABLE,
+                        has_gallery=points is GALLERY_POINTS,
+                        stops=points is CANCELLABLE_POINTS,
                         play=lambda town, at=at, doing=doing, nth=nth: play(
                             town, [(at, doing)], in_flight=_IN_FLIGHT, nth=nth
                         ),
@@ -68,44 +73,46 @@ def _kill_rounds(rounds: int, only: Sequence[str]) -> list[Task]:
     return tasks
 
 
-def _random_rounds(kills: int) -> list[Task]:
-    def one(seed: int, some: int) -> Task:
-        return Task(
+def _random_rounds(kills: int) -> list[RoundTask]:
+    def one(seed: int, some: int) -> RoundTask:
+        return RoundTask(
             name="any time",
             seed=seed,
             has_gallery=seed % 3 == 0,
             play=lambda town: play_at_random(town, some, _IN_FLIGHT),
         )
 
-    starts = range(0, kills, _KILLS_A_TOWN)
-    return [one(seed, min(_KILLS_A_TOWN, kills - at)) for seed, at in enumerate(starts)]
+    starts = range(0, kills, _KILLS_A_ROUND)
+    return [one(seed, min(_KILLS_A_ROUND, kills - at)) for seed, at in enumerate(starts)]
 
 
-def _mixtures(towns: int) -> list[Task]:
-    def one(seed: int) -> Task:
-        steps = random.Random(seed).choices(list(STEPS), k=_STEPS_A_TOWN)
-        return Task(
+def _mixtures(rounds: int) -> list[RoundTask]:
+    def one(seed: int) -> RoundTask:
+        steps = random.Random(seed).choices(list(STEPS), k=_STEPS_A_ROUND)
+        return RoundTask(
             name="mixture",
             seed=seed,
             has_gallery=seed % 4 == 0,
             play=lambda town: mix(town, steps),
         )
 
-    return [one(seed) for seed in range(towns)]
+    return [one(seed) for seed in range(rounds)]
 
 
 @asynccontextmanager
-async def _settled(nursery: Nursery, task: Task, keep: Path) -> AsyncIterator[Town]:
-    async with town(nursery, seed=task.seed, keep=keep, stops=task.stops) as place:
+async def _prepared_harness(
+    pool: ProcessPool, task: RoundTask, keep: Path
+) -> AsyncIterator[ChaosHarness]:
+    async with chaos_harness(pool, seed=task.seed, keep=keep, stops=task.stops) as place:
         if task.has_gallery:
-            await place.keep_rules(gallery="gallery")
+            await place.set_guild_settings(gallery="gallery")
         yield place
 
 
-async def _work(tasks: list[Task], out: Path, keep: Path) -> int:
+async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
     """Play what is left of `tasks`; return how many rounds went wrong."""
     wrong = 0
-    async with nursery() as nest:
+    async with process_pool() as nest:
         while tasks:
             task = tasks.pop(0)
             began_s = time.monotonic()
@@ -115,16 +122,19 @@ async def _work(tasks: list[Task], out: Path, keep: Path) -> int:
                 / f"{task.name.replace(' ', '-').replace(':', '-').replace('>', '-')}-{task.seed}"
             )
             try:
-                async with _settled(nest, task, folder) as place:
+                async with _prepared_harness(nest, task, folder) as place:
                     result = await task.play(place)
                     line |= asdict(result)
                     missed = [each.at for each in result.kills if not each.was_reached]
-                    assert not result.account.found, result.account.found
+                    assert not result.report.found, result.report.found
                     assert not missed, f"not reached: {missed}"
             except Exception as error:  # noqa: BLE001 - the other rounds are played all the same
                 wrong += 1
                 line["wrong"] = f"{type(error).__name__}: {error}"
-                print(f"WRONG {task.name} (seed {task.seed}): {line['wrong'][:2000]}", flush=True)
+                print(
+                    f"WRONG {task.name} (seed {task.seed}): {line['wrong'][:2000]}",
+                    flush=True,
+                )
             line["took_s"] = round(time.monotonic() - began_s, 1)
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -169,7 +179,7 @@ def _lines(out: Path) -> list[dict[str, Any]]:
     return list({(each["name"], each["seed"]): each for each in found}.values())
 
 
-async def _run(tasks: list[Task], workers: int, out: Path, keep: Path) -> int:
+async def _run(tasks: list[RoundTask], workers: int, out: Path, keep: Path) -> int:
     good = {(each["name"], each["seed"]) for each in _lines(out) if "wrong" not in each}
     tasks = [each for each in tasks if (each.name, each.seed) not in good]
     began_s, count = time.monotonic(), len(tasks)

@@ -6,60 +6,60 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tests.chaos.asks import DOINGS, ask, words_of
+from tests.chaos.actions import ACTIONS, ask, words_of
+from tests.chaos.harness import ChaosHarness, PooledBot, until
 from tests.chaos.rounds import Kill, Round, finish, rest
-from tests.chaos.town import Life, Town, until
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 #: The account, which was fine until now.
-REFUSED = Fault.error(401, "Incorrect API key provided.", "invalid_api_key")
+REFUSED = VideosFault.error(401, "Incorrect API key provided.", "invalid_api_key")
 #: Troubles of a paid call; what is accepted is billed, whatever was answered.
 CREATE = {
-    "html": Fault.html(502),
-    "html, but taken": Fault.html(502).but_accepted(),
-    "500": Fault.error(500, "Oh."),
-    "500, but taken": Fault.error(500, "Oh.").but_accepted(),
-    "503": Fault.error(503, "Overloaded."),
-    "cut": Fault.cut(accepted=False),
-    "cut, but taken": Fault.cut(accepted=True),
-    "429": Fault.error(429, "Too many.", retry_after="1"),
-    "empty": Fault.empty(),
-    "empty, but taken": Fault.empty().but_accepted(),
-    "no id": Fault.json(200, {"object": "video"}),
-    "no id, but taken": Fault.json(200, {"object": "video"}).but_accepted(),
-    "redirect": Fault.redirect("https://example.org/"),
-    "too slow": Fault.slow(2.0),
-    "lost": Fault.lost(),
-    "fails": Fault.job_failed({"code": "internal_error", "message": "Oh."}),
-    "moderated": Fault.moderated(),
-    "400": Fault.error(400, "No such size."),
+    "html": VideosFault.html(502),
+    "html, but taken": VideosFault.html(502).but_accepted(),
+    "500": VideosFault.error(500, "Oh."),
+    "500, but taken": VideosFault.error(500, "Oh.").but_accepted(),
+    "503": VideosFault.error(503, "Overloaded."),
+    "cut": VideosFault.cut(accepted=False),
+    "cut, but taken": VideosFault.cut(accepted=True),
+    "429": VideosFault.error(429, "Too many.", retry_after="1"),
+    "empty": VideosFault.empty(),
+    "empty, but taken": VideosFault.empty().but_accepted(),
+    "no id": VideosFault.json(200, {"object": "video"}),
+    "no id, but taken": VideosFault.json(200, {"object": "video"}).but_accepted(),
+    "redirect": VideosFault.redirect("https://example.org/"),
+    "too slow": VideosFault.slow(2.0),
+    "lost": VideosFault.lost(),
+    "fails": VideosFault.render_failed({"code": "internal_error", "message": "Oh."}),
+    "moderated": VideosFault.moderated(),
+    "400": VideosFault.error(400, "No such size."),
     "401": REFUSED,
 }
 #: … of a question about a render.
 RETRIEVE = {
-    "html": Fault.html(502),
-    "500": Fault.error(500, "Oh."),
-    "429": Fault.error(429, "Too many.", retry_after="1"),
-    "404": Fault.error(404, "Unknown."),
-    "cut": Fault.cut(),
-    "empty": Fault.empty(),
-    "another thing": Fault.json(200, {"object": "list", "data": []}),
-    "slow": Fault.slow(1.0),
+    "html": VideosFault.html(502),
+    "500": VideosFault.error(500, "Oh."),
+    "429": VideosFault.error(429, "Too many.", retry_after="1"),
+    "404": VideosFault.error(404, "Unknown."),
+    "cut": VideosFault.cut(),
+    "empty": VideosFault.empty(),
+    "another thing": VideosFault.json(200, {"object": "list", "data": []}),
+    "slow": VideosFault.slow(1.0),
     "401": REFUSED,
 }
 #: … of a download.
 CONTENT = {
-    "html": Fault.html(200),
-    "502": Fault.html(502),
-    "404": Fault.error(404, "Unknown."),
-    "429": Fault.error(429, "Too many.", retry_after="1"),
-    "cut": Fault.cut(),
-    "empty": Fault.empty(),
-    "truncated": Fault.truncated(),
-    "endless": Fault.endless(),
-    "no clip": Fault.raw(b"not a clip at all"),
-    "quiet": Fault.drip(),
-    "slow": Fault.slow(1.0),
+    "html": VideosFault.html(200),
+    "502": VideosFault.html(502),
+    "404": VideosFault.error(404, "Unknown."),
+    "429": VideosFault.error(429, "Too many.", retry_after="1"),
+    "cut": VideosFault.cut(),
+    "empty": VideosFault.empty(),
+    "truncated": VideosFault.truncated(),
+    "endless": VideosFault.endless(),
+    "no clip": VideosFault.raw(b"not a clip at all"),
+    "quiet": VideosFault.drip(),
+    "slow": VideosFault.slow(1.0),
     "401": REFUSED,
 }
 #: … of a look at the list; by a 404 to the first one the bot learns that there is none.
@@ -67,7 +67,7 @@ LIST = {name: fault for name, fault in RETRIEVE.items() if name != "404"}
 ROUTES = {"create": CREATE, "list": LIST, "retrieve": RETRIEVE, "content": CONTENT}
 
 #: Orders for Discord's doubles: method on its faults → what it is given beside method and path.
-Trouble = Callable[[Town, str, str], None]
+Trouble = Callable[[ChaosHarness, str, str], None]
 
 
 def _fails(status: int, code: int | None = None, *, after_work: bool = False) -> Trouble:
@@ -109,18 +109,18 @@ class Case:
     """One trouble; `meet` has one job meet it and returns what tells whether it did."""
 
     name: str
-    meet: Callable[[Town], Awaitable[Callable[[], bool]]]
+    meet: Callable[[ChaosHarness], Awaitable[Callable[[], bool]]]
 
 
-def _of_a_kitchen(route: str, name: str, fault: Fault) -> Case:
-    async def meet(town: Town) -> Callable[[], bool]:
+def _provider_case(route: str, name: str, fault: VideosFault) -> Case:
+    async def meet(town: ChaosHarness) -> Callable[[], bool]:
         prompt = words_of(town)
         # Late, so that all orders are out before the bot begins to doubt this service.
         at_once = fault.kind == "lost" or route == "list"
         late = replace(fault, delay_s=fault.delay_s if at_once else max(fault.delay_s, 0.8))
         # What the list tells is not asked for one by one.
         if route == "retrieve":
-            town.openai.fault("list", Fault.cut())
+            town.openai.fault("list", VideosFault.cut())
         if route == "list":
             # It is asked once a round, about two or more: there must be rounds enough.
             town.openai.ready_after_s = 5.0
@@ -132,8 +132,8 @@ def _of_a_kitchen(route: str, name: str, fault: Fault) -> Case:
     return Case(name=f"{route}: {name}", meet=meet)
 
 
-def _of_discord(name: str, trouble: Trouble, kind: str, where: tuple[str, str]) -> Case:
-    async def meet(town: Town) -> Callable[[], bool]:
+def _discord_case(name: str, trouble: Trouble, kind: str, where: tuple[str, str]) -> Case:
+    async def meet(town: ChaosHarness) -> Callable[[], bool]:
         channel = town.discord.world.add_channel(f"{kind}-{next(town.numbers)}")
         method, path = where[0], where[1].format(id=channel["id"])
         trouble(town, method, path)
@@ -145,32 +145,32 @@ def _of_discord(name: str, trouble: Trouble, kind: str, where: tuple[str, str]) 
     return Case(name=f"Discord, {kind}: {name}", meet=meet)
 
 
-async def _lose_the_list(town: Town) -> Callable[[], bool]:
+async def _lose_the_list(harness: ChaosHarness) -> Callable[[], bool]:
     """Have an order of unknown outcome while a list that was there is not there any more."""
-    town.openai.ready_after_s = 5.0
-    await asyncio.gather(ask(town), ask(town))
+    harness.openai.ready_after_s = 5.0
+    await asyncio.gather(ask(harness), ask(harness))
     # The second is asked for when the first was answered.
-    await until(lambda: town.openai.requests["list"] > 1)
-    lost = words_of(town)
-    town.openai.fault("create", Fault.cut(accepted=True), prompt=lost)
-    gone = [Fault.error(status, "No such route.") for status in (404, 405)]
-    town.openai.fault("list", *gone * 6)
-    await ask(town, lost)
-    return lambda: not town.openai._faults["list", None]
+    await until(lambda: harness.openai.requests["list"] > 1)
+    lost = words_of(harness)
+    harness.openai.fault("create", VideosFault.cut(accepted=True), prompt=lost)
+    gone = [VideosFault.error(status, "No such route.") for status in (404, 405)]
+    harness.openai.fault("list", *gone * 6)
+    await ask(harness, lost)
+    return lambda: not harness.openai._faults["list", None]
 
 
-async def _be_refused_for_a_while(town: Town) -> Callable[[], bool]:
+async def _be_refused_for_a_while(harness: ChaosHarness) -> Callable[[], bool]:
     """Have orders, renders and clips under way as the first service refuses every key."""
-    town.openai.ready_after_s = 1.0
+    harness.openai.ready_after_s = 1.0
     for _ in range(3):
-        await ask(town, count=2)
-    town.openai.is_refusing = True
-    before = town.openai.requests.total()
-    await ask(town, count=2)
+        await ask(harness, count=2)
+    harness.openai.is_refusing = True
+    before = harness.openai.requests.total()
+    await ask(harness, count=2)
     await asyncio.sleep(2.0)
-    tries = town.openai.requests.total() - before
-    town.openai.is_refusing = False
-    await ask(town)
+    tries = harness.openai.requests.total() - before
+    harness.openai.is_refusing = False
+    await ask(harness)
     return lambda: tries > 0
 
 
@@ -179,74 +179,79 @@ def cases() -> dict[str, list[Case]]:
     posts = {**DISCORD, **REFUSALS}
     return {
         **{
-            r: [_of_a_kitchen(r, name, f) for name, f in some.items()] for r, some in ROUTES.items()
+            r: [_provider_case(r, name, f) for name, f in some.items()]
+            for r, some in ROUTES.items()
         },
         "list, gone": [Case(name="list: not there any more", meet=_lose_the_list)],
         "account": [Case(name="refused for a while", meet=_be_refused_for_a_while)],
-        "post": [_of_discord(name, each, "post", POST) for name, each in posts.items()],
-        "edit": [_of_discord(name, each, "edit", EDIT) for name, each in DISCORD.items()],
+        "post": [_discord_case(name, each, "post", POST) for name, each in posts.items()],
+        "edit": [_discord_case(name, each, "edit", EDIT) for name, each in DISCORD.items()],
     }
 
 
-async def meet_all(town: Town, some: Sequence[Case], *, rest_s: float = 45.0) -> Round:
+async def meet_all(harness: ChaosHarness, some: Sequence[Case], *, rest_s: float = 45.0) -> Round:
     """Let a job each meet the troubles, all of them at once, and then let all of it end."""
     result = Round()
-    async with town.living() as life:
-        met = await asyncio.gather(*(each.meet(town) for each in some))
-        await finish(town, life, result, rest_s)
+    async with harness.connected_bot() as life:
+        met = await asyncio.gather(*(each.meet(harness) for each in some))
+        await finish(harness, life, result, rest_s)
     for case, was_met in zip(some, met, strict=True):
         if not was_met():
-            result.account.breach("other", f"nobody met {case.name}")
+            result.report.breach("other", f"nobody met {case.name}")
     return result
 
 
-def _gateway(act: Callable[[Town], None]) -> Callable[[Town, Life], Awaitable[None]]:
-    async def step(town: Town, _: Life) -> None:
+def _gateway(
+    act: Callable[[ChaosHarness], None],
+) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
+    async def step(town: ChaosHarness, _: PooledBot) -> None:
         act(town)
 
     return step
 
 
-async def _kill(_: Town, life: Life) -> None:
-    await life.kill()
+async def _kill(_: ChaosHarness, bot: PooledBot) -> None:
+    await bot.kill()
 
 
-async def _wait(_: Town, __: Life) -> None:
+async def _wait(_: ChaosHarness, __: PooledBot) -> None:
     await asyncio.sleep(0.3)
 
 
-def _doing(name: str) -> Callable[[Town, Life], Awaitable[None]]:
-    async def step(town: Town, life: Life) -> None:
-        done = asyncio.ensure_future(DOINGS[name](town))
-        await asyncio.wait((done, life.dead), timeout=8, return_when=asyncio.FIRST_COMPLETED)
+def _action(name: str) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
+    async def step(town: ChaosHarness, life: PooledBot) -> None:
+        done = asyncio.ensure_future(ACTIONS[name](town))
+        await asyncio.wait((done, life.exited), timeout=8, return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
         await asyncio.gather(done, return_exceptions=True)
 
     return step
 
 
-def _disturb(trouble: Trouble, method: str, path: str) -> Callable[[Town, Life], Awaitable[None]]:
-    async def step(town: Town, _: Life) -> None:
+def _disturb(
+    trouble: Trouble, method: str, path: str
+) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
+    async def step(town: ChaosHarness, _: PooledBot) -> None:
         trouble(town, method, path)
 
     return step
 
 
-def _spoil(route: str, fault: Fault) -> Callable[[Town, Life], Awaitable[None]]:
-    async def step(town: Town, _: Life) -> None:
+def _spoil(route: str, fault: VideosFault) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
+    async def step(town: ChaosHarness, _: PooledBot) -> None:
         town.chance.choice((town.openai, town.relay)).fault(route, fault)
 
     return step
 
 
 #: What a mixture is made of, by name.
-STEPS: dict[str, Callable[[Town, Life], Awaitable[None]]] = {
+STEPS: dict[str, Callable[[ChaosHarness, PooledBot], Awaitable[None]]] = {
     "kill": _kill,
     "wait": _wait,
     "the gateway breaks": _gateway(lambda town: town.discord.gateway.cut()),
     "the gateway asks for a reconnect": _gateway(lambda town: town.discord.gateway.reconnect()),
     "the gateway forgets": _gateway(lambda town: town.discord.gateway.invalidate()),
-    **{name: _doing(name) for name in DOINGS if name != "delete_before_it_is_mirrored"},
+    **{name: _action(name) for name in ACTIONS if name != "delete_before_it_is_mirrored"},
     **{
         f"{method}: {name}": _disturb(each, method, path)
         for method, path in (
@@ -265,18 +270,18 @@ STEPS: dict[str, Callable[[Town, Life], Awaitable[None]]] = {
 }
 
 
-async def mix(town: Town, steps: Sequence[str], *, rest_s: float = 60.0) -> Round:
+async def mix(harness: ChaosHarness, steps: Sequence[str], *, rest_s: float = 60.0) -> Round:
     """Take the steps one after the other; whenever the bot dies it is started again."""
     result = Round()
     left = list(steps)
     while left:
-        async with town.living() as life:
-            while left and not life.dead.done():
+        async with harness.connected_bot() as life:
+            while left and not life.exited.done():
                 step = left.pop(0)
-                await STEPS[step](town, life)
+                await STEPS[step](harness, life)
                 if step == "kill":
-                    flying = town.in_flight()
+                    flying = harness.in_flight()
                     result.kills.append(Kill(at=step, was_reached=True, in_flight=flying))
-            if life.dead.done() and (not result.kills or step != "kill"):
-                result.account.breach("other", f"the bot died of {step!r}")
-    return await rest(town, result, rest_s)
+            if life.exited.done() and (not result.kills or step != "kill"):
+                result.report.breach("other", f"the bot died of {step!r}")
+    return await rest(harness, result, rest_s)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tests.chaos.account import Account, open_ends, settle
-from tests.chaos.asks import DOINGS, ask, ask_for_variants, cancel_late, remix
-from tests.chaos.town import Life, Town
+from tests.chaos.actions import ACTIONS, ask, ask_for_variants, cancel_late, remix
+from tests.chaos.harness import ChaosHarness, PooledBot
+from tests.chaos.round_report import RoundReport, check_round, unfinished
 
 #: A point that was not reached after its doing was done so often is not reached at all.
 _TRIES = 4
@@ -33,11 +33,11 @@ class Round:
     """What came of a round."""
 
     kills: list[Kill] = field(default_factory=list)
-    account: Account = field(default_factory=Account)
+    report: RoundReport = field(default_factory=RoundReport)
 
 
 async def play(
-    town: Town,
+    harness: ChaosHarness,
     points: Sequence[tuple[str, str]],
     *,
     in_flight: int = 0,
@@ -52,110 +52,112 @@ async def play(
     """
     result = Round()
     for at, doing in points:
-        result.kills.append(await _kill(town, at, doing, in_flight, nth))
-    return await rest(town, result, rest_s)
+        result.kills.append(await _kill(harness, at, doing, in_flight, nth))
+    return await rest(harness, result, rest_s)
 
 
-async def play_at_random(town: Town, kills: int, in_flight: int, *, rest_s: float = 60.0) -> Round:
+async def play_at_random(
+    harness: ChaosHarness, kills: int, in_flight: int, *, rest_s: float = 60.0
+) -> Round:
     """Kill so many bots, each at any time from its first breath on."""
     result = Round()
     for _ in range(kills):
-        wait_s = town.chance.uniform(0.0, 2.5)
-        async with town.born() as life:
-            busy = asyncio.ensure_future(_be_busy(town, in_flight))
+        wait_s = harness.chance.uniform(0.0, 2.5)
+        async with harness.started_bot() as life:
+            busy = asyncio.ensure_future(_be_busy(harness, in_flight))
             await asyncio.sleep(wait_s)
-            flying = town.in_flight()
+            flying = harness.in_flight()
             await life.kill()
             busy.cancel()
             await asyncio.gather(busy, return_exceptions=True)
         result.kills.append(Kill(at="any time", was_reached=True, in_flight=flying))
-    return await rest(town, result, rest_s)
+    return await rest(harness, result, rest_s)
 
 
-async def _be_busy(town: Town, in_flight: int) -> None:
-    await town.discord.ready(20, times=town.discord.gateway.identifies + 1)
-    await fill(town, in_flight)
+async def _be_busy(harness: ChaosHarness, in_flight: int) -> None:
+    await harness.discord.ready(20, times=harness.discord.gateway.identifies + 1)
+    await fill(harness, in_flight)
     while True:
-        doing = town.chance.choice(list(DOINGS.values()))
+        doing = harness.chance.choice(list(ACTIONS.values()))
         with suppress(Exception):
-            await doing(town)
+            await doing(harness)
 
 
-async def rest(town: Town, result: Round, rest_s: float) -> Round:
+async def rest(harness: ChaosHarness, result: Round, rest_s: float) -> Round:
     """Have no more trouble, let a last bot end everything, and make up the account."""
-    town.discord.faults.clear()
-    for kitchen in town.kitchens.values():
+    harness.discord.faults.clear()
+    for kitchen in harness.providers.values():
         kitchen._faults.clear()
-    async with town.living() as life:
-        return await finish(town, life, result, rest_s)
+    async with harness.connected_bot() as life:
+        return await finish(harness, life, result, rest_s)
 
 
-async def finish(town: Town, life: Life, result: Round, rest_s: float) -> Round:
+async def finish(harness: ChaosHarness, bot: PooledBot, result: Round, rest_s: float) -> Round:
     """Let a bot end everything, stop it, and make up the account."""
-    account = result.account
+    account = result.report
     try:
         async with asyncio.timeout(rest_s):
-            while not life.dead.done() and open_ends(town) is not None:
+            while not bot.exited.done() and unfinished(harness) is not None:
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        account.breach("lost", f"no end: {open_ends(town)}")
-    code = await life.stop()
+        account.breach("lost", f"no end: {unfinished(harness)}")
+    code = await bot.stop()
     if code != 0:
         account.breach("other", f"the last bot left with {code}")
-    settle(town, account)
+    check_round(harness, account)
     return result
 
 
-async def _kill(town: Town, at: str, doing: str, in_flight: int, nth: int) -> Kill:
-    if doing == "be_born":
-        return await _kill_at_birth(town, at, in_flight)
-    async with town.living(at, nth) as life:
-        await fill(town, in_flight)
+async def _kill(harness: ChaosHarness, at: str, action: str, in_flight: int, nth: int) -> Kill:
+    if action == "be_born":
+        return await _kill_at_start(harness, at, in_flight)
+    async with harness.connected_bot(at, nth) as life:
+        await fill(harness, in_flight)
         life.arm()
         troubles: list[str] = []
-        full = asyncio.ensure_future(_keep_full(town, in_flight))
+        full = asyncio.ensure_future(_keep_full(harness, in_flight))
         for _ in range(_TRIES):
-            troubles.append(await _do(life, town, doing))
-            if life.dead.done():
+            troubles.append(await _do(life, harness, action))
+            if life.exited.done():
                 break
-        flying = town.in_flight()
+        flying = harness.in_flight()
         full.cancel()
         await asyncio.gather(full, return_exceptions=True)
         return Kill(
-            at=at, was_reached=life.was_struck, in_flight=flying, trouble=" / ".join(troubles)
+            at=at, was_reached=life.was_killed, in_flight=flying, trouble=" / ".join(troubles)
         )
 
 
-async def _kill_at_birth(town: Town, at: str, in_flight: int) -> Kill:
-    async with town.living():
-        await fill(town, max(in_flight, 2))
-    async with town.born(at, is_armed=True) as life:
-        await asyncio.wait((life.dead,), timeout=_REACH_S)
-        return Kill(at=at, was_reached=life.was_struck, in_flight=town.in_flight())
+async def _kill_at_start(harness: ChaosHarness, at: str, in_flight: int) -> Kill:
+    async with harness.connected_bot():
+        await fill(harness, max(in_flight, 2))
+    async with harness.started_bot(at, is_armed=True) as life:
+        await asyncio.wait((life.exited,), timeout=_REACH_S)
+        return Kill(at=at, was_reached=life.was_killed, in_flight=harness.in_flight())
 
 
-async def _do(life: Life, town: Town, doing: str) -> str:
+async def _do(bot: PooledBot, harness: ChaosHarness, action: str) -> str:
     """Have something done until the bot dies or it is enough; return what went wrong in it."""
-    done = asyncio.ensure_future(DOINGS[doing](town))
-    await asyncio.wait((done, life.dead), timeout=_REACH_S, return_when=asyncio.FIRST_COMPLETED)
-    if not life.dead.done():
+    done = asyncio.ensure_future(ACTIONS[action](harness))
+    await asyncio.wait((done, bot.exited), timeout=_REACH_S, return_when=asyncio.FIRST_COMPLETED)
+    if not bot.exited.done():
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(life.dead), _REACH_S / _TRIES)
+            await asyncio.wait_for(asyncio.shield(bot.exited), _REACH_S / _TRIES)
     done.cancel()
     (came,) = await asyncio.gather(done, return_exceptions=True)
     return repr(came) if isinstance(came, Exception) else ""
 
 
-async def _keep_full(town: Town, in_flight: int) -> None:
+async def _keep_full(harness: ChaosHarness, in_flight: int) -> None:
     while in_flight:
-        await fill(town, in_flight)
+        await fill(harness, in_flight)
         await asyncio.sleep(0.1)
 
 
-async def fill(town: Town, in_flight: int) -> None:
+async def fill(harness: ChaosHarness, in_flight: int) -> None:
     """Have members ask until so many jobs are under way, a remix and a cancel among them."""
     doings = [ask_for_variants, ask, remix, ask_for_variants, cancel_late, ask]
-    while (lacking := in_flight - town.in_flight()) > 0:
-        some = [doings[town.chance.randrange(len(doings))] for _ in range(min(lacking, 8))]
+    while (lacking := in_flight - harness.in_flight()) > 0:
+        some = [doings[harness.chance.randrange(len(doings))] for _ in range(min(lacking, 8))]
         with suppress(TimeoutError):
-            await asyncio.gather(*(each(town) for each in some))
+            await asyncio.gather(*(each(harness) for each in some))

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from bot.model import Operation, Size
-from bot.providers.base import RenderOrder
-from bot.providers.openai import OPENAI, OpenAIProvider
-from bot.providers.patience import Patience
-from tests.wire.hasty_clock import HastyClock
+from bot.providers.base import ProviderRequest
+from bot.providers.http.timeouts import Timeouts
+from bot.providers.openai.provider import OPENAI, OpenAIProvider
+from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.videos_api import KEY, VideosApi
 
-HURRIED = Patience(connect_s=1, read_s=0.4, create_s=2.5, call_s=2, idle_s=0.3, download_s=1.5)
-ORDER = RenderOrder(
-    key="K7Q2",
+SHORT_TIMEOUTS = Timeouts(
+    connect_s=1, read_s=0.4, create_s=2.5, call_s=2, idle_s=0.3, download_s=1.5
+)
+REQUEST = ProviderRequest(
+    idempotency_key="K7Q2",
     prompt='a "calico" cat\nplays piano — ピアノ; &c.',
     model="sora-2",
     seconds=4,
@@ -25,22 +27,22 @@ ORDER = RenderOrder(
 )
 
 
-PARENT = replace(ORDER, key="P4RT", prompt="the parent", seconds=8)
+PARENT_REQUEST = replace(REQUEST, idempotency_key="P4RT", prompt="the parent", seconds=8)
 OPERATIONS = {"create": Operation.GENERATE, "remix": Operation.REMIX, "extend": Operation.EXTEND}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paid:
+class PaidCase:
     """A paid call that is about to be made."""
 
     #: The loopback API's word for it.
     route: str
-    order: RenderOrder
+    request: ProviderRequest
 
 
-def make_openai(base_url: str, clock: HastyClock) -> OpenAIProvider:
+def make_openai(base_url: str, clock: AutojumpClock) -> OpenAIProvider:
     environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": base_url, "OPENAI_MODELS": "sora-2"}
-    return OpenAIProvider(OPENAI.account(environ, clock, patience=HURRIED))
+    return OpenAIProvider(OPENAI.read_account(environ, clock, timeouts=SHORT_TIMEOUTS))
 
 
 @pytest.fixture
@@ -50,13 +52,13 @@ async def videos_api():
 
 
 @pytest.fixture
-def hasty_clock():
-    return HastyClock()
+def autojump_clock():
+    return AutojumpClock()
 
 
 @pytest.fixture
-async def openai(videos_api, hasty_clock):
-    made = make_openai(videos_api.base_url, hasty_clock)
+async def openai(videos_api, autojump_clock):
+    made = make_openai(videos_api.base_url, autojump_clock)
     yield made
     await made.close()
 
@@ -72,22 +74,22 @@ def target(tmp_path: Path):
 @pytest.fixture
 async def parent(openai):
     """A finished render, 8 s long."""
-    return await openai.submit(PARENT)
+    return await openai.submit(PARENT_REQUEST)
 
 
 @pytest.fixture(params=["remix", "extend"])
 def continuation(request, parent):
     """A call that starts from the parent."""
     operation = OPERATIONS[request.param]
-    order = replace(ORDER, operation=operation, source=parent.id)
-    return Paid(route=request.param, order=order)
+    order = replace(REQUEST, operation=operation, source_remote_id=parent.id)
+    return PaidCase(route=request.param, request=order)
 
 
 @pytest.fixture(params=list(OPERATIONS))
 async def paid(request, openai):
     """Each call that costs money, ready to be made; all but a create after one for the parent."""
     if request.param == "create":
-        return Paid(route="create", order=ORDER)
-    parent = await openai.submit(PARENT)
-    order = replace(ORDER, operation=OPERATIONS[request.param], source=parent.id)
-    return Paid(route=request.param, order=order)
+        return PaidCase(route="create", request=REQUEST)
+    parent = await openai.submit(PARENT_REQUEST)
+    order = replace(REQUEST, operation=OPERATIONS[request.param], source_remote_id=parent.id)
+    return PaidCase(route=request.param, request=order)

@@ -19,22 +19,22 @@ from bot.errors import (
     RemoteNotFoundError,
     StorageError,
 )
-from bot.providers.patience import Patience
-from bot.providers.transport import Transport
+from bot.providers.http.timeouts import Timeouts
+from bot.providers.http.transport import Transport
 from bot.settings import Secret
-from tests.contract.conftest import HURRIED
+from tests.contract.conftest import SHORT_TIMEOUTS
 from tests.wire import clips
-from tests.wire.hasty_clock import HastyClock
-from tests.wire.stranger import Stranger
+from tests.wire.autojump_clock import AutojumpClock
+from tests.wire.other_host import OtherHost
 from tests.wire.videos_api import KEY, VideosApi
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 _MIB = 1024 * 1024
 
 
 @pytest.fixture
 def remote_id(videos_api):
-    return videos_api.add_job({"prompt": "a cat"}).id
+    return videos_api.add_render({"prompt": "a cat"}).id
 
 
 def _left(target: Path) -> list[str]:
@@ -73,7 +73,7 @@ async def test_a_large_clip_never_holds_up_the_loop(videos_api, remote_id, targe
             last_s = now_s
 
     watcher = asyncio.create_task(watch())
-    patient = Patience(idle_s=20, download_s=40)
+    patient = Timeouts(idle_s=20, download_s=40)
     transport = _transport(videos_api, patient)
     got = await transport.download(f"videos/{remote_id}/content", target, max_bytes=40 * _MIB)
     watcher.cancel()
@@ -87,27 +87,27 @@ async def test_a_large_clip_never_holds_up_the_loop(videos_api, remote_id, targe
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        (Fault.truncated(), BadClipError),
-        (Fault.html(200), BadClipError),
-        (Fault.json(200, {"error": {"message": "no"}}), BadClipError),
-        (Fault.raw(b"<html>not a clip, whatever the label says"), BadClipError),
-        (Fault.raw(b""), BadClipError),
-        (Fault.raw(b"\0\0\0\x18ftypmp42"), BadClipError),
-        (Fault.raw(bytes(4096)), BadClipError),
-        (Fault.raw(b"\0\0\0\x18ftypmp42", content_encoding="gzip"), ProviderError),
-        (Fault.endless(), OversizeClipError),
-        (Fault.drip(), ProviderTroubleError),
-        (Fault.slow(9), ProviderTroubleError),
-        (Fault.cut(), ProviderTroubleError),
-        (Fault.error(401, "m"), ProviderAccountError),
-        (Fault.error(404, "m"), RemoteNotFoundError),
-        (Fault.error(400, "not completed"), ProviderTroubleError),
-        (Fault.html(502), ProviderTroubleError),
-        (Fault.error(429, "m", retry_after="60"), ProviderTroubleError),
-        (Fault.empty(204), ProviderTroubleError),
-        (Fault.redirect("ftp://127.0.0.1/clip.mp4"), ProviderTroubleError),
-        (Fault.redirect("http://user:word@127.0.0.1/clip.mp4"), ProviderTroubleError),
-        (Fault.redirect("http://[bad/clip.mp4"), ProviderTroubleError),
+        (VideosFault.truncated(), BadClipError),
+        (VideosFault.html(200), BadClipError),
+        (VideosFault.json(200, {"error": {"message": "no"}}), BadClipError),
+        (VideosFault.raw(b"<html>not a clip, whatever the label says"), BadClipError),
+        (VideosFault.raw(b""), BadClipError),
+        (VideosFault.raw(b"\0\0\0\x18ftypmp42"), BadClipError),
+        (VideosFault.raw(bytes(4096)), BadClipError),
+        (VideosFault.raw(b"\0\0\0\x18ftypmp42", content_encoding="gzip"), ProviderError),
+        (VideosFault.endless(), OversizeClipError),
+        (VideosFault.drip(), ProviderTroubleError),
+        (VideosFault.slow(9), ProviderTroubleError),
+        (VideosFault.cut(), ProviderTroubleError),
+        (VideosFault.error(401, "m"), ProviderAccountError),
+        (VideosFault.error(404, "m"), RemoteNotFoundError),
+        (VideosFault.error(400, "not completed"), ProviderTroubleError),
+        (VideosFault.html(502), ProviderTroubleError),
+        (VideosFault.error(429, "m", retry_after="60"), ProviderTroubleError),
+        (VideosFault.empty(204), ProviderTroubleError),
+        (VideosFault.redirect("ftp://127.0.0.1/clip.mp4"), ProviderTroubleError),
+        (VideosFault.redirect("http://user:word@127.0.0.1/clip.mp4"), ProviderTroubleError),
+        (VideosFault.redirect("http://[bad/clip.mp4"), ProviderTroubleError),
     ],
     ids=repr,
 )
@@ -124,7 +124,9 @@ async def test_a_clip_that_lost_its_end_is_told_from_a_whole_one(
     videos_api, openai, remote_id, target
 ):
     videos_api.fault(
-        "content", Fault.raw(videos_api.content[:-7]), Fault.raw(videos_api.content + b"\0")
+        "content",
+        VideosFault.raw(videos_api.content[:-7]),
+        VideosFault.raw(videos_api.content + b"\0"),
     )
     for _ in range(2):
         with pytest.raises(BadClipError, match="truncated"):
@@ -144,14 +146,14 @@ async def test_a_clip_of_exactly_the_cap_is_taken_and_a_byte_more_is_not(
 
 
 async def test_a_stumble_before_the_first_byte_is_forgiven(videos_api, openai, remote_id, target):
-    videos_api.fault("content", Fault.html(502), Fault.error(429, "m"))
+    videos_api.fault("content", VideosFault.html(502), VideosFault.error(429, "m"))
     await openai.download(remote_id, target, max_bytes=_MIB)
     assert videos_api.requests["content"] == 3
 
 
 async def test_a_cancelled_download_leaves_no_file(videos_api, openai, remote_id, target):
     for pause_s in (0.0, 0.02, 0.1):
-        videos_api.fault("content", Fault.drip())
+        videos_api.fault("content", VideosFault.drip())
         task = asyncio.create_task(openai.download(remote_id, target, max_bytes=_MIB))
         await asyncio.sleep(pause_s)
         task.cancel()
@@ -184,8 +186,8 @@ async def test_a_folder_that_is_gone_is_the_disks_fault(openai, remote_id, tmp_p
 
 
 async def test_a_redirect_is_followed_without_the_key(videos_api, openai, remote_id, target):
-    async with Stranger(videos_api.content) as host:
-        videos_api.fault("content", Fault.redirect(host.url))
+    async with OtherHost(videos_api.content) as host:
+        videos_api.fault("content", VideosFault.redirect(host.url))
         await openai.download(remote_id, target, max_bytes=_MIB)
     assert target.read_bytes() == videos_api.content
     [headers] = host.headers_seen
@@ -200,11 +202,11 @@ async def test_a_redirect_is_followed_without_the_key(videos_api, openai, remote
 async def test_a_key_of_any_name_stays_at_home(name, target):
     async with (
         VideosApi(credential=(name, f"Bearer {KEY}")) as videos_api,
-        Stranger(videos_api.content) as host,
+        OtherHost(videos_api.content) as host,
     ):
-        transport = _transport(videos_api, HURRIED, name)
-        remote_id = videos_api.add_job({"prompt": "a cat"}).id
-        videos_api.fault("content", Fault.redirect(host.url))
+        transport = _transport(videos_api, SHORT_TIMEOUTS, name)
+        remote_id = videos_api.add_render({"prompt": "a cat"}).id
+        videos_api.fault("content", VideosFault.redirect(host.url))
         await transport.download(f"videos/{remote_id}/content", target, max_bytes=_MIB)
         await transport.download(host.url, target, max_bytes=_MIB)
         await transport.close()
@@ -216,17 +218,17 @@ async def test_a_key_of_any_name_stays_at_home(name, target):
 
 async def test_a_detour_comes_home_with_the_key(videos_api, openai, remote_id, target):
     home = f"{videos_api.base_url}/videos/{remote_id}/content"
-    async with Stranger(redirect_to=home) as host:
-        videos_api.fault("content", Fault.redirect(host.url))
+    async with OtherHost(redirect_to=home) as host:
+        videos_api.fault("content", VideosFault.redirect(host.url))
         await openai.download(remote_id, target, max_bytes=_MIB)
     assert target.read_bytes() == videos_api.content
     assert KEY not in repr(host.headers_seen)
 
 
 async def test_redirects_without_end_are_given_up(videos_api, openai, remote_id, target):
-    async with Stranger() as host:
+    async with OtherHost() as host:
         host.redirect_to = host.url
-        videos_api.fault("content", Fault.redirect(host.url))
+        videos_api.fault("content", VideosFault.redirect(host.url))
         with pytest.raises(ProviderTroubleError, match="more than 5 redirects"):
             await openai.download(remote_id, target, max_bytes=_MIB)
     assert len(host.headers_seen) == 5
@@ -235,10 +237,10 @@ async def test_redirects_without_end_are_given_up(videos_api, openai, remote_id,
 
 async def test_nothing_secret_reaches_the_log(videos_api, openai, remote_id, target, caplog):
     echo = f"Incorrect API key provided: {KEY}; see http://127.0.0.1/x?sig=open-sesame"
-    videos_api.fault("retrieve", Fault.error(401, echo))
-    transport = _transport(videos_api, HURRIED)
-    async with Stranger(b"no clip") as host:
-        videos_api.fault("content", Fault.redirect(host.url))
+    videos_api.fault("retrieve", VideosFault.error(401, echo))
+    transport = _transport(videos_api, SHORT_TIMEOUTS)
+    async with OtherHost(b"no clip") as host:
+        videos_api.fault("content", VideosFault.redirect(host.url))
         with caplog.at_level(logging.DEBUG):
             seen = await openai.poll([remote_id])
             for call in (openai, transport):
@@ -255,11 +257,11 @@ async def test_nothing_secret_reaches_the_log(videos_api, openai, remote_id, tar
 
 
 def _transport(
-    videos_api: VideosApi, patience: Patience, header: str = "Authorization"
+    videos_api: VideosApi, timeouts: Timeouts, header: str = "Authorization"
 ) -> Transport:
     return Transport(
         base_url=videos_api.base_url,
         credentials={header: Secret(f"Bearer {KEY}")},
-        clock=HastyClock(),
-        patience=patience,
+        clock=AutojumpClock(),
+        timeouts=timeouts,
     )

@@ -64,7 +64,7 @@ async def test_the_sdk_fetches_the_pictures_beside_a_clip(sdk, variant):
 
 async def test_the_sdk_reads_the_list_to_its_end(sdk, videos_api):
     for number in range(7):
-        videos_api.add_job({"prompt": f"p{number}"}, created_at=1789000000 + number)
+        videos_api.add_render({"prompt": f"p{number}"}, created_at=1789000000 + number)
     found = [video.prompt async for video in sdk.videos.list(limit=3)]
     assert found == [f"p{number}" for number in reversed(range(7))]
     assert videos_api.requests["list"] == 3

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from bot.model import Operation, Size
-from bot.providers import dialects
-from bot.providers.base import RenderOrder
-from bot.providers.dialects import Call
-from bot.providers.openai import OPENAI, OpenAIProvider
-from tests.wire.hasty_clock import HastyClock
+from bot.providers.base import ProviderRequest
+from bot.providers.openai import dialects
+from bot.providers.openai.dialects import OptionalCall
+from bot.providers.openai.provider import OPENAI, OpenAIProvider
+from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.videos_api import KEY, VideosApi
 
 _SPECIFICATION = (
@@ -68,7 +68,7 @@ async def api():
 @pytest.fixture
 async def provider(api):
     environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": api.base_url}
-    made = OpenAIProvider(OPENAI.account(environ, HastyClock()))
+    made = OpenAIProvider(OPENAI.read_account(environ, AutojumpClock()))
     yield made
     await made.close()
 
@@ -77,19 +77,19 @@ async def provider(api):
 async def editor(api):
     """A provider of a server that has edits instead of remixes."""
     environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": api.base_url}
-    dialect = replace(dialects.OPENAI, calls=dialects.OPENAI.calls - {Call.REMIX})
-    made = OpenAIProvider(OPENAI.account(environ, HastyClock()), dialect)
+    dialect = replace(dialects.OPENAI, calls=dialects.OPENAI.calls - {OptionalCall.REMIX})
+    made = OpenAIProvider(OPENAI.read_account(environ, AutojumpClock()), dialect)
     yield made
     await made.close()
 
 
-def _every_order(provider, pictures=(None,)):
+def _every_request(provider, pictures=(None,)):
     for model in provider.capabilities().models:
         for size in model.sizes:
             for seconds in model.seconds:
                 for picture in pictures:
-                    yield RenderOrder(
-                        key="K7Q2",
+                    yield ProviderRequest(
+                        idempotency_key="K7Q2",
                         prompt="x" * 32_000 if picture else "a cat — ネコ",
                         model=model.name,
                         seconds=seconds,
@@ -105,7 +105,7 @@ async def test_every_create_we_can_send_keeps_to_the_document(document, api, pro
     body = document["paths"]["/videos"]["post"]["requestBody"]["content"]["multipart/form-data"]
     validator = _validator(document, _closed(document, body["schema"]))
     sent = 0
-    for order in _every_order(provider, (None, image)):
+    for order in _every_request(provider, (None, image)):
         await provider.submit(order)
         validator.validate(api.forms[-1])
         sent += 1
@@ -126,10 +126,12 @@ async def test_the_check_itself_can_fail(document):
 async def test_every_remix_we_can_send_keeps_to_the_document(document, api, provider):
     validator = _continuation(document, "/videos/{video_id}/remix")
     answer = _validator(document, _answer(document, "/videos/{video_id}/remix", "post"))
-    for order in _every_order(provider):
+    for order in _every_request(provider):
         parent = await provider.submit(order)
         for prompt in ("x" * 32_000, "night — 夜"):
-            remix = replace(order, prompt=prompt, operation=Operation.REMIX, source=parent.id)
+            remix = replace(
+                order, prompt=prompt, operation=Operation.REMIX, source_remote_id=parent.id
+            )
             child = await provider.submit(remix)
             validator.validate(api.continuations[-1].body)
             answer.validate(api.jobs[child.id].describe())
@@ -140,9 +142,11 @@ async def test_every_remix_we_can_send_keeps_to_the_document(document, api, prov
 async def test_every_edit_we_can_send_keeps_to_the_document(document, api, editor):
     validator = _continuation(document, "/videos/edits")
     answer = _validator(document, _answer(document, "/videos/edits", "post"))
-    for order in _every_order(editor):
+    for order in _every_request(editor):
         parent = await editor.submit(order)
-        edit = replace(order, prompt="night — 夜", operation=Operation.REMIX, source=parent.id)
+        edit = replace(
+            order, prompt="night — 夜", operation=Operation.REMIX, source_remote_id=parent.id
+        )
         child = await editor.submit(edit)
         assert api.continuations[-1].route == "edit"
         validator.validate(api.continuations[-1].body)
@@ -154,9 +158,11 @@ async def test_every_edit_we_can_send_keeps_to_the_document(document, api, edito
 async def test_every_extension_we_can_send_keeps_to_the_document(document, api, provider):
     validator = _continuation(document, "/videos/extensions")
     answer = _validator(document, _answer(document, "/videos/extensions", "post"))
-    for order in _every_order(provider):
+    for order in _every_request(provider):
         parent = await provider.submit(order)
-        child = await provider.submit(replace(order, operation=Operation.EXTEND, source=parent.id))
+        child = await provider.submit(
+            replace(order, operation=Operation.EXTEND, source_remote_id=parent.id)
+        )
         validator.validate(api.continuations[-1].body)
         answer.validate(api.jobs[child.id].describe())
     assert len(api.continuations) == 3 * (2 + 4)
@@ -191,8 +197,8 @@ async def test_the_check_of_continuations_can_fail(document):
 
 async def test_our_loopback_api_answers_as_the_document_says(document, api, provider):
     client = provider._transport
-    order = RenderOrder(
-        key="K7Q2",
+    order = ProviderRequest(
+        idempotency_key="K7Q2",
         prompt="a cat",
         model="sora-2",
         seconds=4,
@@ -220,7 +226,7 @@ async def test_a_picture_is_of_a_kind_and_under_a_name_that_the_document_has(
     image = tmp_path / "image.bin"
     for head in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBPVP8 "):
         image.write_bytes(head + bytes(64))
-        await provider.submit(next(_every_order(provider, (image,))))
+        await provider.submit(next(_every_request(provider, (image,))))
         assert api.images[-1] == image.read_bytes()
     kinds = {form["input_reference"] for form in api.forms}
     assert kinds == {"image/png", "image/jpeg", "image/webp"}
@@ -230,15 +236,15 @@ async def test_a_picture_is_of_a_kind_and_under_a_name_that_the_document_has(
 async def test_every_path_and_query_we_send_is_in_the_document(
     document, api, provider, editor, tmp_path
 ):
-    order = next(_every_order(provider))
+    order = next(_every_request(provider))
     remote = await provider.submit(order)
     for operation in (Operation.REMIX, Operation.EXTEND):
-        await provider.submit(replace(order, operation=operation, source=remote.id))
-    await editor.submit(replace(order, operation=Operation.REMIX, source=remote.id))
+        await provider.submit(replace(order, operation=operation, source_remote_id=remote.id))
+    await editor.submit(replace(order, operation=Operation.REMIX, source_remote_id=remote.id))
     await provider.poll([remote.id])
     await provider.poll([remote.id, "video_unknown"])
     api.page_max = 2
-    await provider.recent(HastyClock().now().replace(year=2020))
+    await provider.recent(AutojumpClock().now().replace(year=2020))
     await provider.download(remote.id, tmp_path / "clip.mp4", max_bytes=10**9)
     await provider.check()
     await provider.refresh()

@@ -30,12 +30,12 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.model import Operation, Size
-from bot.providers.base import Download, Provider, Remote, RemoteState, RenderOrder
+from bot.providers.base import Download, Provider, ProviderRequest, RenderState, RenderStatus
 from bot.providers.registry import build_providers
 from bot.settings import Settings
 from tests.wire import clips
 from tests.wire.videos_api import KEY, VideosApi
-from tests.wire.videos_job import RemoteJob
+from tests.wire.videos_render import LoopbackRender
 from tests.wire.videos_thread import VideosApiThread
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,19 +46,19 @@ _SIZE = Size(width_px=1280, height_px=720)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kitchen:
+class ProviderUnderTest:
     """A provider, ready to take orders."""
 
     provider: Provider
     settings: Settings
     folder: Path
 
-    def order(self, key: str, **changes: Any) -> RenderOrder:
+    def request(self, key: str, **changes: Any) -> ProviderRequest:
         """The cheapest order that the first model takes."""
         model = self.provider.capabilities().models[0]
         size = _SIZE if _SIZE in model.sizes else model.sizes[0]
-        plain = RenderOrder(
-            key=key,
+        plain = ProviderRequest(
+            idempotency_key=key,
             prompt=f"a calico cat plays piano, {key}",
             model=model.name,
             seconds=model.seconds[0],
@@ -67,12 +67,15 @@ class Kitchen:
         )
         return replace(plain, **changes)
 
-    async def finish(self, remote_id: str) -> Remote:
+    async def finish(self, remote_id: str) -> RenderStatus:
         """Poll until the render is over."""
         last_s = time.monotonic() + 50
         while time.monotonic() < last_s:
             seen = (await self.provider.poll([remote_id]))[remote_id]
-            if isinstance(seen, Remote) and seen.state in (RemoteState.READY, RemoteState.FAILED):
+            if isinstance(seen, RenderStatus) and seen.state in (
+                RenderState.READY,
+                RenderState.FAILED,
+            ):
                 return seen
             assert not isinstance(seen, RemoteNotFoundError)
             await asyncio.sleep(0.1)
@@ -80,16 +83,16 @@ class Kitchen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dish:
+class FinishedRender:
     """A finished render and how it came about."""
 
-    order: RenderOrder
-    submitted: Remote
-    finished: Remote
+    request: ProviderRequest
+    submitted: RenderStatus
+    finished: RenderStatus
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["local", "openai"])
-async def kitchen(request, tmp_path_factory):
+async def under_test(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     with ExitStack() as stack:
         settings = Settings(data_dir=folder / "data", video_providers=(request.param,))
@@ -98,39 +101,45 @@ async def kitchen(request, tmp_path_factory):
             await asyncio.to_thread(clips.make_clip, clip, seconds=4, size=(1280, 720))
             # In a loop of its own, so that its tasks are not taken for the provider's.
             api = stack.enter_context(VideosApiThread(VideosApi(content=clip, ready_after_s=0.3)))
-            api.content_of = _stitched(folder)
+            api.content_of = _concatenated_clip(folder)
             variables = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": api.base_url}
             settings = replace(settings, others=variables)
         provider = build_providers(settings, SystemClock())[request.param]
-        yield Kitchen(provider=provider, settings=settings, folder=folder)
+        yield ProviderUnderTest(provider=provider, settings=settings, folder=folder)
         await provider.close()
         if request.param == "openai":
             assert api.violations == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def dish(kitchen):
-    order = kitchen.order("K7Q2", prompt='a "calico" cat\nplays ピアノ, 50% <b>loud</b> & proud')
-    submitted = await kitchen.provider.submit(order)
-    return Dish(order=order, submitted=submitted, finished=await kitchen.finish(submitted.id))
+async def finished_render(under_test):
+    order = under_test.request(
+        "K7Q2", prompt='a "calico" cat\nplays ピアノ, 50% <b>loud</b> & proud'
+    )
+    submitted = await under_test.provider.submit(order)
+    return FinishedRender(
+        request=order, submitted=submitted, finished=await under_test.finish(submitted.id)
+    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def dish_with_image(kitchen):
-    image = kitchen.folder / "reference.png"
+async def finished_render_with_image(under_test):
+    image = under_test.folder / "reference.png"
     Image.new("RGB", (_SIZE.width_px, _SIZE.height_px), (200, 90, 30)).save(image)
-    order = kitchen.order("M3XW", image=image)
-    submitted = await kitchen.provider.submit(order)
-    return Dish(order=order, submitted=submitted, finished=await kitchen.finish(submitted.id))
+    order = under_test.request("M3XW", image=image)
+    submitted = await under_test.provider.submit(order)
+    return FinishedRender(
+        request=order, submitted=submitted, finished=await under_test.finish(submitted.id)
+    )
 
 
-async def test_it_goes_by_the_name_that_the_setting_uses(kitchen):
-    assert kitchen.provider.name == kitchen.settings.video_providers[0]
+async def test_it_goes_by_the_name_that_the_setting_uses(under_test):
+    assert under_test.provider.name == under_test.settings.video_providers[0]
 
 
-async def test_its_capabilities_are_sane_and_constant(kitchen):
-    can = kitchen.provider.capabilities()
-    assert can == kitchen.provider.capabilities()
+async def test_its_capabilities_are_sane_and_constant(under_test):
+    can = under_test.provider.capabilities()
+    assert can == under_test.provider.capabilities()
     assert can.models
     assert len({model.name for model in can.models}) == len(can.models)
     assert can.max_concurrent >= 1
@@ -151,86 +160,100 @@ async def test_its_capabilities_are_sane_and_constant(kitchen):
             assert isinstance(model.price_usd_micros(model.seconds[-1], size), int)
 
 
-async def test_an_order_is_taken_and_ends_ready(dish):
-    assert dish.submitted.id
-    assert dish.submitted.state is not RemoteState.FAILED
-    assert dish.finished.id == dish.submitted.id
-    assert dish.finished.state is RemoteState.READY
-    assert dish.finished.error is None
-    assert dish.finished.progress in (None, 100)
+async def test_an_order_is_taken_and_ends_ready(finished_render):
+    assert finished_render.submitted.id
+    assert finished_render.submitted.state is not RenderState.FAILED
+    assert finished_render.finished.id == finished_render.submitted.id
+    assert finished_render.finished.state is RenderState.READY
+    assert finished_render.finished.error is None
+    assert finished_render.finished.progress in (None, 100)
 
 
-async def test_a_remix_of_a_finished_render_ends_ready_and_keeps_its_shape(kitchen, dish, tmp_path):
-    remix = await _continued(kitchen, dish, Operation.REMIX, "R3MX", "now at night, in the rain")
-    assert remix.finished.state is RemoteState.READY, remix.finished.error
-    assert remix.finished.id != dish.finished.id
-    assert remix.submitted.source in (None, dish.finished.id)
-    assert remix.finished.source in (None, dish.finished.id)
+async def test_a_remix_of_a_finished_render_ends_ready_and_keeps_its_shape(
+    under_test, finished_render, tmp_path
+):
+    remix = await _continued(
+        under_test, finished_render, Operation.REMIX, "R3MX", "now at night, in the rain"
+    )
+    assert remix.finished.state is RenderState.READY, remix.finished.error
+    assert remix.finished.id != finished_render.finished.id
+    assert remix.submitted.source_remote_id in (None, finished_render.finished.id)
+    assert remix.finished.source_remote_id in (None, finished_render.finished.id)
     target = tmp_path / "clip.mp4"
-    await kitchen.provider.download(remix.finished.id, target, max_bytes=_MAX_BYTES)
+    await under_test.provider.download(remix.finished.id, target, max_bytes=_MAX_BYTES)
     size, seconds, _ = await asyncio.to_thread(_watch, target)
-    assert size == dish.order.size
-    assert abs(seconds - dish.order.seconds) <= 0.5
+    assert size == finished_render.order.size
+    assert abs(seconds - finished_render.order.seconds) <= 0.5
 
 
 async def test_an_extension_of_a_finished_render_ends_ready_and_is_the_whole_clip(
-    kitchen, dish, tmp_path
+    under_test, finished_render, tmp_path
 ):
-    longer = await _continued(kitchen, dish, Operation.EXTEND, "3XTD", "the cat takes a bow")
-    assert longer.finished.state is RemoteState.READY, longer.finished.error
-    assert longer.finished.id != dish.finished.id
-    whole_s = dish.order.seconds + longer.order.seconds
+    longer = await _continued(
+        under_test, finished_render, Operation.EXTEND, "3XTD", "the cat takes a bow"
+    )
+    assert longer.finished.state is RenderState.READY, longer.finished.error
+    assert longer.finished.id != finished_render.finished.id
+    whole_s = finished_render.order.seconds + longer.request.seconds
     assert longer.finished.seconds in (None, whole_s)
     target = tmp_path / "clip.mp4"
-    await kitchen.provider.download(longer.finished.id, target, max_bytes=_MAX_BYTES)
+    await under_test.provider.download(longer.finished.id, target, max_bytes=_MAX_BYTES)
     size, seconds, frames = await asyncio.to_thread(_watch, target)
-    assert size == dish.order.size
+    assert size == finished_render.order.size
     assert abs(seconds - whole_s) <= 0.5
     assert frames >= 4 * whole_s
 
 
 @pytest.mark.parametrize("operation", [Operation.REMIX, Operation.EXTEND])
 @pytest.mark.parametrize("source", [_NOWHERE, "..", "a/b"])
-async def test_a_source_that_is_not_there_has_certainly_cost_nothing(kitchen, operation, source):
-    _skip_unless_offered(kitchen, operation)
-    order = kitchen.order("G0NE", operation=operation, source=source)
+async def test_a_source_that_is_not_there_has_certainly_cost_nothing(under_test, operation, source):
+    _skip_unless_offered(under_test, operation)
+    order = under_test.request("G0NE", operation=operation, source_remote_id=source)
     with pytest.raises(SourceGoneError):
-        await kitchen.provider.submit(order)
-    assert operation in kitchen.provider.capabilities().models[0].operations
+        await under_test.provider.submit(order)
+    assert operation in under_test.provider.capabilities().models[0].operations
 
 
-async def test_a_finished_clip_comes_down_playable(kitchen, dish, tmp_path):
+async def test_a_finished_clip_comes_down_playable(under_test, finished_render, tmp_path):
     target = tmp_path / "clip.mp4"
-    got = await kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
+    got = await under_test.provider.download(
+        finished_render.finished.id, target, max_bytes=_MAX_BYTES
+    )
     content = await asyncio.to_thread(target.read_bytes)
     assert got == Download(
         path=target, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
     )
     size, seconds, frames = await asyncio.to_thread(_watch, target)
-    assert size == dish.order.size
-    assert abs(seconds - dish.order.seconds) <= 0.5
-    assert frames >= 4 * dish.order.seconds
+    assert size == finished_render.order.size
+    assert abs(seconds - finished_render.order.seconds) <= 0.5
+    assert frames >= 4 * finished_render.order.seconds
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-async def test_a_clip_can_be_had_again_and_is_the_same(kitchen, dish, tmp_path):
+async def test_a_clip_can_be_had_again_and_is_the_same(under_test, finished_render, tmp_path):
     target = tmp_path / "clip.mp4"
-    first = await kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
-    again = await kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
+    first = await under_test.provider.download(
+        finished_render.finished.id, target, max_bytes=_MAX_BYTES
+    )
+    again = await under_test.provider.download(
+        finished_render.finished.id, target, max_bytes=_MAX_BYTES
+    )
     assert first == again
 
 
-async def test_a_clip_over_the_cap_leaves_no_file(kitchen, dish, tmp_path):
+async def test_a_clip_over_the_cap_leaves_no_file(under_test, finished_render, tmp_path):
     target = tmp_path / "clip.mp4"
     with pytest.raises(OversizeClipError):
-        await kitchen.provider.download(dish.finished.id, target, max_bytes=1000)
+        await under_test.provider.download(finished_render.finished.id, target, max_bytes=1000)
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_cancelled_download_leaves_all_or_nothing(kitchen, dish, tmp_path):
+async def test_a_cancelled_download_leaves_all_or_nothing(under_test, finished_render, tmp_path):
     target = tmp_path / "clip.mp4"
     for pause_s in (0.0, 0.001, 0.01):
-        call = kitchen.provider.download(dish.finished.id, target, max_bytes=_MAX_BYTES)
+        call = under_test.provider.download(
+            finished_render.finished.id, target, max_bytes=_MAX_BYTES
+        )
         task = asyncio.create_task(call)
         await asyncio.sleep(pause_s)
         task.cancel()
@@ -246,134 +269,145 @@ async def test_a_cancelled_download_leaves_all_or_nothing(kitchen, dish, tmp_pat
             target.unlink()
 
 
-async def test_an_unknown_id_is_told_as_a_value_when_polled(kitchen):
-    seen = await kitchen.provider.poll([_NOWHERE])
+async def test_an_unknown_id_is_told_as_a_value_when_polled(under_test):
+    seen = await under_test.provider.poll([_NOWHERE])
     assert isinstance(seen[_NOWHERE], RemoteNotFoundError)
 
 
-async def test_an_unknown_id_cannot_be_downloaded(kitchen, tmp_path):
+async def test_an_unknown_id_cannot_be_downloaded(under_test, tmp_path):
     with pytest.raises(RemoteNotFoundError):
-        await kitchen.provider.download(_NOWHERE, tmp_path / "c.mp4", max_bytes=_MAX_BYTES)
+        await under_test.provider.download(_NOWHERE, tmp_path / "c.mp4", max_bytes=_MAX_BYTES)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "odd", ["", ".", "..", "../../etc/passwd", "a/b", "a%2fb", "x\0y", "é" * 300]
 )
-async def test_an_id_that_is_none_is_not_found_anywhere(kitchen, tmp_path, odd):
-    assert isinstance((await kitchen.provider.poll([odd]))[odd], RemoteNotFoundError)
+async def test_an_id_that_is_none_is_not_found_anywhere(under_test, tmp_path, odd):
+    assert isinstance((await under_test.provider.poll([odd]))[odd], RemoteNotFoundError)
     with pytest.raises(RemoteNotFoundError):
-        await kitchen.provider.download(odd, tmp_path / "clip.mp4", max_bytes=_MAX_BYTES)
+        await under_test.provider.download(odd, tmp_path / "clip.mp4", max_bytes=_MAX_BYTES)
 
 
-async def test_a_poll_answers_for_every_id_it_was_asked(kitchen, dish):
-    assert await kitchen.provider.poll([]) == {}
-    asked = [dish.finished.id, _NOWHERE, dish.finished.id]
-    seen = await kitchen.provider.poll(asked)
+async def test_a_poll_answers_for_every_id_it_was_asked(under_test, finished_render):
+    assert await under_test.provider.poll([]) == {}
+    asked = [finished_render.finished.id, _NOWHERE, finished_render.finished.id]
+    seen = await under_test.provider.poll(asked)
     assert set(seen) == set(asked)
-    mine = seen[dish.finished.id]
-    assert isinstance(mine, Remote)
-    assert (mine.id, mine.state) == (dish.finished.id, RemoteState.READY)
+    mine = seen[finished_render.finished.id]
+    assert isinstance(mine, RenderStatus)
+    assert (mine.id, mine.state) == (finished_render.finished.id, RenderState.READY)
 
 
-async def test_an_order_can_be_recognised_among_the_recent_ones(kitchen, dish):
+async def test_an_order_can_be_recognised_among_the_recent_ones(under_test, finished_render):
     since = SystemClock().now() - timedelta(minutes=10)
-    if not kitchen.provider.capabilities().can_list:
+    if not under_test.provider.capabilities().can_list:
         with pytest.raises(UnsupportedError):
-            await kitchen.provider.recent(since)
+            await under_test.provider.recent(since)
         return
     [mine] = [
         remote
-        for remote in await kitchen.provider.recent(since)
-        if remote.prompt == dish.order.prompt
+        for remote in await under_test.provider.recent(since)
+        if remote.prompt == finished_render.order.prompt
     ]
-    assert mine.id == dish.finished.id
-    assert mine.model in (None, dish.order.model)
-    assert mine.seconds in (None, dish.order.seconds)
-    assert mine.size in (None, dish.order.size)
+    assert mine.id == finished_render.finished.id
+    assert mine.model in (None, finished_render.order.model)
+    assert mine.seconds in (None, finished_render.order.seconds)
+    assert mine.size in (None, finished_render.order.size)
     assert mine.created_at is not None
     assert since <= mine.created_at <= SystemClock().now() + timedelta(seconds=2)
     later = SystemClock().now() + timedelta(hours=1)
     assert all(
-        remote.prompt != dish.order.prompt for remote in await kitchen.provider.recent(later)
+        remote.prompt != finished_render.order.prompt
+        for remote in await under_test.provider.recent(later)
     )
 
 
-async def test_a_finished_render_cannot_be_cancelled(kitchen, dish):
-    assert await kitchen.provider.cancel(dish.finished.id) is False
-    assert await kitchen.provider.cancel(dish.finished.id) is False
-    seen = (await kitchen.provider.poll([dish.finished.id]))[dish.finished.id]
-    assert isinstance(seen, Remote)
-    assert seen.state is RemoteState.READY
+async def test_a_finished_render_cannot_be_cancelled(under_test, finished_render):
+    assert await under_test.provider.cancel(finished_render.finished.id) is False
+    assert await under_test.provider.cancel(finished_render.finished.id) is False
+    seen = (await under_test.provider.poll([finished_render.finished.id]))[
+        finished_render.finished.id
+    ]
+    assert isinstance(seen, RenderStatus)
+    assert seen.state is RenderState.READY
 
 
-async def test_cancelling_tells_the_truth(kitchen):
-    remote = await kitchen.provider.submit(kitchen.order("C4NC"))
-    stopped = await kitchen.provider.cancel(remote.id)
-    assert stopped is kitchen.provider.capabilities().can_cancel
+async def test_cancelling_tells_the_truth(under_test):
+    remote = await under_test.provider.submit(under_test.request("C4NC"))
+    stopped = await under_test.provider.cancel(remote.id)
+    assert stopped is under_test.provider.capabilities().can_cancel
     if stopped:
-        seen = (await kitchen.provider.poll([remote.id]))[remote.id]
-        assert isinstance(seen, ProviderError) or seen.state is RemoteState.FAILED
+        seen = (await under_test.provider.poll([remote.id]))[remote.id]
+        assert isinstance(seen, ProviderError) or seen.state is RenderState.FAILED
     else:
-        assert (await kitchen.finish(remote.id)).state is RemoteState.READY
+        assert (await under_test.finish(remote.id)).state is RenderState.READY
 
 
-async def test_an_order_with_a_picture_is_taken(kitchen, dish_with_image):
+async def test_an_order_with_a_picture_is_taken(under_test, finished_render_with_image):
     [model] = [
         each
-        for each in kitchen.provider.capabilities().models
-        if each.name == dish_with_image.order.model
+        for each in under_test.provider.capabilities().models
+        if each.name == finished_render_with_image.order.model
     ]
     assert model.takes_image
-    assert dish_with_image.finished.state is RemoteState.READY
+    assert finished_render_with_image.finished.state is RenderState.READY
 
 
-async def test_deleting_tells_the_truth_and_can_be_repeated(kitchen, dish_with_image):
-    remote_id = dish_with_image.finished.id
-    gone = await kitchen.provider.delete(remote_id)
-    assert gone is kitchen.provider.capabilities().can_delete
-    seen = (await kitchen.provider.poll([remote_id]))[remote_id]
+async def test_deleting_tells_the_truth_and_can_be_repeated(under_test, finished_render_with_image):
+    remote_id = finished_render_with_image.finished.id
+    gone = await under_test.provider.delete(remote_id)
+    assert gone is under_test.provider.capabilities().can_delete
+    seen = (await under_test.provider.poll([remote_id]))[remote_id]
     assert isinstance(seen, RemoteNotFoundError) is gone
-    await kitchen.provider.delete(remote_id)
+    await under_test.provider.delete(remote_id)
 
 
-async def test_the_same_key_twice_is_one_render_where_that_is_promised(kitchen, dish):
-    if not kitchen.provider.capabilities().submit_is_idempotent:
+async def test_the_same_key_twice_is_one_render_where_that_is_promised(under_test, finished_render):
+    if not under_test.provider.capabilities().submit_is_idempotent:
         pytest.skip("this provider does not promise it")
-    again = await kitchen.provider.submit(dish.order)
-    assert again.id == dish.submitted.id
+    again = await under_test.provider.submit(finished_render.order)
+    assert again.id == finished_render.submitted.id
 
 
-async def test_closing_leaves_nothing_running(kitchen, tmp_path):
-    settings = replace(kitchen.settings, data_dir=tmp_path)
+async def test_closing_leaves_nothing_running(under_test, tmp_path):
+    settings = replace(under_test.settings, data_dir=tmp_path)
     before = asyncio.all_tasks()
-    provider = build_providers(settings, SystemClock())[kitchen.provider.name]
-    await provider.submit(replace(kitchen.order("CL0S"), prompt="closing time"))
+    provider = build_providers(settings, SystemClock())[under_test.provider.name]
+    await provider.submit(replace(under_test.request("CL0S"), prompt="closing time"))
     await provider.poll([_NOWHERE])
     await provider.close()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() <= before
 
 
-def _skip_unless_offered(kitchen: Kitchen, operation: Operation) -> None:
-    if operation not in kitchen.provider.capabilities().models[0].operations:
-        pytest.skip(f"{kitchen.provider.name} leaves it to the bot to {operation}")
+def _skip_unless_offered(under_test: ProviderUnderTest, operation: Operation) -> None:
+    if operation not in under_test.provider.capabilities().models[0].operations:
+        pytest.skip(f"{under_test.provider.name} leaves it to the bot to {operation}")
 
 
 async def _continued(
-    kitchen: Kitchen, dish: Dish, operation: Operation, key: str, prompt: str
-) -> Dish:
+    under_test: ProviderUnderTest,
+    finished_render: FinishedRender,
+    operation: Operation,
+    key: str,
+    prompt: str,
+) -> FinishedRender:
     """Make a clip out of a finished one, with the API's own call."""
-    _skip_unless_offered(kitchen, operation)
-    order = kitchen.order(key, prompt=prompt, operation=operation, source=dish.finished.id)
-    submitted = await kitchen.provider.submit(order)
-    return Dish(order=order, submitted=submitted, finished=await kitchen.finish(submitted.id))
+    _skip_unless_offered(under_test, operation)
+    order = under_test.request(
+        key, prompt=prompt, operation=operation, source_remote_id=finished_render.finished.id
+    )
+    submitted = await under_test.provider.submit(order)
+    return FinishedRender(
+        request=order, submitted=submitted, finished=await under_test.finish(submitted.id)
+    )
 
 
-def _stitched(folder: Path) -> Callable[[RemoteJob], Path | None]:
+def _concatenated_clip(folder: Path) -> Callable[[LoopbackRender], Path | None]:
     """What the loopback API serves for an extension: a clip of the whole length."""
 
-    def content_of(job: RemoteJob) -> Path | None:
+    def content_of(job: LoopbackRender) -> Path | None:
         if job.route != "extend":
             return None
         size = Size.parse(job.size)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from renderer.film.caption import Caption, caption_font, clean, wrap, writes
+from renderer.film.caption import Caption, caption_font, clean, has_glyphs, wrap
 from renderer.script.words import SUBJECTS
 from renderer.stage.camera import View
 from renderer.stage.figure import emoji_font
@@ -28,13 +28,13 @@ def test_scripts_of_the_shipped_fonts_are_written(text: str):
 def test_a_text_without_a_font_gets_no_caption_instead_of_boxes():
     # U+E000 to U+F8FF is for private use: no font may be expected to draw it.
     assert Caption.of("a fox \ue123 in snow", WIDE) is None
-    assert not writes(emoji_font(20), "日本の猫")
+    assert not has_glyphs(emoji_font(20), "日本の猫")
 
 
 def test_a_japanese_caption_is_written_only_with_a_font_that_has_all_its_glyphs():
     text = "雪の中の狐"
     font = caption_font(text, 20)
-    assert font is None or writes(font, text)
+    assert font is None or has_glyphs(font, text)
     assert (Caption.of(text, WIDE) is None) == (font is None)
 
 
@@ -87,4 +87,4 @@ def test_a_long_prompt_is_shown_card_by_card_and_ends_in_an_ellipsis():
 def test_every_subject_has_an_outline_or_a_glyph_in_the_shipped_font():
     font = emoji_font(40)
     for glyph, *_ in SUBJECTS:
-        assert glyph in OUTLINES or writes(font, glyph[0]), glyph
+        assert glyph in OUTLINES or has_glyphs(font, glyph[0]), glyph

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from renderer.film.bed import bed
-from renderer.film.film import Film
+from renderer.film.ambience import ambience
+from renderer.film.film import PreviewFilm
 from renderer.film.sound import compose
 from renderer.render import render
-from renderer.script.prompt import Move, read
+from renderer.script.prompt import CameraMove, read_scene
 from renderer.script.screenplay import Screenplay
 from renderer.spec import FilmSpec
 from renderer.stage.camera import Camera, Cue
@@ -71,7 +71,7 @@ def test_an_extension_is_one_clip_without_a_visible_or_audible_join(tmp_path: Pa
 @pytest.mark.parametrize("name", list(FILMS))
 def test_the_picture_goes_on_and_changes_in_many_small_steps(name: str):
     # Not decoded: the encoder's key frames make steps of their own, at any time.
-    film = Film(FILMS[name], SIZE)
+    film = PreviewFilm(FILMS[name], SIZE)
     frames = np.stack([np.asarray(film.frame(i).convert("L"))[24:70] for i in range(36, 66)])
     steps = np.abs(np.diff(frames.astype(np.float32), axis=0)).mean(axis=(1, 2))
     change = np.abs(frames[-1].astype(np.float32) - frames[10]).mean()
@@ -80,7 +80,10 @@ def test_the_picture_goes_on_and_changes_in_many_small_steps(name: str):
 
 @pytest.mark.parametrize("name", ["the same", "snow", "camera", "still"])
 def test_an_extension_begins_with_the_whole_film_before_it(name: str):
-    source, longer = Film(Screenplay(acts=FILMS[name].acts[:1]), SIZE), Film(FILMS[name], SIZE)
+    source, longer = (
+        PreviewFilm(Screenplay(acts=FILMS[name].acts[:1]), SIZE),
+        PreviewFilm(FILMS[name], SIZE),
+    )
     for index in (0, 17, 31, 47):
         before, after = (np.asarray(film.frame(index).convert("L")) for film in (source, longer))
         # Without badge, caption and progress line.
@@ -89,7 +92,9 @@ def test_an_extension_begins_with_the_whole_film_before_it(name: str):
 
 def test_what_the_words_change_is_there_half_a_second_after_the_join_and_not_before():
     film, same = (
-        Film(Screenplay.of("a boat at sea at noon, static", 7, 1).extended(words, 1, 1), SIZE)
+        PreviewFilm(
+            Screenplay.of("a boat at sea at noon, static", 7, 1).extended(words, 1, 1), SIZE
+        )
         for words in ("at night", "")
     )
 
@@ -107,31 +112,31 @@ def test_what_the_words_change_is_there_half_a_second_after_the_join_and_not_bef
     assert abs(apart(2 * FPS - 1) - through[-1]) < 0.1 * through[-1]
 
 
-@pytest.mark.parametrize("move", list(Move))
-def test_the_camera_comes_to_rest_softly_and_never_looks_past_the_canvas(move: Move):
+@pytest.mark.parametrize("move", list(CameraMove))
+def test_the_camera_comes_to_rest_softly_and_never_looks_past_the_canvas(move: CameraMove):
     stage = Stage(width_px=1280, height_px=720, seconds=60)
     for cues in (
         (Cue(move=move, begin_s=0, seconds=4),),
         (Cue(move=move, begin_s=0, seconds=1),),
         *(
             (Cue(move=move, begin_s=0, seconds=4), Cue(move=then, begin_s=4, seconds=4))
-            for then in Move
+            for then in CameraMove
         ),
     ):
         camera = Camera(cues=cues, phase=1.0)
         views = [camera.view(index / FPS) for index in range(20 * FPS)]
         for depth in (0.0, 0.3, 0.6, 0.95):
-            for seen in views:
-                left, top = seen.corner(stage, depth)
-                zoom = seen.zoom_at(depth)
+            for view in views:
+                left, top = view.corner(stage, depth)
+                zoom = view.zoom_at(depth)
                 assert -0.5 <= left <= stage.canvas_px[0] - stage.width_px / zoom + 0.5
                 assert -0.5 <= top <= stage.canvas_px[1] - stage.height_px / zoom + 0.5
-        way = np.array([(seen.x, seen.y, seen.zoom) for seen in views])
-        speed = np.diff(way, axis=0) * FPS
+        path = np.array([(view.x, view.y, view.zoom) for view in views])
+        speed = np.diff(path, axis=0) * FPS
         # No jump: the speed changes by less than the fastest move's own between two frames.
         opening_s = cues[0].seconds
         assert np.abs(np.diff(speed, axis=0)).max() < 1.6 / opening_s
-        if not {Move.HANDHELD, Move.TRACKING}.intersection(cue.move for cue in cues):
+        if not {CameraMove.HANDHELD, CameraMove.TRACKING}.intersection(cue.move for cue in cues):
             assert np.abs(speed[-1]).max() < 0.1
 
 
@@ -139,7 +144,7 @@ def test_a_picture_goes_on_as_well(tmp_path: Path):
     path = tmp_path / "green.png"
     Image.new("RGB", SIZE, (10, 200, 30)).save(path)
     play = Screenplay.of("", 7, 1).extended("it snows at night", 1, 1)
-    film = Film(play, SIZE, path)
+    film = PreviewFilm(play, SIZE, path)
     first, last = (np.asarray(film.frame(index))[50, 40:150].mean(axis=0) for index in (0, 47))
     assert first[1] > 150 > first[0] + 100
     assert last[1] < 0.6 * first[1]
@@ -149,13 +154,13 @@ def test_a_film_of_many_scenes_is_drawn_the_same_in_any_order():
     play = Screenplay.of("a fox in the mountains", 7, 1)
     for words in ("at night", "in the rain", "at dawn"):
         play = play.extended(words, 1, 1)
-    film = Film(play, (96, 64))
+    film = PreviewFilm(play, (96, 64))
     forwards = [film.frame(index).tobytes() for index in (5, 30, 50, 75, 95)]
     assert [film.frame(i).tobytes() for i in (95, 75, 50, 30, 5)] == forwards[::-1]
 
 
 def test_the_music_of_the_source_goes_on_in_its_extension():
-    fox = read("a fox in the mountains at noon", 7)
+    fox = read_scene("a fox in the mountains at noon", 7)
     short, long = compose([(fox, 4)]), compose([(fox, 4), (fox, 4)])
     one, other = short[: 3 * RATE, 0], long[: 3 * RATE, 0]
     assert np.corrcoef(one, other)[0, 1] > 0.97
@@ -163,10 +168,10 @@ def test_the_music_of_the_source_goes_on_in_its_extension():
 
 
 def test_a_place_sounds_on_through_the_join_and_new_rain_comes_softly():
-    fox = read("a fox in the mountains at noon", 7)
-    rain = read("a fox in the mountains at noon in the rain", 7)
-    calm = bed([(fox, 4)], 4 * RATE)
-    wet = bed([(fox, 2), (rain, 2)], 4 * RATE)
+    fox = read_scene("a fox in the mountains at noon", 7)
+    rain = read_scene("a fox in the mountains at noon in the rain", 7)
+    calm = ambience([(fox, 4)], 4 * RATE)
+    wet = ambience([(fox, 2), (rain, 2)], 4 * RATE)
     assert np.array_equal(calm[: 2 * RATE], wet[: 2 * RATE])
     loudness = np.sqrt(((wet - calm)[2 * RATE :].reshape(20, -1) ** 2).mean(axis=1))
     assert loudness[0] < 0.3 * loudness[-1]

@@ -6,33 +6,35 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageStat
 
-from renderer.film.film import Film
-from renderer.script.prompt import Kind
+from renderer.film.film import PreviewFilm
+from renderer.script.prompt import SceneKind
 from renderer.script.screenplay import Screenplay
 
 SIZE = (192, 108)
 PLACES = {
-    Kind.MOUNTAIN: "a fox in the mountains",
-    Kind.OCEAN: "a lighthouse by the sea in a storm at night",
-    Kind.CITY: "a taxi in the city, rain, night",
-    Kind.DESERT: "a camel in the desert",
-    Kind.FOREST: "fireflies in the forest at night, a deer",
-    Kind.SPACE: "an astronaut near saturn in space",
-    Kind.UNDERWATER: "a jellyfish over the reef",
-    Kind.BOKEH: "a cup of coffee in a cafe",
+    SceneKind.MOUNTAIN: "a fox in the mountains",
+    SceneKind.OCEAN: "a lighthouse by the sea in a storm at night",
+    SceneKind.CITY: "a taxi in the city, rain, night",
+    SceneKind.DESERT: "a camel in the desert",
+    SceneKind.FOREST: "fireflies in the forest at night, a deer",
+    SceneKind.SPACE: "an astronaut near saturn in space",
+    SceneKind.UNDERWATER: "a jellyfish over the reef",
+    SceneKind.BOKEH: "a cup of coffee in a cafe",
 }
 
 
-def film(prompt: str, seed: int, size: tuple[int, int] = SIZE, image: Path | None = None) -> Film:
-    return Film(Screenplay.of(prompt, seed, 2), size, image)
+def film(
+    prompt: str, seed: int, size: tuple[int, int] = SIZE, image: Path | None = None
+) -> PreviewFilm:
+    return PreviewFilm(Screenplay.of(prompt, seed, 2), size, image)
 
 
 def digest(image: Image.Image) -> str:
     return hashlib.sha256(image.tobytes()).hexdigest()
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_a_scene_is_drawn_alike_each_time_and_moves(kind: Kind):
+@pytest.mark.parametrize("kind", list(SceneKind))
+def test_a_scene_is_drawn_alike_each_time_and_moves(kind: SceneKind):
     one, again = film(PLACES[kind], 7), film(PLACES[kind], 7)
     ((scene, seconds),) = one.scenes
     assert (scene.kind, seconds) == (kind, 2)
@@ -40,15 +42,15 @@ def test_a_scene_is_drawn_alike_each_time_and_moves(kind: Kind):
     assert digest(one.frame(0)) != digest(one.frame(30))
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_frames_can_be_drawn_in_any_order(kind: Kind):
+@pytest.mark.parametrize("kind", list(SceneKind))
+def test_frames_can_be_drawn_in_any_order(kind: SceneKind):
     one = film(PLACES[kind], 7)
     forwards = [digest(one.frame(i)) for i in (0, 20, 47)]
     assert [digest(one.frame(i)) for i in (47, 20, 0)] == forwards[::-1]
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_the_first_frame_is_a_poster_and_not_black(kind: Kind):
+@pytest.mark.parametrize("kind", list(SceneKind))
+def test_the_first_frame_is_a_poster_and_not_black(kind: SceneKind):
     statistics = ImageStat.Stat(film(PLACES[kind], 7).frame(0).convert("L"))
     assert statistics.mean[0] > 16
     assert statistics.stddev[0] > 8

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from renderer.film.film import Film
+from renderer.film.film import PreviewFilm
 from renderer.script.screenplay import Screenplay
 
 SIZE = (256, 144)
@@ -25,7 +25,7 @@ PLACES = {
 
 def picture(play: Screenplay, image: Path | None = None, index: int = 12) -> NDArray[np.float32]:
     """The frame's light, without the lines on top of it and the caption below."""
-    frame = Film(play, SIZE, image).frame(index).convert("L")
+    frame = PreviewFilm(play, SIZE, image).frame(index).convert("L")
     return np.asarray(frame, dtype=np.float32)[20:105]
 
 
@@ -70,7 +70,7 @@ def test_a_remix_of_another_length_shows_the_same_clouds():
 def test_the_caption_of_a_remix_shows_the_change():
     play = Screenplay.of("a fox in the mountains", 7, 1)
     foot = [
-        np.asarray(Film(each, SIZE).frame(0).convert("L"))[105:]
+        np.asarray(PreviewFilm(each, SIZE).frame(0).convert("L"))[105:]
         for each in (play, play.remixed("let it smile at me", 9, 1))
     ]
     assert foot[0].max() > 230
@@ -86,7 +86,7 @@ def test_a_change_falls_on_a_reference_picture_too(tmp_path: Path, change: str, 
     Image.new("RGB", SIZE, (150, 150, 150)).save(path)
     play = Screenplay.of("", 7, 1)
     before, after = (
-        np.asarray(Film(each, SIZE, path).frame(12))[20:105].mean(axis=(0, 1))
+        np.asarray(PreviewFilm(each, SIZE, path).frame(12))[20:105].mean(axis=(0, 1))
         for each in (play, play.remixed(change, 9, 1))
     )
     assert np.ptp(before) < 2

@@ -11,7 +11,7 @@ import pytest
 
 from renderer.__main__ import BAD_FILE, BAD_SPEC
 from renderer.film.sound import compose, loudness_lufs
-from renderer.script.prompt import read
+from renderer.script.prompt import read_scene
 
 
 def run(stdin: str) -> subprocess.CompletedProcess[str]:
@@ -84,10 +84,10 @@ def test_the_same_spec_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 
 def test_progress_is_told_as_lines_of_json_that_grow_to_99(tmp_path: Path):
     done = run(a_spec(tmp_path / "clip.mp4", seconds=1))
-    told = [json.loads(line)["progress"] for line in done.stdout.splitlines()]
-    assert told == sorted(set(told))
-    assert len(told) == 24
-    assert told[-1] == 99
+    reported = [json.loads(line)["progress"] for line in done.stdout.splitlines()]
+    assert reported == sorted(set(reported))
+    assert len(reported) == 24
+    assert reported[-1] == 99
 
 
 def test_a_bad_spec_is_told_apart_from_a_crash(tmp_path: Path):
@@ -110,7 +110,7 @@ def test_a_bad_spec_is_told_apart_from_a_crash(tmp_path: Path):
     ["a storm at sea", "birds in the forest at noon", "deep space", "a cafe", "city", "blizzard"],
 )
 def test_sound_is_soft_never_clips_and_is_always_the_same(prompt: str):
-    scene = read(prompt, 4)
+    scene = read_scene(prompt, 4)
     sound = compose([(scene, 4)])
     assert sound.shape == (4 * 48_000, 2)
     assert float(np.abs(sound).max()) < 0.9
@@ -122,7 +122,7 @@ def test_sound_is_soft_never_clips_and_is_always_the_same(prompt: str):
 
 
 def test_the_two_sides_of_the_sound_differ():
-    sound = compose([(read("a storm at sea", 4), 2)])
+    sound = compose([(read_scene("a storm at sea", 4), 2)])
     assert not np.array_equal(sound[:, 0], sound[:, 1])
 
 

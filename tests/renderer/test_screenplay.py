@@ -8,15 +8,15 @@ from renderer.script.screenplay import Screenplay
 FOX = Screenplay.of("A fox in the mountains at noon.", 7, 4)
 
 
-def seen(play: Screenplay) -> list[tuple[int, Time, Weather, str]]:
-    scenes = [(act, act.scene(pictured=False)) for act in play.acts]
+def summary(play: Screenplay) -> list[tuple[int, Time, Weather, str]]:
+    scenes = [(act, act.scene(has_picture=False)) for act in play.acts]
     return [(act.seconds, scene.time, scene.weather, act.caption) for act, scene in scenes]
 
 
 def test_an_extension_goes_on_in_the_scene_before_it():
     longer = FOX.extended("then it begins to snow", 1, 8).extended("at night", 2, 4)
     assert longer.seconds == 16
-    assert seen(longer) == [
+    assert summary(longer) == [
         (4, Time.DAY, Weather.CLEAR, "A fox in the mountains at noon."),
         (8, Time.DAY, Weather.SNOW, "then it begins to snow"),
         (4, Time.NIGHT, Weather.SNOW, "at night"),
@@ -25,7 +25,7 @@ def test_an_extension_goes_on_in_the_scene_before_it():
 
 def test_a_remix_of_an_extension_changes_the_whole_film():
     remix = FOX.extended("then it begins to snow", 1, 4).remixed("at night", 2, 8)
-    assert seen(remix) == [
+    assert summary(remix) == [
         (4, Time.NIGHT, Weather.CLEAR, "at night"),
         (4, Time.NIGHT, Weather.SNOW, "at night"),
     ]
@@ -33,12 +33,12 @@ def test_a_remix_of_an_extension_changes_the_whole_film():
 
 def test_an_extension_of_a_remix_keeps_the_change():
     longer = FOX.remixed("at night", 2, 4).extended("then it begins to snow", 1, 4)
-    assert [time for _, time, _, _ in seen(longer)] == [Time.NIGHT, Time.NIGHT]
+    assert [time for _, time, _, _ in summary(longer)] == [Time.NIGHT, Time.NIGHT]
 
 
 def test_all_acts_keep_the_first_seed():
     play = FOX.extended("snow", 1, 4).remixed("at night", 2, 8).extended("rain", 3, 4)
-    assert len({act.scene(pictured=False).seed for act in play.acts}) == 1
+    assert len({act.scene(has_picture=False).seed for act in play.acts}) == 1
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_a_remix_of_another_length_cuts_or_continues_the_end(seconds: int, acts:
     "words", ["A fox in the mountains at noon.", "A fox in the mountains at noon", "", "  "]
 )
 def test_an_extension_without_words_of_its_own_goes_on_as_it_was(words: str):
-    assert seen(FOX.extended(words, 1, 4))[1] == seen(FOX)[0]
+    assert summary(FOX.extended(words, 1, 4))[1] == summary(FOX)[0]
 
 
 def test_of_a_composed_text_only_what_has_not_been_said_counts():
     night = FOX.remixed("at night", 2, 4)
     whole = "A fox in the mountains at noon. Change: at night. Then: it snows"
-    assert seen(night.extended(whole, 3, 4))[1] == (4, Time.NIGHT, Weather.SNOW, "it snows")
-    assert seen(night.extended(whole.removesuffix(". Then: it snows"), 3, 4))[1][3] == "at night"
+    assert summary(night.extended(whole, 3, 4))[1] == (4, Time.NIGHT, Weather.SNOW, "it snows")
+    assert summary(night.extended(whole.removesuffix(". Then: it snows"), 3, 4))[1][3] == "at night"
     again = "A fox in the mountains at noonday, at dawn"
-    assert seen(FOX.extended(again, 3, 4))[1][3] == again
+    assert summary(FOX.extended(again, 3, 4))[1][3] == again
 
 
 def step(operation: str, prompt: str, seed: int, seconds: int) -> dict[str, object]:

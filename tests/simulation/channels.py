@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 #: 2026-11: the documentation says "unique in the past few minutes".
 NONCE_WINDOW_S = 180.0
@@ -25,7 +25,7 @@ class Message:
 class Channels:
     """All channels; a message's id tells when it was posted, as Discord's do."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self.world = world
         self.messages: dict[int, Message] = {}
         self.is_down = False
@@ -89,6 +89,6 @@ def id_at(seconds: float) -> int:
     return max(0, int((seconds + 100_000) * 1000)) << 22
 
 
-def nonce_label(world: World, nonce: str | None) -> str:
+def nonce_label(world: SimulatedWorld, nonce: str | None) -> str:
     """Return what the history calls a nonce."""
     return world.label((nonce or "").removeprefix("sora-"))

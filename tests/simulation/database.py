@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.storage import sqlite
-from bot.storage.migrate import migrate, read_migrations
-from bot.storage.queries import Queries
-from bot.storage.sqlite import Database
+from bot.storage.sqlite import database
+from bot.storage.sqlite.database import Database
+from bot.storage.sqlite.migrate import migrate, read_migrations
+from bot.storage.sqlite.queries import Queries
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.sites import Site
-from tests.simulation.world import World
+from tests.simulation.sites import FaultSite
+from tests.simulation.world import SimulatedWorld
 
 
 class FaultyConnection(sqlite3.Connection):
@@ -34,16 +34,16 @@ class FaultyConnection(sqlite3.Connection):
         return super().execute(sql, parameters)
 
 
-class Line:
+class SimulatedConnection:
     """What `Database` takes for a connection of its own with a thread behind it."""
 
-    def __init__(self, world: World, loop: VirtualLoop, path: Path) -> None:
+    def __init__(self, world: SimulatedWorld, loop: VirtualLoop, path: Path) -> None:
         self._world = world
         self._loop = loop
         self._conn = sqlite3.connect(
             path, isolation_level=None, cached_statements=256, factory=FaultyConnection
         )
-        sqlite._prepare(self._conn)
+        database._prepare(self._conn)
         # A power cut is not simulated here, only the death of the process; and nobody else is here.
         self._conn.execute("PRAGMA synchronous = OFF")
         self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -53,9 +53,9 @@ class Line:
 
     def _run(self, call: Callable[..., Any], fn: Callable[..., Any], conn: FaultyConnection) -> Any:
         before = conn.total_changes
-        if self._world.strikes(Site.DATABASE_LOCKED):
+        if self._world.strikes(FaultSite.DATABASE_LOCKED):
             conn.refuse_in, conn.words = 0, "database is locked"
-        elif self._world.strikes(Site.DISK_FULL):
+        elif self._world.strikes(FaultSite.DISK_FULL):
             conn.refuse_in = self._world.dice.randrange(1, 8)
             conn.words = "database or disk is full"
         try:
@@ -77,11 +77,13 @@ class Line:
         self._conn.close()
 
 
-def open_line(world: World, loop: VirtualLoop, path: Path) -> tuple[Line, Database]:
+def open_simulated_database(
+    world: SimulatedWorld, loop: VirtualLoop, path: Path
+) -> tuple[SimulatedConnection, Database]:
     """Open the database at `path`, which is made when there is none."""
     if not path.exists():
         path.write_bytes(_empty())
-    line = Line(world, loop, path)
+    line = SimulatedConnection(world, loop, path)
     return line, Database(line)  # pyright: ignore[reportArgumentType]
 
 
@@ -98,7 +100,7 @@ def _empty() -> bytes:
     try:
         path = folder / "empty.db"
         conn = sqlite3.connect(path, isolation_level=None)
-        sqlite._prepare(conn)
+        database._prepare(conn)
         migrate(conn, read_migrations())
         conn.close()
         return path.read_bytes()

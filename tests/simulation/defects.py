@@ -20,24 +20,24 @@ from bot.errors import (
     RenderFailedError,
     UnknownOutcomeError,
 )
-from bot.jobs.pace import Pace
-from bot.jobs.ports import Courier, JobStatus
+from bot.jobs.ports import ClipPublisher, JobStatus
+from bot.jobs.timings import Timings
 from bot.model import EntryKind, Job, Request, State
-from bot.providers.base import Provider, Remote, RemoteState, RenderOrder
-from bot.storage import ledger, moves
-from bot.storage.base import Books, Draft, Store
-from bot.storage.rows import job_of_row
-from bot.storage.store import SqliteStore
-from tests.simulation.courier import ScriptedCourier
+from bot.providers.base import Provider, ProviderRequest, RenderState, RenderStatus
+from bot.storage.base import JobStore, LedgerReader, NewJob
+from bot.storage.sqlite import job_moves, ledger
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.rows import job_of_row
 from tests.simulation.program import Program
 from tests.simulation.provider import ScriptedProvider
-from tests.simulation.world import World
+from tests.simulation.publisher import ScriptedPublisher
+from tests.simulation.world import SimulatedWorld
 
 
-class Wrapped:
+class StoreProxy:
     """A store with some of its methods replaced."""
 
-    def __init__(self, inner: SqliteStore) -> None:
+    def __init__(self, inner: SqliteJobStore) -> None:
         self.inner = inner
 
     def __getattr__(self, name: str) -> Any:
@@ -49,12 +49,14 @@ class RandomNonce(Program):
 
     shows = "shown 2 times"
 
-    def courier(self, courier: ScriptedCourier, store: Store, clock: Clock) -> Courier:
-        class Nonces(ScriptedCourier):
+    def publisher(
+        self, publisher: ScriptedPublisher, store: JobStore, clock: Clock
+    ) -> ClipPublisher:
+        class Nonces(ScriptedPublisher):
             def nonce(self, job: Job) -> str:
                 return f"sora-{job.id}-{self.channels.world.dice.random()}"
 
-        return Nonces(courier.channels)
+        return Nonces(publisher.channels)
 
 
 class PostedFirst(Program):
@@ -62,8 +64,10 @@ class PostedFirst(Program):
 
     shows = "its message does not show it"
 
-    def courier(self, courier: ScriptedCourier, store: Store, clock: Clock) -> Courier:
-        class Hasty(ScriptedCourier):
+    def publisher(
+        self, publisher: ScriptedPublisher, store: JobStore, clock: Clock
+    ) -> ClipPublisher:
+        class Hasty(ScriptedPublisher):
             async def post_clip(
                 self, status: JobStatus, path: Path, others: Sequence[JobStatus] = ()
             ) -> int:
@@ -75,7 +79,7 @@ class PostedFirst(Program):
                 await store.database.write(lambda conn: conn.execute(update, (message_id, job_id)))
                 return message_id
 
-        return Hasty(courier.channels)
+        return Hasty(publisher.channels)
 
 
 class NoIntent(Program):
@@ -83,9 +87,9 @@ class NoIntent(Program):
 
     shows = "creates for"
 
-    def store(self, store: SqliteStore) -> Store:
-        class Late(Wrapped):
-            def __init__(self, inner: SqliteStore) -> None:
+    def store(self, store: SqliteJobStore) -> JobStore:
+        class Late(StoreProxy):
+            def __init__(self, inner: SqliteJobStore) -> None:
                 super().__init__(inner)
                 self._claims: dict[str, Callable[[], Any]] = {}
 
@@ -117,10 +121,10 @@ class TwoTransactions(Program):
 
     shows = "the ledger says ['reserve']"
 
-    def store(self, store: SqliteStore) -> Store:
-        _unguard(store)
+    def store(self, store: SqliteJobStore) -> JobStore:
+        _drop_closing_trigger(store)
 
-        class Parted(Wrapped):
+        class Parted(StoreProxy):
             async def move(
                 self,
                 job: Job,
@@ -134,7 +138,7 @@ class TwoTransactions(Program):
                     return await self.inner.move(job, to, now, **more)
                 named = self.inner.queries
                 refund = close is EntryKind.REFUND
-                known = job.order.estimate_usd_micros
+                known = job.spec.estimate_usd_micros
                 known = known if job.cost_usd_micros is None else job.cost_usd_micros
                 ended = replace(
                     job,
@@ -147,7 +151,7 @@ class TwoTransactions(Program):
                     **{"cost_usd_micros": 0 if refund else known, **more},
                 )
                 saved = await self.inner.database.write(
-                    lambda conn: moves._save(conn, named, ended, was=job.state)
+                    lambda conn: job_moves._save(conn, named, ended, was=job.state)
                 )
                 if saved is not None:
                     await self.inner.database.write(
@@ -166,13 +170,15 @@ class TroubleIsFailure(Program):
 
     shows = "failed with render_failed: it did not"
 
-    def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
+    def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Trusting(ScriptedProvider):
-            async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
+            async def poll(
+                self, remote_ids: Sequence[str]
+            ) -> Mapping[str, RenderStatus | ProviderError]:
                 answers = await super().poll(remote_ids)
                 return {
-                    each: Remote(
-                        id=each, state=RemoteState.FAILED, error=RenderFailedError(str(answer))
+                    each: RenderStatus(
+                        id=each, state=RenderState.FAILED, error=RenderFailedError(str(answer))
                     )
                     if isinstance(answer, ProviderTroubleError)
                     else answer
@@ -187,7 +193,7 @@ class WallClock(Program):
 
     shows = "failed with deadline: after"
 
-    def clock(self, world: World, clock: Clock) -> Clock:
+    def clock(self, world: SimulatedWorld, clock: Clock) -> Clock:
         class Wall:
             def now(self) -> datetime:
                 return world.wall()
@@ -198,26 +204,28 @@ class WallClock(Program):
         return Wall()
 
 
-class NoLook(Program):
+class NoHistorySearch(Program):
     """Nobody looks into the history before posting again: the nonce will do."""
 
     shows = "shown 2 times"
 
-    def courier(self, courier: ScriptedCourier, store: Store, clock: Clock) -> Courier:
-        class Blind(ScriptedCourier):
+    def publisher(
+        self, publisher: ScriptedPublisher, store: JobStore, clock: Clock
+    ) -> ClipPublisher:
+        class Blind(ScriptedPublisher):
             async def find_clip(self, job: Job) -> int | None:
                 return None
 
-        return Blind(courier.channels)
+        return Blind(publisher.channels)
 
 
-class NoQuiet(Program):
+class NoQuietPeriod(Program):
     """A create of unknown outcome is looked for at once."""
 
     shows = "creates for"
 
-    def pace(self) -> Pace:
-        return replace(super().pace(), quiet_s=0.0)
+    def timings(self) -> Timings:
+        return replace(super().timings(), quiet_s=0.0)
 
 
 class BlindResubmit(Program):
@@ -225,11 +233,11 @@ class BlindResubmit(Program):
 
     shows = "creates for"
 
-    def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
+    def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Bold(ScriptedProvider):
-            async def submit(self, order: RenderOrder) -> Remote:
+            async def submit(self, request: ProviderRequest) -> RenderStatus:
                 try:
-                    return await super().submit(order)
+                    return await super().submit(request)
                 except UnknownOutcomeError as error:
                     raise NotAcceptedError(str(error)) from error
 
@@ -241,15 +249,17 @@ class RefundAndAdopt(Program):
 
     shows = "'refund'] sum to"
 
-    def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
-        _unguard(store)
+    def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
+        _drop_closing_trigger(store)
 
         class Generous(ScriptedProvider):
-            async def submit(self, order: RenderOrder) -> Remote:
+            async def submit(self, request: ProviderRequest) -> RenderStatus:
                 try:
-                    return await super().submit(order)
+                    return await super().submit(request)
                 except UnknownOutcomeError:
-                    await store.database.write(lambda conn: _refund(store, conn, order.key))
+                    await store.database.write(
+                        lambda conn: _refund(store, conn, request.idempotency_key)
+                    )
                     raise
 
         return Generous(provider.videos, provider.capabilities())
@@ -260,13 +270,16 @@ class ReserveRace(Program):
 
     shows = "under way"
 
-    def store(self, store: SqliteStore) -> Store:
-        class Racing(Wrapped):
+    def store(self, store: SqliteJobStore) -> JobStore:
+        class Racing(StoreProxy):
             async def accept(
-                self, request: Request, drafts: Sequence[Draft], check: Callable[[Books], None]
+                self,
+                request: Request,
+                new_jobs: Sequence[NewJob],
+                check: Callable[[LedgerReader], None],
             ) -> tuple[Job, ...]:
-                await self.inner.consult(check)
-                return await self.inner.accept(request, drafts, lambda _books: None)
+                await self.inner.read_ledger(check)
+                return await self.inner.accept(request, new_jobs, lambda _ledger: None)
 
         return Racing(store)  # pyright: ignore[reportReturnType]
 
@@ -276,8 +289,8 @@ class OneMissing(Program):
 
     shows = "failed with remote_not_found: it is there"
 
-    def pace(self) -> Pace:
-        return replace(super().pace(), missing_times=1)
+    def timings(self) -> Timings:
+        return replace(super().timings(), not_found_limit=1)
 
 
 class NoLength(Program):
@@ -285,7 +298,7 @@ class NoLength(Program):
 
     shows = "not the bytes that were rendered"
 
-    def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
+    def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Careless(ScriptedProvider):
             def announced_bytes(self, body: bytes) -> int | None:
                 return None
@@ -300,8 +313,8 @@ DEFECTS: tuple[type[Program], ...] = (
     TwoTransactions,
     TroubleIsFailure,
     WallClock,
-    NoLook,
-    NoQuiet,
+    NoHistorySearch,
+    NoQuietPeriod,
     BlindResubmit,
     RefundAndAdopt,
     ReserveRace,
@@ -310,12 +323,12 @@ DEFECTS: tuple[type[Program], ...] = (
 )
 
 
-def _unguard(store: SqliteStore) -> None:
+def _drop_closing_trigger(store: SqliteJobStore) -> None:
     """Take the schema's own guard away, which leaves such a job where it is for ever."""
     store.database._raw.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
 
 
-def _refund(store: SqliteStore, conn: Any, job_id: str) -> None:
+def _refund(store: SqliteJobStore, conn: Any, job_id: str) -> None:
     row = store.queries.row(conn, "job", id=job_id)
     if row is not None and not ledger.is_closed(conn, store.queries, job_id):
         job = job_of_row(row)

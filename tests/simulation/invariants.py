@@ -5,54 +5,54 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 
-from tests.simulation.known import Known
-from tests.simulation.outside import Outside
+from tests.simulation.environment import SimulatedEnvironment
+from tests.simulation.known_limits import KnownLimit
 from tests.simulation.provider import DEADLINE_S
-from tests.simulation.videos import Render
-from tests.simulation.world import World
+from tests.simulation.videos import SimulatedRender
+from tests.simulation.world import SimulatedWorld
 
 #: Errors that come of patience that is at its end.
 
 
-def check(outside: Outside) -> None:
+def check(environment: SimulatedEnvironment) -> None:
     """Breach for every promise that was not kept."""
-    jobs = outside.rows("SELECT * FROM jobs ORDER BY seq")
+    jobs = environment.rows("SELECT * FROM jobs ORDER BY seq")
     for job in jobs:
-        _check_end(outside, job)
-        _check_ledger(outside, job)
-        _check_messages(outside, job)
-    _check_bills(outside, jobs)
-    _check_promises(outside, jobs)
+        _check_end(environment, job)
+        _check_ledger(environment, job)
+        _check_messages(environment, job)
+    _check_bills(environment, jobs)
+    _check_promises(environment, jobs)
 
 
-def _check_end(outside: Outside, job: sqlite3.Row) -> None:
-    world, label = outside.world, outside.world.label(job["id"])
+def _check_end(environment: SimulatedEnvironment, job: sqlite3.Row) -> None:
+    world, label = environment.world, environment.world.label(job["id"])
     if job["finished_at"] is None:
         world.breach(f"{label} never ends: {job['state']}")
     if job["state"] == "failed":
-        reason = _untrue_reason(outside, job)
+        reason = _untrue_reason(environment, job)
         if reason:
             world.breach(f"{label} failed with {job['error_code']}: {reason}")
 
 
-def _untrue_reason(outside: Outside, job: sqlite3.Row) -> str | None:
+def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str | None:
     """Return what is wrong with the reason for which a job failed."""
-    render = _render(outside, job)
+    render = _render(environment, job)
     match job["error_code"]:
         case "moderation" | "render_lost":
             return None
         case "render_failed":
-            wrong = render is None or (render.fate != "failed" and not render.is_stopped)
+            wrong = render is None or (render.outcome != "failed" and not render.is_stopped)
             return "it did not" if wrong else None
         case "remote_not_found":
-            return None if render is not None and render.fate == "lost" else "it is there"
+            return None if render is not None and render.outcome == "lost" else "it is there"
         case "deadline" | "not_accepted":
-            return _early(outside.world, job)
+            return _early(environment.world, job)
         case other:
             return f"nobody expects {other}"
 
 
-def _early(world: World, job: sqlite3.Row) -> str | None:
+def _early(world: SimulatedWorld, job: sqlite3.Row) -> str | None:
     """Return why a deadline was too early, by the true time."""
     asked_s = world.asked_s[f"R{job['request_id'] & 0xFFFF}"][0]
     waited_s = world.ended_s[job["id"]] - asked_s
@@ -60,9 +60,9 @@ def _early(world: World, job: sqlite3.Row) -> str | None:
     return None if waited_s > DEADLINE_S - 200 else f"after {waited_s:.0f} s"
 
 
-def _check_ledger(outside: Outside, job: sqlite3.Row) -> None:
-    world, label = outside.world, outside.world.label(job["id"])
-    rows = outside.rows("SELECT * FROM ledger WHERE job_id = ? ORDER BY id", job["id"])
+def _check_ledger(environment: SimulatedEnvironment, job: sqlite3.Row) -> None:
+    world, label = environment.world, environment.world.label(job["id"])
+    rows = environment.rows("SELECT * FROM ledger WHERE job_id = ? ORDER BY id", job["id"])
     kinds = [row["kind"] for row in rows]
     sums = tuple(sum(row[unit] for row in rows) for unit in ("clips", "seconds", "usd_micros"))
     if job["finished_at"] is None:
@@ -70,7 +70,7 @@ def _check_ledger(outside: Outside, job: sqlite3.Row) -> None:
     if kinds[0] != "reserve" or kinds.count("reserve") + kinds.count("amend") != len(kinds) - 1:
         world.breach(f"{label} {job['state']}: the ledger says {kinds}")
     if job["state"] in ("done", "kept"):
-        render = _render(outside, job)
+        render = _render(environment, job)
         told = None if render is None else render.cost_usd_micros
         wanted = (1, job["seconds"], job["estimate_usd_micros"] if told is None else told)
         if sums != wanted or kinds[-1] != "settle":
@@ -79,11 +79,11 @@ def _check_ledger(outside: Outside, job: sqlite3.Row) -> None:
         world.breach(f"{label} {job['state']}: {sums} is charged")
 
 
-def _check_messages(outside: Outside, job: sqlite3.Row) -> None:
-    world, label = outside.world, outside.world.label(job["id"])
+def _check_messages(environment: SimulatedEnvironment, job: sqlite3.Row) -> None:
+    world, label = environment.world, environment.world.label(job["id"])
     name = f"sora-{job['id']}.mp4"
-    shown = outside.channels.holding(name)
-    render = _render(outside, job)
+    shown = environment.channels.holding(name)
+    render = _render(environment, job)
     if len(shown) > 1:
         world.breach(f"{label} {job['state']}: shown {len(shown)} times", _two_of(world, job["id"]))
     for message in shown:
@@ -95,22 +95,22 @@ def _check_messages(outside: Outside, job: sqlite3.Row) -> None:
         world.breach(f"{label} {job['state']}: shown")
 
 
-def _two_of(world: World, job_id: str) -> Known | None:
+def _two_of(world: SimulatedWorld, job_id: str) -> KnownLimit | None:
     """Return what explains that a clip is shown more than once."""
     channels = {channel_id for _, channel_id in world.sent.get(job_id, set())}
-    return Known.TWO_PLACES if len(channels) > 1 else None
+    return KnownLimit.TWO_PLACES if len(channels) > 1 else None
 
 
-def _check_bills(outside: Outside, jobs: list[sqlite3.Row]) -> None:
+def _check_bills(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> None:
     """Breach for a render that was paid for twice; equal orders may have each other's renders."""
-    world = outside.world
+    world = environment.world
     asked = Counter((job["prompt"], job["seconds"]) for job in jobs)
     gone = Counter((job["prompt"], job["seconds"]) for job in jobs if job["state"] == "cancelled")
     made: Counter[tuple[str, int]] = Counter()
     kept: Counter[tuple[str, int]] = Counter()
-    for videos in outside.videos.values():
+    for videos in environment.videos.values():
         for render in videos.renders.values():
-            order = render.order.prompt, render.order.seconds
+            order = render.request.prompt, render.request.seconds
             made[order] += 1
             kept[order] += not render.is_stopped
     for order, count in made.items():
@@ -120,16 +120,16 @@ def _check_bills(outside: Outside, jobs: list[sqlite3.Row]) -> None:
             world.breach(f"{order[0]!r}: a cancelled job's render is billed")
 
 
-def _check_promises(outside: Outside, jobs: list[sqlite3.Row]) -> None:
+def _check_promises(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> None:
     """Breach when what a member was told came otherwise."""
-    world, states = outside.world, {job["id"]: job["state"] for job in jobs}
-    for job_id in outside.members.known.values():
+    world, states = environment.world, {job["id"]: job["state"] for job in jobs}
+    for job_id in environment.members.known.values():
         if job_id not in states:
             world.breach("an accepted job is gone")
-    for job_id in sorted(outside.members.told_cancelled, key=world.label):
+    for job_id in sorted(environment.members.told_cancelled, key=world.label):
         if states.get(job_id) != "cancelled":
             world.breach(f"{world.label(job_id)} was said to be cancelled: {states.get(job_id)}")
 
 
-def _render(outside: Outside, job: sqlite3.Row) -> Render | None:
-    return outside.videos[job["provider"]].renders.get(job["remote_id"] or "")
+def _render(environment: SimulatedEnvironment, job: sqlite3.Row) -> SimulatedRender | None:
+    return environment.videos[job["provider"]].renders.get(job["remote_id"] or "")

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """What a process that is dead already meets wherever it reaches for the outside."""
 
 
-class Watch(Protocol):
+class VirtualTime(Protocol):
     """The virtual time that all processes of a seed share, in seconds."""
 
     now_s: float
@@ -30,9 +30,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     two of them, at every await of the program that waits, the process may be killed.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, virtual_time: VirtualTime) -> None:
         super().__init__()
-        self._watch = watch
+        self._virtual_time = virtual_time
         self.steps = 0
         self.is_dead = False
         self._in_threads: set[asyncio.Future[Any]] = set()
@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.complaints: list[dict[str, Any]] = []
 
     def time(self) -> float:
-        return self._watch.now_s
+        return self._virtual_time.now_s
 
     def _write_to_self(self) -> None:
         """Nobody sleeps in a selector."""
@@ -56,7 +56,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Return what `work` will return; it runs whole or, in a dead process, not at all."""
         future = self.create_future()
         if self.is_dead:
-            future.set_exception(Killed())
+            future.set_exception(ProcessKilled())
             return future
         self._in_threads.add(future)
         self.call_soon(self._work, future, work)
@@ -79,20 +79,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def step(self, until_s: float) -> bool:
         """Run one callback, passing time where none is ready; False when none is before `until_s`."""
         ready, timers = self._ready, self._scheduled
-        while timers and timers[0]._cancelled:
+        while timers and timers[0]._cancel_and_wait:
             heapq.heappop(timers)._scheduled = False
         if not ready:
             if not timers or timers[0]._when > until_s:
                 return False
-            self._watch.pass_to(timers[0]._when)
-        while timers and timers[0]._when <= self._watch.now_s:
+            self._virtual_time.pass_to(timers[0]._when)
+        while timers and timers[0]._when <= self._virtual_time.now_s:
             timer = heapq.heappop(timers)
             timer._scheduled = False
-            if not timer._cancelled:
+            if not timer._cancel_and_wait:
                 ready.append(timer)
         if ready:
             handle = ready.popleft()
-            if not handle._cancelled:
+            if not handle._cancel_and_wait:
                 self.steps += 1
                 handle._run()
         return True
@@ -107,10 +107,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def die(self) -> None:
         """End all tasks without letting one of them do anything outside."""
         self.is_dead = True
-        now_s = self._watch.now_s
+        now_s = self._virtual_time.now_s
         for future in list(self._in_threads):
             if not future.done():
-                future.set_exception(Killed())
+                future.set_exception(ProcessKilled())
         for _ in range(50):
             tasks = asyncio.all_tasks(self)
             if not tasks:
@@ -120,7 +120,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             for _ in range(2000):
                 if not self.step(now_s):
                     break
-            self._watch.now_s = now_s
+            self._virtual_time.now_s = now_s
         for task in asyncio.all_tasks(self):
             raise RuntimeError(f"outlived its process: {task!r}")
         self._ready.clear()

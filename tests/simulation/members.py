@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.errors import RefusedError, SorabotError, StorageError
-from bot.jobs.catalogue import Wish
+from bot.jobs.catalogue import ClipOptions
 from bot.jobs.service import JobService
 from bot.model import Place, State, Viewer
 from tests.simulation.channels import Channels, id_at
-from tests.simulation.sites import Site
-from tests.simulation.world import World
+from tests.simulation.sites import FaultSite
+from tests.simulation.world import SimulatedWorld
 
 GUILD_ID = 1
 
 
-class Deed(StrEnum):
+class ActionKind(StrEnum):
     """What a member does."""
 
     ASK = "asks"
@@ -33,7 +33,7 @@ class Action:
     """One interaction."""
 
     at_s: float
-    deed: Deed
+    kind: ActionKind
     #: Which request it is about; its interaction's id hangs on it.
     request: int
     user_id: int
@@ -52,7 +52,7 @@ class Action:
 class Members:
     """All members: what they will do, what they are about, and what they were told."""
 
-    world: World
+    world: SimulatedWorld
     channels: Channels
     #: How many clips of one member may count in a day.
     clips_per_day: int
@@ -79,7 +79,7 @@ class Members:
     def process_died(self) -> None:
         """Deliver half of what was cut off again, and forget the rest."""
         for action in self.doing.values():
-            self.world.hit(Site.ANSWER_LOST)
+            self.world.hit(FaultSite.ANSWER_LOST)
             if self.world.dice.random() < 0.5 and action.tries < 5:
                 self.plan(replace(action, at_s=self.world.now_s + 1, tries=action.tries + 1))
         self.doing.clear()
@@ -98,15 +98,15 @@ class Members:
 
     async def _do(self, jobs: JobService, number: int, action: Action) -> None:
         steps = {
-            Deed.ASK: self._ask,
-            Deed.CANCEL: self._cancel,
-            Deed.CANCEL_ALL: self._cancel,
-            Deed.FETCH: self._fetch,
+            ActionKind.ASK: self._ask,
+            ActionKind.CANCEL: self._cancel,
+            ActionKind.CANCEL_ALL: self._cancel,
+            ActionKind.FETCH: self._fetch,
         }
         who = f"member {action.user_id}"
-        self.world.note(f"{who} {action.deed} R{action.request} {action.prompt}")
+        self.world.note(f"{who} {action.kind} R{action.request} {action.prompt}")
         try:
-            await steps[action.deed](jobs, action)
+            await steps[action.kind](jobs, action)
         except (RefusedError, StorageError) as error:
             self.world.note(f"{who} is told: {type(error).__name__}")
         except SorabotError as error:
@@ -117,7 +117,7 @@ class Members:
         viewer, place = _viewer(action), _place(action)
         self.world.asked(f"R{action.request}")
         request = jobs.request(interaction_id(action.request), action.user_id, place)
-        wish = Wish(prompt=action.prompt, model=action.model, count=action.count)
+        wish = ClipOptions(prompt=action.prompt, model=action.model, count=action.count)
         card = await jobs.submit(wish, viewer, request)
         self.accepted(action.user_id)
         for status in card.statuses:
@@ -125,11 +125,11 @@ class Members:
             self.known[action.request, job.variant] = job.id
         await asyncio.sleep(self.world.dice.uniform(0.05, 0.5))
         await jobs.card_sent(request.id, self.channels.snowflake())
-        await jobs.accepted(request)
+        await jobs.check_budget(request)
 
     async def _cancel(self, jobs: JobService, action: Action) -> None:
         viewer = _viewer(action)
-        if action.deed is Deed.CANCEL_ALL:
+        if action.kind is ActionKind.CANCEL_ALL:
             cancelled = await jobs.cancel_all(interaction_id(action.request), viewer)
         else:
             job_id = self.known.get((action.request, action.variant))

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.jobs.pace import Pace
+from bot.jobs.timings import Timings
+from tests.simulation.environment import SimulatedEnvironment
 from tests.simulation.invariants import check
-from tests.simulation.members import Action, Deed
-from tests.simulation.outside import Outside
+from tests.simulation.members import Action, ActionKind
 from tests.simulation.process import Process
 from tests.simulation.program import Program
 from tests.simulation.seeds import alarmed, fast_folder
-from tests.simulation.world import LONGEST_FLIGHT_S, World
+from tests.simulation.world import LONGEST_IN_FLIGHT_S, SimulatedWorld
 
 JOBS = 50
 BEGINS_S = 20.0
@@ -25,15 +25,15 @@ LASTS_S = 3600.0
 _ENDS_S = BEGINS_S + LASTS_S
 
 
-class AtItsPace(Program):
+class ProductionTimings(Program):
     """The bot with all its waiting times."""
 
-    def pace(self) -> Pace:
-        return Pace()
+    def timings(self) -> Timings:
+        return Timings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aftermath:
+class OutageResult:
     """What an outage left."""
 
     violations: tuple[str, ...]
@@ -48,24 +48,24 @@ class Aftermath:
     videos_peaks: tuple[int, int]
 
 
-def run_outage(*, discord: bool, videos: bool, program: Program | None = None) -> Aftermath:
+def run_outage(*, discord: bool, videos: bool, program: Program | None = None) -> OutageResult:
     """Let fifty jobs meet an outage of an hour, and look at what becomes of them."""
     random.seed(4)
-    world = World(4, faults={}, calm_s=0.0)
+    world = SimulatedWorld(4, faults={}, calm_s=0.0)
     folder = Path(tempfile.mkdtemp(prefix="sora", dir=fast_folder()))
-    outside = Outside(
+    environment = SimulatedEnvironment(
         world,
         folder / "sorabot.db",
-        program or AtItsPace(),
+        program or ProductionTimings(),
         clips_per_day=1000,
         max_concurrent=40,
         deadline_s=1800.0,
     )
     for request in range(1, JOBS // 2 + 1):
-        outside.members.plan(
+        environment.members.plan(
             Action(
                 at_s=request * 0.5,
-                deed=Deed.ASK,
+                kind=ActionKind.ASK,
                 request=request,
                 user_id=request % 10,
                 prompt=f"a fox in world {request}",
@@ -74,47 +74,49 @@ def run_outage(*, discord: bool, videos: bool, program: Program | None = None) -
             )
         )
     try:
-        return _live(outside, folder, discord=discord, videos=videos)
+        return _live(environment, folder, discord=discord, videos=videos)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _live(outside: Outside, folder: Path, *, discord: bool, videos: bool) -> Aftermath:
-    world, process = outside.world, Process(outside, folder)
+def _live(
+    environment: SimulatedEnvironment, folder: Path, *, discord: bool, videos: bool
+) -> OutageResult:
+    world, process = environment.world, Process(environment, folder)
 
     def set_down(*, down: bool) -> None:
-        outside.channels.is_down = down and discord
-        for each in outside.videos.values():
+        environment.channels.is_down = down and discord
+        for each in environment.videos.values():
             each.is_down = down and videos
 
     with alarmed(world), process.loop:
         process.start()
         _run_to(process, BEGINS_S)
         set_down(down=True)
-        in_flight = len(outside.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL"))
+        in_flight = len(environment.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL"))
         _run_to(process, _ENDS_S)
         set_down(down=False)
-        while not outside.is_at_rest() and world.now_s < _ENDS_S + 3600:
+        while not environment.is_at_rest() and world.now_s < _ENDS_S + 3600:
             _run_to(process, world.now_s + 1)
-        last_end_s = max(row[0] for row in outside.rows("SELECT finished_at FROM jobs")) / 1000
-        _run_to(process, world.now_s + LONGEST_FLIGHT_S)
-        check(outside)
-        states = outside.rows("SELECT state, count(*) FROM jobs GROUP BY state")
+        last_end_s = max(row[0] for row in environment.rows("SELECT finished_at FROM jobs")) / 1000
+        _run_to(process, world.now_s + LONGEST_IN_FLIGHT_S)
+        check(environment)
+        states = environment.rows("SELECT state, count(*) FROM jobs GROUP BY state")
         process.kill()
-    return Aftermath(
+    return OutageResult(
         violations=tuple(world.violations),
         states=Counter(dict(map(tuple, states))),
         in_flight=in_flight,
         last_end_s=last_end_s - world.now().timestamp() + world.now_s - _ENDS_S,
-        discord_peaks=_peaks([outside.channels.requests]),
-        videos_peaks=_peaks(each.requests for each in outside.videos.values()),
+        discord_peaks=_peaks([environment.channels.requests]),
+        videos_peaks=_peaks(each.requests for each in environment.videos.values()),
     )
 
 
 def _run_to(process: Process, at_s: float) -> None:
     while process.loop.step(at_s):
         pass
-    process.outside.world.pass_to(at_s)
+    process.environment.world.pass_to(at_s)
 
 
 def _peaks(parties: Iterable[dict[int, int]]) -> tuple[int, int]:

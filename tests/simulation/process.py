@@ -10,23 +10,23 @@ from pathlib import Path
 
 from bot.archive.folder import FolderArchive
 from bot.clock import Clock
-from bot.jobs.workshop import Ports, build_workshop
-from bot.providers.health import HealthBook
+from bot.jobs.assembly import Dependencies, assemble
+from bot.providers.health import CircuitBreakers
 from bot.providers.watched import WatchedProvider
-from bot.storage.sqlite_errands import SqliteErrands
-from bot.storage.sqlite_keeping import SqliteKeeping
-from bot.storage.sqlite_shelf import SqliteShelf
-from bot.storage.store import SqliteStore
-from tests.simulation.database import open_line, queries
+from bot.storage.sqlite.clip_search import SqliteClipSearch
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.outbox import SqliteOutbox
+from tests.simulation.database import open_simulated_database, queries
+from tests.simulation.environment import SimulatedEnvironment
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.outside import Outside
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 
 class ProcessClock:
     """The wall clock as it was at the start, carried on by the monotonic one: as SystemClock."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self._anchor = world.wall()
         self._started_s = world.now_s
@@ -42,46 +42,48 @@ class ProcessClock:
 class Process:
     """A life of the bot over `folder`, from start to kill."""
 
-    def __init__(self, outside: Outside, folder: Path) -> None:
-        world = outside.world
+    def __init__(self, environment: SimulatedEnvironment, folder: Path) -> None:
+        world = environment.world
         self.loop = VirtualLoop(world)
-        self.outside = outside
+        self.environment = environment
         shutil.rmtree(folder / "tmp", ignore_errors=True)
-        self._line, database = open_line(world, self.loop, folder / "sorabot.db")
-        outside.connection = self._line.raw
-        clock = outside.program.clock(world, ProcessClock(world))
-        self._join(SqliteStore(database, queries()), clock, folder)
+        self._connection, database = open_simulated_database(
+            world, self.loop, folder / "sorabot.db"
+        )
+        environment.connection = self._connection.raw
+        clock = environment.program.clock(world, ProcessClock(world))
+        self._join(SqliteJobStore(database, queries()), clock, folder)
 
-    def _join(self, real: SqliteStore, clock: Clock, folder: Path) -> None:
-        outside, program = self.outside, self.outside.program
-        book = HealthBook(outside.videos, clock)
+    def _join(self, real: SqliteJobStore, clock: Clock, folder: Path) -> None:
+        environment, program = self.environment, self.environment.program
+        book = CircuitBreakers(environment.videos, clock)
         store = program.store(real)
-        workshop = build_workshop(
-            Ports(
+        workshop = assemble(
+            Dependencies(
                 store=store,
-                shelf=SqliteShelf(real.database, real.queries),
-                errands=SqliteErrands(real.database, real.queries),
-                keeping=SqliteKeeping(real.database, real.queries),
+                clip_search=SqliteClipSearch(real.database, real.queries),
+                outbox=SqliteOutbox(real.database, real.queries),
+                guild_store=SqliteGuildSettingsStore(real.database, real.queries),
                 archive=FolderArchive(folder / "archive"),
-                courier=program.courier(outside.courier(), store, clock),
+                publisher=program.publisher(environment.publisher(), store, clock),
                 providers={
                     each.name: WatchedProvider(program.provider(each, real), book)
-                    for each in outside.providers()
+                    for each in environment.providers()
                 },
                 health=book,
-                quota=outside.quota(),
+                quota=environment.quota(),
                 clock=clock,
-                pace=program.pace(),
+                timings=program.timings(),
                 data_dir=folder,
                 max_clip_bytes=1_000_000,
             )
         )
-        self.jobs, self.engine = workshop.jobs, workshop.engine
+        self.jobs, self.engine = workshop.jobs, workshop.scheduler
 
     async def live(self) -> None:
         """Start, and let members in; the engine goes on when they are through."""
         await self.engine.start()
-        await self.outside.members.act(self.jobs)
+        await self.environment.members.act(self.jobs)
         await asyncio.Event().wait()
 
     def start(self) -> None:
@@ -91,9 +93,9 @@ class Process:
     def kill(self) -> None:
         """End it as SIGKILL does: nothing of it acts any more, nor throws the dice."""
         dice = random.getstate()
-        outside_dice = self.outside.world.dice.getstate()
+        outside_dice = self.environment.world.dice.getstate()
         self.loop.die()
-        self.outside.connection = None
-        self._line.close()
+        self.environment.connection = None
+        self._connection.close()
         random.setstate(dice)
-        self.outside.world.dice.setstate(outside_dice)
+        self.environment.world.dice.setstate(outside_dice)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bot.clock import Clock
-from bot.jobs.pace import Pace
-from bot.jobs.ports import Courier
+from bot.jobs.ports import ClipPublisher
+from bot.jobs.timings import Timings
 from bot.providers.base import Provider
-from bot.storage.base import Store
-from bot.storage.store import SqliteStore
-from tests.simulation.courier import ScriptedCourier
+from bot.storage.base import JobStore
+from bot.storage.sqlite.jobs import SqliteJobStore
 from tests.simulation.provider import ScriptedProvider
-from tests.simulation.world import World
+from tests.simulation.publisher import ScriptedPublisher
+from tests.simulation.world import SimulatedWorld
 
 
 class Program:
@@ -19,18 +19,22 @@ class Program:
     #: What is broken by it, as the checker says it; nothing by the bot as it is.
     shows = ""
 
-    def pace(self) -> Pace:
+    def timings(self) -> Timings:
         """Return the usual waiting times; the table is asked less often while nothing is due."""
-        return Pace(idle_s=120.0, busy_s=2.0, poll_few_s=10.0, card_gap_s=10.0)
+        return Timings(
+            reconcile_max_gap_s=120.0, reconcile_min_gap_s=2.0, poll_few_s=10.0, card_gap_s=10.0
+        )
 
-    def clock(self, world: World, clock: Clock) -> Clock:
+    def clock(self, world: SimulatedWorld, clock: Clock) -> Clock:
         return clock
 
-    def store(self, store: SqliteStore) -> Store:
+    def store(self, store: SqliteJobStore) -> JobStore:
         return store
 
-    def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
+    def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         return provider
 
-    def courier(self, courier: ScriptedCourier, store: Store, clock: Clock) -> Courier:
-        return courier
+    def publisher(
+        self, publisher: ScriptedPublisher, store: JobStore, clock: Clock
+    ) -> ClipPublisher:
+        return publisher

@@ -18,11 +18,18 @@ from bot.errors import (
     UnknownOutcomeError,
     UnsupportedError,
 )
-from bot.providers.base import Capabilities, Download, Model, Remote, RemoteState, RenderOrder
-from bot.providers.clip_file import save
-from tests.simulation.sites import Site
-from tests.simulation.videos import SKEW_S, Render, Videos, size
-from tests.simulation.world import EPOCH, World
+from bot.providers.base import (
+    Capabilities,
+    Download,
+    Model,
+    ProviderRequest,
+    RenderState,
+    RenderStatus,
+)
+from bot.providers.http.clip_file import save
+from tests.simulation.sites import FaultSite
+from tests.simulation.videos import SKEW_S, SimulatedRender, Videos, size
+from tests.simulation.world import EPOCH, SimulatedWorld
 
 #: How long the engine waits for a create; what hangs lands up to half a minute after that.
 CREATE_S = 90.0
@@ -43,66 +50,69 @@ class ScriptedProvider:
         return self.videos.name
 
     @property
-    def _world(self) -> World:
+    def _world(self) -> SimulatedWorld:
         return self.videos.world
 
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
-    async def submit(self, order: RenderOrder) -> Remote:
-        world, about = self._world, self._world.label(order.key)
+    async def submit(self, request: ProviderRequest) -> RenderStatus:
+        world, about = self._world, self._world.label(request.idempotency_key)
         self.videos.count()
-        world.asked(order.key)
+        world.asked(request.idempotency_key)
         if self.videos.is_down:
             await self._wait()
             raise NotAcceptedError("no connection")
         for site, error in (
-            (Site.CREATE_REFUSED, NotAcceptedError("connection refused")),
-            (Site.CREATE_429, NotAcceptedError("429", retry_after_s=world.dice.uniform(1, 20))),
-            (Site.CREATE_MODERATED, ModerationError("no")),
-            (Site.CREATE_500, UnknownOutcomeError("500")),
+            (FaultSite.CREATE_REFUSED, NotAcceptedError("connection refused")),
+            (
+                FaultSite.CREATE_429,
+                NotAcceptedError("429", retry_after_s=world.dice.uniform(1, 20)),
+            ),
+            (FaultSite.CREATE_MODERATED, ModerationError("no")),
+            (FaultSite.CREATE_500, UnknownOutcomeError("500")),
         ):
             if world.strikes(site, about):
                 await self._wait()
                 raise error
-        world.unknown_keys.add(order.key)
-        if world.strikes(Site.CREATE_HANGS, about):
+        world.unknown_keys.add(request.idempotency_key)
+        if world.strikes(FaultSite.CREATE_HANGS, about):
             await asyncio.sleep(10_000)
-        if world.strikes(Site.CREATE_LATE, about):
-            world.send(lambda: self._create(order), CREATE_S + world.dice.uniform(0, _LATE_S))
+        if world.strikes(FaultSite.CREATE_LATE, about):
+            world.send(lambda: self._create(request), CREATE_S + world.dice.uniform(0, _LATE_S))
             await asyncio.sleep(10_000)
-        flight = world.send(lambda: self._create(order), self._latency_s())
-        for site in (Site.CREATE_LOST, Site.CREATE_500_DONE, Site.CREATE_HTML):
+        flight = world.send(lambda: self._create(request), self._latency_s())
+        for site in (FaultSite.CREATE_LOST, FaultSite.CREATE_500_DONE, FaultSite.CREATE_HTML):
             if world.strikes(site, about):
                 await self._wait(1.0)
                 raise UnknownOutcomeError(site)
         await self._wait(1.0)
         return flight.answer()
 
-    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         world = self._world
         self.videos.count()
         for each in remote_ids:
             world.asked(each)
         await self._wait()
-        if self.videos.is_down or world.strikes(Site.POLL_500):
+        if self.videos.is_down or world.strikes(FaultSite.POLL_500):
             raise ProviderTroubleError("500", retry_after_s=world.dice.choice([None, 5.0]))
-        if world.strikes(Site.POLL_HTML):
+        if world.strikes(FaultSite.POLL_HTML):
             return dict.fromkeys(remote_ids, ProviderTroubleError("HTML"))
-        if world.strikes(Site.POLL_HANGS):
+        if world.strikes(FaultSite.POLL_HANGS):
             await asyncio.sleep(world.dice.choice([30, 10_000]))
             raise ProviderTroubleError("timed out")
-        answers = {each: self._look(each) for each in remote_ids}
-        if world.strikes(Site.POLL_PARTIAL):
+        answers = {each: self._status(each) for each in remote_ids}
+        if world.strikes(FaultSite.POLL_PARTIAL):
             answers.pop(world.dice.choice(list(answers)))
         return answers
 
-    async def recent(self, since: datetime) -> Sequence[Remote]:
+    async def recent(self, since: datetime) -> Sequence[RenderStatus]:
         if not self._capabilities.can_list:
             raise UnsupportedError("no list")
         self.videos.count()
         await self._wait()
-        if self.videos.is_down or self._world.strikes(Site.LIST_500):
+        if self.videos.is_down or self._world.strikes(FaultSite.LIST_500):
             raise ProviderTroubleError("500")
         since_s = (since - EPOCH).total_seconds()
         return [
@@ -116,9 +126,9 @@ class ScriptedProvider:
         self.videos.count()
         await self._wait()
         world.asked(remote_id)
-        if self.videos.is_down or world.strikes(Site.FILE_500):
+        if self.videos.is_down or world.strikes(FaultSite.FILE_500):
             raise ProviderTroubleError("500")
-        if world.strikes(Site.FILE_EXPIRED):
+        if world.strikes(FaultSite.FILE_EXPIRED):
             raise RemoteNotFoundError("expired")
         body = self.videos.renders[remote_id].body
         return await save(
@@ -136,10 +146,10 @@ class ScriptedProvider:
         world = self._world
         self.videos.count()
         world.asked(remote_id)
-        if self.videos.is_down or world.strikes(Site.CANCEL_500):
+        if self.videos.is_down or world.strikes(FaultSite.CANCEL_500):
             await self._wait()
             raise ProviderTroubleError("500")
-        if not self._capabilities.can_cancel or world.strikes(Site.CANCEL_NO):
+        if not self._capabilities.can_cancel or world.strikes(FaultSite.CANCEL_NO):
             await self._wait()
             return False
         render = self.videos.renders[remote_id]
@@ -157,40 +167,40 @@ class ScriptedProvider:
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _create(self, order: RenderOrder) -> Remote:
+    def _create(self, request: ProviderRequest) -> RenderStatus:
         if self.videos.is_down:
             raise NotAcceptedError("no connection")
-        return self._describe(self.videos.create(order))
+        return self._describe(self.videos.create(request))
 
-    def _look(self, remote_id: str) -> Remote | ProviderError:
+    def _status(self, remote_id: str) -> RenderStatus | ProviderError:
         world, render = self._world, self.videos.renders[remote_id]
-        if render.fate == "lost" or world.now_s < render.unknown_until_s:
+        if render.outcome == "lost" or world.now_s < render.unknown_until_s:
             return RemoteNotFoundError("404")
-        if render.unknown_until_s == 0 and world.strikes(Site.POLL_404, render.id):
+        if render.unknown_until_s == 0 and world.strikes(FaultSite.POLL_404, render.id):
             # Shorter than the engine's patience, which is three gaps of a minute.
             render.unknown_until_s = world.now_s + world.dice.uniform(5, 150)
             return RemoteNotFoundError("404")
         return self._describe(render)
 
-    def _describe(self, render: Render) -> Remote:
-        world, order = self._world, render.order
-        state, progress, error = RemoteState.RUNNING, None, None
+    def _describe(self, render: SimulatedRender) -> RenderStatus:
+        world, order = self._world, render.request
+        state, progress, error = RenderState.RUNNING, None, None
         if render.is_stopped:
-            state, error = RemoteState.FAILED, RenderFailedError("stopped")
-        elif render.fate != "stuck" and world.now_s >= render.ready_s:
-            state = RemoteState.FAILED if render.fate == "failed" else RemoteState.READY
-            error = RenderFailedError("it says") if render.fate == "failed" else None
-        elif world.strikes(Site.POLL_WORDS):
+            state, error = RenderState.FAILED, RenderFailedError("stopped")
+        elif render.outcome != "stuck" and world.now_s >= render.ready_s:
+            state = RenderState.FAILED if render.outcome == "failed" else RenderState.READY
+            error = RenderFailedError("it says") if render.outcome == "failed" else None
+        elif world.strikes(FaultSite.POLL_WORDS):
             # "postprocessing", 100 %: neither is a promise.
             progress = 100
-        elif world.strikes(Site.POLL_DISORDER):
+        elif world.strikes(FaultSite.POLL_DISORDER):
             progress = world.dice.randrange(100)
-        return Remote(
+        return RenderStatus(
             id=render.id,
             state=state,
             progress=progress,
             error=error,
-            cost_usd_micros=render.cost_usd_micros if state is RemoteState.READY else None,
+            cost_usd_micros=render.cost_usd_micros if state is RenderState.READY else None,
             prompt=order.prompt,
             model=order.model,
             seconds=order.seconds,
@@ -200,17 +210,17 @@ class ScriptedProvider:
 
     async def _chunks(self, body: bytes) -> AsyncIterator[bytes]:
         world = self._world
-        if world.strikes(Site.FILE_HTML):
+        if world.strikes(FaultSite.FILE_HTML):
             yield b"<!doctype html><title>Sign in</title>"
             return
-        if world.strikes(Site.FILE_TRUNCATED):
+        if world.strikes(FaultSite.FILE_TRUNCATED):
             # At the end of a box: only the announced length tells.
             yield body[:-32]
             return
         half = len(body) // 2
         yield body[:half]
         await self._wait()
-        if world.strikes(Site.FILE_CUT):
+        if world.strikes(FaultSite.FILE_CUT):
             raise ProviderTroubleError("connection reset")
         yield body[half:]
 

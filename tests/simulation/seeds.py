@@ -13,86 +13,86 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.errors import StorageError
-from bot.server import HouseRules, Post
-from bot.storage.keeping import Actor
-from bot.storage.sqlite_keeping import SqliteKeeping
-from tests.simulation.database import open_line, queries
+from bot.guild import GuildSettings, PostTarget
+from bot.storage.guild_settings import Actor
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from tests.simulation.database import open_simulated_database, queries
+from tests.simulation.environment import SimulatedEnvironment
 from tests.simulation.invariants import check
-from tests.simulation.known import Known
+from tests.simulation.known_limits import KnownLimit
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.members import GUILD_ID, Action, Deed
-from tests.simulation.outside import Outside
+from tests.simulation.members import GUILD_ID, Action, ActionKind
 from tests.simulation.process import Process
 from tests.simulation.program import Program
-from tests.simulation.sites import Site
-from tests.simulation.world import LONGEST_FLIGHT_S, World
+from tests.simulation.sites import FaultSite
+from tests.simulation.world import LONGEST_IN_FLIGHT_S, SimulatedWorld
 
 #: Members act and things break for this long, in virtual seconds.
 CALM_S = 900.0
 #: By then all must be at rest.
 END_S = 6 * 3600.0
-_GLANCE_S = 30.0
+_REST_CHECK_S = 30.0
 #: No life takes so many callbacks.
 _HOT_STEPS = 200_000
 #: Struck by the driver of a seed, or by the program's own doing: no dice of theirs.
 _NOT_THROWN = {
-    Site.NONCE_FORGOTTEN,
-    Site.CLOCK_JUMPS,
-    Site.CLOCK_OFF_AT_START,
-    Site.KILL,
-    Site.KILL_AT_START,
-    Site.LONG_DOWNTIME,
-    Site.REDELIVERED,
-    Site.ANSWER_LOST,
+    FaultSite.NONCE_FORGOTTEN,
+    FaultSite.CLOCK_JUMPS,
+    FaultSite.CLOCK_OFF_AT_START,
+    FaultSite.KILL,
+    FaultSite.KILL_AT_START,
+    FaultSite.LONG_DOWNTIME,
+    FaultSite.REDELIVERED,
+    FaultSite.ANSWER_LOST,
 }
 #: Thrown at every statement these would drown all others.
-_RARE = {Site.DATABASE_LOCKED: 0.1, Site.DISK_FULL: 0.1}
+_RARE = {FaultSite.DATABASE_LOCKED: 0.1, FaultSite.DISK_FULL: 0.1}
 #: Seldom thrown, and all the likelier then.
 _SELDOM = {
-    Site.RENDER_STUCK,
-    Site.CANCEL_500,
-    Site.CANCEL_NO,
-    Site.POST_LOST,
-    Site.POST_LATE,
-    Site.LOOK_50001,
-    Site.POST_413,
+    FaultSite.RENDER_STUCK,
+    FaultSite.CANCEL_500,
+    FaultSite.CANCEL_NO,
+    FaultSite.POST_LOST,
+    FaultSite.POST_LATE,
+    FaultSite.HISTORY_50001,
+    FaultSite.POST_413,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class SeedResult:
     """What came of a seed."""
 
     seed: int
     violations: tuple[str, ...]
     history: tuple[str, ...]
-    hits: Counter[Site]
-    tolerated: Counter[Known]
+    hits: Counter[FaultSite]
+    tolerated: Counter[KnownLimit]
     kills: int
     virtual_s: float
     #: How many jobs ended in which state.
     states: Counter[str]
 
 
-def run_seed(seed: int, program: Program | None = None) -> Outcome:
+def run_seed(seed: int, program: Program | None = None) -> SeedResult:
     """Run one seed from its first request to rest, and check what must hold then."""
     random.seed(seed)
-    world = World(seed, faults={}, calm_s=CALM_S)
+    world = SimulatedWorld(seed, faults={}, calm_s=CALM_S)
     world.faults = _faults(world)
     folder = Path(tempfile.mkdtemp(prefix="sora", dir=fast_folder()))
-    outside = Outside(
+    environment = SimulatedEnvironment(
         world,
         folder / "sorabot.db",
         program or Program(),
         clips_per_day=world.dice.choice([2, 3, 4, 9]),
         max_active=world.dice.choice([2, 3, 4, 9]),
-        services=world.dice.choice(
+        provider_names=world.dice.choice(
             [("relay", "keyed")] * 3 + [("relay", "bare")] * 2 + [("relay", "bare", "keyed")]
         ),
     )
     try:
-        _prepare(outside, folder)
-        return Run(outside, folder, kills=world.dice.choice([0, 2, 4, 6, 8, 10])).go()
+        _prepare(environment, folder)
+        return Run(environment, folder, kills=world.dice.choice([0, 2, 4, 6, 8, 10])).go()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -100,25 +100,25 @@ def run_seed(seed: int, program: Program | None = None) -> Outcome:
 class Run:
     """One seed's processes, one after the other."""
 
-    def __init__(self, outside: Outside, folder: Path, *, kills: int) -> None:
-        self._outside = outside
-        self._world = outside.world
+    def __init__(self, environment: SimulatedEnvironment, folder: Path, *, kills: int) -> None:
+        self._environment = environment
+        self._world = environment.world
         self._folder = folder
         self._kills_left = kills
         self._kills = 0
 
-    def go(self) -> Outcome:
+    def go(self) -> SeedResult:
         """Live until all is at rest, or until it should have been."""
         world = self._world
         with alarmed(world):
             while not self._live():
                 self._restart()
-        world.pass_to(world.now_s + LONGEST_FLIGHT_S)
-        with self._outside.reading():
-            check(self._outside)
-            ends = self._outside.rows("SELECT state, count(*) FROM jobs GROUP BY state")
+        world.pass_to(world.now_s + LONGEST_IN_FLIGHT_S)
+        with self._environment.reading():
+            check(self._environment)
+            ends = self._environment.rows("SELECT state, count(*) FROM jobs GROUP BY state")
         world.note(" ".join(f"{count} {state}" for state, count in ends))
-        return Outcome(
+        return SeedResult(
             seed=world.seed,
             violations=tuple(world.violations),
             history=tuple(world.history),
@@ -132,19 +132,19 @@ class Run:
     def _live(self) -> bool:
         """Let a process live until it is killed (False) or all is at rest (True)."""
         world = self._world
-        process = Process(self._outside, self._folder)
+        process = Process(self._environment, self._folder)
         loop = process.loop
         may_die = self._kills_left > 0 and world.now_s < CALM_S
-        last_step, last_effect, more = _fate(world)
+        last_step, last_effect, more = _draw_kill_point(world)
         started_at = world.effects
         with loop:
             process.start()
-            glance_s = world.now_s + _GLANCE_S
+            glance_s = world.now_s + _REST_CHECK_S
             while True:
                 if not loop.step(glance_s):
                     world.pass_to(glance_s)
-                    glance_s += _GLANCE_S
-                    if self._outside.is_at_rest() or world.now_s > END_S:
+                    glance_s += _REST_CHECK_S
+                    if self._environment.is_at_rest() or world.now_s > END_S:
                         process.kill()
                         return True
                 if loop.steps > _HOT_STEPS:
@@ -160,7 +160,7 @@ class Run:
                         last_step = min(last_step, loop.steps + more)
                         last_effect = 1 << 60
                     if loop.steps >= last_step:
-                        world.hit(Site.KILL if loop.steps > 20 else Site.KILL_AT_START)
+                        world.hit(FaultSite.KILL if loop.steps > 20 else FaultSite.KILL_AT_START)
                         process.kill()
                         self._kills += 1
                         self._kills_left -= 1
@@ -176,20 +176,20 @@ class Run:
 
     def _restart(self) -> None:
         world, dice = self._world, self._world.dice
-        self._outside.members.process_died()
+        self._environment.members.process_died()
         down_s = dice.uniform(0.5, 10)
         if dice.random() < 0.2:
-            world.hit(Site.LONG_DOWNTIME)
+            world.hit(FaultSite.LONG_DOWNTIME)
             down_s = dice.uniform(100, 400)
         world.pass_to(world.now_s + down_s)
         if dice.random() < 0.1 and world.now_s < CALM_S:
-            world.hit(Site.CLOCK_OFF_AT_START)
+            world.hit(FaultSite.CLOCK_OFF_AT_START)
             world.set_wall(dice.choice([-1, 1, -7200, 3600]) * dice.random())
         world.note("starts")
 
 
 @contextmanager
-def alarmed(world: World) -> Generator[None]:
+def alarmed(world: SimulatedWorld) -> Generator[None]:
     """Take what the program logs as unexpected for a breach; the rest of its log goes nowhere."""
     alarm, logger = _Alarm(world), logging.getLogger("bot")
     before = logger.level, logger.propagate
@@ -207,7 +207,7 @@ def alarmed(world: World) -> Generator[None]:
 class _Alarm(logging.Handler):
     """Takes what the program did not expect for a breach."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         super().__init__(logging.ERROR)
         self._world = world
 
@@ -216,7 +216,7 @@ class _Alarm(logging.Handler):
             self._world.breach(f"unexpected: {record.exc_info[1]!r}")
 
 
-def _fate(world: World) -> tuple[int, int, int]:
+def _draw_kill_point(world: SimulatedWorld) -> tuple[int, int, int]:
     """Return after how many steps, or effects and then steps, a process is killed."""
     dice = world.dice
     if dice.random() < 0.3:
@@ -224,21 +224,21 @@ def _fate(world: World) -> tuple[int, int, int]:
     return 1 << 60, int(10 ** dice.uniform(0, 1.8)), dice.choice([0, 0, 1, 1, 2, 3, 5, 9])
 
 
-def _faults(world: World) -> dict[Site, float]:
+def _faults(world: SimulatedWorld) -> dict[FaultSite, float]:
     """Return how likely each fault is in this seed: most are not in it at all."""
     dice = world.dice
     eager = dice.choice([0.1, 0.25, 0.5])
     return {
         site: dice.choice([0.3, 0.6] if site in _SELDOM else [0.02, 0.1, 0.3, 0.6])
         * _RARE.get(site, 1.0)
-        for site in Site
+        for site in FaultSite
         if site not in _NOT_THROWN and dice.random() < eager * (2 if site in _SELDOM else 1)
     }
 
 
-def _prepare(outside: Outside, folder: Path) -> None:
+def _prepare(environment: SimulatedEnvironment, folder: Path) -> None:
     """Write what members will do, and what the server wants."""
-    world, dice, members = outside.world, outside.world.dice, outside.members
+    world, dice, members = environment.world, environment.world.dice, environment.members
     for jump in range(dice.choice([0, 0, 0, 1, 2])):
         at_s, offset_s = dice.uniform(0, CALM_S), dice.uniform(-7200, 3600)
         world.note(f"clock will jump ({jump}) to {offset_s:+.0f} s")
@@ -253,50 +253,52 @@ def _prepare(outside: Outside, folder: Path) -> None:
             prompt = f"a fox in world {request}"
         ask = Action(
             at_s=dice.choice([0, 0, 5, 30, 200]) * dice.choice([1, dice.random()]),
-            deed=Deed.ASK,
+            kind=ActionKind.ASK,
             request=request,
             user_id=dice.choice([1, 1, 2]),
             prompt=prompt,
-            model=dice.choice(["relay/clip-1", "relay/clip-1", None, *outside.models()]),
+            model=dice.choice(["relay/clip-1", "relay/clip-1", None, *environment.models()]),
             count=count,
             upload_limit_bytes=dice.choice([10_000_000] * 7 + [100]),
         )
         members.plan(ask)
-        _plan_more(outside, ask)
+        _plan_more(environment, ask)
     if dice.random() < 0.2:
-        _use_threads(outside, folder)
+        _use_threads(environment, folder)
 
 
-def _plan_more(outside: Outside, ask: Action) -> None:
-    world, dice, members = outside.world, outside.world.dice, outside.members
+def _plan_more(environment: SimulatedEnvironment, ask: Action) -> None:
+    world, dice, members = environment.world, environment.world.dice, environment.members
     if dice.random() < 0.2:
-        world.hit(Site.REDELIVERED)
+        world.hit(FaultSite.REDELIVERED)
         members.plan(replace(ask, at_s=ask.at_s + dice.choice([0, 0.01, 3, 60])))
     if dice.random() < 0.5:
         members.plan(
             replace(
                 ask,
                 at_s=ask.at_s + 10 ** dice.uniform(-1, 2.3),
-                deed=dice.choice([Deed.CANCEL, Deed.CANCEL, Deed.CANCEL_ALL]),
+                kind=dice.choice([ActionKind.CANCEL, ActionKind.CANCEL, ActionKind.CANCEL_ALL]),
                 variant=dice.randrange(ask.count),
             )
         )
     for _ in range(dice.choice([0, 1, 2])):
         at_s = dice.uniform(ask.at_s + 60, CALM_S + 300)
         elsewhere = dice.random() < 0.3
-        members.plan(replace(ask, at_s=at_s, deed=Deed.FETCH, elsewhere=elsewhere))
+        members.plan(replace(ask, at_s=at_s, kind=ActionKind.FETCH, elsewhere=elsewhere))
 
 
-def _use_threads(outside: Outside, folder: Path) -> None:
+def _use_threads(environment: SimulatedEnvironment, folder: Path) -> None:
     """Let the server want its clips in threads."""
-    loop = VirtualLoop(World(0, faults={}, calm_s=0))
-    line, database = open_line(World(0, faults={}, calm_s=0), loop, folder / "sorabot.db")
-    keeping = SqliteKeeping(database, queries())
+    loop = VirtualLoop(SimulatedWorld(0, faults={}, calm_s=0))
+    line, database = open_simulated_database(
+        SimulatedWorld(0, faults={}, calm_s=0), loop, folder / "sorabot.db"
+    )
+    guild_store = SqliteGuildSettingsStore(database, queries())
 
     async def change() -> None:
-        actor = Actor(user_id=None, at=outside.world.now())
-        rules = HouseRules(post=Post.THREAD)
-        await keeping.change_rules(GUILD_ID, rules, actor, seen=HouseRules())
+        actor = Actor(user_id=None, at=environment.world.now())
+        rules = GuildSettings(post=PostTarget.THREAD)
+        await guild_store.replace_guild_settings(GUILD_ID, rules, actor, expected=GuildSettings())
 
     with loop:
         task = loop.create_task(change())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Site(StrEnum):
+class FaultSite(StrEnum):
     """A fault; its value is what the history and the table of hits call it."""
 
     # The paid call.
@@ -47,8 +47,8 @@ class Site(StrEnum):
     POST_50001 = "post 50001"
     POST_50083 = "post 50083"
     POST_413 = "post 413"
-    LOOK_500 = "history 500"
-    LOOK_50001 = "history 50001"
+    HISTORY_500 = "history 500"
+    HISTORY_50001 = "history 50001"
     DIRECT_CLOSED = "direct messages closed"
     CARD_500 = "card edit 500"
     NONCE_FORGOTTEN = "message found after its nonce was forgotten"

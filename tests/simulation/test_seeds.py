@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.seeds import run_seed
-from tests.simulation.sites import Site
+from tests.simulation.sites import FaultSite
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -28,7 +28,7 @@ def test_under_kills_and_every_fault_no_promise_is_broken(first):
     broken = {each.seed: each.violations for each in outcomes if each.violations}
     assert not broken, f"python -m tests.simulation {min(broken)}"
     hits = sum((each.hits for each in outcomes), Counter())
-    assert {site: hits[site] for site in Site if hits[site] < LEAST_HITS} == {}
+    assert {site: hits[site] for site in FaultSite if hits[site] < LEAST_HITS} == {}
     ends = sum((each.states for each in outcomes), Counter())
     assert ends["done"] > AT_A_TIME
     assert min(ends[state] for state in ("kept", "failed", "cancelled")) > AT_A_TIME / 10

@@ -10,24 +10,24 @@ from pathlib import Path
 import av
 
 from bot.model import Size
-from bot.providers.base import RenderOrder
-from tests.simulation.sites import Site
-from tests.simulation.world import World
+from bot.providers.base import ProviderRequest
+from tests.simulation.sites import FaultSite
+from tests.simulation.world import SimulatedWorld
 
 #: Its clock differs from the true time by this much.
 SKEW_S = 4.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Render:
+class SimulatedRender:
     """What the service knows of an order that it took."""
 
     id: str
-    order: RenderOrder
+    request: ProviderRequest
     created_s: float
     ready_s: float
     #: "ready", "failed", "lost" or "stuck".
-    fate: str
+    outcome: str
     body: bytes
     #: What it says that it costs; None when it says nothing.
     cost_usd_micros: int | None
@@ -39,10 +39,10 @@ class Render:
 class Videos:
     """One service; `has_keys`: the same key twice makes one render."""
 
-    def __init__(self, world: World, name: str, *, has_keys: bool) -> None:
+    def __init__(self, world: SimulatedWorld, name: str, *, has_keys: bool) -> None:
         self.world = world
         self.name = name
-        self.renders: dict[str, Render] = {}
+        self.renders: dict[str, SimulatedRender] = {}
         self.is_down = False
         #: Second by second, how many requests came.
         self.requests: dict[int, int] = {}
@@ -53,41 +53,43 @@ class Videos:
         second = int(self.world.now_s)
         self.requests[second] = self.requests.get(second, 0) + 1
 
-    def create(self, order: RenderOrder) -> Render:
+    def create(self, request: ProviderRequest) -> SimulatedRender:
         """Take an order, and its price."""
         if self._has_keys:
             for render in self.renders.values():
-                if render.order.key == order.key:
+                if render.request.idempotency_key == request.idempotency_key:
                     return render
         world = self.world
-        render = Render(
+        render = SimulatedRender(
             id=f"{self.name}-{len(self.renders)}",
-            order=order,
+            request=request,
             created_s=world.now_s,
             ready_s=world.now_s + world.dice.choice([2, 12, 30, 60, 90]) * world.dice.random(),
-            fate=self._fate(),
+            outcome=self._draw_outcome(),
             body=_body(f"{self.name}-{len(self.renders)}"),
             cost_usd_micros=world.dice.choice([None, None, 123_457]),
         )
         self.renders[render.id] = render
-        world.note(f"{self.name} bills {render.id} for {world.label(order.key)}: {render.fate}")
+        world.note(
+            f"{self.name} bills {render.id} for {world.label(request.idempotency_key)}: {render.outcome}"
+        )
         return render
 
-    def stop(self, render: Render) -> bool:
+    def stop(self, render: SimulatedRender) -> bool:
         """Stop a render that is under way, which then costs nothing."""
-        if self.world.now_s < render.ready_s or render.fate == "stuck":
+        if self.world.now_s < render.ready_s or render.outcome == "stuck":
             render.is_stopped = True
             self.world.note(f"{self.name} stops {render.id}")
         return render.is_stopped
 
-    def _fate(self) -> str:
-        for site, fate in (
-            (Site.RENDER_FAILS, "failed"),
-            (Site.RENDER_LOST, "lost"),
-            (Site.RENDER_STUCK, "stuck"),
+    def _draw_outcome(self) -> str:
+        for site, outcome in (
+            (FaultSite.RENDER_FAILS, "failed"),
+            (FaultSite.RENDER_LOST, "lost"),
+            (FaultSite.RENDER_STUCK, "stuck"),
         ):
             if self.world.strikes(site):
-                return fate
+                return outcome
         return "ready"
 
 

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.simulation.known import Known
-from tests.simulation.sites import Site
+from tests.simulation.known_limits import KnownLimit
+from tests.simulation.sites import FaultSite
 
 EPOCH = datetime(2026, 11, 20, 12, tzinfo=UTC)
 #: Nothing is more than this long on its way, in seconds.
-LONGEST_FLIGHT_S = 125.0
+LONGEST_IN_FLIGHT_S = 125.0
 
 
-class Flight:
+class InFlightRequest:
     """A request that left; what it does at its end does not depend on who sent it."""
 
     def __init__(self, effect: Callable[[], Any]) -> None:
@@ -38,21 +38,21 @@ class Flight:
         return self._result
 
 
-class World:
+class SimulatedWorld:
     """Everything outside the process, for one seed.
 
     faults  how likely each site is to strike; those left out never do.
     calm_s  from then on nothing goes wrong any more.
     """
 
-    def __init__(self, seed: int, *, faults: dict[Site, float], calm_s: float) -> None:
+    def __init__(self, seed: int, *, faults: dict[FaultSite, float], calm_s: float) -> None:
         self.seed = seed
         self.dice = random.Random(seed)
         self.now_s = 0.0
         self.calm_s = calm_s
         self.wall_offset_s = 0.0
         self.history: list[str] = []
-        self.hits: Counter[Site] = Counter()
+        self.hits: Counter[FaultSite] = Counter()
         self.violations: list[str] = []
         #: Counts what has an effect outside memory: commits and requests.
         self.effects = 0
@@ -64,7 +64,7 @@ class World:
         #: Keys with a create of unknown outcome, and those that were refused after one.
         self.unknown_keys: set[str] = set()
         #: Breaches that a known weakness explains.
-        self.tolerated: Counter[Known] = Counter()
+        self.tolerated: Counter[KnownLimit] = Counter()
         self._labels: dict[str, str] = {}
         self.faults = faults
         #: By job and by render: when the provider was first and last asked about it, in true time.
@@ -74,7 +74,7 @@ class World:
         #: When each process started, and what the clock was off by then.
         self.starts_s: list[tuple[float, float]] = []
         #: Look-ups that began after the message was posted.
-        self._flights: list[tuple[float, int, Flight]] = []
+        self._in_flight: list[tuple[float, int, InFlightRequest]] = []
         self._number = 0
 
     def now(self) -> datetime:
@@ -90,7 +90,7 @@ class World:
         """Write a line of history."""
         self.history.append(f"{self.now_s:10.3f} {what}")
 
-    def breach(self, what: str, known: Known | None = None) -> None:
+    def breach(self, what: str, known: KnownLimit | None = None) -> None:
         """Note that a promise was broken; what a known limit explains is only counted."""
         if known is not None:
             self.tolerated[known] += 1
@@ -107,10 +107,10 @@ class World:
     def jump(self, offset_s: float) -> None:
         """Let the machine's clock jump under a running process."""
         if self.now_s < self.calm_s:
-            self.hit(Site.CLOCK_JUMPS, f"to {offset_s:+.0f} s")
+            self.hit(FaultSite.CLOCK_JUMPS, f"to {offset_s:+.0f} s")
             self.wall_offset_s = offset_s
 
-    def hit(self, site: Site, about: str = "") -> None:
+    def hit(self, site: FaultSite, about: str = "") -> None:
         """Count a fault that happened."""
         self.hits[site] += 1
         self.note(f"! {site}{about and ' ' + about}")
@@ -120,7 +120,7 @@ class World:
         first_s, _ = self.asked_s.get(about, (self.now_s, self.now_s))
         self.asked_s[about] = (first_s, self.now_s)
 
-    def strikes(self, site: Site, about: str = "") -> bool:
+    def strikes(self, site: FaultSite, about: str = "") -> bool:
         """Throw the dice for a fault; count it when it happens."""
         chance = self.faults.get(site, 0.0)
         if chance == 0.0 or self.now_s >= self.calm_s or self.dice.random() >= chance:
@@ -128,25 +128,25 @@ class World:
         self.hit(site, about)
         return True
 
-    def send(self, effect: Callable[[], Any], after_s: float) -> Flight:
+    def send(self, effect: Callable[[], Any], after_s: float) -> InFlightRequest:
         """Let something happen later, whatever becomes of the sender."""
         self.effects += 1
         self._number += 1
-        flight = Flight(effect)
-        heapq.heappush(self._flights, (self.now_s + after_s, self._number, flight))
+        flight = InFlightRequest(effect)
+        heapq.heappush(self._in_flight, (self.now_s + after_s, self._number, flight))
         return flight
 
     def pass_to(self, at_s: float) -> None:
         """Let time go on, and happen what is to happen on the way."""
-        while self._flights and self._flights[0][0] <= at_s:
-            self.now_s = max(self.now_s, self._flights[0][0])
+        while self._in_flight and self._in_flight[0][0] <= at_s:
+            self.now_s = max(self.now_s, self._in_flight[0][0])
             self.settle()
         self.now_s = max(self.now_s, at_s)
 
     def settle(self) -> None:
         """Let happen what should have happened by now, in its order."""
-        while self._flights and self._flights[0][0] <= self.now_s:
-            at_s, _, flight = heapq.heappop(self._flights)
+        while self._in_flight and self._in_flight[0][0] <= self.now_s:
+            at_s, _, flight = heapq.heappop(self._in_flight)
             now_s, self.now_s = self.now_s, at_s
             flight.land()
             self.now_s = now_s

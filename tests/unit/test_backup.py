@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StorageError
-from bot.storage.backup import back_up
-from bot.storage.migrate import read_migrations
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import accept
+from bot.storage.sqlite.backup import back_up
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.migrate import read_migrations
+from tests.unit.storage.factories import accept
 from tests.unit.storage.small_disk import small_disk
 
 
@@ -25,7 +25,7 @@ from tests.unit.storage.small_disk import small_disk
 async def database(tmp_path: Path) -> Path:
     """A database with three jobs in it."""
     path = tmp_path / "data" / "sorabot.db"
-    store = await SqliteStore.open(path)
+    store = await SqliteJobStore.open(path)
     for number in range(1, 4):
         await accept(store, number)
     await store.close()
@@ -70,13 +70,13 @@ async def test_the_copy_opens_as_the_bots_own_database(database: Path, tmp_path:
     assert (done.jobs, done.schema_version) == (3, len(read_migrations()))
     assert done.size_bytes == (tmp_path / "copy.db").stat().st_size
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
-    store = await SqliteStore.open(tmp_path / "copy.db")
+    store = await SqliteJobStore.open(tmp_path / "copy.db")
     assert len(await store.open_jobs()) == 3
     await store.close()
 
 
 async def test_what_was_written_a_moment_ago_is_in_it(database: Path, tmp_path: Path) -> None:
-    store = await SqliteStore.open(database)
+    store = await SqliteJobStore.open(database)
     await accept(store, 9)
     done = await asyncio.to_thread(back_up, database, tmp_path / "copy.db")
     assert done.jobs == 4

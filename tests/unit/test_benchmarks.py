@@ -6,13 +6,13 @@ import pytest
 
 from benchmarks import (
     __main__,
+    clip_search,
     latency,
     machine,
     memory,
     polling,
     readiness,
     reservations,
-    shelf,
 )
 from benchmarks.figures import quantiles, table, verdict
 from benchmarks.replay import replay
@@ -56,8 +56,8 @@ def test_an_unknown_benchmark_is_refused_by_name(capsys):
 
 
 async def test_latency_prints_each_command_beside_the_bare_bot(capsys):
-    course = latency.Course(rounds=1, commands=5, rest_s=0.1, with_encoder=False)
-    await latency.run(course)
+    config = latency.LatencyConfig(rounds=1, commands=5, rest_s=0.1, with_encoder=False)
+    await latency.run(config)
     printed = capsys.readouterr().out
     assert len(re.findall(r"bare /ping", printed)) == 4
     assert len(re.findall(r"/sora generate +\d", printed)) == 3
@@ -67,10 +67,10 @@ async def test_latency_prints_each_command_beside_the_bare_bot(capsys):
 
 
 async def test_memory_prints_the_peak_beside_clips_held_whole(capsys):
-    course = memory.Course(
+    config = memory.MemoryConfig(
         rounds=1, clip_bytes=2**20, small_bytes=2**16, settle_s=0.1, ready_after_s=0.3, at_once=4
     )
-    await memory.run(course)
+    await memory.run(config)
     printed = capsys.readouterr().out
     assert re.search(r"^ours +\d+\.\d\d +\d+\.\d$", printed, re.MULTILINE)
     assert re.search(r"^clips held in memory +\d+\.\d\d +\d+\.\d$", printed, re.MULTILINE)
@@ -79,7 +79,7 @@ async def test_memory_prints_the_peak_beside_clips_held_whole(capsys):
 
 
 async def test_polling_carries_every_clip_through_the_real_flow(capsys):
-    await polling.run(polling.Course(clips={3: 6}, simulated=60))
+    await polling.run(polling.PollingConfig(clips={3: 6}, simulated=60))
     printed = capsys.readouterr().out
     assert re.search(r"real flow, 3 in flight +6 +\d", printed)
     assert "clips 51 to 60" in printed
@@ -101,12 +101,12 @@ async def test_many_renders_are_asked_for_with_one_list():
 
 
 async def test_readiness_sees_each_clip_from_ready_to_posted(capsys):
-    await readiness.run(readiness.Course(clips=2, ready_after_s=0.1))
+    await readiness.run(readiness.ReadinessConfig(clips=2, ready_after_s=0.1))
     assert re.search(r"ready → posted.* \d+\.\d\d", capsys.readouterr().out)
 
 
-async def test_shelf_seeds_a_database_and_prints_each_question_beside_a_bare_look_up(capsys):
-    await shelf.run(shelf.Course(jobs=2_000, calls=3))
+async def test_clip_search_seeds_a_database_and_prints_each_question_beside_a_bare_look_up(capsys):
+    await clip_search.run(clip_search.ClipSearchConfig(jobs=2_000, calls=3))
     printed = capsys.readouterr().out
     assert "with 2,000 jobs" in printed
     assert re.search(r"^bare look-up by key( +\d+\.\d\d){3}$", printed, re.MULTILINE)
@@ -119,7 +119,7 @@ async def test_shelf_seeds_a_database_and_prints_each_question_beside_a_bare_loo
 
 
 async def test_reservations_prints_each_outcome_beside_bare_rows(capsys):
-    await reservations.run(reservations.Course(jobs=500, callers=4, calls=3, rounds=1))
+    await reservations.run(reservations.ReservationsConfig(jobs=500, callers=4, calls=3, rounds=1))
     printed = capsys.readouterr().out
     assert re.search(r"^bare sqlite3: one SUM, the same rows( +[\d.,]+){6}$", printed, re.MULTILINE)
     assert re.search(r"^accepted( +[\d.,]+){6}$", printed, re.MULTILINE)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bot.errors import BadClipError, OversizeClipError
-from bot.providers import clip_file
+from bot.providers.http import clip_file
 from tests.wire import clips
 
 _MIB = 1024 * 1024

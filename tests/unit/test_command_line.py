@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
-from bot.chat.invite import application_id_of, invite_url
+from bot.chat.transport.invite import application_id_of, invite_url
 from bot.providers.registry import VENDORS
-from bot.providers.vendor import Variable, Vendor
+from bot.providers.vendors.vendor import Variable, Vendor
 from bot.settings import declared
 
 #: One wrong value for every setting that can be wrong.
@@ -89,7 +89,7 @@ def test_so_is_each_wrong_setting_of_a_video_api_and_no_secret_is_repeated(
         "VIDEO_PROVIDERS": vendor.name,
         key: "sk-0123456789",
         address: vendor.base_url or "http://127.0.0.1:9",
-        models: vendor.models or plain,
+        models: vendor.default_models or plain,
     }
     secret = "sk with spaces"
     by_end = (wrong for end, wrong in WRONG_OF_VENDORS.items() if variable.name.endswith(end))

@@ -1,12 +1,17 @@
-"""Every setting stands in `.env.example` and `docs/configuration.md` as the code has it."""
+"""Documents and the files that help contributors say what the code and the tools have."""
 
+import json
 import re
+import subprocess
+import sys
+import tomllib
 from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import NamedTuple
 
 import dotenv
 import pytest
+import yaml
 
 from bot.clock import SystemClock
 from bot.providers.registry import VENDORS
@@ -15,11 +20,26 @@ from bot.settings import Settings, declared
 ROOT = Path(__file__).parents[2]
 ENV_EXAMPLE = ROOT / ".env.example"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
+GITHUB = ROOT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+FORMS = sorted(path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LOCK_FILES = ("requirements.lock", "requirements-dev.lock")
+#: The options of `uv pip compile` that Renovate takes, of its 44.121.2 (read 2026-11-30).
+RENOVATE_KNOWS = {
+    "--universal",
+    "--python-version",
+    "--generate-hashes",
+    "--output-file",
+    "--constraint",
+    "--extra",
+}
 SETTINGS = {each.name.upper(): each for each in declared()}
 OF_VENDORS = {each.name: each for vendor in VENDORS.values() for each in vendor.variables}
 
 
-class Entry(NamedTuple):
+class DocumentedSetting(NamedTuple):
     """What a document says of one setting."""
 
     help: str
@@ -28,16 +48,16 @@ class Entry(NamedTuple):
     example: str
 
 
-def entries_of_env_example(text: str) -> list[tuple[str, Entry]]:
+def entries_of_env_example(text: str) -> list[tuple[str, DocumentedSetting]]:
     """Read each assignment, commented out or not, with the comment right above it."""
-    found: list[tuple[str, Entry]] = []
+    found: list[tuple[str, DocumentedSetting]] = []
     above: list[str] = []
     for line in text.splitlines():
         if match := re.fullmatch(r"#?([A-Z][A-Z0-9_]*)=(.*)", line):
             examples = [c.removeprefix("Example: ") for c in above if c.startswith("Example: ")]
             words = " ".join(c for c in above if not c.startswith("Example: "))
             unit = re.search(r" \[([^]]+)\]$", words)
-            entry = Entry(
+            entry = DocumentedSetting(
                 help=words.removesuffix(unit[0]) if unit else words,
                 unit=unit[1] if unit else "",
                 default=match[2],
@@ -52,14 +72,16 @@ def entries_of_env_example(text: str) -> list[tuple[str, Entry]]:
     return found
 
 
-def entries_of_table(text: str) -> list[tuple[str, Entry]]:
+def entries_of_table(text: str) -> list[tuple[str, DocumentedSetting]]:
     """Read each table row that begins with a variable's name in back-ticks."""
-    found: list[tuple[str, Entry]] = []
+    found: list[tuple[str, DocumentedSetting]] = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
         if len(cells) == 5 and (name := re.fullmatch(r"`([A-Z][A-Z0-9_]*)`", cells[0])):
             _, words, unit, default, example = cells
-            found.append((name[1], Entry(words, unit, default.strip("`"), example.strip("`"))))
+            found.append(
+                (name[1], DocumentedSetting(words, unit, default.strip("`"), example.strip("`")))
+            )
     return found
 
 
@@ -67,7 +89,7 @@ READERS = {ENV_EXAMPLE: entries_of_env_example, CONFIGURATION: entries_of_table}
 DOCUMENTS = pytest.mark.parametrize("document", list(READERS), ids=lambda path: path.name)
 
 
-def entries(document: Path) -> list[tuple[str, Entry]]:
+def entries(document: Path) -> list[tuple[str, DocumentedSetting]]:
     return READERS[document](document.read_text(encoding="utf-8"))
 
 
@@ -102,7 +124,7 @@ def test_what_is_documented_of_a_video_api_is_what_its_file_says(document, name)
     entry = dict(entries(document)).get(name)
     assert entry is not None, f"{name} is missing in {document.name}"
     each = OF_VENDORS[name]
-    assert entry == Entry(each.meaning, each.unit, each.default, each.example)
+    assert entry == DocumentedSetting(each.meaning, each.unit, each.default, each.example)
 
 
 @DOCUMENTS
@@ -129,11 +151,14 @@ def test_the_example_file_with_every_line_taken_in_means_the_defaults(tmp_path):
     assert sorted(written) == sorted([*SETTINGS, *OF_VENDORS])
     assert Settings.from_env(written) == Settings()
     for vendor in VENDORS.values():
-        filled = {**written, vendor.key: "key-0123456789"}
-        plain = {vendor.key: "key-0123456789"}
-        if vendor.base_url and vendor.models:
+        filled = {**written, vendor.key_variable: "key-0123456789"}
+        plain = {vendor.key_variable: "key-0123456789"}
+        if vendor.base_url and vendor.default_models:
             clock = SystemClock()
-            assert vendor.account(filled, clock).models == vendor.account(plain, clock).models
+            assert (
+                vendor.read_account(filled, clock).models
+                == vendor.read_account(plain, clock).models
+            )
 
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS if SETTINGS[name].metadata["example"]])
@@ -161,8 +186,145 @@ def test_a_help_line_is_a_sentence(name):
 def test_a_missing_setting_a_wrong_default_and_a_wrong_unit_are_seen():
     planted = "# Words. [jobs]\n# Example: 7\n#SOME_LIMIT=4\n\n# Other words.\nOTHER=\n"
     assert entries_of_env_example(planted) == [
-        ("SOME_LIMIT", Entry("Words.", "jobs", "4", "7")),
-        ("OTHER", Entry("Other words.", "", "", "")),
+        ("SOME_LIMIT", DocumentedSetting("Words.", "jobs", "4", "7")),
+        ("OTHER", DocumentedSetting("Other words.", "", "", "")),
     ]
     row = "| `SOME_LIMIT` | Words. | jobs | `4` | `7` |\n| `OTHER` | Other words. | | | |\n"
     assert entries_of_table(row) == entries_of_env_example(planted)
+
+
+def run(folder: Path, *command: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        command, cwd=folder, input=said, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+def script(name: str) -> tuple[str, str]:
+    return sys.executable, str(ROOT / ".ci" / name)
+
+
+def by_name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=by_name)
+def test_a_workflow_pins_its_actions_by_commit_and_may_only_read(workflow):
+    text = workflow.read_text(encoding="utf-8")
+    used = re.findall(r"^\s*(?:- )?uses: (.*)$", text, re.MULTILINE)
+    assert used
+    pinned = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+")
+    assert [each for each in used if not pinned.fullmatch(each)] == []
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+
+
+def test_ci_tests_every_python_from_the_oldest_that_is_promised():
+    jobs = yaml.safe_load((GITHUB / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["check"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    commands = {name: [s["run"] for s in job["steps"] if "run" in s] for name, job in jobs.items()}
+    assert commands["coverage"] == ["make coverage"]
+    assert commands["audit"] == ["make audit"]
+    assert commands["throttled"] == ["make test-throttled"]
+    assert any("| python3 .ci/coverage_floor.py" in each for each in commands["proposal"])
+    # Without pipefail, a git that fails would hand on nothing, and nothing is no long subject.
+    assert jobs["proposal"]["defaults"]["run"]["shell"] == "bash"
+
+
+def test_nothing_that_needs_the_network_is_part_of_make_check():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^check: lint test  ##", makefile, re.MULTILINE)
+    for target in ("lint", "test"):
+        recipe = re.search(rf"^{target}: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+        assert recipe is not None
+        assert "audit" not in recipe[1]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=by_name)
+def test_a_decision_has_its_parts_on_one_page_and_is_listed(page):
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(f"# {page.name[:4]}: ")
+    assert re.search(r"^(Accepted|Replaced by \[\d{4}\]).* \d{4}-\d\d-\d\d\.$", text, re.MULTILINE)
+    parts = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert parts == ["Context", "Decision", "Consequences", "What would change it"]
+    assert len(text.splitlines()) <= 60
+    assert f"({page.name})" in (page.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_a_link_to_a_file_leads_there(page):
+    # Not what a block of code shows.
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("form", FORMS, ids=by_name)
+def test_an_issue_form_is_one_and_each_question_has_an_id(form):
+    read = yaml.safe_load(form.read_text(encoding="utf-8"))
+    assert {"name", "description", "labels", "body"} <= read.keys()
+    asked = [each for each in read["body"] if each["type"] != "markdown"]
+    assert len({each["id"] for each in asked}) == len(asked) > 0
+    assert all(each["attributes"]["label"] for each in asked)
+
+
+def test_a_security_problem_is_sent_the_private_way():
+    config = yaml.safe_load((GITHUB / "ISSUE_TEMPLATE" / "config.yml").read_text(encoding="utf-8"))
+    assert config["blank_issues_enabled"] is False
+    (link,) = config["contact_links"]
+    assert link["url"].endswith("/security/advisories/new")
+
+
+def test_hooks_fetch_nothing_and_run_the_tools_that_the_lock_file_pins():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    for hook in config["repos"][0]["hooks"]:
+        assert hook["language"] == "system"
+        assert hook["entry"].startswith(".venv/bin/python ")
+
+
+@pytest.mark.parametrize("name", LOCK_FILES)
+def test_a_lock_file_opens_with_the_command_that_renovate_runs_again(name):
+    first = re.match(r"(?:#.*\n)+?# {4}uv pip compile (.+)\n", (ROOT / name).read_text("utf-8"))
+    assert first is not None
+    *options, source = first[1].split()
+    assert source == "pyproject.toml"
+    assert f"--output-file={name}" in options
+    assert {option.partition("=")[0] for option in options} <= RENOVATE_KNOWS
+    (pattern,) = json.loads((GITHUB / "renovate.json").read_text("utf-8"))["pip-compile"][
+        "managerFilePatterns"
+    ]
+    assert re.search(pattern.strip("/"), name)
+
+
+def test_a_subject_of_72_characters_is_taken_and_a_longer_one_is_not(tmp_path):
+    message = tmp_path / "message"
+    for subject, code in (("x" * 72, 0), ("x" * 73, 1), ("Merge " + "x" * 90, 0)):
+        message.write_text(f"# a comment of git's\n{subject}\n\n{'y' * 100}\n", encoding="utf-8")
+        assert run(tmp_path, *script("commit_subject.py"), str(message)).returncode == code
+        both = run(tmp_path, *script("commit_subject.py"), "-", said=f"short\n{subject}\n")
+        assert both.returncode == code
+
+
+def test_there_is_a_coverage_floor():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert 90 <= pyproject["tool"]["coverage"]["report"]["fail_under"] <= 100
+
+
+@pytest.mark.parametrize(
+    ("here", "code"),
+    [
+        ("fail_under = 90", 0),
+        ("fail_under = 91.5", 0),
+        ("fail_under = 89.9", 1),
+        ("# fail_under = 99", 1),
+        ("", 1),
+    ],
+)
+def test_a_coverage_floor_may_rise_and_not_sink(tmp_path, here, code):
+    header = "[tool.coverage.report]\n"
+    (tmp_path / "pyproject.toml").write_text(header + here, encoding="utf-8")
+    judged = run(tmp_path, *script("coverage_floor.py"), said=f"{header}fail_under = 90\n")
+    assert judged.returncode == code
+    assert ("The floor only rises" in judged.stderr) == bool(code)
+    assert run(tmp_path, *script("coverage_floor.py")).returncode == 1, "nothing to compare with"

@@ -18,16 +18,16 @@ from aiohttp import web
 
 from bot.clock import SystemClock
 from bot.settings import Settings
-from bot.shell import doctor_disk, doctor_kitchens, doctor_web
-from bot.shell.daemons import Daemons
+from bot.shell import doctor_disk, doctor_providers, doctor_web
+from bot.shell.daemon_executor import DaemonExecutor
 from bot.shell.doctor import examine
-from bot.shell.finding import lines, ok, plain, problem, warning
-from bot.storage.store import SqliteStore
+from bot.shell.finding import format_findings, ok, one_line, problem, warning
+from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.web.health import HealthServer
 from bot.web.webhooks import Webhooks
-from tests.unit.storage import scene
+from tests.unit.storage import factories
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 
 @pytest.fixture(autouse=True)
@@ -65,16 +65,22 @@ async def told(tmp_path: Path, **variables: str) -> list[str]:
 
 
 async def of_database(tmp_path: Path) -> list[str]:
-    return lines(await doctor_disk.examine_database(tmp_path / "sorabot.db"), str, in_colour=False)
+    return format_findings(
+        await doctor_disk.examine_database(tmp_path / "sorabot.db"), str, in_colour=False
+    )
 
 
 async def of_web(**variables: str) -> list[str]:
-    return lines(await doctor_web.examine(Settings.from_env(variables)), str, in_colour=False)
+    return format_findings(
+        await doctor_web.examine(Settings.from_env(variables)), str, in_colour=False
+    )
 
 
-async def of_kitchens(**variables: str) -> list[str]:
+async def of_providers(**variables: str) -> list[str]:
     settings = Settings.from_env(variables)
-    return lines(await doctor_kitchens.examine(settings, SystemClock()), str, in_colour=False)
+    return format_findings(
+        await doctor_providers.examine(settings, SystemClock()), str, in_colour=False
+    )
 
 
 def about(said: list[str], *words: str) -> str:
@@ -146,7 +152,7 @@ async def test_looking_makes_neither_folder_nor_database(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_disk_with_little_room_for_clips_is_told(tmp_path: Path):
+async def test_a_disk_with_little_space_for_clips_is_told(tmp_path: Path):
     free_mib = shutil.disk_usage(tmp_path).free // 2**20
 
     async def level(min_free_mib: int) -> str:
@@ -161,8 +167,8 @@ async def test_a_disk_with_little_room_for_clips_is_told(tmp_path: Path):
 
 
 @asynccontextmanager
-async def database(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(tmp_path / "sorabot.db")
+async def database(tmp_path: Path) -> AsyncIterator[SqliteJobStore]:
+    store = await SqliteJobStore.open(tmp_path / "sorabot.db")
     try:
         yield store
     finally:
@@ -171,14 +177,14 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 async def test_a_good_database_is_read_to_its_end_beside_a_bot_that_writes(tmp_path: Path):
     async with database(tmp_path) as store:
-        for number, state in enumerate(scene.ROUTES, 1):
-            job = await scene.accept(store, number)
-            for step in scene.ROUTES[state]:
-                job = await scene.step(store, job, step)
+        for number, state in enumerate(factories.ROUTES, 1):
+            job = await factories.accept(store, number)
+            for step in factories.ROUTES[state]:
+                job = await factories.step(store, job, step)
         # Kept, then sent on its way again: open, and its books are closed.
-        [kept] = await store.jobs_of(1 + list(scene.ROUTES).index(scene.State.KEPT))
-        assert await store.repost(kept, scene.PLACE, scene.NOW) is not None
-        writer = asyncio.create_task(scene.accept(store, 99))
+        [kept] = await store.jobs_of(1 + list(factories.ROUTES).index(factories.State.KEPT))
+        assert await store.repost(kept, factories.PLACE, factories.NOW) is not None
+        writer = asyncio.create_task(factories.accept(store, 99))
         said = await of_database(tmp_path)
         await writer
     assert about(said, "ok", "database: opens, schema 4")
@@ -201,11 +207,11 @@ async def test_a_ledger_that_does_not_agree_with_a_job_is_told_with_its_id(
     tmp_path: Path, lie: str
 ):
     async with database(tmp_path) as store:
-        for number, state in enumerate((scene.State.DONE, scene.State.RENDERING), 1):
+        for number, state in enumerate((factories.State.DONE, factories.State.RENDERING), 1):
             # What a refund gives back of a free clip can't be seen in the sums.
-            job = await scene.accept(store, number, estimate_usd_micros=0)
-            for step in scene.ROUTES[state]:
-                job = await scene.step(store, job, step)
+            job = await factories.accept(store, number, estimate_usd_micros=0)
+            for step in factories.ROUTES[state]:
+                job = await factories.step(store, job, step)
     _tamper(tmp_path, _LIES[lie])
     said = await of_database(tmp_path)
     line = about(said, "problem", "ledger: does not agree")
@@ -229,7 +235,7 @@ def _tamper(tmp_path: Path, *statements: str) -> None:
 
 async def test_rows_without_what_they_belong_to_are_told(tmp_path: Path):
     async with database(tmp_path) as store:
-        await scene.accept(store)
+        await factories.accept(store)
     _tamper(tmp_path, "DELETE FROM requests")
     assert "in jobs" in about(
         await of_database(tmp_path), "problem", "rows without what they belong to"
@@ -239,7 +245,7 @@ async def test_rows_without_what_they_belong_to_are_told(tmp_path: Path):
 async def test_a_damaged_file_is_told(tmp_path: Path):
     async with database(tmp_path) as store:
         for number in range(1, 200):
-            await scene.accept(store, number)
+            await factories.accept(store, number)
     path = tmp_path / "sorabot.db"
     content = bytearray(path.read_bytes())
     for at in range(8192, len(content) - 4096, 4096):
@@ -338,40 +344,40 @@ async def test_video_apis_are_told_by_what_a_free_call_shows(tmp_path: Path):
             "OPENAI_API_KEY": api.key,
             "OPENAI_BASE_URL": api.base_url,
         }
-        assert about(await of_kitchens(**variables), "ok", "openai: the key is taken")
+        assert about(await of_providers(**variables), "ok", "openai: the key is taken")
         wrong = "sk-wrong-wrong-wrong"
-        said = await of_kitchens(**{**variables, "OPENAI_API_KEY": wrong})
+        said = await of_providers(**{**variables, "OPENAI_API_KEY": wrong})
         assert "key" in about(said, "problem", "openai: it refuses the account")
         # Some gateways repeat the key that they refuse.
-        api.fault("models", Fault.error(401, f"Incorrect API key provided: {api.key}"))
+        api.fault("models", VideosFault.error(401, f"Incorrect API key provided: {api.key}"))
         said = await told(tmp_path, **variables)
         assert api.key not in "".join(said)
         assert about(said, "problem", "openai: it refuses the account")
-        api.fault("models", Fault.error(429, "slow down", **{"Retry-After": "120"}), times=9)
-        assert about(await of_kitchens(**variables), "warning", "openai: it asks for a pause")
+        api.fault("models", VideosFault.error(429, "slow down", **{"Retry-After": "120"}), times=9)
+        assert about(await of_providers(**variables), "warning", "openai: it asks for a pause")
         assert not api.creates
-    said = await of_kitchens(**variables)
+    said = await of_providers(**variables)
     assert about(said, "problem", "openai: it does not answer as it should")
 
 
 def test_a_finding_is_one_line_that_cannot_steer_a_terminal():
     found = problem("a server", "Spam\x1b[2J\nserver", "do\x07 something")
-    (line,) = lines([found], str, in_colour=False)
+    (line,) = format_findings([found], str, in_colour=False)
     assert line == "problem  a server: Spam [2J server → do something"
-    assert len(plain("x" * 1000)) == 400
+    assert len(one_line("x" * 1000)) == 400
 
 
 def test_a_secret_is_taken_out_before_a_line_is_cut():
     secret = "s3cret" * 10
     found = warning("it", "x" * 380 + secret, "nothing")
-    (line,) = lines([found], lambda text: text.replace(secret, "***"), in_colour=False)
+    (line,) = format_findings([found], lambda text: text.replace(secret, "***"), in_colour=False)
     assert "s3cret" not in line
 
 
 def test_colours_are_for_those_who_can_see_them():
-    (line,) = lines([ok("it", "is well")], str, in_colour=True)
+    (line,) = format_findings([ok("it", "is well")], str, in_colour=True)
     assert line == "\x1b[32mok      \x1b[0m it: is well"
-    (line,) = lines([ok("it", "is well")], str, in_colour=False)
+    (line,) = format_findings([ok("it", "is well")], str, in_colour=False)
     assert "\x1b" not in line
 
 
@@ -383,7 +389,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_gave_it_up():
         released.wait(20)
 
     async def give_up() -> None:
-        asyncio.get_running_loop().set_default_executor(Daemons())
+        asyncio.get_running_loop().set_default_executor(DaemonExecutor())
         async with asyncio.timeout(0.2):
             await asyncio.to_thread(look_up)
 

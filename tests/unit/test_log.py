@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.obs.log import JsonLines, Redactor, about_job
+from bot.obs.log import JsonFormatter, Redactor, job_log_context
 
 SECRET = "sk-very-secret-0123456789"
 
@@ -17,7 +17,7 @@ def lines() -> Iterator[io.StringIO]:
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.addFilter(Redactor([SECRET, ""]))
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     log = logging.getLogger("tests.log")
     log.addHandler(handler)
     log.setLevel("DEBUG")
@@ -34,7 +34,7 @@ def test_a_line_inside_a_jobs_work_names_the_job_and_one_outside_does_not(
     lines: io.StringIO,
 ) -> None:
     log = logging.getLogger("tests.log")
-    with about_job("K7Q2"):
+    with job_log_context("K7Q2"):
         log.info("inside")
         assert last(lines)["job"] == "K7Q2"
     log.info("outside")
@@ -79,9 +79,9 @@ def test_a_secret_in_a_traceback_is_masked_too(lines: io.StringIO) -> None:
 def test_a_secret_of_few_letters_is_masked_and_the_words_around_it_stay(
     said: str, clean: str
 ) -> None:
-    assert Redactor(["e", "test"]).clean(said) == clean
+    assert Redactor(["e", "test"]).redact(said) == clean
 
 
 def test_a_real_secret_is_masked_inside_a_word_too_and_before_the_shorter_one_in_it() -> None:
     said = f"x{SECRET}y {SECRET}-more"
-    assert Redactor([SECRET, f"{SECRET}-more"]).clean(said) == "x***y ***"
+    assert Redactor([SECRET, f"{SECRET}-more"]).redact(said) == "x***y ***"

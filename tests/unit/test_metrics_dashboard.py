@@ -53,14 +53,14 @@ def test_a_panel_says_what_it_shows_and_asks_the_chosen_prometheus_for_the_chose
 def exported() -> dict[str, list[frozenset[tuple[str, str]]]]:
     """What /metrics shows once all has happened: the labels of each sample, by its name."""
     metrics = Metrics(["openai"])
-    metrics.step("submit", "ok", 1.0)
-    metrics.answered("taken", 0.1)
+    metrics.observe_step("submit", "ok", 1.0)
+    metrics.observe_ack("taken", 0.1)
     for outcome in ("ok", UnknownOutcomeError().code):
-        metrics.requested("openai", "submit", outcome)
-    metrics.limited("user")
-    metrics.lagged(0.1)
+        metrics.count_provider_request("openai", "submit", outcome)
+    metrics.count_rate_limit("user")
+    metrics.observe_loop_lag(0.1)
     found: dict[str, list[frozenset[tuple[str, str]]]] = {}
-    for name, labels in samples(metrics.render(FIGURES)):
+    for name, labels in samples(metrics.generate_page(FIGURES)):
         # Prometheus adds where it read a sample.
         found.setdefault(name, []).append(labels | {("instance", "a:1"), ("job", "sorabot")})
     return found

@@ -12,7 +12,7 @@ import discord
 import pytest
 from discord.http import Route
 
-from bot.chat.watch import Watch, first_answer
+from bot.chat.transport.instrumentation import RestInstrumentation, observe_first_response
 from bot.errors import (
     ModerationError,
     ProviderTroubleError,
@@ -20,20 +20,20 @@ from bot.errors import (
     StorageError,
     UnknownOutcomeError,
 )
-from bot.jobs.ports import Kind
-from bot.providers.base import Remote, RemoteState
-from bot.providers.health import HealthBook
+from bot.jobs.ports import TaskKind
+from bot.providers.base import RenderState, RenderStatus
+from bot.providers.health import CircuitBreakers
 from bot.providers.watched import WatchedProvider
-from tests.contract.conftest import ORDER
-from tests.unit.jobs.test_engine import ScriptedFlow, engine
-from tests.unit.test_metrics_tables import Hands
+from tests.contract.conftest import REQUEST
+from tests.unit.jobs.test_scheduler import ScriptedReconciler, scheduler
+from tests.unit.test_metrics_tables import ManualClock
 
 MADE_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CALLBACK = "/interactions/{webhook_id}/{webhook_token}/callback"
-RUNNING = Remote(id="r", state=RemoteState.RUNNING)
+RUNNING = RenderStatus(id="r", state=RenderState.RUNNING)
 
 
-class Uneven(ScriptedFlow):
+class FailingDeliveryReconciler(ScriptedReconciler):
     """A flow whose deliveries meet a database that refuses."""
 
     async def deliver(self, subject: str) -> None:
@@ -41,30 +41,34 @@ class Uneven(ScriptedFlow):
 
 
 async def test_each_step_is_told_by_its_kind_and_how_it_ended() -> None:
-    told: list[tuple[Kind, str, float]] = []
-    flow = Uneven(breaks=frozenset({"BAD"}), takes_s=0.05)
-    async with engine(flow) as running:
-        running.report_to(lambda *step: told.append(step))
-        running.kick(Kind.SUBMIT, "GOOD")
-        running.kick(Kind.POLL, "BAD")
-        running.kick(Kind.DELIVER, "FULL")
+    told: list[tuple[TaskKind, str, float]] = []
+    reconciler = FailingDeliveryReconciler(breaks=frozenset({"BAD"}), takes_s=0.05)
+    async with scheduler(reconciler) as running:
+        running.observe_steps(lambda *step: told.append(step))
+        running.wake(TaskKind.SUBMIT, "GOOD")
+        running.wake(TaskKind.POLL, "BAD")
+        running.wake(TaskKind.DELIVER, "FULL")
         await asyncio.sleep(0.15)
     ends = {(kind, outcome) for kind, outcome, _ in told}
-    assert ends == {(Kind.SUBMIT, "ok"), (Kind.POLL, "defect"), (Kind.DELIVER, "storage")}
-    (took_s,) = [took_s for kind, _, took_s in told if kind is Kind.SUBMIT]
+    assert ends == {
+        (TaskKind.SUBMIT, "ok"),
+        (TaskKind.POLL, "defect"),
+        (TaskKind.DELIVER, "storage"),
+    }
+    (took_s,) = [took_s for kind, _, took_s in told if kind is TaskKind.SUBMIT]
     assert 0.04 < took_s < 0.5
 
 
 async def test_a_step_that_the_end_of_the_engine_cuts_off_is_told_as_that() -> None:
-    told: list[tuple[Kind, str, float]] = []
-    async with engine(ScriptedFlow(takes_s=30)) as running:
-        running.report_to(lambda *step: told.append(step))
-        running.kick(Kind.DELIVER, "LONG")
+    told: list[tuple[TaskKind, str, float]] = []
+    async with scheduler(ScriptedReconciler(takes_s=30)) as running:
+        running.observe_steps(lambda *step: told.append(step))
+        running.wake(TaskKind.DELIVER, "LONG")
         await asyncio.sleep(0.1)
-    assert [(kind, outcome) for kind, outcome, _ in told] == [(Kind.DELIVER, "cut_off")]
+    assert [(kind, outcome) for kind, outcome, _ in told] == [(TaskKind.DELIVER, "cut_off")]
 
 
-class Scripted:
+class StubMetricsProvider:
     """A provider that answers as it is told."""
 
     name = "kitchen"
@@ -73,7 +77,7 @@ class Scripted:
         self.answer: Any = RUNNING
         self.answers: dict[str, Any] = {}
 
-    async def submit(self, order: object) -> Any:
+    async def submit(self, request: object) -> Any:
         return self._said()
 
     async def poll(self, remote_ids: object) -> Any:
@@ -91,7 +95,7 @@ class Scripted:
 
 def watched(vendor: Any) -> tuple[WatchedProvider, list[tuple[str, str, str]]]:
     told: list[tuple[str, str, str]] = []
-    book = HealthBook(["kitchen"], Hands())
+    book = CircuitBreakers(["kitchen"], ManualClock())
     return WatchedProvider(vendor, book, lambda *call: told.append(call)), told
 
 
@@ -105,16 +109,16 @@ def watched(vendor: Any) -> tuple[WatchedProvider, list[tuple[str, str, str]]]:
     ],
 )
 async def test_a_paid_call_is_told_once_by_what_came_of_it(answer: Any, outcome: str) -> None:
-    vendor = Scripted()
+    vendor = StubMetricsProvider()
     vendor.answer = answer
     kitchen, told = watched(vendor)
     with contextlib.suppress(UnknownOutcomeError, ModerationError, KeyError):
-        await kitchen.submit(ORDER)
+        await kitchen.submit(REQUEST)
     assert told == [("kitchen", "submit", outcome)]
 
 
 async def test_a_poll_is_told_once_for_each_render_and_a_broken_one_once() -> None:
-    vendor = Scripted()
+    vendor = StubMetricsProvider()
     vendor.answers = {"a": RUNNING, "b": RemoteNotFoundError("b"), "c": RUNNING}
     kitchen, told = watched(vendor)
     assert await kitchen.poll(["a", "b", "c"]) == vendor.answers
@@ -127,7 +131,7 @@ async def test_a_poll_is_told_once_for_each_render_and_a_broken_one_once() -> No
 
 
 async def test_a_call_that_is_cut_off_is_told_as_that(tmp_path: Path) -> None:
-    kitchen, told = watched(Scripted())
+    kitchen, told = watched(StubMetricsProvider())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await kitchen.download("r", tmp_path / "x", max_bytes=1)
@@ -153,17 +157,21 @@ def told() -> list[tuple[str, float]]:
 
 
 @pytest.fixture
-def watch(told: list[tuple[str, float]]) -> Watch:
-    clock = Hands()
+def instrumentation(told: list[tuple[str, float]]) -> RestInstrumentation:
+    clock = ManualClock()
     clock.at = MADE_AT
     clock.forward(1.5)
-    return Watch(clock=clock, answered=lambda *each: told.append(each), limited=lambda _scope: None)
+    return RestInstrumentation(
+        clock=clock,
+        on_first_response=lambda *each: told.append(each),
+        on_rate_limited=lambda _scope: None,
+    )
 
 
 def test_a_first_answer_is_told_with_the_age_of_its_interaction(
-    watch: Watch, told: list[tuple[str, float]]
+    instrumentation: RestInstrumentation, told: list[tuple[str, float]]
 ) -> None:
-    with first_answer(watch, route()):
+    with observe_first_response(instrumentation, route()):
         pass
     assert told == [("taken", 1.5)]
 
@@ -178,29 +186,34 @@ def test_a_first_answer_is_told_with_the_age_of_its_interaction(
     ],
 )
 def test_an_answer_that_comes_to_nothing_is_told_and_raised_as_it_was(
-    watch: Watch, told: list[tuple[str, float]], error: BaseException, outcome: str
+    instrumentation: RestInstrumentation,
+    told: list[tuple[str, float]],
+    error: BaseException,
+    outcome: str,
 ) -> None:
-    with pytest.raises(type(error)), first_answer(watch, route()):
+    with pytest.raises(type(error)), observe_first_response(instrumentation, route()):
         raise error
     assert told == [(outcome, 1.5)]
 
 
 def test_a_clock_that_is_behind_discord_s_makes_no_negative_age(
-    watch: Watch, told: list[tuple[str, float]]
+    instrumentation: RestInstrumentation, told: list[tuple[str, float]]
 ) -> None:
-    watch.clock.forward(-10)  # type: ignore[attr-defined]
-    with first_answer(watch, route()):
+    instrumentation.clock.forward(-10)  # type: ignore[attr-defined]
+    with observe_first_response(instrumentation, route()):
         pass
     assert told == [("taken", 0.0)]
 
 
 def test_only_an_interaction_s_first_answer_is_told(
-    watch: Watch, told: list[tuple[str, float]]
+    instrumentation: RestInstrumentation, told: list[tuple[str, float]]
 ) -> None:
-    with first_answer(watch, route("/webhooks/{webhook_id}/{webhook_token}")):
+    with observe_first_response(instrumentation, route("/webhooks/{webhook_id}/{webhook_token}")):
         pass
-    with first_answer(watch, Route("POST", "/channels/{channel_id}/messages", channel_id=1)):
+    with observe_first_response(
+        instrumentation, Route("POST", "/channels/{channel_id}/messages", channel_id=1)
+    ):
         pass
-    with first_answer(None, route()):
+    with observe_first_response(None, route()):
         pass
     assert told == []

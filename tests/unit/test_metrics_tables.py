@@ -12,24 +12,24 @@ from typing import Any
 
 import pytest
 
+from bot.guild import EVERYWHERE, GuildSettings
 from bot.model import Place, State
-from bot.obs.metrics import Figures, Metrics, TableFigures
-from bot.server import EVERYWHERE, HouseRules
-from bot.storage.keeping import Actor
-from bot.storage.queries import Queries
-from bot.storage.sqlite_errands import SqliteErrands
-from bot.storage.sqlite_figures import SqliteFigures
-from bot.storage.sqlite_keeping import SqliteKeeping
-from bot.storage.store import SqliteStore
-from bot.web.figures import FigureReader
+from bot.obs.metrics import Gauges, Metrics, TableGauges
+from bot.storage.guild_settings import Actor
+from bot.storage.sqlite.gauges import SqliteGauges
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.outbox import SqliteOutbox
+from bot.storage.sqlite.queries import Queries
+from bot.web.gauges import GaugeReader
 from bot.web.readiness import database_check, disk_check
-from tests.unit.storage.scene import NOW, PLACE, after, entries, reach, step
+from tests.unit.storage.factories import NOW, PLACE, after, entries, reach, step
 from tests.unit.test_metrics import samples
 
 QUERIES = Queries.load()
 
 
-class Hands:
+class ManualClock:
     """A clock that is put forward by hand."""
 
     def __init__(self) -> None:
@@ -46,46 +46,46 @@ class Hands:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "sorabot.db")
+async def store(tmp_path: Path) -> AsyncIterator[SqliteJobStore]:
+    opened = await SqliteJobStore.open(tmp_path / "sorabot.db")
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def reader(store: SqliteStore, clock: Hands, tmp_path: Path) -> FigureReader:
+def reader(store: SqliteJobStore, clock: ManualClock, tmp_path: Path) -> GaugeReader:
     async def connected() -> bool:
         return True
 
-    return FigureReader(
-        SqliteFigures(store.database, store.queries).take,
+    return GaugeReader(
+        SqliteGauges(store.database, store.queries).read,
         tmp_path / "sorabot.db",
         clock,
-        conditions=lambda: {"local": "ok"},
+        circuit_states=lambda: {"local": "ok"},
         connected=connected,
         wait_s=0.3,
     )
 
 
-async def tables(reader: FigureReader) -> TableFigures:
-    figures = await reader.take()
+async def tables(reader: GaugeReader) -> TableGauges:
+    figures = await reader.read()
     assert figures.tables is not None
     return figures.tables
 
 
-async def test_an_empty_database_has_every_state_at_nought(reader: FigureReader) -> None:
+async def test_an_empty_database_has_every_state_at_nought(reader: GaugeReader) -> None:
     told = await tables(reader)
     assert set(told.open_jobs) | set(told.ended_24h) == {state.value for state in State}
     assert {*told.open_jobs.values(), *told.ended_24h.values()} == {0}
     assert (told.queue_age_s, told.reserved_usd_micros, told.spent_24h_usd_micros) == (0, 0, 0)
 
 
-async def test_jobs_are_counted_by_state(store: SqliteStore, reader: FigureReader) -> None:
+async def test_jobs_are_counted_by_state(store: SqliteJobStore, reader: GaugeReader) -> None:
     for number, state in enumerate(State, 1):
         await reach(store, state, number)
     await reach(store, State.QUEUED, 99)
@@ -94,7 +94,7 @@ async def test_jobs_are_counted_by_state(store: SqliteStore, reader: FigureReade
     assert told.ended_24h == {s.value: 1 for s in State if s.is_final}
 
 
-async def test_the_money_is_the_ledger_s(store: SqliteStore, reader: FigureReader) -> None:
+async def test_the_money_is_the_ledger_s(store: SqliteJobStore, reader: GaugeReader) -> None:
     for number, state in enumerate(State, 1):
         await reach(store, state, number, estimate_usd_micros=10**number)
     told = await tables(reader)
@@ -105,7 +105,7 @@ async def test_the_money_is_the_ledger_s(store: SqliteStore, reader: FigureReade
 
 
 async def test_a_kept_clip_that_is_posted_again_holds_nothing(
-    store: SqliteStore, reader: FigureReader
+    store: SqliteJobStore, reader: GaugeReader
 ) -> None:
     kept = await reach(store, State.KEPT)
     elsewhere = Place(guild_id=7, channel_id=72, upload_limit_bytes=PLACE.upload_limit_bytes)
@@ -116,7 +116,7 @@ async def test_a_kept_clip_that_is_posted_again_holds_nothing(
 
 
 async def test_what_ended_longer_than_a_day_ago_is_not_counted(
-    store: SqliteStore, reader: FigureReader, clock: Hands
+    store: SqliteJobStore, reader: GaugeReader, clock: ManualClock
 ) -> None:
     job = await reach(store, State.POSTING)
     await step(store, job, State.DONE, after(60))
@@ -128,7 +128,7 @@ async def test_what_ended_longer_than_a_day_ago_is_not_counted(
 
 
 async def test_the_queue_s_age_is_that_of_the_job_due_for_longest(
-    store: SqliteStore, reader: FigureReader, clock: Hands
+    store: SqliteJobStore, reader: GaugeReader, clock: ManualClock
 ) -> None:
     await reach(store, State.RENDERING, 1, at=after(-500))
     await reach(store, State.QUEUED, 2, at=after(-100))
@@ -139,35 +139,37 @@ async def test_the_queue_s_age_is_that_of_the_job_due_for_longest(
 
 
 async def test_what_the_operator_drained_is_told_and_what_one_server_drained_is_not(
-    store: SqliteStore, reader: FigureReader, clock: Hands
+    store: SqliteJobStore, reader: GaugeReader, clock: ManualClock
 ) -> None:
     assert (await tables(reader)).drained == frozenset()
-    keeping = SqliteKeeping(store.database, store.queries)
+    guild_store = SqliteGuildSettingsStore(store.database, store.queries)
     actor = Actor(user_id=None, at=NOW)
     for guild_id, names in {EVERYWHERE: ("fal", "xai"), 7: ("openai",)}.items():
-        rules = HouseRules(drained_providers=names)
-        assert await keeping.change_rules(guild_id, rules, actor, seen=HouseRules())
+        rules = GuildSettings(drained_providers=names)
+        assert await guild_store.replace_guild_settings(
+            guild_id, rules, actor, expected=GuildSettings()
+        )
     clock.forward(5)
     assert (await tables(reader)).drained == {"fal", "xai"}
 
 
 async def test_a_job_that_is_put_off_has_not_waited(
-    store: SqliteStore, reader: FigureReader
+    store: SqliteJobStore, reader: GaugeReader
 ) -> None:
     job = await reach(store, State.QUEUED)
     await store.update(job, due_at=after(30))
     assert (await tables(reader)).queue_age_s == 0
 
 
-async def test_errands_are_counted(store: SqliteStore, reader: FigureReader) -> None:
-    errands = SqliteErrands(store.database, store.queries)
+async def test_outbox_messages_are_counted(store: SqliteJobStore, reader: GaugeReader) -> None:
+    errands = SqliteOutbox(store.database, store.queries)
     for key in ("a", "b"):
-        await errands.tell(70, "words", NOW, key=key, again_after=timedelta(hours=1))
-    assert (await tables(reader)).errands == 2
+        await errands.notify(70, "words", NOW, key=key, again_after=timedelta(hours=1))
+    assert (await tables(reader)).outbox_messages == 2
 
 
 async def test_the_tables_are_read_at_most_once_in_five_seconds(
-    store: SqliteStore, reader: FigureReader, clock: Hands
+    store: SqliteJobStore, reader: GaugeReader, clock: ManualClock
 ) -> None:
     assert (await tables(reader)).open_jobs["queued"] == 0
     await reach(store, State.QUEUED)
@@ -178,17 +180,17 @@ async def test_the_tables_are_read_at_most_once_in_five_seconds(
 
 
 async def test_a_slow_database_is_left_out_and_asked_once_however_many_scrape(
-    store: SqliteStore, reader: FigureReader, clock: Hands
+    store: SqliteJobStore, reader: GaugeReader, clock: ManualClock
 ) -> None:
     gate = threading.Event()
     holding = asyncio.create_task(store.database.run(lambda _conn: gate.wait(10)))
     await asyncio.sleep(0)
     try:
         async with asyncio.timeout(2):
-            many: list[Figures] = await asyncio.gather(*(reader.take() for _ in range(20)))
+            many: list[Gauges] = await asyncio.gather(*(reader.read() for _ in range(20)))
         assert {each.tables for each in many} == {None}
         clock.forward(60)
-        assert (await reader.take()).tables is None
+        assert (await reader.read()).tables is None
         tasks = [each for each in asyncio.all_tasks() if "_read" in repr(each.get_coro())]
         assert len(tasks) == 1
     finally:
@@ -196,32 +198,32 @@ async def test_a_slow_database_is_left_out_and_asked_once_however_many_scrape(
         await holding
     await asyncio.sleep(0.1)
     clock.forward(60)
-    assert (await reader.take()).tables is not None
+    assert (await reader.read()).tables is not None
 
 
 async def test_a_closed_database_leaves_the_page_standing(
-    store: SqliteStore, reader: FigureReader
+    store: SqliteJobStore, reader: GaugeReader
 ) -> None:
     await store.close()
-    figures = await reader.take()
+    figures = await reader.read()
     assert figures.tables is None
     assert figures.disk_free_bytes
-    assert b"sora_database_up 0.0" in Metrics(["local"]).render(figures)
+    assert b"sora_database_up 0.0" in Metrics(["local"]).generate_page(figures)
 
 
 async def test_the_database_s_size_is_the_file_s_and_its_log_s(
-    store: SqliteStore, reader: FigureReader, tmp_path: Path
+    store: SqliteJobStore, reader: GaugeReader, tmp_path: Path
 ) -> None:
     await reach(store, State.DONE)
     files = [tmp_path / "sorabot.db", tmp_path / "sorabot.db-wal"]
-    assert (await reader.take()).database_bytes == sum(path.stat().st_size for path in files)
+    assert (await reader.read()).database_bytes == sum(path.stat().st_size for path in files)
 
 
 async def test_jobs_of_anybody_anywhere_add_no_series(
-    store: SqliteStore, reader: FigureReader, clock: Hands
+    store: SqliteJobStore, reader: GaugeReader, clock: ManualClock
 ) -> None:
     metrics = Metrics(["local"])
-    before = set(samples(metrics.render(await reader.take())))
+    before = set(samples(metrics.generate_page(await reader.read())))
     drawn = random.Random(6)
     ids: list[str] = []
     for number in range(1, 60):
@@ -241,7 +243,7 @@ async def test_jobs_of_anybody_anywhere_add_no_series(
         )
         ids += [f'"{job.id}"', str(job.user_id), str(place.guild_id), f"prompt-{number}"]
     clock.forward(10)
-    page = metrics.render(await reader.take())
+    page = metrics.generate_page(await reader.read())
     assert set(samples(page)) == before
     assert not [each for each in ids if each in page.decode()]
 
@@ -251,13 +253,13 @@ async def test_jobs_of_anybody_anywhere_add_no_series(
     [
         ("open_by_state", "jobs_due_by_state"),
         ("ended_by_state", "jobs_finished"),
-        ("reserved", "jobs_open"),
-        ("reserved", "a_job_ends_once"),
-        ("reserved", "a_job_reserves_once"),
+        ("open_reservations", "jobs_open"),
+        ("open_reservations", "a_job_ends_once"),
+        ("open_reservations", "a_job_reserves_once"),
     ],
 )
 async def test_a_scrape_never_reads_a_whole_history(
-    store: SqliteStore, name: str, index: str
+    store: SqliteJobStore, name: str, index: str
 ) -> None:
     def plan(conn: Any) -> list[str]:
         rows = conn.execute(f"EXPLAIN QUERY PLAN {QUERIES[name]}", {"since": 0}).fetchall()
@@ -268,7 +270,7 @@ async def test_a_scrape_never_reads_a_whole_history(
     assert not [each for each in steps if each.startswith("SCAN") and "INDEX" not in each], steps
 
 
-async def test_a_check_says_in_words_what_is_missing(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_check_says_in_words_what_is_missing(store: SqliteJobStore, tmp_path: Path) -> None:
     answers = database_check(lambda: store.next_due_at(()))
     assert await answers() is None
     await store.close()
@@ -280,7 +282,7 @@ async def test_a_check_says_in_words_what_is_missing(store: SqliteStore, tmp_pat
     assert await disk_check(tmp_path / "gone", 1)() == "the disk with the data can't be looked at"
 
 
-async def test_a_database_that_hangs_is_missing_after_two_seconds(store: SqliteStore) -> None:
+async def test_a_database_that_hangs_is_missing_after_two_seconds(store: SqliteJobStore) -> None:
     gate = threading.Event()
     holding = asyncio.create_task(store.database.run(lambda _conn: gate.wait(10)))
     await asyncio.sleep(0)

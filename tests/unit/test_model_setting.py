@@ -4,21 +4,21 @@ import pytest
 
 from bot.errors import SettingsError
 from bot.model import Operation, Size
-from bot.providers import model_setting
 from bot.providers.base import Model
-from bot.providers.openai import OPENAI
-from bot.providers.openai_models import OPENAI_MODELS
+from bot.providers.openai.models import OPENAI_MODELS
+from bot.providers.openai.provider import OPENAI
+from bot.providers.vendors import model_setting
 
 
 def read_models(text: str) -> tuple[Model, ...]:
-    return model_setting.read_models(text, variable="OPENAI_MODELS", known=OPENAI_MODELS)
+    return model_setting.read_models(text, variable="OPENAI_MODELS", known_models=OPENAI_MODELS)
 
 
 _WIDE = Size(width_px=1280, height_px=720)
 
 
 def test_the_default_setting_has_both_soras_with_their_prices():
-    fast, fine = read_models(OPENAI.models)
+    fast, fine = read_models(OPENAI.default_models)
     assert (fast.name, fast.label, fast.seconds) == ("sora-2", "Sora 2", (4, 8, 12))
     assert fast.price_usd_micros(8, _WIDE) == 800_000
     assert (fine.name, len(fine.sizes)) == ("sora-2-pro", 4)
@@ -27,7 +27,7 @@ def test_the_default_setting_has_both_soras_with_their_prices():
     for model in (fast, fine):
         assert model.sizes[0] == _WIDE  # landscape unless asked otherwise
         assert model.takes_image
-        assert model.source
+        assert model.facts_source
         assert model.verified_on is not None
 
 
@@ -50,9 +50,9 @@ def test_what_is_not_said_of_a_model_of_ones_own_is_not_promised():
 
 
 def test_both_soras_can_remix_and_extend_in_the_shape_of_their_source():
-    for model in read_models(OPENAI.models):
+    for model in read_models(OPENAI.default_models):
         assert model.operations == {Operation.GENERATE, Operation.REMIX, Operation.EXTEND}
-        assert not model.remix_reshapes
+        assert not model.remix_can_change_format
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_name_that_is_not_known_is_answered_with_those_that_are():
         read_models("sora-3")
     assert found.value.problem.endswith(f"usd_per_second; known here: {known}")
     with pytest.raises(SettingsError) as found:
-        model_setting.read_models("sora-3", variable="M", known={})
+        model_setting.read_models("sora-3", variable="M", known_models={})
     assert found.value.problem.endswith("usd_per_second")
 
 

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from bot.errors import ModerationError, ProviderError, RenderFailedError
 from bot.model import Size
-from bot.providers import api_error, openai_wire
-from bot.providers.base import RemoteState, RenderOrder
+from bot.providers.base import ProviderRequest, RenderState
+from bot.providers.http import error_body
+from bot.providers.openai import wire
 
 _RECORDINGS = Path(__file__).resolve().parents[1] / "wire" / "openai"
-_ORDER = RenderOrder(
-    key="K7Q2",
+_REQUEST = ProviderRequest(
+    idempotency_key="K7Q2",
     prompt="a cat",
     model="sora-2",
     seconds=8,
@@ -30,7 +31,7 @@ def _recorded(name):
 
 
 def test_a_create_sends_everything_as_text_and_nothing_else():
-    assert openai_wire.create_fields(_ORDER) == {
+    assert wire.create_fields(_REQUEST) == {
         "prompt": "a cat",
         "model": "sora-2",
         "seconds": "8",
@@ -39,8 +40,8 @@ def test_a_create_sends_everything_as_text_and_nothing_else():
 
 
 def test_a_remix_sends_its_words_alone_and_an_extension_what_to_add():
-    assert openai_wire.remix_body(_ORDER) == {"prompt": "a cat"}
-    assert openai_wire.extend_body(_ORDER, "video_1") == {
+    assert wire.remix_body(_REQUEST) == {"prompt": "a cat"}
+    assert wire.extend_body(_REQUEST, "video_1") == {
         "prompt": "a cat",
         "seconds": "8",
         "video": {"id": "video_1"},
@@ -48,21 +49,21 @@ def test_a_remix_sends_its_words_alone_and_an_extension_what_to_add():
 
 
 def test_a_remix_names_the_render_that_it_was_made_from():
-    remote = openai_wire.read_video(_recorded("remixed"))
-    assert remote.source == "video_68d7512d"
+    remote = wire.read_video(_recorded("remixed"))
+    assert remote.source_remote_id == "video_68d7512d"
     assert (remote.prompt, remote.seconds) == ("now at night", 4)
-    assert openai_wire.read_video(_recorded("completed")).source is None
+    assert wire.read_video(_recorded("completed")).source_remote_id is None
 
 
 @pytest.mark.parametrize("raw", [None, "", 7, [], "..", "a\nb", "https://cdn.test/clip.mp4?sig=1"])
 def test_what_is_no_id_is_no_source(raw):
-    assert openai_wire.read_video({"id": "v", "remixed_from_video_id": raw}).source is None
+    assert wire.read_video({"id": "v", "remixed_from_video_id": raw}).source_remote_id is None
 
 
 def test_a_whole_video_object_is_read():
-    remote = openai_wire.read_video(_recorded("queued"), {"openai-poll-after-ms": "1500"})
+    remote = wire.read_video(_recorded("queued"), {"openai-poll-after-ms": "1500"})
     assert remote.id == "video_68d7512d07848190b3e45da0ecbebcde004da08e1e0678d5"
-    assert remote.state is RemoteState.QUEUED
+    assert remote.state is RenderState.QUEUED
     assert (remote.progress, remote.error, remote.poll_after_s) == (0, None, 1.5)
     assert (remote.prompt, remote.model) == ("a calico cat plays piano", "sora-2")
     assert (remote.seconds, remote.size) == (8, Size(width_px=1280, height_px=720))
@@ -72,19 +73,19 @@ def test_a_whole_video_object_is_read():
 @pytest.mark.parametrize(
     ("name", "state", "progress"),
     [
-        ("in_progress", RemoteState.RUNNING, 33),
-        ("completed", RemoteState.READY, 100),
-        ("failed", RemoteState.FAILED, 100),
-        ("sparse", RemoteState.QUEUED, 0),
-        ("old_article", RemoteState.RUNNING, 42),
-        ("envelope", RemoteState.FAILED, 100),
-        ("vllm_failed", RemoteState.FAILED, 0),
+        ("in_progress", RenderState.RUNNING, 33),
+        ("completed", RenderState.READY, 100),
+        ("failed", RenderState.FAILED, 100),
+        ("sparse", RenderState.QUEUED, 0),
+        ("old_article", RenderState.RUNNING, 42),
+        ("envelope", RenderState.FAILED, 100),
+        ("vllm_failed", RenderState.FAILED, 0),
     ],
 )
 def test_the_status_alone_decides(name, state, progress):
-    remote = openai_wire.read_video(_recorded(name))
+    remote = wire.read_video(_recorded(name))
     assert (remote.state, remote.progress) == (state, progress)
-    assert (remote.error is not None) == (state is RemoteState.FAILED)
+    assert (remote.error is not None) == (state is RenderState.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -97,27 +98,27 @@ def test_the_status_alone_decides(name, state, progress):
     ],
 )
 def test_a_failed_render_says_why(name, kind, words):
-    error = openai_wire.read_video(_recorded(name)).error
+    error = wire.read_video(_recorded(name)).error
     assert type(error) is kind
     assert words in str(error)
     assert words not in error.user_text
 
 
 def test_progress_of_100_is_no_success():
-    remote = openai_wire.read_video({"id": "v", "status": "in_progress", "progress": 100})
-    assert remote.state is RemoteState.RUNNING
+    remote = wire.read_video({"id": "v", "status": "in_progress", "progress": 100})
+    assert remote.state is RenderState.RUNNING
 
 
 @pytest.mark.parametrize("status", ["daydreaming", "", None, 7, [], "READY?"])
 def test_an_unknown_status_means_still_running(status):
     value = {"id": "v", "status": status}
-    assert openai_wire.read_video(value).state is RemoteState.RUNNING
-    assert openai_wire.status(value) not in openai_wire.STATES
+    assert wire.read_video(value).state is RenderState.RUNNING
+    assert wire.status_word(value) not in wire.STATES
 
 
 @pytest.mark.parametrize("status", ["queued", "In_Progress", "COMPLETED", "failed", "processing"])
 def test_a_known_status_is_known_in_any_case(status):
-    assert openai_wire.status({"id": "v", "status": status}) in openai_wire.STATES
+    assert wire.status_word({"id": "v", "status": status}) in wire.STATES
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_known_status_is_known_in_any_case(status):
     ],
 )
 def test_progress_is_read_in_every_spelling(raw, progress):
-    assert openai_wire.read_video({"id": "v", "progress": raw}).progress == progress
+    assert wire.read_video({"id": "v", "progress": raw}).progress == progress
 
 
 @pytest.mark.parametrize(
@@ -165,11 +166,11 @@ def test_progress_is_read_in_every_spelling(raw, progress):
 )
 def test_an_answer_without_a_usable_id_is_no_video(value):
     with pytest.raises(ValueError, match=r"no (usable id|object)"):
-        openai_wire.read_video(value)
+        wire.read_video(value)
 
 
 def test_absurd_values_are_not_told_instead_of_breaking_the_rest():
-    remote = openai_wire.read_video(
+    remote = wire.read_video(
         {"id": 7, "created_at": 1e300, "seconds": "NaN", "size": "big", "prompt": 3, "model": None}
     )
     assert remote.id == "7"
@@ -178,17 +179,17 @@ def test_absurd_values_are_not_told_instead_of_breaking_the_rest():
 
 
 def test_a_page_tells_where_the_next_one_begins():
-    page = openai_wire.read_page(_recorded("page"))
+    page = wire.read_page(_recorded("page"))
     assert [video.id for video in page.videos] == ["video_3", "video_2"]
     assert (page.has_more, page.last_id) == (True, "video_2")
-    page = openai_wire.read_page(_recorded("sglang_page"))
+    page = wire.read_page(_recorded("sglang_page"))
     assert (page.has_more, page.last_id) == (None, "a1")
 
 
 @pytest.mark.parametrize("value", [None, {}, {"data": None}, {"data": {}}, {"data": [{}]}, []])
 def test_a_list_with_a_hole_is_no_list(value):
     with pytest.raises(ValueError, match=r"no |without data"):
-        openai_wire.read_page(value)
+        wire.read_page(value)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_a_list_with_a_hole_is_no_list(value):
     [("1500", 1.5), ("0", 0.0), ("99999999", 120.0), ("", None), ("-5", None), ("1e3", None)],
 )
 def test_the_next_poll_is_where_the_header_says(raw, seconds):
-    assert openai_wire.poll_after_s({"openai-poll-after-ms": raw}) == seconds
+    assert wire.poll_after_s({"openai-poll-after-ms": raw}) == seconds
 
 
 @pytest.mark.parametrize(
@@ -208,26 +209,26 @@ def test_the_next_poll_is_where_the_header_says(raw, seconds):
     ],
 )
 def test_a_picture_is_known_by_its_bytes(head, kind):
-    assert openai_wire.image_kind(head)[0] == kind
+    assert wire.image_type(head)[0] == kind
 
 
 @pytest.mark.parametrize("head", [b"", b"GIF89a", b"<svg>", b"RIFF\0\0\0\0WAVE"])
 def test_other_files_are_no_pictures(head):
     with pytest.raises(ValueError, match="neither"):
-        openai_wire.image_kind(head)
+        wire.image_type(head)
 
 
 def test_signed_addresses_and_control_characters_do_not_survive_in_messages():
-    said = api_error.read_value(
+    said = error_body.parse_value(
         {"message": "see https://x.test/a?sig=S3CRET#top\n\x1b[31m\ud800now"}
     )
     assert said.message == "see https://x.test/a [31m now"
-    said = api_error.read_body(b"<html><head><title>502 Bad\nGateway</title>" + b"x" * 9999)
+    said = error_body.parse_body(b"<html><head><title>502 Bad\nGateway</title>" + b"x" * 9999)
     assert (said.message, said.is_html) == ("an HTML page titled '502 Bad Gateway'", True)
 
 
 def test_fastapis_list_of_faults_says_where_they_are():
-    said = api_error.read_value(
+    said = error_body.parse_value(
         {"detail": [{"loc": ["body", "seconds"], "msg": "too long", "type": "value_error"}]}
     )
     assert said.message == "body.seconds: too long"
@@ -254,7 +255,7 @@ def test_fastapis_list_of_faults_says_where_they_are():
     ],
 )
 def test_a_refusal_tells_that_the_source_is_not_there(body, is_gone):
-    assert api_error.read_value(body).is_unknown_source is is_gone
+    assert error_body.parse_value(body).is_unknown_source is is_gone
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_a_refusal_tells_that_the_source_is_not_there(body, is_gone):
     ],
 )
 def test_a_gateways_words_for_no_are_told_apart(body, words):
-    said = api_error.read_value(body)
+    said = error_body.parse_value(body)
     names = ("is_moderation", "is_account", "is_invalid_request", "is_overload")
     assert {name for name in names if getattr(said, name)} == words
 
@@ -288,7 +289,7 @@ def test_a_gateways_words_for_no_are_told_apart(body, words):
     ],
 )
 def test_a_missing_path_is_told_from_a_missing_render(body, is_no_route):
-    assert api_error.read_body(body).is_no_route is is_no_route
+    assert error_body.parse_body(body).is_unknown_route is is_no_route
 
 
 _JSON = st.recursive(
@@ -309,19 +310,19 @@ _JSON = st.recursive(
 
 @given(_JSON)
 def test_no_json_whatever_breaks_the_reading(value):
-    said = api_error.read_value(value)
+    said = error_body.parse_value(value)
     assert str(said).isprintable()
     assert len(said.message) <= 300
     if isinstance(value, dict):
-        assert (openai_wire.clip_address(value) or "http").startswith("http")
+        assert (wire.clip_url(value) or "http").startswith("http")
     try:
-        remote = openai_wire.read_video(value)
+        remote = wire.read_video(value)
     except ValueError:
         return
     assert remote.progress is None or 0 <= remote.progress <= 100
-    assert isinstance(remote.error, ProviderError) == (remote.state is RemoteState.FAILED)
+    assert isinstance(remote.error, ProviderError) == (remote.state is RenderState.FAILED)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_whatever_break_the_reading_of_a_refusal(body):
-    assert str(api_error.read_body(body)).isprintable()
+    assert str(error_body.parse_body(body)).isprintable()

@@ -6,21 +6,21 @@ import pytest
 
 from bot.errors import ModerationError, ProviderTroubleError, RenderFailedError, SettingsError
 from bot.model import Size
-from bot.providers import api_error
-from bot.providers.base import Model, Remote, RenderOrder
-from bot.providers.openrouter import OPENROUTER, OpenRouterProvider
-from bot.providers.patience import Patience
-from tests.wire.hasty_clock import HastyClock
-from tests.wire.kitchen.faults import Fault
-from tests.wire.kitchen.server import Kitchen
-from tests.wire.kitchen.wire import Stage, Step
+from bot.providers.base import Model, ProviderRequest, RenderStatus
+from bot.providers.http import error_body
+from bot.providers.http.timeouts import Timeouts
+from bot.providers.vendors.openrouter import OPENROUTER, OpenRouterProvider
+from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.openrouter.wire import OpenRouterWire
+from tests.wire.provider_double.faults import ProviderFault
+from tests.wire.provider_double.server import ProviderDouble
+from tests.wire.provider_double.wire import RenderStage, Step
 
 _WIDE, _LARGE = Size(width_px=1280, height_px=720), Size(width_px=1920, height_px=1080)
 _SMALL = Size(width_px=854, height_px=480)
 _VEO = "google/veo-3.1-lite"
 _GROK = "x-ai/grok-imagine-video"
-_HURRIED = Patience(connect_s=1, read_s=0.4, create_s=1, call_s=2)
+_SHORT_TIMEOUTS = Timeouts(connect_s=1, read_s=0.4, create_s=1, call_s=2)
 
 
 @pytest.fixture
@@ -29,25 +29,27 @@ async def wire():
 
 
 @pytest.fixture
-async def kitchen(wire):
-    async with Kitchen(wire, content=b"never asked for") as running:
+async def double(wire):
+    async with ProviderDouble(wire, content=b"never asked for") as running:
         yield running
 
 
 @pytest.fixture
-async def make(kitchen):
+async def make(double):
     made: list[OpenRouterProvider] = []
 
     def build(models: str | None, public_url: str | None = None, **others: str):
         environ = {
-            "OPENROUTER_API_KEY": kitchen.wire.key,
-            "OPENROUTER_BASE_URL": kitchen.base_url,
+            "OPENROUTER_API_KEY": double.wire.key,
+            "OPENROUTER_BASE_URL": double.base_url,
             "OPENROUTER_MODELS": models or "",
             **others,
         }
         made.append(
             OpenRouterProvider(
-                OPENROUTER.account(environ, HastyClock(), public_url=public_url, patience=_HURRIED)
+                OPENROUTER.read_account(
+                    environ, AutojumpClock(), public_url=public_url, timeouts=_SHORT_TIMEOUTS
+                )
             )
         )
         return made[-1]
@@ -57,9 +59,9 @@ async def make(kitchen):
         await each.close()
 
 
-def _order(model: str, **changes: object) -> RenderOrder:
+def _request(model: str, **changes: object) -> ProviderRequest:
     fields = {"key": "K7Q2", "prompt": "a cat", "seconds": 4, "size": _WIDE, "seed": 7}
-    return RenderOrder(model=model, **{**fields, **changes})  # type: ignore[arg-type]
+    return ProviderRequest(model=model, **{**fields, **changes})  # type: ignore[arg-type]
 
 
 def _models(provider: OpenRouterProvider) -> dict[str, Model]:
@@ -82,15 +84,15 @@ async def test_a_name_is_enough_once_the_api_told_the_rest(make):
     assert model.price_usd_micros(4, _LARGE) == 320_000
 
 
-async def test_without_sound_a_clip_costs_what_it_costs_without_sound(make, kitchen):
+async def test_without_sound_a_clip_costs_what_it_costs_without_sound(make, double):
     provider = make(f"{_VEO} audio=no")
     await provider.refresh()
     model = _models(provider)[_VEO]
     assert (model.price_usd_micros(1, _WIDE), model.price_usd_micros(1, _LARGE)) == (30_000, 50_000)
     assert not model.has_audio
-    await provider.submit(_order(_VEO))
-    assert kitchen.last.asked.more["generate_audio"] is False
-    assert kitchen.last.asked.more["seed"] == 7
+    await provider.submit(_request(_VEO))
+    assert double.last.asked.more["generate_audio"] is False
+    assert double.last.asked.more["seed"] == 7
 
 
 async def test_where_two_prices_could_apply_the_dearer_one_does(make):
@@ -165,14 +167,18 @@ async def test_a_list_that_is_none_changes_nothing(make, wire, body):
     assert provider.capabilities() == before
 
 
-async def test_trouble_changes_nothing_and_a_price_that_became_unreadable_does(make, wire, kitchen):
+async def test_trouble_changes_nothing_and_a_price_that_became_unreadable_does(make, wire, double):
     provider = make(_VEO)
     await provider.refresh()
     before = provider.capabilities()
-    for fault in (Fault.html(502), Fault.json(401, {"error": {"message": "no"}}), Fault.cut()):
-        kitchen.fault(Step.CHECK, fault, times=3)
+    for fault in (
+        ProviderFault.html(502),
+        ProviderFault.json(401, {"error": {"message": "no"}}),
+        ProviderFault.cut(),
+    ):
+        double.fault(Step.CHECK, fault, times=3)
         await provider.refresh()
-        kitchen.drop_faults()
+        double.drop_faults()
         assert provider.capabilities() == before
     _veo(wire)["pricing_skus"] = {"video_tokens": "0.1"}
     await provider.refresh()
@@ -229,14 +235,16 @@ async def test_a_setting_that_it_cannot_do_is_named(make, models):
         (None, None),
     ],
 )
-async def test_the_cost_is_the_whole_cost_or_none(make, kitchen, usage, expected):
+async def test_the_cost_is_the_whole_cost_or_none(make, double, usage, expected):
     provider = make(_VEO)
-    remote = await provider.submit(_order(_VEO))
-    kitchen.finish()
+    remote = await provider.submit(_request(_VEO))
+    double.finish()
     said = {"id": remote.id, "status": "completed", "usage": usage}
-    kitchen.fault(Step.LOOK, Fault.raw(json.dumps(said).encode(), content_type="application/json"))
+    double.fault(
+        Step.POLL, ProviderFault.raw(json.dumps(said).encode(), content_type="application/json")
+    )
     seen = (await provider.poll([remote.id]))[remote.id]
-    assert isinstance(seen, Remote)
+    assert isinstance(seen, RenderStatus)
     assert seen.cost_usd_micros == expected
 
 
@@ -249,12 +257,12 @@ async def test_the_cost_is_the_whole_cost_or_none(make, kitchen, usage, expected
         ("cancelled", {"message": "gone"}, RenderFailedError),
     ],
 )
-async def test_an_end_without_a_clip_says_why(make, kitchen, word, error, expected):
+async def test_an_end_without_a_clip_says_why(make, double, word, error, expected):
     provider = make(_VEO)
-    remote = await provider.submit(_order(_VEO))
-    kitchen.fault(Step.LOOK, Fault.json(200, {"status": word, "error": error}))
+    remote = await provider.submit(_request(_VEO))
+    double.fault(Step.POLL, ProviderFault.json(200, {"status": word, "error": error}))
     seen = (await provider.poll([remote.id]))[remote.id]
-    assert isinstance(seen, Remote)
+    assert isinstance(seen, RenderStatus)
     assert type(seen.error) is expected
 
 
@@ -268,36 +276,36 @@ async def test_an_end_without_a_clip_says_why(make, kitchen, word, error, expect
     ],
 )
 async def test_reports_are_asked_for_where_they_can_come_and_be_verified(
-    make, kitchen, url, secret, is_told
+    make, double, url, secret, is_told
 ):
     provider = make(_VEO, url, OPENROUTER_WEBHOOK_SECRET=secret)
-    await provider.submit(_order(_VEO))
+    await provider.submit(_request(_VEO))
     assert provider.capabilities().has_webhook is is_told
     expected = f"{url}/webhooks/openrouter" if is_told else None
-    assert kitchen.last.asked.more.get("callback_url") == expected
+    assert double.last.asked.more.get("callback_url") == expected
 
 
-async def test_a_check_shows_what_is_left(make, kitchen):
+async def test_a_check_shows_what_is_left(make, double):
     provider = make(_VEO)
     assert await provider.check() == "the key is taken, $74.50 left of its limit"
-    kitchen.fault(Step.CHECK, Fault.json(200, {"data": {"limit_remaining": None}}))
+    double.fault(Step.CHECK, ProviderFault.json(200, {"data": {"limit_remaining": None}}))
     assert await provider.check() == "the key is taken"
-    kitchen.fault(Step.CHECK, Fault.json(200, []))
+    double.fault(Step.CHECK, ProviderFault.json(200, []))
     with pytest.raises(ProviderTroubleError):
         await provider.check()
 
 
 def test_a_prompt_that_is_flagged_is_a_matter_of_content():
     said = {"error": {"code": 403, "message": "It requires moderation. Your input was flagged."}}
-    assert api_error.read_value(said).is_moderation
+    assert error_body.parse_value(said).is_moderation
 
 
-async def test_a_clip_comes_from_the_apis_own_host_with_the_key(make, kitchen, tmp_path):
+async def test_a_clip_comes_from_the_apis_own_host_with_the_key(make, double, tmp_path):
     provider = make(_VEO)
-    remote = await provider.submit(_order(_VEO))
-    kitchen.finish(stage=Stage.READY)
+    remote = await provider.submit(_request(_VEO))
+    double.finish(stage=RenderStage.READY)
     with pytest.raises(Exception, match="not an MP4"):
         await provider.download(remote.id, tmp_path / "clip.mp4", max_bytes=99)
-    seen = kitchen.seen[-1]
+    seen = double.seen[-1]
     assert seen.path == f"/api/v1/videos/{remote.id}/content?index=0"
-    assert kitchen.wire.key in seen.headers["authorization"]
+    assert double.wire.key in seen.headers["authorization"]

@@ -8,18 +8,18 @@ from bot.errors import (
     ModerationError,
     NotAcceptedError,
     ProviderAccountError,
+    ProviderRejectedError,
     ProviderTroubleError,
-    RejectedOrderError,
     UnknownOutcomeError,
 )
-from bot.providers.base import Remote, RemoteState
-from bot.providers.health import Condition, HealthBook
-from bot.providers.meter import Meter
+from bot.providers.base import RenderState, RenderStatus
+from bot.providers.health import CircuitBreakers, CircuitState
+from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.watched import WatchedProvider
-from tests.contract.conftest import ORDER
+from tests.contract.conftest import REQUEST
 
 
-class Hands:
+class SteppedClock:
     """A clock that is put forward by hand."""
 
     def __init__(self):
@@ -32,15 +32,15 @@ class Hands:
         self.at += timedelta(seconds=seconds)
 
 
-class Scripted:
+class StubProvider:
     """A provider that answers as it is told."""
 
     name = "kitchen"
 
     def __init__(self):
-        self.answer = Remote(id="r", state=RemoteState.RUNNING)
+        self.answer = RenderStatus(id="r", state=RenderState.RUNNING)
 
-    async def submit(self, order):
+    async def submit(self, request):
         return self._said()
 
     async def poll(self, remote_ids):
@@ -58,7 +58,7 @@ class Scripted:
 
 @pytest.fixture
 def clock():
-    return Hands()
+    return SteppedClock()
 
 
 @pytest.fixture
@@ -67,220 +67,226 @@ def outages():
 
 
 @pytest.fixture
-def book(clock, outages):
-    return HealthBook(["kitchen"], clock, outages.append)
+def breakers(clock, outages):
+    return CircuitBreakers(["kitchen"], clock, outages.append)
 
 
 @pytest.fixture
-def vendor():
-    return Scripted()
+def inner():
+    return StubProvider()
 
 
 @pytest.fixture
-def kitchen(vendor, book):
-    return WatchedProvider(vendor, book)
+def provider(inner, breakers):
+    return WatchedProvider(inner, breakers)
 
 
-async def submit(kitchen, vendor, answer):
-    vendor.answer = answer
+async def submit(provider, inner, answer):
+    inner.answer = answer
     if isinstance(answer, Exception):
         with pytest.raises(type(answer)):
-            await kitchen.submit(ORDER)
+            await provider.submit(REQUEST)
     else:
-        assert await kitchen.submit(ORDER) is answer
+        assert await provider.submit(REQUEST) is answer
 
 
-OK = Remote(id="r", state=RemoteState.RUNNING)
+OK = RenderStatus(id="r", state=RenderState.RUNNING)
 
 
 async def test_a_refused_account_takes_it_out_and_is_told_once(
-    kitchen, vendor, book, clock, outages
+    provider, inner, breakers, clock, outages
 ):
     for _ in range(3):
-        await submit(kitchen, vendor, ProviderAccountError("401"))
-        assert book.is_out("kitchen")
-        clock.forward(book.of("kitchen").until.timestamp() - clock.at.timestamp())
-        assert book.takes_work("kitchen")
+        await submit(provider, inner, ProviderAccountError("401"))
+        assert breakers.is_out("kitchen")
+        clock.forward(breakers.of("kitchen").until.timestamp() - clock.at.timestamp())
+        assert breakers.takes_work("kitchen")
     assert outages == ["kitchen"]
-    assert "401" not in book.of("kitchen").reason
+    assert "401" not in breakers.of("kitchen").reason
 
 
 @pytest.mark.parametrize("pause", [NotAcceptedError("429"), UnknownOutcomeError("reset")])
 async def test_a_pause_that_it_asks_for_meanwhile_ends_no_outage(
-    kitchen, vendor, book, clock, outages, pause
+    provider, inner, breakers, clock, outages, pause
 ):
-    await submit(kitchen, vendor, ProviderAccountError("402"))
+    await submit(provider, inner, ProviderAccountError("402"))
     began_at = clock.at
     for _ in range(2):
         clock.forward(300)
-        await submit(kitchen, vendor, pause)
-        assert book.of("kitchen").condition is Condition.THROTTLED
+        await submit(provider, inner, pause)
+        assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
         clock.forward(300)
-        await submit(kitchen, vendor, ProviderAccountError("402"))
-        assert book.of("kitchen").condition is Condition.OUT
-        assert book.of("kitchen").out_since == began_at
+        await submit(provider, inner, ProviderAccountError("402"))
+        assert breakers.of("kitchen").circuit is CircuitState.OUT
+        assert breakers.of("kitchen").out_since == began_at
     assert outages == ["kitchen"]
     clock.forward(300)
-    await submit(kitchen, vendor, OK)
-    assert book.of("kitchen").out_since is None
-    await submit(kitchen, vendor, ProviderAccountError("402"))
+    await submit(provider, inner, OK)
+    assert breakers.of("kitchen").out_since is None
+    await submit(provider, inner, ProviderAccountError("402"))
     assert outages == ["kitchen", "kitchen"]
 
 
 async def test_a_key_that_is_good_again_ends_the_outage_and_not_the_pause(
-    kitchen, vendor, book, clock, outages
+    provider, inner, breakers, clock, outages
 ):
-    vendor.answer = ProviderAccountError("401")
-    await kitchen.poll(["r"])
+    inner.answer = ProviderAccountError("401")
+    await provider.poll(["r"])
     clock.forward(300)
-    await submit(kitchen, vendor, NotAcceptedError("429"))
-    vendor.answer = OK
-    await kitchen.check()
-    assert book.of("kitchen").condition is Condition.THROTTLED
-    assert not book.takes_work("kitchen")
-    vendor.answer = ProviderAccountError("401")
+    await submit(provider, inner, NotAcceptedError("429"))
+    inner.answer = OK
+    await provider.check()
+    assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
+    assert not breakers.takes_work("kitchen")
+    inner.answer = ProviderAccountError("401")
     clock.forward(300)
-    await kitchen.poll(["r"])
+    await provider.poll(["r"])
     assert outages == ["kitchen", "kitchen"]
 
 
 async def test_an_order_that_was_refused_before_a_pause_is_proved_by_no_free_call(
-    kitchen, vendor, book, clock, outages
+    provider, inner, breakers, clock, outages
 ):
-    await submit(kitchen, vendor, ProviderAccountError("402"))
+    await submit(provider, inner, ProviderAccountError("402"))
     clock.forward(300)
-    await submit(kitchen, vendor, NotAcceptedError("429"))
-    vendor.answer = OK
-    await kitchen.check()
-    assert book.of("kitchen").out_since is not None
+    await submit(provider, inner, NotAcceptedError("429"))
+    inner.answer = OK
+    await provider.check()
+    assert breakers.of("kitchen").out_since is not None
     clock.forward(300)
-    vendor.answer = ProviderAccountError("401")
-    await kitchen.poll(["r"])
-    vendor.answer = OK
-    await kitchen.check()
-    assert book.of("kitchen").condition is Condition.OUT
+    inner.answer = ProviderAccountError("401")
+    await provider.poll(["r"])
+    inner.answer = OK
+    await provider.check()
+    assert breakers.of("kitchen").circuit is CircuitState.OUT
     assert outages == ["kitchen"]
 
 
-async def test_it_recovers_by_itself_when_an_order_is_taken(kitchen, vendor, book, clock, outages):
-    await submit(kitchen, vendor, ProviderAccountError("402"))
+async def test_it_recovers_by_itself_when_an_order_is_taken(
+    provider, inner, breakers, clock, outages
+):
+    await submit(provider, inner, ProviderAccountError("402"))
     clock.forward(300)
-    await submit(kitchen, vendor, OK)
-    assert book.of("kitchen").condition is Condition.OK
-    await submit(kitchen, vendor, ProviderAccountError("402"))
+    await submit(provider, inner, OK)
+    assert breakers.of("kitchen").circuit is CircuitState.CLOSED
+    await submit(provider, inner, ProviderAccountError("402"))
     assert outages == ["kitchen", "kitchen"]
 
 
-async def test_tries_of_one_that_stays_out_grow_rare(kitchen, vendor, book, clock):
+async def test_tries_of_one_that_stays_out_grow_rare(provider, inner, breakers, clock):
     pauses = []
     for _ in range(6):
-        await submit(kitchen, vendor, ProviderAccountError("402"))
-        pauses.append((book.of("kitchen").until - clock.at).total_seconds())
+        await submit(provider, inner, ProviderAccountError("402"))
+        pauses.append((breakers.of("kitchen").until - clock.at).total_seconds())
         clock.forward(pauses[-1])
     assert pauses == [300, 600, 1200, 2400, 3600, 3600]
 
 
-async def test_polls_that_work_do_not_end_an_outage_and_a_free_call_does(kitchen, vendor, book):
-    await submit(kitchen, vendor, ProviderAccountError("no balance"))
-    vendor.answer = OK
-    await kitchen.poll(["r"])
-    assert book.is_out("kitchen")
-    await kitchen.check()
-    assert not book.is_out("kitchen")
+async def test_polls_that_work_do_not_end_an_outage_and_a_free_call_does(provider, inner, breakers):
+    await submit(provider, inner, ProviderAccountError("no balance"))
+    inner.answer = OK
+    await provider.poll(["r"])
+    assert breakers.is_out("kitchen")
+    await provider.check()
+    assert not breakers.is_out("kitchen")
 
 
 @pytest.mark.parametrize(
     "error", [NotAcceptedError("429", retry_after_s=40), UnknownOutcomeError()]
 )
 async def test_a_pause_that_is_asked_for_and_trouble_cool_it_down(
-    kitchen, vendor, book, clock, outages, error
+    provider, inner, breakers, clock, outages, error
 ):
-    await submit(kitchen, vendor, error)
-    assert book.of("kitchen").condition is Condition.THROTTLED
-    assert not book.takes_work("kitchen")
-    assert not book.is_out("kitchen")
+    await submit(provider, inner, error)
+    assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
+    assert not breakers.takes_work("kitchen")
+    assert not breakers.is_out("kitchen")
     clock.forward(getattr(error, "retry_after_s", None) or 2)
-    assert book.takes_work("kitchen")
+    assert breakers.takes_work("kitchen")
     assert outages == []
 
 
-async def test_a_retry_after_is_kept_to(kitchen, vendor, book, clock):
-    await submit(kitchen, vendor, NotAcceptedError("429", retry_after_s=40))
+async def test_a_retry_after_is_kept_to(provider, inner, breakers, clock):
+    await submit(provider, inner, NotAcceptedError("429", retry_after_s=40))
     clock.forward(39.9)
-    assert not book.takes_work("kitchen")
+    assert not breakers.takes_work("kitchen")
 
 
 async def test_free_calls_that_work_say_nothing_of_the_balance(
-    kitchen, vendor, book, clock, outages
+    provider, inner, breakers, clock, outages
 ):
     for _ in range(3):
-        await submit(kitchen, vendor, ProviderAccountError("no balance"))
-        vendor.answer = OK
-        await kitchen.check()
+        await submit(provider, inner, ProviderAccountError("no balance"))
+        inner.answer = OK
+        await provider.check()
         # One order may try it, and it is the same outage still.
-        assert book.takes_work("kitchen")
-        assert book.of("kitchen").condition is Condition.OUT
+        assert breakers.takes_work("kitchen")
+        assert breakers.of("kitchen").circuit is CircuitState.OUT
     assert outages == ["kitchen"]
-    assert book.of("kitchen").times == 3
-    await submit(kitchen, vendor, OK)
-    assert book.of("kitchen").condition is Condition.OK
+    assert breakers.of("kitchen").times == 3
+    await submit(provider, inner, OK)
+    assert breakers.of("kitchen").circuit is CircuitState.CLOSED
 
 
-async def test_an_answer_from_before_a_pause_was_asked_for_does_not_end_it(kitchen, vendor, book):
-    seen = book.of("kitchen")
-    await submit(kitchen, vendor, NotAcceptedError("429", retry_after_s=40))
-    book.worked("kitchen", seen)
-    assert not book.takes_work("kitchen")
-    vendor.answer = OK
-    await kitchen.check()
-    assert not book.takes_work("kitchen")
+async def test_an_answer_from_before_a_pause_was_asked_for_does_not_end_it(
+    provider, inner, breakers
+):
+    seen = breakers.of("kitchen")
+    await submit(provider, inner, NotAcceptedError("429", retry_after_s=40))
+    breakers.record_success("kitchen", seen)
+    assert not breakers.takes_work("kitchen")
+    inner.answer = OK
+    await provider.check()
+    assert not breakers.takes_work("kitchen")
 
 
 @pytest.mark.parametrize("hint_s", [0.0, 0.5])
 async def test_at_once_from_one_that_refuses_again_and_again_is_not_believed(
-    kitchen, vendor, book, clock, hint_s
+    provider, inner, breakers, clock, hint_s
 ):
     for number in range(5):
-        await submit(kitchen, vendor, NotAcceptedError("429", retry_after_s=hint_s))
-        pause_s = (book.of("kitchen").until - clock.at).total_seconds()
+        await submit(provider, inner, NotAcceptedError("429", retry_after_s=hint_s))
+        pause_s = (breakers.of("kitchen").until - clock.at).total_seconds()
         assert pause_s >= 1.5 * 2**number
         clock.forward(pause_s)
 
 
 async def test_stumbling_again_and_again_grows_the_pause_to_two_minutes(
-    kitchen, vendor, book, clock
+    provider, inner, breakers, clock
 ):
     for number in range(12):
-        await submit(kitchen, vendor, UnknownOutcomeError("500"))
-        pause_s = (book.of("kitchen").until - clock.at).total_seconds()
+        await submit(provider, inner, UnknownOutcomeError("500"))
+        pause_s = (breakers.of("kitchen").until - clock.at).total_seconds()
         whole_s = min(2 * 2**number, 120)
         assert 0.75 * whole_s <= pause_s <= whole_s
         clock.forward(pause_s)
 
 
-@pytest.mark.parametrize("error", [RejectedOrderError("400"), ModerationError("no")])
-async def test_an_order_that_is_refused_says_nothing_of_the_kitchen(kitchen, vendor, book, error):
-    await submit(kitchen, vendor, error)
-    assert book.of("kitchen").condition is Condition.OK
+@pytest.mark.parametrize("error", [ProviderRejectedError("400"), ModerationError("no")])
+async def test_an_order_that_is_refused_says_nothing_of_the_provider(
+    provider, inner, breakers, error
+):
+    await submit(provider, inner, error)
+    assert breakers.of("kitchen").circuit is CircuitState.CLOSED
 
 
 async def test_a_round_of_polls_without_one_answer_cools_it_down_and_one_answer_does_not(
-    kitchen, vendor, book
+    provider, inner, breakers
 ):
-    vendor.answer = ProviderTroubleError("502")
-    await kitchen.poll(["a", "b"])
-    assert book.of("kitchen").condition is Condition.THROTTLED
-    assert book.of("kitchen").reason
+    inner.answer = ProviderTroubleError("502")
+    await provider.poll(["a", "b"])
+    assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
+    assert breakers.of("kitchen").reason
 
 
-async def test_a_poll_with_a_refused_key_takes_it_out(kitchen, vendor, book):
-    vendor.answer = ProviderAccountError("401")
-    await kitchen.poll(["a"])
-    assert book.is_out("kitchen")
+async def test_a_poll_with_a_refused_key_takes_it_out(provider, inner, breakers):
+    inner.answer = ProviderAccountError("401")
+    await provider.poll(["a"])
+    assert breakers.is_out("kitchen")
 
 
 def test_calls_are_spread_over_the_minute(clock):
-    meter = Meter(3, clock)
+    meter = RateLimiter(3, clock)
     assert [meter.take() for _ in range(7)] == [0, 0, 0, 60, 60, 60, 120]
     clock.forward(121)
     assert [meter.take() for _ in range(3)] == [0, 0, 59]
@@ -293,8 +299,12 @@ def test_calls_are_spread_over_the_minute(clock):
     [("1s", 1), ("6m0s", 120), ("20ms", 0.02), ("1m30s", 90), ("soon", 0), ("", 0), ("1s x", 0)],
 )
 def test_a_vendor_that_says_no_call_is_left_is_left_alone_until_then(clock, reset, wait_s):
-    meter = Meter(None, clock)
-    meter.note({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": reset})
+    meter = RateLimiter(None, clock)
+    meter.update_from_headers(
+        {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": reset}
+    )
     assert meter.wait_s() == pytest.approx(wait_s)
-    meter.note({"x-ratelimit-remaining-requests": "5", "x-ratelimit-reset-requests": "50s"})
+    meter.update_from_headers(
+        {"x-ratelimit-remaining-requests": "5", "x-ratelimit-reset-requests": "50s"}
+    )
     assert meter.wait_s() == pytest.approx(wait_s)

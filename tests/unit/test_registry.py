@@ -37,7 +37,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
         build_providers(_settings(tmp_path, "local", "soar"), SystemClock())
     assert caught.value.variable == "VIDEO_PROVIDERS"
     assert "soar" in caught.value.problem
-    assert all(name in caught.value.allowed for name in registry.names())
+    assert all(name in caught.value.allowed for name in registry.provider_names())
 
 
 def test_a_missing_key_is_named_with_a_way_out(tmp_path):

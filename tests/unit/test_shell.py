@@ -13,12 +13,12 @@ from typing import TypeVar
 import pytest
 
 from bot.__main__ import main
-from bot.app import Desk, open_desk
+from bot.app import AdminContext, open_admin_context
 from bot.clock import SystemClock
-from bot.server import WINDOWS, AuditEntry, Block, Budget, Scope, SetLimit, Unit
+from bot.guild import WINDOWS, AuditEntry, Block, Budget, GuildLimit, Scope, Unit
 from bot.settings import Settings
-from bot.storage.keeping import Actor
-from tests.unit.storage import scene
+from bot.storage.guild_settings import Actor
+from tests.unit.storage import factories
 
 _T = TypeVar("_T")
 HOME, ALICE, PAINTERS = 7, 1001, 801
@@ -53,11 +53,11 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
     return run
 
 
-def at_desk(tmp_path: Path, do: Callable[[Desk], Awaitable[_T]]) -> _T:
+def with_storage(tmp_path: Path, do: Callable[[AdminContext], Awaitable[_T]]) -> _T:
     """Look or act as the bot on the same file would."""
 
     async def work() -> _T:
-        desk = await open_desk(Settings(data_dir=tmp_path))
+        desk = await open_admin_context(Settings(data_dir=tmp_path))
         try:
             return await do(desk)
         finally:
@@ -66,18 +66,20 @@ def at_desk(tmp_path: Path, do: Callable[[Desk], Awaitable[_T]]) -> _T:
     return asyncio.run(work())
 
 
-def limits(tmp_path: Path) -> tuple[SetLimit, ...]:
-    return at_desk(tmp_path, lambda desk: desk.keeping.limits(HOME))
+def limits(tmp_path: Path) -> tuple[GuildLimit, ...]:
+    return with_storage(tmp_path, lambda desk: desk.guild_store.limits(HOME))
 
 
 def audit(tmp_path: Path) -> tuple[AuditEntry, ...]:
-    return at_desk(tmp_path, lambda desk: desk.keeping.audit(HOME, None, before_id=None, limit=100))
+    return with_storage(
+        tmp_path, lambda desk: desk.guild_store.audit_log(HOME, None, before_id=None, limit=100)
+    )
 
 
 def limit(
     scope: Scope, subject_id: int, unit: Unit, amount: int | None, window: timedelta = DAY
-) -> SetLimit:
-    return SetLimit(scope=scope, subject_id=subject_id, unit=unit, window=window, amount=amount)
+) -> GuildLimit:
+    return GuildLimit(scope=scope, subject_id=subject_id, unit=unit, window=window, amount=amount)
 
 
 def test_a_limit_can_be_set_for_a_user_a_role_and_everybody(shell, tmp_path: Path):
@@ -87,7 +89,7 @@ def test_a_limit_can_be_set_for_a_user_a_role_and_everybody(shell, tmp_path: Pat
     assert limits(tmp_path) == (
         limit(Scope.USER, ALICE, Unit.CLIPS, 3),
         limit(Scope.ROLE, PAINTERS, Unit.SECONDS, 40, WEEK),
-        limit(Scope.SERVER, HOME, Unit.USD_MICROS, 12_345_678, WINDOWS["month"]),
+        limit(Scope.GUILD, HOME, Unit.USD_MICROS, 12_345_678, WINDOWS["month"]),
     )
     assert "before  none" in said
     assert "now     $12.345678 in 30 days" in said
@@ -95,7 +97,7 @@ def test_a_limit_can_be_set_for_a_user_a_role_and_everybody(shell, tmp_path: Pat
 
 def test_the_role_of_everybody_means_the_server(shell, tmp_path: Path):
     shell(f"set --server {HOME} --role {HOME} --clips 3")
-    assert limits(tmp_path) == (limit(Scope.SERVER, HOME, Unit.CLIPS, 3),)
+    assert limits(tmp_path) == (limit(Scope.GUILD, HOME, Unit.CLIPS, 3),)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_clearing_removes_the_limits_of_one_subject_and_tells_which(shell, tmp_p
     said = shell(f"clear --server {HOME} --user {ALICE}")
     assert "before  3 clips in 24 hours, $1.00 in 24 hours" in said
     assert "now     none" in said
-    assert limits(tmp_path) == (limit(Scope.SERVER, HOME, Unit.CLIPS, 5),)
+    assert limits(tmp_path) == (limit(Scope.GUILD, HOME, Unit.CLIPS, 5),)
     assert "nothing changed" in shell(f"clear --server {HOME} --user {ALICE}")
 
 
@@ -146,8 +148,8 @@ def test_every_change_is_audited_as_the_operators(shell, tmp_path: Path):
     shell(f"grant --server {HOME} --user {ALICE} --seconds 8 --reason outage")
     shell(f"clear --server {HOME} --user {ALICE}")
     shell(f"clear --server {HOME} --user {ALICE}")
-    trail = [(each.by_user_id, each.what, each.before, each.after) for each in audit(tmp_path)]
-    assert trail == [
+    audit_log = [(each.by_user_id, each.what, each.before, each.after) for each in audit(tmp_path)]
+    assert audit_log == [
         (None, "limits cleared", "3 clips in 24 hours", ""),
         (None, "extra granted", "", "8 s of video: outage"),
         (None, "limit set", "", "3 clips in 24 hours"),
@@ -157,7 +159,7 @@ def test_every_change_is_audited_as_the_operators(shell, tmp_path: Path):
 def test_a_server_is_shown_with_its_limits_the_bots_own_and_its_budget(shell, tmp_path: Path):
     operator = Actor(user_id=None, at=SystemClock().now())
     budget = Budget(usd_micros=20_000_000)
-    at_desk(tmp_path, lambda desk: desk.keeping.set_budget(HOME, budget, operator))
+    with_storage(tmp_path, lambda desk: desk.guild_store.set_budget(HOME, budget, operator))
     shell(f"set --server {HOME} --user {ALICE} --clips 3")
     shell(f"set --server {HOME} --clips 5 --per week")
     said = shell(f"show --server {HOME}")
@@ -176,14 +178,14 @@ def test_a_member_is_shown_with_the_rule_that_won_what_is_used_and_when_more_ret
 ):
     now = SystemClock().now()
 
-    async def use(desk: Desk) -> None:
+    async def use(desk: AdminContext) -> None:
         for number, hours_ago in ((1, 20), (2, 1)):
             at = now - timedelta(hours=hours_ago)
-            await scene.accept(desk.store, number, at=at)
+            await factories.accept(desk.store, number, at=at)
         (job,) = await desk.store.jobs_of(1)
-        await scene.step(desk.store, job, scene.State.FAILED)
+        await factories.step(desk.store, job, factories.State.FAILED)
 
-    at_desk(tmp_path, use)
+    with_storage(tmp_path, use)
     shell(f"set --server {HOME} --role {PAINTERS} --clips 4")
     shell(f"set --server {HOME} --clips 2")
     said = shell(f"show --server {HOME} --user {ALICE}")
@@ -206,7 +208,7 @@ def test_a_blocked_member_is_shown_first_of_all_and_cannot_steer_the_terminal(
 ):
     at = SystemClock().now()
     block = Block(guild_id=HOME, user_id=ALICE, at=at, by_user_id=3, reason="spam\x1b[2J\nof cats")
-    at_desk(tmp_path, lambda desk: desk.keeping.block(block, Actor(user_id=3, at=at)))
+    with_storage(tmp_path, lambda desk: desk.guild_store.block(block, Actor(user_id=3, at=at)))
     said = shell(f"show --server {HOME} --user {ALICE}").splitlines()
     assert said[1] == "  BLOCKED by user 3 until it is lifted: spam [2J of cats"
 

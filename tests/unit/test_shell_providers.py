@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
-from bot.app import Desk, open_desk
+from bot.app import AdminContext, open_admin_context
 from bot.clock import SystemClock
-from bot.jobs.catalogue import Choice
-from bot.jobs.houses import Houses
-from bot.providers.registry import VENDORS, names
-from bot.server import EVERYWHERE, HouseRules
+from bot.guild import EVERYWHERE, GuildSettings
+from bot.jobs.catalogue import ModelSelection
+from bot.jobs.guild_settings_cache import GuildSettingsCache
+from bot.providers.registry import VENDORS, provider_names
 from bot.settings import Settings
-from bot.shell.provider_arguments import Choose, Look, Way
-from bot.shell.provider_facts import documented
-from bot.shell.provider_table import markdown
-from bot.shell.providers import chosen, run_providers
-from bot.storage.guard import Guard
-from bot.storage.keeping import Actor
-from tests.unit.storage import scene
-from tests.wire.hasty_clock import HastyClock
+from bot.shell.provider_arguments import ChooseProvider, ListProviders, ProviderAction
+from bot.shell.provider_facts import default_facts
+from bot.shell.provider_table import markdown_table
+from bot.shell.providers import apply_choice, run_providers
+from bot.storage.guild_settings import Actor
+from bot.storage.instance_lock import InstanceLock
+from tests.unit.storage import factories
+from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.videos_api import VideosApi
-from tests.wire.videos_faults import Fault
+from tests.wire.videos_faults import VideosFault
 
 KEY = "sk-0123456789"
 
@@ -65,8 +65,8 @@ def settings(tmp_path: Path, *providers: str, **variables: str) -> Settings:
     )
 
 
-async def _desk(tmp_path: Path) -> Desk:
-    return await open_desk(settings(tmp_path, "local"))
+async def _open_storage(tmp_path: Path) -> AdminContext:
+    return await open_admin_context(settings(tmp_path, "local"))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_every_api_there_is_stands_in_the_table_the_configured_ones_first(shell)
     assert rows[0].split() == ["NAME", "STATE", "WEBHOOK", "CANCEL", "DELETE", "VERIFIED"]
     listed = [row.split()[0] for row in rows[1:]]
     assert listed[:2] == ["openai", "local"]
-    assert sorted(listed) == sorted(names())
+    assert sorted(listed) == sorted(provider_names())
     assert "configured, no. 1" in rows[1]
     assert all("not configured" in row for row in rows[3:])
 
@@ -135,7 +135,7 @@ def test_the_table_of_the_documentation_is_the_same_wherever_it_is_made(shell, m
     assert shell("--markdown") == told
     rows = [line.split(" | ") for line in told.splitlines()]
     assert {len(row) for row in rows} == {8}
-    assert [row[0] for row in rows[2:]] == [f"| `{name}`" for name in names()]
+    assert [row[0] for row in rows[2:]] == [f"| `{name}`" for name in provider_names()]
 
 
 def test_the_documentation_tells_who_takes_a_webhook_with_each_order(shell):
@@ -157,64 +157,74 @@ def test_the_table_needs_no_database_and_makes_none(tmp_path: Path, capsys):
 async def test_choices_hold_everywhere_and_are_audited_as_the_operators(tmp_path: Path):
     here = settings(tmp_path, "openai", "local", OPENAI_API_KEY=KEY)
     for way, name in (
-        (Way.DRAIN, "openai"),
-        (Way.DRAIN, "openai"),
-        (Way.USE, "local"),
-        (Way.RESUME, "openai"),
-        (Way.USE, None),
+        (ProviderAction.DRAIN, "openai"),
+        (ProviderAction.DRAIN, "openai"),
+        (ProviderAction.USE, "local"),
+        (ProviderAction.RESUME, "openai"),
+        (ProviderAction.USE, None),
     ):
-        await run_providers(here, Choose(way=way, name=name), SystemClock())
-    desk = await _desk(tmp_path)
-    trail = await desk.keeping.audit(EVERYWHERE, None, before_id=None, limit=10)
-    assert await desk.keeping.rules(EVERYWHERE) == HouseRules()
+        await run_providers(here, ChooseProvider(action=way, name=name), SystemClock())
+    desk = await _open_storage(tmp_path)
+    audit_log = await desk.guild_store.audit_log(EVERYWHERE, None, before_id=None, limit=10)
+    assert await desk.guild_store.guild_settings(EVERYWHERE) == GuildSettings()
     await desk.store.close()
-    assert [each.by_user_id for each in trail] == [None] * 4
-    assert {each.subject for each in trail} == {"everywhere"}
-    assert "openai" in trail[-1].after
-    assert "local" in trail[-2].after
+    assert [each.by_user_id for each in audit_log] == [None] * 4
+    assert {each.subject for each in audit_log} == {"everywhere"}
+    assert "openai" in audit_log[-1].after
+    assert "local" in audit_log[-2].after
 
 
 @pytest.mark.usefixtures("migrated")
 async def test_a_running_bot_takes_a_choice_up_within_seconds(tmp_path: Path):
-    clock = HastyClock()
-    desk = await _desk(tmp_path)
-    houses = Houses(desk.keeping, clock)
-    assert await houses.everywhere() == HouseRules()
+    clock = AutojumpClock()
+    desk = await _open_storage(tmp_path)
+    settings_cache = GuildSettingsCache(desk.guild_store, clock)
+    assert await settings_cache.everywhere() == GuildSettings()
     here = settings(tmp_path, "openai", "local", OPENAI_API_KEY=KEY)
-    await run_providers(here, Choose(way=Way.DRAIN, name="openai"), clock)
+    await run_providers(here, ChooseProvider(action=ProviderAction.DRAIN, name="openai"), clock)
     await clock.sleep(6)
-    assert Choice.under(await houses.everywhere()).drained == {"openai"}
+    assert ModelSelection.from_settings(await settings_cache.everywhere()).drained == {"openai"}
     await desk.store.close()
 
 
 @pytest.mark.usefixtures("migrated")
 async def test_other_rules_that_are_kept_for_all_servers_survive_a_choice(tmp_path: Path):
-    desk = await _desk(tmp_path)
-    kept = HouseRules(models=("local/local-preview",), drained_providers=("xai",))
+    desk = await _open_storage(tmp_path)
+    kept = GuildSettings(models=("local/local-preview",), drained_providers=("xai",))
     actor = Actor(user_id=None, at=SystemClock().now())
-    assert await desk.keeping.change_rules(EVERYWHERE, kept, actor, seen=HouseRules())
-    await run_providers(
-        settings(tmp_path, "local"), Choose(way=Way.USE, name="local"), SystemClock()
+    assert await desk.guild_store.replace_guild_settings(
+        EVERYWHERE, kept, actor, expected=GuildSettings()
     )
-    after = await desk.keeping.rules(EVERYWHERE)
+    await run_providers(
+        settings(tmp_path, "local"),
+        ChooseProvider(action=ProviderAction.USE, name="local"),
+        SystemClock(),
+    )
+    after = await desk.guild_store.guild_settings(EVERYWHERE)
     await desk.store.close()
-    assert after == HouseRules(
+    assert after == GuildSettings(
         models=("local/local-preview",), preferred_provider="local", drained_providers=("xai",)
     )
 
 
 @pytest.mark.usefixtures("migrated")
 async def test_draining_tells_how_many_jobs_go_on_and_who_is_left(tmp_path: Path):
-    desk = await _desk(tmp_path)
-    job = await scene.accept(desk.store)
-    await scene.step(desk.store, job, scene.State.SUBMITTING)
+    desk = await _open_storage(tmp_path)
+    job = await factories.accept(desk.store)
+    await factories.step(desk.store, job, factories.State.SUBMITTING)
     here = settings(tmp_path, "local", "openai", OPENAI_API_KEY=KEY)
-    _, said = await run_providers(here, Choose(way=Way.DRAIN, name="local"), SystemClock())
+    _, said = await run_providers(
+        here, ChooseProvider(action=ProviderAction.DRAIN, name="local"), SystemClock()
+    )
     assert "New jobs go to: openai" in said
     assert "Made there now: 1; they go on" in said
-    _, said = await run_providers(here, Choose(way=Way.DRAIN, name="openai"), SystemClock())
+    _, said = await run_providers(
+        here, ChooseProvider(action=ProviderAction.DRAIN, name="openai"), SystemClock()
+    )
     assert "NOBODY" in said
-    _, said = await run_providers(here, Choose(way=Way.USE, name="openai"), SystemClock())
+    _, said = await run_providers(
+        here, ChooseProvider(action=ProviderAction.USE, name="openai"), SystemClock()
+    )
     assert said.splitlines()[1] == "  New jobs go to: openai"
     await desk.store.close()
 
@@ -228,18 +238,21 @@ def test_a_choice_tells_which_database_it_went_to_and_whether_a_bot_runs_there(
     said = shell("drain openai")
     assert f"Database: {tmp_path}/sorabot.db (I see NO BOT on it" in said
     assert "VIDEO_PROVIDERS in this shell: openai, local; the bot goes by its own" in said
-    guard = Guard.hold(tmp_path / "sorabot.db")
+    instance_lock = InstanceLock.acquire(tmp_path / "sorabot.db")
     try:
         assert "sorabot.db (a bot runs on it)" in shell("resume openai")
     finally:
-        guard.release()
+        instance_lock.release()
 
 
 def test_to_use_one_is_to_let_it_have_jobs_and_to_drain_one_is_to_prefer_it_no_more():
-    use, drain = Choose(way=Way.USE, name="openai"), Choose(way=Way.DRAIN, name="openai")
-    used = chosen(HouseRules(drained_providers=("openai", "local")), use)
-    assert used == HouseRules(preferred_provider="openai", drained_providers=("local",))
-    assert chosen(used, drain) == HouseRules(drained_providers=("local", "openai"))
+    use, drain = (
+        ChooseProvider(action=ProviderAction.USE, name="openai"),
+        ChooseProvider(action=ProviderAction.DRAIN, name="openai"),
+    )
+    used = apply_choice(GuildSettings(drained_providers=("openai", "local")), use)
+    assert used == GuildSettings(preferred_provider="openai", drained_providers=("local",))
+    assert apply_choice(used, drain) == GuildSettings(drained_providers=("local", "openai"))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +292,9 @@ def test_a_choice_without_a_database_makes_none(tmp_path: Path, capsys):
 
 async def _checked(tmp_path: Path, api: VideosApi, key: str) -> tuple[str, str, bool]:
     here = settings(tmp_path, "openai", "local", OPENAI_API_KEY=key, OPENAI_BASE_URL=api.base_url)
-    is_well, said = await run_providers(here, Look(is_live=True, is_markdown=False), SystemClock())
+    is_well, said = await run_providers(
+        here, ListProviders(is_live=True, is_markdown=False), SystemClock()
+    )
     lines = said.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("openai"))
     return lines[at + 1], said, is_well
@@ -303,7 +318,7 @@ async def test_a_check_tells_a_refused_key_from_trouble_and_shows_no_key(tmp_pat
         assert not is_well
         assert "REFUSES the account" in told
         assert "sk-wrong-wrong" not in said
-        api.fault("models", Fault.html(), times=9)
+        api.fault("models", VideosFault.html(), times=9)
         told, _, is_well = await _checked(tmp_path, api, api.key)
         assert not is_well
         assert "DOES NOT ANSWER as it should" in told
@@ -312,4 +327,4 @@ async def test_a_check_tells_a_refused_key_from_trouble_and_shows_no_key(tmp_pat
 def test_the_page_on_video_apis_is_what_the_command_prints():
     page = Path(__file__).parents[2] / "docs" / "providers.md"
     _, _, rest = page.read_text(encoding="utf-8").partition("--markdown -->\n")
-    assert rest.partition("\n\n")[0] == markdown(run(documented(SystemClock()))).strip()
+    assert rest.partition("\n\n")[0] == markdown_table(run(default_facts(SystemClock()))).strip()

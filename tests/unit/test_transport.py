@@ -11,24 +11,24 @@ import pytest
 
 from bot.errors import (
     NotAcceptedError,
+    ProviderRejectedError,
     ProviderTroubleError,
-    RejectedOrderError,
     UnknownOutcomeError,
     UnsupportedError,
 )
-from bot.providers import retry
-from bot.providers.exchange import Upload
-from bot.providers.meter import Meter
-from bot.providers.patience import Patience
-from bot.providers.transport import Transport
+from bot.providers.http import retry
+from bot.providers.http.payloads import Upload
+from bot.providers.http.rate_limiter import RateLimiter
+from bot.providers.http.timeouts import Timeouts
+from bot.providers.http.transport import Transport
 from bot.settings import Secret
-from tests.wire.hasty_clock import HastyClock
+from tests.wire.autojump_clock import AutojumpClock
 
-_PATIENCE = Patience(connect_s=1, read_s=0.3, create_s=0.6, call_s=1.5)
+_TIMEOUTS = Timeouts(connect_s=1, read_s=0.3, create_s=0.6, call_s=1.5)
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-class Server:
+class RawServer:
     """Raw sockets: says `answers` in turn to whoever calls, and keeps what it was told.
 
     is_mute  takes requests and never answers.
@@ -77,15 +77,15 @@ def _json(text: str, *headers: str) -> bytes:
 
 
 def _transport(
-    url: str, clock: HastyClock | None = None, *, per_minute: int | None = None, **changes
+    url: str, clock: AutojumpClock | None = None, *, per_minute: int | None = None, **changes
 ) -> Transport:
-    clock = clock or HastyClock()
+    clock = clock or AutojumpClock()
     return Transport(
         base_url=url,
         credentials={"Authorization": Secret("Bearer sk-12345678")},
         clock=clock,
-        patience=Patience(**{**_fields(_PATIENCE), **changes}),
-        meter=Meter(per_minute, clock),
+        timeouts=Timeouts(**{**_fields(_TIMEOUTS), **changes}),
+        rate_limiter=RateLimiter(per_minute, clock),
     )
 
 
@@ -94,7 +94,7 @@ def _fields(value):
 
 
 async def test_a_create_without_a_file_is_multipart_too():
-    async with Server(_json('{"id": "v"}')) as server:
+    async with RawServer(_json('{"id": "v"}')) as server:
         transport = _transport(server.url)
         reply = await transport.create("videos", {"prompt": 'a "cat"\r\n— ピアノ', "seconds": "4"})
         await transport.close()
@@ -109,7 +109,7 @@ async def test_a_create_without_a_file_is_multipart_too():
 
 async def test_a_file_goes_with_its_type():
     upload = Upload(name="f", file_name="x.png", content_type="image/png", content=b"\x89PNG")
-    async with Server(_json("{}")) as server:
+    async with RawServer(_json("{}")) as server:
         transport = _transport(server.url)
         await transport.create("videos", {}, upload)
         await transport.close()
@@ -120,9 +120,11 @@ async def test_a_file_goes_with_its_type():
 
 
 async def test_a_continuation_is_json_and_carries_the_key():
-    async with Server(_json('{"id": "v"}')) as server:
+    async with RawServer(_json('{"id": "v"}')) as server:
         transport = _transport(server.url)
-        reply = await transport.continue_from("videos/a/remix", {"prompt": 'a "cat"\n— ピアノ'})
+        reply = await transport.create_from_source(
+            "videos/a/remix", {"prompt": 'a "cat"\n— ピアノ'}
+        )
         await transport.close()
     [request] = server.requests
     head, _, body = request.partition(b"\r\n\r\n")
@@ -138,29 +140,29 @@ async def test_a_key_that_is_repeated_where_words_are_cut_leaves_no_part_of_itse
     said = {"message": f"{filler} sk-12345678", "code": "a" * 52 + "sk-12345678"}
     body = json.dumps({"error": said})
     refusal = _json(body).replace(b"200 OK", b"400 Bad Request")
-    async with Server(refusal) as server:
+    async with RawServer(refusal) as server:
         transport = _transport(server.url)
-        with pytest.raises(RejectedOrderError) as caught:
+        with pytest.raises(ProviderRejectedError) as caught:
             await transport.create("videos", {"prompt": "p"})
         await transport.close()
     assert "sk-" not in str(caught.value)
 
 
 async def test_creates_never_reuse_a_connection_and_polls_do():
-    async with Server(*[_json("{}")] * 7) as server:
+    async with RawServer(*[_json("{}")] * 7) as server:
         transport = _transport(server.url)
         for _ in range(3):
             await transport.get("videos/a")
         assert server.connections == 1
         for _ in range(2):
             await transport.create("videos", {"prompt": "p"})
-            await transport.continue_from("videos/a/remix", {"prompt": "p"})
+            await transport.create_from_source("videos/a/remix", {"prompt": "p"})
         assert server.connections == 5
         await transport.close()
 
 
 async def test_cookies_are_never_sent_back():
-    async with Server(*[_json("{}", "Set-Cookie: session=S3CRET; Path=/")] * 2) as server:
+    async with RawServer(*[_json("{}", "Set-Cookie: session=S3CRET; Path=/")] * 2) as server:
         transport = _transport(server.url)
         await transport.get("a")
         await transport.get("b")
@@ -171,7 +173,7 @@ async def test_cookies_are_never_sent_back():
 
 async def test_an_answer_that_never_ends_is_given_up():
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n["
-    async with Server(head + b"1," * 9_000_000) as server:
+    async with RawServer(head + b"1," * 9_000_000) as server:
         transport = _transport(server.url, read_s=20, create_s=20)
         with pytest.raises(UnknownOutcomeError, match="more than"):
             await transport.create("videos", {"prompt": "p"})
@@ -179,7 +181,7 @@ async def test_an_answer_that_never_ends_is_given_up():
 
 
 async def test_json_too_deep_to_read_is_no_answer():
-    async with Server(*[_json("[" * 100_000)] * 3) as server:
+    async with RawServer(*[_json("[" * 100_000)] * 3) as server:
         transport = _transport(server.url)
         with pytest.raises(ProviderTroubleError, match="no JSON"):
             await transport.get("videos")
@@ -189,7 +191,7 @@ async def test_json_too_deep_to_read_is_no_answer():
 
 async def test_a_refusal_counts_though_its_body_never_comes():
     head = b"HTTP/1.1 405 No\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
-    async with Server(head) as server:
+    async with RawServer(head) as server:
         transport = _transport(server.url)
         with pytest.raises(UnsupportedError):
             await transport.get("videos")
@@ -197,7 +199,7 @@ async def test_a_refusal_counts_though_its_body_never_comes():
 
 
 async def test_a_call_ends_in_time_whatever_the_server_does():
-    async with Server(is_mute=True) as server:
+    async with RawServer(is_mute=True) as server:
         transport = _transport(server.url, read_s=30, call_s=0.3, create_s=0.3)
         started_s = asyncio.get_running_loop().time()
         with pytest.raises(ProviderTroubleError, match=r"no answer within 0\.3 s"):
@@ -212,9 +214,9 @@ _NONE_LEFT = "x-ratelimit-remaining-requests: 0"
 
 
 async def test_an_order_waits_until_the_api_takes_calls_again():
-    clock = HastyClock()
+    clock = AutojumpClock()
     full = _json("{}", _NONE_LEFT, "x-ratelimit-reset-requests: 5s")
-    async with Server(full, _json('{"id": "v"}')) as server:
+    async with RawServer(full, _json('{"id": "v"}')) as server:
         transport = _transport(server.url, clock)
         await transport.get("videos")
         await transport.create("videos", {"prompt": "p"})
@@ -224,9 +226,9 @@ async def test_an_order_waits_until_the_api_takes_calls_again():
 
 
 async def test_an_order_to_an_api_that_takes_no_calls_for_long_is_not_sent():
-    clock = HastyClock()
+    clock = AutojumpClock()
     full = _json("{}", _NONE_LEFT, "x-ratelimit-reset-requests: 1m30s")
-    async with Server(full) as server:
+    async with RawServer(full) as server:
         transport = _transport(server.url, clock)
         await transport.get("videos")
         with pytest.raises(NotAcceptedError) as caught:
@@ -238,8 +240,8 @@ async def test_an_order_to_an_api_that_takes_no_calls_for_long_is_not_sent():
 
 
 async def test_an_order_goes_before_polls_that_have_used_up_the_minute():
-    clock = HastyClock()
-    async with Server(_json("{}"), _json('{"id": "v"}')) as server:
+    clock = AutojumpClock()
+    async with RawServer(_json("{}"), _json('{"id": "v"}')) as server:
         transport = _transport(server.url, clock, per_minute=1)
         await transport.get("videos")
         await transport.create("videos", {"prompt": "p"})
@@ -248,8 +250,8 @@ async def test_an_order_goes_before_polls_that_have_used_up_the_minute():
 
 
 async def test_pauses_grow_and_differ():
-    clock = HastyClock()
-    async with Server() as server:
+    clock = AutojumpClock()
+    async with RawServer() as server:
         transport = _transport(server.url, clock)
         with pytest.raises(ProviderTroubleError):
             await transport.get("videos")
@@ -264,9 +266,12 @@ async def test_a_redirect_never_leaves_https():
     transport = _transport("https://api.test/v1")
     secure = httpx.URL("https://api.test/v1/videos/v/content")
     with pytest.raises(ProviderTroubleError, match="from https to http"):
-        transport._next(secure, "http://api.test/clip.mp4")
-    assert str(transport._next(secure, "//cdn.test/clip.mp4")) == "https://cdn.test/clip.mp4"
-    assert str(transport._next(secure, "/clip.mp4")) == "https://api.test/clip.mp4"
+        transport._redirect_target(secure, "http://api.test/clip.mp4")
+    assert (
+        str(transport._redirect_target(secure, "//cdn.test/clip.mp4"))
+        == "https://cdn.test/clip.mp4"
+    )
+    assert str(transport._redirect_target(secure, "/clip.mp4")) == "https://api.test/clip.mp4"
     await transport.close()
 
 
@@ -303,7 +308,7 @@ async def test_home_is_scheme_host_and_port(address, at_home):
 async def test_an_address_of_another_kind_is_not_called(address):
     transport = _transport("https://api.test/v1")
     with pytest.raises(ProviderTroubleError, match="address"):
-        transport._next(httpx.URL("https://api.test/v1/x"), address)
+        transport._redirect_target(httpx.URL("https://api.test/v1/x"), address)
     await transport.close()
 
 
@@ -331,4 +336,4 @@ async def test_httpx_itself_does_not_log_addresses():
     ],
 )
 def test_hints_are_read_in_every_form(headers, hint_s):
-    assert retry.hint_s(headers, _NOON) == hint_s
+    assert retry.retry_after_s(headers, _NOON) == hint_s

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.providers.webhook import BadSignatureError
-from bot.web.refusals import Refusals
-from bot.web.replays import Replays
+from bot.providers.webhooks.verifier import BadSignatureError
+from bot.web.rejection_log import RejectionLog
+from bot.web.replay_cache import ReplayCache
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def test_a_delivery_is_the_first_once():
-    replays = Replays(keep_s=600)
+    replays = ReplayCache(keep_s=600)
     assert replays.is_first("a", _NOON)
     assert replays.is_first("b", _NOON)
     assert not replays.is_first("a", _NOON)
@@ -23,7 +23,7 @@ def test_a_delivery_is_the_first_once():
 
 
 def test_what_is_too_old_to_come_again_is_forgotten():
-    replays = Replays(keep_s=600)
+    replays = ReplayCache(keep_s=600)
     for number in range(50):
         replays.is_first(str(number), _NOON)
     assert replays.is_first("0", _NOON + timedelta(seconds=601))
@@ -31,7 +31,7 @@ def test_what_is_too_old_to_come_again_is_forgotten():
 
 
 def test_the_memory_of_deliveries_is_bounded_and_keeps_the_latest():
-    replays = Replays(keep_s=600, most=100)
+    replays = ReplayCache(keep_s=600, max_entries=100)
     for number in range(1000):
         assert replays.is_first(str(number), _NOON)
     assert len(replays) == 100
@@ -40,7 +40,7 @@ def test_the_memory_of_deliveries_is_bounded_and_keeps_the_latest():
 
 
 def test_a_flood_of_refusals_is_a_line_an_hour(caplog: pytest.LogCaptureFixture):
-    refusals = Refusals("here")
+    refusals = RejectionLog("here")
     with caplog.at_level(logging.WARNING):
         for minute in range(121):
             for _ in range(10):

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.providers import signatures_vendors as vendors
-from bot.providers.signatures_ed25519 import Ed25519Signatures
-from bot.providers.signatures_keys import KeyRing
-from bot.providers.signatures_standard import StandardWebhooks
-from bot.providers.signatures_timed import TimedSignatures
-from bot.providers.webhook import BadSignatureError, Verifier
+from bot.providers.webhooks import vendor_verifiers as vendors
+from bot.providers.webhooks.ed25519_signatures import Ed25519Signatures
+from bot.providers.webhooks.key_ring import KeyRing
+from bot.providers.webhooks.standard_webhooks import StandardWebhooks
+from bot.providers.webhooks.timestamped_signatures import TimestampedSignatures
+from bot.providers.webhooks.verifier import BadSignatureError, WebhookVerifier
 from bot.settings import Secret
 from tests.wire.webhook_senders import (
     DONE,
@@ -37,7 +37,7 @@ class Scheme:
 
     name: str
     sign: Callable[..., dict[str, str]]
-    verifier: Verifier
+    verifier: WebhookVerifier
 
 
 def schemes() -> list[Scheme]:
@@ -65,7 +65,7 @@ every_scheme = pytest.mark.parametrize("scheme", schemes(), ids=lambda scheme: s
 @every_scheme
 async def test_a_genuine_webhook_names_its_render(scheme: Scheme):
     body = DONE[scheme.name]
-    hint = await scheme.verifier.read(scheme.sign(body, _NOON), body, _NOON)
+    hint = await scheme.verifier.verify(scheme.sign(body, _NOON), body, _NOON)
     assert hint is not None
     assert hint.remote_id == RENDER
 
@@ -76,7 +76,7 @@ async def test_a_body_with_one_byte_changed_is_not_genuine(scheme: Scheme):
     headers = scheme.sign(body, _NOON)
     for forged in (body + b" ", body[:-1], body.replace(b"video_6", b"video_7"), b""):
         with pytest.raises(BadSignatureError):
-            await scheme.verifier.read(headers, forged, _NOON)
+            await scheme.verifier.verify(headers, forged, _NOON)
 
 
 @every_scheme
@@ -84,11 +84,11 @@ async def test_a_timestamp_is_good_for_five_minutes_before_and_after(scheme: Sch
     body = DONE[scheme.name]
     for late_s in (-300, 0, 300):
         sent_at = _NOON - timedelta(seconds=late_s)
-        assert await scheme.verifier.read(scheme.sign(body, sent_at), body, _NOON)
+        assert await scheme.verifier.verify(scheme.sign(body, sent_at), body, _NOON)
     for late_s in (-301, 301, 86_400):
         sent_at = _NOON - timedelta(seconds=late_s)
         with pytest.raises(BadSignatureError):
-            await scheme.verifier.read(scheme.sign(body, sent_at), body, _NOON)
+            await scheme.verifier.verify(scheme.sign(body, sent_at), body, _NOON)
 
 
 @every_scheme
@@ -100,7 +100,7 @@ async def test_an_old_webhook_cannot_be_given_a_fresh_timestamp(scheme: Scheme):
         mixed = fresh | {name: aged}
         if mixed != fresh:
             with pytest.raises(BadSignatureError):
-                await scheme.verifier.read(mixed, body, _NOON)
+                await scheme.verifier.verify(mixed, body, _NOON)
 
 
 @every_scheme
@@ -115,7 +115,7 @@ async def test_no_signed_header_can_be_missing_empty_or_changed(scheme: Scheme):
             *({**headers, name: v} for v in ("", value + "0", "é", "\udcff", "\ud800", "x" * 5000)),
         ):
             with pytest.raises(BadSignatureError):
-                await scheme.verifier.read(wrong, body, _NOON)
+                await scheme.verifier.verify(wrong, body, _NOON)
 
 
 @every_scheme
@@ -129,7 +129,7 @@ async def test_the_same_delivery_has_the_same_id_and_another_has_another(scheme:
         (other, "b", _NOON),
     ):
         headers = scheme.sign(what, at, delivery=delivery)
-        hint = await scheme.verifier.read(headers, what, _NOON)
+        hint = await scheme.verifier.verify(headers, what, _NOON)
         assert hint is not None
         ids.append(hint.delivery_id)
     assert ids[0] == ids[1] != ids[2]
@@ -159,13 +159,13 @@ async def test_the_same_delivery_has_the_same_id_and_another_has_another(scheme:
 async def test_a_genuine_webhook_about_something_else_is_of_no_interest(
     scheme: Scheme, body: bytes
 ):
-    assert await scheme.verifier.read(scheme.sign(body, _NOON), body, _NOON) is None
+    assert await scheme.verifier.verify(scheme.sign(body, _NOON), body, _NOON) is None
 
 
 @every_scheme
 async def test_a_large_genuine_body_is_read_all_the_same(scheme: Scheme):
     body = DONE[scheme.name][:-1] + b', "more": "' + b"x" * 200_000 + b'"}'
-    assert await scheme.verifier.read(scheme.sign(body, _NOON), body, _NOON)
+    assert await scheme.verifier.verify(scheme.sign(body, _NOON), body, _NOON)
 
 
 # A server keeps bytes that are no UTF-8 as surrogates.
@@ -185,7 +185,7 @@ async def test_no_headers_make_it_raise_anything_else(scheme: Scheme, data: st.D
     value = data.draw(_ANY_HEADER | _LIKELY)
     if value != headers[name]:
         with pytest.raises(BadSignatureError):
-            await scheme.verifier.read(headers | {name: value}, body, _NOON)
+            await scheme.verifier.verify(headers | {name: value}, body, _NOON)
 
 
 @pytest.mark.parametrize("name", ["openai", "fal"])
@@ -193,9 +193,9 @@ async def test_a_delivery_s_id_takes_a_bounded_place_in_memory(name: str):
     (scheme,) = (each for each in schemes() if each.name == name)
     body = DONE[name]
     longest = scheme.sign(body, _NOON, delivery="x" * 1024)
-    assert await scheme.verifier.read(longest, body, _NOON)
+    assert await scheme.verifier.verify(longest, body, _NOON)
     with pytest.raises(BadSignatureError):
-        await scheme.verifier.read(scheme.sign(body, _NOON, delivery="x" * 1025), body, _NOON)
+        await scheme.verifier.verify(scheme.sign(body, _NOON, delivery="x" * 1025), body, _NOON)
 
 
 async def test_the_example_that_the_scheme_s_authors_publish_is_genuine():
@@ -209,7 +209,7 @@ async def test_the_example_that_the_scheme_s_authors_publish_is_genuine():
     body = b'{"test": 2432232314}'
     for secret in (SECRET, SECRET + "=="):
         verifier = StandardWebhooks([Secret(secret)], lambda event: str(event.get("test")))
-        hint = await verifier.read(headers, body, sent_at)
+        hint = await verifier.verify(headers, body, sent_at)
         assert hint is not None
         assert (hint.delivery_id, hint.remote_id) == (headers["webhook-id"], "2432232314")
 
@@ -225,10 +225,10 @@ async def test_a_published_example_of_the_curve_holds_and_its_neighbours_do_not(
     async def keys() -> object:
         return {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": public}]}
 
-    ring = KeyRing(keys)
-    assert await ring.signed(signature, b"\x72", _NOON)
-    assert not await ring.signed(signature, b"\x73", _NOON)
-    assert not await ring.signed(bytes(64), b"\x72", _NOON)
+    notify = KeyRing(keys)
+    assert await notify.verify(signature, b"\x72", _NOON)
+    assert not await notify.verify(signature, b"\x73", _NOON)
+    assert not await notify.verify(bytes(64), b"\x72", _NOON)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ async def test_a_published_example_of_the_curve_holds_and_its_neighbours_do_not(
     ids=["std", "timed"],
 )
 async def test_while_a_secret_is_replaced_either_is_good_on_either_side(
-    sign: Callable[..., dict[str, str]], make: Callable[[list[Secret]], Verifier]
+    sign: Callable[..., dict[str, str]], make: Callable[[list[Secret]], WebhookVerifier]
 ):
     body = DONE["openai" if sign is standard else "openrouter"]
     old, both, new = (
@@ -245,12 +245,12 @@ async def test_while_a_secret_is_replaced_either_is_good_on_either_side(
         for secrets in ((SECRET,), (SECRET, OTHER_SECRET), (OTHER_SECRET,))
     )
     for verifier in (old, both, new):
-        assert await verifier.read(sign(body, _NOON, SECRET, OTHER_SECRET), body, _NOON)
-        assert await verifier.read(sign(body, _NOON, OTHER_SECRET, SECRET), body, _NOON)
+        assert await verifier.verify(sign(body, _NOON, SECRET, OTHER_SECRET), body, _NOON)
+        assert await verifier.verify(sign(body, _NOON, OTHER_SECRET, SECRET), body, _NOON)
     for secret in (SECRET, OTHER_SECRET):
-        assert await both.read(sign(body, _NOON, secret), body, _NOON)
+        assert await both.verify(sign(body, _NOON, secret), body, _NOON)
     with pytest.raises(BadSignatureError):
-        await new.read(sign(body, _NOON, SECRET), body, _NOON)
+        await new.verify(sign(body, _NOON, SECRET), body, _NOON)
 
 
 async def test_signatures_of_versions_that_are_not_known_count_for_nothing():
@@ -258,23 +258,23 @@ async def test_signatures_of_versions_that_are_not_known_count_for_nothing():
     genuine = standard(body, _NOON)
     (_, _, made) = genuine["webhook-signature"].partition(",")
     beside = f"v1a,{made} v2,{made} nonsense v1,{made} v1,AAAA"
-    assert await verifier.read(genuine | {"webhook-signature": beside}, body, _NOON)
+    assert await verifier.verify(genuine | {"webhook-signature": beside}, body, _NOON)
     for alone in (f"v2,{made}", f"v0,{made}", made, f"V1,{made}", f"v1, {made}", f"v1={made}"):
         with pytest.raises(BadSignatureError):
-            await verifier.read(genuine | {"webhook-signature": alone}, body, _NOON)
+            await verifier.verify(genuine | {"webhook-signature": alone}, body, _NOON)
 
 
 async def test_a_body_that_is_no_text_is_checked_as_the_bytes_it_is():
     verifier = vendors.openrouter([Secret(SECRET)])
     body = b"\xff\xfe\x00"
-    assert await verifier.read(timed(body, _NOON), body, _NOON) is None
+    assert await verifier.verify(timed(body, _NOON), body, _NOON) is None
 
 
 async def test_timestamp_and_body_are_joined_with_a_comma_and_nothing_else():
     body, verifier = DONE["openrouter"], vendors.openrouter([Secret(SECRET)])
     for joiner in (".", "", ":", "\n", ",,"):
         with pytest.raises(BadSignatureError):
-            await verifier.read(timed(body, _NOON, joiner=joiner), body, _NOON)
+            await verifier.verify(timed(body, _NOON, joiner=joiner), body, _NOON)
 
 
 async def test_a_header_with_two_timestamps_is_refused():
@@ -282,21 +282,21 @@ async def test_a_header_with_two_timestamps_is_refused():
     header = timed(body, _NOON)["x-openrouter-signature"]
     for wrong in (f"t=1,{header}", f"{header},t=1"):
         with pytest.raises(BadSignatureError):
-            await verifier.read({"x-openrouter-signature": wrong}, body, _NOON)
+            await verifier.verify({"x-openrouter-signature": wrong}, body, _NOON)
 
 
 async def test_spaces_and_capitals_in_a_timed_signature_change_nothing():
     body, verifier = DONE["openrouter"], vendors.openrouter([Secret(SECRET)])
     stamp, _, made = timed(body, _NOON)["x-openrouter-signature"].partition(",v1=")
     loose = {"x-openrouter-signature": f"{stamp}, v1={made.upper()}, v0=ff"}
-    assert await verifier.read(loose, body, _NOON)
+    assert await verifier.verify(loose, body, _NOON)
 
 
 async def test_a_secret_without_the_prefix_is_taken_as_it_is():
     body = DONE["openai"]
     verifier = vendors.openai([Secret("0123456789abcdef")])
     naive = standard(body, _NOON, "whsec_MDEyMzQ1Njc4OWFiY2RlZg==")
-    assert await verifier.read(naive, body, _NOON)
+    assert await verifier.verify(naive, body, _NOON)
 
 
 @pytest.mark.parametrize("secrets", [[], [""], ["whsec_"], ["whsec_not base64!"], [SECRET, ""]])
@@ -307,4 +307,4 @@ def test_a_secret_that_cannot_be_one_is_refused_and_not_repeated(secrets: list[s
     assert "not base64!" not in str(caught.value)
     if "" in secrets or not secrets:
         with pytest.raises(ValueError, match="secret"):
-            TimedSignatures("x", made, lambda _: None)
+            TimestampedSignatures("x", made, lambda _: None)

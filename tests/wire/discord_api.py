@@ -14,8 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.wire.discord_errors import ApiError, invalid, refusal, unknown
-from tests.wire.discord_faults import Fault, Faults
+from tests.wire.discord_errors import DiscordApiError, invalid, refusal, unknown
+from tests.wire.discord_faults import DiscordFault, DiscordFaults
 from tests.wire.discord_gateway import reset
 from tests.wire.discord_openapi import findings
 from tests.wire.discord_payloads import Payload
@@ -25,7 +25,7 @@ PREFIX = "/api/v10"
 
 
 @dataclass(slots=True, kw_only=True)
-class Call:
+class ApiCall:
     """One request.
 
     path       below /api/v10, without the query; template is the route's, or "" for an unknown one.
@@ -47,7 +47,7 @@ class Call:
     answer: Any = None
 
 
-Handler = Callable[[Call], Any]
+Handler = Callable[[ApiCall], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Route:
     needs_bot: bool = True
 
 
-class Api:
+class RestApi:
     """Answers the routes it was given; everything else is a violation and a 404.
 
     calls       every request, in order of arrival.
@@ -79,17 +79,17 @@ class Api:
         token: str,
         now: Callable[[], datetime],
         folder: Path,
-        faults: Faults,
-        ring: Callable[[], None],
+        faults: DiscordFaults,
+        notify: Callable[[], None],
     ) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[ApiCall] = []
         self._token = token
         self._now = now
         self._folder = folder
         self._faults = faults
-        self._ring = ring
+        self._notify = notify
         self._violations: list[str] = []
-        self._unjudged: list[Call] = []
+        self._unjudged: list[ApiCall] = []
         self._uploads = 0
 
     @property
@@ -119,8 +119,8 @@ class Api:
         self.violation(f"unknown route: {request.method} {request.path}")
         return _json(404, {"message": "404: Not Found", "code": 0})
 
-    def _begin(self, request: web.Request, template: str) -> Call:
-        call = Call(
+    def _begin(self, request: web.Request, template: str) -> ApiCall:
+        call = ApiCall(
             method=request.method,
             path=request.path.removeprefix(PREFIX),
             template=template,
@@ -138,14 +138,14 @@ class Api:
             folder = self._folder / f"request-{self._uploads}"
             try:
                 call.body, call.files = await read_body(request, folder)
-            except ApiError as error:
+            except DiscordApiError as error:
                 self.violation(f"{call.method} {call.path}: {error}")
                 return self._answer(call, error.status, error.body)
             except ConnectionError:
                 # The bot went away in the middle of its upload.
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 call.status = 0
-                self._ring()
+                self._notify()
                 return _json(400, None)
             call.arrived_s = time.perf_counter()
             return await self._troubled(request, call, lambda: self._handle(request, route, call))
@@ -158,11 +158,11 @@ class Api:
         """Log a request outside the API (the CDN's), with the faults ordered for it."""
         return await self._troubled(request, self._begin(request, template), work)
 
-    def _handle(self, request: web.Request, route: Route, call: Call) -> web.Response:
+    def _handle(self, request: web.Request, route: Route, call: ApiCall) -> web.Response:
         try:
             self._check(request, route, call)
             answer, status = route.handler(call), 200
-        except ApiError as error:
+        except DiscordApiError as error:
             answer, status = error.body, error.status
             if error.breaks_rule:
                 self.violation(f"{call.method} {call.path}: {error}")
@@ -177,16 +177,16 @@ class Api:
         return self._answer(call, status, answer)
 
     async def _troubled(
-        self, request: web.Request, call: Call, work: Callable[[], web.StreamResponse]
+        self, request: web.Request, call: ApiCall, work: Callable[[], web.StreamResponse]
     ) -> web.StreamResponse:
         """Do the work, unless a fault ordered for this request comes before or after it."""
         try:
             return await self._met(request, call, work)
         finally:
-            self._ring()
+            self._notify()
 
     async def _met(
-        self, request: web.Request, call: Call, work: Callable[[], web.StreamResponse]
+        self, request: web.Request, call: ApiCall, work: Callable[[], web.StreamResponse]
     ) -> web.StreamResponse:
         met = self._faults.take(call.method, call.path)
         for fault in met:
@@ -206,7 +206,7 @@ class Api:
         return self._ordered(request, call, ordered)
 
     @staticmethod
-    def _ordered(request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+    def _ordered(request: web.Request, call: ApiCall, fault: DiscordFault) -> web.StreamResponse:
         call.status = fault.status or 0
         if fault.cut or fault.reset:
             # Nobody is there to read this answer any more.
@@ -214,7 +214,7 @@ class Api:
             return _json(500, None)
         return _raw(fault.status, fault.body, fault.headers)
 
-    def _check(self, request: web.Request, route: Route, call: Call) -> None:
+    def _check(self, request: web.Request, route: Route, call: ApiCall) -> None:
         if route.needs_bot and request.headers.get("Authorization") != f"Bot {self._token}":
             raise refusal(0)
         for key in call.query.keys() - route.query:
@@ -226,7 +226,7 @@ class Api:
         for key in call.body.keys() - route.fields:
             raise unknown(f"field {key!r}", key)
 
-    def _answer(self, call: Call, status: int, answer: Any) -> web.Response:
+    def _answer(self, call: ApiCall, status: int, answer: Any) -> web.Response:
         call.status = 204 if status == 200 and answer is None else status
         call.answer = answer
         return _json(call.status, answer)

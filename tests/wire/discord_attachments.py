@@ -9,13 +9,13 @@ from typing import Any
 from tests.wire.discord_errors import invalid
 from tests.wire.discord_payloads import Payload
 from tests.wire.discord_uploads import Links, StoredFile
-from tests.wire.discord_world import World
+from tests.wire.discord_world import DiscordWorld
 
 
 class Attachments:
     """Turns files that arrived into attachment objects with links that work for a day."""
 
-    def __init__(self, world: World, links: Callable[[], Links]) -> None:
+    def __init__(self, world: DiscordWorld, links: Callable[[], Links]) -> None:
         self._world = world
         self._links = links
 

@@ -25,7 +25,7 @@ class Again(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"again:(?P
 
     @classmethod
     async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: Any, match: re.Match[str], /
+        cls, _interaction: discord.Interaction, _control: Any, match: re.Match[str], /
     ) -> Again:
         return cls(match["job"])
 
@@ -86,7 +86,7 @@ class BareBot(commands.Bot):
             heartbeat_timeout=heartbeat_timeout,
         )
         self.heard: list[discord.Message] = []
-        self.bell = asyncio.Event()
+        self.message_arrived = asyncio.Event()
 
     async def setup_hook(self) -> None:
         await self.add_cog(Sora(self))
@@ -100,26 +100,26 @@ class BareBot(commands.Bot):
 
     async def on_message(self, message: discord.Message) -> None:
         self.heard.append(message)
-        self.bell.set()
+        self.message_arrived.set()
 
     async def hears(self, text: str) -> discord.Message:
         """Wait for a message whose content is `text`."""
         async with asyncio.timeout(5):
             while True:
-                self.bell.clear()
+                self.message_arrived.clear()
                 for message in self.heard:
                     if message.content == text:
                         return message
-                await self.bell.wait()
+                await self.message_arrived.wait()
 
 
-class Stage(NamedTuple):
+class BareBotSession(NamedTuple):
     """The two who play: Discord, and a bot that is logged in to it."""
 
     loopback: LoopbackDiscord
     bot: BareBot
 
-    def place(self, name: str) -> discord.PartialMessageable:
+    def channel(self, name: str) -> discord.PartialMessageable:
         """Return a channel by its name in the double, as the bot sends to it."""
         channel_id = int(self.loopback.world.channel(name)["id"])
         return self.bot.get_partial_messageable(channel_id)
@@ -154,10 +154,10 @@ async def logged_in(
 
 
 @contextlib.asynccontextmanager
-async def staged(intents: discord.Intents | None = None) -> AsyncIterator[Stage]:
+async def bare_bot_session(intents: discord.Intents | None = None) -> AsyncIterator[BareBotSession]:
     """Log a bare bot in; afterwards, nothing that it sent may have been a violation."""
     async with LoopbackDiscord() as loopback:
         with repointed(loopback):
             async with logged_in(loopback, intents) as bot:
-                yield Stage(loopback, bot)
+                yield BareBotSession(loopback, bot)
         assert not loopback.violations, loopback.violations

@@ -10,7 +10,7 @@ from typing import Any
 from tests.wire.discord_payloads import Payload
 from tests.wire.discord_permissions import Permission
 from tests.wire.discord_rules import check_commands
-from tests.wire.discord_world import World
+from tests.wire.discord_world import DiscordWorld
 
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
 _SUBCOMMAND, _GROUP = 1, 2
@@ -35,10 +35,10 @@ class Invocation:
         self.resolved.setdefault(kind, {})[key] = payload
 
 
-class Commands:
+class CommandRegistry:
     """What was registered, globally and per server; ids survive when name and type match."""
 
-    def __init__(self, world: World, upload: Any) -> None:
+    def __init__(self, world: DiscordWorld, upload: Any) -> None:
         self._world = world
         self._upload = upload
         self._scopes: dict[str | None, list[Payload]] = {None: []}

@@ -24,22 +24,22 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.clock import Clock, SystemClock
-from tests.wire.discord_api import PREFIX, Api, Call
-from tests.wire.discord_commands import Commands
-from tests.wire.discord_faults import Faults
+from tests.wire.discord_api import PREFIX, ApiCall, RestApi
+from tests.wire.discord_commands import CommandRegistry
+from tests.wire.discord_faults import DiscordFaults
 from tests.wire.discord_gateway import Gateway
 from tests.wire.discord_interactions import Interactions
+from tests.wire.discord_member_actions import MemberActions
 from tests.wire.discord_messages import Messages
 from tests.wire.discord_payloads import Payload
-from tests.wire.discord_people import People
 from tests.wire.discord_routes import Routes
 from tests.wire.discord_uploads import Links, StoredFile
-from tests.wire.discord_world import Where, World
+from tests.wire.discord_world import DiscordWorld, Where
 
 BOT_TOKEN = "loopback.bot.token"
 
 
-class LoopbackDiscord(People):
+class LoopbackDiscord(MemberActions):
     """The whole of Discord, as far as one bot can see it.
 
     api_url, gateway_url  what DISCORD_API_URL and DISCORD_GATEWAY_URL must hold.
@@ -54,20 +54,20 @@ class LoopbackDiscord(People):
     def __init__(self, *, clock: Clock | None = None, token: str = BOT_TOKEN) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="loopback-discord-")
         folder = Path(self._folder.name)
-        super().__init__(World(clock or SystemClock(), folder))
+        super().__init__(DiscordWorld(clock or SystemClock(), folder))
         self.token = token
-        self.faults = Faults()
+        self.faults = DiscordFaults()
         self.fail_next = self.faults.fail_next
         self.cut_next = self.faults.cut_next
         self.reset_next = self.faults.reset_next
         self.drip_next = self.faults.drip_next
         self.delay_next = self.faults.delay_next
-        self.api = Api(token, self.world.now, folder, self.faults, self.world.bell.ring)
+        self.api = RestApi(token, self.world.now, folder, self.faults, self.world.changes.notify)
         self.gateway = Gateway(self.world, token, self.api.violation)
         self.links = Links("")
         self._messages = Messages(self.world, lambda: self.links)
         self._interactions = Interactions(self.world, self._messages)
-        self._commands = Commands(self.world, self.upload)
+        self._commands = CommandRegistry(self.world, self.upload)
         self._runner: web.AppRunner | None = None
         self.api_url = ""
         self.gateway_url = ""
@@ -116,7 +116,7 @@ class LoopbackDiscord(People):
     async def ready(self, timeout_s: float = 10.0, *, times: int = 1) -> None:
         """Wait until a bot is connected, after `times` identifications in all (restarts add up)."""
         gateway = self.gateway
-        await self.world.bell.until(
+        await self.world.changes.until(
             lambda: gateway.identifies >= times and gateway.connected, timeout_s
         )
 
@@ -125,16 +125,16 @@ class LoopbackDiscord(People):
 
         Raises TimeoutError after `timeout_s` seconds.
         """
-        return await self.world.bell.until(check, timeout_s)
+        return await self.world.changes.until(check, timeout_s)
 
     # ---- what happened
 
     @property
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[ApiCall]:
         """Every request, in order of arrival."""
         return self.api.calls
 
-    def called(self, method: str, template: str) -> list[Call]:
+    def called(self, method: str, template: str) -> list[ApiCall]:
         """Return the requests to one route, such as ("POST", "/channels/{channel}/messages")."""
         return [c for c in self.calls if (c.method, c.template) == (method, template)]
 

@@ -41,7 +41,7 @@ CODES: dict[int, tuple[int, str]] = {
 _ALWAYS_WRONG = frozenset({30015, 50006, 50109})
 
 
-class ApiError(Exception):
+class DiscordApiError(Exception):
     """An answer other than success: HTTP `status` and the JSON `body` that goes with it.
 
     breaks_rule  the request itself was wrong, whatever the state of the world.
@@ -54,24 +54,24 @@ class ApiError(Exception):
         self.breaks_rule = breaks_rule
 
 
-def refusal(code: int) -> ApiError:
+def refusal(code: int) -> DiscordApiError:
     """Return the error for one of `CODES`."""
     status, message = CODES[code]
     body = {"message": message, "code": code}
-    return ApiError(status, body, breaks_rule=code in _ALWAYS_WRONG)
+    return DiscordApiError(status, body, breaks_rule=code in _ALWAYS_WRONG)
 
 
-def invalid(field: str, reason: str, message: str, *, breaks_rule: bool = True) -> ApiError:
+def invalid(field: str, reason: str, message: str, *, breaks_rule: bool = True) -> DiscordApiError:
     """Return 400/50035, where `field` is a dotted path into the body and `reason` Discord's word."""
     errors: dict[str, Any] = {"_errors": [{"code": reason, "message": message}]}
     for key in reversed(field.split(".")):
         errors = {key: errors}
     status, text = CODES[50035]
-    return ApiError(
+    return DiscordApiError(
         status, {"message": text, "code": 50035, "errors": errors}, breaks_rule=breaks_rule
     )
 
 
-def unknown(what: str, key: str) -> ApiError:
+def unknown(what: str, key: str) -> DiscordApiError:
     """Return the error for something that Discord would ignore, and that this double will not."""
     return invalid(key, "UNKNOWN_FIELD", f"This double knows no such thing: unknown {what}.")

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(slots=True, kw_only=True)
-class Fault:
+class DiscordFault:
     """One kind of trouble for the next `times` requests.
 
     method      as in HTTP, or "*".
@@ -41,11 +41,11 @@ class Fault:
         return self.status is not None or self.cut or self.reset or self.drip_s > 0
 
 
-class Faults:
+class DiscordFaults:
     """The orders; each request uses up at most one of every order that matches it."""
 
     def __init__(self) -> None:
-        self._orders: list[Fault] = []
+        self._orders: list[DiscordFault] = []
 
     def fail_next(
         self,
@@ -113,10 +113,10 @@ class Faults:
     def _order(self, method: str, path_regex: str, times: int, **what: Any) -> None:
         what.setdefault("headers", {})
         self._orders.append(
-            Fault(method=method.upper(), path=re.compile(path_regex), times=times, **what)
+            DiscordFault(method=method.upper(), path=re.compile(path_regex), times=times, **what)
         )
 
-    def take(self, method: str, path: str) -> list[Fault]:
+    def take(self, method: str, path: str) -> list[DiscordFault]:
         """Return the faults that this request meets, and count them off."""
         met = [
             order

@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests.wire.discord_payloads import Payload
-from tests.wire.discord_world import GUILDS_INTENT, World
+from tests.wire.discord_world import GUILDS_INTENT, DiscordWorld
 
 _PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 _MAX_SEND_BYTES = 4096
@@ -96,7 +96,7 @@ class Gateway:
     violations           is told of whatever a bot should not have sent.
     """
 
-    def __init__(self, world: World, token: str, violation: Callable[[str], None]) -> None:
+    def __init__(self, world: DiscordWorld, token: str, violation: Callable[[str], None]) -> None:
         self._world = world
         self._token = token
         self._violation = violation
@@ -119,7 +119,7 @@ class Gateway:
         for session in self.sessions.values():
             if not intent or session.intents & intent:
                 session.emit(event, data)
-        self._world.bell.ring()
+        self._world.changes.notify()
 
     # ---- on demand
 
@@ -202,7 +202,7 @@ class Gateway:
                 # A close with 1000 or 1001 by the bot ends its session.
                 if ws.close_code in (1000, 1001) and not connection.is_left:
                     self.sessions.pop(session.id, None)
-            self._world.bell.ring()
+            self._world.changes.notify()
         return ws
 
     def _receive(self, connection: Connection, raw: str | bytes) -> int | None:
@@ -224,7 +224,7 @@ class Gateway:
             return _DECODE_ERROR
         if op == HEARTBEAT:
             self.heartbeats += 1
-            self._world.bell.ring()
+            self._world.changes.notify()
             connection.send(HEARTBEAT_ACK, None)
             return None
         if op == IDENTIFY:
@@ -270,7 +270,7 @@ class Gateway:
         if session.intents & GUILDS_INTENT:
             session.emit("GUILD_CREATE", world.guild_create())
         self.identifies += 1
-        world.bell.ring()
+        world.changes.notify()
         return None
 
     def _resume(self, connection: Connection, data: Payload) -> int | None:
@@ -286,7 +286,7 @@ class Gateway:
             connection.send(DISPATCH, payload, seq=seq, event=event)
         session.emit("RESUMED", {"_trace": []})
         self.resumes += 1
-        self._world.bell.ring()
+        self._world.changes.notify()
         return None
 
     @staticmethod

@@ -16,7 +16,7 @@ from tests.wire.discord_messages import CHAT_INPUT_REPLY, CONTEXT_MENU_REPLY, Me
 from tests.wire.discord_payloads import DM, THREADS, Payload
 from tests.wire.discord_permissions import Permission
 from tests.wire.discord_uploads import StoredFile
-from tests.wire.discord_world import World
+from tests.wire.discord_world import DiscordWorld
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 PONG, MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, CHOICES, MODAL = 1, 4, 5, 6, 7, 8, 9
@@ -31,7 +31,7 @@ TOKEN_LIFE = timedelta(minutes=15)
 
 
 @dataclass(slots=True, kw_only=True)
-class Sent:
+class SentInteraction:
     """One interaction, as the member who caused it sees it.
 
     answered_after_s  from sending to the arrival of the callback, in seconds; None until then.
@@ -43,7 +43,7 @@ class Sent:
     """
 
     payload: Payload
-    bell: Any
+    changes: Any
     user_id: str
     at: datetime
     started_s: float
@@ -71,23 +71,25 @@ class Sent:
     def choices(self) -> list[Payload]:
         return self.data.get("choices") or []
 
-    async def answered(self, timeout_s: float = 5.0) -> Sent:
+    async def answered(self, timeout_s: float = 5.0) -> SentInteraction:
         """Wait for the callback."""
         return await self.until(lambda sent: sent.callback_type is not None, timeout_s)
 
-    async def until(self, check: Callable[[Sent], Any], timeout_s: float = 5.0) -> Sent:
+    async def until(
+        self, check: Callable[[SentInteraction], Any], timeout_s: float = 5.0
+    ) -> SentInteraction:
         """Wait until `check(self)` holds; raises TimeoutError."""
-        await self.bell.until(lambda: check(self), timeout_s)
+        await self.changes.until(lambda: check(self), timeout_s)
         return self
 
 
 class Interactions:
     """All interactions, and the routes that answer them."""
 
-    def __init__(self, world: World, messages: Messages) -> None:
+    def __init__(self, world: DiscordWorld, messages: Messages) -> None:
         self._world = world
         self._messages = messages
-        self._by_token: dict[str, Sent] = {}
+        self._by_token: dict[str, SentInteraction] = {}
 
     def send(
         self,
@@ -97,7 +99,7 @@ class Interactions:
         channel: Payload,
         *,
         message: Payload | None = None,
-    ) -> Sent:
+    ) -> SentInteraction:
         """Emit INTERACTION_CREATE and return its record."""
         world = self._world
         token = secrets.token_urlsafe(48)
@@ -129,10 +131,10 @@ class Interactions:
             payload["guild"] = {"id": world.guild["id"], "locale": "en-US", "features": []}
             payload["channel"]["permissions"] = held
         if message is not None:
-            payload["message"] = self._messages.reading.for_bot(message)
-        sent = Sent(
+            payload["message"] = self._messages.content_filter.for_bot(message)
+        sent = SentInteraction(
             payload=payload,
-            bell=world.bell,
+            changes=world.changes,
             user_id=user_id,
             at=world.now(),
             started_s=time.perf_counter(),
@@ -170,7 +172,7 @@ class Interactions:
         if kind == MODAL:
             rules.number(sent.data["components"])
         sent.answered_after_s = arrived_s - sent.started_s
-        self._world.bell.ring()
+        self._world.changes.notify()
         answer: Payload = {
             "id": interaction_id,
             "type": sent.payload["type"],
@@ -187,7 +189,9 @@ class Interactions:
             resource["message"] = sent.message
         return {"interaction": answer, "resource": resource}
 
-    def _respond(self, sent: Sent, kind: int, data: Payload, files: list[StoredFile]) -> None:
+    def _respond(
+        self, sent: SentInteraction, kind: int, data: Payload, files: list[StoredFile]
+    ) -> None:
         channel = self._channel(sent)
         if kind == MODAL:
             rules.check_modal(data)
@@ -210,7 +214,7 @@ class Interactions:
     def _live(self, message: Payload) -> Payload:
         return self._world.message(message["channel_id"], message["id"])
 
-    def _channel(self, sent: Sent) -> Payload:
+    def _channel(self, sent: SentInteraction) -> Payload:
         channel = self._world.channels.get(sent.payload["channel_id"])
         if channel is None:
             raise refusal(10003)
@@ -223,13 +227,15 @@ class Interactions:
             if not held & Permission.MANAGE_THREADS:
                 raise refusal(50083)
 
-    def _opening(self, sent: Sent) -> Payload:
+    def _opening(self, sent: SentInteraction) -> Payload:
         if sent.payload["type"] != COMMAND:
             return {}
         is_menu = sent.payload["data"]["type"] != 1
         return {"type": CONTEXT_MENU_REPLY if is_menu else CHAT_INPUT_REPLY}
 
-    def _post(self, sent: Sent, body: Payload, files: list[StoredFile], extra: Payload) -> Payload:
+    def _post(
+        self, sent: SentInteraction, body: Payload, files: list[StoredFile], extra: Payload
+    ) -> Payload:
         world, payload = self._world, sent.payload
         user = world.users[sent.user_id]
         owners = {"0": world.guild["id"]}
@@ -252,7 +258,7 @@ class Interactions:
 
     # ---- what may follow through the token
 
-    def _holder(self, application_id: str, token: str) -> Sent:
+    def _holder(self, application_id: str, token: str) -> SentInteraction:
         sent = self._by_token.get(token)
         is_known = sent is not None and application_id == self._world.application["id"]
         if sent is None or not is_known or sent.callback_type is None:
@@ -261,7 +267,9 @@ class Interactions:
             raise refusal(50027)
         return sent
 
-    def find(self, application_id: str, token: str, message_id: str) -> tuple[Sent, Payload]:
+    def find(
+        self, application_id: str, token: str, message_id: str
+    ) -> tuple[SentInteraction, Payload]:
         """Return the record and one of its posts; `message_id` may be "@original"."""
         sent = self._holder(application_id, token)
         mine = [*([sent.message] if sent.message else []), *sent.followups]
@@ -283,7 +291,7 @@ class Interactions:
         self._demand_open(channel)
         self._messages.revise(channel, message, body, files)
         sent.edits += 1
-        self._world.bell.ring()
+        self._world.changes.notify()
         return message
 
     def delete(self, application_id: str, token: str, message_id: str) -> None:
@@ -303,5 +311,5 @@ class Interactions:
         else:
             rules.check_message(body, files, self._world.limit_bytes(channel))
             sent.followups.append(self._post(sent, body, files, {}))
-        self._world.bell.ring()
+        self._world.changes.notify()
         return sent.followups[-1]

@@ -11,12 +11,12 @@ from typing import Any
 from tests.wire import discord_payloads as payloads
 from tests.wire import discord_rules as rules
 from tests.wire.discord_attachments import Attachments, show
+from tests.wire.discord_content_filter import USER_MENTION, ContentFilter
 from tests.wire.discord_errors import invalid, refusal
 from tests.wire.discord_payloads import DM, THREADS, Payload
 from tests.wire.discord_permissions import Permission
-from tests.wire.discord_reading import USER_MENTION, Reading
 from tests.wire.discord_uploads import Links, StoredFile
-from tests.wire.discord_world import World
+from tests.wire.discord_world import DiscordWorld
 
 GUILD_MESSAGES_INTENT, DIRECT_MESSAGES_INTENT = 1 << 9, 1 << 12
 
@@ -30,10 +30,10 @@ class Messages:
     nonce_window  how long `enforce_nonce` remembers; the documentation says "the past few minutes".
     """
 
-    def __init__(self, world: World, links: Callable[[], Links]) -> None:
+    def __init__(self, world: DiscordWorld, links: Callable[[], Links]) -> None:
         self._world = world
         self.attachments = Attachments(world, links)
-        self.reading = Reading(world)
+        self.content_filter = ContentFilter(world)
         self.nonce_window = timedelta(minutes=5)
         self._nonces: dict[tuple[str, str], tuple[datetime, str, str]] = {}
         #: How many messages each nonce made; a second one means that something was posted twice.
@@ -54,7 +54,7 @@ class Messages:
             needed |= Permission.ATTACH_FILES
         if body.get("embeds"):
             needed |= Permission.EMBED_LINKS
-        world.demand(channel_id, needed)
+        world.require_permission(channel_id, needed)
         if channel["type"] == DM and channel["recipients"][0]["id"] in world.closed_dms:
             raise refusal(50007)
         if in_thread and channel["thread_metadata"]["locked"]:
@@ -114,7 +114,7 @@ class Messages:
         self._world.visible_channel(channel_id)
         message = self.public(channel_id, message_id)
         if message["author"]["id"] != self._world.bot["id"]:
-            self._world.demand(channel_id, Permission.MANAGE_MESSAGES)
+            self._world.require_permission(channel_id, Permission.MANAGE_MESSAGES)
         self.discard(message)
 
     def public(self, channel_id: str, message_id: str) -> Payload:
@@ -142,7 +142,7 @@ class Messages:
             found = sorted(nearest, key=lambda p: int(p["id"]))
         elif "before" in query:
             found = [p for p in found if int(p["id"]) < int(query["before"])]
-        return [self.reading.for_bot(post) for post in reversed(found[-limit:])]
+        return [self.content_filter.for_bot(post) for post in reversed(found[-limit:])]
 
     # ---- what every post goes through
 
@@ -179,7 +179,7 @@ class Messages:
         if channel["type"] in THREADS and channel["thread_metadata"]["archived"]:
             world.edit_thread(channel, {"archived": False})
         if reference is not None:
-            self.reading.note_reply(message, reference)
+            self.content_filter.note_reply(message, reference)
         world.messages[channel["id"]].append(message)
         channel["last_message_id"] = message["id"]
         if channel["type"] in THREADS:
@@ -223,7 +223,7 @@ class Messages:
             gone["guild_id"] = channel["guild_id"]
         if not message["flags"] & rules.EPHEMERAL and self._world.is_visible(channel):
             self._world.emit("MESSAGE_DELETE", gone, _intent(channel))
-        self._world.bell.ring()
+        self._world.changes.notify()
 
     def _fill(
         self, message: Payload, body: Payload, files: list[StoredFile], reference: Payload | None
@@ -264,13 +264,13 @@ class Messages:
     # ---- who hears what
 
     def _tell(self, event: str, message: Payload) -> None:
-        self._world.bell.ring()
+        self._world.changes.notify()
         channel = self._world.channels[message["channel_id"]]
         if message["flags"] & rules.EPHEMERAL:
             return
         if not self._world.is_visible(channel):
             return
-        heard = self.reading.for_bot(message)
+        heard = self.content_filter.for_bot(message)
         if "guild_id" in channel:
             heard["guild_id"] = channel["guild_id"]
             member = self._world.members.get(message["author"]["id"])

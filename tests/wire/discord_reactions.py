@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.wire.discord_payloads import DM, Payload
 from tests.wire.discord_permissions import Permission
-from tests.wire.discord_world import World
+from tests.wire.discord_world import DiscordWorld
 
 GUILD_REACTIONS_INTENT, DIRECT_REACTIONS_INTENT = 1 << 10, 1 << 13
 
@@ -15,7 +15,7 @@ class Reactions:
     An emoji is a character, or "name:id" for one of a server's own.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: DiscordWorld) -> None:
         self._world = world
         #: Message id → emoji → who, first come first.
         self._givers: dict[str, dict[str, list[str]]] = {}
@@ -29,7 +29,7 @@ class Reactions:
         needed = Permission.READ_MESSAGE_HISTORY
         if emoji not in givers:
             needed |= Permission.ADD_REACTIONS
-        self._world.demand(message["channel_id"], needed, of=user_id)
+        self._world.require_permission(message["channel_id"], needed, of=user_id)
         if user_id in givers.setdefault(emoji, []):
             return
         givers[emoji].append(user_id)
@@ -49,7 +49,9 @@ class Reactions:
 
     def clear(self, user_id: str, message: Payload, emoji: str | None = None) -> None:
         """Take away everybody's `emoji`, or all of them, as a moderator does."""
-        self._world.demand(message["channel_id"], Permission.MANAGE_MESSAGES, of=user_id)
+        self._world.require_permission(
+            message["channel_id"], Permission.MANAGE_MESSAGES, of=user_id
+        )
         event = self._place(message)
         if emoji is None:
             self._givers.pop(message["id"], None)
@@ -82,7 +84,7 @@ class Reactions:
             for emoji, givers in self._givers.get(message["id"], {}).items()
             if givers
         ]
-        self._world.bell.ring()
+        self._world.changes.notify()
         channel = self._world.channels[message["channel_id"]]
         is_dm = channel["type"] == DM
         if self._world.is_visible(channel):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.wire.discord_api import Call, Route
-from tests.wire.discord_commands import Commands
+from tests.wire.discord_api import ApiCall, Route
+from tests.wire.discord_commands import CommandRegistry
 from tests.wire.discord_errors import invalid, refusal, unknown
 from tests.wire.discord_interactions import Interactions
 from tests.wire.discord_messages import Messages
 from tests.wire.discord_payloads import THREADS, Payload
 from tests.wire.discord_permissions import Permission
 from tests.wire.discord_threads import ThreadRoutes
-from tests.wire.discord_world import World
+from tests.wire.discord_world import DiscordWorld
 
 _EDIT = frozenset(
     {"content", "embeds", "flags", "allowed_mentions", "components", "attachments", "tts"}
@@ -28,10 +28,10 @@ class Routes:
 
     def __init__(
         self,
-        world: World,
+        world: DiscordWorld,
         messages: Messages,
         interactions: Interactions,
-        commands: Commands,
+        commands: CommandRegistry,
         gateway_url: Callable[[], str],
     ) -> None:
         self._world = world
@@ -76,16 +76,16 @@ class Routes:
             _send("POST", "/users/@me/channels", self._open_dm, frozenset({"recipient_id"})),
         ]
 
-    def _user(self, call: Call) -> Payload:
+    def _user(self, call: ApiCall) -> Payload:
         if call.params["user"] not in self._world.users:
             raise refusal(10013)
         return self._world.users[call.params["user"]]
 
-    def _gateway_bot(self, _call: Call) -> Payload:
+    def _gateway_bot(self, _call: ApiCall) -> Payload:
         limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
         return {"url": self._gateway_url(), "shards": 1, "session_start_limit": limit}
 
-    def _scope(self, call: Call) -> str | None:
+    def _scope(self, call: ApiCall) -> str | None:
         if call.params["application"] != self._world.application["id"]:
             raise refusal(10002)
         guild_id = call.params.get("guild")
@@ -93,36 +93,36 @@ class Routes:
             raise refusal(50001)
         return guild_id
 
-    def _list_commands(self, call: Call) -> list[Payload]:
+    def _list_commands(self, call: ApiCall) -> list[Payload]:
         return self._commands.listed(self._scope(call))
 
-    def _put_commands(self, call: Call) -> list[Payload]:
+    def _put_commands(self, call: ApiCall) -> list[Payload]:
         return self._commands.overwrite(call.body, self._scope(call))
 
-    def _known_guild(self, call: Call) -> Payload:
+    def _known_guild(self, call: ApiCall) -> Payload:
         if call.params["guild"] != self._world.guild["id"]:
             raise refusal(10004)
         return self._world.guild
 
-    def _guild(self, call: Call) -> Payload:
+    def _guild(self, call: ApiCall) -> Payload:
         guild = self._known_guild(call)
         if call.query.get("with_counts") not in ("1", "true"):
             return guild
         count = len(self._world.members)
         return {**guild, "approximate_member_count": count, "approximate_presence_count": count}
 
-    def _guild_channels(self, call: Call) -> list[Payload]:
+    def _guild_channels(self, call: ApiCall) -> list[Payload]:
         guild_id = self._known_guild(call)["id"]
         mine = [c for c in self._world.channels.values() if c.get("guild_id") == guild_id]
         return [channel for channel in mine if channel["type"] not in THREADS]
 
-    def _member(self, call: Call) -> Payload:
+    def _member(self, call: ApiCall) -> Payload:
         self._known_guild(call)
         if call.params["user"] not in self._world.members:
             raise refusal(10007)
         return self._world.members[call.params["user"]]
 
-    def _open_dm(self, call: Call) -> Payload:
+    def _open_dm(self, call: ApiCall) -> Payload:
         user_id = str(call.body["recipient_id"])
         if user_id not in self._world.users:
             raise invalid("recipient_id", "NUMBER_TYPE_COERCE", "Unknown user.")
@@ -133,7 +133,7 @@ class Routes:
     def _of_channels(self) -> list[Route]:
         channel, posts = "/channels/{channel}", "/channels/{channel}/messages"
         window = frozenset({"limit", "before", "after", "around"})
-        messages, seen = self._messages, self._messages.reading.for_bot
+        messages, seen = self._messages, self._messages.content_filter.for_bot
         return [
             _get(channel, lambda call: self._world.visible_channel(call.params["channel"])),
             _get(posts, lambda c: messages.history(c.params["channel"], c.query), query=window),
@@ -160,16 +160,16 @@ class Routes:
             Route(method="POST", template=channel + "/typing", handler=self._type),
         ]
 
-    def _read_message(self, call: Call) -> Payload:
+    def _read_message(self, call: ApiCall) -> Payload:
         channel_id = call.params["channel"]
         self._world.visible_channel(channel_id)
-        self._world.demand(channel_id, Permission.READ_MESSAGE_HISTORY)
+        self._world.require_permission(channel_id, Permission.READ_MESSAGE_HISTORY)
         message = self._messages.public(channel_id, call.params["message"])
-        return self._messages.reading.for_bot(message)
+        return self._messages.content_filter.for_bot(message)
 
-    def _type(self, call: Call) -> None:
+    def _type(self, call: ApiCall) -> None:
         self._world.visible_channel(call.params["channel"])
-        self._world.demand(call.params["channel"], Permission.SEND_MESSAGES)
+        self._world.require_permission(call.params["channel"], Permission.SEND_MESSAGES)
 
     # ---- interactions and their webhooks
 
@@ -220,14 +220,14 @@ class Routes:
             ),
         ]
 
-    def _callback(self, call: Call) -> Payload | None:
+    def _callback(self, call: ApiCall) -> Payload | None:
         _known(call.body.get("data") or {}, _CALLBACK_DATA)
         answer = self._interactions.callback(
             call.params["interaction"], call.params["token"], call.body, call.files, call.arrived_s
         )
         return answer if call.query.get("with_response") in ("1", "true") else None
 
-    def _follow_up(self, call: Call) -> Payload | None:
+    def _follow_up(self, call: ApiCall) -> Payload | None:
         message = self._interactions.follow_up(*_hook(call), call.body, call.files)
         return message if call.query.get("wait") in ("1", "true") else None
 
@@ -240,15 +240,15 @@ def _known(data: Payload, fields: frozenset[str]) -> None:
         raise unknown(f"field {key!r}", f"data.{key}")
 
 
-def _hook(call: Call) -> tuple[str, str]:
+def _hook(call: ApiCall) -> tuple[str, str]:
     return call.params["application"], call.params["token"]
 
 
-def _get(template: str, handler: Callable[[Call], Any], **options: Any) -> Route:
+def _get(template: str, handler: Callable[[ApiCall], Any], **options: Any) -> Route:
     return Route(method="GET", template=template, handler=handler, **options)
 
 
 def _send(
-    method: str, template: str, handler: Callable[[Call], Any], fields: frozenset[str]
+    method: str, template: str, handler: Callable[[ApiCall], Any], fields: frozenset[str]
 ) -> Route:
     return Route(method=method, template=template, handler=handler, fields=fields)

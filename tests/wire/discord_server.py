@@ -28,18 +28,18 @@ from collections import Counter
 from typing import Any
 
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.discord_interactions import Sent
+from tests.wire.discord_interactions import SentInteraction
 from tests.wire.discord_payloads import Payload
 
 _ANSWER_WITHIN_S = 15.0
 
 
-class Desk:
+class CommandDispatcher:
     """Carries out the commands that come in as lines of JSON."""
 
     def __init__(self, double: LoopbackDiscord) -> None:
         self._double = double
-        self._doing = {
+        self._handlers = {
             "ready": self._ready,
             "slash": self._slash,
             "message": self._message,
@@ -50,7 +50,7 @@ class Desk:
             "report": self._report,
         }
 
-    def opening(self) -> Payload:
+    def handshake(self) -> Payload:
         world = self._double.world
         return {
             "api_url": self._double.api_url,
@@ -61,30 +61,30 @@ class Desk:
             "channels": {c["name"]: c["id"] for c in world.channels.values() if "name" in c},
         }
 
-    async def carry_out(self, line: bytes) -> Payload:
+    async def execute(self, line: bytes) -> Payload:
         """Return the answer; whatever goes wrong is answered too, for the other side to judge."""
         order: Payload = {}
         try:
             order = json.loads(line)
-            handle = self._doing[order["do"]]
+            handle = self._handlers[order["do"]]
             found = await handle(order)
         except Exception as error:  # noqa: BLE001 - the process must outlive a bad order
             return {"id": order.get("id"), "error": f"{type(error).__name__}: {error}"}
         return {"id": order.get("id"), **found}
 
-    async def _ready(self, order: Payload) -> Payload:
-        await self._double.ready(order.get("timeout_s", 10.0), times=order.get("times", 1))
+    async def _ready(self, request: Payload) -> Payload:
+        await self._double.ready(request.get("timeout_s", 10.0), times=request.get("times", 1))
         return {"ready": True}
 
-    async def _slash(self, order: Payload) -> Payload:
-        user, channel = order.get("user", "alice"), order.get("channel", "general")
-        gap_s = 1 / order.get("per_s", 50)
+    async def _slash(self, request: Payload) -> Payload:
+        user, channel = request.get("user", "alice"), request.get("channel", "general")
+        gap_s = 1 / request.get("per_s", 50)
         loop = asyncio.get_running_loop()
         first_s = loop.time()
-        records: list[Sent] = []
-        for number in range(order.get("count", 1)):
+        records: list[SentInteraction] = []
+        for number in range(request.get("count", 1)):
             await asyncio.sleep(first_s + number * gap_s - loop.time())
-            command, options = order["command"], order.get("options", {})
+            command, options = request["command"], request.get("options", {})
             records.append(await self._double.slash(user, channel, command, options))
         waiting = [record.answered(_ANSWER_WITHIN_S) for record in records]
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -94,15 +94,18 @@ class Desk:
             "messages": [record.message and record.message["id"] for record in records],
         }
 
-    async def _message(self, order: Payload) -> Payload:
-        message = await self._double.message(order["channel"], order["author"], order["content"])
+    async def _message(self, request: Payload) -> Payload:
+        message = await self._double.message(
+            request["channel"], request["author"], request["content"]
+        )
         return {"message": message}
 
-    async def _posts(self, order: Payload) -> Payload:
-        double, channel = self._double, order["channel"]
-        wanted = order.get("at_least", 0)
-        await double.world.bell.until(
-            lambda: len(double.posts(channel)) >= wanted or not wanted, order.get("timeout_s", 10.0)
+    async def _posts(self, request: Payload) -> Payload:
+        double, channel = self._double, request["channel"]
+        wanted = request.get("at_least", 0)
+        await double.world.changes.until(
+            lambda: len(double.posts(channel)) >= wanted or not wanted,
+            request.get("timeout_s", 10.0),
         )
         return {"posts": [self._shown(message) for message in double.posts(channel)]}
 
@@ -110,19 +113,19 @@ class Desk:
         files = [self._double.stored(entry).sha256 for entry in message["attachments"]]
         return {**message, "sha256": files}
 
-    async def _set(self, order: Payload) -> Payload:
-        self._double.world.upload_limit_bytes = order["upload_limit_bytes"]
+    async def _set(self, request: Payload) -> Payload:
+        self._double.world.upload_limit_bytes = request["upload_limit_bytes"]
         return {}
 
-    async def _forward(self, order: Payload) -> Payload:
-        self._double.world.forward(order["seconds"])
+    async def _forward(self, request: Payload) -> Payload:
+        self._double.world.forward(request["seconds"])
         return {}
 
-    async def _cut(self, _order: Payload) -> Payload:
+    async def _cut(self, _request: Payload) -> Payload:
         self._double.gateway.cut()
         return {}
 
-    async def _report(self, _order: Payload) -> Payload:
+    async def _report(self, _request: Payload) -> Payload:
         calls = Counter(f"{c.method} {c.template or c.path} {c.status}" for c in self._double.calls)
         gateway = self._double.gateway
         return {
@@ -140,11 +143,11 @@ async def _serve() -> None:
     loop.add_signal_handler(signal.SIGTERM, lines.feed_eof)
     running: set[asyncio.Task[None]] = set()
     async with LoopbackDiscord() as double:
-        desk = Desk(double)
-        _say(desk.opening())
+        desk = CommandDispatcher(double)
+        _say(desk.handshake())
 
         async def work(line: bytes) -> None:
-            _say(await desk.carry_out(line))
+            _say(await desk.execute(line))
 
         async for line in lines:
             with contextlib.suppress(ValueError, AttributeError):

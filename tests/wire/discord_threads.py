@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.wire import discord_payloads as payloads
-from tests.wire.discord_api import Call, Route
+from tests.wire.discord_api import ApiCall, Route
 from tests.wire.discord_errors import invalid, refusal
 from tests.wire.discord_messages import Messages
 from tests.wire.discord_payloads import DM, THREADS, Payload
 from tests.wire.discord_permissions import Permission
-from tests.wire.discord_world import GUILD_MEMBERS_INTENT, World
+from tests.wire.discord_world import GUILD_MEMBERS_INTENT, DiscordWorld
 
 _CREATE = frozenset({"name", "auto_archive_duration", "type", "invitable", "rate_limit_per_user"})
 _EDIT = frozenset({"name", "archived", "locked", "auto_archive_duration"})
@@ -20,7 +20,7 @@ _DURATIONS_MIN = frozenset({60, 1440, 4320, 10080})
 class ThreadRoutes:
     """What a bot may ask of threads; a private one is 50001 to who is not in it."""
 
-    def __init__(self, world: World, messages: Messages) -> None:
+    def __init__(self, world: DiscordWorld, messages: Messages) -> None:
         self._world = world
         self._messages = messages
 
@@ -40,7 +40,7 @@ class ThreadRoutes:
             Route(method="PUT", template=members + "/{user}", handler=self._let_in),
         ]
 
-    def _open_thread(self, call: Call) -> Payload:
+    def _open_thread(self, call: ApiCall) -> Payload:
         parent = self._world.visible_channel(call.params["channel"])
         if parent["type"] in THREADS or parent["type"] == DM:
             raise invalid("channel", "CHANNEL_TYPE_INVALID", "No threads here.")
@@ -53,7 +53,7 @@ class ThreadRoutes:
         default = payloads.PRIVATE_THREAD if thread_id is None else payloads.PUBLIC_THREAD
         kind = call.body.get("type") or default
         is_public = kind == payloads.PUBLIC_THREAD
-        self._world.demand(
+        self._world.require_permission(
             parent["id"],
             Permission.CREATE_PUBLIC_THREADS if is_public else Permission.CREATE_PRIVATE_THREADS,
         )
@@ -71,31 +71,31 @@ class ThreadRoutes:
             auto_archive_min=minutes,
         )
 
-    def _edit_thread(self, call: Call) -> Payload:
+    def _edit_thread(self, call: ApiCall) -> Payload:
         thread = self._world.visible_channel(call.params["channel"])
         if thread["type"] not in THREADS:
             raise refusal(50013)
         is_mine = thread["owner_id"] == self._world.bot["id"] and "locked" not in call.body
         if not is_mine:
-            self._world.demand(thread["id"], Permission.MANAGE_THREADS)
+            self._world.require_permission(thread["id"], Permission.MANAGE_THREADS)
         return self._world.edit_thread(thread, call.body)
 
     # ---- members
 
-    def _thread(self, call: Call) -> Payload:
+    def _thread(self, call: ApiCall) -> Payload:
         thread = self._world.visible_channel(call.params["channel"])
         if thread["type"] not in THREADS:
             raise refusal(50024)
         return thread
 
-    def _members(self, call: Call) -> list[Payload]:
+    def _members(self, call: ApiCall) -> list[Payload]:
         """List them for a bot with the members intent; without it there is no list."""
         thread = self._thread(call)
         if not self._world.privileged_intents & GUILD_MEMBERS_INTENT:
             raise refusal(50001)
         return list(self._world.thread_members[thread["id"]].values())
 
-    def _member(self, call: Call) -> Payload:
+    def _member(self, call: ApiCall) -> Payload:
         joined = self._world.thread_members[self._thread(call)["id"]]
         user_id = call.params["user"]
         if user_id not in joined:
@@ -104,20 +104,20 @@ class ThreadRoutes:
             return {**joined[user_id], "member": self._world.members[user_id]}
         return joined[user_id]
 
-    def _join(self, call: Call) -> None:
+    def _join(self, call: ApiCall) -> None:
         self._world.join_thread(self._open(call), "bot")
 
-    def _leave(self, call: Call) -> None:
+    def _leave(self, call: ApiCall) -> None:
         self._world.leave_thread(self._open(call), "bot")
 
-    def _let_in(self, call: Call) -> None:
+    def _let_in(self, call: ApiCall) -> None:
         thread = self._open(call)
-        self._world.demand(thread["id"], Permission.SEND_MESSAGES_IN_THREADS)
+        self._world.require_permission(thread["id"], Permission.SEND_MESSAGES_IN_THREADS)
         if call.params["user"] not in self._world.members:
             raise refusal(10007)
         self._world.join_thread(thread, call.params["user"])
 
-    def _open(self, call: Call) -> Payload:
+    def _open(self, call: ApiCall) -> Payload:
         thread = self._thread(call)
         if thread["thread_metadata"]["archived"]:
             raise refusal(50083)
@@ -125,6 +125,6 @@ class ThreadRoutes:
 
 
 def _send(
-    method: str, template: str, handler: Callable[[Call], Payload], fields: frozenset[str]
+    method: str, template: str, handler: Callable[[ApiCall], Payload], fields: frozenset[str]
 ) -> Route:
     return Route(method=method, template=template, handler=handler, fields=fields)

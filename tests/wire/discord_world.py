@@ -24,7 +24,7 @@ Who = str | Payload
 Where = str | Payload
 
 
-class World:
+class DiscordWorld:
     """One server, its people, its channels, and the DMs.
 
     People and channels can be named by their key ("alice", "general"), id, or payload.
@@ -37,7 +37,7 @@ class World:
         self._ids: dict[str, str] = {}
         self.folder = folder
         self.snowflakes = Snowflakes(self.now)
-        self.bell = Bell()
+        self.changes = ChangeNotifier()
         self.emit: Callable[[str, Payload, int], None] = lambda _event, _data, _intent: None
         self.upload_limit_bytes = DEFAULT_UPLOAD_LIMIT_BYTES
         self.dm_upload_limit_bytes = DEFAULT_UPLOAD_LIMIT_BYTES
@@ -127,7 +127,7 @@ class World:
             raise refusal(50001)
         return self.channels[channel_id]
 
-    def demand(self, channel_id: str, needed: Permission, *, of: Who = "bot") -> None:
+    def require_permission(self, channel_id: str, needed: Permission, *, of: Who = "bot") -> None:
         """Raise 50013 unless somebody has all of `needed` there."""
         if needed & ~self.permissions(of, channel_id):
             raise refusal(50013)
@@ -325,15 +325,15 @@ class World:
         return not thread["thread_metadata"]["archived"] and self.is_visible(thread)
 
 
-class Bell:
+class ChangeNotifier:
     """Wakes whoever waits for a change of the world."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def ring(self) -> None:
-        self._rung.set()
-        self._rung = asyncio.Event()
+    def notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def until(self, check: Callable[[], Any], timeout_s: float) -> Any:
         """Return the first truthy result of `check`, looked at after every ring.
@@ -342,5 +342,5 @@ class Bell:
         """
         async with asyncio.timeout(timeout_s):
             while not (found := check()):
-                await self._rung.wait()
+                await self._changed.wait()
         return found

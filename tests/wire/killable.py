@@ -1,6 +1,6 @@
 """The bot as the kill tests start it: the real one, at another pace, that ends itself at a point.
 
-`python -m tests.wire.killable` runs one bot. With `nursery` as its argument it reads one JSON object
+`python -m tests.wire.killable` runs one bot. With `pool` as its argument it reads one JSON object
 a line, {"environ": …, "folder": …, "log": …}, forks a bot for each and answers with its process id
 and, when it has ended, its wait status: the imports are paid for once.
 
@@ -27,35 +27,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bot.app import build_app, check
-from bot.jobs.pace import Pace
-from bot.jobs.workshop import Ports
+from bot.app import build_app, check_settings
+from bot.jobs.assembly import Dependencies
+from bot.jobs.timings import Timings
 from bot.model import State
 from bot.obs.log import set_up_logging
-from bot.providers.transport import Transport
+from bot.providers.http.transport import Transport
 from bot.settings import Settings
 
 #: Fast, in the proportions of production: nobody looks for a create that may still land.
-PACE = Pace(
+TIMINGS = Timings(
     poll_few_s=0.1,
     poll_many_s=0.2,
     create_s=1.5,
     quiet_s=1.0,
-    missing_gap_s=0.5,
+    not_found_gap_s=0.5,
     backoff_first_s=0.2,
     backoff_last_s=1.0,
     post_quiet_s=0.8,
     delivery_check_s=3.0,
     card_gap_s=0.3,
-    idle_s=0.5,
-    busy_s=0.05,
+    reconcile_max_gap_s=0.5,
+    reconcile_min_gap_s=0.05,
     stop_s=10.0,
 )
 #: … and a download that has gone quiet is begun again.
 _IDLE_S = 2.0
 
 
-class Tripwire:
+class CrashTrigger:
     """Counts passages of one point and ends the process, without a word, at the chosen one."""
 
     def __init__(self, at: str, nth: int, passed: Path | None) -> None:
@@ -73,11 +73,11 @@ class Tripwire:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Watched:
+class CrashPointProxy:
     """A port whose coroutines are points: `before` and `after` each call."""
 
-    def __init__(self, name: str, port: Any, wire: Tripwire) -> None:
-        self._name, self._port, self._wire = name, port, wire
+    def __init__(self, name: str, port: Any, trigger: CrashTrigger) -> None:
+        self._name, self._port, self._wire = name, port, trigger
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
@@ -85,7 +85,7 @@ class Watched:
             return found
 
         async def called(*given: Any, **named: Any) -> Any:
-            point = f"{self._name}.{name}{_move(name, given)}"
+            point = f"{self._name}.{name}{_transition(name, given)}"
             self._wire.passes(f"before {point}")
             answer = await found(*given, **named)
             self._wire.passes(f"after {point}")
@@ -94,54 +94,56 @@ class Watched:
         return called
 
 
-def _move(name: str, given: tuple[Any, ...]) -> str:
+def _transition(name: str, given: tuple[Any, ...]) -> str:
     """Return from which state to which a write of the store takes a job."""
     towards: dict[str, Callable[[], State]] = {
         "move": lambda: given[1],
         "update": lambda: given[0].state,
         "claim_slot": lambda: State.SUBMITTING,
-        "rehome": lambda: State.QUEUED,
+        "fail_over": lambda: State.QUEUED,
         "repost": lambda: State.POSTING,
     }
     return f":{given[0].state}>{towards[name]()}" if name in towards else ""
 
 
-def wrapped(ports: Ports, wire: Tripwire) -> Ports:
+def with_crash_points(ports: Dependencies, trigger: CrashTrigger) -> Dependencies:
     """Return the same ports with a point before and after each call."""
     return replace(
         ports,
-        store=Watched("store", ports.store, wire),
-        errands=Watched("errands", ports.errands, wire),
-        archive=Watched("archive", ports.archive, wire),
-        courier=Watched("courier", ports.courier, wire),
+        store=CrashPointProxy("store", ports.store, trigger),
+        outbox=CrashPointProxy("outbox", ports.outbox, trigger),
+        archive=CrashPointProxy("archive", ports.archive, trigger),
+        publisher=CrashPointProxy("publisher", ports.publisher, trigger),
         providers={
-            name: Watched("provider", _hurried(each), wire)
+            name: CrashPointProxy("provider", _with_short_idle(each), trigger)
             for name, each in ports.providers.items()
         },
     )
 
 
-def _hurried(provider: Any) -> Any:
+def _with_short_idle(provider: Any) -> Any:
     """Return it with less patience for a download."""
     transport = getattr(provider._provider, "_transport", None)
     if isinstance(transport, Transport):
-        transport._patience = replace(transport._patience, idle_s=_IDLE_S)
+        transport._timeouts = replace(transport._timeouts, idle_s=_IDLE_S)
     return provider
 
 
-async def live() -> int:
+async def run_bot() -> int:
     """Run a bot until it is told to stop; return the exit code."""
     settings = Settings.from_env(os.environ)
     set_up_logging(settings.log_level, settings.log_format, [])
     passed = os.environ.get("KILL_PASSED")
-    wire = Tripwire(
+    wire = CrashTrigger(
         os.environ.get("KILL_AT", ""),
         int(os.environ.get("KILL_NTH", "1")),
         None if not passed else Path(passed),
     )
     wire.is_armed = bool(os.environ.get("KILL_ARMED"))
-    await check(settings)
-    app = await build_app(settings, pace=PACE, wrap=lambda ports: wrapped(ports, wire))
+    await check_settings(settings)
+    app = await build_app(
+        settings, timings=TIMINGS, wrap=lambda ports: with_crash_points(ports, wire)
+    )
     # discord.py waits two seconds for a second server to turn up; there is one here.
     app.client._connection.guild_ready_timeout = 0.1
     stop = asyncio.Event()
@@ -152,7 +154,7 @@ async def live() -> int:
     if app.health is not None:
         (settings.data_dir / "port").write_text(str(app.health.port), encoding="utf-8")
     assert settings.discord_token is not None
-    line = asyncio.create_task(app.line.hold(settings.discord_token.reveal()))
+    line = asyncio.create_task(app.connection.run(settings.discord_token.reveal()))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((line, stopping), return_when=asyncio.FIRST_COMPLETED)
     await app.close()
@@ -169,19 +171,19 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _nursery() -> None:
+def _serve_pool() -> None:
     _die_with_parent()
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _be_born(order)
+            _run_child(order)
         print(json.dumps({"pid": pid}), flush=True)  # noqa: T201
         _, status = os.waitpid(pid, 0)
         print(json.dumps({"status": status}), flush=True)  # noqa: T201
 
 
-def _be_born(order: dict[str, Any]) -> None:
+def _run_child(order: dict[str, Any]) -> None:
     code = 70
     try:
         _die_with_parent()
@@ -192,7 +194,7 @@ def _be_born(order: dict[str, Any]) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for here, there in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(here, there)
-        code = asyncio.run(live())
+        code = asyncio.run(run_bot())
     except BaseException:  # noqa: BLE001 - whatever it was, no child goes on in the parent's loop
         traceback.print_exc()
         sys.stderr.flush()
@@ -200,7 +202,7 @@ def _be_born(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["nursery"]:
-        _nursery()
+    if sys.argv[1:] == ["pool"]:
+        _serve_pool()
     else:
-        sys.exit(asyncio.run(live()))
+        sys.exit(asyncio.run(run_bot()))

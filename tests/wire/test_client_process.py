@@ -12,9 +12,16 @@ from typing import Any
 
 import pytest
 
+from tests.wire.bot_process import bot_process
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.process import bot_process
-from tests.wire.test_main_trip import HURRIED, PROMPT, clips, eventually, running, variables
+from tests.wire.test_end_to_end import (
+    KILLABLE_MODULE,
+    PROMPT,
+    clips,
+    eventually,
+    running,
+    variables,
+)
 from tests.wire.videos_api import VideosApi
 
 CALLBACK = ("POST", "/callback$")
@@ -49,7 +56,7 @@ async def test_a_first_answer_that_goes_wrong_leaves_one_card_that_is_kept_true(
     async with (
         LoopbackDiscord() as discord,
         VideosApi(poll_after_ms=200) as api,
-        running(tmp_path, discord, api, module=HURRIED) as bot,
+        running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot,
     ):
         match trouble:
             case "cut":
@@ -75,7 +82,7 @@ async def test_the_card_after_a_picture_comes_once_though_its_receipt_is_lost(
     async with (
         LoopbackDiscord() as discord,
         VideosApi(poll_after_ms=200) as api,
-        running(tmp_path, discord, api, module=HURRIED),
+        running(tmp_path, discord, api, module=KILLABLE_MODULE),
     ):
         discord.cut_next("POST", r"/webhooks/\d+/[^/]+$")
         picture = (Path(__file__).parents[2] / "docs/images").glob("*.png")
@@ -104,7 +111,7 @@ async def test_a_clip_gets_through_a_rest_that_breaks_in_every_way(tmp_path: Pat
 
 async def test_a_command_that_comes_too_late_is_one_line_in_the_log(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi() as api:
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             discord.fail_next(*CALLBACK, 404, 10062)
             await discord.slash("alice", "clips", "sora status")
             await eventually(lambda: "took no answer" in bot.log())
@@ -118,7 +125,7 @@ async def test_an_answer_whose_receipt_is_lost_counts_as_given(tmp_path: Path) -
     async with (
         LoopbackDiscord() as discord,
         VideosApi() as api,
-        running(tmp_path, discord, api, module=HURRIED) as bot,
+        running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot,
     ):
         discord.cut_next(*CALLBACK)
         sent = await discord.slash("alice", "clips", "sora quota")
@@ -132,7 +139,7 @@ async def test_an_answer_that_never_gets_through_is_no_defect_of_the_bot(tmp_pat
     async with (
         LoopbackDiscord() as discord,
         VideosApi() as api,
-        running(tmp_path, discord, api, module=HURRIED) as bot,
+        running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot,
     ):
         discord.reset_next("POST", "/(callback|webhooks/.*)$", times=99)
         await discord.slash("alice", "clips", "sora quota")

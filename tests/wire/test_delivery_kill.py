@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.wire.bot_process import BotProcess
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_permissions import Permission
-from tests.wire.process import BotProcess
-from tests.wire.test_main_trip import HURRIED, PROMPT, clips, eventually, running
+from tests.wire.test_end_to_end import KILLABLE_MODULE, PROMPT, clips, eventually, running
 from tests.wire.videos_api import VideosApi
 
 _SEND = Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS
@@ -52,7 +52,7 @@ async def test_a_bot_killed_over_the_threads_channel_posts_there_once(
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
         post = ("POST", rf"/channels/{id_of(discord, 'general')}/messages$")
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             sent = await discord.slash("alice", "workshop", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             discord.world.edit_thread("workshop", {"locked": True})
@@ -65,7 +65,7 @@ async def test_a_bot_killed_over_the_threads_channel_posts_there_once(
         discord.faults.clear()
         # A thread that takes posts again does not call the clip back.
         discord.world.edit_thread("workshop", {"locked": False})
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             await eventually(lambda: "posted as message" in bot.log())
             assert await bot.stop() == 0
         assert where_clips_are(discord) == ["general"]
@@ -79,15 +79,15 @@ async def test_a_bot_killed_at_every_place_on_the_way_posts_at_the_last_one_once
     tmp_path: Path,
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             sent = await discord.slash("alice", "workshop", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             discord.world.overwrite("general", "bot", deny=int(_SEND))
             await killed_over(discord, bot, "workshop")
         for place in ("general", _DIRECT):
-            async with running(tmp_path, discord, api, module=HURRIED) as bot:
+            async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
                 await killed_over(discord, bot, place)
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             await eventually(lambda: "posted as message" in bot.log())
             assert await bot.stop() == 0
         assert where_clips_are(discord) == [_DIRECT]
@@ -99,7 +99,7 @@ async def test_a_clip_that_nobody_takes_is_kept_with_a_word_in_the_log_and_no_me
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
         discord.world.closed_dms.add(discord.world.user_id("alice"))
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             sent = await discord.slash("alice", "general", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             discord.world.overwrite("general", "bot", deny=int(_SEND))
@@ -117,7 +117,7 @@ async def test_a_clip_that_nobody_takes_is_kept_with_a_word_in_the_log_and_no_me
 
 async def test_a_refusal_that_follows_a_lost_answer_posts_nothing_elsewhere(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             sent = await discord.slash("alice", "workshop", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             post = ("POST", rf"/channels/{id_of(discord, 'workshop')}/messages$")
@@ -133,7 +133,7 @@ async def test_a_restarted_bot_does_not_take_what_it_may_not_read_for_nothing(
     tmp_path: Path,
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             sent = await discord.slash("alice", "general", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             post = ("POST", rf"/channels/{id_of(discord, 'general')}/messages$")
@@ -144,7 +144,7 @@ async def test_a_restarted_bot_does_not_take_what_it_may_not_read_for_nothing(
         # Long after, the nonce holds nothing off any more.
         discord.world.forward(900)
         discord.world.overwrite("general", "bot", deny=int(Permission.READ_MESSAGE_HISTORY))
-        async with running(tmp_path, discord, api, module=HURRIED) as bot:
+        async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             await eventually(lambda: "kept: " in bot.log(), 20)
             assert await bot.stop() == 0
         assert where_clips_are(discord) == ["general"]

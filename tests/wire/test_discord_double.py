@@ -14,7 +14,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from tests.wire.discord_bare_bot import Stage, repointed, staged
+from tests.wire.discord_bare_bot import BareBotSession, bare_bot_session, repointed
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_double import BOT_TOKEN, LoopbackDiscord
 from tests.wire.discord_openapi import document_path
@@ -23,13 +23,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with staged() as both:
+async def bare_session() -> AsyncIterator[BareBotSession]:
+    async with bare_bot_session() as both:
         yield both
 
 
-async def test_a_slash_command_goes_from_defer_to_edit_to_followup(stage):
-    loopback = stage.loopback
+async def test_a_slash_command_goes_from_defer_to_edit_to_followup(bare_session):
+    loopback = bare_session.loopback
     sent = await loopback.slash("alice", "general", "sora generate", {"prompt": "cat"})
     await sent.until(lambda s: s.followups)
     assert sent.callback_type == 5
@@ -40,8 +40,8 @@ async def test_a_slash_command_goes_from_defer_to_edit_to_followup(stage):
     assert sent.message["interaction_metadata"]["user"]["username"] == "alice"
 
 
-async def test_options_are_typed_as_the_bot_registered_them(stage):
-    loopback = stage.loopback
+async def test_options_are_typed_as_the_bot_registered_them(bare_session):
+    loopback = bare_session.loopback
     image = loopback.upload(b"pixels", filename="cat.png", width=2, height=3)
     sent = await loopback.slash(
         "alice", "dm-alice", "sora generate", {"prompt": "dog", "seconds": 4, "image": image}
@@ -53,8 +53,8 @@ async def test_options_are_typed_as_the_bot_registered_them(stage):
     assert sent.payload["user"]["username"] == "alice"
 
 
-async def test_what_a_members_client_would_not_offer_is_refused_before_it_is_sent(stage):
-    loopback = stage.loopback
+async def test_what_a_members_client_would_not_offer_is_refused_before_it_is_sent(bare_session):
+    loopback = bare_session.loopback
     for options in ({}, {"prompt": "cat", "seconds": 99}, {"prompt": "cat", "colour": "red"}):
         with pytest.raises(UnavailableError):
             await loopback.slash("alice", "general", "sora generate", options)
@@ -62,8 +62,8 @@ async def test_what_a_members_client_would_not_offer_is_refused_before_it_is_sen
         await loopback.slash("alice", "general", "sora", {})
 
 
-async def test_autocomplete_offers_choices(stage):
-    loopback = stage.loopback
+async def test_autocomplete_offers_choices(bare_session):
+    loopback = bare_session.loopback
     sent = await loopback.autocomplete(
         "bob", "general", "sora find", {"clip": "K7"}, focused="clip"
     )
@@ -71,8 +71,8 @@ async def test_autocomplete_offers_choices(stage):
     assert sent.choices == [{"name": "K7 clip", "value": "K7"}]
 
 
-async def test_a_button_opens_a_modal_whose_answer_is_ephemeral(stage):
-    loopback = stage.loopback
+async def test_a_button_opens_a_modal_whose_answer_is_ephemeral(bare_session):
+    loopback = bare_session.loopback
     sent = await loopback.slash("alice", "general", "sora generate", {"prompt": "cat"})
     await sent.until(lambda s: s.edits)
     pressed = await loopback.press("bob", sent.message, "again:K7Q2")
@@ -83,8 +83,8 @@ async def test_a_button_opens_a_modal_whose_answer_is_ephemeral(stage):
     assert submitted.is_ephemeral
 
 
-async def test_a_context_menu_shows_the_bot_what_it_may_not_read_otherwise(stage):
-    loopback, bot = stage
+async def test_a_context_menu_shows_the_bot_what_it_may_not_read_otherwise(bare_session):
+    loopback, bot = bare_session
     message = await loopback.message("general", "bob", "secret recipe")
     sent = await loopback.menu("alice", "general", "Remix this clip", message)
     await sent.answered()
@@ -92,9 +92,9 @@ async def test_a_context_menu_shows_the_bot_what_it_may_not_read_otherwise(stage
     assert bot.heard[0].content == ""
 
 
-async def test_a_reply_is_readable_only_with_a_ping_to_a_regular_message(stage):
-    loopback, bot = stage
-    regular = await stage.place("general").send("clip")
+async def test_a_reply_is_readable_only_with_a_ping_to_a_regular_message(bare_session):
+    loopback, bot = bare_session
+    regular = await bare_session.place("general").send("clip")
     mine = loopback.world.message(str(regular.channel.id), str(regular.id))
     await loopback.message("general", "alice", "add a hat", reply_to=mine)
     heard = await bot.hears("add a hat")
@@ -112,16 +112,16 @@ async def test_a_reply_is_readable_only_with_a_ping_to_a_regular_message(stage):
     ).content == ""
 
 
-async def test_an_event_missed_during_a_cut_arrives_on_resume(stage):
-    loopback, bot = stage
+async def test_an_event_missed_during_a_cut_arrives_on_resume(bare_session):
+    loopback, bot = bare_session
     loopback.gateway.cut()
     await loopback.message("dm-alice", "alice", "are you there?")
     await bot.hears("are you there?")
     assert (loopback.gateway.resumes, loopback.gateway.identifies) == (1, 1)
 
 
-async def test_op_7_resumes_and_op_9_identifies_again(stage):
-    loopback, bot = stage
+async def test_op_7_resumes_and_op_9_identifies_again(bare_session):
+    loopback, bot = bare_session
     loopback.gateway.reconnect()
     await loopback.until(lambda: loopback.gateway.resumes == 1, 5)
     loopback.gateway.invalidate()
@@ -130,8 +130,10 @@ async def test_op_7_resumes_and_op_9_identifies_again(stage):
     await bot.hears("hello again")
 
 
-async def test_a_token_dies_after_fifteen_minutes_and_a_late_first_response_is_unknown(stage):
-    loopback, bot = stage
+async def test_a_token_dies_after_fifteen_minutes_and_a_late_first_response_is_unknown(
+    bare_session,
+):
+    loopback, bot = bare_session
     taken: asyncio.Queue[discord.Interaction] = asyncio.Queue()
 
     async def take(interaction: discord.Interaction) -> bool:
@@ -156,15 +158,15 @@ async def test_a_token_dies_after_fifteen_minutes_and_a_late_first_response_is_u
     assert (unknown.value.code, twice.value.code, dead.value.code) == (10062, 40060, 50027)
 
 
-async def test_commands_keep_their_ids_when_synced_again(stage):
-    bot = stage.bot
+async def test_commands_keep_their_ids_when_synced_again(bare_session):
+    bot = bare_session.bot
     first = {command.name: command.id for command in await bot.tree.fetch_commands()}
     again = {command.name: command.id for command in await bot.tree.sync()}
     assert first == again
 
 
-async def test_a_lost_answer_makes_the_second_try_one_too_many(stage):
-    loopback, bot = stage
+async def test_a_lost_answer_makes_the_second_try_one_too_many(bare_session):
+    loopback, bot = bare_session
     troubles: asyncio.Queue[discord.HTTPException] = asyncio.Queue()
 
     @bot.tree.error
@@ -178,8 +180,8 @@ async def test_a_lost_answer_makes_the_second_try_one_too_many(stage):
     assert sent.content == "K7"
 
 
-async def test_responses_in_a_locked_thread_fail(stage):
-    loopback, bot = stage
+async def test_responses_in_a_locked_thread_fail(bare_session):
+    loopback, bot = bare_session
     troubles: asyncio.Queue[discord.HTTPException] = asyncio.Queue()
 
     @bot.tree.error
@@ -192,8 +194,8 @@ async def test_responses_in_a_locked_thread_fail(stage):
     assert trouble.code == 50083
 
 
-async def test_the_first_followup_takes_the_place_of_thinking(stage):
-    loopback, bot = stage
+async def test_the_first_followup_takes_the_place_of_thinking(bare_session):
+    loopback, bot = bare_session
 
     @bot.tree.command(name="think")
     async def think(interaction: discord.Interaction) -> None:
@@ -209,8 +211,8 @@ async def test_the_first_followup_takes_the_place_of_thinking(stage):
     await loopback.until(lambda: not loopback.posts("general"), 5)
 
 
-async def test_a_command_for_moderators_is_hidden_from_members(stage):
-    loopback, bot = stage
+async def test_a_command_for_moderators_is_hidden_from_members(bare_session):
+    loopback, bot = bare_session
 
     @bot.tree.command(name="block")
     @app_commands.default_permissions(manage_guild=True)
@@ -290,10 +292,10 @@ async def test_the_process_speaks_json_and_stops_when_told():
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.wire.discord_server", stdin=PIPE, stdout=PIPE, cwd=CHECKOUT
     )
-    opening = json.loads(await process.stdout.readline())
+    handshake = json.loads(await process.stdout.readline())
     async with aiohttp.ClientSession() as session:
-        headers = {"Authorization": f"Bot {opening['token']}"}
-        url = f"{opening['api_url']}/channels/{opening['channels']['general']}/messages"
+        headers = {"Authorization": f"Bot {handshake['token']}"}
+        url = f"{handshake['api_url']}/channels/{handshake['channels']['general']}/messages"
         async with session.post(url, json={"content": "hi"}, headers=headers) as answer:
             assert answer.status == 200
     process.stdin.write(b'{"id": 7, "do": "posts", "channel": "general"}\n')

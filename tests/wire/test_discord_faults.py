@@ -11,41 +11,43 @@ import aiohttp
 import discord
 import pytest
 
-from tests.wire.discord_bare_bot import BareBot, Stage, repointed, staged
+from tests.wire.discord_bare_bot import BareBot, BareBotSession, bare_bot_session, repointed
 from tests.wire.discord_double import LoopbackDiscord
 
 SEND = ("POST", r"/channels/\d+/messages$")
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with staged() as both:
+async def bare_session() -> AsyncIterator[BareBotSession]:
+    async with bare_bot_session() as both:
         yield both
 
 
-async def test_a_reset_before_the_work_leaves_nothing_behind(stage: Stage) -> None:
-    stage.loopback.reset_next(*SEND)
+async def test_a_reset_before_the_work_leaves_nothing_behind(bare_session: BareBotSession) -> None:
+    bare_session.loopback.reset_next(*SEND)
     with pytest.raises((aiohttp.ClientError, OSError)):
-        await stage.place("general").send("clip", nonce="n1")
-    assert stage.loopback.posts("general") == []
-    assert stage.loopback.made_by_nonce["n1"] == 0
+        await bare_session.channel("general").send("clip", nonce="n1")
+    assert bare_session.loopback.posts("general") == []
+    assert bare_session.loopback.made_by_nonce["n1"] == 0
 
 
-async def test_messages_are_counted_by_their_nonce(stage: Stage) -> None:
-    loopback = stage.loopback
+async def test_messages_are_counted_by_their_nonce(bare_session: BareBotSession) -> None:
+    loopback = bare_session.loopback
     loopback.cut_next(*SEND)
     with pytest.raises((aiohttp.ClientError, OSError)):
-        await stage.place("general").send("clip", nonce="n1")
-    await stage.place("general").send("clip", nonce="n1")
+        await bare_session.channel("general").send("clip", nonce="n1")
+    await bare_session.channel("general").send("clip", nonce="n1")
     assert loopback.made_by_nonce["n1"] == 1
     loopback.world.forward(301)
-    await stage.place("general").send("clip", nonce="n1")
+    await bare_session.channel("general").send("clip", nonce="n1")
     assert loopback.made_by_nonce["n1"] == 2
 
 
-async def test_the_same_nonce_without_its_enforcement_makes_two(stage: Stage) -> None:
-    loopback = stage.loopback
-    path = f"/channels/{stage.place('general').id}/messages"
+async def test_the_same_nonce_without_its_enforcement_makes_two(
+    bare_session: BareBotSession,
+) -> None:
+    loopback = bare_session.loopback
+    path = f"/channels/{bare_session.channel('general').id}/messages"
     headers = {"Authorization": f"Bot {loopback.token}"}
     async with aiohttp.ClientSession(headers=headers) as session:
         for _ in range(2):
@@ -69,53 +71,59 @@ async def test_a_proxy_s_page_comes_before_or_after_the_work(status: int) -> Non
 
 @pytest.mark.parametrize(("scope", "waits"), [("user", False), ("global", True)])
 async def test_a_global_429_holds_up_other_routes_too(
-    stage: Stage, scope: str, waits: bool
+    bare_session: BareBotSession, scope: str, waits: bool
 ) -> None:
-    loopback = stage.loopback
+    loopback = bare_session.loopback
     loopback.fail_next(*SEND, 429, retry_after_s=0.6, scope=scope)
-    sending = asyncio.create_task(stage.place("general").send("clip"))
+    sending = asyncio.create_task(bare_session.channel("general").send("clip"))
     await loopback.until(lambda: loopback.called("POST", "/channels/{channel}/messages"))
     await asyncio.sleep(0.05)
     began_s = time.perf_counter()
-    assert [each async for each in stage.place("clips").history()] == []
+    assert [each async for each in bare_session.channel("clips").history()] == []
     assert (time.perf_counter() - began_s > 0.3) is waits
     await sending
     assert len(loopback.posts("general")) == 1
 
 
-async def test_an_answer_drips_in_after_the_work_is_done(stage: Stage) -> None:
-    loopback = stage.loopback
+async def test_an_answer_drips_in_after_the_work_is_done(bare_session: BareBotSession) -> None:
+    loopback = bare_session.loopback
     loopback.drip_next(*SEND, 0.4)
     began_s = time.perf_counter()
-    sending = asyncio.create_task(stage.place("general").send("clip"))
+    sending = asyncio.create_task(bare_session.channel("general").send("clip"))
     await loopback.until(lambda: loopback.posts("general"))
     assert time.perf_counter() - began_s < 0.3
     assert (await sending).content == "clip"
     assert time.perf_counter() - began_s > 0.4
 
 
-async def test_an_upload_over_the_limit_is_413_and_40005(stage: Stage, tmp_path: Path) -> None:
-    stage.loopback.world.upload_limit_bytes = 9
+async def test_an_upload_over_the_limit_is_413_and_40005(
+    bare_session: BareBotSession, tmp_path: Path
+) -> None:
+    bare_session.loopback.world.upload_limit_bytes = 9
     (tmp_path / "clip.mp4").write_bytes(b"0123456789")
     with pytest.raises(discord.HTTPException) as refused:
-        await stage.place("general").send(file=discord.File(tmp_path / "clip.mp4"), nonce="n1")
+        await bare_session.channel("general").send(
+            file=discord.File(tmp_path / "clip.mp4"), nonce="n1"
+        )
     assert (refused.value.status, refused.value.code) == (413, 40005)
-    assert stage.loopback.made_by_nonce["n1"] == 0
+    assert bare_session.loopback.made_by_nonce["n1"] == 0
 
 
 @pytest.mark.parametrize("code", [4000, 1001])
 async def test_a_close_from_discord_s_side_is_resumed_with_what_was_missed(
-    stage: Stage, code: int
+    bare_session: BareBotSession, code: int
 ) -> None:
-    loopback, bot = stage
+    loopback, bot = bare_session
     loopback.gateway.close(code)
     await loopback.message("dm-alice", "alice", "are you there?")
     await bot.hears("are you there?")
     assert (loopback.gateway.resumes, loopback.gateway.identifies) == (1, 1)
 
 
-async def test_every_missed_event_is_replayed_once_and_in_order(stage: Stage) -> None:
-    loopback, bot = stage
+async def test_every_missed_event_is_replayed_once_and_in_order(
+    bare_session: BareBotSession,
+) -> None:
+    loopback, bot = bare_session
     loopback.gateway.cut()
     for number in range(20):
         await loopback.message("dm-alice", "alice", str(number))
@@ -123,8 +131,8 @@ async def test_every_missed_event_is_replayed_once_and_in_order(stage: Stage) ->
     assert [each.content for each in bot.heard] == [str(number) for number in range(20)]
 
 
-async def test_a_session_that_discord_forgot_is_begun_afresh(stage: Stage) -> None:
-    loopback = stage.loopback
+async def test_a_session_that_discord_forgot_is_begun_afresh(bare_session: BareBotSession) -> None:
+    loopback = bare_session.loopback
     loopback.gateway.close(4000)
     loopback.gateway.sessions.clear()
     await loopback.until(lambda: loopback.gateway.identifies == 2, 15)

@@ -8,19 +8,26 @@ import discord
 import pytest
 from discord import app_commands
 
-from tests.wire.discord_bare_bot import Again, BareBot, Stage, logged_in, repointed, staged
+from tests.wire.discord_bare_bot import (
+    Again,
+    BareBot,
+    BareBotSession,
+    bare_bot_session,
+    logged_in,
+    repointed,
+)
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_permissions import Permission
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with staged() as both:
+async def bare_session() -> AsyncIterator[BareBotSession]:
+    async with bare_bot_session() as both:
         yield both
 
 
-class Remix(discord.ui.Modal):
+class RemixModal(discord.ui.Modal):
     """The parent's prompt to read, and a field for the change."""
 
     def __init__(self, prompt: str) -> None:
@@ -51,26 +58,26 @@ async def hush(interaction: discord.Interaction) -> None:
     await interaction.response.send_message("hm", view=view, ephemeral=True)
 
 
-async def with_button(stage: Stage, place: str = "general") -> str:
+async def with_button(bare_session: BareBotSession, place: str = "general") -> str:
     """Post a button that outlives the bot; return the channel's name in the double."""
     view = discord.ui.View(timeout=None)
     view.add_item(Again("K7Q2"))
-    await stage.place(place).send("clip", view=view)
+    await bare_session.channel(place).send("clip", view=view)
     return place
 
 
-async def test_menus_are_registered_beside_the_group(stage):
-    commands = await stage.bot.tree.fetch_commands()
+async def test_menus_are_registered_beside_the_group(bare_session):
+    commands = await bare_session.bot.tree.fetch_commands()
     kinds = {command.name: command.type.value for command in commands}
     assert kinds == {"sora": 1, "Remix this clip": 3}
 
 
-async def test_a_menu_on_a_message_answers_with_a_modal_that_shows_its_prompt(stage):
+async def test_a_menu_on_a_message_answers_with_a_modal_that_shows_its_prompt(bare_session):
     async def remix(interaction: discord.Interaction, message: discord.Message) -> None:
-        await interaction.response.send_modal(Remix(message.content))
+        await interaction.response.send_modal(RemixModal(message.content))
 
-    await with_menu(stage.bot, "Change", remix)
-    loopback = stage.loopback
+    await with_menu(bare_session.bot, "Change", remix)
+    loopback = bare_session.loopback
     target = await loopback.message("general", "bob", "a cat in a hat")
     shown = await (await loopback.menu("alice", "general", "Change", target)).answered()
     assert shown.callback_type == 9
@@ -85,13 +92,13 @@ async def test_a_menu_on_a_message_answers_with_a_modal_that_shows_its_prompt(st
     assert len({sent["data"]["components"][0]["id"], sent["data"]["components"][1]["id"]}) == 2
 
 
-async def test_a_menu_answers_with_an_embed_in_public(stage):
+async def test_a_menu_answers_with_an_embed_in_public(bare_session):
     async def details(interaction: discord.Interaction, message: discord.Message) -> None:
         embed = discord.Embed(title="Clip", description=message.attachments[0].filename)
         await interaction.response.send_message(embed=embed)
 
-    await with_menu(stage.bot, "Clip details", details)
-    loopback = stage.loopback
+    await with_menu(bare_session.bot, "Clip details", details)
+    loopback = bare_session.loopback
     clip = loopback.upload(b"clip", filename="clip.mp4")
     target = await loopback.message("general", "bob", "", attachments=[clip])
     sent = await (await loopback.menu("alice", "general", "Clip details", target)).answered()
@@ -100,8 +107,8 @@ async def test_a_menu_answers_with_an_embed_in_public(stage):
     assert sent.payload["data"]["target_id"] == target["id"]
 
 
-async def test_only_the_target_of_a_menu_is_opened_and_not_what_it_replies_to(stage):
-    loopback = stage.loopback
+async def test_only_the_target_of_a_menu_is_opened_and_not_what_it_replies_to(bare_session):
+    loopback = bare_session.loopback
     theirs = await loopback.message("general", "bob", "a secret")
     answer = await loopback.message("general", "alice", "I see", reply_to=theirs)
     sent = await (await loopback.menu("bob", "general", "Remix this clip", answer)).answered()
@@ -109,8 +116,8 @@ async def test_only_the_target_of_a_menu_is_opened_and_not_what_it_replies_to(st
     assert (resolved["content"], resolved["referenced_message"]["content"]) == ("I see", "")
 
 
-async def test_a_menu_needs_a_message_that_is_there(stage):
-    loopback = stage.loopback
+async def test_a_menu_needs_a_message_that_is_there(bare_session):
+    loopback = bare_session.loopback
     target = await loopback.message("general", "bob", "hm")
     with pytest.raises(UnavailableError):
         await loopback.menu("alice", "clips", "Remix this clip", target)
@@ -119,9 +126,9 @@ async def test_a_menu_needs_a_message_that_is_there(stage):
         await loopback.menu("alice", "general", "Remix this clip", target)
 
 
-async def test_a_modal_from_a_button_knows_the_message_and_its_rules(stage):
-    loopback = stage.loopback
-    await with_button(stage)
+async def test_a_modal_from_a_button_knows_the_message_and_its_rules(bare_session):
+    loopback = bare_session.loopback
+    await with_button(bare_session)
     post = loopback.posts("general")[0]
     shown = await (await loopback.press("bob", post, "again:K7Q2")).answered()
     for text in ("", "x" * 101):
@@ -157,7 +164,7 @@ async def test_a_modal_from_a_button_knows_the_message_and_its_rules(stage):
         ),
     ],
 )
-async def test_a_modal_against_the_rules_is_refused(stage, title, parts, field):
+async def test_a_modal_against_the_rules_is_refused(bare_session, title, parts, field):
     class Wrong(discord.ui.Modal):
         def to_dict(self):
             return {"title": title, "custom_id": "m", "components": parts}
@@ -171,19 +178,19 @@ async def test_a_modal_against_the_rules_is_refused(stage, title, parts, field):
             refusals.append(refused)
             await interaction.response.send_message("refused")
 
-    await with_menu(stage.bot, "Open", open_it)
-    target = await stage.loopback.message("general", "bob", "hm")
-    sent = await (await stage.loopback.menu("alice", "general", "Open", target)).answered()
+    await with_menu(bare_session.bot, "Open", open_it)
+    target = await bare_session.loopback.message("general", "bob", "hm")
+    sent = await (await bare_session.loopback.menu("alice", "general", "Open", target)).answered()
     assert (sent.content, refusals[0].code) == ("refused", 50035)
-    assert any(field in violation for violation in stage.loopback.violations)
-    stage.loopback.violations.clear()
+    assert any(field in violation for violation in bare_session.loopback.violations)
+    bare_session.loopback.violations.clear()
 
 
 async def test_a_button_of_yesterday_is_answered_by_todays_bot():
     async with LoopbackDiscord() as loopback:
         with repointed(loopback):
             async with logged_in(loopback) as bot:
-                await with_button(Stage(loopback, bot), "clips")
+                await with_button(BareBotSession(loopback, bot), "clips")
             post = loopback.posts("clips")[0]
             async with logged_in(loopback):
                 for name in ("bob", "moderator"):
@@ -194,15 +201,17 @@ async def test_a_button_of_yesterday_is_answered_by_todays_bot():
         assert not loopback.violations
 
 
-async def test_a_button_is_there_for_whoever_sees_the_message(stage):
-    loopback = stage.loopback
-    await with_button(stage)
+async def test_a_button_is_there_for_whoever_sees_the_message(bare_session):
+    loopback = bare_session.loopback
+    await with_button(bare_session)
     post = loopback.posts("general")[0]
     loopback.world.overwrite("general", "bob", deny=Permission.VIEW_CHANNEL)
     with pytest.raises(UnavailableError):
         await loopback.press("bob", post, "again:K7Q2")
-    stage.bot.tree.add_command(app_commands.Command(name="hush", description="Hm", callback=hush))
-    await stage.bot.tree.sync()
+    bare_session.bot.tree.add_command(
+        app_commands.Command(name="hush", description="Hm", callback=hush)
+    )
+    await bare_session.bot.tree.sync()
     sent = await (await loopback.slash("alice", "general", "hush")).answered()
     await (await loopback.press("alice", sent.message, "again:K7Q2")).answered()
     with pytest.raises(UnavailableError):
@@ -212,24 +221,24 @@ async def test_a_button_is_there_for_whoever_sees_the_message(stage):
         await loopback.press("alice", post, "again:K7Q2")
 
 
-async def test_a_press_opens_no_message_that_the_bot_could_not_read(stage):
-    theirs = await stage.loopback.message("general", "alice", "a secret")
+async def test_a_press_opens_no_message_that_the_bot_could_not_read(bare_session):
+    theirs = await bare_session.loopback.message("general", "alice", "a secret")
     view = discord.ui.View(timeout=None)
     view.add_item(Again("K7Q2"))
-    channel = stage.place("general")
+    channel = bare_session.place("general")
     await channel.send("hm", view=view, reference=channel.get_partial_message(int(theirs["id"])))
-    post = stage.loopback.posts("general")[1]
-    pressed = await (await stage.loopback.press("bob", post, "again:K7Q2")).answered()
+    post = bare_session.loopback.posts("general")[1]
+    pressed = await (await bare_session.loopback.press("bob", post, "again:K7Q2")).answered()
     shown = pressed.payload["message"]
     assert (shown["content"], shown["referenced_message"]["content"]) == ("hm", "")
 
 
-async def test_five_rows_of_five_buttons_fit(stage):
+async def test_five_rows_of_five_buttons_fit(bare_session):
     view = discord.ui.View(timeout=None)
     for number in range(25):
         view.add_item(discord.ui.Button(label=str(number), custom_id=f"b:{number}"))
-    await stage.place("general").send("grid", view=view)
-    rows = stage.loopback.posts("general")[0]["components"]
+    await bare_session.place("general").send("grid", view=view)
+    rows = bare_session.loopback.posts("general")[0]["components"]
     assert [len(row["components"]) for row in rows] == [5] * 5
     ids = [part["id"] for row in rows for part in (row, *row["components"])]
     assert len(set(ids)) == 30
@@ -244,7 +253,7 @@ async def test_five_rows_of_five_buttons_fit(stage):
         ([[str(n) for n in range(6)]], "COMPONENT_LAYOUT_WIDTH_EXCEEDED"),
     ],
 )
-async def test_two_buttons_of_one_name_and_too_many_are_refused(stage, rows, reason):
+async def test_two_buttons_of_one_name_and_too_many_are_refused(bare_session, rows, reason):
     components = [
         {
             "type": 1,
@@ -254,10 +263,10 @@ async def test_two_buttons_of_one_name_and_too_many_are_refused(stage, rows, rea
         }
         for row in rows
     ]
-    channel_id = stage.loopback.world.channel("general")["id"]
+    channel_id = bare_session.loopback.world.channel("general")["id"]
     posts = discord.http.Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
     with pytest.raises(discord.HTTPException) as refused:
-        await stage.bot.http.request(posts, json={"components": components})
+        await bare_session.bot.http.request(posts, json={"components": components})
     assert refused.value.code == 50035
-    assert any(reason in violation for violation in stage.loopback.violations)
-    stage.loopback.violations.clear()
+    assert any(reason in violation for violation in bare_session.loopback.violations)
+    bare_session.loopback.violations.clear()

@@ -7,37 +7,37 @@ from collections.abc import AsyncIterator
 import discord
 import pytest
 
-from tests.wire.discord_bare_bot import Stage, staged
+from tests.wire.discord_bare_bot import BareBotSession, bare_bot_session
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_payloads import PRIVATE_THREAD
 from tests.wire.discord_permissions import EVERYONE, Permission
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with staged() as both:
+async def bare_session() -> AsyncIterator[BareBotSession]:
+    async with bare_bot_session() as both:
         yield both
 
 
-def secret(stage: Stage, name: str = "attic") -> None:
+def secret(bare_session: BareBotSession, name: str = "attic") -> None:
     """Open a private thread that alice is in, and neither bob nor the bot."""
-    stage.loopback.world.add_thread("general", name, owner="alice", kind=PRIVATE_THREAD)
+    bare_session.loopback.world.add_thread("general", name, owner="alice", kind=PRIVATE_THREAD)
 
 
 @pytest.mark.parametrize(("place", "kind"), [("workshop", 11), ("attic", 12)])
-async def test_an_interaction_in_a_thread_names_it_and_its_parent(stage, place, kind):
-    secret(stage)
-    sent = await stage.loopback.slash("alice", place, "sora find", {"clip": "K7"})
+async def test_an_interaction_in_a_thread_names_it_and_its_parent(bare_session, place, kind):
+    secret(bare_session)
+    sent = await bare_session.loopback.slash("alice", place, "sora find", {"clip": "K7"})
     await sent.answered()
     channel = sent.payload["channel"]
     assert (channel["type"], channel["id"]) == (kind, sent.payload["channel_id"])
-    assert channel["parent_id"] == stage.loopback.world.channel("general")["id"]
+    assert channel["parent_id"] == bare_session.loopback.world.channel("general")["id"]
     assert sent.message["channel_id"] == channel["id"]
 
 
-async def test_a_private_thread_is_closed_to_whoever_is_not_in_it(stage):
-    loopback, bot = stage
-    secret(stage)
+async def test_a_private_thread_is_closed_to_whoever_is_not_in_it(bare_session):
+    loopback, bot = bare_session
+    secret(bare_session)
     (session,) = loopback.gateway.connected
     before = session.seq
     with pytest.raises(UnavailableError):
@@ -45,20 +45,20 @@ async def test_a_private_thread_is_closed_to_whoever_is_not_in_it(stage):
     await loopback.message("attic", "alice", "just us")
     assert session.seq == before
     with pytest.raises(discord.Forbidden) as refused:
-        await stage.place("attic").send("hello?")
+        await bare_session.place("attic").send("hello?")
     assert refused.value.code == 50001
     loopback.world.join_thread("attic", "bot")
-    await stage.place("attic").send("hello")
+    await bare_session.place("attic").send("hello")
     leaving = bot.wait_for("thread_remove", timeout=5)
     loopback.world.leave_thread("attic", "bot")
     assert (await leaving).name == "attic"
     with pytest.raises(discord.Forbidden):
-        await stage.place("attic").send("hello?")
+        await bare_session.place("attic").send("hello?")
 
 
-async def test_a_mention_in_a_private_thread_lets_the_bot_in(stage):
-    loopback, bot = stage
-    secret(stage)
+async def test_a_mention_in_a_private_thread_lets_the_bot_in(bare_session):
+    loopback, bot = bare_session
+    secret(bare_session)
     coming = bot.wait_for("thread_join", timeout=5)
     await loopback.message("attic", "alice", f"<@{bot.user.id}> look")
     heard = await bot.hears(f"<@{bot.user.id}> look")
@@ -71,8 +71,8 @@ async def test_a_mention_in_a_private_thread_lets_the_bot_in(stage):
     assert bob not in loopback.world.thread_members[str(thread.id)]
 
 
-async def test_who_is_in_a_thread_can_be_asked_one_by_one(stage):
-    loopback, bot = stage
+async def test_who_is_in_a_thread_can_be_asked_one_by_one(bare_session):
+    loopback, bot = bare_session
     world = loopback.world
     world.add_thread("general", "studio", owner="alice", members=["bot"], kind=PRIVATE_THREAD)
     thread = await bot.fetch_channel(int(world.channel("studio")["id"]))
@@ -88,28 +88,28 @@ async def test_who_is_in_a_thread_can_be_asked_one_by_one(stage):
     assert (await thread.fetch_member(int(world.user_id("bob")))).id
 
 
-async def test_writing_in_a_thread_joins_it(stage):
-    world = stage.loopback.world
+async def test_writing_in_a_thread_joins_it(bare_session):
+    world = bare_session.loopback.world
     joined = world.thread_members[world.channel("workshop")["id"]]
     assert world.user_id("bob") not in joined
-    await stage.loopback.message("workshop", "bob", "hm")
-    thread = await stage.bot.fetch_channel(int(world.channel("workshop")["id"]))
+    await bare_session.loopback.message("workshop", "bob", "hm")
+    thread = await bare_session.bot.fetch_channel(int(world.channel("workshop")["id"]))
     assert (await thread.fetch_member(int(world.user_id("bob")))).id
     assert thread.member_count == 2
-    await stage.loopback.delete(stage.loopback.posts("workshop")[0])
+    await bare_session.loopback.delete(bare_session.loopback.posts("workshop")[0])
     assert world.channel("workshop")["message_count"] == 0
 
 
-async def test_moderators_of_threads_see_private_ones(stage):
-    secret(stage)
-    world = stage.loopback.world
+async def test_moderators_of_threads_see_private_ones(bare_session):
+    secret(bare_session)
+    world = bare_session.loopback.world
     assert not world.permissions("moderator", "attic")
     world.edit_role("moderators", EVERYONE | Permission.MANAGE_THREADS)
     assert world.permissions("moderator", "attic") & Permission.VIEW_CHANNEL
 
 
-async def test_permissions_in_an_interaction_are_those_of_its_channel(stage):
-    loopback = stage.loopback
+async def test_permissions_in_an_interaction_are_those_of_its_channel(bare_session):
+    loopback = bare_session.loopback
     world = loopback.world
     world.overwrite("clips", "alice", deny=Permission.ATTACH_FILES)
     world.overwrite("clips", "bots", deny=Permission.EMBED_LINKS)
@@ -120,7 +120,7 @@ async def test_permissions_in_an_interaction_are_those_of_its_channel(stage):
         seen.append((interaction.permissions, interaction.app_permissions))
         return True
 
-    stage.bot.tree.interaction_check = look
+    bare_session.bot.tree.interaction_check = look
     world.add_thread("clips", "remixes")
     for place in ("general", "clips", "remixes"):
         await (await loopback.slash("alice", place, "sora find", {"clip": "K7"})).answered()
@@ -132,20 +132,20 @@ async def test_permissions_in_an_interaction_are_those_of_its_channel(stage):
         assert (alices.add_reactions, bots.add_reactions) == (False, False)
 
 
-async def test_places_and_people_in_options_come_with_what_may_be_done(stage):
-    @stage.bot.tree.command(name="show")
+async def test_places_and_people_in_options_come_with_what_may_be_done(bare_session):
+    @bare_session.bot.tree.command(name="show")
     async def show(
         interaction: discord.Interaction, place: discord.TextChannel, who: discord.Member
     ) -> None:
         seen = place.name, who.resolved_permissions.attach_files
         await interaction.response.send_message(str(seen))
 
-    await stage.bot.tree.sync()
-    stage.loopback.world.overwrite("clips", "bob", deny=Permission.ATTACH_FILES)
+    await bare_session.bot.tree.sync()
+    bare_session.loopback.world.overwrite("clips", "bob", deny=Permission.ATTACH_FILES)
     answers = []
     for user, place in (("alice", "general"), ("alice", "clips"), ("bob", "general")):
         options = {"place": "clips", "who": "bob"}
-        sent = await (await stage.loopback.slash(user, place, "show", options)).answered()
+        sent = await (await bare_session.loopback.slash(user, place, "show", options)).answered()
         (channel,) = sent.payload["data"]["resolved"]["channels"].values()
         may = bool(int(channel["permissions"]) & Permission.ATTACH_FILES)
         answers.append((sent.content, may))
@@ -153,8 +153,8 @@ async def test_places_and_people_in_options_come_with_what_may_be_done(stage):
     assert answers == [(here, True), (there, True), (here, False)]
 
 
-async def test_a_channel_can_be_hidden_from_alice_alone_and_shown_again(stage):
-    loopback = stage.loopback
+async def test_a_channel_can_be_hidden_from_alice_alone_and_shown_again(bare_session):
+    loopback = bare_session.loopback
     loopback.world.add_channel("backstage")
     loopback.world.overwrite("backstage", "alice", deny=Permission.VIEW_CHANNEL)
     with pytest.raises(UnavailableError):
@@ -164,8 +164,8 @@ async def test_a_channel_can_be_hidden_from_alice_alone_and_shown_again(stage):
     await (await loopback.slash("alice", "backstage", "sora find", {"clip": "K7"})).answered()
 
 
-async def test_roles_that_change_between_two_commands_show_in_the_second(stage):
-    loopback = stage.loopback
+async def test_roles_that_change_between_two_commands_show_in_the_second(bare_session):
+    loopback = bare_session.loopback
     loopback.world.overwrite("clips", "everyone", deny=Permission.VIEW_CHANNEL)
     loopback.world.overwrite("clips", "moderators", allow=Permission.VIEW_CHANNEL)
     first = await loopback.slash("alice", "general", "sora find", {"clip": "K7"})
@@ -179,8 +179,8 @@ async def test_roles_that_change_between_two_commands_show_in_the_second(stage):
     assert int(second.payload["member"]["permissions"]) & Permission.MANAGE_MESSAGES
 
 
-async def test_the_bot_hears_when_its_own_rights_change(stage):
-    loopback, bot = stage
+async def test_the_bot_hears_when_its_own_rights_change(bare_session):
+    loopback, bot = bare_session
     coming = bot.wait_for("guild_role_update", timeout=5)
     loopback.world.edit_role("bots", EVERYONE | Permission.MANAGE_MESSAGES)
     _, role = await coming
@@ -193,12 +193,12 @@ async def test_the_bot_hears_when_its_own_rights_change(stage):
     assert session.seq == before + 1
     loopback.world.edit_role("everyone", Permission.VIEW_CHANNEL)
     with pytest.raises(discord.Forbidden) as refused:
-        await stage.place("general").send("hm")
+        await bare_session.place("general").send("hm")
     assert refused.value.code == 50013
 
 
-async def test_what_happens_in_a_hidden_place_is_not_heard(stage):
-    loopback, bot = stage
+async def test_what_happens_in_a_hidden_place_is_not_heard(bare_session):
+    loopback, bot = bare_session
     message = await loopback.message("general", "alice", f"<@{bot.user.id}> one")
     for target in ("everyone", "bots"):
         loopback.world.overwrite("general", target, deny=Permission.VIEW_CHANNEL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from tests.wire.discord_bare_bot import staged
+from tests.wire.discord_bare_bot import bare_bot_session
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_permissions import Permission
 
@@ -14,9 +14,9 @@ INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_reactions=True
 
 @pytest.mark.parametrize("place", ["general", "workshop", "dm-alice"])
 async def test_a_reaction_is_heard_when_it_comes_and_when_it_goes(place):
-    async with staged(INTENTS) as stage:
+    async with bare_bot_session(INTENTS) as stage:
         loopback, bot = stage
-        sent = await stage.place(place).send("clip")
+        sent = await stage.channel(place).send("clip")
         post = loopback.posts(place)[0]
         coming = bot.wait_for("raw_reaction_add", timeout=5)
         await loopback.react("alice", post, "🔥")
@@ -34,9 +34,9 @@ async def test_a_reaction_is_heard_when_it_comes_and_when_it_goes(place):
 
 
 async def test_a_message_shows_its_reactions_until_a_moderator_clears_them():
-    async with staged(INTENTS) as stage:
+    async with bare_bot_session(INTENTS) as stage:
         loopback, bot = stage
-        sent = await stage.place("general").send("clip")
+        sent = await stage.channel("general").send("clip")
         post = loopback.posts("general")[0]
         for name, emoji in (("alice", "🔥"), ("bob", "🔥"), ("bob", "🔥"), ("bob", "cat:77")):
             await loopback.react(name, post, emoji)
@@ -54,9 +54,9 @@ async def test_a_message_shows_its_reactions_until_a_moderator_clears_them():
 
 
 async def test_without_the_intent_no_reaction_is_heard_and_rest_still_counts():
-    async with staged() as stage:
+    async with bare_bot_session() as stage:
         loopback = stage.loopback
-        sent = await stage.place("general").send("clip")
+        sent = await stage.channel("general").send("clip")
         (session,) = loopback.gateway.connected
         await loopback.react("alice", loopback.posts("general")[0], "🔥")
         assert "MESSAGE_REACTION_ADD" not in [event for _, event, _ in session.events]
@@ -64,9 +64,9 @@ async def test_without_the_intent_no_reaction_is_heard_and_rest_still_counts():
 
 
 async def test_beginning_a_reaction_needs_more_than_joining_in():
-    async with staged(INTENTS) as stage:
+    async with bare_bot_session(INTENTS) as stage:
         loopback = stage.loopback
-        await stage.place("general").send("clip")
+        await stage.channel("general").send("clip")
         post = loopback.posts("general")[0]
         loopback.world.overwrite("general", "bob", deny=Permission.ADD_REACTIONS)
         with pytest.raises(UnavailableError):

@@ -11,7 +11,7 @@ import aiohttp
 import discord
 import pytest
 
-from tests.wire.discord_bare_bot import Stage, staged
+from tests.wire.discord_bare_bot import BareBotSession, bare_bot_session
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_permissions import Permission
 
@@ -19,16 +19,16 @@ CLIP = bytes(range(256)) * 4096
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with staged() as both:
+async def bare_session() -> AsyncIterator[BareBotSession]:
+    async with bare_bot_session() as both:
         yield both
 
 
-async def test_a_file_sent_into_a_thread_comes_out_byte_for_byte(stage, tmp_path: Path):
-    loopback = stage.loopback
+async def test_a_file_sent_into_a_thread_comes_out_byte_for_byte(bare_session, tmp_path: Path):
+    loopback = bare_session.loopback
     source = tmp_path / "clip.mp4"
     source.write_bytes(CLIP)
-    thread = stage.place("workshop")
+    thread = bare_session.place("workshop")
     message = await thread.send("done", file=discord.File(source, description="A cat"))
     (attachment,) = loopback.posts("workshop")[0]["attachments"]
     assert attachment["content_type"] == "video/mp4"
@@ -37,9 +37,9 @@ async def test_a_file_sent_into_a_thread_comes_out_byte_for_byte(stage, tmp_path
     assert await message.attachments[0].read() == CLIP
 
 
-async def test_a_link_to_a_file_dies_after_a_day(stage, tmp_path: Path):
-    loopback = stage.loopback
-    channel = stage.place("general")
+async def test_a_link_to_a_file_dies_after_a_day(bare_session, tmp_path: Path):
+    loopback = bare_session.loopback
+    channel = bare_session.place("general")
     (tmp_path / "clip.mp4").write_bytes(b"clip")
     message = await channel.send(file=discord.File(tmp_path / "clip.mp4"))
     loopback.world.forward(timedelta(hours=25).total_seconds())
@@ -47,19 +47,19 @@ async def test_a_link_to_a_file_dies_after_a_day(stage, tmp_path: Path):
         await message.attachments[0].read()
 
 
-async def test_a_file_over_the_limit_is_refused_by_size(stage, tmp_path: Path):
-    loopback = stage.loopback
+async def test_a_file_over_the_limit_is_refused_by_size(bare_session, tmp_path: Path):
+    loopback = bare_session.loopback
     loopback.world.upload_limit_bytes = len(CLIP) - 1
     (tmp_path / "clip.mp4").write_bytes(CLIP)
     with pytest.raises(discord.HTTPException) as refused:
-        await stage.place("general").send(file=discord.File(tmp_path / "clip.mp4"))
+        await bare_session.place("general").send(file=discord.File(tmp_path / "clip.mp4"))
     assert (refused.value.status, refused.value.code) == (413, 40005)
     assert loopback.posts("general") == []
 
 
-async def test_the_same_nonce_makes_one_message_until_its_window_closes(stage):
-    loopback = stage.loopback
-    channel = stage.place("general")
+async def test_the_same_nonce_makes_one_message_until_its_window_closes(bare_session):
+    loopback = bare_session.loopback
+    channel = bare_session.place("general")
     first = await channel.send("clip", nonce="job-K7Q2")
     second = await channel.send("clip", nonce="job-K7Q2")
     assert first.id == second.id
@@ -69,9 +69,9 @@ async def test_the_same_nonce_makes_one_message_until_its_window_closes(stage):
     assert third.id != first.id
 
 
-async def test_a_cut_after_the_work_leaves_a_message_that_the_nonce_finds(stage):
-    loopback = stage.loopback
-    channel = stage.place("general")
+async def test_a_cut_after_the_work_leaves_a_message_that_the_nonce_finds(bare_session):
+    loopback = bare_session.loopback
+    channel = bare_session.place("general")
     loopback.cut_next("POST", r"/channels/\d+/messages$")
     with pytest.raises((aiohttp.ClientError, OSError)):
         await channel.send("clip", nonce="n1")
@@ -79,8 +79,8 @@ async def test_a_cut_after_the_work_leaves_a_message_that_the_nonce_finds(stage)
     assert [m["id"] for m in loopback.posts("general")] == [str(again.id)]
 
 
-async def test_missing_permissions_are_refused_by_their_codes(stage, tmp_path: Path):
-    loopback = stage.loopback
+async def test_missing_permissions_are_refused_by_their_codes(bare_session, tmp_path: Path):
+    loopback = bare_session.loopback
     world = loopback.world
     world.add_channel("hidden")
     world.overwrite("hidden", "everyone", deny=Permission.VIEW_CHANNEL)
@@ -92,15 +92,15 @@ async def test_missing_permissions_are_refused_by_their_codes(stage, tmp_path: P
     for name, files in (("hidden", []), ("clips", ["clip.mp4"]), ("workshop", [])):
         parts = [discord.File(tmp_path / file) for file in files]
         with pytest.raises(discord.Forbidden) as refused:
-            await stage.place(name).send("clip", files=parts)
+            await bare_session.place(name).send("clip", files=parts)
         codes.append(refused.value.code)
     assert codes == [50001, 50013, 50013]
-    await stage.place("clips").send("text is fine")
+    await bare_session.place("clips").send("text is fine")
 
 
-async def test_threads_archive_lock_and_vanish_as_documented(stage):
-    loopback = stage.loopback
-    thread = stage.place("workshop")
+async def test_threads_archive_lock_and_vanish_as_documented(bare_session):
+    loopback = bare_session.loopback
+    thread = bare_session.place("workshop")
     message = await thread.send("clip")
     loopback.world.edit_thread("workshop", {"archived": True})
     with pytest.raises(discord.HTTPException) as archived:
@@ -116,11 +116,11 @@ async def test_threads_archive_lock_and_vanish_as_documented(stage):
     assert (archived.value.code, locked.value.code, gone.value.code) == (50083, 160005, 10003)
 
 
-async def test_history_pages_through_both_ends(stage):
-    loopback = stage.loopback
+async def test_history_pages_through_both_ends(bare_session):
+    loopback = bare_session.loopback
     for number in range(5):
         await loopback.message("dm-alice", "alice", str(number))
-    channel = stage.place("dm-alice")
+    channel = bare_session.place("dm-alice")
     newest = [m.content async for m in channel.history(limit=2)]
     pivot = discord.Object(int(loopback.posts("dm-alice")[1]["id"]))
     after = [m.content async for m in channel.history(limit=2, after=pivot)]
@@ -128,9 +128,9 @@ async def test_history_pages_through_both_ends(stage):
     assert (newest, after, before) == (["4", "3"], ["2", "3"], ["0"])
 
 
-async def test_ordered_failures_happen_once_and_show_in_the_log(stage):
-    loopback = stage.loopback
-    channel = stage.place("general")
+async def test_ordered_failures_happen_once_and_show_in_the_log(bare_session):
+    loopback = bare_session.loopback
+    channel = bare_session.place("general")
     loopback.fail_next("POST", r"/messages$", 403, 50001)
     with pytest.raises(discord.Forbidden):
         await channel.send("clip")
@@ -141,8 +141,8 @@ async def test_ordered_failures_happen_once_and_show_in_the_log(stage):
     assert [call.status for call in posts] == [403, 429, 200]
 
 
-async def test_a_closed_dm_is_refused_but_opens(stage):
-    loopback, bot = stage
+async def test_a_closed_dm_is_refused_but_opens(bare_session):
+    loopback, bot = bare_session
     loopback.world.closed_dms.add(loopback.world.user_id("bob"))
     bob = await bot.create_dm(discord.Object(int(loopback.world.user_id("bob"))))
     with pytest.raises(discord.Forbidden) as refused:
@@ -150,36 +150,36 @@ async def test_a_closed_dm_is_refused_but_opens(stage):
     assert refused.value.code == 50007
 
 
-async def test_an_empty_or_overlong_message_is_refused(stage):
-    channel = stage.place("general")
+async def test_an_empty_or_overlong_message_is_refused(bare_session):
+    channel = bare_session.place("general")
     codes = []
     for text in ("", "x" * 2001):
         with pytest.raises(discord.HTTPException) as refused:
             await channel.send(text)
         codes.append(refused.value.code)
     assert codes == [50006, 50035]
-    assert len(stage.loopback.violations) == 2
-    stage.loopback.violations.clear()
+    assert len(bare_session.loopback.violations) == 2
+    bare_session.loopback.violations.clear()
 
 
-async def test_pings_are_what_allowed_mentions_lets_through(stage):
-    loopback = stage.loopback
+async def test_pings_are_what_allowed_mentions_lets_through(bare_session):
+    loopback = bare_session.loopback
     alice = loopback.world.user_id("alice")
-    quiet = await stage.place("general").send(f"<@{alice}>")
-    loud = await stage.place("general").send(
+    quiet = await bare_session.place("general").send(f"<@{alice}>")
+    loud = await bare_session.place("general").send(
         f"<@{alice}>", allowed_mentions=discord.AllowedMentions(users=True)
     )
     assert ([], [alice]) == tuple([str(u.id) for u in m.mentions] for m in (quiet, loud))
 
 
-async def test_a_layout_shows_its_uploaded_video(stage, tmp_path: Path):
-    loopback = stage.loopback
+async def test_a_layout_shows_its_uploaded_video(bare_session, tmp_path: Path):
+    loopback = bare_session.loopback
     (tmp_path / "clip.mp4").write_bytes(b"clip")
     view = discord.ui.LayoutView()
     view.add_item(discord.ui.TextDisplay("A clip"))
     view.add_item(discord.ui.MediaGallery(discord.MediaGalleryItem("attachment://clip.mp4")))
     clip = discord.File(tmp_path / "clip.mp4")
-    await stage.place("general").send(view=view, file=clip)
+    await bare_session.place("general").send(view=view, file=clip)
     message = loopback.posts("general")[0]
     media = message["components"][1]["items"][0]["media"]
     assert media["url"] == message["attachments"][0]["url"]
@@ -203,31 +203,31 @@ async def _breaks_off() -> AsyncIterator[bytes]:
     raise OSError("the disk went away")
 
 
-async def test_an_ephemeral_post_is_out_of_the_channels_reach(stage):
-    loopback = stage.loopback
+async def test_an_ephemeral_post_is_out_of_the_channels_reach(bare_session):
+    loopback = bare_session.loopback
     sent = await loopback.slash("alice", "general", "sora generate", {"prompt": "cat"})
     await sent.until(lambda s: s.followups)
-    partial = stage.place("general").get_partial_message(int(sent.followups[0]["id"]))
+    partial = bare_session.place("general").get_partial_message(int(sent.followups[0]["id"]))
     with pytest.raises(discord.NotFound) as refused:
         await partial.edit(content="seen?")
     assert refused.value.code == 10008
     assert sent.followups[0]["id"] not in [str(m.id) async for m in partial.channel.history()]
 
 
-async def test_a_file_edited_into_a_message_joins_those_that_stay(stage, tmp_path: Path):
+async def test_a_file_edited_into_a_message_joins_those_that_stay(bare_session, tmp_path: Path):
     for name in ("one.mp4", "two.mp4"):
         (tmp_path / name).write_bytes(name.encode())
-    first = await stage.place("general").send(file=discord.File(tmp_path / "one.mp4"))
+    first = await bare_session.place("general").send(file=discord.File(tmp_path / "one.mp4"))
     await first.edit(attachments=[*first.attachments, discord.File(tmp_path / "two.mp4")])
-    (message,) = stage.loopback.posts("general")
-    stored = [stage.loopback.stored(entry).read_bytes() for entry in message["attachments"]]
+    (message,) = bare_session.loopback.posts("general")
+    stored = [bare_session.loopback.stored(entry).read_bytes() for entry in message["attachments"]]
     assert stored == [b"one.mp4", b"two.mp4"]
     await first.delete()
-    assert stage.loopback.posts("general") == []
+    assert bare_session.loopback.posts("general") == []
 
 
-async def test_a_thread_made_from_a_message_shares_its_id_and_has_no_twin(stage):
-    message = await stage.bot.get_channel(stage.place("general").id).send("clip")
+async def test_a_thread_made_from_a_message_shares_its_id_and_has_no_twin(bare_session):
+    message = await bare_session.bot.get_channel(bare_session.place("general").id).send("clip")
     thread = await message.create_thread(name="remixes")
     with pytest.raises(discord.HTTPException) as refused:
         await message.create_thread(name="remixes")

@@ -9,10 +9,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bot.model import State
-from tests.behaviour.town import town
+from tests.behaviour.harness import bot_harness
 from tests.unit.storage.small_disk import fill, small_disk
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.test_main_trip import HURRIED, PROMPT, clips, eventually, running
+from tests.wire.test_end_to_end import KILLABLE_MODULE, PROMPT, clips, eventually, running
 from tests.wire.videos_api import VideosApi
 
 _MIB = 1 << 20
@@ -37,7 +37,7 @@ async def test_a_full_disk_refuses_orders_holds_a_paid_clip_and_is_forgotten(
         async with (
             LoopbackDiscord() as discord,
             VideosApi(ready_after_s=4, poll_after_ms=200) as api,
-            running(tmp_path, discord, api, module=HURRIED, MIN_FREE_MIB="8") as bot,
+            running(tmp_path, discord, api, module=KILLABLE_MODULE, MIN_FREE_MIB="8") as bot,
         ):
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
             await eventually(lambda: api.creates[PROMPT] and (disk / "sorabot.db.ballast").exists())
@@ -70,7 +70,7 @@ async def test_a_locked_database_refuses_within_three_seconds_and_goes_on_afterw
     async with (
         LoopbackDiscord() as discord,
         VideosApi(ready_after_s=2, poll_after_ms=200) as api,
-        running(tmp_path, discord, api, module=HURRIED) as bot,
+        running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot,
     ):
         await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
         await eventually(lambda: api.requests["retrieve"])
@@ -95,13 +95,13 @@ async def test_a_locked_database_refuses_within_three_seconds_and_goes_on_afterw
 
 
 async def test_a_paid_render_that_waits_for_space_outlives_its_deadline(tmp_path: Path) -> None:
-    async with town(tmp_path, api=VideosApi(ready_after_s=600, poll_after_ms=20)) as t:
+    async with bot_harness(tmp_path, api=VideosApi(ready_after_s=600, poll_after_ms=20)) as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.job_in(State.RENDERING)
+        await t.wait_for_state(State.RENDERING)
         await t.restart(MIN_FREE_MIB=_ENDLESS)
-        for remote in t.api.jobs.values():
+        for remote in t.api.renders.values():
             remote.ready_s = 0
-        await t.job_in(State.DOWNLOADING)
+        await t.wait_for_state(State.DOWNLOADING)
         refused = await t.bob.slash(t.channel, "sora generate", prompt="a dog")
         assert refused.ephemeral
         for _ in range(3):
@@ -115,16 +115,18 @@ async def test_a_paid_render_that_waits_for_space_outlives_its_deadline(tmp_path
         assert waiting.deadline_at < t.clock.now()
         assert t.api.requests["content"] == 0
         await t.restart(MIN_FREE_MIB="1")
-        await t.job_in(State.DONE)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
         assert t.api.creates["a cat"] == 1
 
 
-async def test_a_queued_job_is_not_paid_for_while_its_clip_has_no_room(tmp_path: Path) -> None:
+async def test_a_queued_job_is_not_paid_for_while_its_clip_has_no_disk_space(
+    tmp_path: Path,
+) -> None:
     api = VideosApi(ready_after_s=600, poll_after_ms=20)
-    async with town(tmp_path, api=api, OPENAI_MAX_CONCURRENT="1") as t:
+    async with bot_harness(tmp_path, api=api, OPENAI_MAX_CONCURRENT="1") as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.job_in(State.RENDERING)
+        await t.wait_for_state(State.RENDERING)
         await t.bob.slash(t.channel, "sora generate", prompt="a dog")
         await t.restart(MIN_FREE_MIB=_ENDLESS, OPENAI_MAX_CONCURRENT="2")
         await asyncio.sleep(1)
@@ -134,15 +136,15 @@ async def test_a_queued_job_is_not_paid_for_while_its_clip_has_no_room(tmp_path:
 
 
 async def test_a_job_that_can_t_be_read_holds_up_no_other(tmp_path: Path) -> None:
-    async with town(tmp_path, api=VideosApi(ready_after_s=600, poll_after_ms=20)) as t:
+    async with bot_harness(tmp_path, api=VideosApi(ready_after_s=600, poll_after_ms=20)) as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        bad = await t.job_in(State.RENDERING)
+        bad = await t.wait_for_state(State.RENDERING)
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "UPDATE jobs SET created_at = 9000000000000000000 WHERE id = ?", (bad.id,)
             )
         )
-        for remote in t.api.jobs.values():
+        for remote in t.api.renders.values():
             remote.ready_s = 0
         t.api.ready_after_s = 0
         answered = await t.bob.slash(t.channel, "sora generate", prompt="a dog")

@@ -15,16 +15,16 @@ import pytest
 
 from bot.settings import Settings
 from bot.shell import doctor_discord
-from bot.shell.finding import lines
+from bot.shell.finding import format_findings
+from tests.wire.autojump_clock import AutojumpClock
+from tests.wire.bot_process import ROOT, bot_process
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_permissions import Permission
-from tests.wire.hasty_clock import HastyClock
-from tests.wire.process import ROOT, bot_process
 from tests.wire.videos_api import VideosApi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class DoctorOutput:
     """What a doctor said, and what it left with."""
 
     code: int
@@ -44,7 +44,7 @@ def about(told: list[str], *words: str) -> str:
 
 
 async def of_discord(
-    discord: LoopbackDiscord, *, clock: HastyClock | None = None, **more: str
+    discord: LoopbackDiscord, *, clock: AutojumpClock | None = None, **more: str
 ) -> list[str]:
     """Return what is found of Discord alone, within this process."""
     given = {
@@ -52,9 +52,9 @@ async def of_discord(
         "DISCORD_API_URL": discord.api_url,
         "DISCORD_GUILD_IDS": discord.world.guild["id"],
     } | more
-    found = await doctor_discord.examine(Settings.from_env(given), clock or HastyClock())
+    found = await doctor_discord.examine(Settings.from_env(given), clock or AutojumpClock())
     assert discord.violations == []
-    return lines(found, str, in_colour=False)
+    return format_findings(found, str, in_colour=False)
 
 
 def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str, str]:
@@ -69,7 +69,7 @@ def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str
     } | more
 
 
-async def doctor(folder: Path, given: Mapping[str, str], *command: str) -> Told:
+async def doctor(folder: Path, given: Mapping[str, str], *command: str) -> DoctorOutput:
     """Run the command with only `given` set beyond what Python needs."""
     environ = {
         "PATH": os.environ["PATH"],
@@ -89,7 +89,7 @@ async def doctor(folder: Path, given: Mapping[str, str], *command: str) -> Told:
     )
     said, errors = await process.communicate()
     assert process.returncode is not None
-    return Told(
+    return DoctorOutput(
         code=process.returncode,
         lines=said.decode().splitlines(),
         errors=errors.decode(),
@@ -189,7 +189,7 @@ async def test_commands_that_go_elsewhere_are_found() -> None:
 
 @pytest.mark.parametrize(("off_s", "level"), [(0, "ok"), (25, "ok"), (40, "problem")])
 async def test_a_clock_that_is_off_is_found(off_s: int, level: str) -> None:
-    clock = HastyClock()
+    clock = AutojumpClock()
     await clock.sleep(off_s)
     async with LoopbackDiscord() as discord:
         line = about(await of_discord(discord, clock=clock), "clock: ")

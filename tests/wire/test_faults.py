@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.chaos.account import Account
 from tests.chaos.faults import STEPS, cases, meet_all, mix
-from tests.chaos.life import nursery
-from tests.chaos.town import town
+from tests.chaos.harness import chaos_harness
+from tests.chaos.process_pool import process_pool
+from tests.chaos.round_report import RoundReport
 
 #: How many jobs the troubles of an API rightly end without a clip: what was refused or failed, what
 #: nobody heard of again, and a clip without an end.
@@ -20,20 +20,20 @@ _ENDED = {"create": 4, "list": 0, "retrieve": 0, "content": 1, "list, gone": 0, 
 
 @pytest.mark.parametrize("what", list(cases()))
 async def test_a_job_survives_every_single_trouble(what: str) -> None:
-    async with nursery() as nest, town(nest) as place:
+    async with process_pool() as nest, chaos_harness(nest) as place:
         # All orders go out at once: a service that stumbles gets no more.
         place.slots = 40
         result = await meet_all(place, cases()[what])
-        assert result.account.found == []
-        assert result.account.unlisted == 0
-        assert result.account.jobs >= len(cases()[what])
+        assert result.report.found == []
+        assert result.report.unlisted == 0
+        assert result.report.jobs >= len(cases()[what])
         if what in _ENDED:
-            assert result.account.jobs - result.account.done == _ENDED[what]
+            assert result.report.jobs - result.report.done == _ENDED[what]
 
 
-async def _mixed(steps: list[str]) -> Account:
-    async with nursery() as nest, town(nest) as place:
-        return (await mix(place, steps)).account
+async def _mixed(steps: list[str]) -> RoundReport:
+    async with process_pool() as nest, chaos_harness(nest) as place:
+        return (await mix(place, steps)).report
 
 
 # The same mixtures at every run; `make chaos` has more and longer ones.

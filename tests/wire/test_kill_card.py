@@ -7,14 +7,14 @@ from contextlib import closing
 
 import pytest
 
-from tests.chaos.asks import ask
-from tests.chaos.life import nursery
-from tests.chaos.town import Town, town, until
+from tests.chaos.actions import ask
+from tests.chaos.harness import ChaosHarness, chaos_harness, until
+from tests.chaos.process_pool import process_pool
 
 _RESUMED = "Resumed after a restart"
 
 
-def put_back(place: Town, seconds: int) -> None:
+def put_back(place: ChaosHarness, seconds: int) -> None:
     """Let everything in the database have happened so much earlier, as after an outage."""
     columns = ("created_at", "state_at", "due_at", "submitted_at", "rendered_at", "posting_at")
     with closing(sqlite3.connect(place.database)) as books:
@@ -25,15 +25,15 @@ def put_back(place: Town, seconds: int) -> None:
 
 @pytest.mark.parametrize("away_s", [0, 90])
 async def test_a_card_says_so_when_the_bot_was_away_for_more_than_a_minute(away_s: int) -> None:
-    async with nursery() as nest, town(nest) as place:
+    async with process_pool() as nest, chaos_harness(nest) as place:
         place.openai.ready_after_s = 2.0
-        async with place.living():
+        async with place.connected_bot():
             asked = await ask(place)
             await until(
                 lambda: place.rows("SELECT 1 FROM jobs WHERE state = 'rendering' AND progress > 0")
             )
         put_back(place, away_s)
-        async with place.living():
+        async with place.connected_bot():
             await until(lambda: place.rows("SELECT 1 FROM jobs WHERE state = 'done'"))
             later = await ask(place)
 

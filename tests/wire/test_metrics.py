@@ -15,9 +15,9 @@ from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.test_metrics import samples, value
+from tests.wire.bot_process import BotProcess
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.process import BotProcess
-from tests.wire.test_main_trip import PROMPT, clips, eventually, running
+from tests.wire.test_end_to_end import PROMPT, clips, eventually, running
 from tests.wire.videos_api import VideosApi
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana-dashboard.json"

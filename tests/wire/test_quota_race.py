@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.wire.bot_process import ROOT
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.discord_interactions import Sent
-from tests.wire.process import ROOT
-from tests.wire.test_main_trip import clips, running
+from tests.wire.discord_interactions import SentInteraction
+from tests.wire.test_end_to_end import clips, running
 from tests.wire.videos_api import VideosApi
 
 AT_ONCE, MOST = 200, 5
@@ -26,7 +26,7 @@ OPEN = {
 }
 
 
-async def rush(discord: LoopbackDiscord) -> list[Sent]:
+async def rush(discord: LoopbackDiscord) -> list[SentInteraction]:
     """Let one member send all commands before the bot can answer the first."""
     sent = [
         await discord.slash("alice", "clips", "sora generate", {"prompt": f"cat number {number}"})
@@ -36,7 +36,7 @@ async def rush(discord: LoopbackDiscord) -> list[Sent]:
     return sent
 
 
-def books(folder: Path, query: str) -> list[dict[str, Any]]:
+def read_database(folder: Path, query: str) -> list[dict[str, Any]]:
     """Look into the file that the bot left."""
     with sqlite3.connect(folder / "data" / "sorabot.db") as conn:
         conn.row_factory = sqlite3.Row
@@ -45,7 +45,7 @@ def books(folder: Path, query: str) -> list[dict[str, Any]]:
     return found
 
 
-def assert_the_limit_held(sent: Sequence[Sent], limit: str) -> None:
+def assert_the_limit_held(sent: Sequence[SentInteraction], limit: str) -> None:
     assert max(each.answered_after_s or 99 for each in sent) < 3
     refused = [each for each in sent if each.is_ephemeral]
     assert len(refused) == AT_ONCE - MOST
@@ -56,11 +56,11 @@ def assert_the_limit_held(sent: Sequence[Sent], limit: str) -> None:
         assert "Nothing was charged" in each.content
 
 
-def assert_the_books_add_up(folder: Path, api: VideosApi, jobs: int) -> None:
+def assert_the_ledger_adds_up(folder: Path, api: VideosApi, jobs: int) -> None:
     assert sum(api.creates.values()) == len(api.creates) == jobs
-    assert [job["state"] for job in books(folder, "SELECT * FROM jobs")] == ["done"] * jobs
-    assert len(books(folder, "SELECT * FROM requests")) == jobs
-    accounts = books(
+    assert [job["state"] for job in read_database(folder, "SELECT * FROM jobs")] == ["done"] * jobs
+    assert len(read_database(folder, "SELECT * FROM requests")) == jobs
+    accounts = read_database(
         folder,
         "SELECT group_concat(kind) AS kinds, sum(clips) AS clips, sum(seconds) AS seconds, "
         "sum(usd_micros) AS usd_micros FROM ledger GROUP BY job_id",
@@ -93,7 +93,7 @@ async def test_two_hundred_commands_at_once_make_five_clips_and_195_polite_refus
             await discord.until(lambda: len(clips(discord, "clips")) == MOST, 30)
             assert await bot.stop() == 0
         assert_the_limit_held(sent, "The bot's limit for everybody is 5 clips in 24 hours")
-        assert_the_books_add_up(tmp_path, api, MOST)
+        assert_the_ledger_adds_up(tmp_path, api, MOST)
         assert discord.violations == []
         assert "Traceback" not in bot.log()
 
@@ -116,8 +116,8 @@ async def test_a_limit_set_from_the_shell_while_the_bot_runs_holds_against_the_s
             assert not extra.is_ephemeral
             await discord.until(lambda: len(clips(discord, "clips")) == MOST + 1, 30)
             assert await bot.stop() == 0
-        assert_the_books_add_up(tmp_path, api, MOST + 1)
-        audit = books(tmp_path, "SELECT by_user_id, what FROM audit ORDER BY id")
+        assert_the_ledger_adds_up(tmp_path, api, MOST + 1)
+        audit = read_database(tmp_path, "SELECT by_user_id, what FROM audit ORDER BY id")
         assert [tuple(each.values()) for each in audit] == [
             (None, "limit set"),
             (None, "extra granted"),

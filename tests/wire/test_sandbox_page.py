@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from tests.wire.process import ROOT
+from tests.wire.bot_process import ROOT
 
 CHROMIUM = next(
     (

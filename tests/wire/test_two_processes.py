@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from tests.wire.bot_process import ROOT, bot_process
 from tests.wire.discord_double import LoopbackDiscord
-from tests.wire.process import ROOT, bot_process
-from tests.wire.test_main_trip import PROMPT, clips, eventually, running, variables
+from tests.wire.test_end_to_end import PROMPT, clips, eventually, running, variables
 from tests.wire.videos_api import VideosApi
 
 

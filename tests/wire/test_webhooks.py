@@ -10,17 +10,17 @@ import pytest
 from aiohttp import ClientSession
 
 from bot.errors import StorageError
-from bot.providers import signatures_vendors as vendors
-from bot.providers.patience import Patience
-from bot.providers.transport import Transport
+from bot.providers.http.timeouts import Timeouts
+from bot.providers.http.transport import Transport
+from bot.providers.webhooks import vendor_verifiers as vendors
 from bot.web.health import HealthServer
-from tests.wire.hasty_clock import HastyClock
-from tests.wire.webhook_house import house, key_host
+from tests.wire.autojump_clock import AutojumpClock
+from tests.wire.webhook_harness import key_host, webhook_harness
 from tests.wire.webhook_senders import DONE, OTHER_SECRET, RENDER, SECRET, Fal, standard, timed
 
 
 async def test_a_genuine_webhook_wakes_its_render_once():
-    async with house() as here:
+    async with webhook_harness() as here:
         for name in ("openai", "replicate", "openrouter"):
             assert await here.send(name) == 204
         await here.settled(3)
@@ -28,10 +28,10 @@ async def test_a_genuine_webhook_wakes_its_render_once():
 
 
 async def test_fal_s_webhook_is_checked_with_the_keys_that_it_publishes():
-    vendor, clock = Fal(), HastyClock()
+    vendor, clock = Fal(), AutojumpClock()
     async with key_host(vendor) as (address, asked):
-        keys = Transport(base_url=address, credentials={}, clock=clock, patience=Patience(call_s=2))
-        async with house(fal=vendors.fal(keys)) as here:
+        keys = Transport(base_url=address, credentials={}, clock=clock, timeouts=Timeouts(call_s=2))
+        async with webhook_harness(fal=vendors.fal(keys)) as here:
             body = DONE["fal"]
             genuine = vendor.headers(body, here.clock.now())
             forged = Fal().headers(body, here.clock.now())
@@ -46,11 +46,11 @@ async def test_fal_s_webhook_is_checked_with_the_keys_that_it_publishes():
 
 
 async def test_fal_s_webhook_is_not_believed_while_its_keys_cannot_be_had():
-    vendor, clock = Fal(), HastyClock()
+    vendor, clock = Fal(), AutojumpClock()
     keys = Transport(
-        base_url="http://127.0.0.1:9", credentials={}, clock=clock, patience=Patience(call_s=2)
+        base_url="http://127.0.0.1:9", credentials={}, clock=clock, timeouts=Timeouts(call_s=2)
     )
-    async with house(fal=vendors.fal(keys)) as here:
+    async with webhook_harness(fal=vendors.fal(keys)) as here:
         body = DONE["fal"]
         assert await here.post("fal", body, vendor.headers(body, here.clock.now())) == 401
         assert here.woken == []
@@ -58,7 +58,7 @@ async def test_fal_s_webhook_is_not_believed_while_its_keys_cannot_be_had():
 
 
 async def test_a_replay_is_answered_alike_and_wakes_nobody():
-    async with house() as here:
+    async with webhook_harness() as here:
         for _ in range(5):
             assert await here.send() == 204
             await here.clock.sleep(60)
@@ -68,7 +68,7 @@ async def test_a_replay_is_answered_alike_and_wakes_nobody():
 
 
 async def test_the_same_request_again_is_a_replay_whatever_stands_in_unsigned_headers():
-    async with house() as here:
+    async with webhook_harness() as here:
         body = DONE["openrouter"]
         headers = timed(body, here.clock.now())
         for number in range(3):
@@ -78,7 +78,7 @@ async def test_the_same_request_again_is_a_replay_whatever_stands_in_unsigned_he
 
 
 async def test_a_webhook_from_the_future_cannot_be_replayed_when_its_time_has_come():
-    async with house() as here:
+    async with webhook_harness() as here:
         body = DONE["openai"]
         headers = standard(body, here.clock.now() + timedelta(seconds=299))
         assert await here.post("openai", body, headers) == 204
@@ -90,14 +90,14 @@ async def test_a_webhook_from_the_future_cannot_be_replayed_when_its_time_has_co
 
 
 async def test_one_provider_s_deliveries_are_not_another_s():
-    async with house() as here:
+    async with webhook_harness() as here:
         assert await here.send("openai", delivery="same") == 204
         assert await here.send("replicate", delivery="same") == 204
         await here.settled(2)
 
 
 async def test_a_forged_webhook_leaves_no_id_behind_that_would_drop_the_genuine_one():
-    async with house() as here:
+    async with webhook_harness() as here:
         assert await here.send("openai", OTHER_SECRET) == 401
         assert await here.send("openai") == 204
         await here.settled(1)
@@ -105,7 +105,7 @@ async def test_a_forged_webhook_leaves_no_id_behind_that_would_drop_the_genuine_
 
 @pytest.mark.parametrize("path", ["/webhooks/nobody", "/webhooks/", "/webhooks/openai/x", "/x"])
 async def test_an_unknown_provider_is_404(path: str):
-    async with house() as here:
+    async with webhook_harness() as here:
         body = DONE["openai"]
         headers = standard(body, here.clock.now())
         async with here.client.post(path, data=body, headers=headers) as answer:
@@ -117,7 +117,7 @@ async def test_an_unknown_provider_is_404(path: str):
 async def test_a_refusal_says_nothing_about_its_reason(caplog: pytest.LogCaptureFixture):
     body = DONE["openai"]
     with caplog.at_level(logging.DEBUG):
-        async with house() as here:
+        async with webhook_harness() as here:
             genuine = standard(body, here.clock.now())
             for headers in (
                 {},
@@ -138,7 +138,7 @@ async def test_neither_body_nor_secret_of_a_genuine_webhook_is_logged(
     caplog: pytest.LogCaptureFixture,
 ):
     with caplog.at_level(logging.DEBUG):
-        async with house() as here:
+        async with webhook_harness() as here:
             assert await here.send() == 204
             await here.settled(1)
     for hidden in ("evt_1", SECRET, "v1,"):
@@ -146,7 +146,7 @@ async def test_neither_body_nor_secret_of_a_genuine_webhook_is_logged(
 
 
 async def test_what_kind_of_content_is_announced_does_not_matter():
-    async with house() as here:
+    async with webhook_harness() as here:
         body = DONE["openai"]
         for number, kind in enumerate(("text/plain", "application/x-www-form-urlencoded", "é", "")):
             headers = standard(body, here.clock.now(), delivery=str(number))
@@ -155,7 +155,7 @@ async def test_what_kind_of_content_is_announced_does_not_matter():
 
 
 async def test_the_answer_does_not_wait_for_the_work():
-    async with house() as here:
+    async with webhook_harness() as here:
         here.may_wake.clear()
         assert await asyncio.wait_for(here.send(), 1) == 204
         assert here.woken == []
@@ -166,7 +166,7 @@ async def test_the_answer_does_not_wait_for_the_work():
 async def test_a_wake_that_fails_is_logged_and_not_the_vendor_s_business(
     caplog: pytest.LogCaptureFixture,
 ):
-    async with house() as here:
+    async with webhook_harness() as here:
         here.trouble = StorageError("the disk is away")
         assert await here.send() == 204
         await here.settled(1)
@@ -179,7 +179,7 @@ async def test_a_wake_that_fails_is_logged_and_not_the_vendor_s_business(
 
 
 async def test_wakes_under_way_finish_before_the_server_has_stopped():
-    async with house() as here:
+    async with webhook_harness() as here:
         here.wake_s = 0.2
         assert await here.send() == 204
     assert here.woken == [("openai", RENDER)]

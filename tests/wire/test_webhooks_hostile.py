@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.web.webhooks import BODY_MAX_BYTES
-from tests.wire.webhook_house import house
+from tests.wire.webhook_harness import webhook_harness
 from tests.wire.webhook_senders import DONE, OTHER_SECRET, standard, timed
 
 
 async def test_a_compressed_body_is_checked_as_it_was_sent():
-    async with house() as here:
+    async with webhook_harness() as here:
         bomb = gzip.compress(DONE["openrouter"] + b" " * 50_000_000)
         headers = timed(bomb, here.clock.now()) | {"Content-Encoding": "gzip"}
         assert await here.post("openrouter", bomb, headers) == 204  # genuine, but no JSON
@@ -25,7 +25,7 @@ async def test_a_compressed_body_is_checked_as_it_was_sent():
 
 
 async def test_a_body_of_a_mebibyte_is_read_and_one_byte_more_is_not():
-    async with house() as here:
+    async with webhook_harness() as here:
         full = DONE["openai"].ljust(BODY_MAX_BYTES)
         assert await here.post("openai", full, standard(full, here.clock.now())) == 204
         over = full + b" "
@@ -42,7 +42,7 @@ async def test_a_body_of_a_mebibyte_is_read_and_one_byte_more_is_not():
 
 
 async def test_a_body_that_never_ends_arriving_is_given_up_and_holds_up_nobody():
-    async with house(body_s=0.3) as here:
+    async with webhook_harness(body_s=0.3) as here:
         slow = [await here.open() for _ in range(10)]
         for _, writer in slow:
             writer.write(b"POST /webhooks/openai HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
@@ -61,7 +61,7 @@ async def test_a_body_that_never_ends_arriving_is_given_up_and_holds_up_nobody()
 async def test_a_body_that_breaks_off_is_none_and_leaves_its_place_to_the_next(
     caplog: pytest.LogCaptureFixture,
 ):
-    async with house() as here:
+    async with webhook_harness() as here:
         head = b"POST /webhooks/openai HTTP/1.1\r\nHost: x\r\n"
         chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
         for start, more in (
@@ -85,7 +85,7 @@ async def test_a_body_that_breaks_off_is_none_and_leaves_its_place_to_the_next(
 
 
 async def test_more_than_can_be_read_at_a_time_come_back_later_and_other_doors_stay_open():
-    async with house() as here:
+    async with webhook_harness() as here:
         slow = [await here.open() for _ in range(32)]
         for _, writer in slow:
             writer.write(b"POST /webhooks/openai HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
@@ -107,7 +107,7 @@ async def test_more_than_can_be_read_at_a_time_come_back_later_and_other_doors_s
 async def test_forgeries_by_the_hundred_cost_little_and_do_not_fill_the_log(
     caplog: pytest.LogCaptureFixture,
 ):
-    async with house() as here:
+    async with webhook_harness() as here:
         body = b"x" * 10_000
         forged = standard(body, here.clock.now(), OTHER_SECRET)
         began_s = time.process_time()

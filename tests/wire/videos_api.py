@@ -21,7 +21,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.wire import clips
-from tests.wire.videos_faults import Fault, play
+from tests.wire.videos_faults import VideosFault, play
 from tests.wire.videos_form import (
     BadFormError,
     Continuation,
@@ -30,7 +30,7 @@ from tests.wire.videos_form import (
     read_form,
     read_remix,
 )
-from tests.wire.videos_job import RemoteJob
+from tests.wire.videos_render import LoopbackRender
 
 KEY = "sk-loopback-0123456789"
 #: The beginning of a picture beside the clip; what it shows is nobody's business here.
@@ -39,7 +39,7 @@ _QUERIES = {"list": {"limit", "order", "after"}, "content": {"variant"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class RecordedVideosRequest:
     """One request as it arrived; header names in lower case."""
 
     route: str
@@ -80,15 +80,15 @@ class VideosApi:
         self.page_max = page_max
         self.key = KEY
         self.base_url = ""
-        self.jobs: dict[str, RemoteJob] = {}
+        self.renders: dict[str, LoopbackRender] = {}
         #: Makes the content of a render, or None, when it is first downloaded; called in a thread.
-        self.content_of: Callable[[RemoteJob], bytes | Path | None] | None = None
+        self.content_of: Callable[[LoopbackRender], bytes | Path | None] | None = None
         #: Orders TAKEN on all paid routes, by prompt: what would be billed.
         self.creates: Counter[str] = Counter()
         #: Requests of each route: create, remix, edit, extend, retrieve, list, content, delete,
         #: models, unknown.
         self.requests: Counter[str] = Counter()
-        self.seen: list[Seen] = []
+        self.seen: list[RecordedVideosRequest] = []
         #: The forms of all creates without fault, with each part's text or content type.
         self.forms: list[dict[str, str]] = []
         self.images: list[bytes] = []
@@ -102,11 +102,13 @@ class VideosApi:
         self._seconds = seconds
         self._sizes = sizes
         self._address = (host, port)
-        self._faults: defaultdict[tuple[str, str | None], deque[Fault]] = defaultdict(deque)
+        self._faults: defaultdict[tuple[str, str | None], deque[VideosFault]] = defaultdict(deque)
         self._numbers = itertools.count(1)
         self._folder: TemporaryDirectory[str] | None = None
 
-    def fault(self, route: str, *faults: Fault, prompt: str | None = None, times: int = 1) -> None:
+    def fault(
+        self, route: str, *faults: VideosFault, prompt: str | None = None, times: int = 1
+    ) -> None:
         """Let the next requests of a route go wrong, each fault `times` in a row.
 
         prompt  only paid calls with this prompt, or other calls about renders of it.
@@ -153,7 +155,9 @@ class VideosApi:
         async def serve(request: web.Request) -> web.StreamResponse:
             headers = {k.lower(): v for k, v in request.headers.items()}
             self.seen.append(
-                Seen(route=route, method=request.method, path=request.raw_path, headers=headers)
+                RecordedVideosRequest(
+                    route=route, method=request.method, path=request.raw_path, headers=headers
+                )
             )
             self.requests[route] += 1
             name, value = self._credential
@@ -175,7 +179,7 @@ class VideosApi:
         self.forms.append(form.texts)
         if form.image is not None:
             self.images.append(form.image)
-        return await self._ordered("create", request, form.texts, image=form.image)
+        return await self._serve_paid_call("create", request, form.texts, image=form.image)
 
     async def _remix(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -200,7 +204,7 @@ class VideosApi:
 
     async def _continued(self, request: web.Request, asked: Continuation) -> web.StreamResponse:
         self.continuations.append(asked)
-        source = self.jobs.get(asked.source)
+        source = self.renders.get(asked.source)
         if source is None:
             return _not_found(asked.source)
         if not source.is_completed:
@@ -212,29 +216,29 @@ class VideosApi:
             "seconds": str(int(source.seconds) + added_s),
             "size": source.size,
         }
-        return await self._ordered(asked.route, request, texts, source=source.id)
+        return await self._serve_paid_call(asked.route, request, texts, source=source.id)
 
-    async def _ordered(
+    async def _serve_paid_call(
         self, route: str, request: web.Request, texts: dict[str, str], **changes: Any
     ) -> web.StreamResponse:
         """Take an order, unless a fault says otherwise, and answer it as the fault says."""
         fault = self._take(route, texts["prompt"])
         job = None
         if fault is None or fault.accepted:
-            error = None if fault is None else fault.job_error
-            job = self.add_job(texts, error=error, route=route, **changes)
+            error = None if fault is None else fault.render_error
+            job = self.add_render(texts, error=error, route=route, **changes)
         if fault is not None:
             await asyncio.sleep(fault.delay_s)
             if fault.kind == "lost" and job is not None:
-                del self.jobs[job.id]
+                del self.renders[job.id]
             elif fault.kind != "pass":
                 return await play(fault, request, b"")
         if job is None:
             raise AssertionError("an order that neither failed nor was taken")
         return self._video(job)
 
-    def add_job(self, texts: dict[str, str], **changes: Any) -> RemoteJob:
-        """Take an order as a paid call would; `changes` are fields of `RemoteJob`."""
+    def add_render(self, texts: dict[str, str], **changes: Any) -> LoopbackRender:
+        """Take an order as a paid call would; `changes` are fields of `LoopbackRender`."""
         now_s = time.monotonic()
         given = {
             "id": f"video_{next(self._numbers):08x}",
@@ -246,13 +250,13 @@ class VideosApi:
             "started_s": now_s,
             "ready_s": now_s + self.ready_after_s,
         }
-        job = RemoteJob(**{**given, **changes})
-        self.jobs[job.id] = job
+        job = LoopbackRender(**{**given, **changes})
+        self.renders[job.id] = job
         self.creates[job.prompt] += 1
         return job
 
     async def _retrieve(self, request: web.Request) -> web.StreamResponse:
-        job = self.jobs.get(request.match_info["id"])
+        job = self.renders.get(request.match_info["id"])
         if (answer := await self._faulty("retrieve", request, job)) is not None:
             return answer
         return _not_found(request.match_info["id"]) if job is None else self._video(job)
@@ -263,7 +267,7 @@ class VideosApi:
         limit, order = request.query.get("limit", "20"), request.query.get("order", "desc")
         if not limit.isdigit() or int(limit) > 100 or order not in ("asc", "desc"):
             return self._violated(f"list: limit {limit!r}, order {order!r}")
-        jobs = sorted(self.jobs.values(), key=lambda j: (j.created_at, j.id))
+        jobs = sorted(self.renders.values(), key=lambda j: (j.created_at, j.id))
         if order == "desc":
             jobs.reverse()
         after = request.query.get("after")
@@ -284,18 +288,18 @@ class VideosApi:
         )
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        job = self.jobs.get(request.match_info["id"])
+        job = self.renders.get(request.match_info["id"])
         if (answer := await self._faulty("delete", request, job)) is not None:
             return answer
         if job is None:
             return _not_found(request.match_info["id"])
         if job.describe()["status"] not in ("completed", "failed") and not self._stops:
             return _error(409, "The video is still being made.", None)
-        del self.jobs[job.id]
+        del self.renders[job.id]
         return web.json_response({"id": job.id, "object": "video.deleted", "deleted": True})
 
     async def _content(self, request: web.Request) -> web.StreamResponse:
-        job = self.jobs.get(request.match_info["id"])
+        job = self.renders.get(request.match_info["id"])
         variant = request.query.get("variant", "video")
         if variant not in ("video", "thumbnail", "spritesheet"):
             return self._violated(f"content: variant {variant!r}")
@@ -321,36 +325,36 @@ class VideosApi:
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
         return self._violated(f"{request.method} {request.path}", status=404)
 
-    def _take(self, route: str, prompt: str | None) -> Fault | None:
+    def _take(self, route: str, prompt: str | None) -> VideosFault | None:
         for key in dict.fromkeys(((route, prompt), (route, None))):
             if self._faults[key]:
                 return self._faults[key].popleft()
         return None
 
     async def _faulty(
-        self, route: str, request: web.Request, job: RemoteJob | None
+        self, route: str, request: web.Request, render: LoopbackRender | None
     ) -> web.StreamResponse | None:
-        fault = self._take(route, None if job is None else job.prompt)
+        fault = self._take(route, None if render is None else render.prompt)
         if fault is None:
             return None
         await asyncio.sleep(fault.delay_s)
         if fault.kind == "pass":
             return None
-        content = b"" if job is None else await self._bytes_of(job)
+        content = b"" if render is None else await self._bytes_of(render)
         return await play(
             fault, request, content.read_bytes() if isinstance(content, Path) else content
         )
 
-    async def _bytes_of(self, job: RemoteJob) -> bytes | Path:
-        if job.content is None and self.content_of is not None:
-            job.content = await asyncio.to_thread(self.content_of, job)
-        content = self.content if job.content is None else job.content
+    async def _bytes_of(self, render: LoopbackRender) -> bytes | Path:
+        if render.content is None and self.content_of is not None:
+            render.content = await asyncio.to_thread(self.content_of, render)
+        content = self.content if render.content is None else render.content
         return b"" if content is None else content
 
-    def _video(self, job: RemoteJob) -> web.Response:
+    def _video(self, render: LoopbackRender) -> web.Response:
         told = self.poll_after_ms
         headers = {} if told is None else {"openai-poll-after-ms": str(told)}
-        return web.json_response(job.describe(), headers=headers)
+        return web.json_response(render.describe(), headers=headers)
 
     def _violated(self, what: str, status: int = 400) -> web.Response:
         self.violations.append(what)

@@ -13,7 +13,7 @@ _PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class VideosFault:
     """One thing that goes wrong, once.
 
     For a paid call, `accepted` says whether the order was taken all the same: that is what makes
@@ -28,8 +28,8 @@ class Fault:
     #: Before anything is answered, in seconds.
     delay_s: float = 0.0
     accepted: bool = False
-    #: For `job_failed`: the job's `error`.
-    job_error: object = None
+    #: For `render_failed`: the job's `error`.
+    render_error: object = None
 
     @classmethod
     def html(cls, status: int = 502, **headers: str) -> Self:
@@ -88,14 +88,14 @@ class Fault:
         return cls(body=body, content_type=content_type, headers=_named(headers))
 
     @classmethod
-    def job_failed(cls, error: object) -> Self:
+    def render_failed(cls, error: object) -> Self:
         """Paid calls only: taken, but the render ends `failed` with this `error`."""
-        return cls(kind="pass", accepted=True, job_error=error)
+        return cls(kind="pass", accepted=True, render_error=error)
 
     @classmethod
     def moderated(cls) -> Self:
         """Paid calls only: taken, then stopped by the content rules."""
-        return cls.job_failed(
+        return cls.render_failed(
             {"code": "moderation_blocked", "message": "Blocked by the moderation system."}
         )
 
@@ -109,7 +109,7 @@ class Fault:
         return replace(self, accepted=True)
 
 
-async def play(fault: Fault, request: web.Request, clip: bytes) -> web.StreamResponse:
+async def play(fault: VideosFault, request: web.Request, clip: bytes) -> web.StreamResponse:
     """Answer `request` as the fault says; `clip` is what should have been served."""
     if fault.kind == "cut":
         _hang_up(request)

@@ -16,15 +16,22 @@ from bot.clock import Clock
 from bot.errors import (
     NotAcceptedError,
     ProviderError,
+    ProviderRejectedError,
     ProviderTroubleError,
-    RejectedOrderError,
     RemoteNotFoundError,
     RenderFailedError,
     SourceGoneError,
 )
 from bot.model import Operation, Size
-from bot.providers import clip_file
-from bot.providers.base import Capabilities, Download, Model, Remote, RemoteState, RenderOrder
+from bot.providers.base import (
+    Capabilities,
+    Download,
+    Model,
+    ProviderRequest,
+    RenderState,
+    RenderStatus,
+)
+from bot.providers.http import clip_file
 from bot.providers.vendors import local_process
 from bot.providers.vendors.local_folder import FolderContents, RenderFolder
 from bot.providers.vendors.local_record import RenderRecord
@@ -49,7 +56,7 @@ class _Run:
 
     record: RenderRecord
     task: asyncio.Task[None] | None = None
-    state: RemoteState = RemoteState.QUEUED
+    state: RenderState = RenderState.QUEUED
     progress: int = 0
 
 
@@ -103,9 +110,9 @@ class LocalProvider:
                     sizes=_SIZES,
                     usd_micros_per_second=dict.fromkeys(_SIZES, 0),
                     operations=frozenset(Operation),
-                    remix_reshapes=True,
+                    remix_can_change_format=True,
                     takes_image=True,
-                    source="renderer",
+                    facts_source="renderer",
                     verified_on=date(2026, 11, 20),
                 ),
             ),
@@ -119,21 +126,21 @@ class LocalProvider:
             can_delete=True,
         )
 
-    async def submit(self, order: RenderOrder) -> Remote:
+    async def submit(self, request: ProviderRequest) -> RenderStatus:
         """Store the request on disk and queue it; the same key twice makes one render.
 
         Accepts any even width and height from 64 to 2048 px and 1 to 60 s, also values that
         `capabilities()` does not offer; an extension may be 60 s long in total. A remix or extension
         copies what it needs of its source, so the source may be deleted afterwards.
-        Raises RejectedOrderError, SourceGoneError and NotAcceptedError.
+        Raises ProviderRejectedError, SourceGoneError and NotAcceptedError.
         """
-        self._check(order)
+        self._check(request)
         if self._closed:
             raise NotAcceptedError("the local renderer is closed")
-        folder = RenderFolder(self._root, _remote_id(order.key))
+        folder = RenderFolder(self._root, _remote_id(request.idempotency_key))
         try:
             if await asyncio.to_thread(folder.read) is None:
-                await asyncio.to_thread(self._store, folder, order)
+                await asyncio.to_thread(self._store, folder, request)
             remote = await self._status(folder)
         except OSError as error:
             raise NotAcceptedError(f"cannot store the request: {error}") from error
@@ -141,12 +148,12 @@ class LocalProvider:
             raise NotAcceptedError(f"the request was removed at once: {remote}")
         return remote
 
-    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | ProviderError]:
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         ids = list(dict.fromkeys(remote_ids))
         answers = await asyncio.gather(*map(self._poll_one, ids))
         return dict(zip(ids, answers, strict=True))
 
-    async def recent(self, since: datetime) -> Sequence[Remote]:
+    async def recent(self, since: datetime) -> Sequence[RenderStatus]:
         try:
             stored = await asyncio.to_thread(self._stored, since)
         except OSError as error:
@@ -218,28 +225,30 @@ class LocalProvider:
         self._closed = True
         await asyncio.gather(*(self._kill(remote_id) for remote_id in list(self._runs)))
 
-    def _check(self, order: RenderOrder) -> None:
-        if order.model != _MODEL:
-            raise RejectedOrderError(f"no model {order.model!r}")
-        sides = (order.size.width_px, order.size.height_px)
+    def _check(self, request: ProviderRequest) -> None:
+        if request.model != _MODEL:
+            raise ProviderRejectedError(f"no model {request.model!r}")
+        sides = (request.size.width_px, request.size.height_px)
         if any(side % 2 or not 64 <= side <= 2048 for side in sides):
-            raise RejectedOrderError(f"cannot draw {order.size}")
-        if not 1 <= order.seconds <= MAX_S:
-            raise RejectedOrderError(f"cannot draw {order.seconds} s")
+            raise ProviderRejectedError(f"cannot draw {request.size}")
+        if not 1 <= request.seconds <= MAX_S:
+            raise ProviderRejectedError(f"cannot draw {request.seconds} s")
 
-        if (order.operation is Operation.GENERATE) is not (order.source is None):
-            raise RejectedOrderError(f"cannot {order.operation} {order.source!r}")
+        if (request.operation is Operation.GENERATE) is not (request.source_remote_id is None):
+            raise ProviderRejectedError(f"cannot {request.operation} {request.source_remote_id!r}")
 
-    def _store(self, folder: RenderFolder, order: RenderOrder) -> None:
+    def _store(self, folder: RenderFolder, request: ProviderRequest) -> None:
         """Store a request that is not stored yet. Raises as `submit`, and OSError."""
-        if order.source is not None:
-            self._store_derived(folder, order, order.source)
+        if request.source_remote_id is not None:
+            self._store_derived(folder, request, request.source_remote_id)
             return
-        if order.image is not None and not order.image.is_file():
-            raise RejectedOrderError(f"no picture at {order.image.name!r}")
-        folder.create(RenderRecord.of(order, self._clock.now()), order.image)
+        if request.image is not None and not request.image.is_file():
+            raise ProviderRejectedError(f"no picture at {request.image.name!r}")
+        folder.create(RenderRecord.of(request, self._clock.now()), request.image)
 
-    def _store_derived(self, folder: RenderFolder, order: RenderOrder, source_id: str) -> None:
+    def _store_derived(
+        self, folder: RenderFolder, request: ProviderRequest, source_id: str
+    ) -> None:
         """Store a remix or extension. Raises as `submit`, and OSError."""
         try:
             source = RenderFolder(self._root, source_id)
@@ -248,9 +257,9 @@ class LocalProvider:
             raise SourceGoneError(f"cannot read {source_id[:80]!r}: {error}") from error
         if contents is None or contents.failure is not None or not contents.ready:
             raise SourceGoneError(f"{source_id} is no finished render")
-        record = RenderRecord.of(order, self._clock.now(), contents.record)
+        record = RenderRecord.of(request, self._clock.now(), contents.record)
         if record.seconds > MAX_S:
-            raise RejectedOrderError(f"cannot draw {record.seconds} s")
+            raise ProviderRejectedError(f"cannot draw {record.seconds} s")
         if record.has_image and not source.picture.is_file():
             raise SourceGoneError(f"{source_id} has lost its picture")
         try:
@@ -259,7 +268,7 @@ class LocalProvider:
             # The source was deleted while its picture was being copied.
             raise SourceGoneError(f"{source_id} has lost its picture") from error
 
-    async def _poll_one(self, remote_id: str) -> Remote | ProviderError:
+    async def _poll_one(self, remote_id: str) -> RenderStatus | ProviderError:
         try:
             return await self._status(RenderFolder(self._root, remote_id))
         except ValueError as error:
@@ -267,7 +276,7 @@ class LocalProvider:
         except OSError as error:
             return ProviderTroubleError(f"cannot read {remote_id}: {error}")
 
-    async def _status(self, folder: RenderFolder) -> Remote | ProviderError:
+    async def _status(self, folder: RenderFolder) -> RenderStatus | ProviderError:
         """Return the status of a render; start the render if it is pending and not started."""
         contents = await asyncio.to_thread(folder.read)
         if contents is None or folder.remote_id in self._deleting:
@@ -277,16 +286,16 @@ class LocalProvider:
             self._start(folder, contents.record)
         return self._describe(folder.remote_id, contents)
 
-    def _describe(self, remote_id: str, contents: FolderContents) -> Remote:
+    def _describe(self, remote_id: str, contents: FolderContents) -> RenderStatus:
         run, record = self._runs.get(remote_id), contents.record
-        state, progress, error = RemoteState.QUEUED, 0, None
+        state, progress, error = RenderState.QUEUED, 0, None
         if contents.failure is not None:
-            state, progress, error = RemoteState.FAILED, None, RenderFailedError(contents.failure)
+            state, progress, error = RenderState.FAILED, None, RenderFailedError(contents.failure)
         elif contents.ready:
-            state, progress = RemoteState.READY, 100
+            state, progress = RenderState.READY, 100
         elif run is not None:
             state, progress = run.state, run.progress
-        return Remote(
+        return RenderStatus(
             id=remote_id,
             state=state,
             progress=progress,
@@ -297,7 +306,7 @@ class LocalProvider:
             seconds=record.seconds,
             size=record.size,
             created_at=record.created_at,
-            source=record.source,
+            source_remote_id=record.source,
         )
 
     def _stored(self, since: datetime) -> list[tuple[RenderFolder, FolderContents]]:
@@ -328,7 +337,7 @@ class LocalProvider:
                     if contents is None or not contents.pending:
                         return
                     await asyncio.to_thread(folder.remove_partial_clips)
-                    run.state, run.progress = RemoteState.RUNNING, 0
+                    run.state, run.progress = RenderState.RUNNING, 0
                     end = await self._run_renderer(folder, run)
                     if await asyncio.to_thread(folder.clip.exists):
                         return

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.media.child import environment, reap
+from bot.media.child_process import child_environment, reap
 from bot.providers.vendors.local_folder import RenderFolder
 from bot.providers.vendors.local_record import RenderRecord
 
@@ -68,7 +68,7 @@ async def render(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=_LINE_MAX_BYTES,
-        env=environment(),
+        env=child_environment(),
     )
     stderr = ""
     try:

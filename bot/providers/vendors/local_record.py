@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from bot.model import Operation, Size
-from bot.providers.base import RenderOrder
+from bot.providers.base import ProviderRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class RenderRecord:
 
     @classmethod
     def of(
-        cls, order: RenderOrder, created_at: datetime, source: RenderRecord | None = None
+        cls, order: ProviderRequest, created_at: datetime, source: RenderRecord | None = None
     ) -> RenderRecord:
         """Return the record of a request that arrived at `created_at`.
 
@@ -77,7 +77,7 @@ class RenderRecord:
             created_at=created_at,
             steps=(step,) if source is None else (*source.steps, step),
             acts=() if source is None else source.acts,
-            source=order.source,
+            source=order.source_remote_id,
         )
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from bot.model import Size
-from bot.providers.base import Remote, RemoteState, RenderOrder
+from bot.providers.base import ProviderRequest, RenderState, RenderStatus
 from bot.providers.vendors.local import LocalProvider
 
 SMALL = Size(width_px=192, height_px=108)
@@ -24,25 +24,31 @@ def order(
     seed: int = 7,
     image: Path | None = None,
     model: str = "local-preview",
-) -> RenderOrder:
-    return RenderOrder(
-        key=key, prompt=prompt, model=model, seconds=seconds, size=size, seed=seed, image=image
+) -> ProviderRequest:
+    return ProviderRequest(
+        idempotency_key=key,
+        prompt=prompt,
+        model=model,
+        seconds=seconds,
+        size=size,
+        seed=seed,
+        image=image,
     )
 
 
-def endless(key: str = "L0NG") -> RenderOrder:
+def endless(key: str = "L0NG") -> ProviderRequest:
     """An order that takes far longer than any test waits."""
     return order(key, seconds=60, size=Size(width_px=1280, height_px=720))
 
 
 async def until(
-    provider: LocalProvider, remote_id: str, *states: RemoteState, limit_s: float = 30.0
-) -> Remote:
+    provider: LocalProvider, remote_id: str, *states: RenderState, limit_s: float = 30.0
+) -> RenderStatus:
     """Poll until the render is in one of the states."""
     ends = time.monotonic() + limit_s
     while True:
         remote = (await provider.poll([remote_id]))[remote_id]
-        assert isinstance(remote, Remote), remote
+        assert isinstance(remote, RenderStatus), remote
         if remote.state in states:
             return remote
         assert time.monotonic() < ends, f"still {remote}"

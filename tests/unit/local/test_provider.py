@@ -15,13 +15,14 @@ from bot.errors import (
     BadClipError,
     NotAcceptedError,
     OversizeClipError,
+    ProviderRejectedError,
     ProviderTroubleError,
-    RejectedOrderError,
     RemoteNotFoundError,
     RenderFailedError,
 )
-from bot.providers.base import Remote, RemoteState
-from bot.providers.vendors.local import LocalProvider
+from bot.providers.base import RenderState, RenderStatus
+from bot.providers.vendors.local import MAX_S, LocalProvider
+from renderer.script import screenplay
 from tests.unit.local.orders import endless, order, renderers, until
 
 HOSTILE_IDS = ("../secret", "..", "", "local/x", "LOCAL-X", "a\0b", "a" * 500, "local-%2e%2e")
@@ -31,8 +32,8 @@ async def test_an_order_becomes_a_clip_that_can_be_downloaded(
     provider: LocalProvider, tmp_path: Path
 ):
     queued = await provider.submit(order())
-    assert queued.state is RemoteState.QUEUED
-    ready = await until(provider, queued.id, RemoteState.READY)
+    assert queued.state is RenderState.QUEUED
+    ready = await until(provider, queued.id, RenderState.READY)
     assert ready.progress == 100
     assert ready.cost_usd_micros == 0
 
@@ -48,8 +49,8 @@ async def test_an_order_becomes_a_clip_that_can_be_downloaded(
 async def test_the_same_key_twice_makes_one_render(provider: LocalProvider, tmp_path: Path):
     first, second = await asyncio.gather(provider.submit(endless()), provider.submit(endless()))
     assert first.id == second.id
-    await until(provider, first.id, RemoteState.RUNNING)
-    assert (await provider.submit(endless())).state is RemoteState.RUNNING
+    await until(provider, first.id, RenderState.RUNNING)
+    assert (await provider.submit(endless())).state is RenderState.RUNNING
     assert len(renderers()) == 1
     assert len(list((tmp_path / "renders").iterdir())) == 1
 
@@ -62,8 +63,8 @@ async def test_keys_that_differ_only_in_case_are_two_renders(provider: LocalProv
 async def test_progress_comes_from_the_renderer_and_never_falls(provider: LocalProvider):
     remote = await provider.submit(order(seconds=8))
     seen: list[int] = []
-    while remote.state is not RemoteState.READY:
-        remote = await until(provider, remote.id, RemoteState.RUNNING, RemoteState.READY)
+    while remote.state is not RenderState.READY:
+        remote = await until(provider, remote.id, RenderState.RUNNING, RenderState.READY)
         seen.append(remote.progress or 0)
         await asyncio.sleep(0.02)
     assert seen == sorted(seen)
@@ -77,15 +78,15 @@ async def test_no_more_than_max_concurrent_renderers_run_and_the_others_wait_in_
     finished: list[str] = []
     while len(finished) < 3:
         remotes = await provider.poll(ids)
-        states = [r.state for r in remotes.values() if isinstance(r, Remote)]
-        assert states.count(RemoteState.RUNNING) <= 1
+        states = [r.state for r in remotes.values() if isinstance(r, RenderStatus)]
+        assert states.count(RenderState.RUNNING) <= 1
         assert len(renderers()) <= 1
         finished += [
             i
             for i in ids
             if i not in finished
-            and isinstance(r := remotes[i], Remote)
-            and r.state is RemoteState.READY
+            and isinstance(r := remotes[i], RenderStatus)
+            and r.state is RenderState.READY
         ]
         await asyncio.sleep(0.03)
     assert finished == ids
@@ -93,7 +94,7 @@ async def test_no_more_than_max_concurrent_renderers_run_and_the_others_wait_in_
 
 async def test_cancel_kills_the_renderer_and_can_be_repeated(provider: LocalProvider):
     remote = await provider.submit(endless())
-    await until(provider, remote.id, RemoteState.RUNNING)
+    await until(provider, remote.id, RenderState.RUNNING)
     (child,) = renderers()
 
     assert await provider.cancel(remote.id)
@@ -101,8 +102,8 @@ async def test_cancel_kills_the_renderer_and_can_be_repeated(provider: LocalProv
 
     assert not child.is_running()
     after = (await provider.poll([remote.id]))[remote.id]
-    assert isinstance(after, Remote)
-    assert after.state is RemoteState.FAILED
+    assert isinstance(after, RenderStatus)
+    assert after.state is RenderState.FAILED
     assert isinstance(after.error, RenderFailedError)
 
 
@@ -110,21 +111,21 @@ async def test_a_render_cancelled_while_it_waits_never_starts(provider: LocalPro
     await provider.submit(endless("AA"))
     waiting = await provider.submit(order("BB"))
     assert await provider.cancel(waiting.id)
-    remote = await until(provider, waiting.id, RemoteState.FAILED)
+    remote = await until(provider, waiting.id, RenderState.FAILED)
     assert remote.error is not None
 
 
 async def test_a_finished_or_unknown_render_cannot_be_cancelled(provider: LocalProvider):
     remote = await provider.submit(order())
-    await until(provider, remote.id, RemoteState.READY)
+    await until(provider, remote.id, RenderState.READY)
     assert not await provider.cancel(remote.id)
     assert not await provider.cancel("local-nobody")
-    assert (await until(provider, remote.id, RemoteState.READY)).error is None
+    assert (await until(provider, remote.id, RenderState.READY)).error is None
 
 
 async def test_delete_stops_the_render_and_leaves_no_file(provider: LocalProvider, tmp_path: Path):
     remote = await provider.submit(endless())
-    await until(provider, remote.id, RemoteState.RUNNING)
+    await until(provider, remote.id, RenderState.RUNNING)
     assert await provider.delete(remote.id)
     assert await provider.delete(remote.id)
     assert renderers() == []
@@ -134,7 +135,7 @@ async def test_delete_stops_the_render_and_leaves_no_file(provider: LocalProvide
 
 async def test_a_download_over_the_cap_leaves_no_file(provider: LocalProvider, tmp_path: Path):
     remote = await provider.submit(order())
-    await until(provider, remote.id, RemoteState.READY)
+    await until(provider, remote.id, RenderState.READY)
     target = tmp_path / "down"
     target.mkdir()
     with pytest.raises(OversizeClipError):
@@ -144,7 +145,7 @@ async def test_a_download_over_the_cap_leaves_no_file(provider: LocalProvider, t
 
 async def test_a_damaged_clip_is_not_handed_over(provider: LocalProvider, tmp_path: Path):
     remote = await provider.submit(order())
-    await until(provider, remote.id, RemoteState.READY)
+    await until(provider, remote.id, RenderState.READY)
     clip = tmp_path / "renders" / remote.id / "clip.mp4"
     clip.write_bytes(clip.read_bytes()[:-7])
     with pytest.raises(BadClipError):
@@ -156,7 +157,7 @@ async def test_a_cancelled_download_has_ended_and_left_no_file_when_it_returns(
     provider: LocalProvider, tmp_path: Path
 ):
     remote = await provider.submit(order())
-    await until(provider, remote.id, RemoteState.READY)
+    await until(provider, remote.id, RenderState.READY)
     clip, target = tmp_path / "renders" / remote.id / "clip.mp4", tmp_path / "down"
     target.mkdir()
     padding_bytes = 256 << 20
@@ -181,7 +182,7 @@ async def test_a_download_cancelled_at_any_moment_leaves_no_file_open(
     provider: LocalProvider, tmp_path: Path
 ):
     remote = await provider.submit(order())
-    await until(provider, remote.id, RemoteState.READY)
+    await until(provider, remote.id, RenderState.READY)
     target = tmp_path / "clip.mp4"
     for turns in range(300):
         copying = asyncio.create_task(provider.download(remote.id, target, max_bytes=10**7))
@@ -199,7 +200,7 @@ async def test_what_was_downloaded_can_be_downloaded_again_until_it_is_deleted(
     provider: LocalProvider, tmp_path: Path
 ):
     remote = await provider.submit(order())
-    await until(provider, remote.id, RemoteState.READY)
+    await until(provider, remote.id, RenderState.READY)
     got = [
         await provider.download(remote.id, tmp_path / name, max_bytes=10**7)
         for name in ("one.mp4", "two.mp4")
@@ -251,8 +252,12 @@ async def test_orders_that_cannot_be_drawn_are_rejected(provider: LocalProvider,
         order(seconds=61),
         order(image=tmp_path / "nowhere.png"),
     ):
-        with pytest.raises(RejectedOrderError):
+        with pytest.raises(ProviderRejectedError):
             await provider.submit(wrong)
+
+
+def test_the_provider_and_the_renderer_agree_on_the_longest_film():
+    assert MAX_S == screenplay.MAX_S
 
 
 async def test_a_picture_is_shown_in_the_clip_even_when_its_file_is_gone(
@@ -262,7 +267,7 @@ async def test_a_picture_is_shown_in_the_clip_even_when_its_file_is_gone(
     Image.new("RGB", (192, 108), (10, 200, 30)).save(picture)
     remote = await provider.submit(order(prompt="", image=picture))
     picture.unlink()
-    await until(provider, remote.id, RemoteState.READY)
+    await until(provider, remote.id, RenderState.READY)
     got = await provider.download(remote.id, tmp_path / "clip.mp4", max_bytes=10**7)
     with av.open(str(got.path), format="mp4") as container:
         red, green, blue = next(container.decode(video=0)).to_image().getpixel((96, 54))
@@ -274,12 +279,12 @@ async def test_an_unreadable_picture_fails_the_render(provider: LocalProvider, t
     picture = tmp_path / "page.png"
     picture.write_text("<html>no picture</html>")
     remote = await provider.submit(order(image=picture))
-    assert (await until(provider, remote.id, RemoteState.FAILED)).error is not None
+    assert (await until(provider, remote.id, RenderState.FAILED)).error is not None
 
 
 async def test_a_closed_provider_takes_nothing_and_leaves_no_process(provider: LocalProvider):
     remote = await provider.submit(endless())
-    await until(provider, remote.id, RemoteState.RUNNING)
+    await until(provider, remote.id, RenderState.RUNNING)
     await provider.close()
     await provider.close()
     assert renderers() == []

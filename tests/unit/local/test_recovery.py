@@ -10,21 +10,21 @@ from pathlib import Path
 import psutil
 
 from bot.clock import SystemClock
-from bot.providers.base import RemoteState
+from bot.providers.base import RenderState
 from bot.providers.vendors.local import LocalProvider
 from tests.unit.local.orders import endless, order, renderers, until
 
 PARENT = """
 import asyncio, pathlib, sys
 from bot.clock import SystemClock
-from bot.providers.base import RemoteState
+from bot.providers.base import RenderState
 from bot.providers.vendors.local import LocalProvider
 from tests.unit.local.orders import endless, until
 
 async def main():
     provider = LocalProvider(pathlib.Path(sys.argv[1]), SystemClock())
     remote = await provider.submit(endless())
-    await until(provider, remote.id, RemoteState.RUNNING)
+    await until(provider, remote.id, RenderState.RUNNING)
     print("running", flush=True)
     await asyncio.sleep(600)
 
@@ -35,14 +35,14 @@ asyncio.run(main())
 async def test_a_render_left_behind_is_started_again_by_the_next_poll(tmp_path: Path):
     first = LocalProvider(tmp_path, SystemClock())
     whole = await first.submit(order("AA"))
-    await until(first, whole.id, RemoteState.READY)
+    await until(first, whole.id, RenderState.READY)
     left = await first.submit(order("BB"))
     await first.close()
     (tmp_path / left.id / "clip.mp4.99999.part").write_bytes(b"half a clip")
 
     second = LocalProvider(tmp_path, SystemClock())
     try:
-        await until(second, left.id, RemoteState.READY)
+        await until(second, left.id, RenderState.READY)
     finally:
         await second.close()
     assert {p.name for p in (tmp_path / left.id).iterdir()} == {"order.json", "clip.mp4"}
@@ -58,7 +58,7 @@ async def test_polls_that_race_start_a_render_once(tmp_path: Path):
     second = LocalProvider(tmp_path, SystemClock(), max_concurrent=4)
     try:
         await asyncio.gather(*(second.poll([left.id]) for _ in range(8)))
-        await until(second, left.id, RemoteState.RUNNING)
+        await until(second, left.id, RenderState.RUNNING)
         assert len(renderers()) == 1
     finally:
         await second.close()
@@ -72,7 +72,7 @@ async def test_a_renderer_that_crashes_is_tried_twice_and_then_the_render_failed
     )
     try:
         remote = await provider.submit(order())
-        failed = await until(provider, remote.id, RemoteState.FAILED)
+        failed = await until(provider, remote.id, RenderState.FAILED)
         assert "out of paint" in str(failed.error)
         await provider.poll([remote.id])
     finally:
@@ -85,7 +85,7 @@ async def test_a_renderer_that_says_it_is_done_but_made_no_file_failed(tmp_path:
     provider = LocalProvider(tmp_path, SystemClock(), command=command)
     try:
         remote = await provider.submit(order())
-        assert (await until(provider, remote.id, RemoteState.FAILED)).error is not None
+        assert (await until(provider, remote.id, RenderState.FAILED)).error is not None
     finally:
         await provider.close()
 
@@ -95,7 +95,7 @@ async def test_a_renderer_that_hangs_is_killed_when_its_time_is_up(tmp_path: Pat
     provider = LocalProvider(tmp_path, SystemClock(), command=command, time_limit_s=0.3)
     try:
         remote = await provider.submit(order())
-        failed = await until(provider, remote.id, RemoteState.FAILED)
+        failed = await until(provider, remote.id, RenderState.FAILED)
         assert "took more than" in str(failed.error)
         assert psutil.Process().children() == []
     finally:
@@ -110,7 +110,7 @@ async def test_a_chatty_renderer_neither_hangs_nor_confuses_the_provider(tmp_pat
     provider = LocalProvider(tmp_path, SystemClock(), command=(sys.executable, "-c", chatter))
     try:
         remote = await provider.submit(order())
-        assert (await until(provider, remote.id, RemoteState.FAILED)).error is not None
+        assert (await until(provider, remote.id, RenderState.FAILED)).error is not None
     finally:
         await provider.close()
 
@@ -140,7 +140,7 @@ async def test_the_renderer_sees_none_of_the_bots_environment(tmp_path: Path):
     )
     try:
         remote = await provider.submit(order())
-        await until(provider, remote.id, RemoteState.FAILED)
+        await until(provider, remote.id, RenderState.FAILED)
     finally:
         await provider.close()
     names = set(json.loads(seen.read_text()))
@@ -148,3 +148,18 @@ async def test_the_renderer_sees_none_of_the_bots_environment(tmp_path: Path):
         "PATH", "PYTHONPATH", "PYTHONUTF8", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
         "LC_CTYPE", "__CF_USER_TEXT_ENCODING",
     }  # fmt: skip
+
+
+async def test_the_renderer_gives_way_to_the_bot_and_has_a_memory_limit(tmp_path: Path):
+    provider = LocalProvider(tmp_path, SystemClock())
+    try:
+        remote = await provider.submit(endless())
+        await until(provider, remote.id, RenderState.RUNNING)
+        ends = time.monotonic() + 20
+        while not (found := renderers()) or found[0].rlimit(psutil.RLIMIT_AS)[0] < 0:
+            assert time.monotonic() < ends, "no limit"
+            await asyncio.sleep(0.05)
+        assert found[0].nice() == 10
+        assert found[0].rlimit(psutil.RLIMIT_AS)[0] <= 3 * 1024**3
+    finally:
+        await provider.close()

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from bot.clock import SystemClock
-from bot.errors import RejectedOrderError, SourceGoneError
+from bot.errors import ProviderRejectedError, SourceGoneError
 from bot.model import Operation, Size
-from bot.providers.base import Remote, RemoteState, RenderOrder
+from bot.providers.base import ProviderRequest, RenderState, RenderStatus
 from bot.providers.vendors.local import LocalProvider
 from bot.providers.vendors.local_record import RenderRecord
 from tests.unit.local.orders import endless, order, until
@@ -27,22 +27,22 @@ def derived(
     *,
     seconds: int = 1,
     size: Size = Size(width_px=192, height_px=108),  # noqa: B008 - a frozen value
-) -> RenderOrder:
-    return RenderOrder(
-        key=key,
+) -> ProviderRequest:
+    return ProviderRequest(
+        idempotency_key=key,
         prompt=prompt,
         model="local-preview",
         seconds=seconds,
         size=size,
         seed=99,
         operation=operation,
-        source=source,
+        source_remote_id=source,
     )
 
 
-async def finished(provider: LocalProvider, wanted: RenderOrder) -> Remote:
+async def finished(provider: LocalProvider, wanted: ProviderRequest) -> RenderStatus:
     remote = await provider.submit(wanted)
-    return await until(provider, remote.id, RemoteState.READY)
+    return await until(provider, remote.id, RenderState.READY)
 
 
 def frames(clip: Path) -> list[Image.Image]:
@@ -63,12 +63,12 @@ async def test_a_chain_of_remix_and_extensions_is_rendered_after_its_sources_are
     longer = await provider.submit(derived(Operation.EXTEND, remix.id, "CC", "rain", seconds=2))
     await provider.delete(first.id)
     await provider.delete(remix.id)
-    ready = await until(provider, longer.id, RemoteState.READY)
-    assert (ready.seconds, ready.source, ready.prompt) == (3, remix.id, "rain")
+    ready = await until(provider, longer.id, RenderState.READY)
+    assert (ready.seconds, ready.source_remote_id, ready.prompt) == (3, remix.id, "rain")
 
     again = derived(Operation.EXTEND, longer.id, "DD", "and on", seconds=1)
     last = await finished(provider, again)
-    assert (last.seconds, last.source) == (4, longer.id)
+    assert (last.seconds, last.source_remote_id) == (4, longer.id)
     got = await provider.download(last.id, tmp_path / "clip.mp4", max_bytes=10**7)
     shown = frames(got.path)
     assert len(shown) == 4 * 24
@@ -82,7 +82,7 @@ async def test_a_remix_changes_the_clip_and_may_have_another_length_and_size(
     tall = Size(width_px=108, height_px=192)
     wanted = derived(Operation.REMIX, first.id, seconds=2, size=tall)
     remix = await finished(provider, wanted)
-    assert (remix.seconds, remix.size, remix.source) == (2, tall, first.id)
+    assert (remix.seconds, remix.size, remix.source_remote_id) == (2, tall, first.id)
     before = frames(tmp_path / "renders" / first.id / "clip.mp4")
     after = frames(tmp_path / "renders" / remix.id / "clip.mp4")
     assert (len(before), len(after)) == (24, 48)
@@ -99,7 +99,7 @@ async def test_a_reference_picture_goes_along(
     first = await finished(provider, order(prompt="", image=picture))
     remote = await provider.submit(derived(operation, first.id, prompt="it snows"))
     await provider.delete(first.id)
-    ready = await until(provider, remote.id, RemoteState.READY)
+    ready = await until(provider, remote.id, RenderState.READY)
     shown = frames(tmp_path / "renders" / ready.id / "clip.mp4")[-1]
     red, green, blue = shown.resize((1, 1), box=(20, 30, 170, 60)).getpixel((0, 0))  # pyright: ignore[reportGeneralTypeIssues]
     assert green > 120 > max(red, blue)
@@ -144,8 +144,12 @@ async def test_what_was_accepted_stays_accepted_when_its_source_is_gone(
     once = await provider.submit(derived(operation, first.id))
     await provider.delete(first.id)
     again = await provider.submit(derived(operation, first.id))
-    assert (again.id, again.source, again.seconds) == (once.id, first.id, once.seconds)
-    ready = await until(provider, once.id, RemoteState.READY)
+    assert (again.id, again.source_remote_id, again.seconds) == (
+        once.id,
+        first.id,
+        once.seconds,
+    )
+    ready = await until(provider, once.id, RenderState.READY)
     assert (await provider.submit(derived(operation, first.id))).state is ready.state
 
 
@@ -153,7 +157,7 @@ async def test_a_clip_is_extended_to_sixty_seconds_and_not_beyond(
     provider: LocalProvider, tmp_path: Path
 ):
     first = await finished(provider, order())
-    with pytest.raises(RejectedOrderError):
+    with pytest.raises(ProviderRejectedError):
         await provider.submit(derived(Operation.EXTEND, first.id, "BB", seconds=60))
     assert not (tmp_path / "renders" / "local-bb").exists()
     longest = await provider.submit(derived(Operation.EXTEND, first.id, "BB", seconds=59))
@@ -167,7 +171,7 @@ async def test_orders_whose_source_and_operation_do_not_fit_are_rejected(provide
         derived(Operation.EXTEND, None),
         derived(Operation.GENERATE, "local-k7q2"),
     ):
-        with pytest.raises(RejectedOrderError):
+        with pytest.raises(ProviderRejectedError):
             await provider.submit(wrong)
 
 
@@ -180,7 +184,7 @@ async def test_recent_tells_of_an_extension_its_whole_length_and_its_source(
     longer = await provider.submit(derived(Operation.EXTEND, first.id, prompt="rain", seconds=2))
     listed = {remote.id: remote for remote in await provider.recent(middle)}
     assert listed[longer.id].seconds == 3
-    assert listed[longer.id].source == first.id
+    assert listed[longer.id].source_remote_id == first.id
     assert listed[longer.id].prompt == "rain"
 
 
@@ -200,11 +204,48 @@ async def test_a_record_with_a_seed_and_seconds_is_a_film_of_one_act(
     folder = tmp_path / "renders" / "local-old"
     folder.mkdir()
     (folder / "order.json").write_text(json.dumps(plain))
-    old = await until(provider, "local-old", RemoteState.READY)
-    assert (old.seconds, old.source) == (1, None)
+    old = await until(provider, "local-old", RenderState.READY)
+    assert (old.seconds, old.source_remote_id) == (1, None)
     new_clip = tmp_path / "renders" / done.id / "clip.mp4"
     assert (folder / "clip.mp4").read_bytes() == new_clip.read_bytes()
-    assert (await provider.submit(derived(Operation.REMIX, "local-old"))).source == "local-old"
+    assert (
+        await provider.submit(derived(Operation.REMIX, "local-old"))
+    ).source_remote_id == "local-old"
+
+
+async def test_a_record_with_acts_is_rendered_remixed_and_extended(
+    provider: LocalProvider, tmp_path: Path
+):
+    first = await finished(provider, order("AA", "a boat at sea", seed=7))
+    longer = await finished(provider, derived(Operation.EXTEND, first.id, "BB", "rain"))
+    boat = {"operation": "generate", "text": "a boat at sea", "seed": 7}
+    rain = {"operation": "extend", "text": "rain", "seed": 99}
+    in_acts = {
+        "prompt": "rain",
+        "model": "local-preview",
+        "size": "192x108",
+        "has_image": False,
+        "created_at": "2026-10-01 12:00:00+00:00",
+        "acts": [{"seconds": 1, "lines": [boat]}, {"seconds": 1, "lines": [boat, rain]}],
+        "source": first.id,
+    }
+    renders = tmp_path / "renders"
+    (renders / "local-old").mkdir()
+    (renders / "local-old" / "order.json").write_text(json.dumps(in_acts))
+    old = await until(provider, "local-old", RenderState.READY)
+    assert (old.seconds, old.source_remote_id) == (2, first.id)
+
+    pairs = [(longer.id, "local-old")]
+    for operation in (Operation.REMIX, Operation.EXTEND):
+        ends = [
+            await finished(provider, derived(operation, source, f"{operation.name}{number}"))
+            for number, source in enumerate(pairs[0])
+        ]
+        assert ends[0].seconds == ends[1].seconds
+        pairs.append((ends[0].id, ends[1].id))
+    for pair in pairs:
+        one, other = ((renders / each / "clip.mp4").read_bytes() for each in pair)
+        assert one == other
 
 
 def test_a_record_survives_its_file():
@@ -225,7 +266,7 @@ async def test_a_remix_left_behind_by_a_killed_bot_is_rendered_the_same(tmp_path
     two = LocalProvider(tmp_path, SystemClock())
     try:
         await two.delete(first.id)
-        await until(two, left.id, RemoteState.READY)
+        await until(two, left.id, RenderState.READY)
     finally:
         await two.close()
     clips = [(tmp_path / i / "clip.mp4").read_bytes() for i in (whole.id, left.id)]

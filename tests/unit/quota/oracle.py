@@ -5,79 +5,83 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.model import Order, Viewer
+from bot.guild import Scope, Unit
+from bot.model import RenderSpec, Viewer
 from bot.quota.rule import QuotaRule
-from bot.server import Scope, Unit
-from tests.unit.quota.paper import MONTH, Paper, PaperJob
+from tests.unit.quota.in_memory_ledger import MONTH, InMemoryLedger, LedgerJob
 
 #: Divisible by every window: what is allowed in so many days is a whole number.
 _LONG_DAYS = 210
 
 
-def may(books: Paper, rule: QuotaRule, who: Viewer, orders: Sequence[Order], now: datetime) -> bool:
+def may(
+    ledger: InMemoryLedger, rule: QuotaRule, who: Viewer, specs: Sequence[RenderSpec], now: datetime
+) -> bool:
     """Return whether every block, cap, limit and budget lets `orders` through."""
     guild_id = who.guild_id
-    if guild_id is not None and books.block_of(guild_id, who.user_id, now) is not None:
+    if guild_id is not None and ledger.block_of(guild_id, who.user_id, now) is not None:
         return False
-    under_way = [job for job in books.jobs if job.is_open or job.is_fetched]
+    under_way = [job for job in ledger.jobs if job.is_open or job.is_fetched]
     own = [job for job in under_way if job.user_id == who.user_id]
     here = [job for job in under_way if job.guild_id == guild_id]
-    house = None if guild_id is None else books.house_rules.get(guild_id)
+    house = None if guild_id is None else ledger.settings_by_guild.get(guild_id)
     per_user = [rule.max_active, *([] if house is None else [house.max_active_per_user])]
-    per_server = [rule.max_active_in_server, *([] if house is None else [house.max_active])]
-    if len(own) + len(orders) > min(cap for cap in per_user if cap is not None):
+    per_server = [rule.max_active_in_guild, *([] if house is None else [house.max_active])]
+    if len(own) + len(specs) > min(cap for cap in per_user if cap is not None):
         return False
-    if guild_id is not None and len(here) + len(orders) > min(
+    if guild_id is not None and len(here) + len(specs) > min(
         cap for cap in per_server if cap is not None
     ):
         return False
     asked = {
-        Unit.CLIPS: len(orders),
-        Unit.SECONDS: sum(order.seconds for order in orders),
-        Unit.USD_MICROS: sum(order.estimate_usd_micros for order in orders),
+        Unit.CLIPS: len(specs),
+        Unit.SECONDS: sum(order.seconds for order in specs),
+        Unit.USD_MICROS: sum(order.estimate_usd_micros for order in specs),
     }
-    if any(asked[unit] and not _fits(books, rule, who, unit, asked[unit], now) for unit in Unit):
+    if any(asked[unit] and not _fits(ledger, rule, who, unit, asked[unit], now) for unit in Unit):
         return False
-    return _is_affordable(books, rule, guild_id, asked[Unit.USD_MICROS], now)
+    return _is_affordable(ledger, rule, guild_id, asked[Unit.USD_MICROS], now)
 
 
-def may_cost_more(books: Paper, rule: QuotaRule, who: Viewer, extra: int, now: datetime) -> bool:
+def may_cost_more(
+    ledger: InMemoryLedger, rule: QuotaRule, who: Viewer, extra: int, now: datetime
+) -> bool:
     """Return whether every limit of money and the budget have room for so much more."""
     if extra <= 0:
         return True
-    return _fits(books, rule, who, Unit.USD_MICROS, extra, now) and _is_affordable(
-        books, rule, who.guild_id, extra, now
+    return _fits(ledger, rule, who, Unit.USD_MICROS, extra, now) and _is_affordable(
+        ledger, rule, who.guild_id, extra, now
     )
 
 
 def _is_affordable(
-    books: Paper, rule: QuotaRule, guild_id: int | None, asked: int, now: datetime
+    ledger: InMemoryLedger, rule: QuotaRule, guild_id: int | None, asked: int, now: datetime
 ) -> bool:
     if guild_id is None or asked == 0:
         return True
-    budgets = [rule.server_budget_usd_micros]
-    budgets += [books.budgets[guild_id].usd_micros] if guild_id in books.budgets else []
+    budgets = [rule.guild_budget_usd_micros]
+    budgets += [ledger.budgets[guild_id].usd_micros] if guild_id in ledger.budgets else []
     spent = sum(
-        job.usd_micros for job in books.jobs if job.guild_id == guild_id and now - job.at < MONTH
+        job.usd_micros for job in ledger.jobs if job.guild_id == guild_id and now - job.at < MONTH
     )
     return all(spent + asked <= budget for budget in budgets if budget is not None)
 
 
 def _fits(
-    books: Paper, rule: QuotaRule, who: Viewer, unit: Unit, asked: int, now: datetime
+    ledger: InMemoryLedger, rule: QuotaRule, who: Viewer, unit: Unit, asked: int, now: datetime
 ) -> bool:
-    limits, everywhere = _limits(books, rule, who, unit)
+    limits, everywhere = _limits(ledger, rule, who, unit)
     for amount, window in limits:
         used = sum(
             _of(job, unit)
-            for job in books.jobs
+            for job in ledger.jobs
             if job.user_id == who.user_id
             and now - job.at < window
             and (everywhere or job.guild_id == who.guild_id)
         )
         extra = sum(
             grant.amount
-            for grant in books.given
+            for grant in ledger.given
             if (grant.user_id, grant.guild_id, grant.unit) == (who.user_id, who.guild_id, unit)
             and now - grant.at < window
         )
@@ -87,12 +91,12 @@ def _fits(
 
 
 def _limits(
-    books: Paper, rule: QuotaRule, who: Viewer, unit: Unit
+    ledger: InMemoryLedger, rule: QuotaRule, who: Viewer, unit: Unit
 ) -> tuple[list[tuple[int, timedelta]], bool]:
     """Return the amounts and windows that hold for a unit, and whether use anywhere counts."""
     here = [
         limit
-        for (guild_id, *_), limit in books.limits.items()
+        for (guild_id, *_), limit in ledger.limits.items()
         if guild_id == who.guild_id and limit.unit is unit
     ]
     rules = [
@@ -100,7 +104,7 @@ def _limits(
         for scope, subject_ids in (
             (Scope.USER, [who.user_id]),
             (Scope.ROLE, sorted(who.role_ids)),
-            (Scope.SERVER, [who.guild_id]),
+            (Scope.GUILD, [who.guild_id]),
         )
         for subject_id in subject_ids
     ]
@@ -124,7 +128,7 @@ def _limits(
     return [(each.amount, each.window) for each in best if each.amount is not None], False
 
 
-def _of(job: PaperJob, unit: Unit) -> int:
+def _of(job: LedgerJob, unit: Unit) -> int:
     return {
         Unit.CLIPS: job.clips,
         Unit.SECONDS: job.seconds,

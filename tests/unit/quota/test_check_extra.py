@@ -8,19 +8,19 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import OverBudgetError, OverQuotaError
+from bot.guild import Block, Budget, Grant, GuildSettings, Limit, Scope, Unit
 from bot.model import Viewer
 from bot.quota.rule import QuotaRule
-from bot.server import Block, Budget, Grant, HouseRules, Limit, Scope, Unit
-from tests.unit.quota.paper import (
+from tests.unit.quota.in_memory_ledger import (
     ALICE,
     HOME,
     MONTH,
     MS,
     NOW,
     PAINTERS,
-    Paper,
+    InMemoryLedger,
     clips,
-    paper,
+    in_memory_ledger,
     set_limit,
     used,
     viewer,
@@ -29,7 +29,7 @@ from tests.unit.quota.paper import (
 
 def rule(*defaults: Limit, budget: int | None = None) -> QuotaRule:
     return QuotaRule(
-        defaults=defaults, max_active=1, max_active_in_server=1, server_budget_usd_micros=budget
+        defaults=defaults, max_active=1, max_active_in_guild=1, guild_budget_usd_micros=budget
     )
 
 
@@ -37,36 +37,38 @@ def dollars(usd_micros: int) -> Limit:
     return Limit(unit=Unit.USD_MICROS, amount=usd_micros, window=MONTH)
 
 
-def fits(asked: QuotaRule, books: Paper, extra: int, who: Viewer | None = None) -> bool:
+def fits(asked: QuotaRule, ledger: InMemoryLedger, extra: int, who: Viewer | None = None) -> bool:
     try:
-        asked.check_extra(books, who or viewer(), extra, NOW)
+        asked.check_increase(ledger, who or viewer(), extra, NOW)
     except OverQuotaError:
         return False
     return True
 
 
 def test_so_much_more_fits_as_the_limit_of_money_leaves():
-    asked, books = rule(dollars(1_000_000)), paper(used(is_open=True))
+    asked, books = rule(dollars(1_000_000)), in_memory_ledger(used(is_open=True))
     assert fits(asked, books, 600_000)
     assert not fits(asked, books, 600_001)
 
 
 def test_the_refusal_names_what_is_left():
     with pytest.raises(OverQuotaError, match=r"\$0\.60") as caught:
-        rule(dollars(1_000_000)).check_extra(paper(used()), viewer(), 700_000, NOW)
+        rule(dollars(1_000_000)).check_increase(in_memory_ledger(used()), viewer(), 700_000, NOW)
     assert not isinstance(caught.value, OverBudgetError)
 
 
 def test_so_much_more_fits_as_the_budget_leaves_and_only_in_a_server():
-    asked, books = rule(budget=1_000_000), paper(used(is_open=True))
+    asked, books = rule(budget=1_000_000), in_memory_ledger(used(is_open=True))
     assert fits(asked, books, 600_000)
     with pytest.raises(OverBudgetError):
-        asked.check_extra(books, viewer(), 600_001, NOW)
+        asked.check_increase(books, viewer(), 600_001, NOW)
     assert fits(asked, books, 600_001, viewer(ALICE, None))
 
 
 def test_a_servers_own_limits_and_budget_hold_too():
-    books = paper(used(), limits=[set_limit(Scope.ROLE, 500_000, MONTH, unit=Unit.USD_MICROS)])
+    books = in_memory_ledger(
+        used(), limits=[set_limit(Scope.ROLE, 500_000, MONTH, unit=Unit.USD_MICROS)]
+    )
     assert not fits(rule(), books, 100_001, viewer(ALICE, HOME, PAINTERS))
     assert fits(rule(), books, 100_001, viewer(ALICE, HOME))
     books.given.append(
@@ -79,13 +81,13 @@ def test_a_servers_own_limits_and_budget_hold_too():
 
 def test_blocks_caps_and_limits_of_clips_and_seconds_do_not_stop_an_accepted_job():
     seconds = Limit(unit=Unit.SECONDS, amount=0, window=MONTH)
-    books = paper(used(is_open=True), used(is_open=True))
-    books.house_rules[HOME] = HouseRules(max_active=0, max_active_per_user=0)
+    books = in_memory_ledger(used(is_open=True), used(is_open=True))
+    books.settings_by_guild[HOME] = GuildSettings(max_active=0, max_active_per_user=0)
     books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW - MS, by_user_id=3)
     assert fits(rule(clips(0), seconds), books, 5)
 
 
-class Sealed(Paper):
+class ForbiddenLedger(InMemoryLedger):
     """Books that nobody may open."""
 
     def limits_for(self, guild_id: int, user_id: int, role_ids: Collection[int]):
@@ -95,16 +97,16 @@ class Sealed(Paper):
         raise AssertionError("opened")
 
 
-def test_what_costs_no_more_needs_no_look_into_the_books():
-    rule(dollars(0), budget=0).check_extra(Sealed(), viewer(), 0, NOW)
-    rule(dollars(0), budget=0).check_extra(Sealed(), viewer(), -5, NOW)
+def test_what_costs_no_more_needs_no_look_into_the_ledger():
+    rule(dollars(0), budget=0).check_increase(ForbiddenLedger(), viewer(), 0, NOW)
+    rule(dollars(0), budget=0).check_increase(ForbiddenLedger(), viewer(), -5, NOW)
     with pytest.raises(AssertionError, match="opened"):
-        rule(dollars(0), budget=0).check_extra(Sealed(), viewer(), 5, NOW)
+        rule(dollars(0), budget=0).check_increase(ForbiddenLedger(), viewer(), 5, NOW)
 
 
 @pytest.mark.parametrize("extra", [0, -1, -800_000])
 def test_what_costs_no_more_fits_even_where_all_is_used_up(extra: int):
-    books = paper(used())
+    books = in_memory_ledger(used())
     books.budgets[HOME] = Budget(usd_micros=0)
     asked = rule(dollars(0), budget=0)
     assert fits(asked, books, extra)

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import BlockedError, OverQuotaError
+from bot.guild import Block, Budget, Grant, GuildSettings, Limit, Scope, Unit
 from bot.quota.rule import QuotaRule
-from bot.server import Block, Budget, Grant, HouseRules, Limit, Scope, Unit
 from bot.settings import Settings
-from tests.unit.quota.paper import (
+from tests.unit.quota.in_memory_ledger import (
     ALICE,
     AWAY,
     BOB,
@@ -22,11 +22,11 @@ from tests.unit.quota.paper import (
     PAINTERS,
     POETS,
     WEEK,
-    Paper,
-    PaperJob,
+    InMemoryLedger,
+    LedgerJob,
     clips,
-    order,
-    paper,
+    in_memory_ledger,
+    render_spec,
     set_limit,
     stamp,
     used,
@@ -40,15 +40,17 @@ def rule(*defaults: Limit, active: int = 9, in_server: int = 50, budget: int | N
     return QuotaRule(
         defaults=defaults,
         max_active=active,
-        max_active_in_server=in_server,
-        server_budget_usd_micros=budget,
+        max_active_in_guild=in_server,
+        guild_budget_usd_micros=budget,
     )
 
 
-def refusal(rule: QuotaRule, books: Paper, count: int = 1, *, who=None, now=NOW) -> str | None:
+def refusal(
+    rule: QuotaRule, ledger: InMemoryLedger, count: int = 1, *, who=None, now=NOW
+) -> str | None:
     """Return what the member is told; None when they are let through."""
     try:
-        rule.check(books, who or viewer(), [order()] * count, now)
+        rule.check(ledger, who or viewer(), [render_spec()] * count, now)
     except OverQuotaError as error:
         return error.user_text
     return None
@@ -60,11 +62,11 @@ def granted(amount: int = 1, hours_ago: float = 1, *, guild_id: int = HOME, user
 
 
 def test_what_fits_exactly_is_let_through():
-    assert refusal(rule(clips(3)), paper(used()), 2) is None
+    assert refusal(rule(clips(3)), in_memory_ledger(used()), 2) is None
 
 
-def test_one_clip_too_many_is_refused_with_the_limit_the_wish_the_rest_and_the_time():
-    assert refusal(rule(clips(3)), paper(used(23), used()), 2) == (
+def test_one_clip_too_many_is_refused_with_the_limit_the_request_the_rest_and_the_time():
+    assert refusal(rule(clips(3)), in_memory_ledger(used(23), used()), 2) == (
         "The bot's limit for everybody is 3 clips in 24 hours; this asks for 2 clips and you have "
         f"1 clip left. It will fit {stamp(NOW + timedelta(hours=1))}. Nothing was charged."
     )
@@ -74,13 +76,13 @@ def test_one_clip_too_many_is_refused_with_the_limit_the_wish_the_rest_and_the_t
 def test_a_unit_returns_a_whole_window_after_it_was_reserved_and_not_a_millisecond_before(
     window: timedelta,
 ):
-    books = paper(PaperJob(at=NOW))
+    books = in_memory_ledger(LedgerJob(at=NOW))
     assert refusal(rule(clips(1, window)), books, now=NOW + window - MS) is not None
     assert refusal(rule(clips(1, window)), books, now=NOW + window) is None
 
 
 def test_what_is_promised_to_fit_fits_then_and_not_before():
-    limits, books = rule(clips(3)), paper(used(20), used(10), used(1))
+    limits, books = rule(clips(3)), in_memory_ledger(used(20), used(10), used(1))
     for count, hours in ((1, 4), (2, 14), (3, 23)):
         at = NOW + timedelta(hours=hours)
         assert stamp(at) in (refusal(limits, books, count) or "")
@@ -89,7 +91,7 @@ def test_what_is_promised_to_fit_fits_then_and_not_before():
 
 
 def test_of_two_limits_that_are_used_up_the_one_is_named_that_lets_go_last():
-    books = paper(used(23), used(22))
+    books = in_memory_ledger(used(23), used(22))
     both = rule(clips(2), clips(2, WEEK))
     assert "2 clips in 7 days" in (refusal(both, books) or "")
     never = rule(clips(2), Limit(unit=Unit.SECONDS, amount=3, window=DAY))
@@ -97,7 +99,7 @@ def test_of_two_limits_that_are_used_up_the_one_is_named_that_lets_go_last():
 
 
 def test_five_a_day_and_twenty_a_week_hold_together():
-    books = paper(limits=[set_limit(Scope.USER, 5), set_limit(Scope.USER, 20, WEEK)])
+    books = in_memory_ledger(limits=[set_limit(Scope.USER, 5), set_limit(Scope.USER, 20, WEEK)])
     books.jobs = [used(1) for _ in range(5)]
     assert "5 clips in 24 hours" in (refusal(rule(), books) or "")
     books.jobs = [used(30) for _ in range(20)]
@@ -106,19 +108,19 @@ def test_five_a_day_and_twenty_a_week_hold_together():
     assert refusal(rule(), books) is None
 
 
-def test_a_wish_larger_than_the_limit_never_fits():
-    told = refusal(rule(clips(3)), paper(), 4)
+def test_a_request_larger_than_the_limit_never_fits():
+    told = refusal(rule(clips(3)), in_memory_ledger(), 4)
     assert "you have 3 clips left. It can't fit: ask for less. Nothing" in (told or "")
 
 
-def test_a_wish_larger_than_the_limit_when_nothing_is_left_hears_when_more_returns():
-    told = refusal(rule(clips(1)), paper(used(20)), 2)
+def test_a_request_larger_than_the_limit_when_nothing_is_left_hears_when_more_returns():
+    told = refusal(rule(clips(1)), in_memory_ledger(used(20)), 2)
     returns = stamp(NOW + timedelta(hours=4))
     assert f"It can't fit: ask for less. More returns {returns}. Nothing" in (told or "")
 
 
 def test_a_limit_of_zero_lets_nothing_through_and_promises_nothing():
-    assert refusal(rule(), paper(limits=[set_limit(Scope.SERVER, 0)])) == (
+    assert refusal(rule(), in_memory_ledger(limits=[set_limit(Scope.GUILD, 0)])) == (
         "The limit for members of this server is 0 clips in 24 hours; this asks for 1 clip and "
         "you have 0 clips left. Nothing was charged."
     )
@@ -126,12 +128,12 @@ def test_a_limit_of_zero_lets_nothing_through_and_promises_nothing():
 
 def test_free_clips_never_hit_a_limit_or_budget_in_dollars():
     nothing = rule(Limit(unit=Unit.USD_MICROS, amount=0, window=DAY), budget=0)
-    nothing.check(paper(), viewer(), [order(usd_micros=0)], NOW)
+    nothing.check(in_memory_ledger(), viewer(), [render_spec(usd_micros=0)], NOW)
 
 
 def test_a_job_that_cost_more_than_its_estimate_counts_with_what_it_cost():
     limit = rule(Limit(unit=Unit.USD_MICROS, amount=2 * DOLLAR, window=MONTH))
-    books = paper(used(is_open=True))
+    books = in_memory_ledger(used(is_open=True))
     assert refusal(limit, books) is None
     books.jobs[0].settle(1_700_000)
     assert "$2.00 in 30 days; this asks for $0.40 and you have $0.30 left" in (
@@ -140,7 +142,7 @@ def test_a_job_that_cost_more_than_its_estimate_counts_with_what_it_cost():
 
 
 def test_a_refunded_job_counts_nothing():
-    books = paper(used(is_open=True))
+    books = in_memory_ledger(used(is_open=True))
     assert refusal(rule(clips(1)), books) is not None
     books.jobs[0].refund()
     assert refusal(rule(clips(1)), books) is None
@@ -151,18 +153,20 @@ def test_a_refunded_job_counts_nothing():
     [
         (set_limit(Scope.USER, 1), "Your own limit in this server"),
         (set_limit(Scope.ROLE, 1), f"Your limit as <@&{PAINTERS}>"),
-        (set_limit(Scope.SERVER, 1), "The limit for members of this server"),
+        (set_limit(Scope.GUILD, 1), "The limit for members of this server"),
     ],
     ids=["user", "role", "server"],
 )
 def test_a_refusal_says_whose_limit_it_is(limit, whose: str):
-    told = refusal(rule(clips(9)), paper(used(), limits=[limit]), who=viewer(ALICE, HOME, PAINTERS))
+    told = refusal(
+        rule(clips(9)), in_memory_ledger(used(), limits=[limit]), who=viewer(ALICE, HOME, PAINTERS)
+    )
     assert (told or "").startswith(f"{whose} is 1 clip in 24 hours; ")
 
 
 def test_a_role_s_limit_holds_for_those_who_have_the_role_at_this_moment():
     generous = set_limit(Scope.ROLE, 5, subject_id=POETS)
-    books = paper(used(), limits=[set_limit(Scope.ROLE, 1), generous])
+    books = in_memory_ledger(used(), limits=[set_limit(Scope.ROLE, 1), generous])
     for roles, fits in (((PAINTERS,), False), ((PAINTERS, POETS), True), ((), True), ((9,), True)):
         told = refusal(rule(clips(9)), books, who=viewer(ALICE, HOME, *roles))
         assert (told is None) is fits
@@ -170,15 +174,17 @@ def test_a_role_s_limit_holds_for_those_who_have_the_role_at_this_moment():
 
 def test_a_server_s_limit_counts_what_was_used_there_and_the_bot_s_counts_everything():
     away = [used(guild_id=AWAY), used(guild_id=None)]
-    assert refusal(rule(clips(2)), paper(*away)) is not None
-    assert refusal(rule(clips(2)), paper(*away, limits=[set_limit(Scope.SERVER, 1)])) is None
+    assert refusal(rule(clips(2)), in_memory_ledger(*away)) is not None
+    assert (
+        refusal(rule(clips(2)), in_memory_ledger(*away, limits=[set_limit(Scope.GUILD, 1)])) is None
+    )
 
 
 def test_in_direct_messages_only_the_bot_s_own_limits_hold():
-    books = paper(used(), limits=[set_limit(Scope.USER, 0)])
+    books = in_memory_ledger(used(), limits=[set_limit(Scope.USER, 0)])
     books.given = [granted(9)]
     books.budgets[HOME] = Budget(usd_micros=0)
-    books.house_rules[HOME] = HouseRules(max_active=0, max_active_per_user=0)
+    books.settings_by_guild[HOME] = GuildSettings(max_active=0, max_active_per_user=0)
     books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
     alone = viewer(ALICE, None)
     assert refusal(rule(clips(2), budget=0), books, who=alone) is None
@@ -187,14 +193,14 @@ def test_in_direct_messages_only_the_bot_s_own_limits_hold():
 
 
 def test_others_use_does_not_count():
-    assert refusal(rule(clips(1)), paper(used(user_id=BOB))) is None
+    assert refusal(rule(clips(1)), in_memory_ledger(used(user_id=BOB))) is None
 
 
 @pytest.mark.parametrize(
-    "limit", [None, *(set_limit(scope, 1) for scope in (Scope.USER, Scope.ROLE, Scope.SERVER))]
+    "limit", [None, *(set_limit(scope, 1) for scope in (Scope.USER, Scope.ROLE, Scope.GUILD))]
 )
 def test_a_grant_raises_whatever_limit_holds_by_its_amount(limit):
-    books = paper(used(), limits=[] if limit is None else [limit])
+    books = in_memory_ledger(used(), limits=[] if limit is None else [limit])
     who = viewer(ALICE, HOME, PAINTERS)
     books.given = [granted(2)]
     assert refusal(rule(clips(1)), books, 2, who=who) is None
@@ -205,7 +211,7 @@ def test_a_grant_raises_whatever_limit_holds_by_its_amount(limit):
 
 
 def test_a_grant_lasts_as_long_as_the_limit_s_window():
-    books = paper(used(0, usd_micros=0))
+    books = in_memory_ledger(used(0, usd_micros=0))
     books.given = [granted(1, 0)]
     for window in (DAY, WEEK):
         books.jobs[0].at = NOW + window
@@ -218,23 +224,23 @@ def test_a_grant_lasts_as_long_as_the_limit_s_window():
     "grant", [granted(guild_id=AWAY), granted(user_id=BOB), granted(hours_ago=24)]
 )
 def test_a_grant_elsewhere_to_others_or_long_ago_raises_nothing(grant: Grant):
-    books = paper(used())
+    books = in_memory_ledger(used())
     books.given = [grant]
     assert refusal(rule(clips(1)), books) is not None
 
 
 def test_too_many_jobs_at_a_time_are_refused_whatever_is_left():
-    books = paper(*(used(is_open=True, guild_id=AWAY) for _ in range(3)), used())
+    books = in_memory_ledger(*(used(is_open=True, guild_id=AWAY) for _ in range(3)), used())
     assert refusal(rule(active=4), books) is None
     assert refusal(rule(active=4), books, 2) == (
         "You can have 4 clips under way at a time; 3 running, and this asks for 2. Try again when "
         "one is done. Nothing was charged."
     )
-    assert "Ask for fewer." in (refusal(rule(active=1), paper(), 2) or "")
+    assert "Ask for fewer." in (refusal(rule(active=1), in_memory_ledger(), 2) or "")
 
 
 def test_a_busy_server_has_no_room_for_anybody():
-    books = paper(*(used(user_id=user_id, is_open=True) for user_id in (11, 12, 13)))
+    books = in_memory_ledger(*(used(user_id=user_id, is_open=True) for user_id in (11, 12, 13)))
     assert refusal(rule(in_server=4), books) is None
     assert "4 clips under way at a time; 1 is free, and this asks for 2" in (
         refusal(rule(in_server=4), books, 2) or ""
@@ -245,42 +251,42 @@ def test_a_busy_server_has_no_room_for_anybody():
 
 @pytest.mark.parametrize(("chosen", "holds"), [(None, 4), (2, 2), (4, 4), (9, 4), (0, 0)])
 def test_a_server_may_lower_the_caps_and_not_raise_them(chosen: int | None, holds: int):
-    books = paper()
+    books = in_memory_ledger()
     for house, limits in (
-        (HouseRules(max_active_per_user=chosen), rule(active=4)),
-        (HouseRules(max_active=chosen), rule(active=99, in_server=4)),
+        (GuildSettings(max_active_per_user=chosen), rule(active=4)),
+        (GuildSettings(max_active=chosen), rule(active=99, in_server=4)),
     ):
-        books.house_rules[HOME] = house
+        books.settings_by_guild[HOME] = house
         assert refusal(limits, books, holds) is None
         assert f"{holds} clips under way" in (refusal(limits, books, holds + 1) or "")
 
 
 def test_a_blocked_member_hears_until_when_and_why_before_anything_else():
-    books = paper(limits=[set_limit(Scope.USER, 0)])
+    books = in_memory_ledger(limits=[set_limit(Scope.USER, 0)])
     until = NOW + DAY
     books.blocks[HOME, ALICE] = Block(
         guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3, until=until, reason="42 cats\nin a row"
     )
     with pytest.raises(BlockedError) as blocked:
-        rule(active=1).check(books, viewer(), [order()] * 2, NOW)
+        rule(active=1).check(books, viewer(), [render_spec()] * 2, NOW)
     assert blocked.value.user_text == (
         "Sorry, a moderator has paused making clips for you in this server. "
         f"It ends {stamp(until)}.\nReason: 42 cats in a row"
     )
     assert refusal(rule(), books, who=viewer(ALICE, AWAY)) is None
     assert refusal(rule(), books, who=viewer(BOB)) is None
-    assert refusal(rule(), paper(), now=until) is None
+    assert refusal(rule(), in_memory_ledger(), now=until) is None
 
 
 def test_a_block_without_end_is_lifted_by_a_moderator():
-    books = paper()
+    books = in_memory_ledger()
     books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
     with pytest.raises(BlockedError, match=r"until a moderator lifts it\.$"):
-        rule().check(books, viewer(), [order()], NOW)
+        rule().check(books, viewer(), [render_spec()], NOW)
 
 
 def test_caps_are_asked_before_limits_and_limits_before_the_budget():
-    books = paper(used(is_open=True), limits=[set_limit(Scope.SERVER, 1)])
+    books = in_memory_ledger(used(is_open=True), limits=[set_limit(Scope.GUILD, 1)])
     books.budgets[HOME] = Budget(usd_micros=0)
     assert "under way" in (refusal(rule(active=1), books) or "")
     assert "1 clip in 24 hours" in (refusal(rule(), books) or "")
@@ -290,7 +296,7 @@ def test_caps_are_asked_before_limits_and_limits_before_the_budget():
 
 def test_the_budget_counts_the_whole_server_over_30_days_and_tells_what_is_left():
     here = [used(hours, user_id=user) for user, hours in ((BOB, 700), (8, 24), (ALICE, 1))]
-    books = paper(*here, used(guild_id=AWAY), used(721))
+    books = in_memory_ledger(*here, used(guild_id=AWAY), used(721))
     books.budgets[HOME] = Budget(usd_micros=2 * DOLLAR)
     assert refusal(rule(), books, 2) is None
     assert refusal(rule(), books, 3) == (
@@ -304,7 +310,7 @@ def test_the_budget_counts_the_whole_server_over_30_days_and_tells_what_is_left(
 def test_what_the_budget_is_promised_to_pay_it_pays_by_then_and_not_an_hour_before(
     hours_ago: float,
 ):
-    books = paper(used(hours_ago))
+    books = in_memory_ledger(used(hours_ago))
     books.budgets[HOME] = Budget(usd_micros=DOLLAR // 2)
     told = refusal(rule(), books)
     fitting = NOW - timedelta(hours=hours_ago) + MONTH
@@ -327,7 +333,7 @@ def test_what_the_budget_is_promised_to_pay_it_pays_by_then_and_not_an_hour_befo
     ],
 )
 def test_of_two_budgets_the_lower_holds(own: int | None, operator_s: int | None, told: str | None):
-    books = paper()
+    books = in_memory_ledger()
     if own is not None:
         books.budgets[HOME] = Budget(usd_micros=own)
     said = refusal(rule(budget=operator_s), books)
@@ -354,4 +360,4 @@ def test_the_settings_become_the_rule_and_none_lifts_a_limit():
         in_server=30,
         budget=100 * DOLLAR,
     )
-    assert QuotaRule.from_settings(Settings()).server_budget_usd_micros is None
+    assert QuotaRule.from_settings(Settings()).guild_budget_usd_micros is None

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage.sqlite_keeping import SqliteKeeping
-from bot.storage.store import SqliteStore
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from bot.storage.sqlite.jobs import SqliteJobStore
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "data" / "sorabot.sqlite3")
+async def store(tmp_path: Path) -> AsyncIterator[SqliteJobStore]:
+    opened = await SqliteJobStore.open(tmp_path / "data" / "sorabot.sqlite3")
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def keeping(store: SqliteStore) -> SqliteKeeping:
-    return SqliteKeeping(store.database, store.queries)
+def guild_store(store: SqliteJobStore) -> SqliteGuildSettingsStore:
+    return SqliteGuildSettingsStore(store.database, store.queries)

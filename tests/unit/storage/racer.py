@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 from bot.errors import OverQuotaError
+from bot.guild import WINDOWS, Limit, Unit
 from bot.model import Viewer
 from bot.quota.rule import QuotaRule
-from bot.server import WINDOWS, Limit, Unit
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import NOW, draft, request
+from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.unit.storage.factories import NOW, new_job, request
 from tests.unit.storage.writer import say
 
 
@@ -23,23 +23,21 @@ async def race(path: Path, first: int, count: int, most: int) -> None:
     rule = QuotaRule(
         defaults=(Limit(unit=Unit.CLIPS, amount=most, window=WINDOWS["day"]),),
         max_active=1_000,
-        max_active_in_server=1_000,
-        server_budget_usd_micros=None,
+        max_active_in_guild=1_000,
+        guild_budget_usd_micros=None,
     )
-    store = await SqliteStore.open(path)
+    store = await SqliteJobStore.open(path)
     say("ready")
     await asyncio.to_thread(sys.stdin.readline)
     await asyncio.gather(*(_ask(store, rule, number) for number in range(first, first + count)))
     await store.close()
 
 
-async def _ask(store: SqliteStore, rule: QuotaRule, number: int) -> None:
-    asked, wish = request(number), draft()
+async def _ask(store: SqliteJobStore, rule: QuotaRule, number: int) -> None:
+    asked, wish = request(number), new_job()
     viewer = Viewer(user_id=asked.user_id, guild_id=asked.place.guild_id)
     try:
-        await store.accept(
-            asked, [wish], lambda books: rule.check(books, viewer, [wish.order], NOW)
-        )
+        await store.accept(asked, [wish], lambda books: rule.check(books, viewer, [wish.spec], NOW))
     except OverQuotaError as error:
         say(error.user_text)
     else:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from bot.model import State, Usage
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import (
+from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.unit.storage.factories import (
     after,
     usage,
 )
@@ -24,7 +24,7 @@ async def start_writer(path: Path, first: int, count: int) -> asyncio.subprocess
     )
 
 
-async def assert_sound(store: SqliteStore) -> None:
+async def assert_sound(store: SqliteJobStore) -> None:
     def look(conn):
         return (
             [row[0] for row in conn.execute("PRAGMA integrity_check")],
@@ -64,7 +64,7 @@ async def test_a_process_killed_in_the_middle_of_writing_loses_nothing_it_acknow
         lines += (await writer.stdout.read()).splitlines(keepends=True)
         assert await writer.wait() == -signal.SIGKILL
 
-        store = await SqliteStore.open(path)
+        store = await SqliteJobStore.open(path)
         await assert_sound(store)
         for line in lines:
             number, what = line.split()
@@ -81,7 +81,7 @@ async def test_two_processes_on_one_file_corrupt_nothing(tmp_path: Path):
 
     assert [writer.returncode for writer in writers] == [0, 0]
     assert [out.count(b"\n") for out, _err in outputs] == [120, 120]
-    store = await SqliteStore.open(path)
+    store = await SqliteJobStore.open(path)
     await assert_sound(store)
     assert len(await store.recent_jobs(1001, 7, limit=500)) == 120
     assert await usage(store, 1001, after(-1)) == Usage()

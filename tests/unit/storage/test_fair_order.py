@@ -8,13 +8,13 @@ from collections import Counter
 import pytest
 
 from bot.model import Job, State
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import accept, after, allow, order, reach, step
+from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.unit.storage.factories import accept, after, allow, reach, render_spec, step
 
 ALICE, BOB, CAROL = 1001, 2002, 3003
 
 
-async def queue(store: SqliteStore, *users: int, first: int = 1) -> list[Job]:
+async def queue(store: SqliteJobStore, *users: int, first: int = 1) -> list[Job]:
     """Accept a job for each of `users`, a second apart."""
     return [
         await accept(store, number, user_id=user_id, at=after(number))
@@ -22,44 +22,44 @@ async def queue(store: SqliteStore, *users: int, first: int = 1) -> list[Job]:
     ]
 
 
-async def line(store: SqliteStore, *, at: float = 900) -> list[str]:
+async def queue_order(store: SqliteJobStore, *, at: float = 900) -> list[str]:
     waiting = await store.waiting("local", after(at), max_concurrent=999)
     return [job.id for job in waiting]
 
 
-async def test_ten_jobs_of_one_member_do_not_hold_up_anothers_first(store: SqliteStore):
+async def test_ten_jobs_of_one_member_do_not_hold_up_anothers_first(store: SqliteJobStore):
     *own, other = await queue(store, *[ALICE] * 10, BOB)
 
-    assert await line(store) == [own[0].id, other.id, *(job.id for job in own[1:])]
+    assert await queue_order(store) == [own[0].id, other.id, *(job.id for job in own[1:])]
     assert await store.position(other) == 1
     assert await store.position(own[9]) == 10
 
 
-async def test_members_take_turns(store: SqliteStore):
+async def test_members_take_turns(store: SqliteJobStore):
     a1, a2, a3, b1, b2, c1 = await queue(store, ALICE, ALICE, ALICE, BOB, BOB, CAROL)
 
-    assert await line(store) == [job.id for job in (a1, b1, c1, a2, b2, a3)]
+    assert await queue_order(store) == [job.id for job in (a1, b1, c1, a2, b2, a3)]
 
 
-async def test_a_slot_that_is_taken_counts_as_a_turn(store: SqliteStore):
+async def test_a_slot_that_is_taken_counts_as_a_turn(store: SqliteJobStore):
     rendering, submitting, a1, b1, b2, b3 = await queue(store, ALICE, ALICE, ALICE, BOB, BOB, BOB)
     await step(
         store, await step(store, rendering, State.SUBMITTING, after(60)), State.RENDERING, after(61)
     )
     await step(store, submitting, State.SUBMITTING, after(62))
 
-    assert await line(store) == [job.id for job in (b1, b2, a1, b3)]
+    assert await queue_order(store) == [job.id for job in (b1, b2, a1, b3)]
     assert [await store.position(job) for job in (b1, b2, a1, b3)] == [0, 1, 2, 3]
 
 
-async def test_slots_at_another_provider_do_not_count(store: SqliteStore):
+async def test_slots_at_another_provider_do_not_count(store: SqliteJobStore):
     await reach(store, State.RENDERING, 90, user_id=ALICE, provider="elsewhere")
     a1, b1 = await queue(store, ALICE, BOB)
 
-    assert await line(store) == [a1.id, b1.id]
+    assert await queue_order(store) == [a1.id, b1.id]
 
 
-async def test_no_more_are_called_than_slots_are_free(store: SqliteStore):
+async def test_no_more_are_called_than_slots_are_free(store: SqliteJobStore):
     await reach(store, State.RENDERING, 90, user_id=CAROL)
     a1, a2, b1 = await queue(store, ALICE, ALICE, BOB)
 
@@ -67,38 +67,38 @@ async def test_no_more_are_called_than_slots_are_free(store: SqliteStore):
         assert await store.waiting("local", after(900), max_concurrent=most) == called
 
 
-async def test_of_one_turn_and_instant_the_first_accepted_goes_first(store: SqliteStore):
+async def test_of_one_turn_and_instant_the_first_accepted_goes_first(store: SqliteJobStore):
     jobs = [await accept(store, number, user_id=9 - number) for number in range(1, 5)]
 
-    assert await line(store) == [job.id for job in jobs]
+    assert await queue_order(store) == [job.id for job in jobs]
     assert [await store.position(job) for job in jobs] == [0, 1, 2, 3]
 
 
-async def test_a_job_that_is_not_due_keeps_its_turn_and_is_not_called(store: SqliteStore):
+async def test_a_job_that_is_not_due_keeps_its_turn_and_is_not_called(store: SqliteJobStore):
     a1, a2, b1, b2 = await queue(store, ALICE, ALICE, BOB, BOB)
     await store.update(a1, due_at=after(600))
 
-    assert await line(store, at=60) == [b1.id, a2.id, b2.id]
-    assert await line(store, at=600) == [a1.id, b1.id, a2.id, b2.id]
+    assert await queue_order(store, at=60) == [b1.id, a2.id, b2.id]
+    assert await queue_order(store, at=600) == [a1.id, b1.id, a2.id, b2.id]
     assert [await store.position(job) for job in (a1, b1, a2, b2)] == [0, 1, 2, 3]
 
 
 async def test_a_job_that_comes_from_another_provider_has_the_place_of_its_age(
-    store: SqliteStore,
+    store: SqliteJobStore,
 ):
     guest = await accept(store, 80, user_id=CAROL, at=after(0), provider="elsewhere")
     a1, b1 = await queue(store, ALICE, BOB)
 
-    await store.rehome(guest, order(), after(60), allow)
+    await store.fail_over(guest, render_spec(), after(60), allow)
 
-    assert await line(store) == [guest.id, a1.id, b1.id]
+    assert await queue_order(store) == [guest.id, a1.id, b1.id]
     # Whoever still sees it elsewhere is told how it stands.
     assert await store.position(guest) == 0
     assert await store.position(b1) == 2
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.QUEUED])
-async def test_a_job_that_does_not_wait_has_nobody_before_it(store: SqliteStore, state: State):
+async def test_a_job_that_does_not_wait_has_nobody_before_it(store: SqliteJobStore, state: State):
     await queue(store, ALICE, BOB)
     job = await reach(store, state, 99, at=after(99))
 
@@ -107,7 +107,7 @@ async def test_a_job_that_does_not_wait_has_nobody_before_it(store: SqliteStore,
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_the_order_is_that_of_the_long_way_and_positions_agree_with_it(
-    store: SqliteStore, seed: int
+    store: SqliteJobStore, seed: int
 ):
     dice = random.Random(seed)
     queued: list[Job] = []
@@ -122,8 +122,8 @@ async def test_the_order_is_that_of_the_long_way_and_positions_agree_with_it(
         )
         if dice.random() < 0.3:
             job = await step(store, job, State.SUBMITTING)
-            slots[job.user_id] += job.order.provider == "local"
-        elif job.order.provider == "local":
+            slots[job.user_id] += job.spec.provider == "local"
+        elif job.spec.provider == "local":
             queued.append(job)
 
     turns = Counter(slots)
@@ -133,6 +133,6 @@ async def test_the_order_is_that_of_the_long_way_and_positions_agree_with_it(
         keys[job.id] = (turns[job.user_id], job.created_at.timestamp(), age)
     wanted = sorted(keys, key=keys.__getitem__)
 
-    assert await line(store) == wanted
+    assert await queue_order(store) == wanted
     by_id = {job.id: job for job in queued}
     assert [await store.position(by_id[each]) for each in wanted] == list(range(len(wanted)))

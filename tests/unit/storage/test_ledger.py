@@ -10,9 +10,9 @@ import pytest
 
 from bot.errors import StorageError
 from bot.model import EntryKind, State, Usage
-from bot.storage.base import Spend
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import (
+from bot.storage.base import JobUsage
+from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.unit.storage.factories import (
     DIRECT,
     NOW,
     accept,
@@ -28,7 +28,7 @@ from tests.unit.storage.scene import (
 _BEFORE = NOW - timedelta(days=1)
 
 
-async def test_a_settle_holds_the_difference_in_money_only(store: SqliteStore):
+async def test_a_settle_holds_the_difference_in_money_only(store: SqliteJobStore):
     job = await reach(store, State.POSTING)
 
     done = await step(store, job, State.DONE, after(90), cost_usd_micros=650_000)
@@ -47,14 +47,14 @@ async def test_a_settle_holds_the_difference_in_money_only(store: SqliteStore):
     assert await usage(store, 1001, _BEFORE) == Usage(clips=1, seconds=8, usd_micros=650_000)
 
 
-async def test_a_settle_without_a_cost_takes_the_estimate(store: SqliteStore):
+async def test_a_settle_without_a_cost_takes_the_estimate(store: SqliteJobStore):
     job = await reach(store, State.DONE)
 
     assert job.cost_usd_micros == 800_000
     assert (await usage(store, 1001, _BEFORE)).usd_micros == 800_000
 
 
-async def test_a_clip_that_cost_nothing_still_counts_as_a_clip(store: SqliteStore):
+async def test_a_clip_that_cost_nothing_still_counts_as_a_clip(store: SqliteJobStore):
     job = await reach(store, State.POSTING)
 
     done = await step(store, job, State.DONE, after(90), cost_usd_micros=0)
@@ -64,7 +64,7 @@ async def test_a_clip_that_cost_nothing_still_counts_as_a_clip(store: SqliteStor
     assert len(await spends(store, 1001, _BEFORE)) == 1
 
 
-async def test_a_refund_negates_the_reservation_wholly(store: SqliteStore):
+async def test_a_refund_negates_the_reservation_wholly(store: SqliteJobStore):
     job = await reach(store, State.SUBMITTING)
 
     failed = await step(store, job, State.FAILED, after(50))
@@ -76,7 +76,7 @@ async def test_a_refund_negates_the_reservation_wholly(store: SqliteStore):
     assert refund["counts_at"] == reserve["counts_at"]
 
 
-async def test_a_clip_fetched_later_never_touches_the_ledger_again(store: SqliteStore):
+async def test_a_clip_fetched_later_never_touches_the_ledger_again(store: SqliteJobStore):
     kept = await reach(store, State.KEPT)
     before = await entries(store)
 
@@ -99,7 +99,7 @@ async def test_a_clip_fetched_later_never_touches_the_ledger_again(store: Sqlite
 
 
 async def test_a_clip_fetched_after_a_post_that_may_have_landed_is_looked_for_from_that_post_on(
-    store: SqliteStore,
+    store: SqliteJobStore,
 ):
     posting = await reach(store, State.POSTING)
     kept = await step(store, posting, State.KEPT, after(90))
@@ -112,7 +112,7 @@ async def test_a_clip_fetched_after_a_post_that_may_have_landed_is_looked_for_fr
 
 
 async def test_a_clip_that_cannot_be_posted_again_is_kept_again_without_a_refund(
-    store: SqliteStore,
+    store: SqliteJobStore,
 ):
     kept = await reach(store, State.KEPT)
     posting = await store.repost(kept, request(2).place, after(100))
@@ -124,7 +124,7 @@ async def test_a_clip_that_cannot_be_posted_again_is_kept_again_without_a_refund
     assert (await usage(store, 1001, _BEFORE)).clips == 1
 
 
-async def test_a_repost_needs_a_kept_clip(store: SqliteStore):
+async def test_a_repost_needs_a_kept_clip(store: SqliteJobStore):
     kept = await reach(store, State.KEPT)
     await store.repost(kept, request(2).place, NOW)
 
@@ -133,7 +133,7 @@ async def test_a_repost_needs_a_kept_clip(store: SqliteStore):
         await store.repost(replace(kept, state=State.DONE), request(3).place, NOW)
 
 
-async def test_a_cost_told_early_is_what_the_settle_counts(store: SqliteStore):
+async def test_a_cost_told_early_is_what_the_settle_counts(store: SqliteJobStore):
     rendering = await reach(store, State.RENDERING)
     ready = await step(store, rendering, State.DOWNLOADING, after(100), cost_usd_micros=5)
     assert ready.cost_usd_micros == 5
@@ -145,7 +145,7 @@ async def test_a_cost_told_early_is_what_the_settle_counts(store: SqliteStore):
     assert (await usage(store, 1001, _BEFORE)).usd_micros == 5
 
 
-async def test_a_job_cannot_end_with_its_reservation_open(store: SqliteStore):
+async def test_a_job_cannot_end_with_its_reservation_open(store: SqliteJobStore):
     job = await accept(store)
 
     with pytest.raises(ValueError, match="reservation open"):
@@ -165,7 +165,7 @@ async def test_a_job_cannot_end_with_its_reservation_open(store: SqliteStore):
     ],
 )
 async def test_a_close_that_does_not_go_with_its_move_is_an_error(
-    store: SqliteStore, to: State, given: dict[str, Any], says: str
+    store: SqliteJobStore, to: State, given: dict[str, Any], says: str
 ):
     job = await accept(store)
 
@@ -191,8 +191,8 @@ _ROW = "INSERT INTO ledger SELECT NULL, job_id, user_id, guild_id, {0}, at, coun
         ("DELETE FROM jobs", "FOREIGN KEY"),
     ],
 )
-async def test_the_database_itself_refuses_to_change_the_books(
-    store: SqliteStore, sql: str, says: str
+async def test_the_database_itself_refuses_to_change_the_ledger(
+    store: SqliteJobStore, sql: str, says: str
 ):
     await reach(store, State.DONE, 1)
     before = await entries(store)
@@ -205,7 +205,7 @@ async def test_the_database_itself_refuses_to_change_the_books(
 
 
 @pytest.mark.parametrize("index", ["a_job_reserves_once", "a_job_ends_once"])
-async def test_the_indexes_alone_refuse_a_second_row_of_a_kind(store: SqliteStore, index: str):
+async def test_the_indexes_alone_refuse_a_second_row_of_a_kind(store: SqliteJobStore, index: str):
     await reach(store, State.DONE)
     values = "'reserve', 1, 8, 800000" if index == "a_job_reserves_once" else "'settle', 0, 0, 0"
 
@@ -226,7 +226,7 @@ async def test_the_indexes_alone_refuse_a_second_row_of_a_kind(store: SqliteStor
         "'settle', 0, 0, -800001",
     ],
 )
-async def test_an_end_that_does_not_fit_its_reserve_is_refused(store: SqliteStore, values: str):
+async def test_an_end_that_does_not_fit_its_reserve_is_refused(store: SqliteJobStore, values: str):
     await accept(store)
 
     with pytest.raises(StorageError, match="fits its reserve"):
@@ -234,7 +234,7 @@ async def test_an_end_that_does_not_fit_its_reserve_is_refused(store: SqliteStor
 
 
 @pytest.mark.parametrize("change", ["user_id + 1", "counts_at + 1", "guild_id + 1", "NULL"])
-async def test_an_end_under_another_name_or_date_is_refused(store: SqliteStore, change: str):
+async def test_an_end_under_another_name_or_date_is_refused(store: SqliteJobStore, change: str):
     await accept(store)
     column = "guild_id" if change == "NULL" else change.split(maxsplit=1)[0]
     row = _ROW.format("'settle', 0, 0, 0").replace(column, change)
@@ -244,7 +244,7 @@ async def test_an_end_under_another_name_or_date_is_refused(store: SqliteStore, 
 
 
 @pytest.mark.parametrize("kind", ["settle", "refund"])
-async def test_an_end_without_a_reserve_is_refused(store: SqliteStore, kind: str):
+async def test_an_end_without_a_reserve_is_refused(store: SqliteJobStore, kind: str):
     job = await accept(store)
 
     def only_an_end(conn: sqlite3.Connection) -> None:
@@ -270,7 +270,7 @@ async def test_an_end_without_a_reserve_is_refused(store: SqliteStore, kind: str
     ],
 )
 async def test_a_reserve_that_is_not_what_its_job_asks_for_is_refused(
-    store: SqliteStore, change: tuple[str, str]
+    store: SqliteJobStore, change: tuple[str, str]
 ):
     await accept(store)
     columns = "id, user_id, guild_id, 'reserve', clips, seconds, estimate_usd_micros, {}"
@@ -285,7 +285,7 @@ async def test_a_reserve_that_is_not_what_its_job_asks_for_is_refused(
         await store.database.write(only_another_reserve)
 
 
-async def test_nothing_is_submitted_without_a_reserve(store: SqliteStore):
+async def test_nothing_is_submitted_without_a_reserve(store: SqliteJobStore):
     job = await accept(store)
 
     def lose_reserve(conn: sqlite3.Connection) -> None:
@@ -310,7 +310,7 @@ async def test_nothing_is_submitted_without_a_reserve(store: SqliteStore):
     ],
 )
 async def test_no_job_ends_otherwise_than_the_ledger(
-    store: SqliteStore, end: str | None, cost: int, refunded: int
+    store: SqliteJobStore, end: str | None, cost: int, refunded: int
 ):
     await reach(store, State.SUBMITTING)
 
@@ -328,14 +328,14 @@ async def test_no_job_ends_otherwise_than_the_ledger(
 
 
 @pytest.mark.parametrize("values", ["'settle', 1, 0, 0", "'settle', 0, 1, 0", "'gift', 0, 0, 0"])
-async def test_a_row_that_breaks_a_rule_is_refused(store: SqliteStore, values: str):
+async def test_a_row_that_breaks_a_rule_is_refused(store: SqliteJobStore, values: str):
     await accept(store)
 
     with pytest.raises(StorageError, match=r"CHECK|fits its reserve"):
         await store.database.write(lambda conn: conn.execute(_ROW.format(values)))
 
 
-async def test_windows_go_by_the_reservation_and_leave_its_instant_out(store: SqliteStore):
+async def test_windows_go_by_the_reservation_and_leave_its_instant_out(store: SqliteJobStore):
     job = await reach(store, State.POSTING, at=after(0))
     await step(store, job, State.DONE, after(5_000), cost_usd_micros=900_000)
 
@@ -344,19 +344,19 @@ async def test_windows_go_by_the_reservation_and_leave_its_instant_out(store: Sq
     assert await spends(store, 1001, after(0)) == ()
 
 
-async def test_spends_are_net_per_job_and_oldest_first(store: SqliteStore):
+async def test_spends_are_net_per_job_and_oldest_first(store: SqliteJobStore):
     await reach(store, State.DONE, 1, at=after(30))
     await reach(store, State.FAILED, 2, at=after(20))
     await accept(store, 3, at=after(10), seconds=4, estimate_usd_micros=0)
 
     assert await spends(store, 1001, _BEFORE) == (
-        Spend(counts_at=after(10), clips=1, seconds=4, usd_micros=0, is_reserved=True),
-        Spend(counts_at=after(30), clips=1, seconds=8, usd_micros=800_000),
+        JobUsage(counts_at=after(10), clips=1, seconds=4, usd_micros=0, is_reserved=True),
+        JobUsage(counts_at=after(30), clips=1, seconds=8, usd_micros=800_000),
     )
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_usage_is_what_the_spends_sum_to(store: SqliteStore, seed: int):
+async def test_usage_is_what_the_spends_sum_to(store: SqliteJobStore, seed: int):
     dice = random.Random(seed)
     for number in range(1, 16):
         job = await reach(

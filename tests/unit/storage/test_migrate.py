@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SchemaTooNewError, StorageError
+from bot.guild import PostTarget, Remixers, Scope, Unit
 from bot.model import EntryKind, State
-from bot.server import Post, Remixers, Scope, Unit
-from bot.storage.errands import Chore
-from bot.storage.migrate import migrate, read_migrations, schema_version
-from bot.storage.sqlite import APPLICATION_ID, Database
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import reach
+from bot.storage.outbox import OutboxKind
+from bot.storage.sqlite.database import APPLICATION_ID, Database
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.migrate import migrate, read_migrations, schema_version
+from tests.unit.storage.factories import reach
 
 _TABLES = {
     "requests",
@@ -48,7 +48,7 @@ async def tables(database: Database) -> set[str]:
     return {row["name"] for row in rows}
 
 
-async def test_an_empty_file_gets_the_whole_schema(store: SqliteStore):
+async def test_an_empty_file_gets_the_whole_schema(store: SqliteJobStore):
     assert await tables(store.database) >= _TABLES
     assert await store.database.run(schema_version) == len(read_migrations())
     assert (
@@ -57,7 +57,7 @@ async def test_an_empty_file_gets_the_whole_schema(store: SqliteStore):
     )
 
 
-async def test_all_tables_are_strict(store: SqliteStore):
+async def test_all_tables_are_strict(store: SqliteJobStore):
     rows = await store.database.read(
         lambda conn: conn.execute(
             "SELECT name, strict FROM pragma_table_list WHERE type = 'table'"
@@ -68,25 +68,25 @@ async def test_all_tables_are_strict(store: SqliteStore):
     assert ours == dict.fromkeys(_TABLES, 1)
 
 
-async def test_opening_twice_keeps_the_rows(store: SqliteStore, tmp_path: Path):
+async def test_opening_twice_keeps_the_rows(store: SqliteJobStore, tmp_path: Path):
     job = await reach(store, State.DONE)
     await store.close()
 
-    again = await SqliteStore.open(tmp_path / "data" / "sorabot.sqlite3")
+    again = await SqliteJobStore.open(tmp_path / "data" / "sorabot.sqlite3")
 
     assert await again.job(job.id) == job
     await again.close()
 
 
 async def test_a_database_of_a_later_release_is_refused_untouched(
-    store: SqliteStore, tmp_path: Path
+    store: SqliteJobStore, tmp_path: Path
 ):
     await store.database.run(lambda conn: conn.execute("PRAGMA user_version = 999"))
     await store.close()
     path = tmp_path / "data" / "sorabot.sqlite3"
 
     with pytest.raises(SchemaTooNewError, match="schema 999, this release knows up to"):
-        await SqliteStore.open(path)
+        await SqliteJobStore.open(path)
 
     database = await Database.open(path)
     assert await database.run(schema_version) == 999
@@ -138,7 +138,7 @@ async def test_a_step_that_fails_leaves_the_version_before_it(
 async def test_two_processes_may_set_up_the_same_file_at_once(tmp_path: Path):
     path = tmp_path / "shared.sqlite3"
 
-    stores = await asyncio.gather(*(SqliteStore.open(path) for _ in range(4)))
+    stores = await asyncio.gather(*(SqliteJobStore.open(path) for _ in range(4)))
 
     for each in stores:
         assert await each.database.run(schema_version) == len(read_migrations())
@@ -197,7 +197,7 @@ def test_a_number_used_twice_is_refused(tmp_path: Path):
         read_migrations(tmp_path)
 
 
-async def test_the_words_in_the_schema_are_those_of_the_model(store: SqliteStore):
+async def test_the_words_in_the_schema_are_those_of_the_model(store: SqliteJobStore):
     def words(constraint: str, sql: str) -> set[str]:
         body = sql.split(constraint)[1].split("CONSTRAINT", maxsplit=1)[0]
         return set(re.findall(r"'(\w+)'", body))
@@ -214,9 +214,9 @@ async def test_the_words_in_the_schema_are_those_of_the_model(store: SqliteStore
     assert words("an_open_job_is_due", sql["jobs"]) == final
     assert words("WHERE", sql["jobs_in_slots"]) == slots
     assert words("a_kind_is_one_of", sql["ledger"]) == {kind.value for kind in EntryKind}
-    assert words("a_chore_is_one_of", sql["errands"]) == {chore.value for chore in Chore}
+    assert words("a_chore_is_one_of", sql["errands"]) == {chore.value for chore in OutboxKind}
     assert words("a_scope_is_one_of", sql["limits"]) == {scope.value for scope in Scope} - {"bot"}
     for table in ("limits", "grants"):
         assert words("a_unit_is_one_of", sql[table]) == {unit.value for unit in Unit}
-    assert words("clips_are_posted_in", sql["house_rules"]) == {post.value for post in Post}
+    assert words("clips_are_posted_in", sql["house_rules"]) == {post.value for post in PostTarget}
     assert words("remixers_are_among", sql["house_rules"]) == {each.value for each in Remixers}

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from bot.storage.queries import Queries
-from bot.storage.store import SqliteStore
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.queries import Queries
 
 _HOT = [
     ("due", ["jobs_due_by_state"]),
@@ -16,9 +16,9 @@ _HOT = [
     ("next_due_at", ["jobs_due_by_state"]),
     ("waiting", ["jobs_waiting", "jobs_in_slots"]),
     ("position", ["jobs_waiting", "jobs_in_slots"]),
-    ("hasten", ["jobs_in_slots"]),
+    ("poll_now", ["jobs_in_slots"]),
     ("note_render", ["sqlite_autoindex_jobs"]),
-    ("rehome_job", ["sqlite_autoindex_jobs"]),
+    ("fail_over_job", ["sqlite_autoindex_jobs"]),
     ("slots_taken", ["jobs_in_slots"]),
     ("open_jobs", ["jobs_open"]),
     ("open_jobs_of_user", ["jobs_open_by_user"]),
@@ -28,9 +28,9 @@ _HOT = [
     ("durations", ["jobs_rendered"]),
     ("owner_of_remote", ["jobs_by_remote"]),
     ("usage", ["ledger_by_user"]),
-    ("spends", ["ledger_by_user"]),
+    ("usage_by_job", ["ledger_by_user"]),
     ("reservation_of_job", ["a_job_reserves_once", "ledger_amends"]),
-    ("end_of_job", ["a_job_ends_once"]),
+    ("closing_entry_of_job", ["a_job_ends_once"]),
     ("job", ["sqlite_autoindex_jobs"]),
     ("job_exists", ["sqlite_autoindex_jobs"]),
     ("job_as_seen", ["sqlite_autoindex_jobs"]),
@@ -38,13 +38,13 @@ _HOT = [
     ("save_job", ["sqlite_autoindex_jobs"]),
     ("request_cancel", ["sqlite_autoindex_jobs"]),
     ("clip", ["sqlite_autoindex_clips"]),
-    ("filed", ["sqlite_autoindex_clips"]),
+    ("archived_job_ids", ["sqlite_autoindex_clips"]),
     ("jobs_of_message", ["jobs_by_message"]),
     ("ids_of_message", ["jobs_by_message"]),
-    ("history_down", ["jobs_of_member"]),
-    ("history_up", ["jobs_of_member"]),
+    ("history_descending", ["jobs_of_member"]),
+    ("history_ascending", ["jobs_of_member"]),
     ("open_history", ["jobs_open_by_user"]),
-    ("rooms_that_show", ["jobs_shown"]),
+    ("channels_with_clips", ["jobs_shown"]),
     ("children", ["jobs_by_parent"]),
     ("child_count", ["jobs_by_parent"]),
     ("ancestors", ["sqlite_autoindex_jobs"]),
@@ -52,33 +52,38 @@ _HOT = [
     ("set_remixable", ["sqlite_autoindex_jobs"]),
     ("set_reactions", ["sqlite_autoindex_jobs"]),
     ("blank_job", ["sqlite_autoindex_jobs"]),
-    ("shelf_of", ["sqlite_autoindex_shelves"]),
-    ("enter_newest", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
-    ("leave_newest", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
-    ("enter_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
-    ("leave_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
-    ("leave_mirror", ["sqlite_autoindex_jobs"]),
-    ("active_in", ["jobs_open_by_guild"]),
+    ("search_partition", ["sqlite_autoindex_shelves"]),
+    ("index_newest", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("unindex_newest", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("index_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("unindex_loved", ["sqlite_autoindex_jobs", "sqlite_autoindex_shelves"]),
+    ("enqueue_mirror", ["sqlite_autoindex_jobs"]),
+    ("active_in_guild", ["jobs_open_by_guild"]),
     ("spent", ["ledger_by_guild"]),
     ("usage_by_day", ["ledger_by_guild"]),
     ("usage_by_member", ["ledger_by_guild"]),
     ("failures", ["ledger_by_guild", "sqlite_autoindex_jobs", "jobs_of_server"]),
-    ("server_jobs", ["jobs_of_server"]),
-    ("server_jobs_of_member", ["jobs_of_member"]),
+    ("guild_jobs", ["jobs_of_server"]),
+    ("guild_jobs_of_member", ["jobs_of_member"]),
     ("grants", ["grants_by_member"]),
     ("audit", ["audit_by_guild"]),
     ("audit_by", ["audit_by_actor"]),
     ("audit_about", ["audit_by_member"]),
-    ("errands_due", ["errands_due"]),
-    ("next_errand_at", ["errands_due"]),
-    ("drop_errand", ["sqlite_autoindex_errands"]),
+    ("outbox_due", ["errands_due"]),
+    ("next_outbox_due_at", ["errands_due"]),
+    ("drop_outbox_message", ["sqlite_autoindex_errands"]),
     ("mirror_of", ["sqlite_autoindex_mirrors"]),
 ]
 
 #: Those that read one job's or one member's few rows, or what has come due, may sort them.
-_MAY_SORT = {"spends", "due", "providers_due", "renders_due", "finished_since", "ancestors"} | {
-    *("usage_by_day", "usage_by_member", "failures", "blocks", "waiting", "position")
-}
+_MAY_SORT = {
+    "usage_by_job",
+    "due",
+    "providers_due",
+    "renders_due",
+    "finished_since",
+    "ancestors",
+} | {*("usage_by_day", "usage_by_member", "failures", "blocks", "waiting", "position")}
 
 _WHOLE_TABLES = {
     f"SCAN {table}"
@@ -96,8 +101,8 @@ _BY_KEY = {
     "block_of": "blocks USING PRIMARY KEY (guild_id=? AND user_id=?)",
     "blocks": "blocks USING PRIMARY KEY (guild_id=?)",
     "budget": "budgets USING INTEGER PRIMARY KEY (rowid=?)",
-    "rules": "house_rules USING INTEGER PRIMARY KEY (rowid=?)",
-    "leave_mirror": "house_rules USING INTEGER PRIMARY KEY (rowid=?)",
+    "guild_settings": "house_rules USING INTEGER PRIMARY KEY (rowid=?)",
+    "enqueue_mirror": "house_rules USING INTEGER PRIMARY KEY (rowid=?)",
 }
 
 
@@ -106,7 +111,7 @@ class _AnyValue(dict):
         return None
 
 
-async def plan_of(store: SqliteStore, name: str) -> list[str]:
+async def plan_of(store: SqliteJobStore, name: str) -> list[str]:
     sql = Queries.load()[name]
     rows = await store.database.read(
         lambda conn: conn.execute(f"EXPLAIN QUERY PLAN {sql}", _AnyValue()).fetchall()
@@ -115,7 +120,7 @@ async def plan_of(store: SqliteStore, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "indexes"), _HOT)
-async def test_a_hot_query_uses_its_index(store: SqliteStore, name: str, indexes: list[str]):
+async def test_a_hot_query_uses_its_index(store: SqliteJobStore, name: str, indexes: list[str]):
     plan = await plan_of(store, name)
 
     for index in indexes:
@@ -126,7 +131,7 @@ async def test_a_hot_query_uses_its_index(store: SqliteStore, name: str, indexes
 
 
 @pytest.mark.parametrize("name", _BY_KEY)
-async def test_what_a_server_keeps_is_found_by_its_key(store: SqliteStore, name: str):
+async def test_what_a_server_keeps_is_found_by_its_key(store: SqliteJobStore, name: str):
     plan = await plan_of(store, name)
 
     searches = [line for line in plan if line.startswith("SEARCH") and "jobs" not in line]
@@ -135,20 +140,22 @@ async def test_what_a_server_keeps_is_found_by_its_key(store: SqliteStore, name:
 
 
 @pytest.mark.parametrize("name", ["spent", "usage_by_day", "usage_by_member"])
-async def test_sums_of_a_server_are_read_from_the_index_alone(store: SqliteStore, name: str):
+async def test_sums_of_a_server_are_read_from_the_index_alone(store: SqliteJobStore, name: str):
     assert any(
         "USING COVERING INDEX ledger_by_guild" in line for line in await plan_of(store, name)
     )
 
 
 @pytest.mark.parametrize("name", ["waiting", "position"])
-async def test_the_fair_order_is_read_from_the_index_alone(store: SqliteStore, name: str):
+async def test_the_fair_order_is_read_from_the_index_alone(store: SqliteJobStore, name: str):
     plan = await plan_of(store, name)
     assert any("queued USING COVERING INDEX jobs_waiting (provider=?)" in line for line in plan)
 
 
-@pytest.mark.parametrize("name", ["newest_down", "newest_up", "loved_down", "loved_up"])
-async def test_a_search_is_one_pass_in_the_order_of_its_index(store: SqliteStore, name: str):
+@pytest.mark.parametrize(
+    "name", ["newest_descending", "newest_ascending", "loved_descending", "loved_ascending"]
+)
+async def test_a_search_is_one_pass_in_the_order_of_its_index(store: SqliteJobStore, name: str):
     first, second = await plan_of(store, name)
 
     # By words (M) between two rowids (><), in their order (64) or the reverse (128 more).

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage.migrate import migrate, read_migrations
-from bot.storage.queries import Queries
-from bot.storage.sqlite import Database
+from bot.storage.sqlite.database import Database
+from bot.storage.sqlite.migrate import migrate, read_migrations
+from bot.storage.sqlite.queries import Queries
 
 
 def test_queries_are_found_by_name(tmp_path: Path):
@@ -60,7 +60,7 @@ def test_every_query_is_used(name: str):
     assert f'"{name}"' in code
 
 
-async def test_a_walk_finds_no_more_than_is_taken(tmp_path: Path):
+async def test_iterating_finds_no_more_than_is_taken(tmp_path: Path):
     (tmp_path / "one.sql").write_text(
         "-- Ten numbers.\n-- name: numbers\nSELECT look(value) AS n FROM json_each(:ten);\n"
     )
@@ -70,7 +70,7 @@ async def test_a_walk_finds_no_more_than_is_taken(tmp_path: Path):
 
     def take_three(conn):
         conn.create_function("look", 1, lambda n: looked.append(n) or n)
-        with contextlib.closing(queries.walk(conn, "numbers", ten=str(list(range(10))))) as walk:
+        with contextlib.closing(queries.iterate(conn, "numbers", ten=str(list(range(10))))) as walk:
             return [row["n"] for row in itertools.islice(walk, 3)]
 
     assert await database.read(take_three) == [0, 1, 2]

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from bot.model import Usage
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import after, usage
+from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.unit.storage.factories import after, usage
 from tests.unit.storage.test_crash import assert_sound
 
 _ROOT = Path(__file__).parents[3]
@@ -40,7 +40,7 @@ async def test_two_hundred_commands_in_four_processes_share_one_limit_of_five(tm
     assert len(said) == _PROCESSES * _COUNT
     assert len(refusals) == len(said) - _MOST
     assert all("is 5 clips in 24 hours" in line for line in refusals)
-    store = await SqliteStore.open(path)
+    store = await SqliteJobStore.open(path)
     await assert_sound(store)
     assert len(await store.open_jobs()) == _MOST
     assert await usage(store, 1001, after(-1)) == Usage(

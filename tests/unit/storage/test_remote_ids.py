@@ -4,11 +4,11 @@ import pytest
 
 from bot.errors import StorageError
 from bot.model import State
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import reach, step
+from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.unit.storage.factories import reach, step
 
 
-async def test_two_jobs_never_hold_the_same_render(store: SqliteStore):
+async def test_two_jobs_never_hold_the_same_render(store: SqliteJobStore):
     first = await reach(store, State.SUBMITTING, 1)
     second = await reach(store, State.SUBMITTING, 2)
     elsewhere = await reach(store, State.SUBMITTING, 3, provider="elsewhere")
@@ -22,7 +22,7 @@ async def test_two_jobs_never_hold_the_same_render(store: SqliteStore):
     assert await store.owner_of_remote("local", "video_1") == first.id
 
 
-async def test_a_job_does_not_render_without_a_remote_id(store: SqliteStore):
+async def test_a_job_does_not_render_without_a_remote_id(store: SqliteJobStore):
     job = await reach(store, State.SUBMITTING)
 
     with pytest.raises(StorageError, match="has_a_remote_id"):

@@ -9,13 +9,13 @@ import pytest
 
 from bot.errors import StorageError
 from bot.model import Job, Operation, Place, State, Viewer
-from bot.storage.migrate import migrate, read_migrations
-from bot.storage.rows import row_of_job, row_of_request
-from bot.storage.shelf import Filter, Sort
-from bot.storage.sqlite import Database
-from bot.storage.sqlite_shelf import SqliteShelf
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import DIRECT, PLACE, after, order, reach, request
+from bot.storage.clip_search import ClipFilter, ClipSort
+from bot.storage.sqlite.clip_search import SqliteClipSearch
+from bot.storage.sqlite.database import Database
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.migrate import migrate, read_migrations
+from bot.storage.sqlite.rows import row_of_job, row_of_request
+from tests.unit.storage.factories import DIRECT, PLACE, after, reach, render_spec, request
 
 
 async def old_database(path: Path, jobs: list[Job]) -> None:
@@ -47,7 +47,7 @@ def job(number: int, state: State, place: Place = PLACE, prompt: str = "a café 
         variant=0,
         user_id=1001,
         place=place,
-        order=order(prompt=prompt),
+        spec=render_spec(prompt=prompt),
         seed=1,
         state=state,
         created_at=after(number),
@@ -73,25 +73,35 @@ async def test_old_jobs_are_as_they_were_and_can_be_found(tmp_path: Path):
     ]
     await old_database(tmp_path / "old.sqlite3", jobs)
 
-    store = await SqliteStore.open(tmp_path / "old.sqlite3")
-    shelf = SqliteShelf(store.database, store.queries)
-    viewer = Viewer(user_id=1001, guild_id=7, rooms=frozenset({70, 80}))
+    store = await SqliteJobStore.open(tmp_path / "old.sqlite3")
+    clip_search = SqliteClipSearch(store.database, store.queries)
+    viewer = Viewer(user_id=1001, guild_id=7, readable_channel_ids=frozenset({70, 80}))
 
     async def found(words: str) -> list[Job]:
-        return list((await shelf.clips(viewer, Filter(words=words), Sort.NEWEST, None, 9)).jobs)
+        return list(
+            (
+                await clip_search.clips(viewer, ClipFilter(words=words), ClipSort.NEWEST, None, 9)
+            ).jobs
+        )
 
     assert [await store.job(each.id) for each in jobs] == jobs
     assert await found("") == [jobs[5], jobs[0]]
     assert await found("cafe") == [jobs[0]]
     assert await found("jb6x") == [jobs[5]]
-    assert list((await shelf.history(viewer, "cafe", None, 9)).jobs) == [jobs[3], jobs[1], jobs[0]]
+    assert list((await clip_search.history(viewer, "cafe", None, 9)).jobs) == [
+        jobs[3],
+        jobs[1],
+        jobs[0],
+    ]
     alone = Viewer(user_id=1001, guild_id=None)
-    assert (await shelf.clips(alone, Filter(), Sort.NEWEST, None, 9)).jobs == (jobs[2],)
+    assert (await clip_search.clips(alone, ClipFilter(), ClipSort.NEWEST, None, 9)).jobs == (
+        jobs[2],
+    )
 
-    await shelf.react(901, 3)
+    await clip_search.add_reactions(901, 3)
     newer = await reach(store, State.DONE, 50, prompt="another café")
     assert [each.id for each in await found("cafe")] == [newer.id, "JB1X"]
-    loved = await shelf.clips(viewer, Filter(), Sort.LOVED, None, 9)
+    loved = await clip_search.clips(viewer, ClipFilter(), ClipSort.LOVED, None, 9)
     assert loved.jobs == (dataclasses.replace(jobs[0], reactions=3),)
     await store.close()
 
@@ -99,9 +109,9 @@ async def test_old_jobs_are_as_they_were_and_can_be_found(tmp_path: Path):
 async def test_an_empty_database_of_the_first_schema_is_brought_up_to_date(tmp_path: Path):
     await old_database(tmp_path / "old.sqlite3", [])
 
-    store = await SqliteStore.open(tmp_path / "old.sqlite3")
+    store = await SqliteJobStore.open(tmp_path / "old.sqlite3")
 
-    assert (await reach(store, State.DONE)).order.operation is Operation.GENERATE
+    assert (await reach(store, State.DONE)).spec.operation is Operation.GENERATE
     await store.close()
 
 
@@ -157,7 +167,7 @@ _RULES = (
 )
 async def test_what_makes_no_sense_is_refused_by_the_tables(tmp_path: Path, fault: str):
     await old_database(tmp_path / "old.sqlite3", [job(1, State.DONE)])
-    store = await SqliteStore.open(tmp_path / "old.sqlite3")
+    store = await SqliteJobStore.open(tmp_path / "old.sqlite3")
 
     with pytest.raises(StorageError, match="IntegrityError"):
         await store.database.write(lambda conn: conn.execute(fault))

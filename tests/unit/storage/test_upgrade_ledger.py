@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 
 from bot.errors import StorageError
+from bot.guild import GuildSettings
 from bot.model import EntryKind, Job, LedgerEntry, State, Usage
-from bot.server import HouseRules
-from bot.storage import search
-from bot.storage.migrate import migrate, read_migrations, schema_version
-from bot.storage.queries import Queries
-from bot.storage.rows import row_of_entry, row_of_job, row_of_request
-from bot.storage.sqlite import Database
-from bot.storage.sqlite_keeping import SqliteKeeping
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import (
+from bot.storage.sqlite import search_index
+from bot.storage.sqlite.database import Database
+from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.migrate import migrate, read_migrations, schema_version
+from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.rows import row_of_entry, row_of_job, row_of_request
+from tests.unit.storage.factories import (
     DIRECT,
     NOW,
     PLACE,
     after,
     allow,
     entries,
-    order,
+    render_spec,
     request,
     spends,
     step,
@@ -62,7 +62,7 @@ def job(number: int, state: State) -> Job:
         variant=0,
         user_id=1001,
         place=DIRECT if number == 1 else PLACE,
-        order=order(),
+        spec=render_spec(),
         seed=1,
         state=state,
         created_at=after(number),
@@ -120,7 +120,7 @@ async def release_3(path: Path, jobs: list[Job]) -> list[dict[str, Any]]:
             for entry in account(each):
                 insert(conn, "ledger", row_of_entry(entry))
             if each.state.is_final:
-                search.enter(conn, queries, each.id)
+                search_index.add(conn, queries, each.id)
         conn.execute(
             "INSERT INTO house_rules (guild_id, models, channel_ids, post, remixers, max_active)"
             " VALUES (7, '[]', '[70]', 'place', 'nobody', 4)"
@@ -142,12 +142,12 @@ async def old(tmp_path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def store(tmp_path: Path, old: list[dict[str, Any]]):
-    opened = await SqliteStore.open(tmp_path / "old.sqlite3")
+    opened = await SqliteJobStore.open(tmp_path / "old.sqlite3")
     yield opened
     await opened.close()
 
 
-async def test_every_row_is_as_it_was(store: SqliteStore, old: list[dict[str, Any]]):
+async def test_every_row_is_as_it_was(store: SqliteJobStore, old: list[dict[str, Any]]):
     assert await entries(store) == old
     assert len(old) == 9
     assert await usage(store, 1001, _BEFORE) == Usage(clips=5, seconds=40, usd_micros=3_850_000)
@@ -156,17 +156,17 @@ async def test_every_row_is_as_it_was(store: SqliteStore, old: list[dict[str, An
     ]
 
 
-async def test_what_is_asked_about_requests_and_servers_has_its_defaults(store: SqliteStore):
+async def test_what_is_asked_about_requests_and_servers_has_its_defaults(store: SqliteJobStore):
     asked = await store.request(4)
     assert asked is not None
     assert asked.role_ids == frozenset()
-    rules = await SqliteKeeping(store.database, store.queries).rules(7)
+    rules = await SqliteGuildSettingsStore(store.database, store.queries).guild_settings(7)
     assert (rules.preferred_provider, rules.drained_providers) == (None, ())
     assert rules.max_active == 4
-    assert rules != HouseRules()
+    assert rules != GuildSettings()
 
 
-async def test_open_accounts_end_as_they_always_did(store: SqliteStore):
+async def test_open_accounts_end_as_they_always_did(store: SqliteJobStore):
     queued, submitting, rendering = await store.open_jobs()
 
     cancelled = await step(store, queued, State.CANCELLED, after(200))
@@ -179,19 +179,19 @@ async def test_open_accounts_end_as_they_always_did(store: SqliteStore):
     assert [each.cost_usd_micros for each in (cancelled, failed, done)] == [0, 800_000, 5]
 
 
-async def test_open_accounts_may_be_amended(store: SqliteStore):
+async def test_open_accounts_may_be_adjusted(store: SqliteJobStore):
     queued, submitting, _ = await store.open_jobs()
     for each in (queued, submitting):
-        asked = replace(each.order, provider="elsewhere", estimate_usd_micros=900_000)
-        assert await store.rehome(each, asked, after(200), allow) is not None
+        asked = replace(each.spec, provider="elsewhere", estimate_usd_micros=900_000)
+        assert await store.fail_over(each, asked, after(200), allow) is not None
 
     kinds = [entry["kind"] for entry in await entries(store)]
     assert kinds[-2:] == ["amend", "amend"]
     assert (await usage(store, 1001, _BEFORE)).usd_micros == 4_050_000
 
 
-async def test_a_clip_kept_before_is_fetched_without_touching_the_books(
-    store: SqliteStore, old: list[dict[str, Any]]
+async def test_a_clip_kept_before_is_fetched_without_touching_the_ledger(
+    store: SqliteJobStore, old: list[dict[str, Any]]
 ):
     kept = await store.job("JB3X")
     assert kept is not None
@@ -210,13 +210,13 @@ async def test_a_clip_kept_before_is_fetched_without_touching_the_books(
         (_CANCEL, "ends as the ledger has it"),
     ],
 )
-async def test_old_rows_are_guarded_like_all_others(store: SqliteStore, sql: str, says: str):
+async def test_old_rows_are_guarded_like_all_others(store: SqliteJobStore, sql: str, says: str):
     with pytest.raises(StorageError, match=says):
         await store.database.write(lambda conn: conn.execute(sql))
 
 
 async def test_the_whole_file_is_sound_and_has_all_that_an_empty_one_gets(
-    store: SqliteStore, tmp_path: Path
+    store: SqliteJobStore, tmp_path: Path
 ):
     def names(conn: sqlite3.Connection) -> set[tuple[str, str]]:
         rows = conn.execute("SELECT type, name FROM sqlite_schema")
@@ -226,7 +226,7 @@ async def test_the_whole_file_is_sound_and_has_all_that_an_empty_one_gets(
         checks = [row[0] for row in conn.execute("PRAGMA integrity_check")]
         return checks + [str(tuple(row)) for row in conn.execute("PRAGMA foreign_key_check")]
 
-    fresh = await SqliteStore.open(tmp_path / "fresh.sqlite3")
+    fresh = await SqliteJobStore.open(tmp_path / "fresh.sqlite3")
     assert await store.database.read(names) == await fresh.database.read(names)
     assert await store.database.run(faults) == ["ok"]
     await fresh.close()

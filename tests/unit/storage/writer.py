@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from bot.model import EntryKind, State
-from bot.storage.sqlite_errands import SqliteErrands
-from bot.storage.store import SqliteStore
-from tests.unit.storage.scene import NOW, allow, draft, request
+from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.outbox import SqliteOutbox
+from tests.unit.storage.factories import NOW, allow, new_job, request
 
 
 def say(line: str) -> None:
@@ -23,10 +23,10 @@ def say(line: str) -> None:
 
 
 async def write(path: Path, first: int, count: int) -> None:
-    store = await SqliteStore.open(path)
-    errands = SqliteErrands(store.database, store.queries)
+    store = await SqliteJobStore.open(path)
+    errands = SqliteOutbox(store.database, store.queries)
     for number in range(first, first + count):
-        (job,) = await store.accept(request(number), [draft()], allow)
+        (job,) = await store.accept(request(number), [new_job()], allow)
         say(f"{number} accepted")
         await store.move(job, State.FAILED, NOW, close=EntryKind.REFUND, error_code="render_failed")
         say(f"{number} failed")

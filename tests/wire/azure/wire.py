@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.wire.kitchen.wire import Refusal, Render
 from tests.wire.openai.wire import OpenAIWire
+from tests.wire.provider_double.wire import DoubleRender, Refusal
 
 
 class AzureWire(OpenAIWire):
@@ -35,7 +35,7 @@ class AzureWire(OpenAIWire):
     def credential(self) -> tuple[str, str]:
         return "api-key", self.key
 
-    def video(self, render: Render) -> dict[str, Any]:
+    def video(self, render: DoubleRender) -> dict[str, Any]:
         return super().video(render) | {"model": "sora-2"}
 
 

@@ -5,45 +5,45 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.wire.kitchen.wire import Answer, Refusal, Render, Stage
 from tests.wire.openai.wire import OpenAIWire
+from tests.wire.provider_double.wire import Answer, DoubleRender, Refusal, RenderStage
 
 #: The recording of each shape, and its words for the stages.
-SHAPES: dict[str, tuple[str, dict[Stage, str]]] = {
+SHAPES: dict[str, tuple[str, dict[RenderStage, str]]] = {
     "task": (
         "task",
         {
-            Stage.QUEUED: "SUBMITTED",
-            Stage.RUNNING: "IN_PROGRESS",
-            Stage.READY: "SUCCESS",
-            Stage.FAILED: "FAILED",
-            Stage.MODERATED: "ERROR",
+            RenderStage.QUEUED: "SUBMITTED",
+            RenderStage.RUNNING: "IN_PROGRESS",
+            RenderStage.READY: "SUCCESS",
+            RenderStage.FAILED: "FAILED",
+            RenderStage.MODERATED: "ERROR",
         },
     ),
     "envelope": (
         "envelope",
         {
-            Stage.QUEUED: "NOT_START",
-            Stage.RUNNING: "IN_PROGRESS",
-            Stage.READY: "SUCCESS",
-            Stage.FAILED: "FAILURE",
-            Stage.MODERATED: "FAILURE",
+            RenderStage.QUEUED: "NOT_START",
+            RenderStage.RUNNING: "IN_PROGRESS",
+            RenderStage.READY: "SUCCESS",
+            RenderStage.FAILED: "FAILURE",
+            RenderStage.MODERATED: "FAILURE",
         },
     ),
     "xai": (
         "xai",
         {
-            Stage.RUNNING: "processing",
-            Stage.READY: "done",
-            Stage.FAILED: "failed",
-            Stage.MODERATED: "failed",
+            RenderStage.RUNNING: "processing",
+            RenderStage.READY: "done",
+            RenderStage.FAILED: "failed",
+            RenderStage.MODERATED: "failed",
         },
     ),
     "flat": ("", {}),
 }
 _WHY = {
-    Stage.FAILED: "upstream timed out",
-    Stage.MODERATED: "Blocked by our moderation system.",
+    RenderStage.FAILED: "upstream timed out",
+    RenderStage.MODERATED: "Blocked by our moderation system.",
 }
 
 
@@ -73,14 +73,14 @@ class CometWire(OpenAIWire):
     def new_id(self, number: int) -> str:
         return f"video_{number:048x}" if self.shape == "flat" else f"task_{number:032x}"
 
-    def created(self, render: Render) -> Answer:
+    def created(self, render: DoubleRender) -> Answer:
         if self.shape == "flat":
             return super().created(render)
-        ids = {"id": render.id, "task_id": render.id, "model": render.asked.model}
+        ids = {"id": render.id, "task_id": render.id, "model": render.paid_call.model}
         made = {"created_at": int(render.created_at.timestamp())}
         return Answer(json=self.recorded("created") | ids | made)
 
-    def video(self, render: Render) -> dict[str, Any]:
+    def video(self, render: DoubleRender) -> dict[str, Any]:
         if self.shape == "flat":
             return super().video(render)
         name, words = SHAPES[self.shape]
@@ -91,19 +91,19 @@ class CometWire(OpenAIWire):
         why = _WHY.get(render.stage, "")
         if self.shape == "envelope":
             # 2026-11-20: old rows have the clip's address here.
-            fields["fail_reason"] = render.media_url if render.stage is Stage.READY else why
+            fields["fail_reason"] = render.media_url if render.stage is RenderStage.READY else why
         elif why:
             fields["error"] = {"message": why, "code": ""}
-        if render.stage is Stage.READY and self.shape == "task":
+        if render.stage is RenderStage.READY and self.shape == "task":
             fields["video_url"] = render.media_url
         return self._as_xai(said, render) if self.shape == "xai" else said
 
-    def _as_xai(self, said: dict[str, Any], render: Render) -> dict[str, Any]:
+    def _as_xai(self, said: dict[str, Any], render: DoubleRender) -> dict[str, Any]:
         del said["task_id"]
-        if render.stage is Stage.QUEUED:
+        if render.stage is RenderStage.QUEUED:
             return {"request_id": render.id}
-        if render.stage is Stage.READY:
-            said["video"] = {"url": render.media_url, "duration": render.asked.seconds}
+        if render.stage is RenderStage.READY:
+            said["video"] = {"url": render.media_url, "duration": render.paid_call.seconds}
         return said
 
     def _error(self, status: int, message: str, code: str | None) -> Answer:

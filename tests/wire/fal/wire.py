@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.wire.kitchen.wire import (
+from tests.wire.provider_double.wire import (
     Answer,
-    Asked,
-    Call,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
     Refusal,
-    Render,
-    Stage,
+    RenderStage,
     Step,
     Violation,
     Wire,
@@ -29,7 +29,7 @@ _APPS = (
 )
 _ONE = re.compile(rf"/({'|'.join(_APPS)})/requests/([0-9a-f-]{{36}})(/status|/cancel)?")
 _STEPS = {
-    ("GET", "/status"): Step.LOOK,
+    ("GET", "/status"): Step.POLL,
     ("GET", None): Step.RESULT,
     ("PUT", "/cancel"): Step.CANCEL,
 }
@@ -93,7 +93,7 @@ class FalWire(Wire):
     def new_id(self, number: int) -> str:
         return f"764cabcf-b745-4b3e-ae38-{number:012x}"
 
-    def recognise(self, call: Call) -> tuple[Step, str | None] | None:
+    def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         if call.method == "POST" and call.path in _FIELDS:
             if call.query.keys() - {"fal_webhook"}:
                 raise Violation(f"query {sorted(call.query)}")
@@ -102,7 +102,7 @@ class FalWire(Wire):
         step = None if found is None else _STEPS.get((call.method, found[3]))
         return None if found is None or step is None else (step, found[2])
 
-    def read_order(self, call: Call) -> Asked:
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
         needed, possible = _FIELDS[call.path]
         fields = call.fields(*needed, *possible)
         if missing := sorted(needed - fields.keys()):
@@ -115,20 +115,20 @@ class FalWire(Wire):
         prompt = fields["prompt"]
         if not isinstance(prompt, str) or not prompt:
             raise Violation("prompt")
-        keeping = json.loads(call.headers.get("x-fal-object-lifecycle-preference", "{}"))
-        if keeping.keys() - {"expiration_duration_seconds"}:
-            raise Violation(f"lifecycle {sorted(keeping)}")
+        guild_store = json.loads(call.headers.get("x-fal-object-lifecycle-preference", "{}"))
+        if guild_store.keys() - {"expiration_duration_seconds"}:
+            raise Violation(f"lifecycle {sorted(guild_store)}")
         images = [value for name, value in fields.items() if name.endswith("image_url")]
-        return Asked(
+        return PaidCall(
             prompt=prompt,
             model=call.path.removeprefix("/"),
             seconds=int(fields.get("duration", "5").removesuffix("s")),
             image=_content(images[0]) if images else None,
-            more={**fields, "kept_s": keeping.get("expiration_duration_seconds"), **call.query},
+            more={**fields, "kept_s": guild_store.get("expiration_duration_seconds"), **call.query},
         )
 
-    def created(self, render: Render) -> Answer:
-        app = next(app for app in _APPS if render.asked.model.startswith(app))
+    def created(self, render: DoubleRender) -> Answer:
+        app = next(app for app in _APPS if render.paid_call.model.startswith(app))
         place = f"{self._home}/{app}/requests/{render.id}"
         addresses = {
             "response_url": place,
@@ -137,30 +137,30 @@ class FalWire(Wire):
         }
         return Answer(json=_recorded("submitted") | addresses | {"request_id": render.id})
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         match render.stage:
-            case Stage.QUEUED:
+            case RenderStage.QUEUED:
                 return Answer(status=202, json=_recorded("in_queue"))
-            case Stage.RUNNING:
+            case RenderStage.RUNNING:
                 return Answer(status=202, json=_recorded("in_progress"))
-            case Stage.ODD:
+            case RenderStage.ODD:
                 return Answer(status=202, json=_recorded("in_progress") | {"status": "PONDERING"})
-            case Stage.CANCELLED:
+            case RenderStage.CANCELLED:
                 return Answer(json=_recorded("cancelled"))
             case _:
                 return Answer(json=_recorded("completed"))
 
-    def result(self, render: Render) -> Answer:
-        if render.stage is Stage.MODERATED:
+    def result(self, render: DoubleRender) -> Answer:
+        if render.stage is RenderStage.MODERATED:
             return Answer(status=422, json=_recorded("moderated"))
-        if render.stage is not Stage.READY:
+        if render.stage is not RenderStage.READY:
             return Answer(status=422, json=_recorded("failed"))
         result = _recorded("result")
         result["video"]["url"] = render.media_url
         return Answer(json=result)
 
-    def cancelled(self, render: Render, *, was: Stage) -> Answer:
-        if render.stage is not Stage.CANCELLED or was is Stage.CANCELLED:
+    def cancelled(self, render: DoubleRender, *, was: RenderStage) -> Answer:
+        if render.stage is not RenderStage.CANCELLED or was is RenderStage.CANCELLED:
             return Answer(status=400, json={"status": "ALREADY_COMPLETED"})
         return Answer(status=202, json={"status": "CANCELLATION_REQUESTED"})
 

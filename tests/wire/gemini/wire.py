@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.model import Operation
-from tests.wire.kitchen.wire import (
+from tests.wire.provider_double.wire import (
     Answer,
-    Asked,
-    Call,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
     Refusal,
-    Render,
-    Stage,
+    RenderStage,
     Step,
     Violation,
     Wire,
@@ -103,7 +103,7 @@ class GeminiWire(Wire):
     def new_id(self, number: int) -> str:
         return f"v1_ChdTb3JhYm90LWxvb3BiYWNr{number:08x}"
 
-    def recognise(self, call: Call) -> tuple[Step, str | None] | None:
+    def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         found = _FILE.fullmatch(call.path)
         if found is not None and call.method == "GET":
             _require("alt", call.query == {"alt": "media"})
@@ -115,12 +115,12 @@ class GeminiWire(Wire):
             again = b'"previous_interaction_id"' in call.body
             return (Step.CONTINUE if again else Step.CREATE), None
         found = _ONE.fullmatch(call.path)
-        steps = {"GET": Step.LOOK, "DELETE": Step.DELETE, "POST/cancel": Step.CANCEL}
+        steps = {"GET": Step.POLL, "DELETE": Step.DELETE, "POST/cancel": Step.CANCEL}
         if found is None or call.method + (found[2] or "") not in steps:
             return None
         return steps[call.method + (found[2] or "")], found[1]
 
-    def read_order(self, call: Call) -> Asked:
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
         fields = call.fields(*_FIELDS)
         _require("background, store", fields.get("background") is fields.get("store") is True)
         config: dict[str, Any] = fields.get("generation_config") or {}
@@ -142,7 +142,7 @@ class GeminiWire(Wire):
         *pictures, words = fields["input"]
         _require("text", set(words) == {"type", "text"} and words["text"])
         _require("task", bool(pictures) == (config["video_config"]["task"] == "image_to_video"))
-        return Asked(
+        return PaidCall(
             prompt=words["text"],
             model=fields["model"],
             seconds=seconds,
@@ -152,22 +152,22 @@ class GeminiWire(Wire):
             more=wanted,
         )
 
-    def created(self, render: Render) -> Answer:
+    def created(self, render: DoubleRender) -> Answer:
         return Answer(json=_said("created", render.id))
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         names = {
-            Stage.READY: "completed",
-            Stage.FAILED: "failed",
-            Stage.MODERATED: "words",
-            Stage.CANCELLED: "cancelled",
+            RenderStage.READY: "completed",
+            RenderStage.FAILED: "failed",
+            RenderStage.MODERATED: "words",
+            RenderStage.CANCELLED: "cancelled",
         }
         said = _said(names.get(render.stage, "created"), render.id)
-        if render.stage is Stage.QUEUED:
+        if render.stage is RenderStage.QUEUED:
             said["status"] = "queued"
-        elif render.stage is Stage.ODD:
+        elif render.stage is RenderStage.ODD:
             said["status"] = "daydreaming"
-        elif render.stage is Stage.READY:
+        elif render.stage is RenderStage.READY:
             video = said["steps"][-1]["content"][0]
             video["uri"] = f"{self._base_url}/files/{render.id}:download?alt=media"
             if self.within is not None:
@@ -175,15 +175,15 @@ class GeminiWire(Wire):
                 video["data"] = base64.b64encode(self.within).decode()
         return Answer(json=said)
 
-    def cancelled(self, render: Render, *, was: Stage) -> Answer:
-        if was in (Stage.QUEUED, Stage.RUNNING, Stage.ODD):
+    def cancelled(self, render: DoubleRender, *, was: RenderStage) -> Answer:
+        if was in (RenderStage.QUEUED, RenderStage.RUNNING, RenderStage.ODD):
             return Answer(json=_said("cancelled", render.id))
         return self.refusal(Refusal.CONFLICT, Step.CANCEL)
 
-    def deleted(self, render: Render, *, was: Stage) -> Answer:
+    def deleted(self, render: DoubleRender, *, was: RenderStage) -> Answer:
         return Answer(json={})
 
-    def checked(self, call: Call) -> Answer:
+    def checked(self, call: ReceivedRequest) -> Answer:
         return Answer(json=recorded("models"))
 
     def refusal(self, kind: Refusal, step: Step) -> Answer:

@@ -6,8 +6,8 @@ import base64
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.wire.kitchen.wire import Answer, Refusal, Render
 from tests.wire.openai.wire import OpenAIWire
+from tests.wire.provider_double.wire import Answer, DoubleRender, Refusal
 
 
 class LiteLLMWire(OpenAIWire):
@@ -35,7 +35,7 @@ class LiteLLMWire(OpenAIWire):
         words = f"litellm:custom_llm_provider:azure;model_id:??>>;video_id:video_{number:032x}"
         return f"video_{base64.b64encode(words.encode()).decode()}"
 
-    def video(self, render: Render) -> dict[str, Any]:
+    def video(self, render: DoubleRender) -> dict[str, Any]:
         said = super().video(render) | {"model": "sora-2", "usage": {"duration_seconds": 4.0}}
         said.pop("prompt", None)
         return said

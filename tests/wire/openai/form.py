@@ -5,11 +5,11 @@ from __future__ import annotations
 from email import policy
 from email.parser import BytesParser
 
-from tests.wire.kitchen.wire import Call, Violation
+from tests.wire.provider_double.wire import ReceivedRequest, Violation
 
 
 def read_form(
-    call: Call, *, file_field: str = "input_reference"
+    call: ReceivedRequest, *, file_field: str = "input_reference"
 ) -> tuple[dict[str, str], bytes | None, str]:
     """Return the texts, the picture under `file_field`, and the picture's type.
 

@@ -9,31 +9,31 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from bot.model import Operation
-from tests.wire.kitchen.wire import (
+from tests.wire.openai.form import read_form
+from tests.wire.provider_double.wire import (
     Answer,
-    Asked,
-    Call,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
     Refusal,
-    Render,
-    Stage,
+    RenderStage,
     Step,
     Violation,
     Wire,
 )
-from tests.wire.openai.form import read_form
 
 _HERE = Path(__file__).parent
 _ONE = re.compile(r"/videos/([^/]+)(/remix|/content|/cancel)?")
 _QUERIES = {Step.LIST: {"limit", "order", "after"}, Step.CONTENT: {"variant"}}
 _EARLIER = {"/videos/edits": Operation.REMIX, "/videos/extensions": Operation.EXTEND}
 _BODIES = {
-    Stage.QUEUED: "queued",
-    Stage.RUNNING: "in_progress",
-    Stage.ODD: "in_progress",
-    Stage.READY: "completed",
-    Stage.FAILED: "failed",
-    Stage.CANCELLED: "failed",
-    Stage.MODERATED: "moderated",
+    RenderStage.QUEUED: "queued",
+    RenderStage.RUNNING: "in_progress",
+    RenderStage.ODD: "in_progress",
+    RenderStage.READY: "completed",
+    RenderStage.FAILED: "failed",
+    RenderStage.CANCELLED: "failed",
+    RenderStage.MODERATED: "moderated",
 }
 _IMAGES = ("image/png", "image/jpeg", "image/webp")
 
@@ -83,13 +83,13 @@ class OpenAIWire(Wire):
     def new_id(self, number: int) -> str:
         return f"video_{number:048x}"
 
-    def recognise(self, call: Call) -> tuple[Step, str | None] | None:
+    def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         found = self._recognised(call)
         if found is not None and (odd := set(call.query) - _QUERIES.get(found[0], set())):
             raise Violation(f"query {sorted(odd)}")
         return found
 
-    def _recognised(self, call: Call) -> tuple[Step, str | None] | None:
+    def _recognised(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         way = (call.method, call.path)
         last = call.path.rpartition("/")[2]
         if way == ("POST", "/videos"):
@@ -105,7 +105,7 @@ class OpenAIWire(Wire):
 
     def _of_one(self, method: str, render_id: str, tail: str | None) -> tuple[Step, str] | None:
         steps = {
-            ("GET", None): Step.LOOK,
+            ("GET", None): Step.POLL,
             ("GET", "/content"): Step.CONTENT,
             ("DELETE", None): Step.DELETE,
             ("POST", "/remix"): Step.CONTINUE,
@@ -117,7 +117,7 @@ class OpenAIWire(Wire):
             return None
         return step, render_id
 
-    def read_order(self, call: Call) -> Asked:
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
         if call.path == "/videos":
             return self._read_create(call)
         operation = _EARLIER.get(call.path, Operation.REMIX)
@@ -133,18 +133,18 @@ class OpenAIWire(Wire):
                 raise Violation(f"video {body['video']!r}")
             source = body["video"]["id"]
         seconds = self._seconds(body["seconds"]) if "seconds" in names else None
-        return Asked(
+        return PaidCall(
             prompt=_prompt(body), model="", seconds=seconds, operation=operation, source=source
         )
 
-    def _read_create(self, call: Call) -> Asked:
+    def _read_create(self, call: ReceivedRequest) -> PaidCall:
         body, image = self._read_body(call)
         missing = {"prompt", "model", "seconds", "size"} - body.keys()
         if missing:
             raise Violation(f"without {sorted(missing)}, which our orders always name")
         if not re.fullmatch(r"\d+x\d+", body["size"]):
             raise Violation(f"size {body['size']!r}")
-        return Asked(
+        return PaidCall(
             prompt=_prompt(body),
             model=body["model"],
             seconds=self._seconds(body["seconds"]),
@@ -152,7 +152,7 @@ class OpenAIWire(Wire):
             more={"size": body["size"], "seed": body.get("seed")},
         )
 
-    def _read_body(self, call: Call) -> tuple[dict[str, Any], bytes | None]:
+    def _read_body(self, call: ReceivedRequest) -> tuple[dict[str, Any], bytes | None]:
         if self.takes_json and call.headers.get("content-type") == "application/json":
             return call.fields(*self.fields), None
         body, image, content_type = read_form(call)
@@ -168,15 +168,15 @@ class OpenAIWire(Wire):
             raise Violation(f"seconds {given!r}")
         return int(given)
 
-    def created(self, render: Render) -> Answer:
+    def created(self, render: DoubleRender) -> Answer:
         return Answer(json=self.video(render))
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         return Answer(json=self.video(render))
 
-    def video(self, render: Render) -> dict[str, Any]:
+    def video(self, render: DoubleRender) -> dict[str, Any]:
         """The object as it is told of one render."""
-        asked = render.asked
+        asked = render.paid_call
         said = self.recorded(_BODIES[render.stage]) | {
             "id": render.id,
             "model": asked.model or "sora-2",
@@ -188,7 +188,7 @@ class OpenAIWire(Wire):
             said["prompt"] = asked.prompt
         if said["status"] == "in_progress":
             said["progress"] = render.progress
-        if render.stage is Stage.ODD:
+        if render.stage is RenderStage.ODD:
             said["status"] = "daydreaming"
         if asked.operation is Operation.REMIX:
             said["remixed_from_video_id"] = asked.source
@@ -199,7 +199,7 @@ class OpenAIWire(Wire):
         own = self.recordings / f"{name}.json"
         return json.loads((own if own.is_file() else _HERE / f"{name}.json").read_text("utf-8"))
 
-    def listed(self, renders: list[Render], call: Call) -> Answer:
+    def listed(self, renders: list[DoubleRender], call: ReceivedRequest) -> Answer:
         limit = call.query.get("limit", "20")
         if not limit.isdigit() or int(limit) > 100 or call.query.get("order") not in (None, "desc"):
             raise Violation(f"limit {limit!r}, order {call.query.get('order')!r}")
@@ -215,12 +215,12 @@ class OpenAIWire(Wire):
         }
         return Answer(json=said | {name: end for name, end in ends.items() if name in said})
 
-    def deleted(self, render: Render, *, was: Stage) -> Answer:
-        if was in (Stage.QUEUED, Stage.RUNNING, Stage.ODD):
+    def deleted(self, render: DoubleRender, *, was: RenderStage) -> Answer:
+        if was in (RenderStage.QUEUED, RenderStage.RUNNING, RenderStage.ODD):
             return self._error(409, "The video is still being made.", None)
         return Answer(json={"id": render.id, "object": "video.deleted", "deleted": True})
 
-    def checked(self, call: Call) -> Answer:
+    def checked(self, call: ReceivedRequest) -> Answer:
         return Answer(json=self.recorded("models"))
 
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:

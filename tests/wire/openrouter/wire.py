@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
-from tests.wire.kitchen.wire import (
+from tests.wire.provider_double.wire import (
     Answer,
-    Asked,
-    Call,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
     Refusal,
-    Render,
-    Stage,
+    RenderStage,
     Step,
     Violation,
     Wire,
@@ -76,7 +76,7 @@ class OpenRouterWire(Wire):
     def new_id(self, number: int) -> str:
         return f"gen-vid-1795176000-{number:020x}"
 
-    def recognise(self, call: Call) -> tuple[Step, str | None] | None:
+    def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         if call.method == "POST" and call.path == "/videos" and not call.query:
             return Step.CREATE, None
         if call.method != "GET":
@@ -88,9 +88,9 @@ class OpenRouterWire(Wire):
             return None
         if call.query != ({"index": "0"} if found[2] else {}):
             raise Violation(f"query {call.query}")
-        return (Step.CONTENT if found[2] else Step.LOOK), found[1]
+        return (Step.CONTENT if found[2] else Step.POLL), found[1]
 
-    def read_order(self, call: Call) -> Asked:
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
         fields = call.fields(*_FIELDS)
         listed: list[dict[str, Any]] = self.models["data"]
         model = next((each for each in listed if each["id"] == fields.get("model")), None)
@@ -107,7 +107,7 @@ class OpenRouterWire(Wire):
         )
         callback = fields.get("callback_url")
         _require("callback_url", callback is None or callback.startswith("https://"))
-        return Asked(
+        return PaidCall(
             prompt=fields["prompt"],
             model=fields["model"],
             seconds=fields["duration"],
@@ -115,26 +115,26 @@ class OpenRouterWire(Wire):
             more=fields,
         )
 
-    def created(self, render: Render) -> Answer:
+    def created(self, render: DoubleRender) -> Answer:
         return Answer(status=202, json=_said("submitted", render.id))
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         said = _said("in_progress", render.id)
-        if render.stage is Stage.QUEUED:
+        if render.stage is RenderStage.QUEUED:
             said["status"] = "pending"
-        elif render.stage is Stage.ODD:
+        elif render.stage is RenderStage.ODD:
             said["status"] = "daydreaming"
-        elif render.stage is Stage.READY:
+        elif render.stage is RenderStage.READY:
             said = _said("completed", render.id)
-        elif render.stage is Stage.CANCELLED:
+        elif render.stage is RenderStage.CANCELLED:
             said["status"] = "cancelled"
-        elif render.stage in (Stage.FAILED, Stage.MODERATED):
+        elif render.stage in (RenderStage.FAILED, RenderStage.MODERATED):
             said = _said("failed", render.id)
-        if render.stage is Stage.MODERATED:
+        if render.stage is RenderStage.MODERATED:
             said["error"] = "The output was blocked by the provider's content filter."
         return Answer(json=said)
 
-    def checked(self, call: Call) -> Answer:
+    def checked(self, call: ReceivedRequest) -> Answer:
         return Answer(json=recorded("key") if call.path == "/key" else self.models)
 
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:

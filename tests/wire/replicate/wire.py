@@ -9,13 +9,13 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
-from tests.wire.kitchen.wire import (
+from tests.wire.provider_double.wire import (
     Answer,
-    Asked,
-    Call,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
     Refusal,
-    Render,
-    Stage,
+    RenderStage,
     Step,
     Violation,
     Wire,
@@ -42,13 +42,13 @@ _VALUES = {
     "generate_audio": {True, False},
 }
 _STATUSES = {
-    Stage.QUEUED: "starting",
-    Stage.RUNNING: "processing",
-    Stage.READY: "succeeded",
-    Stage.FAILED: "failed",
-    Stage.MODERATED: "failed",
-    Stage.CANCELLED: "canceled",
-    Stage.ODD: "pondering",
+    RenderStage.QUEUED: "starting",
+    RenderStage.RUNNING: "processing",
+    RenderStage.READY: "succeeded",
+    RenderStage.FAILED: "failed",
+    RenderStage.MODERATED: "failed",
+    RenderStage.CANCELLED: "canceled",
+    RenderStage.ODD: "pondering",
 }
 _REFUSALS = {
     Refusal.REJECTED: (422, "invalid"),
@@ -94,7 +94,7 @@ class ReplicateWire(Wire):
     def new_id(self, number: int) -> str:
         return f"ufawqhfynnddngldkgtslldrk{number:x}"
 
-    def recognise(self, call: Call) -> tuple[Step, str | None] | None:
+    def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         if call.query.keys() - ({"cursor"} if call.path == "/predictions" else set()):
             raise Violation(f"query {sorted(call.query)}")
         match call.method, call.path:
@@ -109,9 +109,9 @@ class ReplicateWire(Wire):
         found = _ONE.fullmatch(call.path)
         if found is None or call.method != ("POST" if found[2] else "GET"):
             return None
-        return Step.CANCEL if found[2] else Step.LOOK, found[1]
+        return Step.CANCEL if found[2] else Step.POLL, found[1]
 
-    def read_order(self, call: Call) -> Asked:
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
         found = _CREATE.fullmatch(call.path)
         model = "" if found is None else found[1]
         if model not in _INPUTS:
@@ -132,7 +132,7 @@ class ReplicateWire(Wire):
             raise Violation(f"duration {seconds!r}")
         if not isinstance(given.get("prompt"), str):
             raise Violation("prompt")
-        return Asked(
+        return PaidCall(
             prompt=given["prompt"],
             model=model,
             seconds=seconds,
@@ -140,13 +140,13 @@ class ReplicateWire(Wire):
             more=given,
         )
 
-    def created(self, render: Render) -> Answer:
+    def created(self, render: DoubleRender) -> Answer:
         return Answer(status=201, json=self._prediction(render))
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         return Answer(json=self._prediction(render))
 
-    def listed(self, renders: list[Render], call: Call) -> Answer:
+    def listed(self, renders: list[DoubleRender], call: ReceivedRequest) -> Answer:
         first = int(call.query.get("cursor", "0"))
         following = first + self.page_size
         cursor = f"{self._home}/predictions?cursor={following}"
@@ -158,10 +158,10 @@ class ReplicateWire(Wire):
             }
         )
 
-    def cancelled(self, render: Render, *, was: Stage) -> Answer:
+    def cancelled(self, render: DoubleRender, *, was: RenderStage) -> Answer:
         return Answer(json=self._prediction(render))
 
-    def checked(self, call: Call) -> Answer:
+    def checked(self, call: ReceivedRequest) -> Answer:
         if call.method == "GET":
             return Answer(json=_recorded("account"))
         content_type = call.headers.get("content-type", "")
@@ -184,22 +184,22 @@ class ReplicateWire(Wire):
         status, name = _REFUSALS[kind]
         return Answer(status=status, json=_recorded(name), content_type="application/problem+json")
 
-    def _prediction(self, render: Render) -> dict[str, Any]:
+    def _prediction(self, render: DoubleRender) -> dict[str, Any]:
         place = f"{self._home}/predictions/{render.id}"
-        has_begun = render.stage not in (Stage.QUEUED, Stage.CANCELLED)
+        has_begun = render.stage not in (RenderStage.QUEUED, RenderStage.CANCELLED)
         created_at = render.created_at.isoformat().replace("+00:00", "Z")
         prediction = _recorded("prediction") | {
             "id": render.id,
-            "model": render.asked.model,
-            "input": {**render.asked.more},
+            "model": render.paid_call.model,
+            "input": {**render.paid_call.more},
             "status": _STATUSES[render.stage],
             "created_at": created_at,
             "started_at": created_at if has_begun else None,
             "urls": {"get": place, "cancel": f"{place}/cancel"},
         }
-        if render.stage is Stage.READY:
+        if render.stage is RenderStage.READY:
             prediction["output"] = render.media_url
-        if render.stage in (Stage.FAILED, Stage.MODERATED):
+        if render.stage in (RenderStage.FAILED, RenderStage.MODERATED):
             prediction["error"] = _recorded("errors")[render.stage]
         return prediction
 

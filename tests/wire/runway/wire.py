@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.wire.kitchen.wire import (
+from tests.wire.provider_double.wire import (
     Answer,
-    Asked,
-    Call,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
     Refusal,
-    Render,
-    Stage,
+    RenderStage,
     Step,
     Violation,
     Wire,
@@ -62,7 +62,7 @@ class RunwayWire(Wire):
     def new_id(self, number: int) -> str:
         return f"17f20503-6c24-4c16-946b-{number:012x}"
 
-    def recognise(self, call: Call) -> tuple[Step, str | None] | None:
+    def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         if call.headers.get("x-runway-version") != "2024-11-06":
             raise Violation("X-Runway-Version")
         if call.query:
@@ -72,10 +72,10 @@ class RunwayWire(Wire):
         if (call.method, call.path) == ("GET", "/v1/organization"):
             return Step.CHECK, None
         found = _TASK.fullmatch(call.path)
-        step = {"GET": Step.LOOK, "DELETE": Step.DELETE}.get(call.method)
+        step = {"GET": Step.POLL, "DELETE": Step.DELETE}.get(call.method)
         return None if found is None or step is None else (step, found[1])
 
-    def read_order(self, call: Call) -> Asked:
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
         with_image = call.path == _CREATES[1]
         needed = _ALWAYS | ({"promptImage"} if with_image else _ALWAYS)
         fields = call.fields(*needed, *(name for extra, *_ in _MODELS.values() for name in extra))
@@ -91,7 +91,7 @@ class RunwayWire(Wire):
         prompt = fields["promptText"]
         if not isinstance(prompt, str) or not 0 < len(prompt.encode("utf-16-le")) // 2 <= 1000:
             raise Violation("promptText")
-        return Asked(
+        return PaidCall(
             prompt=prompt,
             model=fields["model"],
             seconds=fields["duration"],
@@ -99,24 +99,24 @@ class RunwayWire(Wire):
             more=fields,
         )
 
-    def created(self, render: Render) -> Answer:
+    def created(self, render: DoubleRender) -> Answer:
         return Answer(json=_recorded("created") | {"id": render.id})
 
-    def shown(self, render: Render) -> Answer:
+    def shown(self, render: DoubleRender) -> Answer:
         task = _recorded(_FILES[render.stage]) | {
             "id": render.id,
             "createdAt": render.created_at.isoformat().replace("+00:00", "Z"),
         }
-        if render.stage is Stage.RUNNING:
+        if render.stage is RenderStage.RUNNING:
             task["progress"] = render.progress / 100
-        if render.stage is Stage.READY:
+        if render.stage is RenderStage.READY:
             task["output"] = [render.media_url]
         return Answer(json=task)
 
-    def deleted(self, render: Render, *, was: Stage) -> Answer:
+    def deleted(self, render: DoubleRender, *, was: RenderStage) -> Answer:
         return Answer(status=204, raw=b"")
 
-    def checked(self, call: Call) -> Answer:
+    def checked(self, call: ReceivedRequest) -> Answer:
         return Answer(json=_recorded("organization"))
 
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:
@@ -127,13 +127,13 @@ class RunwayWire(Wire):
 
 
 _FILES = {
-    Stage.QUEUED: "pending",
-    Stage.RUNNING: "running",
-    Stage.READY: "succeeded",
-    Stage.FAILED: "failed",
-    Stage.MODERATED: "moderated",
-    Stage.CANCELLED: "cancelled",
-    Stage.ODD: "odd",
+    RenderStage.QUEUED: "pending",
+    RenderStage.RUNNING: "running",
+    RenderStage.READY: "succeeded",
+    RenderStage.FAILED: "failed",
+    RenderStage.MODERATED: "moderated",
+    RenderStage.CANCELLED: "cancelled",
+    RenderStage.ODD: "odd",
 }
 
 

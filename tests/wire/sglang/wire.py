@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.wire.kitchen.wire import Answer, Asked, Call, Refusal, Render, Stage, Step, Violation
 from tests.wire.openai.wire import OpenAIWire
+from tests.wire.provider_double.wire import (
+    Answer,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
+    Refusal,
+    RenderStage,
+    Step,
+    Violation,
+)
 
-_UNDER_WAY = (Stage.QUEUED, Stage.RUNNING, Stage.ODD)
+_UNDER_WAY = (RenderStage.QUEUED, RenderStage.RUNNING, RenderStage.ODD)
 
 
 class SglangWire(OpenAIWire):
@@ -40,7 +49,7 @@ class SglangWire(OpenAIWire):
             return given
         raise Violation(f"seconds {given!r}")
 
-    def _read_body(self, call: Call) -> tuple[dict[str, Any], bytes | None]:
+    def _read_body(self, call: ReceivedRequest) -> tuple[dict[str, Any], bytes | None]:
         body, image = super()._read_body(call)
         is_form = call.headers["content-type"] != "application/json"
         if is_form and image is None:
@@ -49,27 +58,27 @@ class SglangWire(OpenAIWire):
             body["seconds"] = int(body["seconds"])
         return body, image
 
-    def read_order(self, call: Call) -> Asked:
-        asked = super().read_order(call)
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
+        asked = super().read_paid_call(call)
         if asked.more["seed"] is None:
             raise Violation("no seed: every clip of this prompt would be the same")
         return asked
 
-    def video(self, render: Render) -> dict[str, Any]:
+    def video(self, render: DoubleRender) -> dict[str, Any]:
         said = super().video(render) | {"size": "1280x704", "seconds": "3"}
         said.pop("prompt", None)
-        if render.stage is Stage.READY:
+        if render.stage is RenderStage.READY:
             said["url"] = render.media_url
-        if render.stage is Stage.CANCELLED:
+        if render.stage is RenderStage.CANCELLED:
             said["status"] = "cancelled"
         return said
 
-    def cancelled(self, render: Render, *, was: Stage) -> Answer:
+    def cancelled(self, render: DoubleRender, *, was: RenderStage) -> Answer:
         if was not in _UNDER_WAY:
             return self._error(409, "The job has ended.", None)
         return Answer(json=self.video(render))
 
-    def deleted(self, render: Render, *, was: Stage) -> Answer:
+    def deleted(self, render: DoubleRender, *, was: RenderStage) -> Answer:
         return Answer(json=self.video(render) | {"status": "deleted"})
 
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:

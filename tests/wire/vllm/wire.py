@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.wire.kitchen.wire import Answer, Refusal, Render, Stage, Step
 from tests.wire.openai.wire import OpenAIWire
+from tests.wire.provider_double.wire import Answer, DoubleRender, Refusal, RenderStage, Step
 
 
 class VllmWire(OpenAIWire):
@@ -30,10 +30,10 @@ class VllmWire(OpenAIWire):
     def new_id(self, number: int) -> str:
         return f"video_gen_{number:032x}"
 
-    def video(self, render: Render) -> dict[str, Any]:
+    def video(self, render: DoubleRender) -> dict[str, Any]:
         return super().video(render) | {"model": "Wan-AI/Wan2.2-T2V-A14B-Diffusers"}
 
-    def deleted(self, render: Render, *, was: Stage) -> Answer:
+    def deleted(self, render: DoubleRender, *, was: RenderStage) -> Answer:
         return Answer(json={"id": render.id, "object": "video.deleted", "deleted": True})
 
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.model import Operation
-from tests.wire.kitchen.wire import (
+from tests.wire.provider_double.wire import (
     Answer,
-    Asked,
-    Call,
+    DoubleRender,
+    PaidCall,
+    ReceivedRequest,
     Refusal,
-    Render,
-    Stage,
+    RenderStage,
     Step,
     Violation,
     Wire,
@@ -84,7 +84,7 @@ class XaiWire(Wire):
     def new_id(self, number: int) -> str:
         return f"a3d1008e-4544-40d4-d075-{number:012x}"
 
-    def recognise(self, call: Call) -> tuple[Step, str | None] | None:
+    def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
         if call.query:
             raise Violation(f"query {sorted(call.query)}")
         if call.method == "POST" and call.path in _PAID:
@@ -92,9 +92,9 @@ class XaiWire(Wire):
         if call.method == "GET" and call.path == "/api-key":
             return Step.CHECK, None
         found = _ONE.fullmatch(call.path) if call.method == "GET" else None
-        return None if found is None else (Step.LOOK, found[1])
+        return None if found is None else (Step.POLL, found[1])
 
-    def read_order(self, call: Call) -> Asked:
+    def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
         operation = _PAID[call.path][1]
         fields = call.fields(*_FIELDS[operation])
         prompt, seconds = fields.get("prompt"), fields.get("duration")
@@ -111,7 +111,7 @@ class XaiWire(Wire):
             _require("resolution", fields.get("resolution") in _RESOLUTIONS)
         else:
             source = _url(fields, "video")
-        return Asked(
+        return PaidCall(
             prompt=prompt,
             model=fields["model"],
             seconds=seconds,
@@ -121,23 +121,23 @@ class XaiWire(Wire):
             more={each: fields.get(each) for each in ("aspect_ratio", "resolution")},
         )
 
-    def created(self, render: Render) -> Answer:
+    def created(self, render: DoubleRender) -> Answer:
         return Answer(json=_recorded("created") | {"request_id": render.id})
 
-    def shown(self, render: Render) -> Answer:
-        if render.stage in (Stage.QUEUED, Stage.RUNNING):
+    def shown(self, render: DoubleRender) -> Answer:
+        if render.stage in (RenderStage.QUEUED, RenderStage.RUNNING):
             return Answer(status=202, json=_recorded("pending") | {"progress": render.progress})
-        if render.stage is Stage.ODD:
+        if render.stage is RenderStage.ODD:
             return Answer(json=_recorded("pending") | {"status": "daydreaming"})
-        if render.stage in (Stage.FAILED, Stage.CANCELLED):
+        if render.stage in (RenderStage.FAILED, RenderStage.CANCELLED):
             return Answer(json=_recorded("failed"))
-        said = _recorded("blocked" if render.stage is Stage.MODERATED else "done")
-        if render.stage is Stage.READY:
+        said = _recorded("blocked" if render.stage is RenderStage.MODERATED else "done")
+        if render.stage is RenderStage.READY:
             said["video"]["url"] = render.media_url
-        said["video"]["duration"] = render.asked.seconds or 6
-        return Answer(json=said | {"model": render.asked.model})
+        said["video"]["duration"] = render.paid_call.seconds or 6
+        return Answer(json=said | {"model": render.paid_call.model})
 
-    def checked(self, call: Call) -> Answer:
+    def checked(self, call: ReceivedRequest) -> Answer:
         return Answer(json=_recorded("key"))
 
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:

@@ -1,0 +1,149 @@
+"""The buttons below a finished clip. Whoever presses is checked anew each time."""
+
+from __future__ import annotations
+
+import discord
+
+from bot.chat.clips import clip_text
+from bot.chat.clips.details import details_embed
+from bot.chat.clips.job_buttons import JobButton
+from bot.chat.clips.modals import extend_modal, remix_modal
+from bot.chat.clips.submission import submit_and_announce
+from bot.chat.embed_message import EmbedMessage
+from bot.chat.serving import job_service_of
+from bot.chat.text import jump_url
+from bot.chat.viewers import reader_of
+from bot.jobs.library import ClipDetails
+from bot.jobs.remixing import check_extend
+from bot.model import State
+
+_ID = r"(?P<job>[0-9A-Z]{4,12})"
+
+
+async def open_remix_modal(interaction: discord.Interaction, clip_id: str) -> None:
+    """Open the form for a remix of a clip. Raises as `Library.source`."""
+    viewer, library = reader_of(interaction), job_service_of(interaction).library
+    parent = (await library.parent(clip_id, viewer)).job
+    known = await library.knows_origin(parent, viewer)
+    await interaction.response.send_modal(remix_modal(parent, shows_ancestry=known))
+
+
+class RemixButton(JobButton, template=rf"sora:remix:{_ID}"):
+    """Opens the form for a remix."""
+
+    action, style = "remix", discord.ButtonStyle.primary
+    label, named_label = "Remix", "Remix {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        await open_remix_modal(interaction, self.job_id)
+
+
+class AgainButton(JobButton, template=rf"sora:again:{_ID}"):
+    """Orders the same once more, with another seed."""
+
+    action, style = "again", discord.ButtonStyle.secondary
+    label, named_label = "Again", "Again {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        viewer, jobs = reader_of(interaction), job_service_of(interaction)
+        await submit_and_announce(
+            interaction, lambda request: jobs.repeat(self.job_id, viewer, request)
+        )
+
+
+class ExtendButton(JobButton, template=rf"sora:extend:{_ID}"):
+    """Opens the form for what happens next."""
+
+    action, style = "extend", discord.ButtonStyle.secondary
+    label, named_label = "Extend", "Extend {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        viewer, jobs = reader_of(interaction), job_service_of(interaction)
+        library = jobs.library
+        parent = (await library.parent(self.job_id, viewer)).job
+        # Before the form, not after somebody has filled it in.
+        check_extend(await jobs.catalogue_for(viewer), parent)
+        known = await library.knows_origin(parent, viewer)
+        await interaction.response.send_modal(extend_modal(parent, shows_ancestry=known))
+
+
+class DeleteButton(JobButton, template=rf"sora:delete:{_ID}"):
+    """Asks whether the clip shall really go."""
+
+    action, style = "delete", discord.ButtonStyle.secondary
+    label, named_label = "Delete", "Delete {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        jobs = job_service_of(interaction)
+        job = await jobs.library.deletable(self.job_id, reader_of(interaction))
+        view = discord.ui.View(timeout=None).add_item(ConfirmDeleteButton(job.id))
+        await interaction.response.send_message(
+            clip_text.delete_question(job), view=view, ephemeral=True
+        )
+
+
+class ConfirmDeleteButton(JobButton, template=rf"sora:erase:{_ID}"):
+    """Removes the clip for good."""
+
+    action, label, style = "erase", "Delete {} for good", discord.ButtonStyle.danger
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        await job_service_of(interaction).library.delete(self.job_id, reader_of(interaction))
+        await interaction.response.edit_message(content=clip_text.deleted(self.job_id), view=None)
+
+
+class ForbidRemixesButton(JobButton, template=rf"sora:forbid:{_ID}"):
+    """Forbids others to make something of the presser's own clip."""
+
+    action, label, style = "forbid", "Forbid remixes", discord.ButtonStyle.secondary
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        library = job_service_of(interaction).library
+        await library.set_remixable(self.job_id, reader_of(interaction), remixable=False)
+        await interaction.response.send_message(clip_text.forbidden(self.job_id), ephemeral=True)
+
+
+class AllowRemixesButton(JobButton, template=rf"sora:allow:{_ID}"):
+    """Lets others make something of the presser's own clip again."""
+
+    action, label, style = "allow", "Allow remixes", discord.ButtonStyle.secondary
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        library = job_service_of(interaction).library
+        await library.set_remixable(self.job_id, reader_of(interaction), remixable=True)
+        await interaction.response.send_message(clip_text.allowed(self.job_id), ephemeral=True)
+
+
+class DetailsButton(JobButton, template=rf"sora:details:{_ID}"):
+    """Shows the presser what there is to know of a clip."""
+
+    action, style = "details", discord.ButtonStyle.secondary
+    label, named_label = "Details", "Details {}"
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        viewer = reader_of(interaction)
+        sheet = build_details_message(
+            await job_service_of(interaction).library.details(self.job_id, viewer)
+        )
+        await interaction.response.send_message(
+            embed=sheet.embed, ephemeral=True, **sheet.view_arguments
+        )
+
+
+def build_details_message(details: ClipDetails) -> EmbedMessage:
+    """Return a clip's details with the buttons that its viewer can use."""
+    job = details.status.job
+    view = discord.ui.View(timeout=None)
+    if job.state is State.DONE:
+        view.add_item(discord.ui.Button(label="Watch", url=jump_url(job), row=0))
+    is_filed = details.status.clip is not None
+    if is_filed and (job.remixable or details.is_own):
+        view.add_item(RemixButton(job.id, row=0)).add_item(AgainButton(job.id, row=0))
+        if details.status.can_extend:
+            view.add_item(ExtendButton(job.id, row=0))
+    if is_filed and details.is_own:
+        share = ForbidRemixesButton if job.remixable else AllowRemixesButton
+        view.add_item(share(job.id, row=1))
+    if details.may_delete:
+        view.add_item(DeleteButton(job.id, row=1))
+    return EmbedMessage(embed=details_embed(details), view=view if view.children else None)

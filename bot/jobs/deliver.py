@@ -1,0 +1,353 @@
+"""From a finished render to a posted clip: download, archive, check the size, post."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.errors import (
+    ClipTooLargeError,
+    DeliveryError,
+    DeliveryTroubleError,
+    PlaceClosedError,
+    SorabotError,
+    StorageError,
+)
+from bot.guild import PostTarget
+from bot.jobs.download import download
+from bot.jobs.finish import fail
+from bot.jobs.ports import JobStatus
+from bot.jobs.schedule import backoff_s
+from bot.jobs.worker_context import WorkerContext
+from bot.model import Clip, EntryKind, Job, Place, State
+
+_log = logging.getLogger(__name__)
+_NEVER_AGAIN = timedelta(days=36_500)
+
+
+async def deliver(context: WorkerContext, job: Job, message_lock: asyncio.Lock) -> None:
+    """Carry a rendered job as far as it goes; idempotent, each step committed before the next.
+
+    turn  held while a clip is posted: variants of one request share a message.
+    """
+    step: Job | None = job
+    if step.state is State.DOWNLOADING:
+        step = await download(context, step)
+    if step is not None and step.state is State.FITTING:
+        step = await _fit(context, step)
+        if step is not None and step.state is State.POSTING:
+            await _post(context, step, message_lock, may_be_posted=False)
+    elif step is not None and step.state is State.POSTING:
+        # Found here again, it may have been posted with the answer lost.
+        await _post(context, step, message_lock, may_be_posted=True)
+
+
+async def _fit(context: WorkerContext, job: Job) -> Job | None:
+    """Send the job on to POSTING if its clip may be uploaded where it goes, else keep it."""
+    clip = await context.store.clip(job.id)
+    if clip is None:
+        await fail(context, job, StorageError("the clip's row is gone"))
+        return None
+    place: Place | None
+    if clip.size_bytes > job.place.upload_limit_bytes:
+        error = clip_too_large(clip.size_bytes, job.place.upload_limit_bytes)
+        try:
+            place = await _next_place(context, job, clip, error)
+        except DeliveryTroubleError as trouble:
+            await _retry_later(context, job, trouble)
+            return None
+        if place is None:
+            await _keep(context, job, error)
+            return None
+    else:
+        place = await _open_thread(context, job)
+    now = context.clock.now()
+    moved = await context.store.move(
+        job,
+        State.POSTING,
+        now,
+        place=place,
+        posting_at=now,
+        due_at=context.after(context.timings.delivery_check_s),
+    )
+    context.status_cards.mark_dirty(job.request_id)
+    return moved
+
+
+async def _open_thread(context: WorkerContext, job: Job) -> Place | None:
+    """Return the thread that the server wants this clip in; None to post it where it was asked for."""
+    if job.place.guild_id is None or job.place.thread_of is not None:
+        return None
+    if (await context.guild_store.guild_settings(job.place.guild_id)).post is not PostTarget.THREAD:
+        return None
+    request = await context.store.request(job.request_id)
+    if request is None or request.card_message_id is None:
+        return None
+    try:
+        return await context.publisher.open_thread(job, request.card_message_id)
+    except DeliveryTroubleError as error:
+        _log.warning("no thread, posted in its place: %s", error)
+        return None
+
+
+async def _post(
+    context: WorkerContext, job: Job, message_lock: asyncio.Lock, *, may_be_posted: bool
+) -> None:
+    """Post the clip of a job whose POSTING is committed, at the first place that takes it.
+
+    look_first  an earlier try may have got through: adopt its message instead of sending again.
+    """
+    async with message_lock:
+        step = await _post_here(context, job, may_be_posted=may_be_posted)
+        while step is not None:
+            step = await _post_here(context, step, may_be_posted=False)
+
+
+async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -> Job | None:
+    """Post a clip at its place; return the job on its way to another one where that refuses it."""
+    rests_until = await _sibling_blocked_until(context, job)
+    if rests_until is not None:
+        await context.store.update(job, due_at=rests_until)
+        return None
+    try:
+        message_id = await context.publisher.find_clip(job) if may_be_posted else None
+        if message_id is None:
+            try:
+                message_id = await _send(context, job)
+            except DeliveryTroubleError as error:
+                # Elsewhere, or joined to another message, it could be seen twice: a late request of
+                # this try must have landed, or never will, before anything else is tried.
+                quiet_s = context.timings.post_quiet_s if error.is_unknown else 0.0
+                await _retry_later(context, job, error, quiet_s=quiet_s)
+                return None
+            except (PlaceClosedError, ClipTooLargeError) as error:
+                message_id = await _find_earlier_post(context, job, may_be_posted=may_be_posted)
+                if message_id is None:
+                    return await _post_elsewhere(context, job, error)
+    except (DeliveryError, StorageError) as error:
+        if error.retryable:
+            await _retry_later(context, job, error)
+        else:
+            # It may hang where it can't be looked for: another place could show it twice.
+            await _keep(context, job, error)
+        return None
+    done = await context.store.move(
+        job,
+        State.DONE,
+        context.clock.now(),
+        close=EntryKind.SETTLE,
+        message_id=message_id,
+    )
+    _log.info("posted as message %d", message_id)
+    context.status_cards.mark_dirty(job.request_id)
+    if done is not None:
+        await context.budget_monitor.check_job(done)
+    return None
+
+
+async def _sibling_blocked_until(context: WorkerContext, job: Job) -> datetime | None:
+    """Return until when another variant's try is in doubt; None when none is.
+
+    Such a try may be an edit of the message that they share, under way still: it would take away
+    whatever joined the message after it was written.
+    """
+    now = context.clock.now()
+    resting = [
+        each.due_at
+        for each in await context.store.jobs_of(job.request_id)
+        if each.id != job.id
+        and each.state is State.POSTING
+        and each.attempts > 0
+        and each.due_at is not None
+        and each.due_at > now
+    ]
+    return max(resting, default=None)
+
+
+async def _find_earlier_post(
+    context: WorkerContext, job: Job, *, may_be_posted: bool
+) -> int | None:
+    """Return the message of an earlier try where the latest was refused.
+
+    look_first  there may have been one; else what can't be read is taken for empty.
+    Raises PlaceClosedError where that can't be known, and DeliveryTroubleError.
+    """
+    try:
+        return await context.publisher.find_clip(job)
+    except PlaceClosedError:
+        if may_be_posted:
+            raise
+        return None
+
+
+async def _post_elsewhere(context: WorkerContext, job: Job, error: DeliveryError) -> Job | None:
+    """Commit a job to the next place, or keep its clip; `error` is its own place's certain refusal.
+
+    Raises DeliveryTroubleError when the next place can't be found out now.
+    """
+    clip = await context.store.clip(job.id)
+    place = None if clip is None else await _next_place(context, job, clip, error)
+    if place is None:
+        await _keep(context, job, error)
+        return None
+    _log.info("not posted in %d, tried in %d: %s", job.place.channel_id, place.channel_id, error)
+    now = context.clock.now()
+    return await context.store.move(
+        job,
+        State.POSTING,
+        now,
+        place=place,
+        posting_at=now,
+        due_at=context.after(context.timings.delivery_check_s),
+    )
+
+
+async def _next_place(
+    context: WorkerContext, job: Job, clip: Clip, error: SorabotError
+) -> Place | None:
+    """Return where a clip goes that its place refuses; None when it can only be kept.
+
+    First a public thread's channel, whose readers are the thread's; then the member's own messages.
+    Raises DeliveryTroubleError.
+    """
+    here, is_large = job.place, isinstance(error, ClipTooLargeError)
+    if here.guild_id is not None and here.thread_of is not None and not is_large:
+        chosen = (await context.guild_store.guild_settings(here.guild_id)).channel_ids
+        if not chosen or here.thread_of in chosen:
+            return replace(here, channel_id=here.thread_of, thread_of=None)
+    direct = await context.publisher.direct_messages(job)
+    if direct is None or direct.channel_id == here.channel_id:
+        return None
+    if is_large and direct.upload_limit_bytes <= here.upload_limit_bytes:
+        return None
+    return direct if clip.size_bytes <= direct.upload_limit_bytes else None
+
+
+async def _retry_later(
+    context: WorkerContext, job: Job, error: DeliveryError | StorageError, *, quiet_s: float = 0.0
+) -> None:
+    """Try a delivery step again later, after `quiet_s` at least, but not for ever."""
+    attempts = job.attempts + 1
+    if attempts >= context.timings.post_tries:
+        await _keep(context, job, DeliveryError(f"gave up after {attempts} tries: {error}"))
+        return
+    due_at = context.after(max(backoff_s(attempts, context.timings), quiet_s))
+    _log.warning("post put off to %s: %s", due_at, error)
+    await context.store.update(job, attempts=attempts, due_at=due_at)
+
+
+async def _send(context: WorkerContext, job: Job) -> int:
+    clip = await context.store.clip(job.id)
+    if clip is None:
+        raise StorageError("the clip's row is gone")
+    path = await context.archive.fetch(clip.archive_key)
+    status = await _status_for_message(context, job)
+    return await context.publisher.post_clip(status, path, await _statuses_in_message(context, job))
+
+
+async def _status_for_message(context: WorkerContext, job: Job) -> JobStatus:
+    """Return the status of a job as its clip's message tells it."""
+    status = await context.status_reader.read(job)
+    request = await context.store.request(job.request_id)
+    # A card's thread has the card's id.
+    if request is None or job.place.channel_id in (
+        request.place.channel_id,
+        request.card_message_id,
+    ):
+        return status
+    return replace(status, asked_in=request.place)
+
+
+async def _statuses_in_message(context: WorkerContext, job: Job) -> tuple[JobStatus, ...]:
+    """Return the variants of the same request that the latest message at `job`'s place shows."""
+    # Read anew: since the look at those that rest, one may have been deleted.
+    others = [
+        each
+        for each in await context.store.jobs_of(job.request_id)
+        if each.id != job.id
+        and each.state is State.DONE
+        and each.deleted_at is None
+        and each.place.channel_id == job.place.channel_id
+    ]
+    latest = max((each.message_id or 0 for each in others), default=0)
+    shown = [each for each in others if each.message_id == latest]
+    return tuple([await _status_for_message(context, each) for each in in_message_order(shown)])
+
+
+def in_message_order(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs of one message in the order in which their clips stand there."""
+    return sorted(jobs, key=lambda job: (str(job.finished_at), job.variant))
+
+
+async def _keep(context: WorkerContext, job: Job, error: SorabotError) -> None:
+    """Leave the clip in the archive: rendered and paid for, but not posted.
+
+    It waits where it was asked for, whatever was tried after that: that is where it can be fetched.
+    """
+    request = await context.store.request(job.request_id)
+    place = job.place if request is None else request.place
+    # Told first: a crash in between is made up for by the next try, and the same is not told twice.
+    await _notify_kept(context, job, error, place)
+    kept = await _move_to_kept(context, job, error, place)
+    if kept is not None:
+        _log.warning("kept: %s", error)
+        context.status_cards.mark_dirty(job.request_id)
+        await context.budget_monitor.check_job(kept)
+
+
+async def _notify_kept(
+    context: WorkerContext, job: Job, error: SorabotError, asked_in: Place
+) -> None:
+    """Leave word for the member in their own messages, once, unless those are what refused it."""
+    try:
+        direct = await context.publisher.direct_messages(job)
+    except DeliveryTroubleError as trouble:
+        # The card and `/sora status` tell it, too; a clip is not held up for this.
+        _log.warning("nobody told that it is kept: %s", trouble)
+        return
+    if direct is None or direct.channel_id == asked_in.channel_id:
+        return
+    if direct.channel_id == job.place.channel_id and isinstance(error, PlaceClosedError):
+        return
+    await context.outbox.notify(
+        direct.channel_id,
+        kept_notice(job, error, asked_in),
+        context.clock.now(),
+        key=f"kept {job.id}",
+        again_after=_NEVER_AGAIN,
+    )
+
+
+async def _move_to_kept(
+    context: WorkerContext, job: Job, error: SorabotError, place: Place
+) -> Job | None:
+    return await context.store.move(
+        job,
+        State.KEPT,
+        context.clock.now(),
+        close=EntryKind.SETTLE,
+        place=place,
+        error_code=error.code,
+        error_text=error.user_text,
+    )
+
+
+def clip_too_large(clip_bytes: int, limit_bytes: int) -> ClipTooLargeError:
+    """Return the error for a clip over the upload limit, with both sizes in its sentence."""
+    return ClipTooLargeError(
+        f"{clip_bytes} bytes against a limit of {limit_bytes}",
+        user_text=f"Your clip is finished, but its {clip_bytes / 1_000_000:.1f} MB are more than "
+        f"the {limit_bytes / 1_000_000:.0f} MB that may be uploaded here. I kept it for you.",
+    )
+
+
+def kept_notice(job: Job, error: SorabotError, asked_in: Place) -> str:
+    """Return what a member is told about a clip that was kept: why, and how to get it."""
+    there = "here" if asked_in.guild_id is None else "in the server where you asked for it"
+    return (
+        f"{error.user_text} Use `/sora status job:{job.id}` {there} and press its button: "
+        "I post the clip where you do that."
+    )

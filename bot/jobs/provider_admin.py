@@ -1,0 +1,161 @@
+"""The video services as moderators see them, and their choice of who gets the next order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bot.clock import Clock
+from bot.errors import (
+    BadOptionError,
+    ModeratorsOnlyError,
+    ProviderAccountError,
+    ProviderError,
+    RefusedError,
+    UnsupportedError,
+)
+from bot.guild import GuildSettings
+from bot.jobs.guild_settings_cache import GuildSettingsCache
+from bot.model import Viewer
+from bot.providers.base import Model, Provider
+from bot.providers.health import CircuitBreakers, CircuitState, ProviderHealth
+from bot.storage.base import JobStore
+from bot.storage.guild_settings import Actor, GuildSettingsStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderStatus:
+    """One video service, seen from one server."""
+
+    name: str
+    health: ProviderHealth
+    #: Whether it takes orders at this moment, by itself.
+    takes_work: bool
+    #: No new jobs of this server; of any server, which only the operator changes.
+    drained_here: bool
+    drained_everywhere: bool
+    #: Tried first in this server.
+    is_preferred: bool
+    #: What it can do at present, retired models too.
+    models: tuple[Model, ...]
+    #: Jobs of all servers that are being made there now.
+    running: int
+    #: … and how many it takes at a time.
+    slots: int
+
+
+class ProviderAdmin:
+    """What moderators can see and choose of the video services of their server.
+
+    A choice holds for new jobs of that server; running jobs stay where they are. Refusals are
+    RefusedErrors; all but `all` raise ModeratorsOnlyError for others, and BadOptionError for a name
+    that is not configured.
+    """
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, Provider],
+        health: CircuitBreakers,
+        settings_cache: GuildSettingsCache,
+        guild_store: GuildSettingsStore,
+        store: JobStore,
+        clock: Clock,
+    ) -> None:
+        self._providers = providers
+        self._health = health
+        self._settings_cache = settings_cache
+        self._guild_store = guild_store
+        self._store = store
+        self._clock = clock
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The services there are, in the operator's order."""
+        return tuple(self._providers)
+
+    async def all(self, guild_id: int | None) -> tuple[ProviderStatus, ...]:
+        """Return every service as a server has it, in the order in which they are tried there."""
+        here = await self._settings_cache.settings(guild_id)
+        everywhere = await self._settings_cache.everywhere()
+        wanted = [here.preferred_provider, everywhere.preferred_provider]
+        found = [
+            ProviderStatus(
+                name=name,
+                health=self._health.of(name),
+                takes_work=self._health.takes_work(name),
+                drained_here=name in here.drained_providers,
+                drained_everywhere=name in everywhere.drained_providers,
+                is_preferred=name == here.preferred_provider,
+                models=provider.capabilities().models,
+                running=await self._store.slots_taken(name),
+                slots=provider.capabilities().max_concurrent,
+            )
+            for name, provider in self._providers.items()
+        ]
+        return tuple(
+            sorted(found, key=lambda each: wanted.index(each.name) if each.name in wanted else 2)
+        )
+
+    async def use(self, by: Viewer, name: str | None) -> None:
+        """Let a service be tried before all others, and not be drained; None: the usual order."""
+        rules, name = (
+            await self._moderated_settings(by),
+            None if name is None else self._known_name(name),
+        )
+        left = tuple(each for each in rules.drained_providers if each != name)
+        await self._change_settings(
+            by, rules, replace(rules, preferred_provider=name, drained_providers=left)
+        )
+
+    async def drain(self, by: Viewer, name: str, *, back: bool = False) -> None:
+        """Give a service no new jobs, or (`back`) give it some again."""
+        rules, name = await self._moderated_settings(by), self._known_name(name)
+        others = tuple(each for each in rules.drained_providers if each != name)
+        wanted = None if rules.preferred_provider == name and not back else rules.preferred_provider
+        drained = others if back else (*others, name)
+        await self._change_settings(
+            by, rules, replace(rules, preferred_provider=wanted, drained_providers=drained)
+        )
+
+    async def test(self, by: Viewer, name: str) -> str:
+        """Make one free call to a service and return what came of it, in one sentence."""
+        await self._moderated_settings(by)
+        provider = self._providers[self._known_name(name)]
+        try:
+            told = await provider.check()
+        except ProviderAccountError:
+            return "It refuses the key, or the balance is used up: the bot's operator has to act."
+        except UnsupportedError:
+            return "It has no call that is free: the next clip will tell."
+        except ProviderError:
+            return "It does not answer as it should right now."
+        if self._health.of(provider.name).circuit is CircuitState.OUT:
+            return f"It answers: {told}. But it refused the last order: the next clip will tell."
+        return f"All is well: {told}."
+
+    async def _moderated_settings(self, by: Viewer) -> GuildSettings:
+        if by.guild_id is None or not by.is_moderator:
+            raise ModeratorsOnlyError
+        self._settings_cache.invalidate(by.guild_id)
+        return await self._settings_cache.settings(by.guild_id)
+
+    def _known_name(self, name: str) -> str:
+        wanted = name.strip().lower()
+        if wanted not in self._providers:
+            known = ", ".join(f"`{each}`" for each in self._providers)
+            raise BadOptionError("name", "I don't have that one.", f"There is {known}.")
+        return wanted
+
+    async def _change_settings(
+        self, by: Viewer, seen: GuildSettings, settings: GuildSettings
+    ) -> None:
+        if by.guild_id is None:
+            raise ModeratorsOnlyError
+        actor = Actor(user_id=by.user_id, at=self._clock.now())
+        changed = await self._guild_store.replace_guild_settings(
+            by.guild_id, settings, actor, expected=seen
+        )
+        self._settings_cache.invalidate(by.guild_id)
+        if not changed:
+            raise RefusedError("Somebody else has just changed the settings. Try again.")

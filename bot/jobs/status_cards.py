@@ -1,0 +1,264 @@
+"""Keeps the public cards true: at most one edit every few seconds each, and only for a change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.clock import Clock
+from bot.errors import DeliveryTroubleError, StorageError
+from bot.jobs.ports import ClipPublisher, StatusCard
+from bot.jobs.timings import Timings
+from bot.model import Job, State
+
+_log = logging.getLogger(__name__)
+#: How long edits on their way may take when the process stops.
+_STOP_TIMEOUT_S = 2.0
+#: Members are told of an interruption that took longer.
+LONG_DOWNTIME = timedelta(minutes=1)
+#: Edits on their way at a time, and those of them that show progress alone: Discord takes fifty
+#: requests a second of a bot (documentation, 2026-08), and clips, too, want to be posted.
+_MAX_EDITS = 40
+_MAX_PROGRESS_EDITS = 8
+#: Edits a second that show progress alone; a few may come together.
+_PROGRESS_EDITS_PER_S = 10
+_PROGRESS_BURST = 10
+
+
+@dataclass(slots=True)
+class _CardState:
+    """What is known of one card's message."""
+
+    dirty: bool = False
+    #: Whether more than progress changed since the last edit.
+    is_urgent: bool = False
+    next_at: datetime | None = None
+    #: Whether it waits for `next_at`.
+    is_delayed: bool = False
+    #: It was open while nobody worked on it for long.
+    was_interrupted: bool = False
+    fingerprint: object = None
+    edit_task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+class StatusCards:
+    """All cards that may still change.
+
+    read  builds the present card of a request; None when there is no such request.
+
+    However many cards there are, those on which something happened do not wait for the others.
+    """
+
+    def __init__(
+        self,
+        read_card: Callable[[int], Awaitable[StatusCard | None]],
+        publisher: ClipPublisher,
+        clock: Clock,
+        timings: Timings,
+    ) -> None:
+        self._read_card = read_card
+        self._publisher = publisher
+        self._clock = clock
+        self._timings = timings
+        self._cards: dict[int, _CardState] = {}
+        #: Cards to be edited, in order; a dict for its order alone.
+        self._urgent_queue: dict[int, None] = {}
+        self._progress_queue: dict[int, None] = {}
+        #: Cards that were edited a moment ago, by when they may be again: a heap.
+        self._delayed: list[tuple[datetime, int]] = []
+        self._edits_running = self._progress_edits_running = 0
+        self._next_progress_at: datetime | None = None
+        self._changed = asyncio.Event()
+        self._began_at = clock.now()
+        self._has_begun = False
+
+    def mark_interrupted(self, jobs: Iterable[Job]) -> None:
+        """Say what the last process left open: rows as it left them, before anything touches them.
+
+        If nobody had worked on any of them for long, their cards say so. Returns at once.
+        """
+        left = tuple(jobs)
+        alive_at = max(
+            (_last_activity_at(each, self._began_at) for each in left), default=self._began_at
+        )
+        if self._began_at - alive_at > LONG_DOWNTIME:
+            for each in left:
+                self._cards.setdefault(each.request_id, _CardState()).was_interrupted = True
+
+    def mark_dirty(self, request_id: int, *, is_urgent: bool = True) -> None:
+        """Say that the request's card may look different now. Returns at once.
+
+        is_urgent  False for mere progress, which can wait while there is much of it. So can all
+                   that is touched before `run`: cards that the last process left.
+        """
+        shown = self._cards.setdefault(request_id, _CardState())
+        shown.dirty = True
+        shown.is_urgent |= is_urgent and self._has_begun
+        self._enqueue(request_id, shown)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Edit cards for ever; when it is cancelled, edits on their way have two seconds left."""
+        self._has_begun = True
+        try:
+            while True:
+                self._changed.clear()
+                wait_s = self._start_due()
+                with contextlib.suppress(TimeoutError):
+                    # Not wait_for: in Python 3.11 it can swallow a cancellation.
+                    async with asyncio.timeout(wait_s):
+                        await self._changed.wait()
+        finally:
+            await self._finish_edits()
+
+    async def _finish_edits(self) -> None:
+        """Let edits on their way arrive; one that waits for a login that never came is given up."""
+        sending = [s.edit_task for s in self._cards.values() if s.edit_task is not None]
+        if sending:
+            await asyncio.wait(sending, timeout=_STOP_TIMEOUT_S)
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+
+    def _enqueue(self, request_id: int, card_state: _CardState) -> None:
+        """Let a card that needs an edit wait where it belongs; idempotent."""
+        if not card_state.dirty or card_state.edit_task is not None or card_state.is_delayed:
+            return
+        if card_state.next_at is not None and card_state.next_at > self._clock.now():
+            card_state.is_delayed = True
+            heapq.heappush(self._delayed, (card_state.next_at, request_id))
+        elif card_state.is_urgent:
+            self._progress_queue.pop(request_id, None)
+            self._urgent_queue[request_id] = None
+        else:
+            self._progress_queue[request_id] = None
+
+    def _start_due(self) -> float | None:
+        """Start every edit that may go out now; return the seconds to the next, None for none."""
+        now = self._clock.now()
+        while self._delayed and self._delayed[0][0] <= now:
+            _, request_id = heapq.heappop(self._delayed)
+            shown = self._cards[request_id]
+            shown.is_delayed = False
+            self._enqueue(request_id, shown)
+        while self._urgent_queue and self._edits_running < _MAX_EDITS:
+            self._start(self._urgent_queue, now, is_progress=False)
+        while self._progress_queue and self._may_send_progress(now):
+            self._start(self._progress_queue, now, is_progress=True)
+        waits = [at for at, _ in self._delayed[:1]]
+        if (
+            self._progress_queue
+            and self._next_progress_at is not None
+            and self._next_progress_at > now
+        ):
+            waits.append(self._next_progress_at)
+        return min(((at - now).total_seconds() for at in waits), default=None)
+
+    def _may_send_progress(self, now: datetime) -> bool:
+        is_full = (
+            self._progress_edits_running >= _MAX_PROGRESS_EDITS or self._edits_running >= _MAX_EDITS
+        )
+        return not is_full and (self._next_progress_at is None or self._next_progress_at <= now)
+
+    def _start(self, queue: dict[int, None], now: datetime, *, is_progress: bool) -> None:
+        request_id = next(iter(queue))
+        del queue[request_id]
+        shown = self._cards[request_id]
+        shown.dirty = shown.is_urgent = False
+        shown.next_at = now + timedelta(seconds=self._timings.card_gap_s)
+        self._edits_running += 1
+        if is_progress:
+            self._progress_edits_running += 1
+            spare_at = now - timedelta(seconds=(_PROGRESS_BURST - 1) / _PROGRESS_EDITS_PER_S)
+            since = (
+                spare_at
+                if self._next_progress_at is None
+                else max(self._next_progress_at, spare_at)
+            )
+            self._next_progress_at = since + timedelta(seconds=1 / _PROGRESS_EDITS_PER_S)
+        shown.edit_task = asyncio.create_task(
+            self._send(request_id, shown, is_progress=is_progress)
+        )
+
+    async def _send(self, request_id: int, card_state: _CardState, *, is_progress: bool) -> None:
+        try:
+            await self._edit(request_id, card_state)
+        except (DeliveryTroubleError, StorageError) as error:
+            _log.warning("card of request %s: %s", request_id, error)
+            card_state.dirty = True
+            card_state.is_urgent |= not is_progress
+        except Exception:  # noqa: BLE001
+            # One card's defect must not stop the others; the clip comes all the same.
+            _log.exception("card of request %s", request_id)
+        finally:
+            card_state.edit_task = None
+            self._edits_running -= 1
+            self._progress_edits_running -= is_progress
+            if self._cards.get(request_id) is card_state:
+                self._enqueue(request_id, card_state)
+            self._changed.set()
+
+    async def _edit(self, request_id: int, card_state: _CardState) -> None:
+        card = await self._read_card(request_id)
+        if card is None:
+            self._cards.pop(request_id, None)
+            return
+        if card_state.was_interrupted and any(
+            _was_open(each.job, self._began_at) for each in card.statuses
+        ):
+            card = replace(card, was_resumed=True)
+        age = self._clock.now() - card.request.created_at
+        face = _fingerprint(card)
+        if face == card_state.fingerprint or (
+            age.total_seconds() > self._timings.card_max_age_s and not card.is_final
+        ):
+            return
+        await self._publisher.show_card(card)
+        card_state.fingerprint = face
+        if card.is_final and not card_state.dirty:
+            self._cards.pop(request_id, None)
+
+
+def _was_open(job: Job, at: datetime) -> bool:
+    return job.created_at <= at and (job.finished_at is None or job.finished_at > at)
+
+
+def _last_activity_at(job: Job, began_at: datetime) -> datetime:
+    """Return when somebody certainly worked on a job, give or take a poll, before `began_at`.
+
+    A time of the next look was set by a look not long before it; a queued job's says nothing.
+    """
+    looked_at = job.due_at if job.state is State.RENDERING or job.attempts else None
+    signs = (
+        *(job.created_at, job.state_at, job.submitted_at, job.rendered_at, job.posting_at),
+        job.finished_at,
+        None if looked_at is None else min(looked_at, began_at),
+    )
+    return max((each for each in signs if each is not None and each <= began_at), default=began_at)
+
+
+def _fingerprint(card: StatusCard) -> object:
+    """Return what a reader could tell apart: two equal faces need no edit."""
+    return (
+        card.request.card_message_id,
+        *(
+            (
+                status.job.state,
+                status.job.progress,
+                status.job.cancel_requested_at is not None,
+                status.job.message_id,
+                status.job.error_text,
+                status.job.deleted_at,
+                status.job.source_remote_id,
+                status.waits_for_disk_space,
+                status.ahead,
+                status.ready_at,
+            )
+            for status in card.statuses
+        ),
+    )

@@ -1,0 +1,88 @@
+"""The way into an MP4 that somebody else made."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video import VideoStream
+from av.video.frame import VideoFrame
+
+from bot.errors import BadClipError
+from bot.media import mp4
+
+#: Larger pictures are refused before they are decoded: no model makes them, an attacker may.
+MAX_PIXELS = 4096 * 2304
+#: How far before the end to look for the last frames: a keyframe every second or two is usual.
+_LOOK_BACK_S = (0.5, 5.0)
+
+
+@contextmanager
+def open_clip(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
+    """Open a clip for reading and yield it with its picture stream; blocking.
+
+    Raises BadClipError when the file is missing, truncated, no MP4, without a picture or larger
+    than `MAX_PIXELS`, and for whatever the body meets when it decodes.
+    """
+    try:
+        mp4.read_boxes(path)
+        # The format is named for the reason given in bot.media.probe.
+        with av.open(str(path.absolute()), format="mp4") as container:
+            if not container.streams.video:
+                raise BadClipError(f"{path.name} has no picture")
+            stream = container.streams.video[0]
+            context = stream.codec_context
+            if not 0 < context.width * context.height <= MAX_PIXELS:
+                raise BadClipError(f"{path.name} measures {context.width}x{context.height}")
+            context.thread_count = 2
+            yield container, stream
+    except (FFmpegError, OSError) as error:
+        raise BadClipError(f"{path.name} cannot be read: {error}") from error
+
+
+def first_frames(path: Path, count: int) -> list[VideoFrame]:
+    """Return the first `count` frames in the order they are shown, or all of a shorter clip.
+
+    Raises BadClipError when there is none.
+    """
+    with open_clip(path) as (container, stream):
+        frames = list(islice(container.decode(stream), count))
+    if not frames:
+        raise BadClipError(f"{path.name} has no frame that decodes")
+    return frames
+
+
+def last_frames(path: Path, count: int) -> list[VideoFrame]:
+    """Return the last `count` frames in the order they are shown, or all of a shorter clip.
+
+    Only the end of a long clip is decoded. Raises BadClipError when there is none.
+    """
+    with open_clip(path) as (container, stream):
+        for back_s in _LOOK_BACK_S:
+            found = _frames_from(container, stream, back_s, count)
+            if len(found) == count:
+                return found
+    with open_clip(path) as (container, stream):
+        found = list(deque(container.decode(stream), maxlen=count))
+    if not found:
+        raise BadClipError(f"{path.name} has no frame that decodes")
+    return found
+
+
+def _frames_from(
+    container: InputContainer, stream: VideoStream, back_s: float, count: int
+) -> list[VideoFrame]:
+    if stream.time_base is None or stream.duration is None:
+        return []
+    ticks = stream.duration - int(back_s / stream.time_base)
+    # A file without a usable index cannot seek; it is then read from its beginning.
+    with suppress(FFmpegError):
+        container.seek((stream.start_time or 0) + max(0, ticks), stream=stream)
+        return list(deque(container.decode(stream), maxlen=count))
+    return []

@@ -1,0 +1,64 @@
+"""Reference pictures that members send along."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from bot.errors import BadOptionError
+
+#: Larger files are refused before anything is read.
+MAX_BYTES = 10 * 1024 * 1024
+#: Larger pictures are refused before they are decoded: a bomb is small on disk only.
+MAX_PIXELS = 40_000_000
+_FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+_ALLOWED = "It can be a PNG, JPEG or WebP of up to 10 MB and 40 megapixels."
+
+
+def check_upload_metadata(content_type: str | None, size_bytes: int) -> None:
+    """Return if what the upload says of itself is allowed; what it is, `check_picture` tells.
+
+    Raises BadOptionError naming the field and what is allowed.
+    """
+    if size_bytes > MAX_BYTES:
+        raise BadOptionError("image", f"{size_bytes / 1_000_000:.1f} MB is too large.", _ALLOWED)
+    kind = (content_type or "").split(";")[0].strip().lower()
+    if kind and kind not in ("image/png", "image/jpeg", "image/webp", "application/octet-stream"):
+        raise BadOptionError("image", "this is not a picture I can use.", _ALLOWED)
+
+
+async def check_picture(path: Path) -> Path:
+    """Return the path, renamed to its true kind, if the file decodes as an allowed picture.
+
+    Decodes in a thread. Raises BadOptionError naming the field and what is allowed.
+    """
+    return await asyncio.to_thread(_check, path)
+
+
+def _check(path: Path) -> Path:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=tuple(_FORMATS)) as picture:
+                width_px, height_px = picture.size
+                if width_px * height_px > MAX_PIXELS:
+                    raise BadOptionError("image", "it has too many pixels.", _ALLOWED)
+                kind = picture.format or ""
+                picture.load()
+    except BadOptionError:
+        raise
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+        OSError,
+        SyntaxError,  # Pillow's word for a broken PNG
+        ValueError,
+    ) as error:
+        raise BadOptionError(
+            "image", "this file does not decode as a picture.", _ALLOWED
+        ) from error
+    return path.replace(path.with_suffix(_FORMATS[kind]))

@@ -1,0 +1,169 @@
+"""What was used day by day, as a picture: a bar for each day's clips, a quiet one for its cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from io import BytesIO
+
+from PIL import Image, ImageDraw, ImageFont
+
+_WIDTH_PX, _HEIGHT_PX = 1000, 640
+#: Chat shows the picture about 350 pixels wide on a phone: letters keep some 11 of these.
+_FONT_PX = 32
+_LEFT_PX, _RIGHT_PX = 140, 956
+#: Top and bottom of the two plots, and the middle of the titles above them.
+_CLIPS_PX = (84, 360)
+_COST_PX = (456, 560)
+_TITLE_PX = 46
+#: Shapes are drawn this much larger and scaled down: Pillow draws without smoothing.
+_SMOOTHING = 2
+#: A ground of its own, so that light and dark themes show the same picture.
+_BACKGROUND = (30, 31, 36)
+_LINE = (66, 69, 79)
+_TEXT = (226, 228, 234)
+_MUTED_TEXT = (168, 172, 183)
+_CLIPS = (116, 133, 255)
+_COST = (122, 148, 136)
+_COLOURS = 64
+#: Most days whose dates are written below, and how far from the edge the last one's middle is.
+_DATES = 6
+_DATE_EDGE_PX = 60
+#: Where the scales of days without use end: a clip, and a cent.
+_LEAST_CLIPS, _LEAST_USD_MICROS = 1, 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One day."""
+
+    day: date
+    clips: int
+    #: Cost in millionths of a US dollar.
+    usd_micros: int
+
+
+async def usage_chart(bars: Sequence[Bar]) -> bytes:
+    """Return a PNG of the days: a bar for the clips of each, below it one for what they cost.
+
+    bars  one for each day without a gap, earliest first, at least one; amounts of 0 or more.
+    1000x640 px, at most about 100 kB, for dark and light surroundings. Runs in a thread.
+
+    Raises ValueError for no bars.
+    """
+    if not bars:
+        raise ValueError("no days for a chart")
+    return await asyncio.to_thread(_chart, bars)
+
+
+def _chart(bars: Sequence[Bar]) -> bytes:
+    large = (_WIDTH_PX * _SMOOTHING, _HEIGHT_PX * _SMOOTHING)
+    chart = Image.new("RGB", large, _BACKGROUND)
+    draw = ImageDraw.Draw(chart)
+    clips, usd_micros = (
+        [bar.clips for bar in bars],
+        [bar.usd_micros for bar in bars],
+    )
+    top, top_usd_micros = (
+        axis_maximum(_LEAST_CLIPS, *clips),
+        axis_maximum(_LEAST_USD_MICROS, *usd_micros),
+    )
+    _plot(draw, _CLIPS_PX, ("Clips a day (UTC)", _short(top)), clips, top, _CLIPS)
+    dollars = f"${_short(Fraction(top_usd_micros, 1_000_000))}"
+    _plot(draw, _COST_PX, ("US dollars a day", dollars), usd_micros, top_usd_micros, _COST)
+    _dates(draw, [bar.day for bar in bars])
+    if not any(clips) and not any(usd_micros):
+        middle_px = ((_LEFT_PX + _RIGHT_PX) / 2, sum(_CLIPS_PX) / 2)
+        _write(draw, middle_px, "Nothing was made", "mm", _MUTED_TEXT)
+    return _encode_png(chart.resize((_WIDTH_PX, _HEIGHT_PX), Image.Resampling.LANCZOS))
+
+
+def _plot(
+    draw: ImageDraw.ImageDraw,
+    span_px: tuple[int, int],
+    words: tuple[str, str],
+    amounts: Sequence[int],
+    top: int,
+    colour: tuple[int, int, int],
+) -> None:
+    """Draw a row of bars between two lines.
+
+    words  the title, and what stands at the upper line, where `top` is.
+    """
+    top_px, bottom_px = span_px
+    _write(draw, (_LEFT_PX, top_px - _TITLE_PX), words[0], "lm", _MUTED_TEXT)
+    for told, y_px in ((words[1], top_px), ("0", bottom_px)):
+        _shape(draw, (_LEFT_PX, y_px - 1, _RIGHT_PX, y_px + 1), _LINE)
+        _write(draw, (_LEFT_PX - 16, y_px), told, "rm", _MUTED_TEXT)
+    for (left_px, right_px), value in zip(_columns(len(amounts)), amounts, strict=True):
+        if value:
+            # However little it is beside the others, it is seen.
+            height_px = max(4.0, (bottom_px - top_px) * value / top)
+            _shape(draw, (left_px, bottom_px - height_px, right_px, bottom_px), colour)
+
+
+def _dates(draw: ImageDraw.ImageDraw, days: Sequence[date]) -> None:
+    """Write the dates of some days, the last one of them, at equal steps."""
+    step = -(-len(days) // _DATES)
+    columns = _columns(len(days))
+    for index in range(len(days) - 1, -1, -step):
+        middle_px = sum(columns[index]) / 2
+        x_px = min(middle_px, _WIDTH_PX - _DATE_EDGE_PX)
+        _write(draw, (x_px, _COST_PX[1] + 42), f"{days[index].day} {days[index]:%b}", "mm", _TEXT)
+
+
+def axis_maximum(*amounts: int) -> int:
+    """Return where a scale ends that holds all amounts, one of them 1 or more.
+
+    It is 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, as small as can be.
+    """
+    most = max(amounts)
+    power = 10 ** (len(str(most)) - 1)
+    return next(each * power for each in (1, 2, 3, 4, 5, 6, 8, 10) if each * power >= most)
+
+
+def _columns(count: int) -> list[tuple[float, float]]:
+    """Return left and right of each bar."""
+    step_px = (_RIGHT_PX - _LEFT_PX) / count
+    width_px = min(step_px * 0.72, 120)
+    middles_px = [_LEFT_PX + step_px * (index + 0.5) for index in range(count)]
+    return [(each - width_px / 2, each + width_px / 2) for each in middles_px]
+
+
+def _shape(
+    draw: ImageDraw.ImageDraw,
+    box_px: tuple[float, float, float, float],
+    colour: tuple[int, int, int],
+) -> None:
+    left, top, right, bottom = (round(each * _SMOOTHING) for each in box_px)
+    draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=colour)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    at_px: tuple[float, float],
+    words: str,
+    anchor: str,
+    colour: tuple[int, int, int],
+) -> None:
+    font = ImageFont.load_default(_FONT_PX * _SMOOTHING)
+    place = (at_px[0] * _SMOOTHING, at_px[1] * _SMOOTHING)
+    draw.text(place, words, font=font, fill=colour, anchor=anchor)
+
+
+def _short(amount: Fraction | int) -> str:
+    """Return an amount of one digit and zeros as short as can be: `0.2`, `3`, `20k`."""
+    for size, sign in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if amount >= size:
+            return f"{float(amount / size):g}{sign}"
+    return f"{float(amount):g}"
+
+
+def _encode_png(chart: Image.Image) -> bytes:
+    """Return a PNG of few colours: flat shapes need no more."""
+    file = BytesIO()
+    chart.quantize(_COLOURS, Image.Quantize.FASTOCTREE).save(file, "PNG", optimize=True)
+    return file.getvalue()

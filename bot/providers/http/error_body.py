@@ -1,0 +1,252 @@
+"""What an API said when it refused, whatever shape it said it in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from bot.providers.http import retry
+from bot.providers.http.json_fields import list_or_empty, object_or_empty
+
+_MESSAGE_MAX_CHARS = 300
+
+# 2026-11-20: OpenAI's jobs carry moderation_blocked (community.openai.com thread 1372868 and
+# others; no spec lists it); relays also pass on sentinel_block. The rest is Azure and gateways.
+_MODERATION = re.compile(
+    r"moderation|sentinel_block|content_?policy|content_?filter|safety_violation"
+    r"|responsible_?ai_?policy|content[-_]moderated|prohibited_content"
+    r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
+    re.IGNORECASE,
+)
+# Gateways without codes of their own put the upstream's sentence into the message; so does Google,
+# whose words are in capitals (2026-11-20: a third party's recordings, others' reports).
+_MODERATION_SENTENCE = re.compile(
+    r"moderation (system|block)|blocked by (our |the )?moderation"
+    r"|content[ _-]?polic|content[ _-]filter|content[ _-]moderat|safety system|input was flagged"
+    r"|\bblocked\b[^.]{0,80}\b(safety|polic(y|ies))\b|prohibited_content"
+    # 2026-11-20: xAI refuses words with 403, as it does a key (others' recordings, several).
+    r"|violates? (our )?usage guidelines|\bsafety_check_type"
+    r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
+    re.IGNORECASE,
+)
+# 2026-11-20: for an empty balance or a used-up limit OpenAI answers 429 like for haste, and only
+# the words differ; waiting does not help. https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy
+# (openai-insufficient-quota) lists them; the first group's variants are new-api's and relays'.
+_ACCOUNT = re.compile(
+    r"insufficient_(user_)?(quota|balance|credit)|credit_balance_exhausted"
+    r"|(spend|usage)_limit_exceeded|budget_exceeded|billing_|invalid_api_key|account_deactivated",
+    re.IGNORECASE,
+)
+# 2026-11-20: xAI answers a bad key with 400 and an empty balance with 403 or 429, and only the
+# sentence tells (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447). So
+# does Runway's 400 about credits. It must be what the message begins with, but for what a gateway
+# puts before it: a message that refuses a prompt quotes it further on, and one prompt must not take
+# an API from everybody.
+_ACCOUNT_SENTENCE = re.compile(
+    r"((?!\W*[\w. ]*(prompt|input|text|content))(\[[\w. ]{1,30}\]|\d{3}\b\s*[:-]?"
+    r"|(\w[\w. ]{0,40})?(error|exception)( code)?( \d{3})?\s*[:-])\s*){0,3}"
+    r"((incorrect|invalid)( |%20)api( |%20)key\b"
+    r"|api key (is )?(not (valid|found)|expired)"
+    r"|insufficient credits?\b|exhausted balance"
+    r"|(you|user|(your|this|the) (account|balance|organi[sz]ation|prepayment|team))\b"
+    r"([^\"'`“‘«]|(?<=\w)'(?=\w)){0,80}?\b"
+    r"(available credits|monthly spending limit|not have enough credits|insufficient credits?"
+    r"|exhausted balance|credits are))",
+    re.IGNORECASE,
+)
+# Words inside are the prompt's; a quotation that was cut has no end.
+_QUOTED = re.compile(r"(?<!\w)([\"'`]).*?(\1(?!\w)|$)|[“‘«].*?([”’»](?!\w)|$)")
+# 2026-11-20: so OpenAI (404, and 403 for a project that may not use it) and its relays (400, and 503
+# of github QuantumNous/new-api, which has asked nobody then).
+_UNKNOWN_MODEL = re.compile(r"model_?not_?found", re.IGNORECASE)
+_OVERLOAD = re.compile(
+    r"overload|at capacity|over capacity|high demand|slow_?down|too many", re.IGNORECASE
+)
+# 2026-11-20: CometAPI and Google's Interactions API answer 400 with these for an id that they do
+# not know.
+_UNKNOWN_ID = re.compile(r"task_not_exist|invalid interaction name", re.IGNORECASE)
+# 2026-11-20: relays of CometAPI's family refuse a remix with the first two, and status 400
+# (github QuantumNous/new-api); gateways pass on sentences of many upstreams. "The model … does not
+# exist" is another matter.
+_UNKNOWN_SOURCE = re.compile(
+    r"task_(origin_)?not_exist|task_channel_disable|invalid interaction name"
+    r"|\b(video|task)[ _]((?!model)\S+ ){0,4}?"
+    r"(not[ _](found|exist)|does(n't| not) exist|no longer (exists|available)|expired|deleted)"
+    r"|\b(no such|unknown) (video|task)\b",
+    re.IGNORECASE,
+)
+# 2026-11-20: how OpenAI and its relays, Go's and Express's routers, Kong and FastAPI (whose words
+# for a path are the bare "Not Found") say that there is no such path.
+_UNKNOWN_ROUTE = re.compile(
+    r"^(invalid url \(|404 page not found|route not found|no route matched|cannot post /)",
+    re.IGNORECASE,
+)
+
+#: A `google.rpc.RetryInfo` among the details of an error: `{"@type": …, "retryDelay": "34.5s"}`.
+_RETRY_DELAY = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s")
+
+_QUERY_OF_URL = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
+_TITLE = re.compile(rb"<title[^>]*>([^<]{0,120})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorBody:
+    """A refusal, normalised. Empty strings where the API said nothing."""
+
+    message: str = ""
+    code: str = ""
+    kind: str = ""
+    #: The body was a page for browsers: something before the API answered.
+    is_html: bool = False
+    #: How long it asks to wait, in seconds; None: it does not say so in the body.
+    retry_after_s: float | None = None
+
+    @property
+    def is_moderation(self) -> bool:
+        """Whether it is about what the prompt, the picture or the result shows."""
+        words = f"{self.code} {self.kind}"
+        return bool(_MODERATION.search(words) or _MODERATION_SENTENCE.search(self.message))
+
+    @property
+    def is_account(self) -> bool:
+        """Whether the key is refused or the balance used up, whatever the status says."""
+        words = f"{self.code} {self.kind}"
+        return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.match(self.message))
+
+    @property
+    def is_unknown_model(self) -> bool:
+        """Whether it says that it does not have the model, whatever the status says."""
+        return bool(_UNKNOWN_MODEL.fullmatch(self.code))
+
+    @property
+    def is_overload(self) -> bool:
+        """Whether the API itself says that it takes no work at present."""
+        words = f"{self.code} {self.kind} {_QUOTED.sub('…', self.message)}"
+        return not self.is_html and bool(_OVERLOAD.search(words))
+
+    @property
+    def is_unknown_id(self) -> bool:
+        """Whether it says, with another status than 404, that it does not know the id."""
+        return bool(_UNKNOWN_ID.search(f"{self.code} {self.message}"))
+
+    @property
+    def is_unknown_source(self) -> bool:
+        """Whether it says, with another status than 404, that it lacks the render named to it."""
+        return bool(_UNKNOWN_SOURCE.search(f"{self.code} {self.message}"))
+
+    @property
+    def is_invalid_request(self) -> bool:
+        """Whether it calls the request itself wrong, whatever the status says."""
+        # 2026-11-20: CometAPI gives 500 with this code, not to be tried again (apidoc.cometapi.com).
+        return self.code == "invalid_request"
+
+    @property
+    def is_unknown_route(self) -> bool:
+        """Whether a 404 is about the path itself, not about what was looked for there."""
+        is_bare = str(self).lower() == "not found"
+        return self.is_html or is_bare or bool(_UNKNOWN_ROUTE.search(self.message))
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.code or self.kind, self.message) if part)
+
+
+def parse_body(body: bytes, content_type: str = "") -> ErrorBody:
+    """Normalise the body of a refusal: JSON of any shape, an HTML page, text or nothing."""
+    head = body[:200].lstrip().lower()
+    if "html" in content_type.lower() or head.startswith((b"<!doctype", b"<html", b"<head")):
+        title = _TITLE.search(body[:4096])
+        about = f" titled {_clean(title[1].decode('utf-8', 'replace'))!r}" if title else ""
+        return ErrorBody(message=f"an HTML page{about}", is_html=True)
+    if not head:
+        return ErrorBody(message="an empty body")
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return ErrorBody(message=_clean(body[:1200].decode("utf-8", "replace")))
+    return parse_value(value)
+
+
+def parse_value(value: object) -> ErrorBody:
+    """Normalise an error as JSON gives it.
+
+    Takes null, a string, `{message}`, `{code, message}`, `{message, type, param, code}`,
+    `{error: …}`, `{detail: "…", error_type}`, `{detail: [{loc, msg, type}]}`, `{status, title,
+    detail}` and a list that holds one of these. Never raises.
+    """
+    return _read(value, depth=0)
+
+
+def _read(value: object, *, depth: int) -> ErrorBody:
+    if depth > 4 or value is None or isinstance(value, bool):
+        return ErrorBody()
+    if isinstance(value, str | int | float):
+        return ErrorBody(message=_clean(str(value)))
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return _read(items[0], depth=depth + 1) if items else ErrorBody()
+    if not isinstance(value, dict):
+        return ErrorBody()
+    fields = cast("dict[str, Any]", value)
+    inner = _read(fields.get("error"), depth=depth + 1)
+    code = inner.code or _short_text(fields.get("code"))
+    kind = inner.kind or _short_text(fields.get("type")) or _short_text(fields.get("error_type"))
+    kind = kind or _listed_kind(fields.get("detail"))
+    message = inner.message or _message(fields, depth)
+    wait_s = inner.retry_after_s
+    wait_s = _delay_s(fields.get("details")) if wait_s is None else wait_s
+    return ErrorBody(message=message, code=code, kind=kind, retry_after_s=wait_s)
+
+
+def _message(fields: Mapping[str, Any], depth: int) -> str:
+    for name in ("message", "msg", "fail_reason"):
+        if isinstance(fields.get(name), str):
+            return _clean(fields[name])
+    detail: object = fields.get("detail")
+    if isinstance(detail, list):
+        items = cast("list[object]", detail)
+        return _clean("; ".join(_validation_line(item) for item in items[:5]))
+    said = _read(detail, depth=depth + 1).message
+    title = fields.get("title")
+    return _clean(f"{title}: {said}" if said else title) if isinstance(title, str) else said
+
+
+def _delay_s(details: object) -> float | None:
+    """What an error's details say of waiting, in seconds."""
+    for item in list_or_empty(details):
+        delay: object = object_or_empty(item).get("retryDelay")
+        found = _RETRY_DELAY.fullmatch(delay) if isinstance(delay, str) else None
+        if found is not None:
+            return min(float(found[1]), retry.MAX_RETRY_AFTER_S)
+    return None
+
+
+def _listed_kind(detail: object) -> str:
+    """The type of the first entry that has one, of a list of what is wrong."""
+    kinds = (_short_text(object_or_empty(item).get("type")) for item in list_or_empty(detail))
+    return next(filter(None, kinds), "")
+
+
+def _validation_line(item: object) -> str:
+    """One entry of FastAPI's list of what is wrong: `body.seconds: too long`."""
+    if not isinstance(item, dict):
+        return str(item)
+    fields = cast("dict[str, Any]", item)
+    loc: object = fields.get("loc")
+    where = ".".join(str(part) for part in cast("list[object]", loc)) if type(loc) is list else ""
+    what = str(fields.get("msg") or fields.get("message") or "")
+    return f"{where}: {what}" if where else what
+
+
+def _short_text(value: object) -> str:
+    return _clean(str(value))[:60] if isinstance(value, str | int) else ""
+
+
+def _clean(text: str) -> str:
+    """Make a vendor's words fit for one line of a log: short, printable, no signed addresses."""
+    text = _QUERY_OF_URL.sub(r"\1", text[:4000])
+    line = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(line.split())
+    return line if len(line) <= _MESSAGE_MAX_CHARS else line[: _MESSAGE_MAX_CHARS - 1] + "…"

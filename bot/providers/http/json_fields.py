@@ -1,0 +1,88 @@
+"""Readers for the JSON of APIs, whose answers may hold anything anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+_ID_MAX_CHARS = 1024
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """Return a JSON object itself. Raises ValueError, with the kind of what is there instead."""
+    if not isinstance(value, dict):
+        raise ValueError(f"no object but {type(value).__name__}")  # noqa: TRY004 - the answer is wrong
+    return cast("dict[str, Any]", value)
+
+
+def object_or_empty(value: object) -> dict[str, Any]:
+    """Return a JSON object itself, and an empty one for anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def list_or_empty(value: object) -> list[object]:
+    """Return a JSON list itself, and an empty one for anything else."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def text_or_none(value: object) -> str | None:
+    """Return text as it is, also when it is empty; None for anything else."""
+    return value if isinstance(value, str) else None
+
+
+def url_or_none(value: object) -> str | None:
+    """Return text that begins as an http(s) address does; None for anything else."""
+    return value if isinstance(value, str) and value.startswith(("http://", "https://")) else None
+
+
+def number_or_none(value: object) -> float | None:
+    """Return a JSON number, which Python also lets be NaN or infinite; None for anything else."""
+    # A bool is an int to Python.
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def int_or_none(value: object, *, at_least: int | None = None) -> int | None:
+    """Return a JSON number without a fraction; None for anything else.
+
+    at_least  a smaller one is None too; None: it may be negative.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if at_least is None or value >= at_least else None
+
+
+def datetime_or_none(value: object) -> datetime | None:
+    """Return the aware instant of a date and time in ISO 8601; None for anything else.
+
+    One that names no time zone is in UTC.
+    """
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def is_usable_id(remote_id: str) -> bool:
+    """Whether an id can stand in a path, once percent-encoded, and mean itself there."""
+    return (
+        0 < len(remote_id) <= _ID_MAX_CHARS
+        and remote_id.isprintable()
+        and remote_id.strip(".") != ""
+    )
+
+
+def id_of(
+    fields: Mapping[str, Any], name: str = "id", pattern: re.Pattern[str] | None = None
+) -> str:
+    """Return the id that an answer has under `name`.
+
+    pattern  what all of an id of this API is like; None: whatever `is_usable_id` allows.
+    Raises ValueError when there is none that can be used.
+    """
+    found = text_or_none(fields.get(name))
+    if found is None or not is_usable_id(found) or (pattern and not pattern.fullmatch(found)):
+        raise ValueError(f"no usable {name}")
+    return found

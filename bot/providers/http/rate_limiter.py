@@ -1,0 +1,71 @@
+"""How many calls an API takes: what its operator allows, and what it says itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from bot.clock import Clock
+
+_MINUTE_S = 60.0
+#: No header makes anybody wait longer than this, in seconds.
+_MAX_RESET_S = 120.0
+#: `6m0s`, `1.5s`, `20ms`: how OpenAI and its gateways write the time until a reset (2026-11-20).
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class RateLimiter:
+    """Lets calls through at an even pace; nobody waits while there is room in the minute.
+
+    per_minute  calls in any minute; None: only the API's own headers hold calls up.
+    """
+
+    def __init__(self, per_minute: int | None, clock: Clock) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        #: When each of the last calls went, or will go.
+        self._calls: list[datetime] = []
+        self._blocked_until: datetime | None = None
+
+    def blocked_s(self) -> float:
+        """Return for how many seconds the API itself wants no call."""
+        if self._blocked_until is None:
+            return 0.0
+        return max(0.0, (self._blocked_until - self._clock.now()).total_seconds())
+
+    def wait_s(self) -> float:
+        """Return for how many seconds a call would be held up now."""
+        return max(0.0, (self._next_at() - self._clock.now()).total_seconds())
+
+    def take(self) -> float:
+        """Count one call, and return after how many seconds it may be made."""
+        at = self._next_at()
+        if self._per_minute is not None:
+            self._calls.append(at)
+            del self._calls[: -self._per_minute]
+        return max(0.0, (at - self._clock.now()).total_seconds())
+
+    def update_from_headers(self, headers: Mapping[str, str]) -> None:
+        """Take to heart what an answer's headers say of calls that are left."""
+        if headers.get("x-ratelimit-remaining-requests", "").strip() != "0":
+            return
+        reset_s = _duration_s(headers.get("x-ratelimit-reset-requests", ""))
+        if reset_s is not None:
+            self._blocked_until = self._clock.now() + timedelta(seconds=min(reset_s, _MAX_RESET_S))
+
+    def _next_at(self) -> datetime:
+        at = self._clock.now()
+        if self._blocked_until is not None:
+            at = max(at, self._blocked_until)
+        if self._per_minute is not None and len(self._calls) >= self._per_minute:
+            at = max(at, self._calls[-self._per_minute] + timedelta(seconds=_MINUTE_S))
+        return at
+
+
+def _duration_s(text: str) -> float | None:
+    found = _DURATION.findall(text.strip())
+    if not found or "".join(number + unit for number, unit in found) != text.strip():
+        return None
+    return sum(float(number) * _UNIT_S[unit] for number, unit in found)

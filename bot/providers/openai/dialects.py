@@ -1,0 +1,157 @@
+"""How the families of servers speak OpenAI's Videos API, each as data.
+
+All of them create with POST /videos, look with GET /videos/{id} and have the clip at
+GET /videos/{id}/content. What differs is here; `openai.py` acts on it, `openai_vendors.py` gives each
+its settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from bot.model import Operation
+
+
+class OptionalCall(StrEnum):
+    """A call that some servers have and others lack."""
+
+    #: GET /videos
+    LIST = "list"
+    #: DELETE /videos/{id}
+    DELETE = "delete"
+    #: POST /videos/{id}/cancel
+    CANCEL = "cancel"
+    #: GET /models, in OpenAI's shape
+    MODELS = "models"
+    #: POST /videos/{id}/remix
+    REMIX = "remix"
+    #: POST /videos/edits
+    EDITS = "edits"
+    #: POST /videos/extensions
+    EXTENSIONS = "extensions"
+
+
+_CALLS_BY_OPERATION = {
+    Operation.REMIX: frozenset({OptionalCall.REMIX, OptionalCall.EDITS}),
+    Operation.EXTEND: frozenset({OptionalCall.EXTENSIONS}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What one family of servers does its own way."""
+
+    #: What its settings begin with.
+    prefix: str
+    calls: frozenset[OptionalCall]
+    #: The header that carries the key, and what stands before the key there.
+    key_header: str = "Authorization"
+    key_scheme: str = "Bearer "
+    #: An order without a picture goes as JSON, with `seconds` as a number; all else is a form.
+    takes_json: bool = False
+    #: The form has a `seed`.
+    takes_seed: bool = False
+    #: A finished clip may be at an address that the video object names, and not at its content path.
+    has_clip_urls: bool = False
+    #: The list has every render of the account: one that is not there was never ordered.
+    list_is_complete: bool = True
+    #: Fields of a video object that need not repeat the order: nothing is concluded from them.
+    ignored_fields: frozenset[str] = field(default_factory=frozenset[str])
+    #: DELETE ends a render that is under way.
+    delete_cancels: bool = False
+    #: After this long it knows nothing of a render; None: not told.
+    retention: timedelta | None = None
+    #: Renders are kept in memory, and gone with a restart.
+    keeps_renders_in_memory: bool = False
+    #: Paid calls alone count against the calls that it takes in a minute.
+    limits_creates_only: bool = False
+
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What it can do by itself."""
+        able = {each for each, calls in _CALLS_BY_OPERATION.items() if calls & self.calls}
+        return frozenset({Operation.GENERATE, *able})
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether a render that is under way can be stopped."""
+        return self.delete_cancels or OptionalCall.CANCEL in self.calls
+
+
+# 2026-11-20: specification 2.3.0 of 2026-08-21 (github openai/openai-openapi @f85dbe2). The guide
+# calls remix superseded by edits, so that a server may have only one of the two.
+OPENAI = Dialect(
+    prefix="OPENAI",
+    calls=frozenset(
+        {
+            OptionalCall.LIST,
+            OptionalCall.DELETE,
+            OptionalCall.MODELS,
+            OptionalCall.REMIX,
+            OptionalCall.EDITS,
+            OptionalCall.EXTENSIONS,
+        }
+    ),
+)
+# 2026-11-20: Microsoft's page on Sora 2 of 2025-12-01: `model` is the deployment's name, which the
+# answers need not repeat; jobs and clips are gone after 24 h; two creations a minute, and no limit
+# to other calls.
+AZURE = Dialect(
+    prefix="AZURE_OPENAI",
+    calls=frozenset(
+        {OptionalCall.LIST, OptionalCall.DELETE, OptionalCall.MODELS, OptionalCall.REMIX}
+    ),
+    key_header="api-key",
+    key_scheme="",
+    ignored_fields=frozenset({"model"}),
+    retention=timedelta(hours=24),
+    limits_creates_only=True,
+)
+# 2026-11-20: apidoc.cometapi.com: forms only, four shapes of answers behind one family of addresses,
+# clips of most models at a signed address elsewhere; neither list nor delete.
+COMETAPI = Dialect(
+    prefix="COMETAPI",
+    calls=frozenset({OptionalCall.MODELS, OptionalCall.REMIX}),
+    has_clip_urls=True,
+)
+# 2026-11-20: github BerriAI/litellm @02ac6ac5 and its documentation of 2026-10-07: the list is one
+# upstream's, under the upstream's names for models, and objects have no prompt.
+LITELLM = Dialect(
+    prefix="LITELLM_PROXY",
+    calls=frozenset(
+        {
+            OptionalCall.LIST,
+            OptionalCall.MODELS,
+            OptionalCall.REMIX,
+            OptionalCall.EDITS,
+            OptionalCall.EXTENSIONS,
+        }
+    ),
+    list_is_complete=False,
+    ignored_fields=frozenset({"model"}),
+)
+# 2026-11-20: github vllm-project/vllm-omni @b82abf66 and @48e60262: forms only, `seed` among them;
+# the model's name is the server's own. DELETE waits two seconds for a render to stop, else 409.
+VLLM = Dialect(
+    prefix="VLLM",
+    calls=frozenset({OptionalCall.LIST, OptionalCall.DELETE}),
+    takes_seed=True,
+    ignored_fields=frozenset({"model"}),
+    delete_cancels=True,
+    keeps_renders_in_memory=True,
+)
+# 2026-11-20: github sgl-project/sglang @2b72b4cc: `seconds` is an integer; earlier servers want a
+# picture in every form, and in JSON a picture is a path on the server. Without a seed each clip of a
+# prompt is the same. Lengths and sizes are told as rendered, which rounds them. Servers may lack the
+# cancel, and put results into a store of their own.
+SGLANG = Dialect(
+    prefix="SGLANG",
+    calls=frozenset({OptionalCall.LIST, OptionalCall.DELETE, OptionalCall.CANCEL}),
+    takes_json=True,
+    takes_seed=True,
+    has_clip_urls=True,
+    ignored_fields=frozenset({"model", "seconds", "size"}),
+    keeps_renders_in_memory=True,
+)

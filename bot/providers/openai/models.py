@@ -1,0 +1,48 @@
+"""The models that OpenAI's Videos API had; gateways and self-hosted servers carry their names on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from bot.model import Operation, Size
+from bot.providers.base import Model
+
+_LANDSCAPE = Size(width_px=1280, height_px=720)
+_PORTRAIT = Size(width_px=720, height_px=1280)
+_WIDE = Size(width_px=1792, height_px=1024)
+_TALL = Size(width_px=1024, height_px=1792)
+
+# 2026-11-20: lengths and sizes from github openai/openai-openapi @f85dbe2 (2026-08-21); prices from
+# OpenAI's model pages. Its guide also names 16 and 20 s and 1080p: the setting can add them. The same
+# specification has POST /videos/{id}/remix and POST /videos/extensions, for any model.
+_SORA_2 = Model(
+    name="sora-2",
+    label="Sora 2",
+    seconds=(4, 8, 12),
+    sizes=(_LANDSCAPE, _PORTRAIT),
+    usd_micros_per_second={_LANDSCAPE: 100_000, _PORTRAIT: 100_000},
+    operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
+    takes_image=True,
+    has_audio=True,
+    prompt_max_chars=32_000,
+    facts_source="OpenAI API specification 2.3.0 and model pages",
+    verified_on=date(2026, 11, 20),
+)
+#: What OPENAI_MODELS knows without being told.
+OPENAI_MODELS: Mapping[str, Model] = {
+    "sora-2": _SORA_2,
+    "sora-2-pro": replace(
+        _SORA_2,
+        name="sora-2-pro",
+        label="Sora 2 Pro",
+        sizes=(_LANDSCAPE, _PORTRAIT, _WIDE, _TALL),
+        usd_micros_per_second={
+            _LANDSCAPE: 300_000,
+            _PORTRAIT: 300_000,
+            _WIDE: 500_000,
+            _TALL: 500_000,
+        },
+    ),
+}

@@ -1,0 +1,339 @@
+"""Google's Gemini Omni through the Interactions API: clips, and edits of its own clips.
+
+2026-11-20: a finished interaction has its clip at an address on Google's host, or within the answer
+as base64: Google's guide says that GET may do the latter even where an address was asked for. There
+is no idempotency key. An address to report to can be given with an order, but such reports are
+signed with another key than those of an endpoint that is registered for the project: none is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qs, quote, urlsplit
+
+from bot.errors import (
+    ModerationError,
+    ProviderAccountError,
+    ProviderError,
+    ProviderRejectedError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SettingsError,
+    SourceGoneError,
+    UnsupportedError,
+)
+from bot.model import Operation, Size
+from bot.providers.base import (
+    Capabilities,
+    Download,
+    Model,
+    ProviderRequest,
+    RenderState,
+    RenderStatus,
+)
+from bot.providers.http import clip_file, error_body
+from bot.providers.http.json_fields import (
+    id_of,
+    is_usable_id,
+    list_or_empty,
+    object_of,
+    object_or_empty,
+    text_or_none,
+    url_or_none,
+)
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.vendor import ProviderAccount, Vendor
+from bot.settings import Secret
+
+_STATES: Mapping[str, RenderState] = {
+    "queued": RenderState.QUEUED,
+    "in_progress": RenderState.RUNNING,
+    "completed": RenderState.READY,
+    # It waits for an answer that nobody gives.
+    "requires_action": RenderState.FAILED,
+    "failed": RenderState.FAILED,
+    "cancelled": RenderState.FAILED,
+    "incomplete": RenderState.FAILED,
+    "budget_exceeded": RenderState.FAILED,
+}
+#: An answer that has a clip within; base64 makes it larger by a third.
+_RESPONSE_MAX_BYTES = 96 * 1024 * 1024
+_MIN_SECONDS = 3
+_MAX_EXTENSION_S = 10
+_TASKS: Mapping[Operation, str] = {Operation.REMIX: "edit", Operation.EXTEND: "extend"}
+
+_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
+_SMALL, _SMALL_TALL = Size(width_px=640, height_px=360), Size(width_px=360, height_px=640)
+_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
+#: What goes over the wire for a size: aspect ratio and resolution. 4k is not among them: within an
+#: answer it could be larger than answers may be, and a clip that was paid for would be lost.
+_SHAPES: Mapping[Size, tuple[str, str]] = {
+    _LANDSCAPE: ("16:9", "720p"),
+    _PORTRAIT: ("9:16", "720p"),
+    _SMALL: ("16:9", "360p"),
+    _SMALL_TALL: ("9:16", "360p"),
+    _LARGE: ("16:9", "1080p"),
+    _LARGE_TALL: ("9:16", "1080p"),
+}
+_OMNI = Model(
+    name="gemini-omni-1.1-flash",
+    label="Gemini Omni 1.1 Flash",
+    seconds=(4, 6, 8, 10),
+    sizes=tuple(_SHAPES),
+    # 5,792 tokens a second at $17.50 a million for 720p; the others are the dearest that is quoted.
+    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 101_360)
+    | dict.fromkeys((_SMALL, _SMALL_TALL), 39_000)
+    | dict.fromkeys((_LARGE, _LARGE_TALL), 195_000),
+    # An extension is as long as the model likes, 3 to 10 s: nobody has seen that `duration` holds
+    # there, and its price would be a guess. `extend=yes` in the setting asks for it all the same.
+    operations=frozenset({Operation.GENERATE, Operation.REMIX}),
+    takes_image=True,
+    has_audio=True,
+    facts_source="a copy of Google's guide; prices as others quote them, to be checked; an edit also pays"
+    " for its source, some $0.009 a second",
+    verified_on=date(2026, 11, 20),
+)
+_KNOWN_MODELS: Mapping[str, Model] = {
+    _OMNI.name: _OMNI,
+    "gemini-omni-1.2-flash": replace(
+        _OMNI,
+        name="gemini-omni-1.2-flash",
+        label="Gemini Omni 1.2 Flash",
+        seconds=(4, 6, 8, 10, 12, 15),
+        facts_source="lengths and prices as others quote them for it and for 1.1, to be checked",
+    ),
+}
+
+
+class GeminiProvider(HttpProvider):
+    """A `Provider` for one project at the Gemini API."""
+
+    def __init__(self, account: ProviderAccount) -> None:
+        for model in account.models:
+            _check_model(model)
+        super().__init__(
+            account,
+            Capabilities(
+                models=account.models,
+                max_concurrent=account.max_concurrent,
+                typical_first_poll_s=30.0,
+                can_cancel=True,
+                can_delete=True,
+            ),
+            credentials={"x-goog-api-key": Secret(account.api_key_text)},
+        )
+
+    async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
+        try:
+            found = _video(await self._fetch_interaction(remote_id))
+        except (UnsupportedError, ValueError) as error:
+            raise ProviderTroubleError(f"no place of the clip: {error}") from error
+        content = None if found is None else text_or_none(found.get("data"))
+        if content:
+            return await clip_file.save_base64(content, target, max_bytes=max_bytes)
+        return await super().download(remote_id, target, max_bytes=max_bytes)
+
+    async def cancel(self, remote_id: str) -> bool:
+        refused: ProviderError | None = None
+        try:
+            await self._transport.send_idempotent("POST", f"{_interaction_path(remote_id)}/cancel")
+        except RemoteNotFoundError:
+            return False
+        except (ProviderTroubleError, UnsupportedError) as error:
+            refused = error  # also what it says of one that is over
+        try:
+            fields = await self._fetch_interaction(remote_id)
+        except RemoteNotFoundError:
+            return False
+        except (UnsupportedError, ValueError) as error:
+            raise ProviderTroubleError(f"the state was answered with {error}") from error
+        word = str(fields.get("status"))
+        if word == "cancelled":
+            # Tokens are what is paid for.
+            return not _has_video_tokens(fields)
+        if self._read_state(word, _STATES) in (RenderState.READY, RenderState.FAILED):
+            return False
+        raise ProviderTroubleError(f"asked to stop, and still {word[:40]}") from refused
+
+    async def delete(self, remote_id: str) -> bool:
+        try:
+            await self._transport.delete(_interaction_path(remote_id))
+        except RemoteNotFoundError:
+            return True
+        return True
+
+    async def check(self) -> str:
+        await self._transport.get("models", {"pageSize": "1"})
+        return "the key is taken"
+
+    async def _create(self, request: ProviderRequest) -> RenderStatus:
+        body: dict[str, object] = {
+            "model": request.model,
+            "input": await _input(request),
+            "background": True,
+            # Without it there is nothing to poll, and nothing to edit later.
+            "store": True,
+            "response_format": _response_format(request),
+            "generation_config": {"video_config": {"task": _task(request)}},
+        }
+        if request.operation is Operation.GENERATE:
+            reply = await self._transport.create_json("interactions", body)
+        else:
+            if request.operation is Operation.EXTEND and request.seconds > _MAX_EXTENSION_S:
+                raise SourceGoneError(f"no extension by {request.seconds} s here")
+            body["previous_interaction_id"] = request.source_remote_id
+            reply = await self._transport.create_from_source("interactions", body)
+        return RenderStatus(id=id_of(object_of(reply.body)), state=RenderState.QUEUED)
+
+    async def _fetch_render(self, remote_id: str) -> FetchedRender:
+        fields = await self._fetch_interaction(remote_id)
+        word = str(fields.get("status"))
+        state = self._read_state(word, _STATES)
+        error = _failure(word, fields) if state is RenderState.FAILED else None
+        found = _video(fields) if state is RenderState.READY else None
+        if state is RenderState.READY and found is None:
+            state, error = _without_video(fields)
+        model = text_or_none(fields.get("model"))
+        remote = RenderStatus(id=remote_id, state=state, error=error, model=model)
+        return FetchedRender(
+            status=remote, clip_url=None if found is None else self._clip_url(found)
+        )
+
+    async def _fetch_interaction(self, remote_id: str) -> Mapping[str, Any]:
+        """Return an interaction as the API has it; raises as `_look`."""
+        reply = await self._transport.get(
+            _interaction_path(remote_id), max_bytes=_RESPONSE_MAX_BYTES
+        )
+        return object_of(reply.body)
+
+    def _clip_url(self, video: Mapping[str, Any]) -> str | None:
+        """Return where a clip is; None for one that is within the answer."""
+        uri = url_or_none(video.get("uri"))
+        if uri is None:
+            return None
+        there, here = urlsplit(uri), urlsplit(self._account.base_url)
+        # Without `alt` its own host answers with words about the file.
+        if there.netloc != here.netloc or "alt" in parse_qs(there.query):
+            return uri
+        return f"{uri}{'&' if there.query else '?'}alt=media"
+
+
+def _check_model(model: Model) -> None:
+    if odd := [str(size) for size in model.sizes if size not in _SHAPES]:
+        problem = f"{model.name!r} has no {', '.join(odd)}"
+        raise SettingsError("GEMINI_MODELS", problem, ", ".join(map(str, _SHAPES)))
+    longest_s = _KNOWN_MODELS.get(model.name, _KNOWN_MODELS["gemini-omni-1.2-flash"]).seconds[-1]
+    if odd := [s for s in model.seconds if not _MIN_SECONDS <= s <= longest_s]:
+        problem = f"{model.name!r} makes no {', '.join(map(str, odd))} s"
+        raise SettingsError("GEMINI_MODELS", problem, f"{_MIN_SECONDS} to {longest_s} s")
+
+
+def _interaction_path(remote_id: str) -> str:
+    if not is_usable_id(remote_id):
+        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+    return f"interactions/{quote(remote_id, safe='')}"
+
+
+def _task(request: ProviderRequest) -> str:
+    usual = "text_to_video" if request.image is None else "image_to_video"
+    return _TASKS.get(request.operation, usual)
+
+
+async def _input(request: ProviderRequest) -> list[dict[str, str]]:
+    words = {"type": "text", "text": request.prompt}
+    if request.image is None:
+        return [words]
+    head, _, content = (await data_url(request.image)).partition(";base64,")
+    picture = {"type": "image", "data": content, "mime_type": head.removeprefix("data:")}
+    return [picture, words]
+
+
+def _response_format(request: ProviderRequest) -> dict[str, str]:
+    """Return how the clip shall be: edits and extensions are as their source is."""
+    wanted = {"type": "video", "delivery": "uri"}
+    if request.operation is Operation.GENERATE:
+        shape = _SHAPES.get(request.size)
+        if shape is None:
+            raise ProviderRejectedError(f"no size {request.size} here")
+        wanted |= {"aspect_ratio": shape[0], "resolution": shape[1]}
+    if request.operation is not Operation.REMIX:
+        wanted["duration"] = f"{request.seconds}s"
+    return wanted
+
+
+def _output_contents(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield all that the model put out."""
+    for step in _objects(fields.get("steps")):
+        if step.get("type") == "model_output":
+            yield from _objects(step.get("content"))
+
+
+def _video(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the clip of an interaction: its address or its content."""
+    for each in _output_contents(fields):
+        if each.get("type") == "video" and (each.get("uri") or each.get("data")):
+            return each
+    return None
+
+
+def _without_video(fields: Mapping[str, Any]) -> tuple[RenderState, ProviderError | None]:
+    """Return what it means that an interaction is completed and has no clip."""
+    texts = (
+        str(each.get("text") or "")
+        for each in _output_contents(fields)
+        if each.get("type") == "text"
+    )
+    said = error_body.parse_value(" ".join(filter(None, texts)))
+    if str(said) and not _has_video_tokens(fields):
+        # 2026-11-20: so it refuses what a clip would show (a third party's recordings).
+        return RenderState.FAILED, ModerationError(f"words instead of a clip: {said}")
+    # Paid for: it is waited for until the deadline rather than given up.
+    return RenderState.RUNNING, None
+
+
+def _has_video_tokens(fields: Mapping[str, Any]) -> bool:
+    told = object_or_empty(fields.get("usage"))
+    return any(
+        str(each.get("modality")).lower() == "video" and bool(each.get("tokens"))
+        for each in _objects(told.get("output_tokens_by_modality"))
+    )
+
+
+def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
+    said = error_body.parse_value(fields.get("error"))
+    reason = text_or_none(fields.get("finish_reason"))
+    if reason is not None and not said.code:
+        said = replace(said, code=reason[:60])
+    if said.is_moderation:
+        return ModerationError(str(said))
+    if said.is_account or word == "budget_exceeded":
+        return ProviderAccountError(f"{word} {said}".strip())
+    return RenderFailedError(str(said) or f"{word[:40]}, no reason")
+
+
+def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+    for item in list_or_empty(value):
+        if isinstance(item, dict):
+            yield cast("dict[str, Any]", item)
+
+
+GEMINI = Vendor(
+    name="gemini",
+    title="Google Gemini Omni",
+    prefix="GEMINI",
+    key_variable="GEMINI_API_KEY",
+    base_url="https://generativelanguage.googleapis.com/v1beta",
+    known_models=_KNOWN_MODELS,
+    default_models=_OMNI.name,
+    models_example="gemini-omni-1.1-flash seconds=5,10 sizes=1280x720; gemini-omni-1.2-flash",
+    has_webhook_secret=True,
+    make_provider=GeminiProvider,
+    verified="its Python SDK's types of 2026-08-21, a copy of its guide to Omni, a third party's"
+    " recordings. Not: prices, how long an extension gets, whether a cancelled clip is charged",
+    verified_on=date(2026, 11, 20),
+)

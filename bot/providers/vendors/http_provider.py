@@ -1,0 +1,221 @@
+"""What all video APIs over HTTP have in common; a vendor's file fills in what only it knows.
+
+To add an API, subclass `HttpProvider` and write `_create` and `_look`, and whatever else it has.
+docs/adding-a-provider.md goes through it step by step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from bot.errors import (
+    ProviderAccountError,
+    ProviderError,
+    ProviderRejectedError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    SourceGoneError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from bot.model import Operation
+from bot.providers.base import Capabilities, Download, ProviderRequest, RenderState, RenderStatus
+from bot.providers.http.rate_limiter import RateLimiter
+from bot.providers.http.transport import Transport
+from bot.providers.openai.wire import image_type
+from bot.providers.vendors.vendor import ProviderAccount
+from bot.settings import Secret
+
+_log = logging.getLogger(__name__)
+
+#: Longest that one poll may take, its retries included, in seconds.
+_POLL_TIMEOUT_S = 20.0
+_MAX_CONCURRENT_POLLS = 8
+_MAX_UNKNOWN_WORDS_LOGGED = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedRender:
+    """A render as one answer of the API shows it."""
+
+    status: RenderStatus
+    #: Where its clip is: absolute, or a path under the API's address; None while there is none.
+    clip_url: str | None = None
+
+
+class HttpProvider(ABC):
+    """A `Provider` over one HTTP API.
+
+    account       what the operator set up.
+    capabilities  what it can do; `account.models` among it.
+    credentials   header names and values, for the API's own origin only.
+    headers       other headers that each call to it carries.
+    """
+
+    def __init__(
+        self,
+        account: ProviderAccount,
+        capabilities: Capabilities,
+        *,
+        credentials: Mapping[str, Secret],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._account = account
+        self._capabilities = capabilities
+        self._transport = Transport(
+            base_url=account.base_url,
+            credentials=credentials,
+            clock=account.clock,
+            timeouts=account.timeouts,
+            headers=headers,
+            rate_limiter=RateLimiter(account.requests_per_minute, account.clock),
+        )
+        self._poll_semaphore = asyncio.Semaphore(_MAX_CONCURRENT_POLLS)
+        self._unknown_words_logged: set[str] = set()
+
+    @abstractmethod
+    async def _create(self, request: ProviderRequest) -> RenderStatus:
+        """Make the paid call, by `create`, `create_json` or `create_from_source` of the transport, ONCE.
+
+        Raises what the transport raises, and ValueError for an answer without a usable id. Both
+        count as said of the paid call: what goes wrong before it is ProviderRejectedError for an order
+        that the API can't take, SourceGoneError for a source it lacks, and NotAcceptedError else.
+        """
+
+    @abstractmethod
+    async def _fetch_render(self, remote_id: str) -> FetchedRender:
+        """Ask for one render, by harmless calls of the transport alone; idempotent.
+
+        The id may be any text, of another API's shape too: RemoteNotFoundError for one that can't
+        stand in a path. Raises what `Transport.get` raises, and ValueError for an answer that can't
+        be read.
+        """
+
+    @property
+    def name(self) -> str:
+        return self._account.name
+
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    async def submit(self, request: ProviderRequest) -> RenderStatus:
+        try:
+            return await self._create(request)
+        except (ValueError, ProviderTroubleError) as error:
+            # Trouble may have come after the paid call: only its own errors prove that it was before.
+            raise UnknownOutcomeError(f"the create was answered with {error}") from error
+        except RemoteNotFoundError as error:
+            raise SourceGoneError(str(error)) from error
+        except UnsupportedError as error:
+            self._withdraw_operation(request.operation)
+            raise SourceGoneError(f"no such call: {error}") from error
+
+    async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
+        unique = tuple(dict.fromkeys(remote_ids))
+        answers = await asyncio.gather(*(self._poll_one(each) for each in unique))
+        return dict(zip(unique, answers, strict=True))
+
+    async def recent(self, since: datetime) -> Sequence[RenderStatus]:
+        del since
+        raise UnsupportedError("this API lists no renders")
+
+    async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
+        # Addresses of clips expire: each download asks for a fresh one.
+        try:
+            seen = await self._fetch_render(remote_id)
+        except (UnsupportedError, ValueError) as error:
+            raise ProviderTroubleError(f"no place of the clip: {error}") from error
+        if seen.clip_url is None:
+            raise ProviderTroubleError(f"no place of the clip, state {seen.status.state}")
+        try:
+            return await self._transport.download(seen.clip_url, target, max_bytes=max_bytes)
+        except (RemoteNotFoundError, ProviderAccountError, UnsupportedError) as error:
+            if not seen.clip_url.startswith(("http://", "https://")):
+                raise
+            # What a store of files refuses says nothing of the render or the account.
+            raise ProviderTroubleError(f"the clip's address is refused: {error}") from error
+
+    async def cancel(self, remote_id: str) -> bool:
+        """False: this API has no such call."""
+        del remote_id
+        return False
+
+    async def delete(self, remote_id: str) -> bool:
+        """False: this API has no such call."""
+        del remote_id
+        return False
+
+    async def check(self) -> str:
+        # The answer to an id that nobody has tells whether the key is good, where the API looks at the
+        # key before the id and has ids of this shape.
+        try:
+            await self._fetch_render("00000000-0000-0000-0000-000000000000")
+        except (RemoteNotFoundError, ValueError):
+            return "the key is taken"
+        return "it answers"
+
+    async def refresh(self) -> None:
+        return
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    def _read_state(self, status_word: str, states: Mapping[str, RenderState]) -> RenderState:
+        """Return what a status word means; RUNNING for one that is not known, logged once."""
+        state = states.get(status_word)
+        if state is not None:
+            return state
+        if (
+            status_word not in self._unknown_words_logged
+            and len(self._unknown_words_logged) < _MAX_UNKNOWN_WORDS_LOGGED
+        ):
+            self._unknown_words_logged.add(status_word)
+            _log.warning(
+                "%s: the status %a is not known; it counts as still running",
+                self.name,
+                status_word[:40],
+            )
+        return RenderState.RUNNING
+
+    async def _poll_one(self, remote_id: str) -> RenderStatus | ProviderError:
+        try:
+            async with self._poll_semaphore, asyncio.timeout(_POLL_TIMEOUT_S):
+                return (await self._fetch_render(remote_id)).status
+        except (RemoteNotFoundError, ProviderTroubleError, ProviderAccountError) as error:
+            return error
+        except (UnsupportedError, ValueError) as error:
+            return ProviderTroubleError(f"the poll was answered with {error}")
+        except TimeoutError:
+            # One answer that hangs must not hold up those of all the others.
+            return ProviderTroubleError(f"no answer to the poll in {_POLL_TIMEOUT_S:.0f} s")
+
+    def _withdraw_operation(self, operation: Operation) -> None:
+        can = self._capabilities
+        if not any(operation in model.operations for model in can.models):
+            return
+        _log.warning("%s has no call to %s: the bot composes such orders", self.name, operation)
+        models = tuple(
+            replace(model, operations=model.operations - {operation}) for model in can.models
+        )
+        self._capabilities = replace(can, models=models)
+
+
+async def data_url(image: Path) -> str:
+    """Return a reference picture as a `data:` address. Raises ProviderRejectedError."""
+
+    def load() -> str:
+        try:
+            content = image.read_bytes()
+            content_type, _ = image_type(content)
+        except (OSError, ValueError) as error:
+            raise ProviderRejectedError(f"the reference picture cannot be sent: {error}") from error
+        return f"data:{content_type};base64,{base64.b64encode(content).decode()}"
+
+    return await asyncio.to_thread(load)

@@ -1,0 +1,202 @@
+"""OpenRouter's video API: models of many vendors behind one key.
+
+2026-11-20: what a model can do and costs is told by the API itself. There is no list of jobs,
+cancel, delete or idempotency key.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from urllib.parse import quote
+
+from bot.errors import (
+    ModerationError,
+    ProviderError,
+    ProviderRejectedError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SettingsError,
+)
+from bot.model import Operation
+from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
+from bot.providers.http import error_body
+from bot.providers.http.json_fields import (
+    id_of,
+    is_usable_id,
+    number_or_none,
+    object_of,
+    object_or_empty,
+)
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.openrouter_models import (
+    SHAPES,
+    AnyModel,
+    ModelFacts,
+    complete_models,
+    read_catalogue,
+)
+from bot.providers.vendors.vendor import ProviderAccount, Vendor
+from bot.settings import Secret
+
+_log = logging.getLogger(__name__)
+
+_STATES: Mapping[str, RenderState] = {
+    "pending": RenderState.QUEUED,
+    "in_progress": RenderState.RUNNING,
+    "completed": RenderState.READY,
+    "failed": RenderState.FAILED,
+    "cancelled": RenderState.FAILED,
+    "expired": RenderState.FAILED,
+}
+
+
+class OpenRouterProvider(HttpProvider):
+    """A `Provider` for one key at OpenRouter.
+
+    Offers nothing but models whose facts are all in the setting until `refresh` was told the rest.
+    """
+
+    def __init__(self, account: ProviderAccount) -> None:
+        for model in account.models:
+            _check_model(model)
+        url = account.webhook_url or ""
+        # It takes https alone; and what nobody can verify hastens no poll.
+        self._callback_url = url if url.startswith("https://") and account.webhook_secret else None
+        super().__init__(
+            account,
+            Capabilities(
+                models=complete_models(account.models, {}),
+                max_concurrent=account.max_concurrent,
+                typical_first_poll_s=30.0,
+                has_webhook=self._callback_url is not None,
+            ),
+            credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
+        )
+        self._facts: Mapping[str, ModelFacts] = {}
+        self._complaints: Mapping[str, str] = {}
+
+    async def refresh(self) -> None:
+        try:
+            reply = await self._transport.get("videos/models")
+            facts, complaints = read_catalogue(reply.body, self._account.models)
+        except (ProviderError, ValueError) as error:
+            _log.warning("%s: its list of models can't be read: %s", self.name, error)
+            return
+        for name, complaint in complaints.items():
+            if self._complaints.get(name) != complaint:
+                _log.warning("%s: what it tells of %a is not used: %s", self.name, name, complaint)
+        self._facts, self._complaints = facts, complaints
+        models = complete_models(self._account.models, facts)
+        self._capabilities = replace(self._capabilities, models=models)
+
+    async def check(self) -> str:
+        reply = await self._transport.get("key")
+        try:
+            told = object_of(object_of(reply.body).get("data"))
+        except ValueError as error:
+            raise ProviderTroubleError(f"the key's page was answered with {error}") from error
+        left = number_or_none(told.get("limit_remaining"))
+        return (
+            "the key is taken"
+            if left is None
+            else f"the key is taken, ${left:.2f} left of its limit"
+        )
+
+    async def _create(self, request: ProviderRequest) -> RenderStatus:
+        fields = object_of(
+            (await self._transport.create_json("videos", await self._body(request))).body
+        )
+        return RenderStatus(id=id_of(fields), state=RenderState.QUEUED)
+
+    async def _fetch_render(self, remote_id: str) -> FetchedRender:
+        if not is_usable_id(remote_id):
+            raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+        path = f"videos/{quote(remote_id, safe='')}"
+        fields = object_of((await self._transport.get(path)).body)
+        word = str(fields.get("status"))
+        state = self._read_state(word, _STATES)
+        remote = RenderStatus(
+            id=remote_id,
+            state=state,
+            error=_failure(word, fields.get("error")) if state is RenderState.FAILED else None,
+            cost_usd_micros=_cost(fields.get("usage")),
+        )
+        # Also what `unsigned_urls` say: on this host, with the key. `urls` are signed, and not needed.
+        place = f"{path}/content?index=0" if state is RenderState.READY else None
+        return FetchedRender(status=remote, clip_url=place)
+
+    async def _body(self, request: ProviderRequest) -> dict[str, object]:
+        shape = SHAPES.get(request.size)
+        if shape is None:
+            raise ProviderRejectedError(f"no size {request.size} here")
+        body: dict[str, object] = {
+            "model": request.model,
+            "prompt": request.prompt,
+            "duration": request.seconds,
+            "aspect_ratio": shape[0],
+            "resolution": shape[1],
+        }
+        told = next((each for each in self._account.models if each.name == request.model), None)
+        facts = self._facts.get(request.model)
+        if facts is not None and facts.has_audio:
+            body["generate_audio"] = told is None or told.has_audio
+        if facts is not None and facts.has_seed:
+            body["seed"] = request.seed
+        if request.image is not None:
+            address = {"url": await data_url(request.image)}
+            first = {"type": "image_url", "image_url": address, "frame_type": "first_frame"}
+            body["frame_images"] = [first]
+        if self._callback_url is not None:
+            body["callback_url"] = self._callback_url
+        return body
+
+
+def _check_model(model: Model) -> None:
+    if model.operations - {Operation.GENERATE}:
+        raise SettingsError("OPENROUTER_MODELS", f"{model.name!r} can't remix or extend", "neither")
+    if odd := [str(size) for size in model.sizes if size not in SHAPES]:
+        problem = f"{model.name!r} has no {', '.join(odd)}"
+        raise SettingsError("OPENROUTER_MODELS", problem, ", ".join(map(str, SHAPES)))
+
+
+def _failure(word: str, error: object) -> ProviderError:
+    said = error_body.parse_value(error)
+    if said.is_moderation:
+        return ModerationError(str(said))
+    return RenderFailedError(str(said) or f"{word}, no reason")
+
+
+def _cost(usage: object) -> int | None:
+    """Return the whole cost; with a key of the operator's own at the vendor it is only a part."""
+    fields = object_or_empty(usage)
+    cost = number_or_none(fields.get("cost"))
+    if cost is None or fields.get("is_byok") is True:
+        return None
+    try:
+        usd_micros = (Decimal(str(cost)) * 1_000_000).to_integral_value(ROUND_CEILING)
+        return int(usd_micros) if usd_micros >= 0 else None
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+
+
+OPENROUTER = Vendor(
+    name="openrouter",
+    title="OpenRouter",
+    prefix="OPENROUTER",
+    key_variable="OPENROUTER_API_KEY",
+    base_url="https://openrouter.ai/api/v1",
+    known_models=AnyModel(source="OpenRouter's list of models, read at the start and every hour"),
+    default_models="google/veo-3.1-lite; kwaivgi/kling-v3.0-std; runway/gen-4.5",
+    models_example="google/veo-3.1-lite; bytedance/seedance-2.5 seconds=5,10 sizes=1280x720"
+    " usd_per_second=0.24",
+    has_webhook_secret=True,
+    make_provider=OpenRouterProvider,
+    verified="its API specification of 2026-08-22 (github OpenRouterTeam/typescript-sdk) and its"
+    " guide. Not: the keys of prices, which have no documentation; pictures within an order",
+    verified_on=date(2026, 11, 20),
+)

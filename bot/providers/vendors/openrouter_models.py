@@ -1,0 +1,277 @@
+"""What OpenRouter tells of its models: lengths, sizes, and prices where they can be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Any, cast
+
+from bot.model import Size
+from bot.providers.base import Model
+from bot.providers.http.json_fields import list_or_empty, object_or_empty
+
+_MAX_SECONDS = 600
+_MAX_USD_MICROS_PER_SECOND = 100_000_000
+#: Width and height by resolution and aspect ratio, in pixels; each is among the API's own sizes.
+_SIDES: Mapping[str, Mapping[str, tuple[int, int]]] = {
+    "720p": {
+        "16:9": (1280, 720),
+        "9:16": (720, 1280),
+        "1:1": (720, 720),
+        "4:3": (960, 720),
+        "3:4": (720, 960),
+        "3:2": (1080, 720),
+        "2:3": (720, 1080),
+    },
+    "480p": {
+        "16:9": (854, 480),
+        "9:16": (480, 854),
+        "1:1": (480, 480),
+        "4:3": (640, 480),
+        "3:4": (480, 640),
+        "3:2": (720, 480),
+        "2:3": (480, 720),
+    },
+    "1080p": {
+        "16:9": (1920, 1080),
+        "9:16": (1080, 1920),
+        "1:1": (1080, 1080),
+        "4:3": (1440, 1080),
+        "3:4": (1080, 1440),
+        "3:2": (1620, 1080),
+        "2:3": (1080, 1620),
+    },
+}
+#: What goes over the wire for a size: aspect ratio and resolution.
+SHAPES: Mapping[Size, tuple[str, str]] = {
+    Size(width_px=width_px, height_px=height_px): (aspect, resolution)
+    for resolution, sides in _SIDES.items()
+    for aspect, (width_px, height_px) in sides.items()
+}
+
+# 2026-11-20: the keys of prices have no documentation. Their grammar is as the catalogue was seen by
+# others from August to October 2026; two clips that were paid for agree with it: `duration_seconds…`
+# are dollars (veo-3.1-lite, 4 s at 0.03: $0.12), `cents_per_…` are cents (grok-imagine-video).
+_PER_SECOND = re.compile(
+    r"(?P<cents>cents_per_(?:second_output|video_output_second))?"
+    r"(?(cents)|(?:(?P<mode>text|image)_to_video_)?duration_seconds"
+    r"(?:_(?P<audio>with|without)_audio)?)"
+    r"(?:_(?P<resolution>[0-9]+[pk]))?"
+)
+#: Prices of what is never sent: clips and pictures to learn from, sources to go on from.
+_NEVER_SENT = re.compile(
+    r"reference_images|reference_duration_seconds(_[0-9]+[pk])?"
+    r"|cents_per_second_video_continuation(_[0-9]+[pk])?"
+)
+_PER_IMAGE = "cents_per_image_input"
+
+
+class _PriceError(Exception):
+    """Why a price can't be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PriceLine:
+    """One price of a second."""
+
+    #: What it is for beside the resolution: the key without that.
+    family: str
+    #: `text` or `image`; None: both.
+    mode: str | None
+    #: `with` or `without`; None: both.
+    audio: str | None
+    #: Such as `720p`; None: each that has no line of its own in the family.
+    resolution: str | None
+    usd_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What the API tells of one model."""
+
+    label: str
+    #: Shortest first.
+    seconds: tuple[int, ...]
+    #: Of a second, by size.
+    usd_micros_per_second: Mapping[Size, int]
+    takes_image: bool
+    has_audio: bool
+    has_seed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyModel(Mapping[str, Model]):
+    """Has each name that is looked up, with nothing of what the API will tell, and lists none."""
+
+    #: Where the rest will be read.
+    source: str
+
+    def __getitem__(self, name: str) -> Model:
+        return Model(
+            name=name,
+            label=name,
+            seconds=(),
+            sizes=(),
+            usd_micros_per_second={},
+            takes_image=True,
+            facts_source=self.source,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def complete_models(
+    configured: tuple[Model, ...], facts: Mapping[str, ModelFacts]
+) -> tuple[Model, ...]:
+    """Return the models whose facts are complete: the setting's, and for the rest the API's.
+
+    told   as the setting has them, without lengths or sizes where it names none.
+    facts  by the model's name.
+    """
+    found = (_complete_model(model, facts.get(model.name)) for model in configured)
+    return tuple(model for model in found if model.seconds and model.sizes)
+
+
+def _complete_model(configured: Model, facts: ModelFacts | None) -> Model:
+    if facts is None:
+        return replace(configured, takes_image=False)
+    prices = configured.usd_micros_per_second or facts.usd_micros_per_second
+    # Lengths that the setting names narrow the API's down; with prices of its own they stand alone.
+    seconds = configured.seconds if configured.usd_micros_per_second else ()
+    seconds = seconds or tuple(
+        s for s in facts.seconds if s in (configured.seconds or facts.seconds)
+    )
+    return replace(
+        configured,
+        label=facts.label if configured.label == configured.name else configured.label,
+        seconds=seconds,
+        sizes=configured.sizes or tuple(prices),
+        usd_micros_per_second=prices,
+        takes_image=configured.takes_image and facts.takes_image,
+        has_audio=configured.has_audio and facts.has_audio,
+    )
+
+
+def read_catalogue(
+    body: object, wanted: tuple[Model, ...]
+) -> tuple[Mapping[str, ModelFacts], Mapping[str, str]]:
+    """Return what the list tells of the models that are wanted, and why some have no use.
+
+    body  of the answer to GET /videos/models. Both results are by the model's name.
+    Raises ValueError for a body that is no list of models.
+    """
+    data: object = object_or_empty(body).get("data")
+    if not isinstance(data, list) or not data:
+        raise ValueError("no list of models")
+    listed = cast("list[object]", data)
+    entries = {str(each["id"]): each for each in map(object_or_empty, listed) if each.get("id")}
+    facts: dict[str, ModelFacts] = {}
+    complaints: dict[str, str] = {}
+    for model in wanted:
+        entry = entries.get(model.name)
+        if entry is None:
+            complaints[model.name] = "it is not in the list"
+            continue
+        try:
+            facts[model.name] = _read_facts(entry, has_audio=model.has_audio)
+        except _PriceError as error:
+            complaints[model.name] = str(error)
+            facts[model.name] = _read_facts({**entry, "pricing_skus": {}}, has_audio=False)
+            continue
+        if not facts[model.name].usd_micros_per_second or not facts[model.name].seconds:
+            complaints[model.name] = "it has no price for a size and length of its own"
+    return facts, complaints
+
+
+def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> ModelFacts:
+    """Read one model of the list; without sizes where nothing has a price. Raises _PriceError."""
+    skus = object_or_empty(entry.get("pricing_skus"))
+    lines = [
+        _read_price(key, value) for key, value in skus.items() if not _is_irrelevant_price(key)
+    ]
+    can_audio = entry.get("generate_audio") is True
+    audio = "with" if can_audio and has_audio else "without"
+    sizes = [size for size, shape in SHAPES.items() if _is_supported(entry, size, shape)]
+    words = {size: _max_price(lines, "text", audio, SHAPES[size][1]) for size in sizes}
+    pictures = {size: _max_price(lines, "image", audio, SHAPES[size][1]) for size in sizes}
+    # A model has one price: with a surcharge for pictures there are none.
+    takes_image = "first_frame" in _strings(entry.get("supported_frame_images"))
+    takes_image = takes_image and _PER_IMAGE not in skus
+    takes_image = takes_image and all(pictures[size] for size, price in words.items() if price)
+    prices = {
+        size: max(price, pictures[size] or 0) if takes_image else price
+        for size, price in words.items()
+        if price
+    }
+    lengths = list_or_empty(entry.get("supported_durations"))
+    return ModelFacts(
+        label=str(entry.get("name") or entry.get("id")).rpartition(": ")[2],
+        seconds=tuple(sorted({s for s in lengths if type(s) is int and 1 <= s <= _MAX_SECONDS})),
+        usd_micros_per_second=prices,
+        takes_image=takes_image,
+        has_audio=can_audio,
+        has_seed=entry.get("seed") is True,
+    )
+
+
+def _is_irrelevant_price(key: str) -> bool:
+    return key == _PER_IMAGE or _NEVER_SENT.fullmatch(key.lower()) is not None
+
+
+def _read_price(key: str, value: object) -> _PriceLine:
+    """Read one price. Raises _PriceError for each that could mean something else."""
+    found = _PER_SECOND.fullmatch(key.lower())
+    if found is None:
+        raise _PriceError(f"a price for {key[:60]!a}")
+    try:
+        usd = Decimal(str(value)) / (100 if found["cents"] else 1)
+        usd_micros = int((usd * 1_000_000).to_integral_value(ROUND_CEILING))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise _PriceError(f"{key[:60]!a} costs {str(value)[:20]!a}") from None
+    if not 0 < usd_micros <= _MAX_USD_MICROS_PER_SECOND:
+        raise _PriceError(f"{key[:60]!a} costs {str(value)[:20]!a}")
+    return _PriceLine(
+        family=key.lower().removesuffix(f"_{found['resolution']}"),
+        mode=found["mode"],
+        audio=found["audio"],
+        resolution=found["resolution"],
+        usd_micros=usd_micros,
+    )
+
+
+def _max_price(lines: list[_PriceLine], mode: str, audio: str, resolution: str) -> int | None:
+    """Return what a second costs at most: the dearest of all families that could apply.
+
+    Within a family the line of the resolution goes before the one without. None: it has no price.
+    """
+    fitting = [
+        line
+        for line in lines
+        if line.mode in (None, mode)
+        and line.audio in (None, audio)
+        and line.resolution in (None, resolution)
+    ]
+    own = {line.family for line in fitting if line.resolution is not None}
+    applying = (
+        line.usd_micros for line in fitting if line.resolution is not None or line.family not in own
+    )
+    return max(applying, default=None)
+
+
+def _is_supported(entry: Mapping[str, Any], size: Size, shape: tuple[str, str]) -> bool:
+    sizes = _strings(entry.get("supported_sizes"))
+    return (
+        shape[0] in _strings(entry.get("supported_aspect_ratios"))
+        and shape[1] in _strings(entry.get("supported_resolutions"))
+        and (not sizes or str(size) in sizes)
+    )
+
+
+def _strings(value: object) -> frozenset[str]:
+    return frozenset(each for each in list_or_empty(value) if isinstance(each, str))

@@ -1,0 +1,261 @@
+"""Runway: its own models and those that it resells, as tasks.
+
+2026-11-20: a create answers with an `id` alone. DELETE stops a task, and forgets one that is
+finished. There is no list, webhook or idempotency key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from bot.errors import (
+    ModerationError,
+    ProviderError,
+    ProviderRejectedError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SettingsError,
+)
+from bot.model import Operation, Size
+from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
+from bot.providers.http import error_body
+from bot.providers.http.json_fields import (
+    datetime_or_none,
+    id_of,
+    int_or_none,
+    list_or_empty,
+    number_or_none,
+    object_of,
+    url_or_none,
+)
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.vendor import ProviderAccount, Vendor
+from bot.settings import Secret
+
+_VERSION = "2024-11-06"
+_STATES: Mapping[str, RenderState] = {
+    "PENDING": RenderState.QUEUED,
+    # Too many at a time for the account: it is taken all the same, and waits there.
+    "THROTTLED": RenderState.QUEUED,
+    "RUNNING": RenderState.RUNNING,
+    "SUCCEEDED": RenderState.READY,
+    "FAILED": RenderState.FAILED,
+    "CANCELLED": RenderState.FAILED,
+}
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+#: Its documentation asks for no more than a poll every five seconds.
+_POLL_AFTER_S = 5.0
+#: Of a picture sent within the order, as text.
+_IMAGE_MAX_CHARS = 5 * 1024 * 1024
+
+_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
+_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ModelInputs:
+    """What a model takes beside model, promptText, ratio and duration."""
+
+    has_audio: bool = False
+    has_seed: bool = False
+    #: Allowed ratios, which are sizes here; None: not known.
+    sizes: tuple[Size, ...] | None = None
+    seconds: range = range(1, 61)
+
+
+_VEO = _ModelInputs(
+    has_audio=True,
+    sizes=(_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL),
+    seconds=range(4, 9, 2),
+)
+_KNOWN_INPUTS: Mapping[str, _ModelInputs] = {
+    "gen4.5": _ModelInputs(has_seed=True, sizes=(_LANDSCAPE, _PORTRAIT), seconds=range(2, 11)),
+    "veo3.1": _VEO,
+    "veo3.1_fast": _VEO,
+}
+# $0.01 a credit: gen4.5 has 12 a second, veo3.1 40 and veo3.1_fast 15 with sound.
+_GEN = Model(
+    name="gen4.5",
+    label="Runway Gen-4.5",
+    seconds=(5, 8, 10),
+    sizes=(_LANDSCAPE, _PORTRAIT),
+    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 120_000),
+    takes_image=True,
+    has_audio=False,
+    prompt_max_chars=1000,
+    facts_source="Runway's Python SDK 5.13.0 of 2026-07-27 and its page of prices",
+    verified_on=date(2026, 11, 20),
+)
+_VEO_FAST = replace(
+    _GEN,
+    name="veo3.1_fast",
+    label="Veo 3.1 Fast",
+    seconds=(4, 6, 8),
+    sizes=(_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL),
+    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL), 150_000),
+    has_audio=True,
+)
+_MODELS = (
+    _GEN,
+    _VEO_FAST,
+    replace(
+        _VEO_FAST,
+        name="veo3.1",
+        label="Veo 3.1",
+        usd_micros_per_second=dict.fromkeys(_VEO_FAST.sizes, 400_000),
+    ),
+)
+
+
+class RunwayProvider(HttpProvider):
+    """A `Provider` for one organization at Runway."""
+
+    def __init__(self, account: ProviderAccount) -> None:
+        for model in account.models:
+            _check_model(model)
+        # 2026-11-20: so its SDK says of gen4.5. Of others it is not known; counted so, an order is
+        # refused here at worst, and not there.
+        models = tuple(replace(each, counts_utf16=True) for each in account.models)
+        super().__init__(
+            account,
+            Capabilities(
+                models=models,
+                max_concurrent=account.max_concurrent,
+                typical_first_poll_s=20.0,
+                can_cancel=True,
+                can_delete=True,
+            ),
+            credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
+            headers={"X-Runway-Version": _VERSION},
+        )
+        self._models_with_audio = {model.name for model in account.models if model.has_audio}
+
+    async def cancel(self, remote_id: str) -> bool:
+        # 2026-11-20: nothing says that a task which is stopped while it runs costs nothing, and
+        # DELETE throws a finished clip away: only what has not begun is stopped.
+        try:
+            state = (await self._fetch_render(remote_id)).status.state
+            if state is RenderState.QUEUED:
+                await self._transport.delete(_task_path(remote_id))
+        except RemoteNotFoundError:
+            return False
+        except ValueError as error:
+            raise ProviderTroubleError(f"the state was answered with {error}") from error
+        return state in (RenderState.QUEUED, RenderState.FAILED)
+
+    async def delete(self, remote_id: str) -> bool:
+        try:
+            await self._transport.delete(_task_path(remote_id))
+        except RemoteNotFoundError:
+            return True
+        return True
+
+    async def check(self) -> str:
+        reply = await self._transport.get("v1/organization")
+        try:
+            fields = object_of(reply.body)
+        except ValueError as error:
+            raise ProviderTroubleError(f"the account's page was answered with {error}") from error
+        left = int_or_none(fields.get("creditBalance"))
+        return "the key is taken" if left is None else f"the key is taken, {left} credits left"
+
+    async def _create(self, request: ProviderRequest) -> RenderStatus:
+        inputs = _KNOWN_INPUTS.get(request.model, _ModelInputs())
+        body: dict[str, object] = {
+            "model": request.model,
+            "promptText": request.prompt,
+            "ratio": f"{request.size.width_px}:{request.size.height_px}",
+            "duration": request.seconds,
+        }
+        if inputs.has_audio:
+            body["audio"] = request.model in self._models_with_audio
+        if inputs.has_seed:
+            body["seed"] = request.seed
+        path = "v1/text_to_video"
+        if request.image is not None:
+            path, picture = "v1/image_to_video", await data_url(request.image)
+            if len(picture) > _IMAGE_MAX_CHARS:
+                raise ProviderRejectedError("the reference picture is too large")
+            body["promptImage"] = picture
+        fields = object_of((await self._transport.create_json(path, body)).body)
+        return RenderStatus(id=id_of(fields, pattern=_ID), state=RenderState.QUEUED)
+
+    async def _fetch_render(self, remote_id: str) -> FetchedRender:
+        fields = object_of((await self._transport.get(_task_path(remote_id))).body)
+        word = str(fields.get("status"))
+        state = self._read_state(word, _STATES)
+        place = _clip_url(fields.get("output")) if state is RenderState.READY else None
+        if state is RenderState.READY and place is None:
+            # Paid for: it is waited for until the deadline rather than given up.
+            state = RenderState.RUNNING
+        is_over = state in (RenderState.READY, RenderState.FAILED)
+        remote = RenderStatus(
+            id=remote_id,
+            state=state,
+            progress=_progress(fields.get("progress")),
+            error=_failure(word, fields) if state is RenderState.FAILED else None,
+            poll_after_s=None if is_over else _POLL_AFTER_S,
+            created_at=datetime_or_none(fields.get("createdAt")),
+        )
+        return FetchedRender(status=remote, clip_url=place)
+
+
+def _check_model(model: Model) -> None:
+    inputs = _KNOWN_INPUTS.get(model.name, _ModelInputs())
+    if model.operations - {Operation.GENERATE}:
+        raise SettingsError("RUNWAYML_MODELS", f"{model.name!r} can't remix or extend", "neither")
+    if odd := [each for each in model.sizes if inputs.sizes and each not in inputs.sizes]:
+        problem = f"{model.name!r} has no {', '.join(map(str, odd))}"
+        raise SettingsError("RUNWAYML_MODELS", problem, ", ".join(map(str, inputs.sizes or ())))
+    if odd := [each for each in model.seconds if each not in inputs.seconds]:
+        problem = f"{model.name!r} makes no {', '.join(map(str, odd))} s"
+        raise SettingsError("RUNWAYML_MODELS", problem, f"{', '.join(map(str, inputs.seconds))} s")
+
+
+def _task_path(remote_id: str) -> str:
+    if _ID.fullmatch(remote_id) is None:
+        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+    return f"v1/tasks/{remote_id}"
+
+
+def _clip_url(output: object) -> str | None:
+    found = list_or_empty(output)
+    return url_or_none(found[0] if found else None)
+
+
+def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
+    said = error_body.parse_value(
+        {"message": fields.get("failure"), "code": fields.get("failureCode")}
+    )
+    # Codes such as SAFETY.INPUT.TEXT.
+    if said.is_moderation:
+        return ModerationError(str(said))
+    return RenderFailedError(str(said) or f"{word}, no reason")
+
+
+def _progress(value: object) -> int | None:
+    """Return 0 to 100 of 0.0 to 1.0."""
+    part = number_or_none(value)
+    return None if part is None or not 0 <= part <= 1 else int(part * 100)
+
+
+RUNWAY = Vendor(
+    name="runway",
+    title="Runway",
+    prefix="RUNWAYML",
+    key_variable="RUNWAYML_API_SECRET",
+    base_url="https://api.dev.runwayml.com",
+    known_models={model.name: model for model in _MODELS},
+    default_models="; ".join(model.name for model in _MODELS),
+    models_example="gen4.5; seedance2 seconds=5,10 sizes=1280x720 usd_per_second=0.36 image=yes",
+    max_concurrent=1,
+    make_provider=RunwayProvider,
+    verified="its Python SDK 5.13.0 of 2026-07-27 and its documentation. Not: what a stopped task"
+    " costs, the sentence of an empty balance",
+    verified_on=date(2026, 11, 20),
+)

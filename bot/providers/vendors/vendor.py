@@ -1,0 +1,169 @@
+"""A video API before anything is called: its name, its settings, and how its provider is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from bot.clock import Clock
+from bot.errors import SettingsError
+from bot.providers.base import Model, Provider
+from bot.providers.http.timeouts import Timeouts
+from bot.providers.vendors.model_setting import read_models
+from bot.settings import Secret, parse_positive, parse_secret, parse_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAccount:
+    """One API as the operator set it up: what its provider is made from."""
+
+    #: The word in VIDEO_PROVIDERS.
+    name: str
+    #: None only where the vendor's key is optional.
+    api_key: Secret | None
+    #: Without a slash at its end.
+    base_url: str
+    models: tuple[Model, ...]
+    max_concurrent: int
+    #: Requests of all kinds; None: as many as the API takes.
+    requests_per_minute: int | None
+    clock: Clock
+    #: Where the API may report a finished render; None: nowhere.
+    webhook_url: str | None = None
+    webhook_secret: Secret | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    @property
+    def api_key_text(self) -> str:
+        """The key's text; empty where there is none."""
+        return "" if self.api_key is None else self.api_key.reveal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One setting of a vendor's group, as documentation shows it."""
+
+    name: str
+    meaning: str
+    default: str = ""
+    example: str = ""
+    unit: str = ""
+    #: Its value is never shown or logged.
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """What the registry keeps of a video API; all of it is data but `make`."""
+
+    #: The word in VIDEO_PROVIDERS, lower case.
+    name: str
+    #: Its name for people.
+    title: str
+    #: What its variables begin with, such as `XAI`.
+    prefix: str
+    #: The variable of its key, named as the vendor's own SDK has it where there is one.
+    key_variable: str
+    is_key_required: bool = True
+    #: The usual address; empty: the operator must say where it runs.
+    base_url: str = ""
+    #: The variable of the address where it is not `<prefix>_BASE_URL`.
+    base_url_variable: str = ""
+    #: Models whose facts need not be told in the setting, by name.
+    known_models: Mapping[str, Model] = field(default_factory=dict[str, Model])
+    #: The default of `<prefix>_MODELS`; empty: the operator must name some.
+    default_models: str = ""
+    #: For people who write `<prefix>_MODELS`.
+    models_example: str = ""
+    max_concurrent: int = 4
+    #: What the vendor allows by default, of all kinds together; None: not limited.
+    requests_per_minute: int | None = None
+    #: Whether `<prefix>_WEBHOOK_SECRET` is used.
+    has_webhook_secret: bool = False
+    #: Makes the provider; connects to nothing. Raises SettingsError.
+    make_provider: Callable[[ProviderAccount], Provider]
+    #: What its wire format was checked against and when, for docs/providers.md; never a live call
+    #: that was not made.
+    verified: str
+    verified_on: date
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Its settings, in the order of documentation."""
+        prefix, title = self.prefix, self.title
+        address = self.base_url_variable or f"{prefix}_BASE_URL"
+        rate = self.requests_per_minute
+        found = [
+            Variable(name=self.key_variable, meaning=f"Key for {title}.", is_secret=True),
+            Variable(name=address, meaning=f"Address of {title}.", default=self.base_url),
+            Variable(
+                name=f"{prefix}_MODELS",
+                meaning="Models to offer there.",
+                default=self.default_models,
+                example=self.models_example,
+            ),
+            Variable(
+                name=f"{prefix}_MAX_CONCURRENT",
+                meaning="Renders there at a time.",
+                default=str(self.max_concurrent),
+                unit="renders",
+            ),
+            Variable(
+                name=f"{prefix}_REQUESTS_PER_MINUTE",
+                meaning="Calls there in a minute; `none`: as many as it takes.",
+                default="" if rate is None else str(rate),
+                unit="calls",
+            ),
+        ]
+        if self.has_webhook_secret:
+            found.append(
+                Variable(
+                    name=f"{prefix}_WEBHOOK_SECRET",
+                    meaning="What its webhooks are signed with.",
+                    is_secret=True,
+                )
+            )
+        return tuple(found)
+
+    def read_account(
+        self,
+        environ: Mapping[str, str],
+        clock: Clock,
+        *,
+        public_url: str | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> ProviderAccount:
+        """Read the group of settings from `environ`, where an empty variable counts as absent.
+
+        public_url  how the internet reaches this process; None: no webhooks are asked for.
+        Raises SettingsError naming the variable.
+        """
+        given = {each.name: environ.get(each.name, "").strip() for each in self.variables}
+        for each in self.variables:
+            given[each.name] = given[each.name] or each.default
+        key, address, models, concurrent, rate, *secret = given.values()
+        names = [each.name for each in self.variables]
+        if not key and self.is_key_required:
+            raise SettingsError(
+                self.key_variable,
+                f"is missing, though VIDEO_PROVIDERS names {self.name}",
+                f"a key for {self.title}, or VIDEO_PROVIDERS=local, which needs none",
+            )
+        if not address:
+            raise SettingsError(
+                names[1], f"is missing, though VIDEO_PROVIDERS names {self.name}", "http(s)://host"
+            )
+        no_rate = not rate or rate.casefold() == "none"
+        return ProviderAccount(
+            name=self.name,
+            api_key=parse_secret(self.key_variable, key) if key else None,
+            base_url=parse_url(names[1], address, "https", "http"),
+            models=read_models(models, variable=names[2], known_models=self.known_models),
+            max_concurrent=parse_positive(names[3], concurrent),
+            requests_per_minute=None if no_rate else parse_positive(names[4], rate),
+            clock=clock,
+            webhook_url=None if public_url is None else f"{public_url}/webhooks/{self.name}",
+            webhook_secret=parse_secret(names[5], secret[0]) if secret and secret[0] else None,
+            timeouts=Timeouts() if timeouts is None else timeouts,
+        )

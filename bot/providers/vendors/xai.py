@@ -1,0 +1,295 @@
+"""xAI's Grok Imagine: clips from words and pictures, edits and extensions of its own clips.
+
+2026-11-20: a create answers with a `request_id` alone; the clip comes down from a public, temporary
+address on another host. There is no list, cancel, delete, webhook or idempotency key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+from bot.errors import (
+    ModerationError,
+    NotAcceptedError,
+    ProviderAccountError,
+    ProviderError,
+    ProviderRejectedError,
+    ProviderTroubleError,
+    RemoteNotFoundError,
+    RenderFailedError,
+    SettingsError,
+    SourceGoneError,
+    UnsupportedError,
+)
+from bot.model import Operation, Size
+from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
+from bot.providers.http import error_body
+from bot.providers.http.json_fields import (
+    id_of,
+    int_or_none,
+    is_usable_id,
+    number_or_none,
+    object_of,
+    object_or_empty,
+    text_or_none,
+)
+from bot.providers.http.payloads import JsonResponse
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.vendor import ProviderAccount, Vendor
+from bot.settings import Secret
+
+_STATES: Mapping[str, RenderState] = {
+    "pending": RenderState.RUNNING,
+    "done": RenderState.READY,
+    "failed": RenderState.FAILED,
+    "expired": RenderState.FAILED,
+}
+#: 10^10 ticks are a dollar.
+_TICKS_PER_USD_MICRO = 10_000
+_MAX_SECONDS = 15
+# 2026-11-20: sources of an edit have 8.7 s at most, of an extension 2 to 15 s, and 2 to 10 s are
+# added (docs.x.ai, video guides; the specification allows more). What is longer or shorter has been
+# seen to be taken and to fail afterwards.
+_MAX_REMIX_SOURCE_S = 8
+_EXTEND_SOURCE_S = range(2, 15 + 1)
+_EXTENSION_S = range(2, 10 + 1)
+
+_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
+_SQUARE = Size(width_px=720, height_px=720)
+_SMALL, _SMALL_TALL = Size(width_px=854, height_px=480), Size(width_px=480, height_px=854)
+_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
+#: What goes over the wire for a size: aspect ratio and resolution.
+_SHAPES: Mapping[Size, tuple[str, str]] = {
+    _LANDSCAPE: ("16:9", "720p"),
+    _PORTRAIT: ("9:16", "720p"),
+    _SQUARE: ("1:1", "720p"),
+    Size(width_px=960, height_px=720): ("4:3", "720p"),
+    Size(width_px=720, height_px=960): ("3:4", "720p"),
+    Size(width_px=1080, height_px=720): ("3:2", "720p"),
+    Size(width_px=720, height_px=1080): ("2:3", "720p"),
+    _SMALL: ("16:9", "480p"),
+    _SMALL_TALL: ("9:16", "480p"),
+    _LARGE: ("16:9", "1080p"),
+    _LARGE_TALL: ("9:16", "1080p"),
+}
+_720P = (_LANDSCAPE, _PORTRAIT, _SQUARE)
+_480P = (_SMALL, _SMALL_TALL)
+_1080P = (_LARGE, _LARGE_TALL)
+
+_IMAGINE = Model(
+    name="grok-imagine-video",
+    label="Grok Imagine",
+    seconds=(5, 6, 8, 10, 12, 15),
+    sizes=(*_720P, *_480P),
+    # 2026-11-20: a reference picture is $0.002 more (1.5: $0.01), and resellers charge $0.01 for a
+    # second of a source; the cost that the answers tell includes what is due.
+    usd_micros_per_second=dict.fromkeys(_720P, 70_000) | dict.fromkeys(_480P, 50_000),
+    operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
+    takes_image=True,
+    has_audio=True,
+    prompt_max_chars=4096,
+    facts_source="xAI's API specification (a copy) and model pages",
+    verified_on=date(2026, 11, 20),
+)
+_KNOWN_MODELS: Mapping[str, Model] = {
+    "grok-imagine-video": _IMAGINE,
+    "grok-imagine-video-1.5": replace(
+        _IMAGINE,
+        name="grok-imagine-video-1.5",
+        label="Grok Imagine 1.5",
+        sizes=(*_720P, *_480P, *_1080P),
+        usd_micros_per_second=dict.fromkeys(_720P, 140_000)
+        | dict.fromkeys(_480P, 80_000)
+        | dict.fromkeys(_1080P, 250_000),
+        operations=frozenset({Operation.GENERATE}),
+        facts_source="xAI's API specification (a copy); prices as resellers quote them, to be checked",
+    ),
+}
+
+
+class XaiProvider(HttpProvider):
+    """A `Provider` for one team at xAI."""
+
+    def __init__(self, account: ProviderAccount) -> None:
+        for model in account.models:
+            _check_model(model)
+        super().__init__(
+            account,
+            Capabilities(models=account.models, max_concurrent=account.max_concurrent),
+            credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
+        )
+
+    async def check(self) -> str:
+        reply = await self._transport.get("api-key")
+        try:
+            fields = object_of(reply.body)
+        except ValueError as error:
+            raise ProviderTroubleError(f"the key's page was answered with {error}") from error
+        for flag in ("api_key_blocked", "api_key_disabled", "team_blocked"):
+            if fields.get(flag) is True:
+                raise ProviderAccountError(f"the key is taken, but {flag} is true")
+        return "the key is taken"
+
+    async def _create(self, request: ProviderRequest) -> RenderStatus:
+        if request.operation is Operation.GENERATE:
+            reply = await self._transport.create_json("videos/generations", await _body(request))
+        else:
+            reply = await self._create_from_source(request)
+        remote_id = id_of(object_of(reply.body), "request_id")
+        return RenderStatus(id=remote_id, state=RenderState.QUEUED)
+
+    async def _fetch_render(self, remote_id: str) -> FetchedRender:
+        if not is_usable_id(remote_id):
+            raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+        try:
+            reply = await self._transport.get(f"videos/{quote(remote_id, safe='')}")
+        except ProviderTroubleError as error:
+            if not _is_moderated(error):
+                raise
+            failure = ModerationError(str(error))
+            return FetchedRender(
+                status=RenderStatus(id=remote_id, state=RenderState.FAILED, error=failure)
+            )
+        return self._read_render(remote_id, object_of(reply.body))
+
+    def _read_render(self, remote_id: str, fields: Mapping[str, Any]) -> FetchedRender:
+        video = object_of(fields.get("video") or {})
+        place = video.get("url") or None
+        word: object = fields.get("status")
+        # 2026-11-20: finished renders have come without a status, the clip in its place.
+        state = self._read_state(str(word), _STATES) if word else RenderState.RUNNING
+        if word is None and place is not None:
+            state = RenderState.READY
+        error: ProviderError | None = None
+        if video.get("respect_moderation") is False:
+            # Said with the status `done`, and an address that is empty.
+            state, error, place = RenderState.FAILED, ModerationError("respect_moderation"), None
+        elif state is RenderState.FAILED:
+            error = _failure(fields)
+        elif state is RenderState.READY and not isinstance(place, str):
+            # Paid for: it is waited for until the deadline rather than given up.
+            state, place = RenderState.RUNNING, None
+        remote = RenderStatus(
+            id=remote_id,
+            state=state,
+            progress=_progress(fields.get("progress")),
+            error=error,
+            cost_usd_micros=_cost(fields.get("usage")),
+            model=text_or_none(fields.get("model")),
+            seconds=_seconds(video.get("duration")),
+        )
+        return FetchedRender(status=remote, clip_url=place if state is RenderState.READY else None)
+
+    async def _create_from_source(self, request: ProviderRequest) -> JsonResponse:
+        place = await self._source_url(request)
+        body: dict[str, object] = {
+            "prompt": request.prompt,
+            "model": request.model,
+            "video": {"url": place},
+        }
+        if request.operation is Operation.REMIX:
+            return await self._transport.create_from_source("videos/edits", body)
+        return await self._transport.create_from_source(
+            "videos/extensions", {**body, "duration": request.seconds}
+        )
+
+    async def _source_url(self, request: ProviderRequest) -> str:
+        """Return where the clip is that an order starts from: only addresses name it here."""
+        try:
+            seen = await self._fetch_render(request.source_remote_id or "")
+        except (ProviderTroubleError, UnsupportedError, ValueError) as error:
+            # Nothing was ordered yet.
+            hint_s = error.retry_after_s if isinstance(error, ProviderTroubleError) else None
+            raise NotAcceptedError(f"its source: {error}", retry_after_s=hint_s) from error
+        place, seconds = seen.clip_url, seen.status.seconds
+        if place is None:
+            raise SourceGoneError(f"the source has no clip, state {seen.status.state}")
+        if seconds is not None and not _accepts_source(request, seconds):
+            raise SourceGoneError(
+                f"no {request.operation} of {seconds} s by {request.seconds} s here"
+            )
+        return place
+
+
+def _accepts_source(request: ProviderRequest, source_s: int) -> bool:
+    if request.operation is Operation.REMIX:
+        return source_s <= _MAX_REMIX_SOURCE_S
+    return source_s in _EXTEND_SOURCE_S and request.seconds in _EXTENSION_S
+
+
+def _check_model(model: Model) -> None:
+    known = _KNOWN_MODELS.get(model.name)
+    sizes = tuple(_SHAPES) if known is None else known.sizes
+    if odd := [str(size) for size in model.sizes if size not in sizes]:
+        problem = f"{model.name!r} has no {', '.join(odd)}"
+        raise SettingsError("XAI_MODELS", problem, ", ".join(map(str, sizes)))
+    if model.seconds[-1] > _MAX_SECONDS:
+        problem = f"{model.name!r} has a length of {model.seconds[-1]} s"
+        raise SettingsError("XAI_MODELS", problem, f"1 to {_MAX_SECONDS} s")
+
+
+async def _body(request: ProviderRequest) -> dict[str, object]:
+    shape = _SHAPES.get(request.size)
+    if shape is None:
+        raise ProviderRejectedError(f"no size {request.size} here")
+    # Names that are not its own are ignored and defaults taken instead (2026-09-01).
+    body: dict[str, object] = {
+        "prompt": request.prompt,
+        "model": request.model,
+        "duration": request.seconds,
+        "aspect_ratio": shape[0],
+        "resolution": shape[1],
+    }
+    if request.image is not None:
+        body["image"] = {"url": await data_url(request.image)}
+    return body
+
+
+def _is_moderated(error: ProviderTroubleError) -> bool:
+    # 2026-11-20: a poll may be answered with 400 and "Generated video rejected by content
+    # moderation." for good; other 400s pass, and come early in a render's life.
+    said = str(error)
+    return said.startswith(("400 ", "403 ")) and error_body.ErrorBody(message=said).is_moderation
+
+
+def _failure(fields: Mapping[str, Any]) -> ProviderError:
+    said = error_body.parse_value(fields.get("error"))
+    if said.is_moderation:
+        return ModerationError(str(said))
+    return RenderFailedError(str(said) or f"status {fields.get('status')!r:.40}, no reason")
+
+
+def _progress(value: object) -> int | None:
+    percent = int_or_none(value)
+    return None if percent is None else min(max(percent, 0), 100)
+
+
+def _seconds(value: object) -> int | None:
+    """Whole seconds; edits have had lengths such as 8.7."""
+    seconds = number_or_none(value)
+    return None if seconds is None or not 1 <= seconds <= 3600 else int(seconds)
+
+
+def _cost(usage: object) -> int | None:
+    ticks = int_or_none(object_or_empty(usage).get("cost_in_usd_ticks"), at_least=0)
+    return None if ticks is None else -(-ticks // _TICKS_PER_USD_MICRO)
+
+
+XAI = Vendor(
+    name="xai",
+    title="xAI (Grok Imagine)",
+    prefix="XAI",
+    key_variable="XAI_API_KEY",
+    base_url="https://api.x.ai/v1",
+    known_models=_KNOWN_MODELS,
+    default_models="grok-imagine-video; grok-imagine-video-1.5",
+    models_example="grok-imagine-video; grok-imagine-video-1.5 label=Grok",
+    requests_per_minute=60,
+    make_provider=XaiProvider,
+    verified="a public copy of its API specification, its Python SDK of 2026-08-18, its guides",
+    verified_on=date(2026, 11, 20),
+)

@@ -1,0 +1,80 @@
+"""Which vendor signs its webhooks how, and where it puts the id of a render."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.clock import Clock
+from bot.providers.http.json_fields import object_or_empty
+from bot.providers.http.timeouts import Timeouts
+from bot.providers.http.transport import Transport
+from bot.providers.webhooks.ed25519_signatures import Ed25519Signatures
+from bot.providers.webhooks.key_ring import KeyRing
+from bot.providers.webhooks.standard_webhooks import StandardWebhooks
+from bot.providers.webhooks.timestamped_signatures import TimestampedSignatures
+from bot.providers.webhooks.verifier import RenderIdFinder, WebhookVerifier
+from bot.settings import Secret
+
+# 2026-11-20: fal.ai/docs (webhooks).
+_FAL_KEYS_URL = "https://rest.fal.ai/.well-known"
+# A webhook that waits for keys is a vendor that waits for an answer: fal gives it 15 s.
+_FAL_TIMEOUTS = Timeouts(connect_s=3, read_s=5, call_s=8)
+
+# 2026-11-20: replicate.com/docs (webhooks). Start, output and logs are of no interest.
+_REPLICATE_FINAL_STATUSES = ("succeeded", "failed", "canceled", "aborted")
+
+
+def openai(secrets: Sequence[Secret]) -> WebhookVerifier:
+    """For OpenAI's events video.completed and video.failed."""
+    return StandardWebhooks(secrets, _data_id("video."))
+
+
+def gemini(secrets: Sequence[Secret]) -> WebhookVerifier:
+    """For Gemini's events about interactions, sent to an endpoint registered for the project.
+
+    An address given with a single request is signed otherwise (an RS256 token) and not read here.
+    """
+    return StandardWebhooks(secrets, _data_id("interaction."))
+
+
+def replicate(secrets: Sequence[Secret]) -> WebhookVerifier:
+    """For Replicate's predictions that have come to an end."""
+    return StandardWebhooks(secrets, _final_prediction_id)
+
+
+def openrouter(secrets: Sequence[Secret]) -> WebhookVerifier:
+    """For OpenRouter's events video.generation.completed, failed, cancelled and expired."""
+    return TimestampedSignatures("x-openrouter-signature", secrets, _data_id("video.generation."))
+
+
+def fal(keys: Transport) -> WebhookVerifier:
+    """For fal's finished requests; `keys` is a `fal_keys_transport`, which the caller closes."""
+
+    async def fetch() -> object:
+        return (await keys.get("jwks.json")).body
+
+    return Ed25519Signatures("x-fal-webhook-", KeyRing(fetch), _request_id)
+
+
+def fal_keys_transport(clock: Clock) -> Transport:
+    """Return the way to fal's published keys: no credentials, little patience."""
+    return Transport(base_url=_FAL_KEYS_URL, credentials={}, clock=clock, timeouts=_FAL_TIMEOUTS)
+
+
+def _data_id(kind: str) -> RenderIdFinder:
+    """Return a finder of `data.id` in events whose type begins with `kind`."""
+
+    def find(event: Mapping[str, object]) -> object:
+        if not str(event.get("type")).startswith(kind):
+            return None
+        return object_or_empty(event.get("data")).get("id")
+
+    return find
+
+
+def _final_prediction_id(event: Mapping[str, object]) -> object:
+    return event.get("id") if event.get("status") in _REPLICATE_FINAL_STATUSES else None
+
+
+def _request_id(event: Mapping[str, object]) -> object:
+    return event.get("request_id")

@@ -1,0 +1,101 @@
+"""The video APIs, each asked something that is free, and the built-in renderer, which draws."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bot.clock import Clock
+from bot.errors import BadClipError, ProviderError, SorabotError
+from bot.media.probe import probe
+from bot.model import Size
+from bot.providers.base import Provider, ProviderRequest, RenderState
+from bot.providers.registry import LOCAL, build_providers
+from bot.settings import Settings
+from bot.shell.finding import Finding, ok, problem, warning
+from bot.shell.provider_check import CheckOutcome, ProviderCheck, check_providers
+
+_RENDER_TIMEOUT_S = 12.0
+_POLL_GAP_S = 0.1
+_MAX_BYTES = 16 * 1024 * 1024
+_SAMPLE_REQUEST = ProviderRequest(
+    idempotency_key="DOCTOR",
+    prompt="a red fox in the snow",
+    model="",
+    seconds=1,
+    size=Size(width_px=128, height_px=72),
+    seed=1,
+)
+
+
+async def examine(settings: Settings, clock: Clock) -> list[Finding]:
+    """Make one free call to each configured API, all at the same time."""
+    remote = tuple(name for name in settings.video_providers if name != LOCAL)
+    checked = await check_providers(replace(settings, video_providers=remote), clock)
+    return [_finding_of_check(each) for each in checked]
+
+
+async def examine_renderer(settings: Settings, clock: Clock) -> list[Finding]:
+    """Let the built-in renderer draw a second of film, and read it as a clip is read."""
+    is_needed = LOCAL in settings.video_providers
+    codecs = f"PyAV {metadata.version('av')}"
+    began_at = clock.now()
+    try:
+        async with asyncio.timeout(_RENDER_TIMEOUT_S):
+            with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                facts = await _render_and_probe(Path(folder), clock)
+    except TimeoutError:
+        said = f"no clip of one second within {_RENDER_TIMEOUT_S:g} s"
+        return [warning("renderer", said, "the machine is busy or slow; try again when it rests")]
+    except (SorabotError, OSError) as error:
+        advice = f"install the bot anew (fonts, {codecs}); the log of a failed clip tells more"
+        return [(problem if is_needed else warning)("renderer", f"can't draw: {error}", advice)]
+    took_s = (clock.now() - began_at).total_seconds()
+    return [ok("renderer", f"drew a second of film in {took_s:.1f} s, {facts}; {codecs}")]
+
+
+async def _render_and_probe(folder: Path, clock: Clock) -> str:
+    settings = Settings(data_dir=folder, video_providers=(LOCAL,))
+    provider = build_providers(settings, clock)[LOCAL]
+    try:
+        clip = folder / "clip.mp4"
+        await _render_sample(provider, clock, clip)
+        facts = await probe(clip)
+    finally:
+        await provider.close()
+    return f"{facts.width_px}x{facts.height_px}"
+
+
+async def _render_sample(provider: Provider, clock: Clock, clip: Path) -> None:
+    order = replace(_SAMPLE_REQUEST, model=provider.capabilities().models[0].name)
+    remote = await provider.submit(order)
+    while remote.state is not RenderState.READY:
+        if remote.error is not None:
+            raise remote.error
+        await clock.sleep(_POLL_GAP_S)
+        found = (await provider.poll([remote.id]))[remote.id]
+        if isinstance(found, ProviderError):
+            raise found
+        remote = found
+    if (await provider.download(remote.id, clip, max_bytes=_MAX_BYTES)).size_bytes == 0:
+        raise BadClipError("an empty file")
+
+
+def _finding_of_check(checked: ProviderCheck) -> Finding:
+    about, told, took = checked.name, checked.message, f"{checked.took_ms:,} ms"
+    match checked.outcome:
+        case CheckOutcome.OK:
+            return ok(about, f"{told} ({took})")
+        case CheckOutcome.NOT_TRIED:
+            return ok(about, f"not tried: {told}")
+        case CheckOutcome.REFUSED:
+            said = f"it refuses the account: {told}"
+            return problem(about, said, "look at its key and its balance")
+        case CheckOutcome.BUSY:
+            return warning(about, f"it asks for a pause: {told}", "nothing: it is waited for")
+        case CheckOutcome.TROUBLE:
+            advice = "look at the network and its address; `providers drain` keeps orders away"
+            return problem(about, f"it does not answer as it should: {told} ({took})", advice)

@@ -1,0 +1,283 @@
+"""What changes a job: plain functions, each run inside one write transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.model import MOVES, Clip, EntryKind, Job, Place, RenderSpec, Request, State
+from bot.storage.base import JobChanges, LedgerReader, NewJob
+from bot.storage.books import SqliteLedgerReader
+from bot.storage.job_ids import draw_job_id
+from bot.storage.sqlite import audit_log, ledger, search_index
+from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.rows import job_of_row, row_of_clip, row_of_job, row_of_request, to_ms
+
+_MAX_NEW_JOBS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobMove:
+    """A move that was asked for; making one checks all that needs no database.
+
+    Raises ValueError for a move that `model.MOVES` does not have, and for a close, cost or clip
+    that does not go with it; TypeError for a column that is not among `JobChanges`.
+    """
+
+    job: Job
+    to: State
+    now: datetime
+    close: EntryKind | None = None
+    cost_usd_micros: int | None = None
+    clip: Clip | None = None
+    #: Where it is posted instead of `job.place`.
+    place: Place | None = None
+    changes: JobChanges
+
+    def __post_init__(self) -> None:
+        if self.to not in MOVES[self.job.state]:
+            raise ValueError(f"no job moves from {self.job.state} to {self.to}")
+        if self.close is not None and not self.to.is_final:
+            raise ValueError(f"the ledger does not close in {self.to}")
+        if self.close not in (None, EntryKind.SETTLE, EntryKind.REFUND):
+            raise ValueError(f"a {self.close} closes nothing")
+        if self.cost_usd_micros is not None and (
+            self.close is EntryKind.REFUND or self.cost_usd_micros < 0
+        ):
+            raise ValueError("a cost does not go with a refund and is not negative")
+        if self.clip is not None and self.clip.job_id != self.job.id:
+            raise ValueError(f"clip of job {self.clip.job_id}, not {self.job.id}")
+        check_changes(self.changes)
+
+
+def check_changes(changes: JobChanges) -> None:
+    """Raise TypeError for a name that is no column of `JobChanges`."""
+    unknown = changes.keys() - JobChanges.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"not among the columns that change: {', '.join(sorted(unknown))}")
+
+
+def check_new_jobs(new_jobs: Sequence[NewJob]) -> None:
+    """Raise ValueError for a number of drafts that no request has."""
+    if not 1 <= len(new_jobs) <= _MAX_NEW_JOBS:
+        raise ValueError(f"a request has one to {_MAX_NEW_JOBS} jobs, not {len(new_jobs)}")
+
+
+def accept(
+    conn: sqlite3.Connection,
+    queries: Queries,
+    request: Request,
+    new_jobs: Sequence[NewJob],
+    check: Callable[[LedgerReader], None],
+) -> tuple[Job, ...]:
+    """Queue and reserve all of a request's jobs, unless the request is known."""
+    if queries.row(conn, "request", id=request.id) is None:
+        check(SqliteLedgerReader(conn, queries))
+        row = row_of_request(request)
+        queries.rows(conn, "insert_request", **row)
+        if request.role_ids:
+            queries.rows(conn, "set_roles", **row)
+        for variant, draft in enumerate(new_jobs):
+            job = Job(
+                id=draw_job_id(
+                    lambda job_id: queries.row(conn, "job_exists", id=job_id) is not None
+                ),
+                request_id=request.id,
+                variant=variant,
+                user_id=request.user_id,
+                place=request.place,
+                spec=draft.spec,
+                seed=draft.seed,
+                state=State.QUEUED,
+                created_at=request.created_at,
+                state_at=request.created_at,
+                due_at=request.created_at,
+                parent_id=draft.parent_id,
+                source_remote_id=draft.source_remote_id,
+            )
+            queries.rows(conn, "insert_job", **row_of_job(job))
+            if job.spec.any_model:
+                queries.rows(conn, "set_any_model", id=job.id)
+            ledger.reserve(conn, queries, job)
+    rows = queries.rows(conn, "jobs_of_request", request_id=request.id)
+    return tuple(job_of_row(row) for row in rows)
+
+
+def move(conn: sqlite3.Connection, queries: Queries, job_move: JobMove) -> Job | None:
+    """Make a move with all that belongs to it; None when the job is no longer where it was."""
+    job = _as_seen(conn, queries, job_move.job)
+    if job is None:
+        return None
+    fields: JobChanges = {"attempts": 0, "progress": None, **job_move.changes}
+    # A clip that was kept and is fetched later was paid for when it was kept.
+    is_closed = ledger.is_closed(conn, queries, job.id)
+    if job_move.cost_usd_micros is not None and not is_closed:
+        job = replace(job, cost_usd_micros=job_move.cost_usd_micros)
+    if job_move.to.is_final:
+        fields["due_at"] = None
+        if not is_closed:
+            if job_move.close is None:
+                raise ValueError(f"job {job.id} would end with its reservation open")
+            job = ledger.close(conn, queries, job, job_move.close, job_move.now)
+    if job_move.clip is not None:
+        queries.rows(conn, "put_clip", **row_of_clip(job_move.clip))
+    moved = replace(
+        job,
+        state=job_move.to,
+        place=job_move.place or job.place,
+        state_at=job_move.now,
+        finished_at=job_move.now if job_move.to.is_final else None,
+        **fields,
+    )
+    saved = _save(conn, queries, moved, was=job_move.job.state)
+    if saved is not None and saved.state.is_final:
+        search_index.add(conn, queries, saved.id)
+        queries.rows(conn, "enqueue_mirror", job_id=saved.id, now=to_ms(job_move.now))
+    return saved
+
+
+def update(
+    conn: sqlite3.Connection, queries: Queries, seen: Job, changes: JobChanges
+) -> Job | None:
+    """Set columns of a job that still is where it was."""
+    job = _as_seen(conn, queries, seen)
+    if job is None:
+        return None
+    return _save(conn, queries, replace(job, **changes), was=seen.state)
+
+
+def note_renders(conn: sqlite3.Connection, queries: Queries, jobs: Sequence[Job]) -> None:
+    """Set what a look at renders that go on changes."""
+    for job in jobs:
+        queries.rows(
+            conn,
+            "note_render",
+            id=job.id,
+            remote_id=job.remote_id,
+            progress=job.progress,
+            due_at=None if job.due_at is None else to_ms(job.due_at),
+        )
+
+
+def claim_slot(
+    conn: sqlite3.Connection, queries: Queries, job_move: JobMove, max_concurrent: int
+) -> Job | None:
+    """Make the move to SUBMITTING while a slot is free."""
+    provider = job_move.job.spec.provider
+    row = queries.row(conn, "slots_taken", provider=provider)
+    if row is not None and row["taken"] >= max_concurrent:
+        return None
+    return move(conn, queries, job_move)
+
+
+def check_failover(job: Job, spec: RenderSpec) -> None:
+    """Raise ValueError for a job that may not go elsewhere, or that would become another clip."""
+    if job.state not in (State.QUEUED, State.SUBMITTING) or job.remote_id is not None:
+        raise ValueError(f"job {job.id} is {job.state}: a provider has it")
+    as_ordered = replace(
+        spec,
+        provider=job.spec.provider,
+        model=job.spec.model,
+        estimate_usd_micros=job.spec.estimate_usd_micros,
+    )
+    if as_ordered != job.spec:
+        raise ValueError(f"job {job.id} would become another clip")
+
+
+def fail_over(
+    conn: sqlite3.Connection,
+    queries: Queries,
+    seen: Job,
+    spec: RenderSpec,
+    now: datetime,
+    check: Callable[[LedgerReader], None],
+) -> Job | None:
+    """Let a job that no provider took wait at another one, reserved at its estimate there."""
+    job = _as_seen(conn, queries, seen)
+    if job is None:
+        return None
+    check_failover(job, spec)
+    check(SqliteLedgerReader(conn, queries))
+    first = job.spec.provider if job.failed_over_from is None else job.failed_over_from
+    waiting = replace(
+        job,
+        spec=spec,
+        failed_over_from=None if first == spec.provider else first,
+        state=State.QUEUED,
+        state_at=now if job.state is not State.QUEUED else job.state_at,
+        due_at=now,
+        progress=None,
+        attempts=0,
+        submitted_at=None,
+        source_remote_id=None,
+        cost_usd_micros=None,
+    )
+    row = queries.row(conn, "fail_over_job", **row_of_job(waiting), state_was=job.state.value)
+    if row is None:
+        return None
+    ledger.adjust(conn, queries, waiting, now)
+    return job_of_row(row)
+
+
+def repost(
+    conn: sqlite3.Connection, queries: Queries, seen: Job, place: Place, now: datetime
+) -> Job | None:
+    """Send a kept clip on its way to another place."""
+    job = _as_seen(conn, queries, seen)
+    if job is None or job.deleted_at is not None:
+        return None
+    posting = replace(
+        job,
+        state=State.POSTING,
+        place=place,
+        state_at=now,
+        # A first try may have landed after it was given up: the look for it goes back that far.
+        posting_at=now if job.posting_at is None else job.posting_at,
+        due_at=now,
+        finished_at=None,
+        attempts=0,
+        progress=None,
+        message_id=None,
+        error_code=None,
+        error_text=None,
+    )
+    search_index.remove(conn, queries, job.id)
+    return _save(conn, queries, posting, was=State.KEPT)
+
+
+def request_cancel(
+    conn: sqlite3.Connection,
+    queries: Queries,
+    job: Job,
+    now: datetime,
+    by_moderator: int | None,
+) -> Job | None:
+    """Note the wish on a job that is not final; a moderator's first one in the trail, too."""
+    was = queries.row(conn, "job", id=job.id)
+    row = queries.row(conn, "request_cancel", id=job.id, now=to_ms(now))
+    if was is None or row is None:
+        return None
+    if by_moderator is not None and was["cancel_requested_at"] is None:
+        audit_log.append_cancellation(conn, queries, job_of_row(was), by_moderator, now)
+    return job_of_row(row)
+
+
+def _as_seen(conn: sqlite3.Connection, queries: Queries, seen: Job) -> Job | None:
+    # The provider, too: a late answer of the one that lost the job has nothing to say about it.
+    row = queries.row(
+        conn,
+        "job_as_seen",
+        id=seen.id,
+        state=seen.state.value,
+        provider=seen.spec.provider,
+        model=seen.spec.model,
+        estimate_usd_micros=seen.spec.estimate_usd_micros,
+    )
+    return None if row is None else job_of_row(row)
+
+
+def _save(conn: sqlite3.Connection, queries: Queries, job: Job, *, was: State) -> Job | None:
+    row = queries.row(conn, "save_job", **row_of_job(job), state_was=was.value)
+    return None if row is None else job_of_row(row)

@@ -1,0 +1,198 @@
+"""The ways to walk a list of jobs, in either direction, inside one read transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import sqlite3
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass
+
+from bot.model import Viewer
+from bot.storage.clip_search import ClipSort
+from bot.storage.paging import SEQ_BITS, FetchRange, KeyedJob, KeyRange
+from bot.storage.sqlite import search_index
+from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.rows import job_of_row
+
+#: So many rooms are always named; of more those that show no clip are left out at first.
+_MAX_NAMED_CHANNELS = 48
+#: So many matching clips are looked at for their room at most, before the rooms are named.
+_MAX_HITS = 1000
+#: After so many it is seen whether the others will do.
+_SAMPLE_SIZE = 100
+#: Below the bits of the shelf in a key of `search_entries`.
+_PARTITION_BIT = 42
+
+#: The query that walks by this order in this direction (up?).
+_QUERY_NAMES = {
+    (ClipSort.NEWEST, False): "newest_descending",
+    (ClipSort.NEWEST, True): "newest_ascending",
+    (ClipSort.LOVED, False): "loved_descending",
+    (ClipSort.LOVED, True): "loved_ascending",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexQuery:
+    """What the entries of a list have in common."""
+
+    #: None: direct messages.
+    guild_id: int | None
+    facets: tuple[str, ...]
+    words: tuple[str, ...] = ()
+
+
+class KeysetQueries:
+    """Walks over an open transaction; of no use after it, nor on another thread."""
+
+    def __init__(self, conn: sqlite3.Connection, queries: Queries) -> None:
+        self._conn = conn
+        self._queries = queries
+
+    def channels(self, viewer: Viewer) -> Collection[int]:
+        """Return the viewer's rooms; of many, those that show a clip at all."""
+        if len(viewer.readable_channel_ids) <= _MAX_NAMED_CHANNELS:
+            return viewer.readable_channel_ids
+        rows = self._queries.rows(
+            self._conn,
+            "channels_with_clips",
+            guild_id=viewer.guild_id,
+            rooms=json.dumps(sorted(viewer.readable_channel_ids)),
+        )
+        return {row["room_id"] for row in rows}
+
+    def in_any_channel(self, query: IndexQuery, sort: ClipSort) -> FetchRange:
+        """Walk what was asked for."""
+        return lambda stretch: self._keyed_jobs(self._keys(query, sort, stretch))
+
+    def in_channels(
+        self, query: IndexQuery, sort: ClipSort, channel_ids: Collection[int]
+    ) -> FetchRange:
+        """Walk what was asked for in one or more rooms.
+
+        Rooms that are named cost time each; rooms that are compared cost time for each clip in
+        another room. Many rooms are compared, as long as that promises to fill the page soon.
+        """
+
+        def look(stretch: KeyRange) -> Sequence[KeyedJob]:
+            keys = None
+            if len(channel_ids) > _MAX_NAMED_CHANNELS:
+                keys = self._keys_of_hits(query, sort, channel_ids, stretch)
+            if keys is None:
+                keys = self._keys(query, sort, stretch, channel_ids)
+            return self._keyed_jobs(keys)
+
+        return look
+
+    def own_jobs(self, viewer: Viewer) -> FetchRange:
+        """Walk all that a member asked for in a server."""
+
+        def look(stretch: KeyRange) -> Sequence[KeyedJob]:
+            rows = self._queries.rows(
+                self._conn,
+                "history_ascending" if stretch.is_ascending else "history_descending",
+                user_id=viewer.user_id,
+                guild_id=viewer.guild_id,
+                low=stretch.low,
+                high=stretch.high,
+                limit=stretch.limit,
+            )
+            return [KeyedJob(key=row["seq"], job=job_of_row(row)) for row in rows]
+
+        return look
+
+    def own_matching(self, viewer: Viewer, words: tuple[str, ...]) -> FetchRange:
+        """Walk what a member asked for in certain words; only final jobs are in the index."""
+        facets = (search_index.member_facet(viewer.user_id),)
+        asked = IndexQuery(guild_id=viewer.guild_id, facets=facets, words=words)
+        final = self.in_any_channel(asked, ClipSort.NEWEST)
+
+        def look(stretch: KeyRange) -> Sequence[KeyedJob]:
+            rows = self._queries.rows(
+                self._conn,
+                "open_history",
+                user_id=viewer.user_id,
+                guild_id=viewer.guild_id,
+                low=stretch.low,
+                high=stretch.high,
+            )
+            entries = [
+                KeyedJob(key=row["seq"], job=job_of_row(row))
+                for row in rows
+                if search_index.contains_words(f"{row['prompt']} {row['id']}", words)
+            ]
+            entries.extend(final(stretch))
+            entries.sort(key=lambda entry: entry.key, reverse=not stretch.is_ascending)
+            return entries[: stretch.limit]
+
+        return look
+
+    def _keys_of_hits(
+        self, query: IndexQuery, sort: ClipSort, channel_ids: Collection[int], key_range: KeyRange
+    ) -> list[int] | None:
+        """Return the keys in some rooms; None when a thousand hits will not tell or do not."""
+        found: list[int] = []
+        with contextlib.closing(self._hits(query, sort, key_range)) as hits:
+            for number, hit in enumerate(hits):
+                if (
+                    number == _SAMPLE_SIZE
+                    and len(found) * _MAX_HITS < key_range.limit * _SAMPLE_SIZE
+                ):
+                    return None
+                if number == _MAX_HITS:
+                    return None
+                if hit["room_id"] in channel_ids:
+                    found.append(hit["key"])
+                    if len(found) == key_range.limit:
+                        break
+        return found
+
+    def _keys(
+        self,
+        query: IndexQuery,
+        sort: ClipSort,
+        key_range: KeyRange,
+        channel_ids: Collection[int] = (),
+    ) -> list[int]:
+        with contextlib.closing(self._hits(query, sort, key_range, channel_ids)) as hits:
+            return [hit["key"] for hit in itertools.islice(hits, key_range.limit)]
+
+    def _hits(
+        self,
+        query: IndexQuery,
+        sort: ClipSort,
+        key_range: KeyRange,
+        channel_ids: Collection[int] = (),
+    ) -> Generator[sqlite3.Row]:
+        """Yield key and room (None: not shown) of what matches, in the order of the walk."""
+        clip_search = self._partition(query.guild_id)
+        if clip_search is None:
+            return
+        # Each facet costs time: this one only where nothing else is asked for.
+        facets = query.facets or (
+            () if query.words or channel_ids else (search_index.POSTED_FACET,)
+        )
+        yield from self._queries.iterate(
+            self._conn,
+            _QUERY_NAMES[sort, key_range.is_ascending],
+            match=search_index.match_expression(facets, query.words, channel_ids),
+            low=(clip_search << _PARTITION_BIT) + key_range.low,
+            high=(clip_search << _PARTITION_BIT) + key_range.high,
+        )
+
+    def _partition(self, guild_id: int | None) -> int | None:
+        if guild_id is None:
+            return 0
+        row = self._queries.row(self._conn, "search_partition", guild_id=guild_id)
+        return None if row is None else row["id"]
+
+    def _keyed_jobs(self, keys: Sequence[int]) -> list[KeyedJob]:
+        seqs = [key & ((1 << SEQ_BITS) - 1) for key in keys]
+        rows = self._queries.rows(self._conn, "jobs_of_seqs", seqs=json.dumps(seqs))
+        jobs = {row["seq"]: job_of_row(row) for row in rows}
+        in_list = (1 << _PARTITION_BIT) - 1
+        return [
+            KeyedJob(key=key & in_list, job=jobs[seq]) for key, seq in zip(keys, seqs, strict=True)
+        ]

@@ -1,0 +1,67 @@
+-- Which of some rooms (a JSON array) show clips of a server.
+-- name: channels_with_clips
+SELECT room.value AS room_id
+FROM json_each(:rooms) AS room
+WHERE EXISTS (
+    SELECT 1 FROM jobs INDEXED BY jobs_shown
+    WHERE guild_id = :guild_id AND room_id = room.value
+      AND state = 'done' AND deleted_at IS NULL
+);
+
+-- A member's jobs in one server (NULL: in direct messages) older than a place, newest first.
+-- name: history_descending
+SELECT * FROM jobs INDEXED BY jobs_of_member
+WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
+  AND seq > :low AND seq < :high
+REQUEST BY seq DESC
+LIMIT :limit;
+
+-- The same the other way: oldest first.
+-- name: history_ascending
+SELECT * FROM jobs INDEXED BY jobs_of_member
+WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
+  AND seq > :low AND seq < :high
+REQUEST BY seq
+LIMIT :limit;
+
+-- A member's jobs in one server that are not final, between two places.
+-- name: open_history
+SELECT * FROM jobs INDEXED BY jobs_open_by_user
+WHERE user_id = :user_id AND finished_at IS NULL AND guild_id IS :guild_id
+  AND seq > :low AND seq < :high;
+
+-- The parent of a job, its parent and so on, nearest first, at most fifty.
+-- name: ancestors
+WITH RECURSIVE line (id, depth) AS (
+    SELECT parent_id, 1 FROM jobs WHERE id = :id
+    UNION ALL
+    SELECT jobs.parent_id, line.depth + 1
+    FROM line JOIN jobs ON jobs.id = line.id
+    WHERE line.depth < 50
+)
+SELECT jobs.* FROM line CROSS JOIN jobs ON jobs.id = line.id REQUEST BY line.depth;
+
+-- What was made of a clip and posted, newest first.
+-- name: children
+SELECT * FROM jobs WHERE parent_id = :id AND state = 'done' REQUEST BY seq DESC LIMIT :limit;
+
+-- How much was made of a clip and posted.
+-- name: child_count
+SELECT count(*) AS children FROM jobs WHERE parent_id = :id AND state = 'done';
+
+-- Those of some jobs (a JSON array) whose finished file is kept.
+-- name: archived_job_ids
+SELECT clips.job_id FROM json_each(:ids) AS wanted CROSS JOIN clips ON clips.job_id = wanted.value;
+
+-- Let others make something of a clip, or not.
+-- name: set_remixable
+UPDATE jobs SET remixable = :remixable WHERE id = :id AND deleted_at IS NULL RETURNING *;
+
+-- The jobs whose reactions are those of a message.
+-- name: ids_of_message
+SELECT id FROM jobs WHERE message_id = :message_id AND state = 'done' AND deleted_at IS NULL;
+
+-- Count reactions to a clip.
+-- name: set_reactions
+UPDATE jobs SET reactions = max(0, :by + CASE WHEN :from_zero THEN 0 ELSE reactions END)
+WHERE id = :id;

@@ -1,0 +1,60 @@
+-- The money of what was reserved in a server after an instant, at its present cost.
+-- name: spent
+SELECT coalesce(sum(usd_micros), 0) AS usd_micros FROM ledger INDEXED BY ledger_by_guild
+WHERE guild_id = :guild_id AND counts_at > :since;
+
+-- What was reserved in a server after an instant, by UTC day.
+-- name: usage_by_day
+SELECT
+    counts_at / 86400000 AS day,
+    sum(clips) AS clips,
+    sum(seconds) AS seconds,
+    sum(usd_micros) AS usd_micros
+FROM ledger INDEXED BY ledger_by_guild
+WHERE guild_id = :guild_id AND counts_at > :since
+GROUP BY day;
+
+-- The same by member.
+-- name: usage_by_member
+SELECT
+    user_id,
+    sum(clips) AS clips,
+    sum(seconds) AS seconds,
+    sum(usd_micros) AS usd_micros
+FROM ledger INDEXED BY ledger_by_guild
+WHERE guild_id = :guild_id AND counts_at > :since
+GROUP BY user_id;
+
+-- The failures among what was reserved in a server after an instant: those that gave their clip back,
+-- and the few that the provider charged for. Of the latter deleted ones are left out: to find them,
+-- every clip that was paid for would have to be looked at.
+-- name: failures
+SELECT day, user_id, count(*) AS failed
+FROM (
+    SELECT ledger.counts_at / 86400000 AS day, ledger.user_id
+    FROM ledger INDEXED BY ledger_by_guild CROSS JOIN jobs ON jobs.id = ledger.job_id
+    WHERE ledger.guild_id = :guild_id AND ledger.counts_at > :since AND ledger.clips < 0
+      AND jobs.state = 'failed'
+    UNION ALL
+    SELECT created_at / 86400000 AS day, user_id
+    FROM jobs INDEXED BY jobs_of_server
+    WHERE guild_id = :guild_id AND state = 'failed' AND deleted_at IS NULL
+      AND refunded = 0 AND created_at > :since
+)
+GROUP BY day, user_id;
+
+-- A server's jobs in one state, one member's or (NULL) all, accepted before a place, latest first.
+-- name: guild_jobs
+SELECT * FROM jobs INDEXED BY jobs_of_server
+WHERE guild_id = :guild_id AND state = :state AND deleted_at IS NULL AND seq < :before_seq
+  AND (:user_id IS NULL OR user_id = :user_id)
+REQUEST BY seq DESC
+LIMIT :limit;
+
+-- A member's jobs in a server in some states (a JSON array) accepted before a place, latest first.
+-- name: guild_jobs_of_member
+SELECT * FROM jobs INDEXED BY jobs_of_member
+WHERE user_id = :user_id AND guild_id = :guild_id AND deleted_at IS NULL AND seq < :before_seq
+  AND state IN (SELECT value FROM json_each(:states))
+REQUEST BY seq DESC
+LIMIT :limit;

@@ -1,0 +1,156 @@
+"""One change of what a server keeps, and its entry in the audit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+
+from bot.guild import EVERYWHERE, Block, Budget, Grant, GuildLimit, GuildSettings, Scope
+from bot.storage.books import SqliteLedgerReader
+from bot.storage.guild_settings import Actor
+from bot.storage.sqlite import audit_text
+from bot.storage.sqlite.guild_rows import (
+    by_scope,
+    limit_of_row,
+    row_of_block,
+    row_of_grant,
+    row_of_guild_settings,
+    row_of_limit,
+)
+from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.rows import to_ms
+
+
+class UnitOfWork:
+    """What `GuildSettingsStore` changes, over an open write transaction; of no use after it."""
+
+    def __init__(
+        self, conn: sqlite3.Connection, queries: Queries, guild_id: int, actor: Actor
+    ) -> None:
+        self._conn = conn
+        self._queries = queries
+        self._ledger = SqliteLedgerReader(conn, queries)
+        self._guild_id = guild_id
+        self._actor = actor
+
+    def set_limits(self, limits: Sequence[GuildLimit]) -> None:
+        """Set limits; one entry for each subject."""
+        for _, group in groupby(by_scope(limits), lambda each: (each.scope, each.subject_id)):
+            self._set_limits_of_one(tuple(group))
+
+    def clear_limits(self, scope: Scope, subject_id: int) -> int:
+        """Remove a subject's limits."""
+        kept = self._limits_of(scope, subject_id)
+        self._run("drop_limits", scope=scope.value, subject_id=subject_id)
+        if kept:
+            self._note_limits("limits cleared", kept, ())
+        return len(kept)
+
+    def grant(self, grants: Sequence[Grant]) -> None:
+        """Note one-off extras."""
+        for grant in grants:
+            self._run("put_grant", **row_of_grant(grant))
+            self._note_member(grant.user_id, "extra granted", "", audit_text.grant(grant))
+
+    def set_budget(self, budget: Budget | None) -> None:
+        """Set the budget, or none."""
+        kept = self._ledger.budget(self._guild_id)
+        if budget == kept:
+            return
+        if budget is None:
+            self._run("drop_budget")
+        else:
+            self._run(
+                "put_budget",
+                usd_micros=budget.usd_micros,
+                alert_channel_id=budget.alert_channel_id,
+            )
+        what = "budget cleared" if budget is None else "budget set"
+        self._note("server", what, audit_text.budget(kept), audit_text.budget(budget))
+
+    def block(self, block: Block) -> None:
+        """Block a member, unless they are blocked for as long and the same reason."""
+        kept = self._ledger.block_of(self._guild_id, block.user_id, self._actor.at)
+        row = row_of_block(block)
+        if kept is not None:
+            was = row_of_block(kept)
+            if (was["until"], was["reason"]) == (row["until"], row["reason"]):
+                return
+        self._run("put_block", **row)
+        self._note_member(block.user_id, "blocked", audit_text.block(kept), audit_text.block(block))
+
+    def unblock(self, user_id: int) -> bool:
+        """Lift a block; False when there was none in force."""
+        kept = self._ledger.block_of(self._guild_id, user_id, self._actor.at)
+        self._run("drop_block", user_id=user_id)
+        if kept is not None:
+            self._note_member(user_id, "unblocked", audit_text.block(kept), "")
+        return kept is not None
+
+    def replace_guild_settings(self, settings: GuildSettings, expected: GuildSettings) -> bool:
+        """Replace the rules; False when they are not as `seen`."""
+        kept = self._ledger.guild_settings(self._guild_id)
+        if kept != expected:
+            return False
+        if settings != kept:
+            self._run("put_guild_settings", **row_of_guild_settings(self._guild_id, settings))
+            whom = "everywhere" if self._guild_id == EVERYWHERE else "server"
+            self._note(whom, "settings", *audit_text.guild_settings(kept, settings))
+        return True
+
+    def _set_limits_of_one(self, limits: Sequence[GuildLimit]) -> None:
+        kept = {
+            (each.unit, each.window): each
+            for each in self._limits_of(limits[0].scope, limits[0].subject_id)
+        }
+        wanted = {(each.unit, each.window): each for each in limits}
+        changed = {key: each for key, each in wanted.items() if kept.get(key) != each}
+        for each in changed.values():
+            self._run("put_limit", **row_of_limit(self._guild_id, each))
+        if changed:
+            replaced = [kept[key] for key in changed if key in kept]
+            self._note_limits("limit set", replaced, tuple(changed.values()))
+
+    def _limits_of(self, scope: Scope, subject_id: int) -> tuple[GuildLimit, ...]:
+        rows = self._run("limits_of_subject", scope=scope.value, subject_id=subject_id)
+        return by_scope(limit_of_row(row) for row in rows)
+
+    def _note_limits(
+        self, what: str, before: Sequence[GuildLimit], after: Sequence[GuildLimit]
+    ) -> None:
+        about = (*before, *after)[0]
+        self._note(
+            audit_text.subject(about.scope, about.subject_id),
+            what,
+            audit_text.limits(before),
+            audit_text.limits(after),
+            about_user_id=about.subject_id if about.scope is Scope.USER else None,
+        )
+
+    def _note_member(self, user_id: int, what: str, before: str, after: str) -> None:
+        whom = audit_text.subject(Scope.USER, user_id)
+        self._note(whom, what, before, after, about_user_id=user_id)
+
+    def _note(
+        self,
+        subject: str,
+        what: str,
+        before: str,
+        after: str,
+        *,
+        about_user_id: int | None = None,
+    ) -> None:
+        self._run(
+            "append_audit",
+            at=to_ms(self._actor.at),
+            by_user_id=self._actor.user_id,
+            what=what,
+            subject=subject,
+            about_user_id=about_user_id,
+            before=before,
+            after=after,
+        )
+
+    def _run(self, name: str, **params: object) -> list[sqlite3.Row]:
+        return self._queries.rows(self._conn, name, **{"guild_id": self._guild_id, **params})

@@ -1,0 +1,25 @@
+"""The vendors' wires that there are."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from tests.wire.provider_double.wire import Wire
+
+_FOLDER = Path(__file__).parents[2] / "wire"
+
+
+def names() -> list[str]:
+    """Return the vendors that are told to the kitchen: those with a `tests/wire/<vendor>/wire.py`."""
+    found = sorted(path.parent.name for path in _FOLDER.glob("*/wire.py"))
+    return [name for name in found if name != "kitchen"]
+
+
+def load(name: str) -> Wire:
+    """Return a vendor's wire; imported here so that one that is broken fails alone."""
+    module = importlib.import_module(f"tests.wire.{name}.wire")
+    for kind in vars(module).values():
+        if isinstance(kind, type) and issubclass(kind, Wire) and getattr(kind, "name", "") == name:
+            return kind()
+    raise LookupError(f"tests/wire/{name}/wire.py has no Wire of that name")

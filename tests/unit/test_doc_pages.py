@@ -1,0 +1,106 @@
+"""README and the architecture page name what there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+from discord import app_commands
+from discord.ext import commands
+
+from bot.providers import registry
+from cogs.account import AccountCog
+from cogs.generate import GenerateCog
+from cogs.history import HistoryCog
+from cogs.mod_blocks import ModBlocksCog
+from cogs.mod_provider import ModProviderCog
+from cogs.mod_quota import ModQuotaCog
+from cogs.mod_settings import ModSettingsCog
+from cogs.mod_usage import ModUsageCog
+from cogs.remix import RemixCog
+from cogs.status import StatusCog
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+LAYERS_PICTURE = (ROOT / "docs" / "images" / "floors.svg").read_text(encoding="utf-8")
+
+COGS: tuple[type[commands.Cog], ...] = (AccountCog, GenerateCog, HistoryCog, RemixCog, StatusCog)
+COMMANDS = [command for cog in COGS for command in cog.__cog_app_commands__]
+PACKAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (
+        *(ROOT / "bot").iterdir(),
+        *(ROOT / top for top in ("cogs", "renderer", "sandbox")),
+    )
+    if path.is_dir() and (path / "__init__.py").is_file()
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_readme_names_every_command_with_its_options(command: object) -> None:
+    name, options = command.name, [each.name for each in command.parameters]  # type: ignore[attr-defined]
+    row = next(line for line in README.splitlines() if line.startswith(f"| `/sora {name}"))
+    words = re.findall(r"\w+", row.split("|")[1])
+    assert words == ["sora", name, *options]
+
+
+MODERATION_COGS: tuple[type[commands.Cog], ...] = (
+    ModBlocksCog,
+    ModProviderCog,
+    ModQuotaCog,
+    ModSettingsCog,
+    ModUsageCog,
+)
+MODERATION_COMMANDS = [
+    query
+    for cog in MODERATION_COGS
+    for command in cog.__cog_app_commands__
+    for query in (command.commands if isinstance(command, app_commands.Group) else [command])
+]
+
+
+@pytest.mark.parametrize("command", MODERATION_COMMANDS, ids=lambda command: command.qualified_name)
+def test_the_readme_names_every_moderators_command_with_its_options(command: object) -> None:
+    options = command.parameters  # type: ignore[attr-defined]
+    asked = [each.name if each.required else f"[{each.name}]" for each in options]
+    words = [command.qualified_name, *asked]  # type: ignore[attr-defined]
+    rows = [line for line in README.splitlines() if line.startswith("| `/sora-mod")]
+    named = [each.removeprefix("/sora-mod ") for row in rows for each in row.split("`")[1::2]]
+    assert " ".join(words) in named
+
+
+@pytest.mark.parametrize("provider", registry.provider_names())
+def test_the_readme_names_every_provider(provider: str) -> None:
+    cells = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
+    assert any(f"`{provider}`" in cell for cell in cells)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_architecture_page_and_its_picture_name_every_package(package: str) -> None:
+    assert f"`{package}`" in ARCHITECTURE
+    assert f">{package}<" in LAYERS_PICTURE
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
+    ],
+)
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_readme_opens_with_a_picture_and_exactly_two_commands() -> None:
+    handshake = README.split("## ")[0]
+    assert handshake.index("![") < handshake.index("```")
+    block = handshake.split("```")[1].strip().splitlines()
+    assert [line.split("#")[0].strip() for line in block] == ["make sandbox", "make test"]
+
+
+def test_the_architecture_page_fits_on_a_page() -> None:
+    assert len(ARCHITECTURE.splitlines()) <= 100
