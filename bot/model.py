@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from bot.errors import ModeratorsOnlyError
+
 #: Letters and digits of job ids: none that reads like another (no 0 O, 1 I L, U V).
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTWXYZ"
 
@@ -48,6 +50,8 @@ class State(StrEnum):
         return self in (State.SUBMITTING, State.RENDERING)
 
 
+#: A job can be cancelled in these states: its render is not known to be complete.
+CANCELLABLE_STATES = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 _FINAL = frozenset({State.DONE, State.KEPT, State.FAILED, State.CANCELLED})
 
 #: Every move a job may make. KEPT → POSTING is a member fetching a clip that could not be posted;
@@ -142,6 +146,12 @@ class Viewer:
     readable_channel_ids: frozenset[int] = frozenset()
     #: Their roles there at this moment.
     role_ids: frozenset[int] = frozenset()
+
+    def moderated_guild_id(self) -> int:
+        """Return the guild that they moderate. Raises ModeratorsOnlyError."""
+        if self.guild_id is None or not self.is_moderator:
+            raise ModeratorsOnlyError
+        return self.guild_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import discord
 
@@ -38,13 +38,11 @@ def limits_modal(settings: GuildSettings, shown_hash: str) -> discord.ui.Modal:
     return modal
 
 
-def apply_limits(settings: GuildSettings, components: object) -> GuildSettings:
-    """Return the rules with what was typed into the form.
+def apply_limits(settings: GuildSettings, typed: Mapping[str, str]) -> GuildSettings:
+    """Return the settings with what was typed into the form, by field.
 
-    components  of the interaction's data.
     Raises BadOptionError naming the field whose number is wrong.
     """
-    typed = dict(_typed_values(components))
     numbers = {
         name: _parse_limit(label, typed.get(name, "")) for name, label in _LIMIT_LABELS.items()
     }
@@ -60,16 +58,3 @@ def _parse_limit(label: str, words: str) -> int | None:
         problem = f"“{escaped(words, 10)}” is not a whole number from 1 to {_MAX_ACTIVE}."
         raise BadOptionError(label, problem, "Leave it empty for what the operator set.")
     return number
-
-
-def _typed_values(node: object) -> Iterator[tuple[str, str]]:
-    """Yield what was typed into each field, wherever it stands among the components."""
-    if isinstance(node, list):
-        for each in cast("list[object]", node):
-            yield from _typed_values(each)
-    elif isinstance(node, Mapping):
-        fields = cast("Mapping[str, object]", node)
-        if fields.get("custom_id") in _LIMIT_LABELS:
-            yield str(fields["custom_id"]), str(fields.get("value") or "")
-        for name in ("components", "component"):
-            yield from _typed_values(fields.get(name))

@@ -9,8 +9,7 @@ from discord import app_commands
 
 from bot.chat import text
 from bot.chat.clips.clip_text import request_text
-from bot.chat.serving import job_service_of
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import job_service_of, viewer_of
 from bot.errors import BadOptionError, NoProviderError
 from bot.jobs.catalogue import Catalogue, Offer
 from bot.model import Job

@@ -9,7 +9,7 @@ import discord
 
 from bot.chat.clips.card_announcement import announce_card
 from bot.chat.clips.places import place_of
-from bot.chat.serving import job_service_of
+from bot.chat.viewers import job_service_of
 from bot.jobs.ports import StatusCard
 from bot.model import Request
 

@@ -7,7 +7,7 @@ user saw. Each press looks at the rules anew, changes one setting, and shows the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
 import discord
@@ -20,11 +20,10 @@ from bot.chat.moderation.settings_text import (
     SettingsPage,
     settings_text,
 )
-from bot.chat.serving import job_service_of
 from bot.chat.settings_choice import apply_choice, value_hash
-from bot.chat.settings_form import LIMITS_FORM, apply_limits, limits_modal
-from bot.chat.transport.error_handler import SafeItem, respond_with_error
-from bot.chat.viewers import viewer_of
+from bot.chat.settings_form import apply_limits, limits_modal
+from bot.chat.transport.error_handler import SafeItem
+from bot.chat.viewers import job_service_of, viewer_of
 from bot.errors import ModeratorsOnlyError, RefusedError
 from bot.guild import GuildSettings
 from bot.jobs.catalogue import Catalogue
@@ -150,24 +149,13 @@ async def build_settings_panel(
     return view
 
 
-async def handle_limits_modal(interaction: discord.Interaction[Any]) -> None:
-    """Act on the form with the numbers, and on no other; its sender reads what goes wrong.
-
-    Never raises.
-    """
-    data = cast("dict[str, Any]", interaction.data or {})
-    form = LIMITS_FORM.fullmatch(str(data.get("custom_id")))
-    if form is None:
-        return
-    try:
-        await _change_settings(
-            interaction,
-            "limits",
-            form["mark"],
-            lambda rules: apply_limits(rules, data.get("components")),
-        )
-    except Exception as error:  # noqa: BLE001 - this is the door
-        await respond_with_error(interaction, error)
+async def submit_limits_modal(
+    interaction: discord.Interaction[Any], form: re.Match[str], typed: Mapping[str, str]
+) -> None:
+    """Save the numbers of a submitted form, a match of `LIMITS_FORM`. Raises RefusedError."""
+    await _change_settings(
+        interaction, "limits", form["mark"], lambda rules: apply_limits(rules, typed)
+    )
 
 
 async def _change_settings(
@@ -223,10 +211,8 @@ def _row(*items: SafeItem[Any]) -> discord.ui.ActionRow[Any]:
 
 async def _read_settings(interaction: discord.Interaction[Any]) -> GuildSettings:
     """Return the rules of the moderator's server. Raises ModeratorsOnlyError."""
-    viewer = viewer_of(interaction)
-    if viewer.guild_id is None or not viewer.is_moderator:
-        raise ModeratorsOnlyError
-    return await job_service_of(interaction).moderation.settings(viewer.guild_id)
+    guild_id = viewer_of(interaction).moderated_guild_id()
+    return await job_service_of(interaction).moderation.settings(guild_id)
 
 
 def _guild(interaction: discord.Interaction[Any]) -> discord.Guild:

@@ -10,8 +10,7 @@ from io import BytesIO, StringIO
 import discord
 
 from bot.chat.embed_message import DEFAULT_COLOUR
-from bot.chat.serving import job_service_of
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import job_service_of, viewer_of
 from bot.jobs.moderation import UsageReport
 from bot.media.usage_chart import Bar, usage_chart
 from bot.storage.guild_settings import DayUsage, MemberUsage

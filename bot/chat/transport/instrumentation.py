@@ -11,11 +11,9 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from bot.chat.transport.error_codes import ErrorCode
 from bot.chat.transport.retry_policy import is_callback
 from bot.clock import Clock
-
-#: Discord's code for "the three seconds are over".
-_UNKNOWN_INTERACTION = 10062
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ def observe_first_response(
         yield
         outcome = "taken"
     except discord.HTTPException as error:
-        if error.code == _UNKNOWN_INTERACTION:
+        if error.code == ErrorCode.UNKNOWN_INTERACTION:
             outcome = "late"
         raise
     finally:

@@ -18,6 +18,7 @@ import discord
 from discord.http import HTTPClient, Route
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
+from bot.chat.transport.error_codes import ErrorCode
 from bot.chat.transport.instrumentation import (
     RestInstrumentation,
     observe_first_response,
@@ -39,8 +40,6 @@ _WAITS_S = (0.5, 1.0, 2.0)
 _CALLBACK_WAITS_S = (0.1, 0.3, 0.6)
 #: Longest that one try of a first answer may take.
 _CALLBACK_TIMEOUT_S = 2.5
-#: "Interaction has already been acknowledged".
-_ALREADY_ACKNOWLEDGED = 40060
 #: Answers that say nothing of the message: "too many requests" and whatever breaks at Discord.
 _INCONCLUSIVE_STATUSES = frozenset({429, 500, 502, 503, 504, 524})
 #: The connection broke: whether Discord did the work is unknown.
@@ -201,7 +200,7 @@ class RetryingWebhookAdapter(AsyncWebhookAdapter):
             except discord.HTTPException as error:
                 # An earlier try got through. Without one it was somebody else's answer, or one of
                 # ours that had been given up: whoever asks must know.
-                if error.code != _ALREADY_ACKNOWLEDGED or not outcome.is_unknown:
+                if error.code != ErrorCode.ALREADY_ACKNOWLEDGED or not outcome.is_unknown:
                     raise
         _log.info("interaction %s: its answer was taken, its receipt lost", route.webhook_id)
         return {"interaction": {"id": str(route.webhook_id), "type": 2}, "resource": None}
