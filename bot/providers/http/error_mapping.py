@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from bot.errors import (
@@ -15,6 +16,7 @@ from bot.errors import (
     ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
+    RenderFailedError,
     UnknownOutcomeError,
     UnsupportedError,
 )
@@ -119,6 +121,25 @@ def response_behind(trouble: ProviderTroubleError) -> tuple[int, str] | None:
     """
     found = _STATUS_AND_WORDS.fullmatch(str(trouble))
     return None if found is None else (int(found[1]), found[2])
+
+
+def render_error(error_body: ErrorBody, no_reason: str) -> ProviderError:
+    """Return the error of a render that the API reports as failed.
+
+    no_reason  the detail where the API gives none.
+    """
+    if error_body.is_moderation:
+        return ModerationError(str(error_body))
+    return RenderFailedError(str(error_body) or no_reason)
+
+
+@contextmanager
+def trouble_from(call: str, *errors: type[Exception]) -> Generator[None]:
+    """Raise ProviderTroubleError for a ValueError or one of `errors` inside: a bad answer to `call`."""
+    try:
+        yield
+    except (ValueError, *errors) as error:
+        raise ProviderTroubleError(f"the {call} was answered with {error}") from error
 
 
 def is_transient(status: int, error_body: ErrorBody) -> bool:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import quote
+
+from bot.errors import RemoteNotFoundError
 
 _ID_MAX_CHARS = 1024
 
@@ -25,6 +28,14 @@ def object_or_empty(value: object) -> dict[str, Any]:
 def list_or_empty(value: object) -> list[object]:
     """Return a JSON list itself, and an empty one for anything else."""
     return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def first_of(value: object) -> object:
+    """Return the first entry of a JSON list, None for an empty list, anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    items = cast("list[object]", value)
+    return items[0] if items else None
 
 
 def text_or_none(value: object) -> str | None:
@@ -86,3 +97,18 @@ def id_of(
     if found is None or not is_usable_id(found) or (pattern and not pattern.fullmatch(found)):
         raise ValueError(f"no usable {name}")
     return found
+
+
+def id_path(prefix: str, remote_id: str, pattern: re.Pattern[str] | None = None) -> str:
+    """Return `<prefix>/<remote_id>`, the id percent-encoded.
+
+    pattern  as for `id_of`. Raises RemoteNotFoundError for an id that the API can't have given.
+    """
+    if not is_usable_id(remote_id) or (pattern and not pattern.fullmatch(remote_id)):
+        raise unknown_id_error(remote_id)
+    return f"{prefix}/{quote(remote_id, safe='')}"
+
+
+def unknown_id_error(remote_id: str) -> RemoteNotFoundError:
+    """Return the error for an id that the API can't have given."""
+    return RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")

@@ -45,17 +45,24 @@ def multipart_parts(fields: Mapping[str, str], upload: Upload | None = None) -> 
     return parts
 
 
+async def parse_json(body: bytes) -> object:
+    """Parse JSON without holding up the event loop. Raises ValueError."""
+    try:
+        if len(body) > _PARSE_IN_THREAD_BYTES:
+            return await asyncio.to_thread(json.loads, body)
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deeply") from error
+
+
 async def parse_response(status: int, headers: Mapping[str, str], body: bytes) -> JsonResponse:
     """Read a 2xx answer; ValueError, saying what came instead, when it is no JSON."""
     lowered = {name.lower(): value for name, value in headers.items()}
     if not body.strip():
         return JsonResponse(body=None, headers=lowered)
     try:
-        if len(body) > _PARSE_IN_THREAD_BYTES:
-            value: object = await asyncio.to_thread(json.loads, body)
-        else:
-            value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = await parse_json(body)
+    except ValueError:
         said = error_body.parse_body(body, lowered.get("content-type", ""))
         raise ValueError(f"{status}, but no JSON: {said}") from None
     return JsonResponse(body=value, headers=lowered)

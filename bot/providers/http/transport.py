@@ -302,7 +302,7 @@ class Transport:
         self,
         method: str,
         url: httpx.URL,
-        timeout: httpx.Timeout | None = None,
+        waits: httpx.Timeout | None = None,
         body: Mapping[str, object] | None = None,
     ) -> AsyncGenerator[httpx.Response]:
         """Send a request with credentials where they belong, and follow a GET's redirects."""
@@ -312,7 +312,7 @@ class Transport:
                 url,
                 headers=self._headers_for(url),
                 json=None if body is None else dict(body),
-                timeout=timeout or httpx.USE_CLIENT_DEFAULT,
+                timeout=waits or httpx.USE_CLIENT_DEFAULT,
             )
             async with open_response(self._client, request) as response:
                 if method != "GET" or not response.has_redirect_location:

@@ -8,11 +8,9 @@ from datetime import date
 
 from bot.model import Operation, Size
 from bot.providers.base import Model
+from bot.providers.vendors.size_formats import SIZES_720P
 
-_LANDSCAPE = Size(width_px=1280, height_px=720)
-_PORTRAIT = Size(width_px=720, height_px=1280)
-_WIDE = Size(width_px=1792, height_px=1024)
-_TALL = Size(width_px=1024, height_px=1792)
+_LARGE = (Size(width_px=1792, height_px=1024), Size(width_px=1024, height_px=1792))
 
 # 2026-11-20: lengths and sizes from github openai/openai-openapi @f85dbe2 (2026-08-21); prices from
 # OpenAI's model pages. Its guide also names 16 and 20 s and 1080p: the setting can add them. The same
@@ -21,8 +19,8 @@ _SORA_2 = Model(
     name="sora-2",
     label="Sora 2",
     seconds=(4, 8, 12),
-    sizes=(_LANDSCAPE, _PORTRAIT),
-    usd_micros_per_second={_LANDSCAPE: 100_000, _PORTRAIT: 100_000},
+    sizes=SIZES_720P,
+    usd_micros_per_second=dict.fromkeys(SIZES_720P, 100_000),
     operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
     takes_image=True,
     has_audio=True,
@@ -37,12 +35,7 @@ OPENAI_MODELS: Mapping[str, Model] = {
         _SORA_2,
         name="sora-2-pro",
         label="Sora 2 Pro",
-        sizes=(_LANDSCAPE, _PORTRAIT, _WIDE, _TALL),
-        usd_micros_per_second={
-            _LANDSCAPE: 300_000,
-            _PORTRAIT: 300_000,
-            _WIDE: 500_000,
-            _TALL: 500_000,
-        },
+        sizes=(*SIZES_720P, *_LARGE),
+        usd_micros_per_second=dict.fromkeys(SIZES_720P, 300_000) | dict.fromkeys(_LARGE, 500_000),
     ),
 }

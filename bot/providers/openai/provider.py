@@ -6,18 +6,15 @@ servers carry it on, each in a dialect of its own.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from bot.errors import (
     NotAcceptedError,
     ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
     SettingsError,
@@ -25,8 +22,10 @@ from bot.errors import (
 )
 from bot.model import Operation
 from bot.providers.base import Capabilities, Download, ProviderRequest, RenderState, RenderStatus
-from bot.providers.http.json_fields import is_usable_id
-from bot.providers.http.payloads import JsonResponse, Upload
+from bot.providers.http.error_mapping import trouble_from
+from bot.providers.http.image_upload import load_image
+from bot.providers.http.json_fields import id_path
+from bot.providers.http.payloads import JsonResponse
 from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.openai import dialects, wire
 from bot.providers.openai.dialects import Dialect, OptionalCall
@@ -90,7 +89,7 @@ class OpenAIProvider(HttpProvider):
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
         if self._dialect.has_clip_urls:
             return await super().download(remote_id, target, max_bytes=max_bytes)
-        path = f"{_video_path(remote_id)}/content"
+        path = f"{id_path('videos', remote_id)}/content"
         try:
             return await self._transport.download(path, target, max_bytes=max_bytes)
         except (RemoteNotFoundError, UnsupportedError) as error:
@@ -117,7 +116,7 @@ class OpenAIProvider(HttpProvider):
             if self._dialect.delete_cancels:
                 return await self._delete_render(remote_id)
             reply = await self._transport.send_idempotent(
-                "POST", f"{_video_path(remote_id)}/cancel"
+                "POST", f"{id_path('videos', remote_id)}/cancel"
             )
         except (RemoteNotFoundError, UnsupportedError):
             return False
@@ -177,9 +176,8 @@ class OpenAIProvider(HttpProvider):
     async def _send_create(self, request: ProviderRequest) -> JsonResponse:
         if request.operation is not Operation.GENERATE:
             return await self._create_from_source(request)
-        upload = (
-            None if request.image is None else await asyncio.to_thread(_load_image, request.image)
-        )
+        image = request.image
+        upload = None if image is None else await load_image(image, "input_reference")
         self._count_create()
         seed = self._dialect.takes_seed
         if self._dialect.takes_json and upload is None:
@@ -190,7 +188,7 @@ class OpenAIProvider(HttpProvider):
 
     async def _create_from_source(self, request: ProviderRequest) -> JsonResponse:
         source = request.source_remote_id or ""
-        place = _video_path(source)
+        place = id_path("videos", source)
         if request.operation is Operation.EXTEND and OptionalCall.EXTENSIONS in self._calls:
             path, body = "videos/extensions", wire.extend_body(request, source)
         elif request.operation is Operation.REMIX and OptionalCall.REMIX in self._calls:
@@ -216,7 +214,7 @@ class OpenAIProvider(HttpProvider):
         self._create_limiter.take()
 
     async def _fetch_render(self, remote_id: str) -> FetchedRender:
-        path = _video_path(remote_id)
+        path = id_path("videos", remote_id)
         reply = await self._transport.get(path)
         remote = wire.read_video(
             reply.body,
@@ -230,15 +228,13 @@ class OpenAIProvider(HttpProvider):
         return FetchedRender(status=remote, clip_url=wire.clip_url(reply.body) or f"{path}/content")
 
     async def _delete_render(self, remote_id: str) -> bool:
-        reply = await self._transport.delete(_video_path(remote_id))
+        reply = await self._transport.delete(id_path("videos", remote_id))
         return wire.read_deleted(reply.body)
 
     async def _fetch_render_or_trouble(self, remote_id: str) -> FetchedRender:
-        """Look, for a caller that has use for trouble only."""
-        try:
+        """Fetch a render; trouble also for an answer that `poll` would make trouble of."""
+        with trouble_from("poll", UnsupportedError):
             return await self._fetch_render(remote_id)
-        except (UnsupportedError, ValueError) as error:
-            raise ProviderTroubleError(f"the look was answered with {error}") from error
 
     async def _poll_by_list(self, wanted: frozenset[str]) -> dict[str, RenderStatus]:
         if OptionalCall.LIST not in self._calls or len(wanted) < 2:
@@ -260,24 +256,6 @@ def _check_models(account: ProviderAccount, dialect: Dialect) -> None:
                 f"{model.name!r} has {', '.join(odd)}, for which {account.name} has no call",
                 f"{able}; the bot composes what is left",
             )
-
-
-def _video_path(remote_id: str) -> str:
-    if not is_usable_id(remote_id):
-        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
-    return f"videos/{quote(remote_id, safe='')}"
-
-
-def _load_image(image: Path) -> Upload:
-    """Read a reference picture. Blocks; ProviderRejectedError for what cannot be sent."""
-    try:
-        content = image.read_bytes()
-        content_type, file_name = wire.image_type(content)
-    except (OSError, ValueError) as error:
-        raise ProviderRejectedError(f"the reference picture cannot be sent: {error}") from error
-    return Upload(
-        name="input_reference", file_name=file_name, content_type=content_type, content=content
-    )
 
 
 OPENAI = Vendor(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.providers.base import RenderStatus
+from bot.providers.http.listing import ListPage, renders_since
 from bot.providers.http.transport import Transport
 from bot.providers.openai import wire
 from bot.providers.openai.wire import VideoPage
@@ -23,7 +23,6 @@ _PAGE_TIMEOUT_S = 20.0
 _PAGE_SIZE = 100
 #: A page without one of ours is read past while it may save so many requests.
 _GETS_PER_PAGE = 10
-_MAX_PAGES = 100
 
 
 class VideoList:
@@ -46,33 +45,24 @@ class VideoList:
 
     async def since(self, since: datetime) -> Sequence[RenderStatus]:
         """Return all that was created at or after `since`, as `Provider.recent` promises."""
-        # The API tells whole seconds: a render of 12:00:00.7 reads 12:00:00.
-        floor_at = since.replace(microsecond=0)
-        found: dict[str, RenderStatus] = {}
-        after: str | None = None
-        for _ in range(_MAX_PAGES):
-            page = await self.fetch_page(after)
-            fresh = [video for video in page.videos if video.id not in found]
-            found.update((video.id, video) for video in fresh)
-            # 2026-11-20: SGLang gives everything at once and knows no cursor.
-            whole = not fresh and page.has_more is None
+        seen_ids: set[str] = set()
+
+        async def fetch(cursor: str | None) -> ListPage:
+            page = await self.fetch_page(cursor)
             if not page.videos and page.has_more:
                 raise ProviderTroubleError("an empty page of a list that goes on")
-            # 2026-11-20: OpenAI's specification has `has_more` in each page. Half an answer that
-            # says "nothing" would have an order made, and paid for, again.
-            if (
-                not found
-                and not page.videos
-                and page.has_more is None
-                and not self._keeps_renders_in_memory
-            ):
+            # 2026-11-20: OpenAI's specification has `has_more` in each page. A broken answer that
+            # reads as an empty list would have a render created, and paid for, again.
+            is_unsure = not page.videos and page.has_more is None and not seen_ids
+            if is_unsure and not self._keeps_renders_in_memory:
                 raise ProviderTroubleError("an empty list that does not say that it ends")
-            if whole or not page.videos or page.has_more is False or _ends_before(page, floor_at):
-                return [video for video in found.values() if _is_since(video, floor_at)]
-            if not fresh:
-                raise ProviderTroubleError("the list repeats itself")
-            after = page.last_id
-        raise ProviderTroubleError(f"the list goes on after {_MAX_PAGES} pages")
+            ids = {video.id for video in page.videos}
+            # 2026-11-20: SGLang answers with the whole list each time and knows no cursor.
+            is_last = ids <= seen_ids if page.has_more is None else not page.has_more
+            seen_ids.update(ids)
+            return ListPage(renders=page.videos, next_cursor=None if is_last else page.last_id)
+
+        return await renders_since(fetch, since)
 
     async def find(self, wanted: frozenset[str]) -> dict[str, RenderStatus]:
         """Return what the newest pages say of `wanted`; what is left out is to be asked for by id.
@@ -118,14 +108,3 @@ class VideoList:
             raise ProviderTroubleError("the list broke off") from error
         except ValueError as error:
             raise ProviderTroubleError(f"the list was answered with {error}") from error
-
-
-def _is_since(video: RenderStatus, floor_at: datetime) -> bool:
-    return video.created_at is None or video.created_at >= floor_at
-
-
-def _ends_before(page: VideoPage, floor_at: datetime) -> bool:
-    """Whether all that follows the page is older, which holds if it runs from new to old."""
-    instants = [video.created_at for video in page.videos if video.created_at is not None]
-    descends = all(a >= b for a, b in itertools.pairwise(instants))
-    return len(instants) == len(page.videos) > 1 and descends and instants[-1] < floor_at

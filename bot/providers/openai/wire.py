@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
-from bot.errors import ModerationError, ProviderError, RenderFailedError
+from bot.errors import ProviderError
 from bot.model import Size
 from bot.providers.base import ProviderRequest, RenderState, RenderStatus
 from bot.providers.http import error_body
+from bot.providers.http.error_mapping import render_error
 from bot.providers.http.json_fields import is_usable_id, object_of, text_or_none, url_or_none
 
 #: What the words for a status mean, in lower case.
@@ -39,10 +40,6 @@ STATES: Mapping[str, RenderState] = {
     "deleted": RenderState.FAILED,
 }
 _NO_FIELDS: frozenset[str] = frozenset()
-_IMAGE_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png", "reference.png"),
-    (b"\xff\xd8\xff", "image/jpeg", "reference.jpg"),
-)
 # Where dialects put the address of a finished clip (2026-11-20). OpenAI's own object has none;
 # CometAPI and relays use the first three, xAI's shape `video`, tutorials `output`, SGLang `url`. Old
 # task rows of relays have it under `fail_reason`.
@@ -119,16 +116,6 @@ def extend_body(request: ProviderRequest, source_remote_id: str) -> dict[str, ob
         "seconds": str(request.seconds),
         "video": {"id": source_remote_id},
     }
-
-
-def image_type(content: bytes) -> tuple[str, str]:
-    """Return the content type and a file name for a PNG, JPEG or WebP; ValueError otherwise."""
-    for head, content_type, file_name in _IMAGE_SIGNATURES:
-        if content.startswith(head):
-            return content_type, file_name
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp", "reference.webp"
-    raise ValueError(f"neither PNG, JPEG nor WebP: it begins with {content[:12]!r}")
 
 
 def read_video(
@@ -336,6 +323,4 @@ def _render_error(fields: Mapping[str, Any]) -> ProviderError:
     said = error_body.parse_value(fields.get("error"))
     if not str(said):
         said = error_body.parse_value({"message": fields.get("fail_reason")})
-    if said.is_moderation:
-        return ModerationError(str(said))
-    return RenderFailedError(str(said) or "the API gives no reason")
+    return render_error(said, "the API gives no reason")

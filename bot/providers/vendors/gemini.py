@@ -13,21 +13,18 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from bot.errors import (
     ModerationError,
     ProviderAccountError,
     ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
-    RenderFailedError,
-    SettingsError,
     SourceGoneError,
     UnsupportedError,
 )
-from bot.model import Operation, Size
+from bot.model import Operation
 from bot.providers.base import (
     Capabilities,
     Download,
@@ -37,16 +34,25 @@ from bot.providers.base import (
     RenderStatus,
 )
 from bot.providers.http import clip_file, error_body
+from bot.providers.http.error_mapping import render_error, trouble_from
+from bot.providers.http.image_upload import data_url
 from bot.providers.http.json_fields import (
     id_of,
-    is_usable_id,
+    id_path,
     list_or_empty,
     object_of,
     object_or_empty,
     text_or_none,
     url_or_none,
 )
-from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
+from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.size_formats import (
+    SIZES_360P,
+    SIZES_720P,
+    SIZES_1080P,
+    format_of,
+)
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -67,28 +73,18 @@ _MIN_SECONDS = 3
 _MAX_EXTENSION_S = 10
 _TASKS: Mapping[Operation, str] = {Operation.REMIX: "edit", Operation.EXTEND: "extend"}
 
-_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
-_SMALL, _SMALL_TALL = Size(width_px=640, height_px=360), Size(width_px=360, height_px=640)
-_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
-#: What goes over the wire for a size: aspect ratio and resolution. 4k is not among them: within an
-#: answer it could be larger than answers may be, and a clip that was paid for would be lost.
-_SHAPES: Mapping[Size, tuple[str, str]] = {
-    _LANDSCAPE: ("16:9", "720p"),
-    _PORTRAIT: ("9:16", "720p"),
-    _SMALL: ("16:9", "360p"),
-    _SMALL_TALL: ("9:16", "360p"),
-    _LARGE: ("16:9", "1080p"),
-    _LARGE_TALL: ("9:16", "1080p"),
-}
+#: 4k is not among them: within an answer it could be larger than answers may be, and a clip that was
+#: paid for would be lost.
+_SIZES = (*SIZES_720P, *SIZES_360P, *SIZES_1080P)
 _OMNI = Model(
     name="gemini-omni-1.1-flash",
     label="Gemini Omni 1.1 Flash",
     seconds=(4, 6, 8, 10),
-    sizes=tuple(_SHAPES),
+    sizes=_SIZES,
     # 5,792 tokens a second at $17.50 a million for 720p; the others are the dearest that is quoted.
-    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 101_360)
-    | dict.fromkeys((_SMALL, _SMALL_TALL), 39_000)
-    | dict.fromkeys((_LARGE, _LARGE_TALL), 195_000),
+    usd_micros_per_second=dict.fromkeys(SIZES_720P, 101_360)
+    | dict.fromkeys(SIZES_360P, 39_000)
+    | dict.fromkeys(SIZES_1080P, 195_000),
     # An extension is as long as the model likes, 3 to 10 s: nobody has seen that `duration` holds
     # there, and its price would be a guess. `extend=yes` in the setting asks for it all the same.
     operations=frozenset({Operation.GENERATE, Operation.REMIX}),
@@ -115,7 +111,9 @@ class GeminiProvider(HttpProvider):
 
     def __init__(self, account: ProviderAccount) -> None:
         for model in account.models:
-            _check_model(model)
+            known = _KNOWN_MODELS.get(model.name, _KNOWN_MODELS["gemini-omni-1.2-flash"])
+            lengths = range(_MIN_SECONDS, known.seconds[-1] + 1)
+            check_model("GEMINI_MODELS", model, sizes=_SIZES, seconds=lengths, operations=Operation)
         super().__init__(
             account,
             Capabilities(
@@ -141,17 +139,18 @@ class GeminiProvider(HttpProvider):
     async def cancel(self, remote_id: str) -> bool:
         refused: ProviderError | None = None
         try:
-            await self._transport.send_idempotent("POST", f"{_interaction_path(remote_id)}/cancel")
+            await self._transport.send_idempotent(
+                "POST", f"{id_path('interactions', remote_id)}/cancel"
+            )
         except RemoteNotFoundError:
             return False
         except (ProviderTroubleError, UnsupportedError) as error:
             refused = error  # also what it says of one that is over
         try:
-            fields = await self._fetch_interaction(remote_id)
+            with trouble_from("state", UnsupportedError):
+                fields = await self._fetch_interaction(remote_id)
         except RemoteNotFoundError:
             return False
-        except (UnsupportedError, ValueError) as error:
-            raise ProviderTroubleError(f"the state was answered with {error}") from error
         word = str(fields.get("status"))
         if word == "cancelled":
             # Tokens are what is paid for.
@@ -161,11 +160,7 @@ class GeminiProvider(HttpProvider):
         raise ProviderTroubleError(f"asked to stop, and still {word[:40]}") from refused
 
     async def delete(self, remote_id: str) -> bool:
-        try:
-            await self._transport.delete(_interaction_path(remote_id))
-        except RemoteNotFoundError:
-            return True
-        return True
+        return await self._delete(id_path("interactions", remote_id))
 
     async def check(self) -> str:
         await self._transport.get("models", {"pageSize": "1"})
@@ -207,7 +202,7 @@ class GeminiProvider(HttpProvider):
     async def _fetch_interaction(self, remote_id: str) -> Mapping[str, Any]:
         """Return an interaction as the API has it; raises as `_look`."""
         reply = await self._transport.get(
-            _interaction_path(remote_id), max_bytes=_RESPONSE_MAX_BYTES
+            id_path("interactions", remote_id), max_bytes=_RESPONSE_MAX_BYTES
         )
         return object_of(reply.body)
 
@@ -221,22 +216,6 @@ class GeminiProvider(HttpProvider):
         if there.netloc != here.netloc or "alt" in parse_qs(there.query):
             return uri
         return f"{uri}{'&' if there.query else '?'}alt=media"
-
-
-def _check_model(model: Model) -> None:
-    if odd := [str(size) for size in model.sizes if size not in _SHAPES]:
-        problem = f"{model.name!r} has no {', '.join(odd)}"
-        raise SettingsError("GEMINI_MODELS", problem, ", ".join(map(str, _SHAPES)))
-    longest_s = _KNOWN_MODELS.get(model.name, _KNOWN_MODELS["gemini-omni-1.2-flash"]).seconds[-1]
-    if odd := [s for s in model.seconds if not _MIN_SECONDS <= s <= longest_s]:
-        problem = f"{model.name!r} makes no {', '.join(map(str, odd))} s"
-        raise SettingsError("GEMINI_MODELS", problem, f"{_MIN_SECONDS} to {longest_s} s")
-
-
-def _interaction_path(remote_id: str) -> str:
-    if not is_usable_id(remote_id):
-        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
-    return f"interactions/{quote(remote_id, safe='')}"
 
 
 def _task(request: ProviderRequest) -> str:
@@ -257,10 +236,8 @@ def _response_format(request: ProviderRequest) -> dict[str, str]:
     """Return how the clip shall be: edits and extensions are as their source is."""
     wanted = {"type": "video", "delivery": "uri"}
     if request.operation is Operation.GENERATE:
-        shape = _SHAPES.get(request.size)
-        if shape is None:
-            raise ProviderRejectedError(f"no size {request.size} here")
-        wanted |= {"aspect_ratio": shape[0], "resolution": shape[1]}
+        words = format_of(request.size, _SIZES)
+        wanted |= {"aspect_ratio": words.aspect_ratio, "resolution": words.resolution}
     if request.operation is not Operation.REMIX:
         wanted["duration"] = f"{request.seconds}s"
     return wanted
@@ -309,11 +286,9 @@ def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
     reason = text_or_none(fields.get("finish_reason"))
     if reason is not None and not said.code:
         said = replace(said, code=reason[:60])
-    if said.is_moderation:
-        return ModerationError(str(said))
-    if said.is_account or word == "budget_exceeded":
+    if not said.is_moderation and (said.is_account or word == "budget_exceeded"):
         return ProviderAccountError(f"{word} {said}".strip())
-    return RenderFailedError(str(said) or f"{word[:40]}, no reason")
+    return render_error(said, f"{word[:40]}, no reason")
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:

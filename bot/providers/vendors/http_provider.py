@@ -7,7 +7,6 @@ docs/adding-a-provider.md goes through it step by step.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from pathlib import Path
 from bot.errors import (
     ProviderAccountError,
     ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
     SourceGoneError,
@@ -29,7 +27,6 @@ from bot.model import Operation
 from bot.providers.base import Capabilities, Download, ProviderRequest, RenderState, RenderStatus
 from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.http.transport import Transport
-from bot.providers.openai.wire import image_type
 from bot.providers.vendors.vendor import ProviderAccount
 from bot.settings import Secret
 
@@ -38,6 +35,8 @@ _log = logging.getLogger(__name__)
 #: Longest that one poll may take, its retries included, in seconds.
 _POLL_TIMEOUT_S = 20.0
 _MAX_CONCURRENT_POLLS = 8
+#: An id in the shape of most APIs' ids that no render has.
+UNUSED_ID = "00000000-0000-0000-0000-000000000000"
 _MAX_UNKNOWN_WORDS_LOGGED = 50
 
 
@@ -48,6 +47,19 @@ class FetchedRender:
     status: RenderStatus
     #: Where its clip is: absolute, or a path under the API's address; None while there is none.
     clip_url: str | None = None
+
+    @classmethod
+    def of(cls, status: RenderStatus, clip_url: str | None) -> FetchedRender:
+        """Return a render whose clip has to be at an address.
+
+        READY without one becomes RUNNING: the clip is paid for, so the bot waits for its address
+        until the deadline. An address that comes with any other state is dropped.
+        """
+        if status.state is not RenderState.READY:
+            return cls(status=status)
+        if clip_url is None:
+            return cls(status=replace(status, state=RenderState.RUNNING))
+        return cls(status=status, clip_url=clip_url)
 
 
 class HttpProvider(ABC):
@@ -153,19 +165,30 @@ class HttpProvider(ABC):
         return False
 
     async def check(self) -> str:
-        # The answer to an id that nobody has tells whether the key is good, where the API looks at the
-        # key before the id and has ids of this shape.
-        try:
-            await self._fetch_render("00000000-0000-0000-0000-000000000000")
-        except (RemoteNotFoundError, ValueError):
-            return "the key is taken"
-        return "it answers"
+        # The answer to an id that does not exist tells whether the key is good, where the API checks
+        # the key before the id and has ids of this shape.
+        return await self._check_by_id(UNUSED_ID)
 
     async def refresh(self) -> None:
         return
 
     async def close(self) -> None:
         await self._transport.close()
+
+    async def _check_by_id(self, unused_id: str) -> str:
+        try:
+            await self._fetch_render(unused_id)
+        except (RemoteNotFoundError, ValueError):
+            return "the key is taken"
+        return "it answers"
+
+    async def _delete(self, path: str) -> bool:
+        """Delete what is at `path`; True also when it is not there."""
+        try:
+            await self._transport.delete(path)
+        except RemoteNotFoundError:
+            return True
+        return True
 
     def _read_state(self, status_word: str, states: Mapping[str, RenderState]) -> RenderState:
         """Return what a status word means; RUNNING for one that is not known, logged once."""
@@ -205,17 +228,3 @@ class HttpProvider(ABC):
             replace(model, operations=model.operations - {operation}) for model in can.models
         )
         self._capabilities = replace(can, models=models)
-
-
-async def data_url(image: Path) -> str:
-    """Return a reference picture as a `data:` address. Raises ProviderRejectedError."""
-
-    def load() -> str:
-        try:
-            content = image.read_bytes()
-            content_type, _ = image_type(content)
-        except (OSError, ValueError) as error:
-            raise ProviderRejectedError(f"the reference picture cannot be sent: {error}") from error
-        return f"data:{content_type};base64,{base64.b64encode(content).decode()}"
-
-    return await asyncio.to_thread(load)

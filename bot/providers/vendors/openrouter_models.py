@@ -5,51 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
 from bot.model import Size
 from bot.providers.base import Model
 from bot.providers.http.json_fields import list_or_empty, object_or_empty
+from bot.providers.vendors.model_setting import (
+    MAX_SECONDS,
+    MAX_USD_PER_SECOND,
+    usd_to_micros,
+)
+from bot.providers.vendors.size_formats import format_of, sizes_of
 
-_MAX_SECONDS = 600
-_MAX_USD_MICROS_PER_SECOND = 100_000_000
-#: Width and height by resolution and aspect ratio, in pixels; each is among the API's own sizes.
-_SIDES: Mapping[str, Mapping[str, tuple[int, int]]] = {
-    "720p": {
-        "16:9": (1280, 720),
-        "9:16": (720, 1280),
-        "1:1": (720, 720),
-        "4:3": (960, 720),
-        "3:4": (720, 960),
-        "3:2": (1080, 720),
-        "2:3": (720, 1080),
-    },
-    "480p": {
-        "16:9": (854, 480),
-        "9:16": (480, 854),
-        "1:1": (480, 480),
-        "4:3": (640, 480),
-        "3:4": (480, 640),
-        "3:2": (720, 480),
-        "2:3": (480, 720),
-    },
-    "1080p": {
-        "16:9": (1920, 1080),
-        "9:16": (1080, 1920),
-        "1:1": (1080, 1080),
-        "4:3": (1440, 1080),
-        "3:4": (1080, 1440),
-        "3:2": (1620, 1080),
-        "2:3": (1080, 1620),
-    },
-}
-#: What goes over the wire for a size: aspect ratio and resolution.
-SHAPES: Mapping[Size, tuple[str, str]] = {
-    Size(width_px=width_px, height_px=height_px): (aspect, resolution)
-    for resolution, sides in _SIDES.items()
-    for aspect, (width_px, height_px) in sides.items()
-}
+#: The sizes that the API has, each named by aspect ratio and resolution.
+SIZES = sizes_of("720p", "480p", "1080p")
 
 # 2026-11-20: the keys of prices have no documentation. Their grammar is as the catalogue was seen by
 # others from August to October 2026; two clips that were paid for agree with it: `duration_seconds…`
@@ -197,9 +167,11 @@ def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> ModelFacts:
     ]
     can_audio = entry.get("generate_audio") is True
     audio = "with" if can_audio and has_audio else "without"
-    sizes = [size for size, shape in SHAPES.items() if _is_supported(entry, size, shape)]
-    words = {size: _max_price(lines, "text", audio, SHAPES[size][1]) for size in sizes}
-    pictures = {size: _max_price(lines, "image", audio, SHAPES[size][1]) for size in sizes}
+    sizes = {
+        size: format_of(size, SIZES).resolution for size in SIZES if _is_supported(entry, size)
+    }
+    words = {size: _max_price(lines, "text", audio, each) for size, each in sizes.items()}
+    pictures = {size: _max_price(lines, "image", audio, each) for size, each in sizes.items()}
     # A model has one price: with a surcharge for pictures there are none.
     takes_image = "first_frame" in _strings(entry.get("supported_frame_images"))
     takes_image = takes_image and _PER_IMAGE not in skus
@@ -212,7 +184,7 @@ def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> ModelFacts:
     lengths = list_or_empty(entry.get("supported_durations"))
     return ModelFacts(
         label=str(entry.get("name") or entry.get("id")).rpartition(": ")[2],
-        seconds=tuple(sorted({s for s in lengths if type(s) is int and 1 <= s <= _MAX_SECONDS})),
+        seconds=tuple(sorted({s for s in lengths if type(s) is int and 1 <= s <= MAX_SECONDS})),
         usd_micros_per_second=prices,
         takes_image=takes_image,
         has_audio=can_audio,
@@ -231,10 +203,10 @@ def _read_price(key: str, value: object) -> _PriceLine:
         raise _PriceError(f"a price for {key[:60]!a}")
     try:
         usd = Decimal(str(value)) / (100 if found["cents"] else 1)
-        usd_micros = int((usd * 1_000_000).to_integral_value(ROUND_CEILING))
+        usd_micros = usd_to_micros(usd)
     except (InvalidOperation, ValueError, OverflowError):
         raise _PriceError(f"{key[:60]!a} costs {str(value)[:20]!a}") from None
-    if not 0 < usd_micros <= _MAX_USD_MICROS_PER_SECOND:
+    if not 0 < usd_micros <= MAX_USD_PER_SECOND * 1_000_000:
         raise _PriceError(f"{key[:60]!a} costs {str(value)[:20]!a}")
     return _PriceLine(
         family=key.lower().removesuffix(f"_{found['resolution']}"),
@@ -264,11 +236,12 @@ def _max_price(lines: list[_PriceLine], mode: str, audio: str, resolution: str) 
     return max(applying, default=None)
 
 
-def _is_supported(entry: Mapping[str, Any], size: Size, shape: tuple[str, str]) -> bool:
+def _is_supported(entry: Mapping[str, Any], size: Size) -> bool:
+    words = format_of(size, SIZES)
     sizes = _strings(entry.get("supported_sizes"))
     return (
-        shape[0] in _strings(entry.get("supported_aspect_ratios"))
-        and shape[1] in _strings(entry.get("supported_resolutions"))
+        words.aspect_ratio in _strings(entry.get("supported_aspect_ratios"))
+        and words.resolution in _strings(entry.get("supported_resolutions"))
         and (not sizes or str(size) in sizes)
     )
 

@@ -39,6 +39,21 @@ class ProviderAccount:
         """The key's text; empty where there is none."""
         return "" if self.api_key is None else self.api_key.reveal()
 
+    @property
+    def https_webhook_url(self) -> str | None:
+        """`webhook_url` if it is https, which vendors insist on; else None."""
+        url = self.webhook_url or ""
+        return url if url.startswith("https://") else None
+
+    @property
+    def verifiable_webhook_url(self) -> str | None:
+        """`https_webhook_url` where a secret is set: a report without a signature is ignored."""
+        return self.https_webhook_url if self.webhook_secret else None
+
+    def wants_audio(self, model: str) -> bool:
+        """Whether clips of `model` are to have sound: yes unless the setting says audio=no."""
+        return all(each.has_audio for each in self.models if each.name == model)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:

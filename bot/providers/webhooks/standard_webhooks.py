@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.providers.webhooks.verifier import (
-    BadSignatureError,
     RenderIdFinder,
     WebhookEvent,
+    check_signature,
     check_timestamp,
     read_event,
     read_header,
@@ -49,14 +49,12 @@ class StandardWebhooks:
         candidates = [each for each in signatures if each.startswith(_VERSION)]
         check_timestamp(sent_at, now)
         signed = f"{delivery_id}.{sent_at}.".encode() + body
-        if not any(_matches(key, signed, candidates) for key in self._keys if candidates):
-            raise BadSignatureError("no signature of a known key")
+        check_signature((_sign(key, signed) for key in self._keys), candidates)
         return await read_event(delivery_id, body, self._find_render_id)
 
 
-def _matches(key: bytes, signed: bytes, candidates: Sequence[bytes]) -> bool:
-    expected = _VERSION + base64.b64encode(hmac.digest(key, signed, "sha256"))
-    return any(hmac.compare_digest(expected, each) for each in candidates)
+def _sign(key: bytes, signed: bytes) -> bytes:
+    return _VERSION + base64.b64encode(hmac.digest(key, signed, "sha256"))
 
 
 def _key(secret: Secret) -> bytes:

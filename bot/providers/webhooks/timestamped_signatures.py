@@ -11,6 +11,7 @@ from bot.providers.webhooks.verifier import (
     BadSignatureError,
     RenderIdFinder,
     WebhookEvent,
+    check_signature,
     check_timestamp,
     read_event,
     read_header,
@@ -53,12 +54,7 @@ class TimestampedSignatures:
             raise BadSignatureError("the header lacks its parts")
         check_timestamp(times[0], now)
         signed = times[0].encode() + _SEPARATOR + body
-        if not any(_matches(key, signed, candidates) for key in self._keys):
-            raise BadSignatureError("no signature of a known key")
+        expected = (hmac.new(key, signed, "sha256").hexdigest().encode() for key in self._keys)
+        check_signature(expected, candidates)
         # The vendor's own key against repetitions stands in a header that nobody signed.
         return await read_event(hashlib.sha256(body).hexdigest(), body, self._find_render_id)
-
-
-def _matches(key: bytes, signed: bytes, candidates: Sequence[bytes]) -> bool:
-    expected = hmac.new(key, signed, "sha256").hexdigest().encode()
-    return any(hmac.compare_digest(expected, each) for each in candidates)

@@ -1,4 +1,4 @@
-"""A vendor's provider in its kitchen, and the orders that it can take."""
+"""A vendor's provider in its double, and the orders that it can take."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class Wire(ABC):
 
     @abstractmethod
     def environ(self, base_url: str) -> dict[str, str]:
-        """Return the settings that point the vendor's group at the kitchen, with cheap models."""
+        """Return the settings that point the vendor's group at the double, with cheap models."""
 
     def new_id(self, number: int) -> str:
         """Return an id as the vendor makes them."""
