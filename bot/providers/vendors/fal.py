@@ -1,9 +1,9 @@
 """fal's queue: any video model that it hosts, by the path of its page.
 
-2026-11-20: submit, status and result are addresses of their own; a request is named by its app and
-its id, and a failed one is `COMPLETED` like any other: the status of its RESULT tells. There is no
-list, delete or idempotency key. The platform tries a request again by itself when a runner was lost
-(X-Fal-No-Retry would forbid it, and is not sent: only a successful output is charged).
+2026-11-20: submit, status and result have separate addresses; a request is identified by its app and its
+id. A failed request is `COMPLETED` too: the HTTP status of its result tells that it failed. There is no
+list, delete or idempotency key. The platform retries a request whose runner was lost. X-Fal-No-Retry would
+prevent that and is not sent, since only a successful output is charged.
 """
 
 from __future__ import annotations
@@ -46,16 +46,17 @@ _STATES: Mapping[str, RenderState] = {
 }
 _MODEL = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-#: Refusals of a result that say nothing of the render, which may come up on a second try.
+#: Errors of a result that may pass and say nothing about the render.
 _TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
-#: A result that is asked for too early is refused with 400: the status may be ahead of it.
+#: A result that is fetched too early is refused with 400: the status can be ahead of the result.
 _NOT_READY_YET = re.compile(r"\b(still|not yet|in progress|in queue)\b", re.IGNORECASE)
-#: How the platform itself begins when a render came to nothing, with a status of 500 or more.
+#: How error messages of the platform begin when a render failed, with a status of 500 or more.
 _PLATFORM_GAVE_UP = re.compile(
     r"(runner_|startup_timeout|request_timeout|generation_timeout|internal_server_error"
     r"|downstream_service_(error|unavailable))"
 )
-# Clips are at public addresses, and deletion is no call here. The bot takes a clip down at once.
+# Clips are at public addresses and there is no delete, so they expire after three days. The bot
+# downloads clips as soon as they are ready.
 _REMOTE_RETENTION_S = 3 * 24 * 3600
 
 
@@ -74,8 +75,8 @@ def _sizes(*resolutions: str) -> tuple[Size, ...]:
     )
 
 
-# 2026-11-20, the first match counts: pages of the models as clients and catalogues on GitHub show
-# them in 2026; Kling's image-to-video inherits the aspect from the picture.
+# The first match counts. 2026-11-20: the models' pages as clients and catalogues on GitHub quote them in
+# 2026; Kling's image-to-video takes the aspect ratio from the image.
 _KLING = _ModelFamily(
     path="fal-ai/kling-video/v3/pro/",
     image_field="start_image_url",
@@ -101,7 +102,7 @@ _FAMILIES = (
         has_seed=True,
         seconds=range(4, 9, 2),
     ),
-    #: What most models take; a model that does not, refuses the order or ignores the field.
+    #: What most models take; others reject the request or ignore the field.
     _ModelFamily(path=""),
 )
 
@@ -171,14 +172,14 @@ class FalProvider(HttpProvider):
         )
 
     async def cancel(self, remote_id: str) -> bool:
-        # 2026-11-20: what is queued is removed; a runner is only asked to stop, and may finish.
+        # 2026-11-20: a queued request is removed; a running one is only asked to stop and may finish.
         asked = True
         try:
             await self._transport.send_idempotent("PUT", f"{_request_path(remote_id)}/cancel")
         except RemoteNotFoundError:
             return False
         except ProviderTroubleError:
-            asked = False  # also the 400 of a request that is completed: its result tells
+            asked = False  # also a 400 for a completed request; the render tells
         try:
             with error_mapping.trouble_from("state"):
                 remote = (await self._fetch_render(remote_id)).status
@@ -199,12 +200,12 @@ class FalProvider(HttpProvider):
         fields = object_of((await self._transport.create_json(path, body)).body)
         request_id = id_of(fields, "request_id", _REQUEST_ID)
         app = self._app(fields.get("response_url"), request_id)
-        # Documented: all but the submit live below owner and app alone.
+        # Documented: all calls but the submit are below `owner/app`.
         app = app or "/".join(request.model.split("/")[:2])
         return RenderStatus(id=f"{app}/{request_id}", state=RenderState.QUEUED)
 
     def _app(self, address: object, request_id: str) -> str | None:
-        """Return the app that an address of a result names, if it is one of this API's own."""
+        """Return the app in the address of a result; None for an address on another host."""
         home, end = f"{self._account.base_url}/", f"/requests/{request_id}"
         if not isinstance(address, str) or not (address.startswith(home) and address.endswith(end)):
             return None
@@ -262,7 +263,7 @@ def _request_path(remote_id: str) -> str:
 
 
 def _failure_words(trouble: ProviderTroubleError) -> str | None:
-    """Return what a result says of a render that failed; None for trouble that passes."""
+    """Return the message of a result that says the render failed; None for other errors."""
     answer = error_mapping.response_behind(trouble)
     if answer is None or answer[0] in _TRANSIENT_STATUSES:
         return None
@@ -278,7 +279,7 @@ def _failed_render(remote_id: str, said: error_body.ErrorBody) -> FetchedRender:
 
 
 def _clip_url(result: Mapping[str, Any]) -> str | None:
-    """Return the address of the clip in a result: `{video: {url}}`, seldom a list of such."""
+    """Return the clip's address in a result: `{video: {url}}`, rarely a list of these."""
     first = first_of(result.get("video") or result.get("videos"))
     return url_or_none(first) or url_or_none(object_or_empty(first).get("url"))
 

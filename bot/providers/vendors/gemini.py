@@ -1,9 +1,9 @@
 """Google's Gemini Omni through the Interactions API: clips, and edits of its own clips.
 
-2026-11-20: a finished interaction has its clip at an address on Google's host, or within the answer
-as base64: Google's guide says that GET may do the latter even where an address was asked for. There
-is no idempotency key. An address to report to can be given with an order, but such reports are
-signed with another key than those of an endpoint that is registered for the project: none is given.
+2026-11-20: a finished interaction has its clip at an address on Google's host, or as base64 within the
+answer; Google's guide says that GET may return base64 even where an address was requested. There is no
+idempotency key. A request could name a webhook address, but such webhooks are signed with another key
+than those of an endpoint that is registered for the project, so requests name none.
 """
 
 from __future__ import annotations
@@ -60,33 +60,32 @@ _STATES: Mapping[str, RenderState] = {
     "queued": RenderState.QUEUED,
     "in_progress": RenderState.RUNNING,
     "completed": RenderState.READY,
-    # It waits for an answer that nobody gives.
+    # It waits for input that the bot never sends.
     "requires_action": RenderState.FAILED,
     "failed": RenderState.FAILED,
     "cancelled": RenderState.FAILED,
     "incomplete": RenderState.FAILED,
     "budget_exceeded": RenderState.FAILED,
 }
-#: An answer that has a clip within; base64 makes it larger by a third.
+#: Limit for an answer with a clip in it; base64 makes the clip a third larger.
 _RESPONSE_MAX_BYTES = 96 * 1024 * 1024
 _MIN_SECONDS = 3
 _MAX_EXTENSION_S = 10
 _TASKS: Mapping[Operation, str] = {Operation.REMIX: "edit", Operation.EXTEND: "extend"}
 
-#: 4k is not among them: within an answer it could be larger than answers may be, and a clip that was
-#: paid for would be lost.
+#: Without 4k: such a clip within an answer could exceed `_RESPONSE_MAX_BYTES` and be lost though paid.
 _SIZES = (*SIZES_720P, *SIZES_360P, *SIZES_1080P)
 _OMNI = Model(
     name="gemini-omni-1.1-flash",
     label="Gemini Omni 1.1 Flash",
     seconds=(4, 6, 8, 10),
     sizes=_SIZES,
-    # 5,792 tokens a second at $17.50 a million for 720p; the others are the dearest that is quoted.
+    # 720p: 5,792 tokens a second at $17.50 a million; the others are the highest prices quoted.
     usd_micros_per_second=dict.fromkeys(SIZES_720P, 101_360)
     | dict.fromkeys(SIZES_360P, 39_000)
     | dict.fromkeys(SIZES_1080P, 195_000),
-    # An extension is as long as the model likes, 3 to 10 s: nobody has seen that `duration` holds
-    # there, and its price would be a guess. `extend=yes` in the setting asks for it all the same.
+    # EXTEND is off by default: the model chooses the length of an extension, 3 to 10 s, no source
+    # shows that `duration` decides it, and so the price is a guess. `extend=yes` turns it on.
     operations=frozenset({Operation.GENERATE, Operation.REMIX}),
     takes_image=True,
     has_audio=True,
@@ -130,7 +129,7 @@ class GeminiProvider(HttpProvider):
         try:
             found = _video(await self._fetch_interaction(remote_id))
         except (UnsupportedError, ValueError) as error:
-            raise ProviderTroubleError(f"no place of the clip: {error}") from error
+            raise ProviderTroubleError(f"no address of the clip: {error}") from error
         content = None if found is None else text_or_none(found.get("data"))
         if content:
             return await clip_file.save_base64(content, target, max_bytes=max_bytes)
@@ -145,7 +144,7 @@ class GeminiProvider(HttpProvider):
         except RemoteNotFoundError:
             return False
         except (ProviderTroubleError, UnsupportedError) as error:
-            refused = error  # also what it says of one that is over
+            refused = error  # it also refuses to cancel a finished one
         try:
             with trouble_from("state", UnsupportedError):
                 fields = await self._fetch_interaction(remote_id)
@@ -153,7 +152,7 @@ class GeminiProvider(HttpProvider):
             return False
         word = str(fields.get("status"))
         if word == "cancelled":
-            # Tokens are what is paid for.
+            # Google charges for tokens.
             return not _has_video_tokens(fields)
         if self._read_state(word, _STATES) in (RenderState.READY, RenderState.FAILED):
             return False
@@ -171,7 +170,7 @@ class GeminiProvider(HttpProvider):
             "model": request.model,
             "input": await _input(request),
             "background": True,
-            # Without it there is nothing to poll, and nothing to edit later.
+            # Without this there is nothing to poll or to edit later.
             "store": True,
             "response_format": _response_format(request),
             "generation_config": {"video_config": {"task": _task(request)}},
@@ -200,19 +199,19 @@ class GeminiProvider(HttpProvider):
         )
 
     async def _fetch_interaction(self, remote_id: str) -> Mapping[str, Any]:
-        """Return an interaction as the API has it; raises as `_look`."""
+        """Return an interaction; raises as `_fetch_render`."""
         reply = await self._transport.get(
             id_path("interactions", remote_id), max_bytes=_RESPONSE_MAX_BYTES
         )
         return object_of(reply.body)
 
     def _clip_url(self, video: Mapping[str, Any]) -> str | None:
-        """Return where a clip is; None for one that is within the answer."""
+        """Return the address of a clip; None for a clip within the answer."""
         uri = url_or_none(video.get("uri"))
         if uri is None:
             return None
         there, here = urlsplit(uri), urlsplit(self._account.base_url)
-        # Without `alt` its own host answers with words about the file.
+        # Without `alt`, Google's host answers with metadata of the file.
         if there.netloc != here.netloc or "alt" in parse_qs(there.query):
             return uri
         return f"{uri}{'&' if there.query else '?'}alt=media"
@@ -228,12 +227,12 @@ async def _input(request: ProviderRequest) -> list[dict[str, str]]:
     if request.image is None:
         return [words]
     head, _, content = (await data_url(request.image)).partition(";base64,")
-    picture = {"type": "image", "data": content, "mime_type": head.removeprefix("data:")}
-    return [picture, words]
+    image = {"type": "image", "data": content, "mime_type": head.removeprefix("data:")}
+    return [image, words]
 
 
 def _response_format(request: ProviderRequest) -> dict[str, str]:
-    """Return how the clip shall be: edits and extensions are as their source is."""
+    """Return the format of the clip; edits and extensions keep that of their source."""
     wanted = {"type": "video", "delivery": "uri"}
     if request.operation is Operation.GENERATE:
         words = format_of(request.size, _SIZES)
@@ -244,7 +243,7 @@ def _response_format(request: ProviderRequest) -> dict[str, str]:
 
 
 def _output_contents(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield all that the model put out."""
+    """Yield the outputs of the model."""
     for step in _objects(fields.get("steps")):
         if step.get("type") == "model_output":
             yield from _objects(step.get("content"))
@@ -259,7 +258,7 @@ def _video(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _without_video(fields: Mapping[str, Any]) -> tuple[RenderState, ProviderError | None]:
-    """Return what it means that an interaction is completed and has no clip."""
+    """Return state and error of a completed interaction without a clip."""
     texts = (
         str(each.get("text") or "")
         for each in _output_contents(fields)
@@ -267,9 +266,9 @@ def _without_video(fields: Mapping[str, Any]) -> tuple[RenderState, ProviderErro
     )
     said = error_body.parse_value(" ".join(filter(None, texts)))
     if str(said) and not _has_video_tokens(fields):
-        # 2026-11-20: so it refuses what a clip would show (a third party's recordings).
-        return RenderState.FAILED, ModerationError(f"words instead of a clip: {said}")
-    # Paid for: it is waited for until the deadline rather than given up.
+        # 2026-11-20: this is how it refuses content (a third party's recordings).
+        return RenderState.FAILED, ModerationError(f"text instead of a clip: {said}")
+    # It was charged, so the bot waits for the clip until the deadline.
     return RenderState.RUNNING, None
 
 

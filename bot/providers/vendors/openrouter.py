@@ -1,7 +1,7 @@
 """OpenRouter's video API: models of many vendors behind one key.
 
-2026-11-20: what a model can do and costs is told by the API itself. There is no list of jobs,
-cancel, delete or idempotency key.
+2026-11-20: the API itself lists what its models can do and cost. There is no list of jobs, cancel,
+delete or idempotency key.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _STATES: Mapping[str, RenderState] = {
 class OpenRouterProvider(HttpProvider):
     """A `Provider` for one key at OpenRouter.
 
-    Offers nothing but models whose facts are all in the setting until `refresh` was told the rest.
+    Until `refresh` has read the API's list, offers only models that the setting describes in full.
     """
 
     def __init__(self, account: ProviderAccount) -> None:
@@ -82,7 +82,7 @@ class OpenRouterProvider(HttpProvider):
             return
         for name, complaint in complaints.items():
             if self._complaints.get(name) != complaint:
-                _log.warning("%s: what it tells of %a is not used: %s", self.name, name, complaint)
+                _log.warning("%s: its facts about %a are not used: %s", self.name, name, complaint)
         self._facts, self._complaints = facts, complaints
         models = complete_models(self._account.models, facts)
         self._capabilities = replace(self._capabilities, models=models)
@@ -117,7 +117,7 @@ class OpenRouterProvider(HttpProvider):
             else None,
             cost_usd_micros=_cost(fields.get("usage")),
         )
-        # Also what `unsigned_urls` say: on this host, with the key. `urls` are signed, and not needed.
+        # `unsigned_urls` name this address too: on this host, with the key. The signed `urls` are not needed.
         return FetchedRender.of(remote, f"{path}/content?index=0")
 
     async def _body(self, request: ProviderRequest) -> dict[str, object]:
@@ -144,7 +144,7 @@ class OpenRouterProvider(HttpProvider):
 
 
 def _cost(usage: object) -> int | None:
-    """Return the whole cost; with a key of the operator's own at the vendor it is only a part."""
+    """Return the cost; None for a request on the operator's own vendor key, whose cost is partial."""
     fields = object_or_empty(usage)
     cost = number_or_none(fields.get("cost"))
     if cost is None or fields.get("is_byok") is True:

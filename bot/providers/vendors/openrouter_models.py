@@ -1,4 +1,4 @@
-"""What OpenRouter tells of its models: lengths, sizes, and prices where they can be read."""
+"""Reads OpenRouter's list of models: lengths, sizes, and prices where they are understood."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from bot.providers.vendors.size_formats import format_of, sizes_of
 #: The sizes that the API has, each named by aspect ratio and resolution.
 SIZES = sizes_of("720p", "480p", "1080p")
 
-# 2026-11-20: the keys of prices have no documentation. Their grammar is as the catalogue was seen by
-# others from August to October 2026; two clips that were paid for agree with it: `duration_seconds…`
-# are dollars (veo-3.1-lite, 4 s at 0.03: $0.12), `cents_per_…` are cents (grok-imagine-video).
+# 2026-11-20: the keys of prices are not documented. This grammar follows copies of the catalogue that
+# others published from August to October 2026. The prices of two clips that others paid agree:
+# `duration_seconds…` are dollars (veo-3.1-lite, 4 s at 0.03: $0.12), `cents_per_…` are cents
+# (grok-imagine-video).
 _PER_SECOND = re.compile(
     r"(?P<cents>cents_per_(?:second_output|video_output_second))?"
     r"(?(cents)|(?:(?P<mode>text|image)_to_video_)?duration_seconds"
     r"(?:_(?P<audio>with|without)_audio)?)"
     r"(?:_(?P<resolution>[0-9]+[pk]))?"
 )
-#: Prices of what is never sent: clips and pictures to learn from, sources to go on from.
+#: Prices of inputs that the bot never sends: reference clips and images, clips to continue.
 _NEVER_SENT = re.compile(
     r"reference_images|reference_duration_seconds(_[0-9]+[pk])?"
     r"|cents_per_second_video_continuation(_[0-9]+[pk])?"
@@ -44,27 +45,27 @@ class _PriceError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PriceLine:
-    """One price of a second."""
+    """One price per second."""
 
-    #: What it is for beside the resolution: the key without that.
+    #: The key without the resolution.
     family: str
     #: `text` or `image`; None: both.
     mode: str | None
     #: `with` or `without`; None: both.
     audio: str | None
-    #: Such as `720p`; None: each that has no line of its own in the family.
+    #: Such as `720p`; None: every resolution without a line of its own in the family.
     resolution: str | None
     usd_micros: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """What the API tells of one model."""
+    """One model in the API's list."""
 
     label: str
     #: Shortest first.
     seconds: tuple[int, ...]
-    #: Of a second, by size.
+    #: By size.
     usd_micros_per_second: Mapping[Size, int]
     takes_image: bool
     has_audio: bool
@@ -73,7 +74,7 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyModel(Mapping[str, Model]):
-    """Has each name that is looked up, with nothing of what the API will tell, and lists none."""
+    """A mapping that has every name, each with a model whose facts the API will tell; lists none."""
 
     #: Where the rest will be read.
     source: str
@@ -101,8 +102,8 @@ def complete_models(
 ) -> tuple[Model, ...]:
     """Return the models whose facts are complete: the setting's, and for the rest the API's.
 
-    told   as the setting has them, without lengths or sizes where it names none.
-    facts  by the model's name.
+    configured  as the setting has them, without lengths or sizes where it names none.
+    facts       by the model's name.
     """
     found = (_complete_model(model, facts.get(model.name)) for model in configured)
     return tuple(model for model in found if model.seconds and model.sizes)
@@ -112,7 +113,7 @@ def _complete_model(configured: Model, facts: ModelFacts | None) -> Model:
     if facts is None:
         return replace(configured, takes_image=False)
     prices = configured.usd_micros_per_second or facts.usd_micros_per_second
-    # Lengths that the setting names narrow the API's down; with prices of its own they stand alone.
+    # A setting with prices replaces the API's lengths; without prices it only narrows them.
     seconds = configured.seconds if configured.usd_micros_per_second else ()
     seconds = seconds or tuple(
         s for s in facts.seconds if s in (configured.seconds or facts.seconds)
@@ -131,10 +132,9 @@ def _complete_model(configured: Model, facts: ModelFacts | None) -> Model:
 def read_catalogue(
     body: object, wanted: tuple[Model, ...]
 ) -> tuple[Mapping[str, ModelFacts], Mapping[str, str]]:
-    """Return what the list tells of the models that are wanted, and why some have no use.
+    """Return the facts of the wanted models, and why some can't be used, both by name.
 
-    body  of the answer to GET /videos/models. Both results are by the model's name.
-    Raises ValueError for a body that is no list of models.
+    body  of the answer to GET /videos/models. Raises ValueError unless it is a list of models.
     """
     data: object = object_or_empty(body).get("data")
     if not isinstance(data, list) or not data:
@@ -155,7 +155,7 @@ def read_catalogue(
             facts[model.name] = _read_facts({**entry, "pricing_skus": {}}, has_audio=False)
             continue
         if not facts[model.name].usd_micros_per_second or not facts[model.name].seconds:
-            complaints[model.name] = "it has no price for a size and length of its own"
+            complaints[model.name] = "the list has no length, or no price for a size"
     return facts, complaints
 
 
@@ -172,7 +172,7 @@ def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> ModelFacts:
     }
     words = {size: _max_price(lines, "text", audio, each) for size, each in sizes.items()}
     pictures = {size: _max_price(lines, "image", audio, each) for size, each in sizes.items()}
-    # A model has one price: with a surcharge for pictures there are none.
+    # The bot knows one price per model, so a model with a surcharge for images takes none.
     takes_image = "first_frame" in _strings(entry.get("supported_frame_images"))
     takes_image = takes_image and _PER_IMAGE not in skus
     takes_image = takes_image and all(pictures[size] for size, price in words.items() if price)
@@ -197,7 +197,7 @@ def _is_irrelevant_price(key: str) -> bool:
 
 
 def _read_price(key: str, value: object) -> _PriceLine:
-    """Read one price. Raises _PriceError for each that could mean something else."""
+    """Read one price. Raises _PriceError for a key or value that is not understood."""
     found = _PER_SECOND.fullmatch(key.lower())
     if found is None:
         raise _PriceError(f"a price for {key[:60]!a}")
@@ -218,9 +218,9 @@ def _read_price(key: str, value: object) -> _PriceLine:
 
 
 def _max_price(lines: list[_PriceLine], mode: str, audio: str, resolution: str) -> int | None:
-    """Return what a second costs at most: the dearest of all families that could apply.
+    """Return the highest price per second of all families that apply; None: no price.
 
-    Within a family the line of the resolution goes before the one without. None: it has no price.
+    Within a family a line for the resolution goes before the line without one.
     """
     fitting = [
         line

@@ -1,9 +1,8 @@
 """Replicate's predictions: the official video models, by `owner/name`.
 
-2026-11-20: an order is a prediction, which looks the same in every answer. There is no delete (the
-platform forgets inputs and outputs after an hour) and no idempotency key. `Prefer: wait` is not
-sent, so that an answer never hangs on the render, nor is `Cancel-After`: a run ends after 30
-minutes by itself.
+2026-11-20: a request makes a prediction, which has the same shape in every answer. There is no delete (the
+platform removes inputs and outputs after an hour) and no idempotency key. `Prefer: wait` is not sent,
+because the answer would wait for the render; nor is `Cancel-After`: a run ends by itself after 30 minutes.
 """
 
 from __future__ import annotations
@@ -58,12 +57,12 @@ _STATES: Mapping[str, RenderState] = {
 }
 _MODEL = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _ID = re.compile(r"[A-Za-z0-9-]{1,128}")
-# 2026-11-20: no document lists the codes in `error`; E005 is what users report for content.
+# 2026-11-20: no document lists the codes in `error`; users report E005 for refused content.
 _MODERATION = re.compile(r"\bE005\b|\bsensitive\b|\bNSFW\b", re.IGNORECASE)
-#: Larger pictures are sent as files, as its documentation asks.
+#: Larger images are sent as files, as its documentation asks.
 _DATA_URL_MAX_BYTES = 256_000
 
-#: What most models take; a model that does not, refuses the order or ignores the field.
+#: What most models take; others reject the request or ignore the field.
 _DEFAULT_INPUTS = ModelInputs(sizes=COMMON_SIZES)
 _KNOWN_INPUTS: Mapping[str, ModelInputs] = {
     "bytedance/seedance-2.0": replace(
@@ -128,8 +127,8 @@ class ReplicateProvider(HttpProvider):
         return await renders_since(self._fetch_page, since)
 
     async def cancel(self, remote_id: str) -> bool:
-        # 2026-11-20: what is canceled while it runs is charged (changelog of 2025-10-16): only what
-        # has not begun is stopped.
+        # 2026-11-20: a prediction that is canceled while it runs is charged (changelog of 2025-10-16),
+        # so only one that has not begun is canceled.
         try:
             with trouble_from("cancel"):
                 remote = (await self._fetch_render(remote_id)).status
@@ -140,7 +139,7 @@ class ReplicateProvider(HttpProvider):
         except RemoteNotFoundError:
             return False
         if remote.state is RenderState.QUEUED:
-            raise ProviderTroubleError("asked to stop, and still waiting")
+            raise ProviderTroubleError("asked to stop, and still queued")
         return remote.state is RenderState.FAILED
 
     async def check(self) -> str:
@@ -179,18 +178,18 @@ class ReplicateProvider(HttpProvider):
         return fields
 
     async def _image_url(self, image: Path) -> str:
-        """Return an address of a reference picture that the model can read."""
+        """Return an address of a reference image that the model can read."""
         upload = await load_image(image, "content")
         if len(upload.content) <= _DATA_URL_MAX_BYTES:
             return await data_url(image)
         try:
             fields = object_of((await self._transport.create("files", {}, upload)).body)
         except (UnknownOutcomeError, ValueError) as error:
-            # A file more or less: no render was ordered yet.
-            raise NotAcceptedError(f"its picture: {error}") from error
+            # Only the upload may have succeeded; no render was requested yet.
+            raise NotAcceptedError(f"upload of its image: {error}") from error
         address = text_or_none(object_or_empty(fields.get("urls")).get("get"))
         if address is None:
-            raise NotAcceptedError("its picture was taken without an address")
+            raise NotAcceptedError("its image was uploaded, but the answer has no address")
         return address
 
     async def _fetch_page(self, cursor: str | None) -> ListPage:

@@ -1,7 +1,7 @@
 """Runway: its own models and those that it resells, as tasks.
 
-2026-11-20: a create answers with an `id` alone. DELETE stops a task, and forgets one that is
-finished. There is no list, webhook or idempotency key.
+2026-11-20: the answer to a create has only an `id`. DELETE stops a task and removes a finished one.
+There is no list, webhook or idempotency key.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from bot.settings import Secret
 _VERSION = "2024-11-06"
 _STATES: Mapping[str, RenderState] = {
     "PENDING": RenderState.QUEUED,
-    # Too many at a time for the account: it is taken all the same, and waits there.
+    # The account has too many running tasks: this one was accepted and waits.
     "THROTTLED": RenderState.QUEUED,
     "RUNNING": RenderState.RUNNING,
     "SUCCEEDED": RenderState.READY,
@@ -44,9 +44,9 @@ _STATES: Mapping[str, RenderState] = {
     "CANCELLED": RenderState.FAILED,
 }
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-#: Its documentation asks for no more than a poll every five seconds.
+#: Its documentation asks for at most one poll every five seconds.
 _POLL_AFTER_S = 5.0
-#: Of a picture sent within the order, as text.
+#: Limit for an image within the request, as a data: address.
 _IMAGE_MAX_CHARS = 5 * 1024 * 1024
 
 _VEO = ModelInputs(
@@ -98,8 +98,8 @@ class RunwayProvider(HttpProvider):
 
     def __init__(self, account: ProviderAccount) -> None:
         check_inputs("RUNWAYML_MODELS", account, _inputs_of)
-        # 2026-11-20: so its SDK says of gen4.5. Of others it is not known; counted so, an order is
-        # refused here at worst, and not there.
+        # 2026-11-20: its SDK says this of gen4.5. Other models may count otherwise; then the bot
+        # refuses a prompt that Runway would have taken.
         models = tuple(replace(each, counts_utf16=True) for each in account.models)
         super().__init__(
             account,
@@ -115,8 +115,8 @@ class RunwayProvider(HttpProvider):
         )
 
     async def cancel(self, remote_id: str) -> bool:
-        # 2026-11-20: nothing says that a task which is stopped while it runs costs nothing, and
-        # DELETE throws a finished clip away: only what has not begun is stopped.
+        # 2026-11-20: no source says that stopping a running task saves its cost, and DELETE removes
+        # a finished clip, so only a task that has not begun is stopped.
         try:
             with trouble_from("state"):
                 state = (await self._fetch_render(remote_id)).status.state
@@ -148,7 +148,7 @@ class RunwayProvider(HttpProvider):
         if request.image is not None:
             path, picture = "v1/image_to_video", await data_url(request.image)
             if len(picture) > _IMAGE_MAX_CHARS:
-                raise ProviderRejectedError("the reference picture is too large")
+                raise ProviderRejectedError("the reference image is too large")
             body["promptImage"] = picture
         fields = object_of((await self._transport.create_json(path, body)).body)
         return RenderStatus(id=id_of(fields, pattern=_ID), state=RenderState.QUEUED)

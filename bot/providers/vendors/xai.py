@@ -1,7 +1,7 @@
-"""xAI's Grok Imagine: clips from words and pictures, edits and extensions of its own clips.
+"""xAI's Grok Imagine: clips from prompts and images, edits and extensions of its own clips.
 
-2026-11-20: a create answers with a `request_id` alone; the clip comes down from a public, temporary
-address on another host. There is no list, cancel, delete, webhook or idempotency key.
+2026-11-20: the answer to a create has only a `request_id`; the clip is at a public, temporary address on
+another host. There is no list, cancel, delete, webhook or idempotency key.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ _STATES: Mapping[str, RenderState] = {
 #: 10^10 ticks are a dollar.
 _TICKS_PER_USD_MICRO = 10_000
 _MAX_SECONDS = 15
-# 2026-11-20: sources of an edit have 8.7 s at most, of an extension 2 to 15 s, and 2 to 10 s are
-# added (docs.x.ai, video guides; the specification allows more). What is longer or shorter has been
-# seen to be taken and to fail afterwards.
+# 2026-11-20: the source of an edit has at most 8.7 s, that of an extension 2 to 15 s, and an extension adds
+# 2 to 10 s (docs.x.ai, video guides; the specification allows more). Other lengths were seen to be accepted
+# and to fail afterwards.
 _MAX_REMIX_SOURCE_S = 8
 _EXTEND_SOURCE_S = range(2, 15 + 1)
 _EXTENSION_S = range(2, 10 + 1)
@@ -65,8 +65,8 @@ _IMAGINE = Model(
     label="Grok Imagine",
     seconds=(5, 6, 8, 10, 12, 15),
     sizes=(*_720P, *SIZES_480P),
-    # 2026-11-20: a reference picture is $0.002 more (1.5: $0.01), and resellers charge $0.01 for a
-    # second of a source; the cost that the answers tell includes what is due.
+    # 2026-11-20: a reference image costs $0.002 more (1.5: $0.01), and resellers charge $0.01 for a
+    # second of a source; the cost in the answers includes both.
     usd_micros_per_second=dict.fromkeys(_720P, 70_000) | dict.fromkeys(SIZES_480P, 50_000),
     operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
     takes_image=True,
@@ -143,13 +143,13 @@ class XaiProvider(HttpProvider):
         video = object_of(fields.get("video") or {})
         clip_url = text_or_none(video.get("url")) or None
         word: object = fields.get("status")
-        # 2026-11-20: finished renders have come without a status, the clip in its place.
+        # 2026-11-20: answers for finished renders were seen with a clip and no status.
         state = self._read_state(str(word), _STATES) if word else RenderState.RUNNING
         if word is None and clip_url is not None:
             state = RenderState.READY
         error: ProviderError | None = None
         if video.get("respect_moderation") is False:
-            # Said with the status `done`, and an address that is empty.
+            # Comes with the status `done` and an empty address.
             state, error = RenderState.FAILED, ModerationError("respect_moderation")
         elif state is RenderState.FAILED:
             said = error_body.parse_value(fields.get("error"))
@@ -179,11 +179,11 @@ class XaiProvider(HttpProvider):
         )
 
     async def _source_url(self, request: ProviderRequest) -> str:
-        """Return where the clip is that an order starts from: only addresses name it here."""
+        """Return the address of the source clip: this API identifies a source by its address."""
         try:
             seen = await self._fetch_render(request.source_remote_id or "")
         except (ProviderTroubleError, UnsupportedError, ValueError) as error:
-            # Nothing was ordered yet.
+            # No render was requested yet.
             hint_s = error.retry_after_s if isinstance(error, ProviderTroubleError) else None
             raise NotAcceptedError(f"its source: {error}", retry_after_s=hint_s) from error
         place, seconds = seen.clip_url, seen.status.seconds
@@ -204,7 +204,7 @@ def _accepts_source(request: ProviderRequest, source_s: int) -> bool:
 
 async def _body(request: ProviderRequest) -> dict[str, object]:
     words = format_of(request.size, _SIZES)
-    # Names that are not its own are ignored and defaults taken instead (2026-09-01).
+    # The API ignores unknown field names and uses defaults instead (2026-09-01).
     body: dict[str, object] = {
         "prompt": request.prompt,
         "model": request.model,
@@ -219,7 +219,7 @@ async def _body(request: ProviderRequest) -> dict[str, object]:
 
 def _is_moderated(error: ProviderTroubleError) -> bool:
     # 2026-11-20: a poll may be answered with 400 and "Generated video rejected by content
-    # moderation." for good; other 400s pass, and come early in a render's life.
+    # moderation.", which is final; other 400s come early in a render and pass.
     said = str(error)
     return said.startswith(("400 ", "403 ")) and error_body.ErrorBody(message=said).is_moderation
 

@@ -31,7 +31,7 @@ _COPIED = (
 )
 _TITLE = re.compile(r"\*\*`([^`]+)`\*\*( is empty\.)?")
 #: A test of the contract that every vendor has to pass, by what it is given.
-_TEST = re.compile(r"^(?:async )?def (test_\w+)\((?:scene|name)\b", re.MULTILINE)
+_TEST = re.compile(r"^(?:async )?def (test_\w+)\(\s*(?:harness|name)\b", re.MULTILINE)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -173,14 +173,14 @@ def test_the_example_is_one_file_one_folder_and_lines_in_others():
     assert lines == {"bot/providers/registry.py", ".env.example", "docs/configuration.md"}
     whole = {block.title for block in shown} - lines
     assert {each for each in whole if not each.startswith("tests/wire/lantern/")} == {
-        "bot/providers/lantern.py"
+        "bot/providers/vendors/lantern.py"
     }
 
 
 def test_what_the_page_points_to_is_there():
     page = PAGE.read_text("utf-8")
     paths = set(re.findall(r"`((?:bot|tests)/[\w./]+)`", page))
-    paths |= {f"bot/providers/{name}" for name in re.findall(r"[(,:] ?`(\w+\.py)`", page)}
+    paths |= {f"bot/providers/vendors/{name}" for name in re.findall(r"[(,:] ?`(\w+\.py)`", page)}
     assert len(paths) > 10
     missing = [path for path in paths if not (ROOT / path).exists()]
     assert [path for path in missing if "lantern" not in path] == []
