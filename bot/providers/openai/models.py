@@ -1,4 +1,4 @@
-"""The models that OpenAI's Videos API had; gateways and self-hosted servers carry their names on."""
+"""The models of OpenAI's Videos API; gateways and self-hosted servers still use their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.providers.vendors.size_formats import SIZES_720P
 _LARGE = (Size(width_px=1792, height_px=1024), Size(width_px=1024, height_px=1792))
 
 # 2026-11-20: lengths and sizes from github openai/openai-openapi @f85dbe2 (2026-08-21); prices from
-# OpenAI's model pages. Its guide also names 16 and 20 s and 1080p: the setting can add them. The same
+# OpenAI's model pages. Its guide also has 16 and 20 s and 1080p, which the setting can add. The same
 # specification has POST /videos/{id}/remix and POST /videos/extensions, for any model.
 _SORA_2 = Model(
     name="sora-2",
@@ -28,7 +28,7 @@ _SORA_2 = Model(
     facts_source="OpenAI API specification 2.3.0 and model pages",
     verified_on=date(2026, 11, 20),
 )
-#: What OPENAI_MODELS knows without being told.
+#: Models that OPENAI_MODELS may name without giving their facts.
 OPENAI_MODELS: Mapping[str, Model] = {
     "sora-2": _SORA_2,
     "sora-2-pro": replace(

@@ -1,7 +1,7 @@
-"""Any server that speaks OpenAI's Videos API.
+"""Any server with OpenAI's Videos API.
 
-2026-11-20: OpenAI's own service of that shape is off since 2026-09-24; gateways and self-hosted
-servers carry it on, each in a dialect of its own.
+2026-11-20: OpenAI switched its own service off on 2026-09-24; gateways and self-hosted servers still
+offer the API, each in its own dialect.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 class OpenAIProvider(HttpProvider):
     """A `Provider` for one account at one such server.
 
-    Raises SettingsError for a model that is said to do what the dialect has no call for.
+    Raises SettingsError for a model with an operation for which the dialect has no call.
     """
 
     def __init__(self, account: ProviderAccount, dialect: Dialect = dialects.OPENAI) -> None:
@@ -69,7 +69,7 @@ class OpenAIProvider(HttpProvider):
             dialect.ignored_fields,
             keeps_renders_in_memory=dialect.keeps_renders_in_memory,
         )
-        #: Less than the dialect has, once this server turned out to lack some.
+        #: The dialect's calls without those that this server turned out to lack.
         self._calls = dialect.calls
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
@@ -83,7 +83,7 @@ class OpenAIProvider(HttpProvider):
             raise UnsupportedError("this API has no list that shows every render")
         kept_for = self._dialect.retention
         if kept_for is not None and self._account.clock.now() - since > kept_for:
-            raise ProviderTroubleError(f"the list forgets what is older than {kept_for}")
+            raise ProviderTroubleError(f"the list has no renders older than {kept_for}")
         return await self._video_list.since(since)
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
@@ -93,7 +93,7 @@ class OpenAIProvider(HttpProvider):
         try:
             return await self._transport.download(path, target, max_bytes=max_bytes)
         except (RemoteNotFoundError, UnsupportedError) as error:
-            # 2026-11-20: some relays have no such path and name an address, as tutorials show it.
+            # 2026-11-20: some relays lack this path and name the clip's address in the video object.
             place = (await self._fetch_render_or_trouble(remote_id)).clip_url
             if place == path and isinstance(error, RemoteNotFoundError):
                 raise
@@ -104,8 +104,8 @@ class OpenAIProvider(HttpProvider):
     async def cancel(self, remote_id: str) -> bool:
         """Stop a render where the dialect has a call for that; else False.
 
-        2026-08-21: OpenAI's DELETE is meant for renders that are finished (specification 2.3.0),
-        and says nothing about what an unfinished one will cost.
+        2026-08-21: OpenAI's DELETE is meant for finished renders (specification 2.3.0), which does
+        not say what an unfinished one costs.
         """
         if not self._dialect.can_cancel:
             return False
@@ -146,7 +146,7 @@ class OpenAIProvider(HttpProvider):
         return told
 
     async def refresh(self) -> None:
-        # A list that was not there for once may be there again.
+        # A list that was missing once may be back.
         has_list = OptionalCall.LIST in self._dialect.calls
         self._calls |= self._dialect.calls & {OptionalCall.LIST}
         self._capabilities = replace(
@@ -158,7 +158,7 @@ class OpenAIProvider(HttpProvider):
             reply = await self._transport.get("models")
             days = wire.read_retirements(reply.body)
         except (ProviderError, ValueError) as error:
-            _log.debug("%s tells nothing of its models: %s", self.name, error)
+            _log.debug("%s: its list of models can't be read: %s", self.name, error)
             return
         models = tuple(
             replace(model, retired_on=days.get(model.name, model.retired_on))
@@ -202,7 +202,7 @@ class OpenAIProvider(HttpProvider):
 
     def _withdraw_operation(self, operation: Operation) -> None:
         if operation is Operation.REMIX and {OptionalCall.REMIX, OptionalCall.EDITS} <= self._calls:
-            _log.warning("%s has no call to remix: the next one is asked for as an edit", self.name)
+            _log.warning("%s has no call to remix: the next remix is sent as an edit", self.name)
             self._calls -= {OptionalCall.REMIX}
             return
         super()._withdraw_operation(operation)

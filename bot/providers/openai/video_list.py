@@ -1,4 +1,4 @@
-"""The list of an OpenAI-shaped server: what is recent there, and many renders with one request."""
+"""The list of a server with OpenAI's Videos API, for `recent` and for polling many at once."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from bot.providers.openai.wire import VideoPage
 #: Longest that one page may take while polling, its retries included, in seconds.
 _PAGE_TIMEOUT_S = 20.0
 _PAGE_SIZE = 100
-#: A page without one of ours is read past while it may save so many requests.
+#: Reading one more page without a wanted render is worth it to save this many single polls.
 _GETS_PER_PAGE = 10
 
 
 class VideoList:
-    """GET /videos, page by page; `ignored_fields` as for `openai_wire.read_video`.
+    """GET /videos, page by page; `ignored_fields` as for `wire.read_video`.
 
-    may_forget  after a restart the server has nothing to list, and need not say more.
+    keeps_renders_in_memory  after a restart the server has an empty list, without `has_more`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class VideoList:
         self._has_answered = False
 
     async def since(self, since: datetime) -> Sequence[RenderStatus]:
-        """Return all that was created at or after `since`, as `Provider.recent` promises."""
+        """Return all renders created at or after `since`, as `Provider.recent` promises."""
         seen_ids: set[str] = set()
 
         async def fetch(cursor: str | None) -> ListPage:
@@ -65,13 +65,13 @@ class VideoList:
         return await renders_since(fetch, since)
 
     async def find(self, wanted: frozenset[str]) -> dict[str, RenderStatus]:
-        """Return what the newest pages say of `wanted`; what is left out is to be asked for by id.
+        """Return those of `wanted` that the newest pages have; the caller polls the others by id.
 
-        Trouble leaves out the more. Raises UnsupportedError where the server has no list.
+        A page that can't be read ends the search. Raises UnsupportedError where the server has no list.
         """
         found: dict[str, RenderStatus] = {}
         after: str | None = None
-        barren = 0
+        fruitless = 0
         while True:
             try:
                 async with asyncio.timeout(_PAGE_TIMEOUT_S):
@@ -79,17 +79,17 @@ class VideoList:
             except (ProviderTroubleError, ProviderAccountError, TimeoutError):
                 return found
             here = {video.id: video for video in page.videos if video.id in wanted}
-            barren += not here.keys() - found.keys()
+            fruitless += not here.keys() - found.keys()
             found |= here
-            # A page without one of ours may be all newer than ours, or all older: reading on is
-            # worth it while requests one by one would be many more.
-            spare = len(wanted) - len(found) - barren * _GETS_PER_PAGE
+            # A page without a wanted render may be newer or older than all of them. Read on only
+            # while polling the rest one by one would take many more requests.
+            spare = len(wanted) - len(found) - fruitless * _GETS_PER_PAGE
             if spare <= 0 or not page.has_more or page.last_id in (None, after):
                 return found
             after = page.last_id
 
     async def fetch_page(self, after: str | None = None) -> VideoPage:
-        """Return the page that follows `after`, the newest without one.
+        """Return the page after the cursor `after`; None: the newest page.
 
         Raises UnsupportedError where the server has no list, ProviderTroubleError and
         ProviderAccountError.
@@ -102,7 +102,7 @@ class VideoList:
             self._has_answered = True
             return wire.read_page(reply.body, ignored_fields=self._ignored_fields)
         except (RemoteNotFoundError, UnsupportedError) as error:
-            # A list that was there once has stumbled: to say that there is none gives up jobs.
+            # A list that answered before has failed temporarily; UnsupportedError would give up jobs.
             if after is None and not self._has_answered:
                 raise UnsupportedError("this server has no list") from error
             raise ProviderTroubleError("the list broke off") from error

@@ -1,4 +1,4 @@
-"""The grammar of settings that name models: which an API has, what they can do, their prices."""
+"""Parses the settings `…_MODELS`: the models of a vendor, what they can do, their prices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_USD_PER_SECOND = 100
 
 
 class _InvalidModelsError(Exception):
-    """What is wrong with the setting."""
+    """The setting is invalid; the message says why."""
 
 
 def read_models(
@@ -34,12 +34,11 @@ def read_models(
 ) -> tuple[Model, ...]:
     """Return the models that a setting describes, in its order; at least one.
 
-    variable  the setting's name, for errors.
-    known     models whose facts need not be told, by name; the setting can override them.
+    variable      the setting's name, for errors.
+    known_models  models whose facts are known, by name; the setting can override them.
 
     An entry is a name and `key=value` words; quotes keep spaces together. Names that are not known
-    need `seconds`, `sizes` and `usd_per_second`. 1280x720 comes first in `sizes` wherever it is
-    there. Raises SettingsError naming the variable for anything else.
+    need `seconds`, `sizes` and `usd_per_second`. 1280x720 is moved to the front of `sizes`. Raises SettingsError naming the variable for anything else.
     """
     try:
         return _read(text, known_models, f"the operator's {variable}")
@@ -74,7 +73,7 @@ def _read_entry(entry: str, all_known: Mapping[str, Model], source: str) -> Mode
     if not name or "=" in name or not name.isprintable():
         _fail(f"an entry begins with {name!r}, not with a model's name")
     known = all_known.get(name)
-    # No API has a comma in a model's name, and other settings are lists with commas.
+    # No API has a comma in a model's name, so this is a list with commas, as in other settings.
     if known is None and "," in name:
         _fail(f"{name!r} has a comma, models are separated by ;{_list_known_models(all_known)}")
     words = _read_pairs(name, pairs)

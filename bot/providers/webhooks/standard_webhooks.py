@@ -1,4 +1,4 @@
-"""Standard Webhooks: three headers, and an HMAC that any of several keys may have made."""
+"""Verifies Standard Webhooks: three headers, and an HMAC by any of several keys."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _VERSION = b"v1,"
 class StandardWebhooks:
     """A `WebhookVerifier` for vendors that sign as standardwebhooks.com says.
 
-    secrets  those that are good now, two while one is being replaced; each as the vendor shows
-             it, with or without its prefix whsec_.
-    find     where the vendor puts the render's id.
-    Raises ValueError without secrets, and for one that can't be one.
+    secrets         the valid ones, two while one is being replaced; each as the vendor shows it,
+                    with or without the prefix whsec_.
+    find_render_id  finds the render's id in the body.
+    Raises ValueError without secrets, and for a malformed one.
 
-    The scheme's own library (standardwebhooks 1.1, looked at 2026-11-20) has a wall clock of its
-    own, takes nothing but UTF-8 and raises several errors for a malformed header. What it would
-    do here is one HMAC; instead it signs what the tests send.
+    The scheme's own library (standardwebhooks 1.1, read 2026-11-20) uses the wall clock, takes only
+    UTF-8 and raises several errors for a malformed header. The bot needs one HMAC of it; the tests
+    use the library to sign what they send.
     """
 
     def __init__(self, secrets: Sequence[Secret], find_render_id: RenderIdFinder) -> None:
@@ -60,7 +60,7 @@ def _sign(key: bytes, signed: bytes) -> bytes:
 def _key(secret: Secret) -> bytes:
     raw = secret.reveal()
     if not raw.startswith(_PREFIX):
-        # 2026-08-21: so does github openai/openai-python (lib/_webhooks.py).
+        # 2026-08-21: the same as github openai/openai-python (lib/_webhooks.py).
         key = raw.encode()
     else:
         encoded = raw.removeprefix(_PREFIX).rstrip("=")
