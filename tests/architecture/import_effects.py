@@ -52,6 +52,8 @@ PURE = {
     "discord.ui.Label",
     "discord.ui.TextDisplay",
     "discord.ui.TextInput",
+    # Looks up a table of constants.
+    "bot.providers.vendors.size_formats.sizes_of",
     # Declares the fields of Settings.
     "bot.settings._one_of",
     "bot.settings._setting",

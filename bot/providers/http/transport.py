@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -120,19 +120,12 @@ class Transport:
         Raises NotAcceptedError, ProviderRejectedError, ModerationError, ProviderAccountError and
         UnknownOutcomeError as `Provider.submit` promises.
         """
-        url = self._resolve(path)
-        request = self._paid_client.build_request(
-            "POST", url, files=multipart_parts(fields, upload), headers=self._headers_for(url)
-        )
-        return await self._send_paid_once(request, error_mapping.map_create_error)
+        parts = multipart_parts(fields, upload)
+        return await self._send_paid_once(path, error_mapping.map_create_error, files=parts)
 
     async def create_json(self, path: str, body: Mapping[str, object]) -> JsonResponse:
         """POST JSON that makes a render, exactly once; otherwise as `create`."""
-        url = self._resolve(path)
-        request = self._paid_client.build_request(
-            "POST", url, json=dict(body), headers=self._headers_for(url)
-        )
-        return await self._send_paid_once(request, error_mapping.map_create_error)
+        return await self._send_paid_once(path, error_mapping.map_create_error, json=dict(body))
 
     async def create_from_source(self, path: str, body: Mapping[str, object]) -> JsonResponse:
         """POST JSON that makes a render out of an earlier one, exactly once.
@@ -141,11 +134,9 @@ class Transport:
         RemoteNotFoundError when the API lacks the earlier render, UnsupportedError when it lacks
         the call.
         """
-        url = self._resolve(path)
-        request = self._paid_client.build_request(
-            "POST", url, json=dict(body), headers=self._headers_for(url)
+        return await self._send_paid_once(
+            path, error_mapping.map_create_from_source_error, json=dict(body)
         )
-        return await self._send_paid_once(request, error_mapping.map_create_from_source_error)
 
     async def get(
         self,
@@ -209,10 +200,13 @@ class Transport:
         await self._paid_client.aclose()
 
     async def _send_paid_once(
-        self, request: httpx.Request, map_error: error_mapping.ErrorMapper
+        self, path: str, map_error: error_mapping.ErrorMapper, **body: Any
     ) -> JsonResponse:
         """Send a paid request once. Raises the error that `map_error` returns for other than 2xx."""
-        url = request.url
+        url = self._resolve(path)
+        request = self._paid_client.build_request(
+            "POST", url, headers=self._headers_for(url), **body
+        )
         # Creates go before polls: they count against the rate, but only polls wait for it.
         wait_s = self._rate_limiter.blocked_s()
         if wait_s > self._timeouts.max_retry_after_s:

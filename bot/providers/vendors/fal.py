@@ -35,7 +35,15 @@ from bot.providers.http.json_fields import (
 )
 from bot.providers.vendors.http_provider import UNUSED_ID, FetchedRender, HttpProvider
 from bot.providers.vendors.model_inputs import ModelInputs, check_inputs
-from bot.providers.vendors.size_formats import COMMON_SIZES, SIZES_720P, SIZES_1080P, format_of
+from bot.providers.vendors.size_formats import (
+    COMMON_720P,
+    COMMON_1080P,
+    COMMON_SIZES,
+    SIZES_480P,
+    SIZES_720P,
+    SIZES_1080P,
+    format_of,
+)
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -69,18 +77,12 @@ class _ModelFamily(ModelInputs):
     image_field: str = "image_url"
 
 
-def _sizes(*resolutions: str) -> tuple[Size, ...]:
-    return tuple(
-        size for size in COMMON_SIZES if format_of(size, COMMON_SIZES).resolution in resolutions
-    )
-
-
 # The first match counts. 2026-11-20: the models' pages as clients and catalogues on GitHub quote them in
 # 2026; Kling's image-to-video takes the aspect ratio from the image.
 _KLING = _ModelFamily(
     path="fal-ai/kling-video/v3/pro/",
     image_field="start_image_url",
-    sizes=_sizes("1080p"),
+    sizes=COMMON_1080P,
     has_resolution=False,
     aspect_ratio_with_image=False,
     has_audio=True,
@@ -91,13 +93,13 @@ _SEEDANCE = _ModelFamily(
 )
 _FAMILIES = (
     _KLING,
-    replace(_KLING, path="fal-ai/kling-video/v3/standard/", sizes=_sizes("720p")),
-    replace(_SEEDANCE, path="bytedance/seedance-2.0/fast/", sizes=_sizes("480p", "720p")),
+    replace(_KLING, path="fal-ai/kling-video/v3/standard/", sizes=COMMON_720P),
+    replace(_SEEDANCE, path="bytedance/seedance-2.0/fast/", sizes=(*COMMON_720P, *SIZES_480P)),
     _SEEDANCE,
     _ModelFamily(
         path="fal-ai/veo3.1",
         duration_unit="s",
-        sizes=_sizes("720p", "1080p"),
+        sizes=(*COMMON_720P, *COMMON_1080P),
         has_audio=True,
         has_seed=True,
         seconds=range(4, 9, 2),

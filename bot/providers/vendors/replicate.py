@@ -43,7 +43,13 @@ from bot.providers.http.json_fields import (
 from bot.providers.http.listing import ListPage, renders_since
 from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
 from bot.providers.vendors.model_inputs import ModelInputs, check_inputs
-from bot.providers.vendors.size_formats import COMMON_SIZES, SIZES_720P, format_of, sizes_of
+from bot.providers.vendors.size_formats import (
+    COMMON_720P,
+    COMMON_1080P,
+    COMMON_SIZES,
+    SIZES_720P,
+    format_of,
+)
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -69,7 +75,7 @@ _KNOWN_INPUTS: Mapping[str, ModelInputs] = {
         _DEFAULT_INPUTS, has_audio=True, has_seed=True, seconds=range(4, 16)
     ),
     "kwaivgi/kling-v3-video": ModelInputs(
-        sizes=sizes_of("720p", "1080p", ratios=("16:9", "9:16", "1:1")),
+        sizes=(*COMMON_720P, *COMMON_1080P),
         image_field="start_image",
         resolution_field="mode",
         resolution_words={"720p": "standard", "1080p": "pro"},

@@ -37,7 +37,13 @@ from bot.providers.http.json_fields import (
 from bot.providers.http.payloads import JsonResponse
 from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
 from bot.providers.vendors.model_check import check_model
-from bot.providers.vendors.size_formats import SIZES_480P, SIZES_1080P, format_of, sizes_of
+from bot.providers.vendors.size_formats import (
+    COMMON_720P,
+    SIZES_480P,
+    SIZES_1080P,
+    format_of,
+    sizes_of,
+)
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -57,17 +63,16 @@ _MAX_REMIX_SOURCE_S = 8
 _EXTEND_SOURCE_S = range(2, 15 + 1)
 _EXTENSION_S = range(2, 10 + 1)
 
-_720P = sizes_of("720p", ratios=("16:9", "9:16", "1:1"))
 _SIZES = (*sizes_of("720p"), *SIZES_480P, *SIZES_1080P)
 
 _IMAGINE = Model(
     name="grok-imagine-video",
     label="Grok Imagine",
     seconds=(5, 6, 8, 10, 12, 15),
-    sizes=(*_720P, *SIZES_480P),
+    sizes=(*COMMON_720P, *SIZES_480P),
     # 2026-11-20: a reference image costs $0.002 more (1.5: $0.01), and resellers charge $0.01 for a
     # second of a source; the cost in the answers includes both.
-    usd_micros_per_second=dict.fromkeys(_720P, 70_000) | dict.fromkeys(SIZES_480P, 50_000),
+    usd_micros_per_second=dict.fromkeys(COMMON_720P, 70_000) | dict.fromkeys(SIZES_480P, 50_000),
     operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
     takes_image=True,
     has_audio=True,
@@ -81,8 +86,8 @@ _KNOWN_MODELS: Mapping[str, Model] = {
         _IMAGINE,
         name="grok-imagine-video-1.5",
         label="Grok Imagine 1.5",
-        sizes=(*_720P, *SIZES_480P, *SIZES_1080P),
-        usd_micros_per_second=dict.fromkeys(_720P, 140_000)
+        sizes=(*COMMON_720P, *SIZES_480P, *SIZES_1080P),
+        usd_micros_per_second=dict.fromkeys(COMMON_720P, 140_000)
         | dict.fromkeys(SIZES_480P, 80_000)
         | dict.fromkeys(SIZES_1080P, 250_000),
         operations=frozenset({Operation.GENERATE}),
