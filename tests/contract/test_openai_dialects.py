@@ -1,4 +1,4 @@
-"""The dialects of OpenAI's Videos API, each at a kitchen that is as strict as its documents."""
+"""The dialects of OpenAI's Videos API, each at a provider double that is as strict as its documents."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def test_each_dialect_makes_a_clip(connected, target):
 async def test_each_dialect_takes_a_picture(connected, tmp_path):
     image = tmp_path / "cat.png"
     Image.new("RGB", (64, 36), (200, 90, 30)).save(image)
-    await connected.provider.submit(replace(connected.order, image=image))
+    await connected.provider.submit(replace(connected.request, image=image))
     assert connected.double.last.paid_call.image == image.read_bytes()
 
 
@@ -110,7 +110,7 @@ async def test_each_dialect_has_just_the_calls_that_it_says(connected):
     remote_id = await connected.finished()
     for operation in (Operation.REMIX, Operation.EXTEND):
         order = replace(
-            connected.order, prompt="on", operation=operation, source_remote_id=remote_id
+            connected.request, prompt="on", operation=operation, source_remote_id=remote_id
         )
         if operation in can.models[0].operations:
             await connected.provider.submit(order)
@@ -124,7 +124,7 @@ async def test_each_dialect_has_just_the_calls_that_it_says(connected):
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_all_four_shapes_of_answers_end_alike(connect, target, shape):
     table = await connect(CometWire(shape))
-    made = await table.provider.submit(table.order)
+    made = await table.provider.submit(table.request)
     for stage, state, progress in (
         (RenderStage.QUEUED, RenderState.QUEUED, 0),
         (RenderStage.RUNNING, RenderState.RUNNING, 42),
@@ -170,7 +170,7 @@ async def test_a_500_that_calls_the_request_wrong_is_final_and_not_repeated(conn
     remote_id = await table.finished(RenderStage.RUNNING)
     table.double.fault(Step.CREATE, wrong)
     with pytest.raises(ProviderRejectedError):
-        await table.provider.submit(table.order)
+        await table.provider.submit(table.request)
     table.double.fault(Step.POLL, wrong, times=9)
     assert type(await table.seen(remote_id)) is ProviderTroubleError
     assert table.double.requests[Step.POLL] == 1
@@ -196,16 +196,16 @@ async def test_a_third_creation_within_the_minute_is_not_sent(connect, autojump_
     settings = table.double.environ() | {"AZURE_OPENAI_REQUESTS_PER_MINUTE": ""}
     account = VENDORS["azure"].read_account(settings, autojump_clock, timeouts=SHORT_TIMEOUTS)
     provider = VENDORS["azure"].make_provider(account)
-    first = await provider.submit(table.order)
-    await provider.submit(table.order)
+    first = await provider.submit(table.request)
+    await provider.submit(table.request)
     for _ in range(3):  # polls do not count
         await provider.poll([first.id])
     with pytest.raises(NotAcceptedError) as caught:
-        await provider.submit(table.order)
+        await provider.submit(table.request)
     assert 55 < (caught.value.retry_after_s or 0) <= 60
     assert table.double.requests[Step.CREATE] == 2
     await autojump_clock.sleep(60)
-    await provider.submit(table.order)
+    await provider.submit(table.request)
     assert max(autojump_clock.slept_s) == 60
     await provider.close()
 
@@ -227,12 +227,12 @@ async def test_an_answer_under_another_name_still_may_be_the_order(connect, auto
         since = autojump_clock.now()
         table.double.fault(Step.CREATE, ProviderFault.cut())
         with pytest.raises(UnknownOutcomeError):
-            await table.provider.submit(table.order)
+            await table.provider.submit(table.request)
         [found] = await table.provider.recent(since)
         assert found.model is None
-        assert found.seconds in (None, table.order.seconds)
-        assert found.size in (None, table.order.size)
-        assert found.prompt in (None, table.order.prompt)
+        assert found.seconds in (None, table.request.seconds)
+        assert found.size in (None, table.request.size)
+        assert found.prompt in (None, table.request.prompt)
 
 
 async def test_one_upstreams_list_answers_polls_but_proves_nothing(connect, autojump_clock):
@@ -262,7 +262,7 @@ async def test_a_server_of_ones_own_needs_no_key(connect, wire, autojump_clock):
     account = VENDORS[wire.name].read_account(settings, autojump_clock, timeouts=SHORT_TIMEOUTS)
     provider = VENDORS[wire.name].make_provider(account)
     with pytest.raises(ProviderAccountError):
-        await provider.submit(table.order)
+        await provider.submit(table.request)
     assert "authorization" not in table.double.seen[-1].headers
     table.double.violations.clear()  # this one wants a key
     await provider.close()
@@ -273,7 +273,7 @@ async def test_a_server_that_takes_seeds_is_sent_them(connect, wire, tmp_path):
     table = await connect(wire())
     image = tmp_path / "cat.png"
     Image.new("RGB", (64, 36)).save(image)
-    for order in (table.order, replace(table.order, image=image)):
+    for order in (table.request, replace(table.request, image=image)):
         await table.provider.submit(order)
         assert str(table.double.last.paid_call.more["seed"]) == "7"
 

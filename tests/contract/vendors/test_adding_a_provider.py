@@ -1,4 +1,4 @@
-"""docs/adding-a-provider.md, followed to the letter in a copy of the project, holds what it says."""
+"""Follows docs/adding-a-provider.md in a copy of the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "adding-a-provider.md"
-#: What a newcomer has before them; of the tests, only those that the page names.
+#: Copied from the project; of the tests, only those that the page names.
 _COPIED = (
     "bot",
     "cogs",
@@ -48,12 +48,12 @@ class CodeBlock:
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
-    """What came of following the page."""
+    """The result of following the page."""
 
     folder: Path
     #: Output by command.
     said: dict[str, str] = field(default_factory=dict)
-    #: The command that went wrong; empty: none did.
+    #: The command that failed; empty: none did.
     broken: str = ""
 
 

@@ -1,4 +1,4 @@
-"""The kitchen smiles at nobody: what a vendor's documents do not have is a violation."""
+"""The provider double records a violation for a request that the vendor's documents do not allow."""
 
 from __future__ import annotations
 
