@@ -67,7 +67,7 @@ async def test_a_remix_sends_its_words_and_nothing_else(videos_api, openai, pare
         parent.id,
         {"prompt": REQUEST.prompt},
     )
-    assert (remote.source, remote.prompt) == (parent.id, REQUEST.prompt)
+    assert (remote.source_remote_id, remote.prompt) == (parent.id, REQUEST.prompt)
     # The API keeps what the source has, whatever the order says.
     assert (remote.model, remote.seconds, remote.size) == ("sora-2", 8, REQUEST.size)
     assert videos_api.creates[REQUEST.prompt] == 1
