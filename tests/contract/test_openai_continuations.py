@@ -221,7 +221,7 @@ async def test_the_loopback_api_bears_no_other_request(videos_api, openai, paren
 
 
 async def test_the_loopback_api_continues_finished_renders_only(videos_api, openai, continuation):
-    videos_api.jobs[continuation.request.source_remote_id].status = "in_progress"
+    videos_api.renders[continuation.request.source_remote_id].status = "in_progress"
     with pytest.raises(ProviderRejectedError):
         await openai.submit(continuation.request)
     assert videos_api.creates[REQUEST.prompt] == 0
