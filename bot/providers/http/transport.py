@@ -200,12 +200,12 @@ class Transport:
         await self._paid_client.aclose()
 
     async def _send_paid_once(
-        self, path: str, map_error: error_mapping.ErrorMapper, **body: Any
+        self, path: str, map_error: error_mapping.ErrorMapper, **content: Any
     ) -> JsonResponse:
         """Send a paid request once. Raises the error that `map_error` returns for other than 2xx."""
         url = self._resolve(path)
         request = self._paid_client.build_request(
-            "POST", url, headers=self._headers_for(url), **body
+            "POST", url, headers=self._headers_for(url), **content
         )
         # Creates go before polls: they count against the rate, but only polls wait for it.
         wait_s = self._rate_limiter.blocked_s()
