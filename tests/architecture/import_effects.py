@@ -52,7 +52,10 @@ PURE = {
     "discord.ui.Label",
     "discord.ui.TextDisplay",
     "discord.ui.TextInput",
-    # These declare the fields of Settings.
+    # Looks up a table of constants.
+    "bot.providers.vendors.size_formats.sizes_of",
+    # These declare the fields of Settings and of GuildSettings.
+    "bot.guild._setting",
     "bot.settings._choice_parser",
     "bot.settings._setting",
     "bot.settings._url_parser",

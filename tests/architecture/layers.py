@@ -18,7 +18,7 @@ LAYERS = (
     ("bot.providers", "bot.storage", "bot.archive"),
     ("bot.media",),
     ("bot.settings", "bot.model", "bot.guild"),
-    ("bot.obs", "bot.clock", "bot.backoff"),
+    ("bot.obs", "bot.clock", "bot.backoff", "bot.guild_setting"),
     ("bot.errors",),
 )
 #: Separate programs: they import nothing else of the product, and nothing else of it imports them.
