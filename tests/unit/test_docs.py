@@ -105,7 +105,9 @@ def test_every_setting_is_documented_once_and_no_other_is(document):
     own = [name for name in names if name in SETTINGS]
     assert own == list(SETTINGS), f"{document.name} must list the settings in the order of the code"
     theirs = [name for name in names if name in OF_VENDORS]
-    assert theirs == list(OF_VENDORS), f"{document.name} must list the variables of the video APIs in the order of the code"
+    assert theirs == list(OF_VENDORS), (
+        f"{document.name} must list the variables of the video APIs in the order of the code"
+    )
 
 
 @DOCUMENTS
@@ -327,4 +329,6 @@ def test_a_coverage_floor_may_rise_and_not_sink(tmp_path, here, code):
     judged = run(tmp_path, *script("coverage_floor.py"), said=f"{header}fail_under = 90\n")
     assert judged.returncode == code
     assert ("The floor only rises" in judged.stderr) == bool(code)
-    assert run(tmp_path, *script("coverage_floor.py")).returncode == 1, "there is nothing to compare with"
+    assert run(tmp_path, *script("coverage_floor.py")).returncode == 1, (
+        "there is nothing to compare with"
+    )
