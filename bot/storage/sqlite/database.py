@@ -21,7 +21,7 @@ import aiosqlite
 
 from bot.errors import StorageError
 from bot.storage.reserve_file import ReserveFile
-from bot.storage.turns import GroupCommit, PendingWrite, commit_group
+from bot.storage.sqlite.group_commit import GroupCommit, PendingWrite, commit_group
 
 #: "Sora" in the file's header: which program the file belongs to.
 APPLICATION_ID: Final = 0x536F7261
