@@ -1,4 +1,4 @@
-"""Writes that share a COMMIT: what came while the disk was busy goes to it together."""
+"""Group commit: writes that arrive while the disk is busy share the next COMMIT."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-#: So many at most, so that whoever wants to read does not wait for long.
+#: Writes in a group at most, so that a read behind it does not wait for long.
 _MAX_GROUP: Final = 32
 
 
 class PendingWrite:
-    """A function that is to write, and what came of it."""
+    """A function that has to write, and its result or exception."""
 
     __slots__ = ("_error", "_result", "fn", "is_done", "is_new_work")
 
     def __init__(self, fn: Callable[[sqlite3.Connection], Any], *, is_new_work: bool) -> None:
-        """Wait; `fn` may be called more than once, each time after all that it wrote was undone."""
+        """Hold `fn`, which may run more than once, each time after its writes were rolled back."""
         self.fn = fn
         self.is_new_work = is_new_work
         self.is_done = False
@@ -25,46 +25,45 @@ class PendingWrite:
         self._error: BaseException | None = None
 
     def set_result(self, result: object) -> None:
-        """Keep what `fn` returned: all that it wrote is on disk."""
+        """Set what `fn` returned; its writes are on disk."""
         self._result, self.is_done = result, True
 
     def set_exception(self, error: BaseException) -> None:
-        """Keep what `fn` or SQLite raised: nothing that it wrote is kept."""
+        """Set what `fn` or SQLite raised; its writes are rolled back."""
         self._error, self.is_done = error, True
 
     def result(self) -> object:
-        """Return what `fn` returned; raises what was raised instead."""
+        """Return what `fn` returned, or raise what it raised."""
         if self._error is not None:
             raise self._error
         return self._result
 
 
 class GroupCommit:
-    """The writes that wait, in order; added on the event loop, taken on the database's thread."""
+    """The queue of writes; the event loop adds to it, the database's thread takes from it."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._waiting: deque[PendingWrite] = deque()
 
     def add(self, fn: Callable[[sqlite3.Connection], Any], *, is_new_work: bool) -> PendingWrite:
-        """Return the turn of `fn`, which is the last for now."""
-        turn = PendingWrite(fn, is_new_work=is_new_work)
-        self._waiting.append(turn)
-        return turn
+        """Append `fn` to the queue."""
+        pending = PendingWrite(fn, is_new_work=is_new_work)
+        self._waiting.append(pending)
+        return pending
 
     def take_group(self) -> Sequence[PendingWrite]:
-        """Return those that waited longest, which wait no more; raises IndexError without any."""
+        """Remove and return the oldest writes, up to 32. Raises IndexError when there are none."""
         return [self._waiting.popleft() for _ in range(min(_MAX_GROUP, len(self._waiting) or 1))]
 
 
 def commit_group(conn: sqlite3.Connection, writes: Sequence[PendingWrite]) -> bool:
-    """Run each of `turns` wholly or not at all and COMMIT them all; inside a transaction.
+    """Run each write in a savepoint, then COMMIT them all; call it inside a transaction.
 
-    False when each has to be run alone, because one met trouble with the file or the COMMIT was
-    refused: then no turn is over, and what stays open is undone by the next BEGIN, which must follow.
+    Returns False when one write met trouble with the file, or the COMMIT failed. Then no write is
+    done, and the caller must run each alone; its next BEGIN rolls back what is still open.
     """
     try:
-        ends = [_run_in_savepoint(conn, turn) for turn in writes]
+        ends = [_run_in_savepoint(conn, pending) for pending in writes]
         conn.execute("COMMIT")
     except sqlite3.Error:
         return False
@@ -74,17 +73,19 @@ def commit_group(conn: sqlite3.Connection, writes: Sequence[PendingWrite]) -> bo
 
 
 def _run_in_savepoint(conn: sqlite3.Connection, pending: PendingWrite) -> Callable[[], None]:
-    """Run one of several; returns what is to be told of it once all are on disk."""
-    conn.execute("SAVEPOINT turn")
+    """Run one write; return a function that sets its outcome, to be called after the COMMIT."""
+    conn.execute("SAVEPOINT pending")
     try:
         result = pending.fn(conn)
-    except sqlite3.OperationalError:  # of the file and not of these rows: a full disk, damage
+    except (
+        sqlite3.OperationalError
+    ):  # trouble with the file (full disk, damage), not with these rows
         raise
-    except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+    except BaseException as error:  # noqa: BLE001 - the caller that waits for it gets it
         refusal = error
-        # Where SQLite has undone the whole transaction, this raises.
-        conn.execute("ROLLBACK TO turn")
-        conn.execute("RELEASE turn")
+        # Raises when SQLite has rolled back the whole transaction.
+        conn.execute("ROLLBACK TO pending")
+        conn.execute("RELEASE pending")
         return lambda: pending.set_exception(refusal)
-    conn.execute("RELEASE turn")
+    conn.execute("RELEASE pending")
     return lambda: pending.set_result(result)

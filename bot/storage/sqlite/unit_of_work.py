@@ -64,7 +64,7 @@ class UnitOfWork:
             self._run(
                 "put_budget",
                 usd_micros=budget.usd_micros,
-                alert_channel_id=budget.alert_channel_id,
+                warn_channel_id=budget.alert_channel_id,
             )
         what = "budget cleared" if budget is None else "budget set"
         self._note("server", what, audit_text.budget(kept), audit_text.budget(budget))
