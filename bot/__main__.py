@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(told)
             return _OK if is_well else _BROKEN
         if given.command == "backup":
-            print(run_backup(settings, given))
+            print(asyncio.run(run_backup(settings, given)))
             return _OK
         if given.command == "migrate":
             asyncio.run(migrate(settings))

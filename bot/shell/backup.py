@@ -19,9 +19,9 @@ def add_backup(subparsers: Subparsers) -> None:
     backup.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
-def run_backup(settings: Settings, arguments: argparse.Namespace) -> str:
-    """Make the copy and return what the operator reads; blocks. Raises StorageError."""
-    done = back_up(
+async def run_backup(settings: Settings, arguments: argparse.Namespace) -> str:
+    """Make the copy and return the text for the operator. Raises StorageError."""
+    done = await back_up(
         find_database(settings),
         arguments.file,
         force=arguments.force,

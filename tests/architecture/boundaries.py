@@ -9,7 +9,7 @@ from tests.architecture.source import Source, product
 #: Which modules may import a library. A package stands for all modules in it.
 LIBRARIES = {
     "aiohttp": ("bot.web", "bot.chat"),
-    "aiosqlite": ("bot.storage.sqlite.database",),
+    "aiosqlite": ("bot.storage.sqlite.backup",),
     "av": ("bot.media", "renderer"),
     "cryptography": ("bot.providers.webhooks.key_ring",),
     "discord": ("bot.chat", "cogs", "sandbox"),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from bot.guild import EVERYWHERE, Block, Budget, Grant, GuildLimit, GuildSettings, Scope
-from bot.storage.books import SqliteLedgerReader
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite import audit_text
 from bot.storage.sqlite.guild_rows import (
@@ -18,6 +17,7 @@ from bot.storage.sqlite.guild_rows import (
     row_of_guild_settings,
     row_of_limit,
 )
+from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import to_ms
 
@@ -64,7 +64,7 @@ class UnitOfWork:
             self._run(
                 "put_budget",
                 usd_micros=budget.usd_micros,
-                alert_channel_id=budget.alert_channel_id,
+                warn_channel_id=budget.alert_channel_id,
             )
         what = "budget cleared" if budget is None else "budget set"
         self._note("server", what, audit_text.budget(kept), audit_text.budget(budget))
