@@ -52,7 +52,8 @@ PURE = {
     "discord.ui.Label",
     "discord.ui.TextDisplay",
     "discord.ui.TextInput",
-    # Declares the fields of Settings.
+    # Declare the fields of Settings and of GuildSettings.
+    "bot.guild._setting",
     "bot.settings._one_of",
     "bot.settings._setting",
     "bot.settings._url",

@@ -17,7 +17,7 @@ LAYERS = (
     ("bot.providers", "bot.storage", "bot.archive"),
     ("bot.media",),
     ("bot.guild",),
-    ("bot.settings", "bot.model"),
+    ("bot.settings", "bot.model", "bot.guild_setting"),
     ("bot.obs", "bot.clock"),
     ("bot.errors",),
 )

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 
+from bot.chat.moderation.audit_text import audit_text
 from bot.errors import StorageError
 from bot.guild import EVERYWHERE, WINDOWS, Block, Budget, Grant, GuildSettings, Scope, Unit
+from bot.quota.sentences import amount
 from bot.storage.guild_settings import Actor
-from bot.storage.sqlite import audit_text
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from tests.unit.storage.factories import NOW, after
@@ -278,7 +279,7 @@ async def test_each_rule_is_kept_and_told_alone(guild_store: SqliteGuildSettings
 
 
 def test_rules_are_told_in_words():
-    before, after_ = audit_text.guild_settings(GuildSettings(), CHANGED_SETTINGS)
+    before, after_ = (audit_text(asdict(each)) for each in (GuildSettings(), CHANGED_SETTINGS))
 
     assert before.startswith("channels: all; models: all; default model: none; default length")
     assert after_ == (
@@ -308,8 +309,8 @@ async def test_the_operators_choice_of_providers_is_kept_like_a_servers_rules(
     (entry,) = await audit_log(guild_store, EVERYWHERE)
     assert (entry.guild_id, entry.by_user_id) == (0, None)
     assert (entry.what, entry.subject) == ("settings", "everywhere")
-    assert entry.before == "provider tried first: as the operator set it; drained providers: none"
-    assert entry.after == "provider tried first: openai; drained providers: local"
+    assert entry.before == {"preferred_provider": None, "drained_providers": ()}
+    assert entry.after == {"preferred_provider": "openai", "drained_providers": ("local",)}
 
 
 async def test_rules_are_changed_only_as_they_were_seen(guild_store: SqliteGuildSettingsStore):
@@ -337,7 +338,7 @@ async def test_rules_that_stay_the_same_are_not_told(guild_store: SqliteGuildSet
 @pytest.mark.parametrize(
     ("usd_micros", "words"),
     [
-        (0, "$0.00"),
+        (0, "$0"),
         (1, "$0.000001"),
         (10_000, "$0.01"),
         (1_500_000, "$1.50"),
@@ -345,4 +346,4 @@ async def test_rules_that_stay_the_same_are_not_told(guild_store: SqliteGuildSet
     ],
 )
 def test_money_is_told_to_the_last_digit(usd_micros: int, words: str):
-    assert audit_text.dollars(usd_micros) == words
+    assert amount(Unit.USD_MICROS, usd_micros) == words
