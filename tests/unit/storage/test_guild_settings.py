@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -9,6 +9,7 @@ from bot.errors import StorageError
 from bot.guild import EVERYWHERE, WINDOWS, Block, Budget, Grant, GuildSettings, Scope, Unit
 from bot.quota.sentences import amount
 from bot.storage.guild_settings import Actor
+from bot.storage.sqlite.guild_rows import audit_value_of
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from tests.unit.storage.factories import NOW, after
@@ -278,16 +279,26 @@ async def test_each_rule_is_kept_and_told_alone(guild_store: SqliteGuildSettings
     assert ";" not in before + after_
 
 
-def test_rules_are_told_in_words():
-    before, after_ = (audit_text(asdict(each)) for each in (GuildSettings(), CHANGED_SETTINGS))
-
-    assert before.startswith("channels: all; models: all; default model: none; default length")
-    assert after_ == (
-        "channels: <#70>, <#71>; models: local/toy, openai/sora-2; default model: local/toy; "
-        "default length: 8 s; default size: 1280x720; posted: thread; gallery: <#75>; log: <#76>; "
-        "remixers: role; remixing role: <@&300>; under way for each member: 0; "
-        "under way in the server: 9; provider tried first: openai; drained providers: local, fal"
+def test_settings_are_worded_with_their_labels():
+    names = ("channel_ids", "default_seconds", "post", "remix_role_id", "max_active_per_user")
+    before, after_ = (
+        audit_text({name: getattr(each, name) for name in names})
+        for each in (GuildSettings(), CHANGED_SETTINGS)
     )
+
+    assert before == (
+        "channels: all; default length: none; posted: place; remixing role: none; "
+        "under way for each member: as the operator set it"
+    )
+    assert after_ == (
+        "channels: <#70>, <#71>; default length: 8 s; posted: thread; remixing role: <@&300>; "
+        "under way for each member: 0"
+    )
+
+
+def test_words_that_a_release_before_stored_stay_as_they_are():
+    assert audit_value_of("$20.00 in 30 days") == "$20.00 in 30 days"
+    assert audit_text(audit_value_of("gallery: none")) == "gallery: none"
 
 
 async def test_the_operators_choice_of_providers_is_kept_like_a_servers_rules(

@@ -40,7 +40,7 @@ def assert_chained(entries: list[AuditEntry], now: object) -> None:
     befores = [each.before for each in entries]
     afters = [each.after for each in entries]
     assert befores == ["", *afters[:-1]]
-    assert afters[-1] == now
+    assert afters[-1] == (now or "")
 
 
 async def test_sixteen_who_set_a_limit_follow_one_another(guild_store: SqliteGuildSettingsStore):
