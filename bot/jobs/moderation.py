@@ -81,7 +81,7 @@ class ModerationService:
             for unit, amount in amounts.items()
         ]
         if not limits:
-            raise BadOptionError("clips, seconds, usd", "name at least one.")
+            raise BadOptionError(_amount_options(), "name at least one.")
         await self._guild_store.set_limits(guild_id, limits, self._actor(by))
 
     async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
@@ -111,7 +111,7 @@ class ModerationService:
         """Give a member a one-off extra. Raises BadOptionError where no amount is given."""
         guild_id, actor = _moderated_guild_id(by), self._actor(by)
         if not amounts:
-            raise BadOptionError("clips, seconds, usd", "name at least one.")
+            raise BadOptionError(_amount_options(), "name at least one.")
         grants = [
             Grant(
                 guild_id=guild_id,
@@ -208,6 +208,10 @@ class ModerationService:
 
     def _actor(self, by: Viewer) -> Actor:
         return Actor(user_id=by.user_id, at=self._clock.now())
+
+
+def _amount_options() -> str:
+    return ", ".join(unit.option for unit in Unit)
 
 
 def _moderated_guild_id(by: Viewer) -> int:

@@ -63,7 +63,7 @@ def let_it_be_ready(t: BotHarness, double: ProviderDouble) -> None:
     ("usd_micros", "price", "used", "left"),
     [
         (900_000, "$0.90", "$0.90 used", "**$0.10** left"),
-        (123_456, "$0.1235", "$0.1235 used", "**$0.8765** left"),
+        (123_456, "$0.123456", "$0.123456 used", "**$0.876544** left"),
         (0, "free", "$0 used", "**$1.00** left"),
     ],
     ids=["higher", "lower", "nothing"],

@@ -170,8 +170,8 @@ async def test_choices_hold_everywhere_and_are_audited_as_the_operators(tmp_path
     await desk.store.close()
     assert [each.by_user_id for each in audit_log] == [None] * 4
     assert {each.subject for each in audit_log} == {"everywhere"}
-    assert "openai" in audit_log[-1].after
-    assert "local" in audit_log[-2].after
+    assert "openai" in str(audit_log[-1].after)
+    assert "local" in str(audit_log[-2].after)
 
 
 @pytest.mark.usefixtures("migrated")

@@ -13,6 +13,7 @@ import discord
 from bot.chat import text
 from bot.chat.embed_message import DEFAULT_COLOUR, EmbedMessage
 from bot.chat.lists.gallery import ListPageButton
+from bot.chat.moderation.audit_text import audit_text
 from bot.chat.serving import job_service_of
 from bot.chat.viewers import viewer_of
 from bot.errors import BadOptionError
@@ -22,19 +23,17 @@ from bot.jobs.moderation import ModerationService
 from bot.model import Viewer
 from bot.quota.budget import BudgetUsage
 from bot.quota.quota_status import QuotaStatus
-from bot.quota.sentences import amount, relative
-from bot.storage.sqlite import audit_text
+from bot.quota.sentences import (
+    amount,
+    budget_text,
+    limit_text,
+    limits_text,
+    relative,
+    unit_name,
+    units_named,
+    window_name,
+)
 
-#: What `lift` can name.
-LIFT_OPTIONS = {
-    "clips": (Unit.CLIPS,),
-    "seconds": (Unit.SECONDS,),
-    "usd": (Unit.USD_MICROS,),
-    "all": tuple(Unit),
-}
-#: How a unit is called where none of it is counted.
-UNIT_NAMES = {Unit.CLIPS: "clips", Unit.SECONDS: "seconds of video", Unit.USD_MICROS: "money"}
-_UNIT_OPTIONS = {Unit.CLIPS: "clips", Unit.SECONDS: "seconds", Unit.USD_MICROS: "usd"}
 _MICROS = 1_000_000
 _CENT_MICROS = 10_000
 _MAX_DURATION = timedelta(weeks=52)
@@ -80,12 +79,17 @@ def check_human(user: discord.User | discord.Member, field: str) -> None:
 
 def parse_amounts(clips: int | None, seconds: int | None, usd: float | None) -> dict[Unit, int]:
     """Return what was named of the three. Raises BadOptionError for parts of a cent."""
-    named = {
-        Unit.CLIPS: clips,
-        Unit.SECONDS: seconds,
-        Unit.USD_MICROS: None if usd is None else parse_usd_micros(usd),
-    }
-    return {unit: value for unit, value in named.items() if value is not None}
+
+    def option_value(unit: Unit) -> int | None:
+        match unit:
+            case Unit.CLIPS:
+                return clips
+            case Unit.SECONDS:
+                return seconds
+            case Unit.USD_MICROS:
+                return None if usd is None else parse_usd_micros(usd)
+
+    return {unit: value for unit in Unit if (value := option_value(unit)) is not None}
 
 
 def plan_limit_changes(
@@ -96,11 +100,12 @@ def plan_limit_changes(
     The amounts go into `window`; what is lifted is lifted in each window that has a limit of it.
     Raises BadOptionError where a unit has an amount and is lifted, too.
     """
-    units = () if lift is None else LIFT_OPTIONS[lift]
+    units = () if lift is None else units_named(lift)
     for unit in units:
         if unit in named:
-            field = _UNIT_OPTIONS[unit]
-            raise BadOptionError("lift", f"{field} can't have a limit and none; leave one out.")
+            raise BadOptionError(
+                "lift", f"{unit.option} can't have a limit and none; leave one out."
+            )
     changes: dict[timedelta, dict[Unit, int | None]] = {window: dict(named) | dict.fromkeys(units)}
     for each in before:
         if each.unit in units:
@@ -136,9 +141,9 @@ def parse_duration(words: str | None) -> timedelta | None:
 
 def limits_set(whose: str, set_now: Sequence[GuildLimit], before: Sequence[GuildLimit]) -> str:
     """Return the answer to limits that were set, each with what it replaced."""
-    old = {(each.unit, each.window): audit_text.limit(each) for each in before}
+    old = {(each.unit, each.window): limit_text(each) for each in before}
     lines = [
-        f"- **{audit_text.limit(each)}** (before: {old.get((each.unit, each.window), 'not set')})"
+        f"- **{limit_text(each)}** (before: {old.get((each.unit, each.window), 'not set')})"
         for each in set_now
     ]
     return "\n".join([f"Set for {whose}:", *lines])
@@ -148,7 +153,7 @@ def limits_cleared(whose: str, before: Sequence[GuildLimit]) -> str:
     """Return the answer to limits that were removed."""
     if not before:
         return f"No limits were set for {whose}."
-    return f"Removed for {whose}: {audit_text.limits(before)}."
+    return f"Removed for {whose}: {limits_text(before)}."
 
 
 def granted(whose: str, given: Mapping[Unit, int], before: QuotaStatus, after: QuotaStatus) -> str:
@@ -160,20 +165,20 @@ def granted(whose: str, given: Mapping[Unit, int], before: QuotaStatus, after: Q
         for each in readings:
             was = amount(unit, old.get((unit, each.limit.window), 0))
             left = f"**{amount(unit, each.left)}** left (before: {was})"
-            lines.append(f"- in {each.limit.window_name}: {left}")
+            lines.append(f"- in {window_name(each.limit.window)}: {left}")
         if not readings:
             lines.append(
-                f"- no limit of {UNIT_NAMES[unit]} applies to them, so it changes nothing now"
+                f"- no limit of {unit_name(unit)} applies to them, so it changes nothing now"
             )
     return "\n".join(lines)
 
 
 def budget_set(budget_status: BudgetStatus, before: Budget | None) -> str:
     """Return the answer to a budget that was set or removed: what holds now."""
-    was = f"(before: {audit_text.budget(before) or 'none'})"
+    was = f"(before: {'none' if before is None else budget_text(before)})"
     if budget_status.own is None:
         return f"This server has **no budget** of its own {was}."
-    words = f"This server's budget is **{audit_text.budget(budget_status.own)}** {was}."
+    words = f"This server's budget is **{budget_text(budget_status.own)}** {was}."
     if budget_status.alert_channel_id is None:
         words += " Nobody is warned: name a `channel` for that."
     elif budget_status.own.alert_channel_id is None:
@@ -305,7 +310,8 @@ def _fitted_description(entry: Callable[[_EntryT, int], str], each: Sequence[_En
 def _audit_entry(entry: AuditEntry, max_chars: int) -> str:
     by = "the operator" if entry.by_user_id is None else f"<@{entry.by_user_id}>"
     before, after = (
-        _escaped_but_mentions(each, max_chars) or "none" for each in (entry.before, entry.after)
+        _escaped_but_mentions(audit_text(each), max_chars) or "none"
+        for each in (entry.before, entry.after)
     )
     head = f"{_timestamp(entry.at)} · **{entry.what}** · {entry.subject} · by {by}"
     return f"{head}\n{before} → {after}"
