@@ -63,7 +63,7 @@ def add_providers(subparsers: Subparsers) -> None:
 def read_providers_command(arguments: argparse.Namespace) -> ListProviders | ChooseProvider:
     """Return what was asked for."""
     if arguments.way is None:
-        return ListProviders(is_live=arguments.check, is_markdown=arguments.markdown_table)
+        return ListProviders(is_live=arguments.check, is_markdown=arguments.markdown)
     return ChooseProvider(action=ProviderAction(arguments.way), name=arguments.name)
 
 

@@ -39,7 +39,7 @@ async def two(
             "LITELLM_PROXY_MODELS": models,
             "LITELLM_PROXY_MAX_CONCURRENT": "20",
         }
-        async with bot_harness(folder, api=api, timings=FAST_TIMINGS, **(names | variables)) as t:
+        async with bot_harness(folder, names | variables, api=api) as t:
             yield t, other
             assert (t.api.violations, other.violations) == ([], [])
 
