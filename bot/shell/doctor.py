@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Mapping
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, final
 
 from bot.app import database_path
 from bot.clock import Clock
 from bot.errors import SorabotError
 from bot.obs.log import Redactor, set_up_logging
 from bot.shell import doctor_discord, doctor_disk, doctor_providers, doctor_settings, doctor_web
-from bot.shell.daemon_executor import DaemonExecutor
 from bot.shell.finding import Finding, Level, format_findings, problem
 
 #: No part takes longer; all are looked at at the same time.
@@ -92,3 +94,32 @@ def _count(number: int, word: str) -> str:
 
 def _in_colour(environ: Mapping[str, str]) -> bool:
     return sys.stdout.isatty() and not environ.get("NO_COLOR")
+
+
+@final
+class DaemonExecutor(ThreadPoolExecutor):
+    """An executor whose threads end with the process, whatever they are at.
+
+    For a process that is done soon, with a few dozen calls: each has a thread of its own.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn` in a thread."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - it goes to whoever asked
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=run, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Return at once."""
+        del wait, cancel_futures

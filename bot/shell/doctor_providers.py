@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from bot.clock import Clock
 from bot.errors import BadClipError, ProviderError, SorabotError
-from bot.media.probe import probe
+from bot.media.clip_reader import probe
 from bot.model import Size
 from bot.providers.base import Provider, ProviderRequest, RenderState
 from bot.providers.registry import LOCAL, build_providers

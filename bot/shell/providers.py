@@ -2,21 +2,95 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from bot.app import AdminContext, database_path, open_admin_context
 from bot.clock import Clock
 from bot.errors import RefusedError, StorageError
 from bot.guild import EVERYWHERE, GuildSettings
+from bot.providers import registry
 from bot.providers.registry import check_provider_names
 from bot.settings import Settings
 from bot.shell import provider_table
-from bot.shell.provider_arguments import ChooseProvider, ListProviders, ProviderAction
 from bot.shell.provider_check import CheckOutcome, ProviderCheck, check_providers, settings_fault
 from bot.shell.provider_facts import collect_facts, default_facts
+from bot.shell.quota_arguments import Parser, Subparsers
 from bot.storage.guild_settings import Actor
 from bot.storage.instance_lock import InstanceLock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListProviders:
+    """Tell what video APIs there are."""
+
+    #: Call the configured ones.
+    is_live: bool
+    #: As the table of the documentation, whatever is configured.
+    is_markdown: bool
+
+
+class ProviderAction(StrEnum):
+    """What may be chosen about an API, for all servers."""
+
+    #: Tried before the others, and not drained.
+    USE = "use"
+    #: Gets no new jobs.
+    DRAIN = "drain"
+    #: Not drained any more.
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseProvider:
+    """Choose who gets new jobs in all servers."""
+
+    action: ProviderAction
+    #: None only with USE: the order of VIDEO_PROVIDERS.
+    name: str | None
+
+
+_HELP = {
+    ProviderAction.USE: "try one before all others, and let it have new jobs; --usual: as VIDEO_PROVIDERS says",
+    ProviderAction.DRAIN: "give one no new jobs; those that it has go on",
+    ProviderAction.RESUME: "let one have new jobs again",
+}
+
+
+def add_providers(subparsers: Subparsers) -> None:
+    """Add `providers` and its commands; what they are given, `read_providers_command` reads."""
+    what = "list the video APIs; choose who gets new jobs, beside a running bot"
+    providers = subparsers.add_parser("providers", help=what, description=what)
+    providers.add_argument("--check", action="store_true", help="call the configured ones, free")
+    providers.add_argument(
+        "--markdown", action="store_true", help="the table of the documentation, alone"
+    )
+    ways = providers.add_subparsers(dest="way", metavar="use | drain | resume")
+    for way in ProviderAction:
+        _add_action(ways, way)
+
+
+def read_providers_command(arguments: argparse.Namespace) -> ListProviders | ChooseProvider:
+    """Return what was asked for."""
+    if arguments.way is None:
+        return ListProviders(is_live=arguments.check, is_markdown=arguments.markdown)
+    return ChooseProvider(action=ProviderAction(arguments.way), name=arguments.name)
+
+
+def _add_action(subparsers: Subparsers, action: ProviderAction) -> Parser:
+    parser = subparsers.add_parser(action.value, help=_HELP[action], description=_HELP[action])
+    # Its metavar is no list of names: argparse tells them all where one is wrong.
+    names = registry.provider_names()
+    if action is not ProviderAction.USE:
+        parser.add_argument("name", metavar="NAME", choices=names)
+        return parser
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("name", metavar="NAME", nargs="?", choices=names)
+    which.add_argument("--usual", action="store_true", help="none before the others")
+    return parser
+
 
 #: So often a choice is made again that somebody else has changed meanwhile.
 _MAX_TRIES = 5

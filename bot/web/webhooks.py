@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from aiohttp import web
@@ -17,8 +18,6 @@ from bot.providers.webhooks.verifier import (
     WebhookEvent,
     WebhookVerifier,
 )
-from bot.web.rejection_log import RejectionLog
-from bot.web.replay_cache import ReplayCache
 
 _log = logging.getLogger(__name__)
 
@@ -151,3 +150,56 @@ async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
             if len(body) > BODY_MAX_BYTES:
                 return None
     return bytes(body)
+
+
+_log = logging.getLogger(__name__)
+
+_LOG_GAP = timedelta(hours=1)
+
+
+class RejectionLog:
+    """Counts a provider's refused webhooks and says so once an hour at most."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._count = 0
+        self._logged_at: datetime | None = None
+
+    def count(self, reason: Exception, now: datetime) -> None:
+        """Count one more; `reason` is the latest, in words that hold nothing of the request."""
+        self._count += 1
+        if self._logged_at is None or now - self._logged_at >= _LOG_GAP:
+            _log.warning(
+                "webhooks: refused %d as not %s's own, the latest because %s; if its clips come "
+                "late, look at the webhook secret and the machine's clock",
+                self._count,
+                self._provider,
+                reason,
+            )
+            self._count, self._logged_at = 0, now
+
+
+class ReplayCache:
+    """Remembers the ids of deliveries, the latest `most` of them and none for longer than `keep_s`.
+
+    Only what a signature covers belongs here: a forger could push out what is worth remembering.
+    """
+
+    def __init__(self, *, keep_s: float, max_entries: int = 4096) -> None:
+        self._keep = timedelta(seconds=keep_s)
+        self._max_entries = max_entries
+        self._received_at: OrderedDict[str, datetime] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._received_at)
+
+    def is_first(self, delivery_id: str, now: datetime) -> bool:
+        """Return whether this id is not remembered, and remember it from now on."""
+        while self._received_at and now - next(iter(self._received_at.values())) > self._keep:
+            self._received_at.popitem(last=False)
+        if delivery_id in self._received_at:
+            return False
+        self._received_at[delivery_id] = now
+        if len(self._received_at) > self._max_entries:
+            self._received_at.popitem(last=False)
+        return True

@@ -14,7 +14,7 @@ import pytest
 
 from bot.model import Job, State
 from tests.behaviour.clips import generate_clip, message_of, private_answer, wait_until_finished
-from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness, words
+from tests.behaviour.harness import BotHarness, bot_harness, words
 from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import VideosFault

@@ -14,7 +14,7 @@ from bot.model import State
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from tests.behaviour.clips import generate_clip, private_answer
-from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness
+from tests.behaviour.harness import BotHarness, bot_harness
 from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import VideosFault

@@ -10,7 +10,7 @@ import pytest
 
 from bot.model import State
 from tests.behaviour.clips import generate_clip, private_answer
-from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness
+from tests.behaviour.harness import BotHarness, bot_harness
 from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.openrouter.wire import OpenRouterWire
 from tests.wire.provider_double.server import ProviderDouble

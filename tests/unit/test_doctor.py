@@ -19,8 +19,7 @@ from aiohttp import web
 from bot.clock import SystemClock
 from bot.settings import Settings
 from bot.shell import doctor_disk, doctor_providers, doctor_web
-from bot.shell.daemon_executor import DaemonExecutor
-from bot.shell.doctor import examine
+from bot.shell.doctor import DaemonExecutor, examine
 from bot.shell.finding import format_findings, ok, one_line, problem, warning
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.web.health import HealthServer

@@ -15,8 +15,7 @@ from bot.guild import EVERYWHERE, GuildSettings
 from bot.settings import Settings
 from bot.shell import doctor
 from bot.shell.doctor_disk import examine_database
-from bot.shell.provider_arguments import ChooseProvider, ProviderAction
-from bot.shell.providers import run_providers
+from bot.shell.providers import ChooseProvider, ProviderAction, run_providers
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore

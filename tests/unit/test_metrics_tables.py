@@ -22,7 +22,7 @@ from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.queries import Queries
 from bot.web.gauges import GaugeReader
-from bot.web.readiness import database_check, disk_check
+from bot.web.health import database_check, disk_check
 from tests.unit.storage.factories import NOW, PLACE, after, entries, reach, step
 from tests.unit.test_metrics import samples
 

@@ -17,10 +17,15 @@ from bot.jobs.catalogue import ModelSelection
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.providers.registry import VENDORS, provider_names
 from bot.settings import Settings
-from bot.shell.provider_arguments import ChooseProvider, ListProviders, ProviderAction
 from bot.shell.provider_facts import default_facts
 from bot.shell.provider_table import markdown_table
-from bot.shell.providers import apply_choice, run_providers
+from bot.shell.providers import (
+    ChooseProvider,
+    ListProviders,
+    ProviderAction,
+    apply_choice,
+    run_providers,
+)
 from bot.storage.guild_settings import Actor
 from bot.storage.instance_lock import InstanceLock
 from tests.unit.storage import factories

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.providers.webhooks.verifier import BadSignatureError
-from bot.web.rejection_log import RejectionLog
-from bot.web.replay_cache import ReplayCache
+from bot.web.webhooks import RejectionLog, ReplayCache
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
