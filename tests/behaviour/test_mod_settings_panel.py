@@ -153,4 +153,5 @@ async def test_another_server_keeps_its_own_rules(tmp_path: Path) -> None:
         job = await t.job()
         assert job.place.channel_id == reels.id
         assert job.state is not State.FAILED
+        assert reels.guild is not None
         assert await t.app.jobs.moderation.settings(reels.guild.id) == GuildSettings()

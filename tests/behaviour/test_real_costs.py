@@ -30,6 +30,7 @@ class PricedWire(XaiWire):
         answer = super().shown(render)
         if render.stage is not RenderStage.READY:
             return answer
+        assert isinstance(answer.json, dict)
         return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": self._ticks}})
 
 

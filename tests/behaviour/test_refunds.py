@@ -244,7 +244,7 @@ async def test_a_clip_that_did_not_come_about_counts_nothing(
     tmp_path: Path, ending: EndCase
 ) -> None:
     api = VideosApi(ready_after_s=ending.ready_after_s, poll_after_ms=20)
-    variables = LIMITS | ending.variables
+    variables = {**LIMITS, **ending.variables}
     async with bot_harness(tmp_path, variables, api=api, timings=ending.timings) as t:
         job = await reached(t, ending)
         seconds, usd_micros = job.spec.seconds, job.spec.estimate_usd_micros

@@ -62,6 +62,7 @@ class DearWire(XaiWire):
 
     def shown(self, render: DoubleRender) -> Answer:
         answer = super().shown(render)
+        assert isinstance(answer.json, dict)
         return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": 10**30}})
 
 

@@ -171,11 +171,11 @@ def test_an_example_is_a_value_that_is_accepted(name):
 @pytest.mark.parametrize("vendor", [each for each in VENDORS.values() if each.models_example])
 def test_an_example_of_models_is_accepted(vendor):
     environ = {
-        vendor.key: "key-0123456789",
+        vendor.key_variable: "key-0123456789",
         vendor.variables[1].name: vendor.base_url or "http://127.0.0.1:9",
         f"{vendor.prefix}_MODELS": vendor.models_example,
     }
-    assert vendor.account(environ, SystemClock()).models
+    assert vendor.read_account(environ, SystemClock()).models
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -52,7 +52,7 @@ async def told(tmp_path: Path, *drained: str) -> list[tuple[str, str, str]]:
 async def test_when_all_are_drained_nobody_can_order_and_that_is_a_problem(tmp_path: Path):
     [(level, said, advice)] = await told(tmp_path, "openai", "xai", "local")
     assert level == "problem"
-    assert said == "all are drained, every order is refused"
+    assert said == "all are drained, so every command for a clip is refused"
     assert advice == "python -m bot providers resume NAME"
 
 

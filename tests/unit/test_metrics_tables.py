@@ -279,7 +279,7 @@ async def test_a_check_says_in_words_what_is_missing(store: SqliteJobStore, tmp_
     short = await disk_check(tmp_path, 2**60)()
     assert short is not None
     assert "MiB left" in short
-    assert await disk_check(tmp_path / "gone", 1)() == "the disk with the data can't be looked at"
+    assert await disk_check(tmp_path / "gone", 1)() == "the disk with the data can't be read"
 
 
 async def test_a_database_that_hangs_is_missing_after_two_seconds(store: SqliteJobStore) -> None:

@@ -241,8 +241,8 @@ def test_a_choice_tells_which_database_it_went_to_and_whether_a_bot_runs_there(
     monkeypatch.chdir(tmp_path / "elsewhere")
     monkeypatch.setenv("DATA_DIR", "..")
     said = shell("drain openai")
-    assert f"Database: {tmp_path}/sorabot.db (I see NO BOT on it" in said
-    assert "VIDEO_PROVIDERS in this shell: openai, local; the bot goes by its own" in said
+    assert f"Database: {tmp_path}/sorabot.db (NO BOT runs on it" in said
+    assert "VIDEO_PROVIDERS in this shell: openai, local; the bot uses its own" in said
     instance_lock = InstanceLock.acquire(tmp_path / "sorabot.db")
     try:
         assert "sorabot.db (a bot runs on it)" in shell("resume openai")

@@ -1,14 +1,15 @@
 """Cards: few edits, only for a change, never after they are old."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from bot.clock import SystemClock
 from bot.errors import DeliveryTroubleError
-from bot.jobs.ports import JobStatus, StatusCard
+from bot.jobs.ports import ClipPublisher, JobStatus, StatusCard
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.timings import Timings
 from bot.model import Job, Place, RenderSpec, Request, Size, State
@@ -27,8 +28,8 @@ def job(progress: int | None = None, state: State = State.RENDERING) -> Job:
     )  # fmt: skip
 
 
-class FakePublisher:
-    """Remembers which faces it showed; can fail first."""
+class FakePublisher(ClipPublisher):
+    """Records the progress of each card that it is given; its first calls may fail."""
 
     def __init__(self, failures: int = 0) -> None:
         self.shown: list[int | None] = []
@@ -42,7 +43,9 @@ class FakePublisher:
         self.shown.append(card.statuses[0].job.progress)
         self.at.append(asyncio.get_running_loop().time())
 
-    async def post_clip(self, status: JobStatus, path: object) -> int:
+    async def post_clip(
+        self, status: JobStatus, path: Path, others: Sequence[JobStatus] = ()
+    ) -> int:
         raise NotImplementedError
 
     async def find_clip(self, job: Job) -> int | None:

@@ -138,7 +138,7 @@ async def test_sound_and_picture_lie_side_by_side_in_the_file(tmp_path: Path):
     target = tmp_path / "joined.mp4"
     await concat_clips(one, other, target)
     with av.open(str(target), format="mp4") as result:
-        places = [(p.pos, p.dts * p.time_base) for p in result.demux() if p.size]
+        places = [(p.pos or 0, (p.dts or 0) * p.time_base) for p in result.demux() if p.size]
     times = [at for _, at in sorted(places)]
     assert max(sooner - later for sooner, later in pairwise(times)) < 4
 

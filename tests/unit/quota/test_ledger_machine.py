@@ -187,7 +187,9 @@ class LedgerMachine(RuleBasedStateMachine):
             is_first = pair.job.cancel_requested_at is None
             before = self.audit_log_length()
             wish = books.store.request_cancel(pair.job, books.now, by_moderator=by_moderator)
-            pair.job = books.run(wish)
+            after = books.run(wish)
+            assert after is not None
+            pair.job = after
             assert self.audit_log_length() - before == (is_first and by_moderator is not None)
 
     @precondition(lambda self: self.books.under_way)
