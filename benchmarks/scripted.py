@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.jobs.ports import ClipPublisher, JobStatus, StatusCard
+from bot.jobs.ports import JobStatus, StatusCard
 from bot.model import Job
+from tests.unit.jobs.partial_publisher import PartialPublisher
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_render import LoopbackRender
 
@@ -74,7 +75,7 @@ class ScriptedApi(VideosApi):
         return render.ready_at
 
 
-class TimedPublisher(ClipPublisher):
+class TimedPublisher(PartialPublisher):
     """Records how many seconds after the end of its render each clip is posted."""
 
     def __init__(self, clock: ScriptedClock, api: ScriptedApi) -> None:

@@ -94,7 +94,7 @@ class FinishedRender:
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["local", "openai"])
 async def under_test(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    api: VideosApiThread | None = None
+    api: VideosApi | None = None
     with ExitStack() as stack:
         settings = Settings(data_dir=folder / "data", video_providers=(request.param,))
         if request.param == "openai":

@@ -1,18 +1,18 @@
 """Cards: few edits, only for a change, never after they are old."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from bot.clock import SystemClock
 from bot.errors import DeliveryTroubleError
-from bot.jobs.ports import ClipPublisher, JobStatus, StatusCard
+from bot.jobs.ports import JobStatus, StatusCard
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.timings import Timings
 from bot.model import Job, Place, RenderSpec, Request, Size, State
+from tests.unit.jobs.partial_publisher import PartialPublisher
 
 GAP_S = 0.15
 PLACE = Place(guild_id=1, channel_id=2, upload_limit_bytes=1)
@@ -28,7 +28,7 @@ def job(progress: int | None = None, state: State = State.RENDERING) -> Job:
     )  # fmt: skip
 
 
-class FakePublisher(ClipPublisher):
+class FakePublisher(PartialPublisher):
     """Records the progress of each card that it is given; its first calls may fail."""
 
     def __init__(self, failures: int = 0) -> None:
@@ -42,14 +42,6 @@ class FakePublisher(ClipPublisher):
             raise DeliveryTroubleError("503")
         self.shown.append(card.statuses[0].job.progress)
         self.at.append(asyncio.get_running_loop().time())
-
-    async def post_clip(
-        self, status: JobStatus, path: Path, others: Sequence[JobStatus] = ()
-    ) -> int:
-        raise NotImplementedError
-
-    async def find_clip(self, job: Job) -> int | None:
-        raise NotImplementedError
 
 
 class CardSource:
