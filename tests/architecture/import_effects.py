@@ -53,9 +53,9 @@ PURE = {
     "discord.ui.TextDisplay",
     "discord.ui.TextInput",
     # Declares the fields of Settings.
-    "bot.settings._one_of",
+    "bot.settings._choice_parser",
     "bot.settings._setting",
-    "bot.settings._url",
+    "bot.settings._url_parser",
 }
 IMPURE_BUILTINS = {
     "__import__",
