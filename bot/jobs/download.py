@@ -20,7 +20,7 @@ from bot.jobs.finish import fail
 from bot.jobs.joining import concat_with_parent
 from bot.jobs.schedule import backoff_s
 from bot.jobs.worker_context import WorkerContext
-from bot.media.probe import probe
+from bot.media.clip_reader import probe
 from bot.model import Clip, Job, Operation, State
 from bot.providers.base import Provider
 from bot.storage.disk_space import is_disk_full

@@ -144,7 +144,7 @@ def page() -> Iterator[tuple[int, list[int]]]:
             self.send_response(statuses.pop(0) if self.path == "/readyz" else 404)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object):  # noqa: A002
+        def log_message(self, format: str, *args: object):  # noqa: A002 - its name in the base class
             pass
 
     with HTTPServer(("127.0.0.1", 0), Page) as server:

@@ -30,6 +30,7 @@ class PricedWire(XaiWire):
         answer = super().shown(render)
         if render.stage is not RenderStage.READY:
             return answer
+        assert isinstance(answer.json, dict)
         return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": self._ticks}})
 
 
@@ -41,7 +42,7 @@ async def charging(
     async with ProviderDouble(PricedWire(usd_micros)) as kitchen:
         models = {"XAI_MODELS": "grok-imagine-video usd_per_second=0.07"}
         environ = kitchen.environ() | models | variables
-        async with bot_harness(folder, VIDEO_PROVIDERS="xai", **environ) as t:
+        async with bot_harness(folder, environ, VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await t.wait_for_state(State.RENDERING)
             assert "$0.35" in t.card_text()

@@ -240,7 +240,10 @@ async def chaos_harness(
                     world.add_member(name)
             world.closed_dms.add(world.user_id(MEMBER_WITHOUT_DMS))
             world.add_channel("gallery")
-            yield ChaosHarness(discord, *kitchens, folder, pool, random.Random(seed), stops=stops)
+            openai, relay = kitchens
+            yield ChaosHarness(
+                discord, openai, relay, folder, pool, random.Random(seed), stops=stops
+            )
     except BaseException:
         if keep is not None:
             await asyncio.to_thread(shutil.copytree, folder, keep, dirs_exist_ok=True)

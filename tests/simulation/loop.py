@@ -78,7 +78,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def step(self, until_s: float) -> bool:
         """Run one callback, passing time where none is ready; False when none is before `until_s`."""
-        ready, timers = self._ready, self._scheduled
+        ready, timers = self._ready, self._scheduled  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
         while timers and timers[0]._cancel_and_wait:
             heapq.heappop(timers)._scheduled = False
         if not ready:
@@ -123,6 +123,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._virtual_time.now_s = now_s
         for task in asyncio.all_tasks(self):
             raise RuntimeError(f"outlived its process: {task!r}")
-        self._ready.clear()
-        self._scheduled.clear()
+        self._ready.clear()  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
+        self._scheduled.clear()  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
         self.close()

@@ -99,6 +99,7 @@ def test_the_status_alone_decides(name, state, progress):
 )
 def test_a_failed_render_says_why(name, kind, words):
     error = wire.read_video(_recorded(name)).error
+    assert error is not None
     assert type(error) is kind
     assert words in str(error)
     assert words not in error.user_text

@@ -114,19 +114,19 @@ class Vendor:
             Variable(name=address, meaning=f"Address of {title}.", default=self.base_url),
             Variable(
                 name=f"{prefix}_MODELS",
-                meaning="Models to offer there.",
+                meaning="Models members can choose.",
                 default=self.default_models,
                 example=self.models_example,
             ),
             Variable(
                 name=f"{prefix}_MAX_CONCURRENT",
-                meaning="Renders there at a time.",
+                meaning="Max renders at once.",
                 default=str(self.max_concurrent),
                 unit="renders",
             ),
             Variable(
                 name=f"{prefix}_REQUESTS_PER_MINUTE",
-                meaning="Calls there in a minute; `none`: as many as it takes.",
+                meaning="Max calls per minute; `none`: no limit.",
                 default="" if rate is None else str(rate),
                 unit="calls",
             ),
@@ -135,7 +135,7 @@ class Vendor:
             found.append(
                 Variable(
                     name=f"{prefix}_WEBHOOK_SECRET",
-                    meaning="What its webhooks are signed with.",
+                    meaning="Webhook signing secret.",
                     is_secret=True,
                 )
             )

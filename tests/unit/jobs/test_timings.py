@@ -26,7 +26,7 @@ def test_with_experience_it_comes_a_tenth_before_the_fifth_percentile_of_past_re
 
 def test_the_first_poll_follows_renders_that_become_faster() -> None:
     """A duration is never shorter than the poll that found it: what is learnt must not stick."""
-    seen = [100.0] * 50
+    seen, at_s = [100.0] * 50, 0.0
     for _ in range(200):
         at_s = first_poll_s(seen[-50:], REMOTE, TIMINGS)
         seen.append(max(20.0, at_s))

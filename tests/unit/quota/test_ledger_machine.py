@@ -186,8 +186,10 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(2):
             is_first = pair.job.cancel_requested_at is None
             before = self.audit_log_length()
-            wish = ledgers.store.request_cancel(pair.job, ledgers.now, by_moderator=by_moderator)
-            pair.job = ledgers.run(wish)
+            request = ledgers.store.request_cancel(pair.job, ledgers.now, by_moderator=by_moderator)
+            after = ledgers.run(request)
+            assert after is not None
+            pair.job = after
             assert self.audit_log_length() - before == (is_first and by_moderator is not None)
 
     @precondition(lambda self: self.ledgers.under_way)
