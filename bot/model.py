@@ -48,6 +48,8 @@ class State(StrEnum):
         return self in (State.SUBMITTING, State.RENDERING)
 
 
+#: A job can be cancelled in these states: its render is not known to be complete.
+CANCELLABLE_STATES = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 _FINAL = frozenset({State.DONE, State.KEPT, State.FAILED, State.CANCELLED})
 
 #: Every move a job may make. KEPT → POSTING is a member fetching a clip that could not be posted;

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bot.archive.base import Archive
 from bot.clock import Clock
-from bot.jobs.absences import NotFoundDebounce
 from bot.jobs.budget import BudgetMonitor
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.guild_settings_cache import GuildSettingsCache
@@ -23,7 +22,7 @@ from bot.jobs.scheduler import Scheduler
 from bot.jobs.service import JobService
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.thumbnails import Thumbnails
-from bot.jobs.timings import Timings
+from bot.jobs.timings import NotFoundDebounce, Timings
 from bot.jobs.worker_context import WorkerContext
 from bot.providers.base import Provider
 from bot.providers.health import CircuitBreakers

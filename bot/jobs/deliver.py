@@ -20,7 +20,6 @@ from bot.guild import PostTarget
 from bot.jobs.download import download
 from bot.jobs.finish import fail
 from bot.jobs.ports import JobStatus
-from bot.jobs.schedule import backoff_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Clip, EntryKind, Job, Place, State
 
@@ -234,7 +233,7 @@ async def _retry_later(
     if attempts >= context.timings.post_tries:
         await _keep(context, job, DeliveryError(f"gave up after {attempts} tries: {error}"))
         return
-    due_at = context.after(max(backoff_s(attempts, context.timings), quiet_s))
+    due_at = context.after(max(context.timings.backoff_s(attempts), quiet_s))
     _log.warning("post put off to %s: %s", due_at, error)
     await context.store.update(job, attempts=attempts, due_at=due_at)
 

@@ -9,7 +9,7 @@ from bot.clock import Clock
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.ports import JobStatus, Origin, StatusCard
 from bot.jobs.remixing import can_extend
-from bot.jobs.schedule import expected_s
+from bot.jobs.timings import expected_s
 from bot.model import Job, Operation, Request, State
 from bot.storage.base import JobStore
 

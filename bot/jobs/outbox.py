@@ -14,7 +14,6 @@ from bot.errors import (
     StorageError,
 )
 from bot.jobs.deliver import in_message_order
-from bot.jobs.schedule import backoff_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.storage.outbox import OutboxKind, OutboxMessage
@@ -137,7 +136,7 @@ async def _retry_later(
     attempts = outbox_message.attempts + 1
     passes = isinstance(error, StorageError | OSError | DeliveryError | ProviderError)
     if passes and attempts < context.timings.outbox_tries:
-        wait_s = backoff_s(attempts, context.timings)
+        wait_s = context.timings.backoff_s(attempts)
         _log.warning("%s put off for %.0f s: %s", outbox_message.kind, wait_s, error)
         await context.outbox.reschedule(outbox_message, context.after(wait_s))
         return

@@ -18,7 +18,7 @@ from bot.errors import (
 )
 from bot.jobs.finish import cancel, fail
 from bot.jobs.ports import TaskKind, Wake
-from bot.jobs.schedule import backoff_s, poll_gap_s
+from bot.jobs.timings import poll_gap_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.obs.log import job_log_context
@@ -150,7 +150,7 @@ async def _apply(
             hint_s = answer.retry_after_s if isinstance(answer, ProviderTroubleError) else None
             wait_s = max(
                 poll_gap_s(running, provider.capabilities(), context.timings),
-                backoff_s(3, context.timings, hint_s=hint_s),
+                context.timings.backoff_s(3, hint_s=hint_s),
             )
             await _no_answer(context, provider, job, answer, wait_s, late=late)
 
@@ -170,7 +170,7 @@ async def _no_answer(
         await _give_up(context, provider, job)
         return
     if late:
-        wait_s = max(wait_s, backoff_s(attempts, context.timings))
+        wait_s = max(wait_s, context.timings.backoff_s(attempts))
     _log.info("no usable answer (%s); again in %.0f s", error, wait_s)
     await context.store.update(job, attempts=attempts, due_at=context.after(wait_s))
 

@@ -18,9 +18,10 @@ from bot.jobs.finish import fail
 from bot.jobs.outbox import notify, run_outbox_message
 from bot.jobs.poll import poll
 from bot.jobs.ports import TaskKind, Wake
-from bot.jobs.schedule import poll_gap_s
+from bot.jobs.recover import recover
 from bot.jobs.status_cards import LONG_DOWNTIME
 from bot.jobs.submit import submit
+from bot.jobs.timings import poll_gap_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.obs.log import job_log_context
@@ -55,8 +56,10 @@ class Reconciler:
     async def submit(self, job_id: str) -> None:
         """Make the paid call for a queued job, or look for one whose outcome is unknown."""
         job = await self._context.store.job(job_id)
-        if job is not None and job.state in (State.QUEUED, State.SUBMITTING):
+        if job is not None and job.state is State.QUEUED:
             await submit(self._context, job)
+        elif job is not None and job.state is State.SUBMITTING:
+            await recover(self._context, job)
 
     async def deliver(self, job_id: str) -> None:
         """Download, archive and post a rendered job's clip."""

@@ -14,7 +14,6 @@ from bot.clock import Clock
 from bot.errors import StorageError
 from bot.jobs.ports import TaskKind
 from bot.jobs.reconcile import Reconciler
-from bot.jobs.schedule import backoff_s
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.timings import Timings
 from bot.obs.log import job_log_context
@@ -192,7 +191,7 @@ class Scheduler:
         """
         before = self._backoffs.get((kind, subject))
         times = 1 if before is None else before.failures + 1
-        wait_s = backoff_s(times, self._timings)
+        wait_s = self._timings.backoff_s(times)
         until = self._clock.now() + timedelta(seconds=wait_s)
         self._backoffs[kind, subject] = _Backoff(until=until, failures=times)
         return wait_s

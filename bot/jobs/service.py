@@ -25,7 +25,7 @@ from bot.jobs.moderation import ModerationService
 from bot.jobs.ordering import Ordering
 from bot.jobs.ports import JobStatus, StatusCard, TaskKind, Wake
 from bot.jobs.provider_admin import ProviderAdmin
-from bot.model import EntryKind, Job, Place, RenderSpec, Request, State, Viewer
+from bot.model import CANCELLABLE_STATES, EntryKind, Job, Place, RenderSpec, Request, State, Viewer
 from bot.quota.quota_status import QuotaStatus
 from bot.quota.rule import QuotaRule
 from bot.storage.base import JobStore, LedgerReader, NewJob
@@ -33,7 +33,6 @@ from bot.storage.base import JobStore, LedgerReader, NewJob
 _log = logging.getLogger(__name__)
 #: Times that an order is made anew because the rules changed as it was made.
 _MAX_TRIES = 3
-_CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
 class JobService:
@@ -231,7 +230,7 @@ class JobService:
         job = await self._visible_job(job_id, viewer)
         if job.user_id != viewer.user_id and not viewer.is_moderator:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
-        if job.state not in _CANCELLABLE:
+        if job.state not in CANCELLABLE_STATES:
             raise TooLateError(_too_late_text(job))
         if job.state is State.RENDERING and not self._catalogue.can_cancel(job.spec.provider):
             raise TooLateError(
@@ -274,7 +273,7 @@ class JobService:
         Raises TooLateError when nothing is left to cancel, else as `cancel`.
         """
         jobs = await self._store.jobs_of(request_id)
-        left = [job for job in jobs if job.state in _CANCELLABLE]
+        left = [job for job in jobs if job.state in CANCELLABLE_STATES]
         if not left:
             raise TooLateError("Nothing here is left to cancel.")
         now: list[Job] = []

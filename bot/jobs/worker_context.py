@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bot.archive.base import Archive
 from bot.clock import Clock
-from bot.jobs.absences import NotFoundDebounce
 from bot.jobs.budget import BudgetMonitor
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.guild_settings_cache import GuildSettingsCache
@@ -17,7 +16,7 @@ from bot.jobs.job_status import JobStatusReader
 from bot.jobs.ports import ClipPublisher, Wake
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.thumbnails import Thumbnails
-from bot.jobs.timings import Timings
+from bot.jobs.timings import NotFoundDebounce, Timings
 from bot.providers.base import Provider
 from bot.providers.health import CircuitBreakers
 from bot.quota.rule import QuotaRule
@@ -59,5 +58,9 @@ class WorkerContext:
     disk_space: DiskSpace
 
     def after(self, seconds: float) -> datetime:
-        """Return the instant so many seconds from now."""
+        """Return the instant that many seconds from now."""
         return self.clock.now() + timedelta(seconds=seconds)
+
+    def after_failures(self, failures: int, *, hint_s: float | None = None) -> datetime:
+        """Return when to try again after `failures` in a row; see `Timings.backoff_s`."""
+        return self.after(self.timings.backoff_s(failures, hint_s=hint_s))

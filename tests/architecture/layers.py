@@ -18,7 +18,7 @@ LAYERS = (
     ("bot.media",),
     ("bot.guild",),
     ("bot.settings", "bot.model"),
-    ("bot.obs", "bot.clock"),
+    ("bot.obs", "bot.clock", "bot.backoff"),
     ("bot.errors",),
 )
 #: Programs of their own: they import nothing else of the product, and nothing of it imports them.
