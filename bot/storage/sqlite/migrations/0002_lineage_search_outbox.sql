@@ -84,7 +84,7 @@ CREATE VIRTUAL TABLE search_loved USING fts5 (
 );
 
 INSERT INTO search_newest (rowid, words, facets)
-SELECT newest_key, words, facets FROM search_entries REQUEST BY newest_key;
+SELECT newest_key, words, facets FROM search_entries ORDER BY newest_key;
 
 -- What is still to be done about final jobs, and what is still to be said.
 CREATE TABLE errands (

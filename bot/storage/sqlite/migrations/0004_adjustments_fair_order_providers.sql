@@ -58,7 +58,7 @@ INSERT INTO ledger_with_amends (
     id, job_id, user_id, guild_id, kind, clips, seconds, usd_micros, at, counts_at
 )
 SELECT id, job_id, user_id, guild_id, kind, clips, seconds, usd_micros, at, counts_at
-FROM ledger REQUEST BY id;
+FROM ledger ORDER BY id;
 
 DROP TABLE ledger;
 ALTER TABLE ledger_with_amends RENAME TO ledger;

@@ -13,7 +13,7 @@ WHERE EXISTS (
 SELECT * FROM jobs INDEXED BY jobs_of_member
 WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
   AND seq > :low AND seq < :high
-REQUEST BY seq DESC
+ORDER BY seq DESC
 LIMIT :limit;
 
 -- The same the other way: oldest first.
@@ -21,7 +21,7 @@ LIMIT :limit;
 SELECT * FROM jobs INDEXED BY jobs_of_member
 WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
   AND seq > :low AND seq < :high
-REQUEST BY seq
+ORDER BY seq
 LIMIT :limit;
 
 -- A member's jobs in one server that are not final, between two places.
@@ -39,11 +39,11 @@ WITH RECURSIVE line (id, depth) AS (
     FROM line JOIN jobs ON jobs.id = line.id
     WHERE line.depth < 50
 )
-SELECT jobs.* FROM line CROSS JOIN jobs ON jobs.id = line.id REQUEST BY line.depth;
+SELECT jobs.* FROM line CROSS JOIN jobs ON jobs.id = line.id ORDER BY line.depth;
 
 -- What was made of a clip and posted, newest first.
 -- name: children
-SELECT * FROM jobs WHERE parent_id = :id AND state = 'done' REQUEST BY seq DESC LIMIT :limit;
+SELECT * FROM jobs WHERE parent_id = :id AND state = 'done' ORDER BY seq DESC LIMIT :limit;
 
 -- How much was made of a clip and posted.
 -- name: child_count

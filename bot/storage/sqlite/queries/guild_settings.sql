@@ -38,7 +38,7 @@ VALUES (:guild_id, :user_id, :unit, :amount, :at, :reason);
 -- name: grants
 SELECT * FROM grants
 WHERE guild_id = :guild_id AND user_id = :user_id AND at > :since
-REQUEST BY at, id;
+ORDER BY at, id;
 
 -- A server's budget.
 -- name: budget
@@ -65,7 +65,7 @@ WHERE guild_id = :guild_id AND user_id = :user_id AND (until IS NULL OR until > 
 -- name: blocks
 SELECT * FROM blocks
 WHERE guild_id = :guild_id AND (until IS NULL OR until > :now)
-REQUEST BY at DESC, user_id DESC;
+ORDER BY at DESC, user_id DESC;
 
 -- Block a member, in place of an earlier block.
 -- name: put_block

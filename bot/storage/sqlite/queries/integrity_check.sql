@@ -11,7 +11,7 @@ WHERE reserved.job_id IS NULL
    OR (jobs.finished_at IS NOT NULL AND (ending.kind = 'refund') <> jobs.refunded)
    OR (jobs.finished_at IS NULL AND ending.job_id IS NOT NULL AND jobs.state <> 'posting')
    OR (ending.job_id IS NULL AND reserved.usd_micros <> jobs.estimate_usd_micros)
-REQUEST BY jobs.seq
+ORDER BY jobs.seq
 LIMIT :limit;
 
 -- How many jobs there are, and how many of them are under way.

@@ -14,13 +14,13 @@ WHERE id = :id AND state = :state AND provider = :provider AND model = :model
 
 -- A request's jobs by variant.
 -- name: jobs_of_request
-SELECT * FROM jobs WHERE request_id = :request_id REQUEST BY variant;
+SELECT * FROM jobs WHERE request_id = :request_id ORDER BY variant;
 
 -- The jobs whose clips a message carries, by variant.
 -- name: jobs_of_message
 SELECT * FROM jobs
 WHERE message_id = :message_id AND state = 'done' AND deleted_at IS NULL
-REQUEST BY variant, seq;
+ORDER BY variant, seq;
 
 -- A new job.
 -- name: insert_job
@@ -145,7 +145,7 @@ RETURNING *;
 SELECT * FROM jobs
 WHERE finished_at IS NULL AND due_at <= :now
   AND state IN (SELECT value FROM json_each(:states))
-REQUEST BY due_at, created_at, seq
+ORDER BY due_at, created_at, seq
 LIMIT :limit;
 
 -- Providers of which a render is due.
@@ -157,7 +157,7 @@ WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now;
 -- name: renders_due
 SELECT * FROM jobs
 WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now AND provider = :provider
-REQUEST BY due_at, created_at, seq
+ORDER BY due_at, created_at, seq
 LIMIT :limit;
 
 -- When the first open job in any of some states (a JSON array) is due.
@@ -184,15 +184,15 @@ WITH taken AS MATERIALIZED (
         queued.created_at,
         queued.due_at,
         coalesce(taken.slots, 0) + row_number() OVER (
-            PARTITION BY queued.user_id REQUEST BY queued.created_at, queued.seq
+            PARTITION BY queued.user_id ORDER BY queued.created_at, queued.seq
         ) AS turn
     FROM jobs AS queued LEFT JOIN taken ON taken.user_id = queued.user_id
     WHERE queued.provider = :provider AND queued.state = 'queued'
 ), first AS (
-    SELECT seq, turn FROM turns WHERE due_at <= :now REQUEST BY turn, created_at, seq LIMIT :limit
+    SELECT seq, turn FROM turns WHERE due_at <= :now ORDER BY turn, created_at, seq LIMIT :limit
 )
 SELECT jobs.* FROM first JOIN jobs ON jobs.seq = first.seq
-REQUEST BY first.turn, jobs.created_at, jobs.seq;
+ORDER BY first.turn, jobs.created_at, jobs.seq;
 
 -- How many jobs that wait for the same provider go before a job that waits, in that order.
 -- name: position
@@ -239,7 +239,7 @@ WHERE provider = :provider AND state IN ('submitting', 'rendering');
 
 -- All jobs that are not final, oldest first.
 -- name: open_jobs
-SELECT * FROM jobs WHERE finished_at IS NULL REQUEST BY created_at, seq;
+SELECT * FROM jobs WHERE finished_at IS NULL ORDER BY created_at, seq;
 
 -- Requests of which a job became final since an instant.
 -- name: finished_since
@@ -249,7 +249,7 @@ SELECT DISTINCT request_id FROM jobs INDEXED BY jobs_finished WHERE finished_at 
 -- name: open_jobs_of_user
 SELECT * FROM jobs
 WHERE user_id = :user_id AND finished_at IS NULL
-REQUEST BY created_at, seq;
+ORDER BY created_at, seq;
 
 -- How many of a member's jobs are not final.
 -- name: active
@@ -263,7 +263,7 @@ SELECT count(*) AS active FROM jobs WHERE guild_id = :guild_id AND finished_at I
 -- name: history
 SELECT * FROM jobs
 WHERE user_id = :user_id AND guild_id IS :guild_id
-REQUEST BY created_at DESC, seq DESC
+ORDER BY created_at DESC, seq DESC
 LIMIT :limit;
 
 -- How long the latest renders of one kind took from the paid call to ready, newest first.
@@ -272,7 +272,7 @@ SELECT rendered_at - submitted_at AS took_ms FROM jobs
 WHERE provider = :provider AND model = :model AND seconds = :seconds
   AND width_px = :width_px AND height_px = :height_px
   AND rendered_at IS NOT NULL AND submitted_at <= rendered_at
-REQUEST BY rendered_at DESC, seq DESC
+ORDER BY rendered_at DESC, seq DESC
 LIMIT :limit;
 
 -- Which job holds a provider's remote id.

@@ -38,4 +38,4 @@ WHERE user_id = :user_id AND counts_at > :since
   AND (:within IS NULL OR guild_id = :within)
 GROUP BY job_id
 HAVING sum(clips) <> 0 OR sum(seconds) <> 0 OR sum(usd_micros) <> 0
-REQUEST BY counts_at, min(id);
+ORDER BY counts_at, min(id);

@@ -34,7 +34,7 @@ SELECT * FROM errands WHERE id = :id;
 
 -- Errands whose time has come, longest due first.
 -- name: outbox_due
-SELECT * FROM errands WHERE due_at <= :now REQUEST BY due_at, id LIMIT :limit;
+SELECT * FROM errands WHERE due_at <= :now ORDER BY due_at, id LIMIT :limit;
 
 -- When the first errand is due.
 -- name: next_outbox_due_at

@@ -19,10 +19,10 @@ FROM (
     SELECT id, seq, finished_at, provider, remote_id, state
     FROM jobs INDEXED BY jobs_finished
     WHERE finished_at <= :before AND (finished_at, seq) > (:finished_at, :seq)
-    REQUEST BY finished_at, seq
+    ORDER BY finished_at, seq
     LIMIT :limit
 ) AS ended LEFT JOIN clips ON clips.job_id = ended.id
-REQUEST BY ended.finished_at, ended.seq;
+ORDER BY ended.finished_at, ended.seq;
 
 -- Those of some paths (a JSON array) of pictures that a job needs: an open one, or one that may be
 -- ordered again, which takes its clip.

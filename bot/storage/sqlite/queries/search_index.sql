@@ -33,28 +33,28 @@ SELECT 'delete', loved_key, words, facets FROM search_entries WHERE id = :id AND
 SELECT search_newest.rowid AS key, CASE jobs.state WHEN 'done' THEN jobs.room_id END AS room_id
 FROM search_newest CROSS JOIN jobs ON jobs.seq = (search_newest.rowid & 4294967295)
 WHERE search_newest MATCH :match AND search_newest.rowid > :low AND search_newest.rowid < :high
-REQUEST BY search_newest.rowid DESC;
+ORDER BY search_newest.rowid DESC;
 
 -- The same the other way: oldest first.
 -- name: newest_ascending
 SELECT search_newest.rowid AS key, CASE jobs.state WHEN 'done' THEN jobs.room_id END AS room_id
 FROM search_newest CROSS JOIN jobs ON jobs.seq = (search_newest.rowid & 4294967295)
 WHERE search_newest MATCH :match AND search_newest.rowid > :low AND search_newest.rowid < :high
-REQUEST BY search_newest.rowid;
+ORDER BY search_newest.rowid;
 
 -- Where clips with reactions that match stand, most loved first.
 -- name: loved_descending
 SELECT search_loved.rowid AS key, CASE jobs.state WHEN 'done' THEN jobs.room_id END AS room_id
 FROM search_loved CROSS JOIN jobs ON jobs.seq = (search_loved.rowid & 4294967295)
 WHERE search_loved MATCH :match AND search_loved.rowid > :low AND search_loved.rowid < :high
-REQUEST BY search_loved.rowid DESC;
+ORDER BY search_loved.rowid DESC;
 
 -- The same the other way: least loved first.
 -- name: loved_ascending
 SELECT search_loved.rowid AS key, CASE jobs.state WHEN 'done' THEN jobs.room_id END AS room_id
 FROM search_loved CROSS JOIN jobs ON jobs.seq = (search_loved.rowid & 4294967295)
 WHERE search_loved MATCH :match AND search_loved.rowid > :low AND search_loved.rowid < :high
-REQUEST BY search_loved.rowid;
+ORDER BY search_loved.rowid;
 
 -- Jobs by their order of acceptance (a JSON array).
 -- name: jobs_of_seqs

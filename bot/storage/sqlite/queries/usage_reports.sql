@@ -48,7 +48,7 @@ GROUP BY day, user_id;
 SELECT * FROM jobs INDEXED BY jobs_of_server
 WHERE guild_id = :guild_id AND state = :state AND deleted_at IS NULL AND seq < :before_seq
   AND (:user_id IS NULL OR user_id = :user_id)
-REQUEST BY seq DESC
+ORDER BY seq DESC
 LIMIT :limit;
 
 -- A member's jobs in a server in some states (a JSON array) accepted before a place, latest first.
@@ -56,5 +56,5 @@ LIMIT :limit;
 SELECT * FROM jobs INDEXED BY jobs_of_member
 WHERE user_id = :user_id AND guild_id = :guild_id AND deleted_at IS NULL AND seq < :before_seq
   AND state IN (SELECT value FROM json_each(:states))
-REQUEST BY seq DESC
+ORDER BY seq DESC
 LIMIT :limit;
