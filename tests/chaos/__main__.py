@@ -149,21 +149,21 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
         by_name[line["name"]].append(line)
     head = (
         "| killed | rounds | kills | jobs | in flight | unknown | lost | twice | paid twice "
-        "| books | bytes | other |"
+        "| ledger | bytes | other |"
     )
     rows = [head, "| --- |" + " --: |" * 11]
     total = [0] * 11
     for name, some in by_name.items():
-        accounts = [each["account"] for each in some if "account" in each]
+        reports = [each["report"] for each in some if "report" in each]
         kills = [kill for each in some for kill in each.get("kills", ())]
         flying = [kill["in_flight"] for kill in kills]
-        kinds = ("unknown", "lost", "twice", "paid_twice", "books", "bytes", "other")
+        kinds = ("unknown", "lost", "twice", "paid_twice", "ledger", "bytes", "other")
         figures = [
             len(some),
             sum(kill["was_reached"] for kill in kills),
-            sum(each["jobs"] for each in accounts),
+            sum(each["jobs"] for each in reports),
             round(sum(flying) / max(len(flying), 1)),
-            *(sum(each[kind] for each in accounts) for kind in kinds),
+            *(sum(each[kind] for each in reports) for kind in kinds),
         ]
         total = [a + b for a, b in zip(total, figures, strict=True)]
         rows.append(f"| {name} | " + " | ".join(f"{each:,}" for each in figures) + " |")
