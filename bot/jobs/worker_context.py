@@ -1,4 +1,4 @@
-"""What the coroutines of the flow work with."""
+"""What the reconciler's coroutines work with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bot.storage.outbox import Outbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """One set a process; nothing here changes while it runs."""
+    """One for a process; its fields never change."""
 
     store: JobStore
     outbox: Outbox
@@ -37,9 +37,8 @@ class WorkerContext:
     thumbnails: Thumbnails
     clock: Clock
     providers: Mapping[str, Provider]
-    #: How each of them is doing.
+    #: Whether each provider takes jobs.
     health: CircuitBreakers
-    #: Of which of their renders they said that they don't know them.
     not_found_debounce: NotFoundDebounce
     catalogue: Catalogue
     settings_cache: GuildSettingsCache
@@ -50,9 +49,9 @@ class WorkerContext:
     publisher: ClipPublisher
     status_cards: StatusCards
     timings: Timings
-    #: For files on their way; emptied by whoever fills it.
+    #: For temporary files; each coroutine removes its own.
     temp_dir: Path
-    #: Larger files are not taken from a provider, in bytes.
+    #: Largest file that is downloaded from a provider, in bytes.
     max_clip_bytes: int
     #: The space on the disks.
     disk_space: DiskSpace
