@@ -38,12 +38,12 @@ ON CONFLICT (guild_id) DO NOTHING
 _NEWEST = """
 INSERT INTO search_newest (rowid, words, facets)
 SELECT newest_key, words, facets FROM search_entries
-WHERE seq > :after AND seq <= :to REQUEST BY newest_key
+WHERE seq > :after AND seq <= :to ORDER BY newest_key
 """
 _LOVED = """
 INSERT INTO search_loved (rowid, words, facets)
 SELECT loved_key, words, facets FROM search_entries
-WHERE loved_key NOTNULL AND seq > :after AND seq <= :to REQUEST BY loved_key
+WHERE loved_key NOTNULL AND seq > :after AND seq <= :to ORDER BY loved_key
 """
 
 

@@ -67,7 +67,7 @@ async def test_a_remix_sends_its_words_and_nothing_else(videos_api, openai, pare
         parent.id,
         {"prompt": REQUEST.prompt},
     )
-    assert (remote.source, remote.prompt) == (parent.id, REQUEST.prompt)
+    assert (remote.source_remote_id, remote.prompt) == (parent.id, REQUEST.prompt)
     # The API keeps what the source has, whatever the order says.
     assert (remote.model, remote.seconds, remote.size) == ("sora-2", 8, REQUEST.size)
     assert videos_api.creates[REQUEST.prompt] == 1
@@ -85,8 +85,8 @@ async def test_an_extension_names_its_source_and_the_seconds_to_add(videos_api, 
 
 
 async def test_the_result_can_be_polled_and_continued_again(openai, continuation):
-    child = await openai.submit(continuation.order)
-    grandchild = await openai.submit(replace(continuation.order, source_remote_id=child.id))
+    child = await openai.submit(continuation.request)
+    grandchild = await openai.submit(replace(continuation.request, source_remote_id=child.id))
     seen = (await openai.poll([grandchild.id]))[grandchild.id]
     assert isinstance(seen, RenderStatus)
     assert seen.state is RenderState.READY
@@ -99,7 +99,7 @@ async def test_a_source_that_is_not_there_has_certainly_cost_nothing(
 ):
     videos_api.fault(continuation.route, fault)
     with pytest.raises(SourceGoneError):
-        await openai.submit(continuation.order)
+        await openai.submit(continuation.request)
     assert videos_api.requests[continuation.route] == 1
     assert _operations(openai) == set(Operation)
 
@@ -159,7 +159,7 @@ async def test_a_refusal_for_another_reason_is_no_missing_source(
 ):
     videos_api.fault(continuation.route, fault)
     with pytest.raises(ProviderRejectedError):
-        await openai.submit(continuation.order)
+        await openai.submit(continuation.request)
     assert _operations(openai) == set(Operation)
 
 
@@ -174,28 +174,28 @@ async def test_a_refused_key_or_a_lost_answer_is_no_missing_source(
     ):
         videos_api.fault(continuation.route, fault)
         with pytest.raises(expected):
-            await openai.submit(continuation.order)
+            await openai.submit(continuation.request)
     assert _operations(openai) == set(Operation)
 
 
 async def test_a_source_that_was_deleted_is_gone(videos_api, openai, continuation, parent):
     await openai.delete(parent.id)
     with pytest.raises(SourceGoneError):
-        await openai.submit(continuation.order)
+        await openai.submit(continuation.request)
     assert videos_api.creates[REQUEST.prompt] == 0
 
 
 @pytest.mark.parametrize("source", [None, "", ".", "..", "a\nb", "x" * 2000])
 async def test_a_source_that_is_no_id_is_not_asked_for(videos_api, openai, continuation, source):
     with pytest.raises(SourceGoneError):
-        await openai.submit(replace(continuation.order, source_remote_id=source))
+        await openai.submit(replace(continuation.request, source_remote_id=source))
     assert videos_api.requests[continuation.route] == 0
 
 
 async def test_a_source_of_any_spelling_is_named_whole(videos_api, openai, continuation):
     odd = "video_b3BlbmFp/c29yYQ+=?#%2f"
     videos_api.add_render({"prompt": "odd", "seconds": "8"}, id=odd)
-    await openai.submit(replace(continuation.order, source_remote_id=odd))
+    await openai.submit(replace(continuation.request, source_remote_id=odd))
     assert [asked.source for asked in videos_api.continuations] == [odd]
     assert videos_api.violations == []
 
@@ -221,9 +221,9 @@ async def test_the_loopback_api_bears_no_other_request(videos_api, openai, paren
 
 
 async def test_the_loopback_api_continues_finished_renders_only(videos_api, openai, continuation):
-    videos_api.jobs[continuation.order.source].status = "in_progress"
+    videos_api.renders[continuation.request.source_remote_id].status = "in_progress"
     with pytest.raises(ProviderRejectedError):
-        await openai.submit(continuation.order)
+        await openai.submit(continuation.request)
     assert videos_api.creates[REQUEST.prompt] == 0
 
 
@@ -232,7 +232,7 @@ async def test_a_test_can_make_clips_of_what_was_ordered(
 ):
     plain = videos_api.content
     videos_api.content_of = lambda job: plain + _free(job.route) if job.source else None
-    child = await openai.submit(continuation.order)
+    child = await openai.submit(continuation.request)
     for remote, told in ((parent, b""), (child, _free(continuation.route))):
         got = await openai.download(remote.id, target, max_bytes=10**7)
         assert got.path.read_bytes() == plain + told

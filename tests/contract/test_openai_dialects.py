@@ -80,8 +80,8 @@ async def connect(autojump_clock):
     yield laid
     for table in tables:
         await table.provider.close()
-        await table.kitchen.__aexit__()
-        assert table.kitchen.violations == []
+        await table.double.__aexit__()
+        assert table.double.violations == []
 
 
 @pytest.fixture(params=_ALL, ids=lambda wire: wire.name)
@@ -95,14 +95,14 @@ async def test_each_dialect_makes_a_clip(connected, target):
     assert isinstance(seen, RenderStatus)
     assert seen.state is RenderState.READY
     await connected.provider.download(remote_id, target, max_bytes=10**7)
-    assert target.read_bytes() == connected.kitchen.content
+    assert target.read_bytes() == connected.double.content
 
 
 async def test_each_dialect_takes_a_picture(connected, tmp_path):
     image = tmp_path / "cat.png"
     Image.new("RGB", (64, 36), (200, 90, 30)).save(image)
-    await connected.provider.submit(replace(connected.order, image=image))
-    assert connected.kitchen.last.asked.image == image.read_bytes()
+    await connected.provider.submit(replace(connected.request, image=image))
+    assert connected.double.last.asked.image == image.read_bytes()
 
 
 async def test_each_dialect_has_just_the_calls_that_it_says(connected):
@@ -110,7 +110,7 @@ async def test_each_dialect_has_just_the_calls_that_it_says(connected):
     remote_id = await connected.finished()
     for operation in (Operation.REMIX, Operation.EXTEND):
         order = replace(
-            connected.order, prompt="on", operation=operation, source_remote_id=remote_id
+            connected.request, prompt="on", operation=operation, source_remote_id=remote_id
         )
         if operation in can.models[0].operations:
             await connected.provider.submit(order)
@@ -124,21 +124,21 @@ async def test_each_dialect_has_just_the_calls_that_it_says(connected):
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_all_four_shapes_of_answers_end_alike(connect, target, shape):
     table = await connect(CometWire(shape))
-    made = await table.provider.submit(table.order)
+    made = await table.provider.submit(table.request)
     for stage, state, progress in (
         (RenderStage.QUEUED, RenderState.QUEUED, 0),
         (RenderStage.RUNNING, RenderState.RUNNING, 42),
         (RenderStage.READY, RenderState.READY, 100),
     ):
-        render = table.kitchen.renders[made.id]
+        render = table.double.renders[made.id]
         render.stage, render.progress = stage, progress
         seen = await table.seen(made.id)
         assert isinstance(seen, RenderStatus)
         assert (seen.id, seen.state) == (made.id, state)
         assert seen.progress in (None, progress)
     await table.provider.download(made.id, target, max_bytes=10**7)
-    assert target.read_bytes() == table.kitchen.content
-    assert table.kitchen.seen[-1].at_media is (shape != "flat")
+    assert target.read_bytes() == table.double.content
+    assert table.double.seen[-1].at_media is (shape != "flat")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -155,12 +155,12 @@ async def test_all_four_shapes_tell_moderation_from_failure(connect, shape):
 async def test_an_address_under_the_reason_of_a_failure_is_no_clip(connect, target):
     table = await connect(CometWire("envelope"))
     remote_id = await table.finished(RenderStage.FAILED)
-    row = table.kitchen.wire.shown(table.kitchen.last).json
-    row["data"]["fail_reason"] = table.kitchen.last.media_url
-    table.kitchen.fault(Step.POLL, ProviderFault.json(200, row))
+    row = table.double.wire.shown(table.double.last).json
+    row["data"]["fail_reason"] = table.double.last.media_url
+    table.double.fault(Step.POLL, ProviderFault.json(200, row))
     with pytest.raises(ProviderTroubleError):
         await table.provider.download(remote_id, target, max_bytes=10**7)
-    assert not table.kitchen.requests[Step.CONTENT]
+    assert not table.double.requests[Step.CONTENT]
 
 
 async def test_a_500_that_calls_the_request_wrong_is_final_and_not_repeated(connect):
@@ -168,12 +168,12 @@ async def test_a_500_that_calls_the_request_wrong_is_final_and_not_repeated(conn
     said = {"message": "no such size", "type": "comet_api_error", "code": "invalid_request"}
     wrong = ProviderFault.json(500, {"error": said})
     remote_id = await table.finished(RenderStage.RUNNING)
-    table.kitchen.fault(Step.CREATE, wrong)
+    table.double.fault(Step.CREATE, wrong)
     with pytest.raises(ProviderRejectedError):
-        await table.provider.submit(table.order)
-    table.kitchen.fault(Step.POLL, wrong, times=9)
+        await table.provider.submit(table.request)
+    table.double.fault(Step.POLL, wrong, times=9)
     assert type(await table.seen(remote_id)) is ProviderTroubleError
-    assert table.kitchen.requests[Step.POLL] == 1
+    assert table.double.requests[Step.POLL] == 1
 
 
 @pytest.mark.parametrize("status", [301, 302])
@@ -181,9 +181,9 @@ async def test_a_wrong_address_that_leads_to_a_page_loses_no_render(connect, sta
     table = await connect(CometWire())
     remote_id = await table.finished()
     async with OtherHost(b"<!DOCTYPE html><title>CometAPI</title>") as host:
-        table.kitchen.fault(Step.POLL, ProviderFault.redirect(host.url, status), times=9)
+        table.double.fault(Step.POLL, ProviderFault.redirect(host.url, status), times=9)
         assert type(await table.seen(remote_id)) is ProviderTroubleError
-    assert table.kitchen.wire.key not in repr(host.headers_seen)
+    assert table.double.wire.key not in repr(host.headers_seen)
 
 
 async def test_a_render_that_is_unknown_with_400_is_not_there(connect):
@@ -193,19 +193,19 @@ async def test_a_render_that_is_unknown_with_400_is_not_there(connect):
 
 async def test_a_third_creation_within_the_minute_is_not_sent(connect, autojump_clock):
     table = await connect(AzureWire())
-    settings = table.kitchen.environ() | {"AZURE_OPENAI_REQUESTS_PER_MINUTE": ""}
+    settings = table.double.environ() | {"AZURE_OPENAI_REQUESTS_PER_MINUTE": ""}
     account = VENDORS["azure"].read_account(settings, autojump_clock, timeouts=SHORT_TIMEOUTS)
     provider = VENDORS["azure"].make_provider(account)
-    first = await provider.submit(table.order)
-    await provider.submit(table.order)
+    first = await provider.submit(table.request)
+    await provider.submit(table.request)
     for _ in range(3):  # polls do not count
         await provider.poll([first.id])
     with pytest.raises(NotAcceptedError) as caught:
-        await provider.submit(table.order)
+        await provider.submit(table.request)
     assert 55 < (caught.value.retry_after_s or 0) <= 60
-    assert table.kitchen.requests[Step.CREATE] == 2
+    assert table.double.requests[Step.CREATE] == 2
     await autojump_clock.sleep(60)
-    await provider.submit(table.order)
+    await provider.submit(table.request)
     assert max(autojump_clock.slept_s) == 60
     await provider.close()
 
@@ -225,14 +225,14 @@ async def test_an_answer_under_another_name_still_may_be_the_order(connect, auto
     for wire in (AzureWire(), VllmWire(), SglangWire()):
         table = await connect(wire)
         since = autojump_clock.now()
-        table.kitchen.fault(Step.CREATE, ProviderFault.cut())
+        table.double.fault(Step.CREATE, ProviderFault.cut())
         with pytest.raises(UnknownOutcomeError):
-            await table.provider.submit(table.order)
+            await table.provider.submit(table.request)
         [found] = await table.provider.recent(since)
         assert found.model is None
-        assert found.seconds in (None, table.order.seconds)
-        assert found.size in (None, table.order.size)
-        assert found.prompt in (None, table.order.prompt)
+        assert found.seconds in (None, table.request.seconds)
+        assert found.size in (None, table.request.size)
+        assert found.prompt in (None, table.request.prompt)
 
 
 async def test_one_upstreams_list_answers_polls_but_proves_nothing(connect, autojump_clock):
@@ -240,8 +240,8 @@ async def test_one_upstreams_list_answers_polls_but_proves_nothing(connect, auto
     ids = [await table.finished() for _ in range(4)]
     answers = await table.provider.poll(ids)
     assert all(isinstance(each, RenderStatus) for each in answers.values())
-    assert table.kitchen.requests[Step.LIST] == 1
-    assert table.kitchen.requests[Step.POLL] == 0
+    assert table.double.requests[Step.LIST] == 1
+    assert table.double.requests[Step.POLL] == 0
     with pytest.raises(UnsupportedError):
         await table.provider.recent(autojump_clock.now())
 
@@ -251,20 +251,20 @@ async def test_a_long_id_goes_out_as_one_part_of_the_path(connect):
     remote_id = await table.finished()
     assert set("/+=") & set(remote_id)
     assert isinstance(await table.seen(remote_id), RenderStatus)
-    path = table.kitchen.seen[-1].path
+    path = table.double.seen[-1].path
     assert path.removeprefix("/v1/videos/") == quote(remote_id, safe="")
 
 
 @pytest.mark.parametrize("wire", [VllmWire, SglangWire])
 async def test_a_server_of_ones_own_needs_no_key(connect, wire, autojump_clock):
     table = await connect(wire())
-    settings = {name: value for name, value in table.kitchen.environ().items() if value != wire.key}
+    settings = {name: value for name, value in table.double.environ().items() if value != wire.key}
     account = VENDORS[wire.name].read_account(settings, autojump_clock, timeouts=SHORT_TIMEOUTS)
     provider = VENDORS[wire.name].make_provider(account)
     with pytest.raises(ProviderAccountError):
-        await provider.submit(table.order)
-    assert "authorization" not in table.kitchen.seen[-1].headers
-    table.kitchen.violations.clear()  # this one wants a key
+        await provider.submit(table.request)
+    assert "authorization" not in table.double.seen[-1].headers
+    table.double.violations.clear()  # this one wants a key
     await provider.close()
 
 
@@ -273,28 +273,28 @@ async def test_a_server_that_takes_seeds_is_sent_them(connect, wire, tmp_path):
     table = await connect(wire())
     image = tmp_path / "cat.png"
     Image.new("RGB", (64, 36)).save(image)
-    for order in (table.order, replace(table.order, image=image)):
+    for order in (table.request, replace(table.request, image=image)):
         await table.provider.submit(order)
-        assert str(table.kitchen.last.asked.more["seed"]) == "7"
+        assert str(table.double.last.asked.more["seed"]) == "7"
 
 
 async def test_a_render_that_does_not_stop_is_trouble_and_stays(connect):
     table = await connect(VllmWire())
     remote_id = await table.finished(RenderStage.RUNNING)
-    table.kitchen.refuse(Step.DELETE, Refusal.CONFLICT, times=9)
+    table.double.refuse(Step.DELETE, Refusal.CONFLICT, times=9)
     with pytest.raises(ProviderTroubleError):
         await table.provider.cancel(remote_id)
-    assert remote_id in table.kitchen.renders
+    assert remote_id in table.double.renders
 
 
 async def test_a_server_without_a_cancel_is_told_from_one_that_cancelled(connect):
     table = await connect(SglangWire())
     remote_id = await table.finished(RenderStage.RUNNING)
-    table.kitchen.fault(Step.CANCEL, ProviderFault.json(404, {"detail": "Not Found"}))
+    table.double.fault(Step.CANCEL, ProviderFault.json(404, {"detail": "Not Found"}))
     assert await table.provider.cancel(remote_id) is False
-    table.kitchen.fault(Step.CANCEL, ProviderFault.json(405, {"detail": "Method Not Allowed"}))
+    table.double.fault(Step.CANCEL, ProviderFault.json(405, {"detail": "Method Not Allowed"}))
     assert await table.provider.cancel(remote_id) is False
-    table.kitchen.fault(
+    table.double.fault(
         Step.CANCEL, ProviderFault.json(200, {"id": remote_id, "status": "completed"})
     )
     assert await table.provider.cancel(remote_id) is False
@@ -304,10 +304,10 @@ async def test_a_server_without_a_cancel_is_told_from_one_that_cancelled(connect
 async def test_a_result_without_an_address_is_at_the_server_itself(connect, target):
     table = await connect(SglangWire())
     remote_id = await table.finished()
-    row = table.kitchen.wire.shown(table.kitchen.last).json | {"url": None}
-    table.kitchen.fault(Step.POLL, ProviderFault.json(200, row))
+    row = table.double.wire.shown(table.double.last).json | {"url": None}
+    table.double.fault(Step.POLL, ProviderFault.json(200, row))
     await table.provider.download(remote_id, target, max_bytes=10**7)
-    assert not table.kitchen.seen[-1].at_media
+    assert not table.double.seen[-1].at_media
 
 
 @pytest.mark.parametrize("status", [404, 405])
@@ -317,14 +317,14 @@ async def test_a_clip_that_is_only_at_an_address_of_an_article_is_fetched_there(
 ):
     table = await connect(OpenAIWire())
     remote_id = await table.finished()
-    table.kitchen.fault(Step.CONTENT, ProviderFault.json(status, {"detail": "Not Found"}))
-    async with OtherHost(table.kitchen.content) as host:
+    table.double.fault(Step.CONTENT, ProviderFault.json(status, {"detail": "Not Found"}))
+    async with OtherHost(table.double.content) as host:
         address = {"url": host.url} if name in ("output", "metadata") else host.url
-        row = table.kitchen.wire.shown(table.kitchen.last).json | {name: address}
-        table.kitchen.fault(Step.POLL, ProviderFault.json(200, row), times=2)
+        row = table.double.wire.shown(table.double.last).json | {name: address}
+        table.double.fault(Step.POLL, ProviderFault.json(200, row), times=2)
         await table.provider.download(remote_id, target, max_bytes=10**7)
-    assert target.read_bytes() == table.kitchen.content
-    assert table.kitchen.wire.key not in repr(host.headers_seen)
+    assert target.read_bytes() == table.double.content
+    assert table.double.wire.key not in repr(host.headers_seen)
 
 
 @pytest.mark.parametrize(
@@ -333,16 +333,16 @@ async def test_a_clip_that_is_only_at_an_address_of_an_article_is_fetched_there(
 async def test_a_finished_clip_that_is_nowhere_is_asked_for_once(connect, target, status, expected):
     table = await connect(OpenAIWire())
     remote_id = await table.finished()
-    table.kitchen.fault(Step.CONTENT, ProviderFault.json(status, {"detail": "Not Found"}))
+    table.double.fault(Step.CONTENT, ProviderFault.json(status, {"detail": "Not Found"}))
     with pytest.raises(expected):
         await table.provider.download(remote_id, target, max_bytes=10**7)
-    assert table.kitchen.requests[Step.CONTENT] == 1
+    assert table.double.requests[Step.CONTENT] == 1
     await table.provider.download(remote_id, target, max_bytes=10**7)
 
 
 async def test_the_day_of_a_models_end_is_learnt(connect, autojump_clock):
     table = await connect(OpenAIWire())
-    settings = table.kitchen.environ() | {"OPENAI_MODELS": "sora-2; sora-2-pro"}
+    settings = table.double.environ() | {"OPENAI_MODELS": "sora-2; sora-2-pro"}
     provider = VENDORS["openai"].make_provider(
         VENDORS["openai"].read_account(settings, autojump_clock)
     )
@@ -350,9 +350,9 @@ async def test_the_day_of_a_models_end_is_learnt(connect, autojump_clock):
         ProviderFault.html(502),
         ProviderFault.json(200, {"data": [{"shutdown_date": "soon"}]}),
     ):
-        table.kitchen.fault(Step.CHECK, answer, times=1 if answer.status == 200 else 9)
+        table.double.fault(Step.CHECK, answer, times=1 if answer.status == 200 else 9)
         await provider.refresh()
-        table.kitchen.drop_faults()
+        table.double.drop_faults()
     assert {model.retired_on for model in provider.capabilities().models} == {None}
     await provider.refresh()
     days = {model.name: model.retired_on for model in provider.capabilities().models}
@@ -363,13 +363,13 @@ async def test_the_day_of_a_models_end_is_learnt(connect, autojump_clock):
 @pytest.mark.parametrize("wire", [SglangWire, VllmWire], ids=lambda wire: wire.name)
 async def test_an_empty_list_of_a_server_that_forgets_is_believed(connect, autojump_clock, wire):
     table = await connect(wire())
-    table.kitchen.fault(Step.LIST, ProviderFault.json(200, {"object": "list", "data": []}))
+    table.double.fault(Step.LIST, ProviderFault.json(200, {"object": "list", "data": []}))
     assert not await table.provider.recent(autojump_clock.now())
 
 
 @pytest.mark.parametrize("wire", [OpenAIWire, AzureWire], ids=lambda wire: wire.name)
 async def test_an_empty_half_of_a_list_of_any_other_is_trouble(connect, autojump_clock, wire):
     table = await connect(wire())
-    table.kitchen.fault(Step.LIST, ProviderFault.json(200, {"object": "list", "data": []}), times=9)
+    table.double.fault(Step.LIST, ProviderFault.json(200, {"object": "list", "data": []}), times=9)
     with pytest.raises(ProviderTroubleError, match="does not say that it ends"):
         await table.provider.recent(autojump_clock.now())

@@ -113,7 +113,7 @@ async def test_a_paid_call_that_fails_is_sent_once_and_named_rightly(
     before = videos_api.requests.total()
     videos_api.fault(paid.route, fault)
     with pytest.raises(expected) as caught:
-        await openai.submit(paid.order)
+        await openai.submit(paid.request)
     assert type(caught.value) is expected
     assert videos_api.requests[paid.route] == 1
     assert videos_api.requests.total() == before + 1
@@ -142,7 +142,7 @@ async def test_every_shape_of_error_is_understood_when_ordering(
 ):
     videos_api.fault(paid.route, VideosFault.json(status, shape))
     with pytest.raises(expected) as caught:
-        await openai.submit(paid.order)
+        await openai.submit(paid.request)
     assert str(status) in str(caught.value)
     assert "trouble" in str(caught.value) or "trouble" not in repr(shape)
 
@@ -161,7 +161,7 @@ async def test_every_shape_of_error_is_understood_in_a_failed_job(videos_api, op
 
 async def test_a_job_stopped_by_the_content_rules_says_so(videos_api, openai, paid):
     videos_api.fault(paid.route, VideosFault.moderated())
-    remote = await openai.submit(paid.order)
+    remote = await openai.submit(paid.request)
     seen = (await openai.poll([remote.id]))[remote.id]
     assert isinstance(seen, RenderStatus)
     assert isinstance(seen.error, ModerationError)
@@ -195,7 +195,7 @@ async def test_a_server_that_is_not_there_has_certainly_not_taken_the_order(
 async def test_a_full_api_says_when_to_come_back(videos_api, openai, paid, headers, expected_s):
     videos_api.fault(paid.route, VideosFault.error(429, "full", **headers))
     with pytest.raises(NotAcceptedError) as caught:
-        await openai.submit(paid.order)
+        await openai.submit(paid.request)
     assert caught.value.retry_after_s == expected_s
 
 
@@ -204,14 +204,14 @@ async def test_an_order_never_follows_a_redirect(videos_api, openai, paid, statu
     async with OtherHost() as host:
         videos_api.fault(paid.route, VideosFault.redirect(host.url, status))
         with pytest.raises((UnknownOutcomeError, ProviderRejectedError, SourceGoneError)):
-            await openai.submit(paid.order)
+            await openai.submit(paid.request)
     assert host.headers_seen == []
     assert videos_api.requests[paid.route] == 1
 
 
 async def test_a_cancelled_order_is_not_sent_again(videos_api, openai, paid):
     videos_api.fault(paid.route, VideosFault.slow(0.2))
-    task = asyncio.create_task(openai.submit(paid.order))
+    task = asyncio.create_task(openai.submit(paid.request))
     await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -225,11 +225,11 @@ async def test_an_order_whose_answer_was_lost_is_found_in_the_list(
     since = autojump_clock.now()
     videos_api.fault(paid.route, VideosFault.cut(accepted=True))
     with pytest.raises(UnknownOutcomeError):
-        await openai.submit(paid.order)
+        await openai.submit(paid.request)
     [found] = [each for each in await openai.recent(since) if each.prompt == REQUEST.prompt]
     seconds = {"create": 4, "remix": 8, "extend": 8 + 4}[paid.route]
     assert (found.model, found.seconds, found.size) == ("sora-2", seconds, REQUEST.size)
-    assert found.source == (paid.order.source if paid.route == "remix" else None)
+    assert found.source_remote_id == (paid.request.source_remote_id if paid.route == "remix" else None)
     assert videos_api.creates[REQUEST.prompt] == 1
 
 

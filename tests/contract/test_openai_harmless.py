@@ -112,14 +112,14 @@ async def test_ids_of_any_spelling_come_back_whole(videos_api, openai):
         assert seen.id == odd
         assert await openai.delete(odd)
     assert videos_api.violations == []
-    assert videos_api.jobs == {}
+    assert videos_api.renders == {}
 
 
 async def test_an_unknown_status_keeps_the_job_running_and_is_logged_once(
     videos_api, openai, caplog
 ):
     remote = await openai.submit(REQUEST)
-    videos_api.jobs[remote.id].status = "daydreaming"
+    videos_api.renders[remote.id].status = "daydreaming"
     with caplog.at_level(logging.INFO):
         for _ in range(3):
             seen = (await openai.poll([remote.id]))[remote.id]
@@ -195,7 +195,7 @@ async def test_deleting_what_is_still_rendered_is_trouble_and_no_lie(videos_api,
     remote = await openai.submit(REQUEST)
     with pytest.raises(ProviderTroubleError):
         await openai.delete(remote.id)
-    assert remote.id in videos_api.jobs
+    assert remote.id in videos_api.renders
 
 
 async def test_a_server_without_delete_is_told_from_one_that_deleted(videos_api, openai):

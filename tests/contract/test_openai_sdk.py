@@ -40,7 +40,7 @@ async def test_the_sdk_creates_polls_and_fetches_a_clip(sdk, videos_api):
         100,
         None,
     )
-    assert video.to_dict() == videos_api.jobs[made.id].describe()
+    assert video.to_dict() == videos_api.renders[made.id].describe()
     content = await sdk.videos.download_content(made.id)
     assert await content.aread() == videos_api.content
 
@@ -81,7 +81,7 @@ async def test_the_sdk_remixes_and_deletes(sdk, videos_api):
     with pytest.raises(NotFoundError) as caught:
         await sdk.videos.retrieve(made.id)
     assert caught.value.code == "not_found"
-    assert list(videos_api.jobs) == [remix.id]
+    assert list(videos_api.renders) == [remix.id]
 
 
 async def test_the_sdk_lists_models(sdk):

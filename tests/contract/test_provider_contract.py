@@ -182,8 +182,8 @@ async def test_a_remix_of_a_finished_render_ends_ready_and_keeps_its_shape(
     target = tmp_path / "clip.mp4"
     await under_test.provider.download(remix.finished.id, target, max_bytes=_MAX_BYTES)
     size, seconds, _ = await asyncio.to_thread(_watch, target)
-    assert size == finished_render.order.size
-    assert abs(seconds - finished_render.order.seconds) <= 0.5
+    assert size == finished_render.request.size
+    assert abs(seconds - finished_render.request.seconds) <= 0.5
 
 
 async def test_an_extension_of_a_finished_render_ends_ready_and_is_the_whole_clip(
@@ -194,12 +194,12 @@ async def test_an_extension_of_a_finished_render_ends_ready_and_is_the_whole_cli
     )
     assert longer.finished.state is RenderState.READY, longer.finished.error
     assert longer.finished.id != finished_render.finished.id
-    whole_s = finished_render.order.seconds + longer.request.seconds
+    whole_s = finished_render.request.seconds + longer.request.seconds
     assert longer.finished.seconds in (None, whole_s)
     target = tmp_path / "clip.mp4"
     await under_test.provider.download(longer.finished.id, target, max_bytes=_MAX_BYTES)
     size, seconds, frames = await asyncio.to_thread(_watch, target)
-    assert size == finished_render.order.size
+    assert size == finished_render.request.size
     assert abs(seconds - whole_s) <= 0.5
     assert frames >= 4 * whole_s
 
@@ -224,9 +224,9 @@ async def test_a_finished_clip_comes_down_playable(under_test, finished_render, 
         path=target, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
     )
     size, seconds, frames = await asyncio.to_thread(_watch, target)
-    assert size == finished_render.order.size
-    assert abs(seconds - finished_render.order.seconds) <= 0.5
-    assert frames >= 4 * finished_render.order.seconds
+    assert size == finished_render.request.size
+    assert abs(seconds - finished_render.request.seconds) <= 0.5
+    assert frames >= 4 * finished_render.request.seconds
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
@@ -308,17 +308,17 @@ async def test_an_order_can_be_recognised_among_the_recent_ones(under_test, fini
     [mine] = [
         remote
         for remote in await under_test.provider.recent(since)
-        if remote.prompt == finished_render.order.prompt
+        if remote.prompt == finished_render.request.prompt
     ]
     assert mine.id == finished_render.finished.id
-    assert mine.model in (None, finished_render.order.model)
-    assert mine.seconds in (None, finished_render.order.seconds)
-    assert mine.size in (None, finished_render.order.size)
+    assert mine.model in (None, finished_render.request.model)
+    assert mine.seconds in (None, finished_render.request.seconds)
+    assert mine.size in (None, finished_render.request.size)
     assert mine.created_at is not None
     assert since <= mine.created_at <= SystemClock().now() + timedelta(seconds=2)
     later = SystemClock().now() + timedelta(hours=1)
     assert all(
-        remote.prompt != finished_render.order.prompt
+        remote.prompt != finished_render.request.prompt
         for remote in await under_test.provider.recent(later)
     )
 
@@ -366,7 +366,7 @@ async def test_deleting_tells_the_truth_and_can_be_repeated(under_test, finished
 async def test_the_same_key_twice_is_one_render_where_that_is_promised(under_test, finished_render):
     if not under_test.provider.capabilities().submit_is_idempotent:
         pytest.skip("this provider does not promise it")
-    again = await under_test.provider.submit(finished_render.order)
+    again = await under_test.provider.submit(finished_render.request)
     assert again.id == finished_render.submitted.id
 
 

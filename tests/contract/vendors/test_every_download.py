@@ -40,13 +40,13 @@ _FAULTS = [
 async def test_a_clip_comes_down_byte_for_byte(harness, target):
     remote_id = await harness.submitted(RenderStage.READY)
     got = await harness.provider.download(remote_id, target, max_bytes=MIB)
-    assert target.read_bytes() == harness.kitchen.content
-    assert (got.path, got.size_bytes) == (target, len(harness.kitchen.content))
-    assert got.sha256 == hashlib.sha256(harness.kitchen.content).hexdigest()
+    assert target.read_bytes() == harness.double.content
+    assert (got.path, got.size_bytes) == (target, len(harness.double.content))
+    assert got.sha256 == hashlib.sha256(harness.double.content).hexdigest()
     assert files_beside(target) == ["clip.mp4"]
-    fetched = [seen.at_media for seen in harness.kitchen.seen if seen.step is Step.CONTENT]
+    fetched = [seen.at_media for seen in harness.double.seen if seen.step is Step.CONTENT]
     assert fetched == [harness.wire.is_media_elsewhere]
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def _broken(
@@ -69,48 +69,48 @@ async def _broken(
 async def test_a_download_that_fails_leaves_no_file_and_can_be_made_again(harness, tmp_path: Path):
     told = {row[0]: await _broken(harness, tmp_path, *row[:2]) for row in _FAULTS}
     assert told == {name: expected for name, _, expected in _FAULTS}
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_a_download_that_stands_still_is_given_up(harness, tmp_path: Path):
     late = [("gone quiet", ProviderFault.drip()), ("too slow", ProviderFault.slow(9))]
     told = await asyncio.gather(*(_broken(harness, tmp_path, *row) for row in late))
     assert set(told) == {ProviderTroubleError}
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_an_address_that_expired_is_asked_for_again(harness, target):
     remote_id = await harness.submitted(RenderStage.READY)
     for status in (400, 401, 403, 404, 410) if harness.wire.is_media_elsewhere else ():
-        harness.kitchen.seen.clear()
-        harness.kitchen.fault(Step.CONTENT, ProviderFault.expired(status))
+        harness.double.seen.clear()
+        harness.double.fault(Step.CONTENT, ProviderFault.expired(status))
         with pytest.raises(ProviderTroubleError):
             await harness.provider.download(remote_id, target, max_bytes=MIB)
         await harness.provider.download(remote_id, target, max_bytes=MIB)
-        assert target.read_bytes() == harness.kitchen.content
-        tried = [seen.path for seen in harness.kitchen.seen if seen.step is Step.CONTENT]
+        assert target.read_bytes() == harness.double.content
+        tried = [seen.path for seen in harness.double.seen if seen.step is Step.CONTENT]
         assert len(set(tried)) == len(tried) == 2
         target.unlink()
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_a_redirect_to_another_host_is_followed_without_the_key(harness, target):
     remote_id = await harness.submitted(RenderStage.READY)
-    async with OtherHost(harness.kitchen.content) as host:
-        harness.kitchen.fault(Step.CONTENT, ProviderFault.redirect(host.url))
+    async with OtherHost(harness.double.content) as host:
+        harness.double.fault(Step.CONTENT, ProviderFault.redirect(host.url))
         await harness.provider.download(remote_id, target, max_bytes=MIB)
-    assert target.read_bytes() == harness.kitchen.content
+    assert target.read_bytes() == harness.double.content
     [headers] = host.headers_seen
     assert harness.wire.credential[0] not in headers
     assert harness.wire.key not in repr(headers)
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_redirects_without_end_are_given_up(harness, target):
     remote_id = await harness.submitted(RenderStage.READY)
     async with OtherHost() as host:
         host.redirect_to = host.url
-        harness.kitchen.fault(Step.CONTENT, ProviderFault.redirect(host.url))
+        harness.double.fault(Step.CONTENT, ProviderFault.redirect(host.url))
         with pytest.raises(ProviderTroubleError, match="more than 5 redirects"):
             await harness.provider.download(remote_id, target, max_bytes=MIB)
     assert files_beside(target) == []
@@ -118,7 +118,7 @@ async def test_redirects_without_end_are_given_up(harness, target):
 
 async def test_a_clip_of_exactly_the_cap_is_taken_and_a_byte_more_is_not(harness, target):
     remote_id = await harness.submitted(RenderStage.READY)
-    size_bytes = len(harness.kitchen.content)
+    size_bytes = len(harness.double.content)
     with pytest.raises(OversizeClipError):
         await harness.provider.download(remote_id, target, max_bytes=size_bytes - 1)
     assert files_beside(target) == []
@@ -129,13 +129,13 @@ async def test_a_clip_that_is_not_finished_cannot_be_fetched_yet(harness, target
     remote_id = await harness.submitted(RenderStage.RUNNING)
     with pytest.raises(ProviderTroubleError):
         await harness.provider.download(remote_id, target, max_bytes=MIB)
-    harness.kitchen.finish()
+    harness.double.finish()
     await harness.provider.download(remote_id, target, max_bytes=MIB)
 
 
 async def test_a_clip_of_a_lost_render_is_not_there(harness, target):
     remote_id = await harness.submitted(RenderStage.READY)
-    harness.kitchen.renders.clear()
+    harness.double.renders.clear()
     with pytest.raises(RemoteNotFoundError):
         await harness.provider.download(remote_id, target, max_bytes=MIB)
     assert files_beside(target) == []
@@ -143,9 +143,9 @@ async def test_a_clip_of_a_lost_render_is_not_there(harness, target):
 
 async def test_a_cancelled_download_leaves_no_file(harness, target: Path):
     remote_id = await harness.submitted(RenderStage.READY)
-    harness.kitchen.fault(Step.CONTENT, ProviderFault.drip())
+    harness.double.fault(Step.CONTENT, ProviderFault.drip())
     task = asyncio.create_task(harness.provider.download(remote_id, target, max_bytes=MIB))
-    while not harness.kitchen.requests[Step.CONTENT]:
+    while not harness.double.requests[Step.CONTENT]:
         await asyncio.sleep(0.005)
     await asyncio.sleep(0.02)
     task.cancel()

@@ -53,7 +53,7 @@ async def test_trouble_while_polling_is_never_a_failed_render(harness):
     ids: list[str] = []
     for number, fault in enumerate(_TROUBLE):
         ids.append(await harness.submitted(prompt=f"p{number}"))
-        harness.kitchen.fault(Step.POLL, fault, prompt=f"p{number}", times=9)
+        harness.double.fault(Step.POLL, fault, prompt=f"p{number}", times=9)
     answers = await asyncio.gather(*(harness.polled(each) for each in ids))
     for fault, seen in zip(_TROUBLE, answers, strict=True):
         assert type(seen) is ProviderTroubleError, (fault, seen)
@@ -66,22 +66,22 @@ async def test_a_poll_that_stumbles_once_still_answers(harness):
         ProviderFault.html(502),
         ProviderFault.json(429, {"detail": "m"}, retry_after="3"),
     ):
-        before = harness.kitchen.requests[Step.POLL]
-        harness.kitchen.fault(Step.POLL, fault)
+        before = harness.double.requests[Step.POLL]
+        harness.double.fault(Step.POLL, fault)
         assert isinstance(await harness.polled(remote_id), RenderStatus)
-        assert harness.kitchen.requests[Step.POLL] == before + 2
+        assert harness.double.requests[Step.POLL] == before + 2
     assert 3.0 in harness.clock.slept_s
 
 
 async def test_a_long_hint_is_handed_on_and_not_waited_out(harness):
     remote_id = await harness.submitted()
-    harness.kitchen.fault(
+    harness.double.fault(
         Step.POLL, ProviderFault.json(429, {"detail": "m"}, retry_after="45"), times=9
     )
     seen = await harness.polled(remote_id)
     assert isinstance(seen, ProviderTroubleError)
     assert seen.retry_after_s == 45.0
-    assert harness.kitchen.requests[Step.POLL] == 1
+    assert harness.double.requests[Step.POLL] == 1
 
 
 async def test_a_poll_refused_in_the_vendors_own_words_is_understood(harness):
@@ -89,9 +89,9 @@ async def test_a_poll_refused_in_the_vendors_own_words_is_understood(harness):
     expected = {kind: error for kind, error in _REFUSALS if harness.wire.refusal(kind, Step.POLL)}
     told = {}
     for kind in expected:
-        harness.kitchen.refuse(Step.POLL, kind, times=9)
+        harness.double.refuse(Step.POLL, kind, times=9)
         told[kind] = type(await harness.polled(remote_id))
-        harness.kitchen.drop_faults()
+        harness.double.drop_faults()
     assert told == expected
     assert {Refusal.BAD_KEY, Refusal.UNKNOWN_ID} <= told.keys()
 
@@ -99,29 +99,29 @@ async def test_a_poll_refused_in_the_vendors_own_words_is_understood(harness):
 async def test_a_result_that_cannot_be_had_is_no_failed_render(harness):
     remote_id = await harness.submitted(RenderStage.READY)
     await harness.polled(remote_id)
-    if harness.kitchen.requests[Step.RESULT]:
-        harness.kitchen.fault(Step.RESULT, ProviderFault.cut(), times=9)
+    if harness.double.requests[Step.RESULT]:
+        harness.double.fault(Step.RESULT, ProviderFault.cut(), times=9)
         assert type(await harness.polled(remote_id)) is ProviderTroubleError
 
 
 async def test_one_lost_render_does_not_hide_the_others(harness):
     lost = await harness.submitted(prompt="lost")
-    del harness.kitchen.renders[harness.kitchen.last.id]
+    del harness.double.renders[harness.double.last.id]
     kept = await harness.submitted()
     seen = await harness.provider.poll([lost, kept, lost])
     assert set(seen) == {lost, kept}
     assert type(seen[lost]) is RemoteNotFoundError
     assert isinstance(seen[kept], RenderStatus)
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_an_id_of_any_spelling_reaches_no_other_address(harness):
     await harness.polled(await harness.submitted())
-    usual = {seen.path.partition("?")[0].count("/") for seen in harness.kitchen.seen}
-    harness.kitchen.seen.clear()
+    usual = {seen.path.partition("?")[0].count("/") for seen in harness.double.seen}
+    harness.double.seen.clear()
     for odd in ("", ".", "..", "../../etc/passwd", "?", "#", "a b", "a/../../b", "\n"):
         assert isinstance(await harness.polled(odd), ProviderError)
-    for path in (seen.path.partition("?")[0] for seen in harness.kitchen.seen):
+    for path in (seen.path.partition("?")[0] for seen in harness.double.seen):
         assert path.count("/") in usual
         assert not path.endswith(("/", "/.", "/.."))
 
@@ -134,7 +134,7 @@ async def test_an_unknown_status_keeps_the_render_running_and_is_logged_once(har
             assert isinstance(seen, RenderStatus)
             assert seen.state is RenderState.RUNNING
     assert sum("not known" in line for line in caplog.messages) == 1
-    assert harness.kitchen.finish().stage is RenderStage.READY
+    assert harness.double.finish().stage is RenderStage.READY
     seen = await harness.polled(remote_id)
     assert isinstance(seen, RenderStatus)
     assert seen.state is RenderState.READY
@@ -143,7 +143,7 @@ async def test_an_unknown_status_keeps_the_render_running_and_is_logged_once(har
 async def test_a_poll_that_is_sent_elsewhere_leaves_the_key_at_home(harness):
     remote_id = await harness.submitted()
     async with OtherHost(b"{}") as host:
-        harness.kitchen.fault(Step.POLL, ProviderFault.redirect(host.url), times=9)
+        harness.double.fault(Step.POLL, ProviderFault.redirect(host.url), times=9)
         seen = await harness.polled(remote_id)
     assert not isinstance(seen, RenderStatus) or seen.state is not RenderState.FAILED
     assert harness.wire.key not in repr(host.headers_seen)
@@ -154,9 +154,9 @@ async def test_a_cancelled_render_is_not_finished_and_a_finished_one_not_cancell
 ):
     running = await harness.submitted(prompt="running")
     if not harness.provider.capabilities().can_cancel:
-        before = harness.kitchen.requests.total()
+        before = harness.double.requests.total()
         assert await harness.provider.cancel(running) is False
-        assert harness.kitchen.requests.total() == before
+        assert harness.double.requests.total() == before
         return
     assert await harness.provider.cancel(running) is True
     seen = await harness.polled(running)
@@ -171,14 +171,14 @@ async def test_a_cancelled_render_is_not_finished_and_a_finished_one_not_cancell
     assert isinstance(seen, RenderStatus)
     assert seen.state is RenderState.READY
     await harness.provider.download(finished, Path(tmp_path / "clip.mp4"), max_bytes=MIB)
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_a_cancel_that_nobody_answers_is_trouble(harness):
     remote_id = await harness.submitted()
     if harness.provider.capabilities().can_cancel:
         for step in (Step.CANCEL, Step.DELETE):
-            harness.kitchen.fault(step, ProviderFault.html(502), times=9)
+            harness.double.fault(step, ProviderFault.html(502), times=9)
         with pytest.raises(ProviderTroubleError):
             await harness.provider.cancel(remote_id)
         assert isinstance(await harness.polled(remote_id), RenderStatus)
@@ -187,14 +187,14 @@ async def test_a_cancel_that_nobody_answers_is_trouble(harness):
 async def test_a_deleted_copy_is_gone_and_stays_gone(harness):
     remote_id = await harness.submitted(RenderStage.READY)
     if not harness.provider.capabilities().can_delete:
-        before = harness.kitchen.requests.total()
+        before = harness.double.requests.total()
         assert await harness.provider.delete(remote_id) is False
-        assert harness.kitchen.requests.total() == before
+        assert harness.double.requests.total() == before
         return
     assert await harness.provider.delete(remote_id) is True
     assert isinstance(await harness.polled(remote_id), RemoteNotFoundError)
     assert await harness.provider.delete(remote_id) is True
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_the_list_has_every_render_or_there_is_none(harness):
@@ -207,16 +207,16 @@ async def test_the_list_has_every_render_or_there_is_none(harness):
     found = {each.id: each for each in await harness.provider.recent(since)}
     assert set(found) == ids
     assert {each.prompt for each in found.values()} <= {None, "p0", "p1", "p2"}
-    harness.kitchen.fault(Step.LIST, ProviderFault.html(502), times=9)
+    harness.double.fault(Step.LIST, ProviderFault.html(502), times=9)
     with pytest.raises(ProviderTroubleError):
         await harness.provider.recent(since)
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_a_check_tells_a_good_key_from_a_bad_one_and_orders_nothing(harness):
     settings = {
         name: "key-of-nobody-012345" if value == harness.wire.key else value
-        for name, value in harness.kitchen.environ().items()
+        for name, value in harness.double.environ().items()
     }
     stranger = make(harness.wire, settings, harness.clock)
     try:
@@ -227,13 +227,13 @@ async def test_a_check_tells_a_good_key_from_a_bad_one_and_orders_nothing(harnes
         with pytest.raises(ProviderAccountError):
             await stranger.check()
         for step in Step:
-            harness.kitchen.fault(step, ProviderFault.html(502), times=9)
+            harness.double.fault(step, ProviderFault.html(502), times=9)
         with pytest.raises(ProviderTroubleError):
             await harness.provider.check()
     await stranger.close()
     assert 0 < len(said) < 100
     assert harness.paid_calls() == 0
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_nothing_secret_reaches_the_log(harness, caplog, tmp_path: Path):
@@ -244,9 +244,9 @@ async def test_nothing_secret_reaches_the_log(harness, caplog, tmp_path: Path):
         harness.fail_paid_call(ProviderFault.json(401, {"error": {"message": echo}}), order)
         with pytest.raises(ProviderAccountError) as refused:
             await harness.provider.submit(order)
-        harness.kitchen.fault(Step.POLL, ProviderFault.json(401, {"error": {"message": echo}}))
+        harness.double.fault(Step.POLL, ProviderFault.json(401, {"error": {"message": echo}}))
         seen = await harness.polled(remote_id)
-        harness.kitchen.fault(Step.CONTENT, ProviderFault.raw(b"no clip"))
+        harness.double.fault(Step.CONTENT, ProviderFault.raw(b"no clip"))
         with pytest.raises(ProviderError) as broken:
             await harness.provider.download(remote_id, tmp_path / "clip.mp4", max_bytes=MIB)
     told = repr((caplog.text, seen, str(seen), refused.value, broken.value, vars(harness.provider)))

@@ -18,20 +18,20 @@ _NOT_YET = (RenderState.QUEUED, RenderState.RUNNING)
 
 
 async def test_an_order_arrives_as_it_was_given(harness):
-    for order in await harness.orders():
+    for order in await harness.requests():
         before = harness.paid_calls()
         remote = await harness.provider.submit(order)
         assert remote.state in _NOT_YET
         assert remote.id
-        asked = harness.kitchen.last.asked
+        asked = harness.double.last.asked
         assert asked.prompt == order.prompt
         assert asked.operation is order.operation
         assert asked.image is None
         assert asked.seconds == order.seconds or order.operation is Operation.REMIX
         assert asked.model == order.model or order.operation is not Operation.GENERATE
         assert harness.paid_calls() == before + 1
-        assert harness.kitchen.creates[order.prompt] == 1
-    assert harness.kitchen.violations == []
+        assert harness.double.creates[order.prompt] == 1
+    assert harness.double.violations == []
 
 
 async def test_a_picture_arrives_byte_for_byte(harness, tmp_path: Path):
@@ -41,13 +41,13 @@ async def test_a_picture_arrives_byte_for_byte(harness, tmp_path: Path):
         for model in harness.models:
             if model.takes_image:
                 await harness.provider.submit(harness.request(model, image=image))
-                assert harness.kitchen.last.asked.image == image.read_bytes()
-    assert harness.kitchen.violations == []
+                assert harness.double.last.asked.image == image.read_bytes()
+    assert harness.double.violations == []
 
 
 async def test_every_length_and_size_that_is_offered_is_one_that_the_vendor_takes(harness):
     vendor = VENDORS[harness.wire.name]
-    settings = harness.kitchen.environ()
+    settings = harness.double.environ()
     if vendor.known_models:
         settings[f"{vendor.prefix}_MODELS"] = "; ".join(vendor.known_models)
     provider = make(harness.wire, settings, harness.clock)
@@ -57,16 +57,16 @@ async def test_every_length_and_size_that_is_offered_is_one_that_the_vendor_take
             shape = harness.request(model, size=size)
             for seconds in model.seconds:
                 await provider.submit(replace(shape, seconds=seconds))
-                assert harness.kitchen.last.asked.seconds == seconds
+                assert harness.double.last.asked.seconds == seconds
         await provider.submit(harness.request(model, prompt="p" * model.prompt_max_chars))
     await provider.close()
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_a_clip_is_queued_and_rendered_and_fetched(harness, tmp_path: Path):
-    for number, order in enumerate(await harness.orders()):
+    for number, order in enumerate(await harness.requests()):
         remote = await harness.provider.submit(order)
-        render = harness.kitchen.last
+        render = harness.double.last
         for stage, progress in (
             (RenderStage.QUEUED, 0),
             (RenderStage.RUNNING, 42),
@@ -80,14 +80,14 @@ async def test_a_clip_is_queued_and_rendered_and_fetched(harness, tmp_path: Path
             assert seen.state in _NOT_YET
             assert seen.progress in (None, progress)
             assert seen.error is None
-        harness.kitchen.finish()
+        harness.double.finish()
         seen = await harness.polled(remote.id)
         assert isinstance(seen, RenderStatus)
         assert seen.state is RenderState.READY
         target = tmp_path / f"{number}.mp4"
         await harness.provider.download(remote.id, target, max_bytes=MIB)
-        assert target.read_bytes() == harness.kitchen.content
-    assert harness.kitchen.violations == []
+        assert target.read_bytes() == harness.double.content
+    assert harness.double.violations == []
 
 
 async def test_a_render_that_fails_says_whether_it_was_for_what_it_shows(harness):
@@ -95,9 +95,9 @@ async def test_a_render_that_fails_says_whether_it_was_for_what_it_shows(harness
         (RenderStage.FAILED, RenderFailedError),
         (RenderStage.MODERATED, ModerationError),
     ):
-        for order in await harness.orders():
+        for order in await harness.requests():
             remote = await harness.provider.submit(order)
-            harness.kitchen.finish(stage=stage)
+            harness.double.finish(stage=stage)
             seen = await harness.polled(remote.id)
             assert isinstance(seen, RenderStatus)
             assert seen.state is RenderState.FAILED
@@ -105,11 +105,11 @@ async def test_a_render_that_fails_says_whether_it_was_for_what_it_shows(harness
 
 
 async def test_orders_share_no_connection(harness):
-    for order in await harness.orders():
+    for order in await harness.requests():
         await harness.provider.submit(order)
         await harness.submitted()
-    ports = [seen.port for seen in harness.kitchen.seen]
-    paid = [seen.port for seen in harness.kitchen.seen if seen.step in PAID]
+    ports = [seen.port for seen in harness.double.seen]
+    paid = [seen.port for seen in harness.double.seen if seen.step in PAID]
     assert len(paid) >= 2
     assert all(ports.count(port) == 1 for port in paid)
 
@@ -119,7 +119,7 @@ async def test_many_orders_at_once_are_one_render_each(harness):
     remotes = await asyncio.gather(
         *(harness.provider.submit(harness.request(prompt=prompt)) for prompt in prompts)
     )
-    assert harness.kitchen.creates == dict.fromkeys(prompts, 1)
+    assert harness.double.creates == dict.fromkeys(prompts, 1)
     seen = await harness.provider.poll([remote.id for remote in remotes])
     assert set(seen) == {remote.id for remote in remotes}
     assert len(seen) == 8
@@ -127,13 +127,13 @@ async def test_many_orders_at_once_are_one_render_each(harness):
 
 
 async def test_a_vendor_that_reports_finished_renders_is_told_where_to(harness):
-    provider = make(harness.wire, harness.kitchen.environ(), harness.clock, public=True)
+    provider = make(harness.wire, harness.double.environ(), harness.clock, public=True)
     await provider.refresh()
     await provider.submit(harness.request())
-    [sent] = [seen for seen in harness.kitchen.seen if seen.step in PAID]
+    [sent] = [seen for seen in harness.double.seen if seen.step in PAID]
     told = unquote(sent.path) + sent.body.decode("utf-8", "replace").replace("\\/", "/")
     where = f"{PUBLIC_URL}/webhooks/{harness.wire.name}"
     assert (where in told) == provider.capabilities().has_webhook
     assert harness.provider.capabilities().has_webhook is False
     await provider.close()
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []

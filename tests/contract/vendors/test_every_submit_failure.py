@@ -103,21 +103,21 @@ async def _spoiled(
 
 
 async def test_an_order_that_is_turned_away_says_why(harness):
-    orders = await harness.orders()
+    orders = await harness.requests()
     told = {row[0]: await _spoiled(harness, orders, *row[:2]) for row in _CERTAIN}
     assert _kinds(told) == {name: {expected} for name, _, expected in _CERTAIN}
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_an_order_that_may_have_been_taken_is_never_called_refused(harness):
-    orders = await harness.orders()
+    orders = await harness.requests()
     told = {name: await _spoiled(harness, orders, name, fault) for name, fault in _UNKNOWN}
     assert _kinds(told) == {name: {UnknownOutcomeError} for name, _ in _UNKNOWN}
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_an_order_whose_answer_never_comes_may_have_been_taken(harness):
-    orders = await harness.orders()
+    orders = await harness.requests()
     answers = await asyncio.gather(
         *(
             _spoiled(harness, orders[at:][:1], name, fault)
@@ -126,25 +126,25 @@ async def test_an_order_whose_answer_never_comes_may_have_been_taken(harness):
         )
     )
     assert {type(error) for told in answers for error in told} == {UnknownOutcomeError}
-    assert harness.kitchen.violations == []
+    assert harness.double.violations == []
 
 
 async def test_a_refusal_in_the_vendors_own_words_is_understood(harness):
     told: dict[str, list[ProviderError]] = {}
-    for order in await harness.orders():
+    for order in await harness.requests():
         for kind, _ in _REFUSALS:
             if harness.refuse(kind, order):
                 before = harness.paid_calls()
                 told.setdefault(kind, []).append(await _refused(harness, order))
                 assert harness.paid_calls() == before + 1
-                harness.kitchen.drop_faults()
-        assert harness.kitchen.creates[order.prompt] == 0
+                harness.double.drop_faults()
+        assert harness.double.creates[order.prompt] == 0
     assert _kinds(told) == {kind: {expected} for kind, expected in _REFUSALS if kind in told}
     assert {Refusal.REJECTED, Refusal.BAD_KEY, Refusal.THROTTLED} <= told.keys()
 
 
 async def test_a_full_api_says_when_to_come_back(harness):
-    orders = await harness.orders()
+    orders = await harness.requests()
     for number, (headers, expected_s) in enumerate(
         (({"retry_after": "7"}, 7.0), ({"retry_after": "soon"}, None), ({}, None))
     ):
@@ -155,7 +155,7 @@ async def test_a_full_api_says_when_to_come_back(harness):
 
 
 async def test_an_address_that_is_not_there_took_nothing(harness):
-    for order in await harness.orders():
+    for order in await harness.requests():
         for status in (404, 405, 410):
             # Where one call is not there, another one may be tried: nothing was taken yet.
             harness.fail_paid_call(
@@ -164,13 +164,13 @@ async def test_an_address_that_is_not_there_took_nothing(harness):
             error = await _refused(harness, order)
             gone = order.operation is not Operation.GENERATE and type(error) is SourceGoneError
             assert gone or type(error) in (NotOfferedError, ProviderRejectedError)
-            harness.kitchen.drop_faults()
-        assert harness.kitchen.creates[order.prompt] == 0
-    assert harness.kitchen.violations == []
+            harness.double.drop_faults()
+        assert harness.double.creates[order.prompt] == 0
+    assert harness.double.violations == []
 
 
 async def test_an_order_never_follows_a_redirect(harness):
-    orders = await harness.orders()
+    orders = await harness.requests()
     async with OtherHost() as host:
         for status in (301, 302, 303, 307, 308):
             told = await _spoiled(
@@ -184,30 +184,30 @@ async def test_an_order_never_follows_a_redirect(harness):
 
 
 async def test_a_source_that_the_vendor_lost_can_be_told_from_a_refused_order(harness):
-    orders = await harness.orders()
-    harness.kitchen.renders.clear()
+    orders = await harness.requests()
+    harness.double.renders.clear()
     for order in orders:
         if order.operation is not Operation.GENERATE:
             assert type(await _refused(harness, order)) is SourceGoneError
-            assert harness.kitchen.creates[order.prompt] == 0
+            assert harness.double.creates[order.prompt] == 0
 
 
 async def test_a_source_that_is_not_finished_makes_no_order(harness):
-    orders = await harness.orders()
-    for render in harness.kitchen.renders.values():
+    orders = await harness.requests()
+    for render in harness.double.renders.values():
         render.stage = RenderStage.RUNNING
     for order in orders:
         if order.operation is not Operation.GENERATE:
             error = await _refused(harness, order)
             assert isinstance(error, ProviderRejectedError | SourceGoneError | NotAcceptedError)
-            assert harness.kitchen.creates[order.prompt] == 0
-    assert harness.kitchen.violations == []
+            assert harness.double.creates[order.prompt] == 0
+    assert harness.double.violations == []
 
 
 async def test_a_key_that_is_refused_takes_no_order(harness):
     settings = {
         name: "key-of-nobody-012345" if value == harness.wire.key else value
-        for name, value in harness.kitchen.environ().items()
+        for name, value in harness.double.environ().items()
     }
     order = harness.request()
     remote_id = await harness.submitted()
@@ -216,8 +216,8 @@ async def test_a_key_that_is_refused_takes_no_order(harness):
         await stranger.submit(order)
     assert isinstance((await stranger.poll([remote_id]))[remote_id], ProviderAccountError)
     await stranger.close()
-    assert harness.kitchen.creates[order.prompt] == 1
-    assert harness.kitchen.violations == []
+    assert harness.double.creates[order.prompt] == 1
+    assert harness.double.violations == []
 
 
 async def test_a_server_that_is_not_there_has_certainly_not_taken_the_order(harness):

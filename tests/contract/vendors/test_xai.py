@@ -51,7 +51,7 @@ async def test_a_size_goes_out_as_shape_and_resolution(xai):
         ("720x720", ("1:1", "720p")),
     ):
         await xai.submitted(size=Size.parse(size))
-        more = xai.kitchen.last.asked.more
+        more = xai.double.last.asked.more
         assert (more["aspect_ratio"], more["resolution"]) == shape
 
 
@@ -74,11 +74,11 @@ async def test_a_clip_that_is_withheld_is_moderated_and_still_costs(xai):
 
 async def test_a_poll_that_is_refused_for_what_the_clip_shows_ends_the_render(xai):
     remote_id = await xai.submitted()
-    assert xai.kitchen.refuse(Step.POLL, Refusal.MODERATED)
+    assert xai.double.refuse(Step.POLL, Refusal.MODERATED)
     seen = await xai.polled(remote_id)
     assert seen.state is RenderState.FAILED
     assert type(seen.error) is ModerationError
-    assert xai.kitchen.refuse(Step.POLL, Refusal.REJECTED)
+    assert xai.double.refuse(Step.POLL, Refusal.REJECTED)
     assert isinstance(await xai.polled(remote_id), ProviderTroubleError)
 
 
@@ -90,9 +90,9 @@ async def test_a_render_that_is_done_without_a_clip_is_waited_for(xai):
 
 async def test_a_clip_without_a_status_is_ready(xai, tmp_path: Path):
     remote_id = await xai.submitted(RenderStage.READY)
-    place = xai.kitchen.last.media_url
+    place = xai.double.last.media_url
     said = Answer(json={"video": {"url": place, "duration": 5, "respect_moderation": True}})
-    xai.kitchen.fault(Step.POLL, ProviderFault.answer(said), times=2)
+    xai.double.fault(Step.POLL, ProviderFault.answer(said), times=2)
     assert (await xai.polled(remote_id)).state is RenderState.READY
     await xai.provider.download(remote_id, tmp_path / "clip.mp4", max_bytes=MIB)
 
@@ -140,7 +140,7 @@ async def test_a_source_that_is_too_long_is_left_to_the_bot_before_it_costs(
     else:
         with pytest.raises(SourceGoneError):
             await xai.provider.submit(order)
-    assert xai.kitchen.tries["p"] == taken
+    assert xai.double.tries["p"] == taken
 
 
 @pytest.mark.parametrize("stage", [RenderStage.RUNNING, RenderStage.FAILED, RenderStage.MODERATED])
@@ -160,19 +160,19 @@ async def test_trouble_on_the_way_to_the_source_leaves_the_order_unsent(xai):
         (ProviderFault.html(502), None),
         (ProviderFault.json(405, {}), None),
     ):
-        xai.kitchen.fault(Step.POLL, fault, times=9)
+        xai.double.fault(Step.POLL, fault, times=9)
         with pytest.raises(NotAcceptedError) as caught:
             await xai.provider.submit(order)
         assert caught.value.retry_after_s == wait_s
-        xai.kitchen.drop_faults()
+        xai.double.drop_faults()
     assert Operation.EXTEND in xai.models[0].operations
-    assert xai.kitchen.tries["p"] == 0
+    assert xai.double.tries["p"] == 0
 
 
 async def test_a_key_that_is_blocked_is_told_by_the_check(xai):
     said = xai.wire.checked(None)
     for flag in ("api_key_blocked", "api_key_disabled", "team_blocked"):
-        xai.kitchen.fault(Step.CHECK, ProviderFault.answer(Answer(json={**said.json, flag: True})))
+        xai.double.fault(Step.CHECK, ProviderFault.answer(Answer(json={**said.json, flag: True})))
         with pytest.raises(ProviderAccountError, match=flag):
             await xai.provider.check()
     assert await xai.provider.check() == "the key is taken"
