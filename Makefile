@@ -33,11 +33,14 @@ coverage: $(READY)  ## Run all tests and list the lines that none reaches; fails
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
-chaos: $(READY)  ## Kill the bot and disturb it for hours; CHAOS_ROUNDS=1 for a short run
-	$(PY) -m tests.simulation --seeds 20000
-	$(PY) -m tests.chaos --out chaos-kill.jsonl kill --rounds $(or $(CHAOS_ROUNDS),10)
-	$(PY) -m tests.chaos --out chaos-random.jsonl random --kills 1000
-	$(PY) -m tests.chaos --out chaos-faults.jsonl faults --towns 200
+# A round is one kill at each named point, 100 random kills, 20 mixtures of faults and 2,000 seeds.
+CHAOS_ROUNDS ?= 10
+
+chaos: $(READY)  ## Kill the bot and disturb it for hours; CHAOS_ROUNDS=1 for a tenth of it
+	$(PY) -m tests.simulation --seeds $$((2000 * $(CHAOS_ROUNDS)))
+	$(PY) -m tests.chaos --out chaos-kill.jsonl kill --rounds $(CHAOS_ROUNDS)
+	$(PY) -m tests.chaos --out chaos-random.jsonl random --kills $$((100 * $(CHAOS_ROUNDS)))
+	$(PY) -m tests.chaos --out chaos-faults.jsonl faults --mixtures $$((20 * $(CHAOS_ROUNDS)))
 	$(PY) -m tests.chaos --out chaos-kill.jsonl table
 
 lint: $(READY)  ## Run the linter, the formatter and the type checker

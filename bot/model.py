@@ -48,6 +48,8 @@ class State(StrEnum):
         return self in (State.SUBMITTING, State.RENDERING)
 
 
+#: A job can be cancelled in these states: its render is not known to be complete.
+CANCELLABLE_STATES = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 _FINAL = frozenset({State.DONE, State.KEPT, State.FAILED, State.CANCELLED})
 
 #: The states that may follow each state. KEPT → POSTING: the member fetches a clip that could not

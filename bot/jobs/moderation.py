@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.clock import Clock
 from bot.errors import BadOptionError, ModeratorsOnlyError, RefusedError
 from bot.guild import (
     AuditEntry,
@@ -21,11 +20,10 @@ from bot.guild import (
 )
 from bot.jobs.budget import BudgetMonitor, BudgetStatus
 from bot.jobs.guild_settings_cache import GuildSettingsCache
+from bot.jobs.ports import Dependencies
 from bot.model import Job, State, Viewer
 from bot.quota.quota_status import QuotaStatus
-from bot.quota.rule import QuotaRule
-from bot.storage.base import JobStore
-from bot.storage.guild_settings import Actor, DayUsage, GuildSettingsStore, MemberUsage
+from bot.storage.guild_settings import Actor, DayUsage, MemberUsage
 
 _TOP_MEMBERS = 8
 _AUDIT_PAGE = 10
@@ -48,20 +46,16 @@ class ModerationService:
 
     def __init__(
         self,
-        *,
-        guild_store: GuildSettingsStore,
+        dependencies: Dependencies,
         settings_cache: GuildSettingsCache,
-        store: JobStore,
         budget_monitor: BudgetMonitor,
-        quota: QuotaRule,
-        clock: Clock,
     ) -> None:
-        self._guild_store = guild_store
+        self._guild_store = dependencies.guild_store
         self._settings_cache = settings_cache
-        self._store = store
+        self._store = dependencies.store
         self._budget_monitor = budget_monitor
-        self._quota = quota
-        self._clock = clock
+        self._quota = dependencies.quota
+        self._clock = dependencies.clock
 
     async def set_limits(
         self,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.backoff import backoff_s
 from bot.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -118,8 +118,7 @@ class CircuitBreakers:
         if before.circuit is CircuitState.OUT and not self.takes_work(name):
             return
         times = before.failures_in_a_row + 1 if before.circuit is CircuitState.COOLING_DOWN else 1
-        pause_s = min(_COOL_DOWN_FIRST_S * 2 ** min(times - 1, 10), _COOL_DOWN_MAX_S)
-        pause_s *= random.uniform(0.75, 1.0)
+        pause_s = backoff_s(times, _COOL_DOWN_FIRST_S, _COOL_DOWN_MAX_S)
         if retry_after_s is not None:
             # A provider that refuses and answers "retry at once" still gets a pause: otherwise two
             # such providers would pass a job back and forth as fast as they answer.
@@ -136,7 +135,7 @@ class CircuitBreakers:
         if was_out and not self.takes_work(name):
             return
         times = before.failures_in_a_row + 1 if was_out else 1
-        pause_s = min(_OUT_FIRST_S * 2 ** min(times - 1, 10), _OUT_MAX_S)
+        pause_s = backoff_s(times, _OUT_FIRST_S, _OUT_MAX_S, jitter=0.0)
         self._trip(name, CircuitState.OUT, reason, pause_s, times, by_submit=by_submit)
         if before.out_since is None:
             _log.error("%s is out: %s; check its key and balance", name, reason)

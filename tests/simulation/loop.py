@@ -79,7 +79,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def step(self, until_s: float) -> bool:
         """Run one callback, passing time where none is ready; False when none is before `until_s`."""
         ready, timers = self._ready, self._scheduled  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
-        while timers and timers[0]._cancel_and_wait:
+        while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False
         if not ready:
             if not timers or timers[0]._when > until_s:
@@ -88,11 +88,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         while timers and timers[0]._when <= self._virtual_time.now_s:
             timer = heapq.heappop(timers)
             timer._scheduled = False
-            if not timer._cancel_and_wait:
+            if not timer._cancelled:
                 ready.append(timer)
         if ready:
             handle = ready.popleft()
-            if not handle._cancel_and_wait:
+            if not handle._cancelled:
                 self.steps += 1
                 handle._run()
         return True

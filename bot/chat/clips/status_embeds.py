@@ -11,10 +11,8 @@ from bot.chat.clips import clip_text
 from bot.chat.clips.job_buttons import CancelButton, CancelJobButton, FetchButton
 from bot.chat.embed_message import DEFAULT_COLOUR, STATE_COLOURS, EmbedMessage
 from bot.jobs.ports import JobStatus, StatusCard
-from bot.model import State
+from bot.model import CANCELLABLE_STATES, State
 from bot.quota.sentences import relative
-
-_CANCELLABLE_STATES = (State.QUEUED, State.SUBMITTING, State.RENDERING)
 
 
 def build_card_message(card: StatusCard) -> EmbedMessage:
@@ -135,7 +133,7 @@ def _colour(statuses: Sequence[JobStatus]) -> int:
 
 def _card_view(card: StatusCard) -> discord.ui.View | None:
     view = discord.ui.View(timeout=None)
-    if any(status.job.state in _CANCELLABLE_STATES for status in card.statuses):
+    if any(status.job.state in CANCELLABLE_STATES for status in card.statuses):
         view.add_item(CancelButton(card.request.id))
     for status in card.statuses:
         if status.job.state is State.KEPT and status.job.deleted_at is None:
@@ -146,7 +144,7 @@ def _card_view(card: StatusCard) -> discord.ui.View | None:
 def _status_view(status: JobStatus) -> discord.ui.View | None:
     job = status.job
     view = discord.ui.View(timeout=None)
-    if job.state in _CANCELLABLE_STATES:
+    if job.state in CANCELLABLE_STATES:
         view.add_item(CancelJobButton(job.id))
     elif job.state is State.KEPT:
         view.add_item(FetchButton(job.id))

@@ -17,12 +17,11 @@ from bot.chat.serving import job_service_of
 from bot.chat.transport.error_handler import SafeItem
 from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
-from bot.model import Job, State, Viewer
+from bot.model import CANCELLABLE_STATES, Job, State, Viewer
 from bot.quota.sentences import relative
 
 #: 2026-11: a message has room for 2000 characters (Discord's documentation); the title takes some.
 _ENTRIES_CHARS = 1850
-_CANCELLABLE_STATES = (State.QUEUED, State.SUBMITTING, State.RENDERING)
 
 
 class JobListFilter(StrEnum):
@@ -124,7 +123,7 @@ async def build_job_list(jobs: JobService, viewer: Viewer, query: JobListQuery) 
     nothing = "There are none." if query.before_seq is None else "That was all."
     view = discord.ui.View(timeout=None)
     for _, job in found:
-        if job.state in _CANCELLABLE_STATES and job.cancel_requested_at is None:
+        if job.state in CANCELLABLE_STATES and job.cancel_requested_at is None:
             view.add_item(CancelJobButton(job.id, row=0))
     first = replace(query, before_seq=None)
     view.add_item(JobListButton(first, "Refresh" if query.before_seq is None else "◀ Latest"))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from bot.backoff import backoff_s
 
 #: Longest wait that an API can ask for, in seconds.
 MAX_RETRY_AFTER_S = 120.0
@@ -19,8 +20,8 @@ def pauses_s(first_s: float) -> Iterator[float]:
 
     The shortening is random so that many waiting callers don't retry at the same instant.
     """
-    for number in range(_RETRIES):
-        yield min(first_s * 2**number, _MAX_PAUSE_S) * random.uniform(0.75, 1.0)
+    for failures in range(1, _RETRIES + 1):
+        yield backoff_s(failures, first_s, _MAX_PAUSE_S)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
