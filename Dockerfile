@@ -4,7 +4,7 @@ ARG BASE=python:3.13-slim-trixie
 FROM ${BASE} AS build
 RUN python -m venv /venv
 COPY requirements.lock ./
-# There is no compiler here, so a package without a wheel fails at once and by name.
+# The image has no compiler: with --only-binary, pip names a package that has no wheel.
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
     --only-binary :all: --require-hashes --requirement requirements.lock
 
@@ -23,7 +23,7 @@ COPY LICENSE ./
 COPY bot ./bot
 COPY cogs ./cogs
 COPY renderer ./renderer
-# The running bot may not write here, so its bytecode is made now.
+# The bot can't write here at run time, so compile the bytecode now.
 RUN python -m compileall -q bot cogs renderer
 USER sorabot
 VOLUME /data

@@ -3,7 +3,7 @@
 
 VENV  := .venv
 PY    := $(VENV)/bin/python
-# Stands when .venv holds what requirements-dev.lock says.
+# Exists when .venv holds what requirements-dev.lock lists.
 READY := $(VENV)/ready
 
 .PHONY: help setup sandbox run test coverage chaos lint check hooks audit bench migrate lock format clean
@@ -11,45 +11,50 @@ READY := $(VENV)/ready
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
 
-setup: $(READY)  ## Make .venv with all that is needed; again only when the lock changed
+setup: $(READY)  ## Make .venv with all dependencies, unless it is up to date
 
 sandbox: $(READY)  ## Try the bot in a browser: no token, no key, no account
 	@$(PY) -m sandbox
 
-# glibc keeps memory for each thread that ever asked for some; two such heaps are enough.
+# glibc keeps a heap for each thread that allocated memory; two are enough.
 run: $(READY)  ## Start the bot on Discord; settings come from the environment or .env
 	@MALLOC_ARENA_MAX=$${MALLOC_ARENA_MAX:-2} $(PY) -m bot
 
-# A worker that is done takes tests over from the others.
+# worksteal: a worker that has finished takes tests from the others.
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet --numprocesses logical --dist worksteal
 
-# Measuring makes the tests slower, so one that looks at the clock may fail here: `make test` judges
-# them, and the floor judges this run. Children with a clean environment are not measured.
-coverage: $(READY)  ## Run all tests and list the lines that none reaches; below the floor it fails
+# Measuring slows the tests down, so one that depends on time may fail here: only the coverage floor
+# decides this run, and `make test` decides about tests. Children with a clean environment are not
+# measured.
+coverage: $(READY)  ## Run all tests and list the lines that none reaches; fails below the floor
 	$(PY) -m coverage erase
 	-$(PY) -m coverage run -m pytest --quiet --numprocesses logical --dist worksteal --timeout 300
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
-chaos: $(READY)  ## Kill and trouble the bot for hours; CHAOS_ROUNDS=1 for a short run
-	$(PY) -m tests.simulation --seeds 20000
-	$(PY) -m tests.chaos --out chaos-kill.jsonl kill --rounds $(or $(CHAOS_ROUNDS),10)
-	$(PY) -m tests.chaos --out chaos-random.jsonl random --kills 1000
-	$(PY) -m tests.chaos --out chaos-faults.jsonl faults --towns 200
+# A round is one kill at each named point, 100 random kills, 20 mixtures of faults and 2,000 seeds.
+CHAOS_ROUNDS ?= 10
+
+chaos: $(READY)  ## Kill the bot and disturb it for hours; CHAOS_ROUNDS=1 for a tenth of it
+	$(PY) -m tests.simulation --seeds $$((2000 * $(CHAOS_ROUNDS)))
+	$(PY) -m tests.chaos --out chaos-kill.jsonl kill --rounds $(CHAOS_ROUNDS)
+	$(PY) -m tests.chaos --out chaos-random.jsonl random --kills $$((100 * $(CHAOS_ROUNDS)))
+	$(PY) -m tests.chaos --out chaos-faults.jsonl faults --mixtures $$((20 * $(CHAOS_ROUNDS)))
 	$(PY) -m tests.chaos --out chaos-kill.jsonl table
 
 lint: $(READY)  ## Run the linter, the formatter and the type checker
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/basedpyright
+	$(VENV)/bin/basedpyright -p tests
 
 check: lint test  ## Run what CI runs: lint, then test
 
 hooks: $(READY)  ## Let git run ruff before each commit and look at the length of its subject
 	@$(PY) -m pre_commit install
 
-# Without --strict, a package that could not be looked up would count as a good one.
+# Without --strict, a package that could not be looked up would count as safe.
 audit: $(READY)  ## Look up known vulnerabilities of what the bot runs on; needs the internet
 	$(PY) -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict \
 		--progress-spinner off
@@ -64,7 +69,7 @@ format: $(READY)  ## Put all Python files into shape
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
-# Renovate reads the command in the first lines of each file and runs it again, so it takes only
+# Renovate reads this command in the first lines of each lock file and runs it again, so use only
 # options that Renovate knows, written with "=" (.github/renovate.json).
 COMPILE = $(VENV)/bin/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal \
 	--python-version=3.11 --generate-hashes
@@ -78,8 +83,8 @@ clean:  ## Remove .venv and caches; data/ and .env stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Candidates are run, not only looked up: a version manager leaves commands that do nothing, and
-# some systems ship Python without ensurepip. The releases that CI tests come first.
+# Each candidate is run, because version managers leave commands that do nothing and some systems
+# ship Python without ensurepip. The releases that CI tests come first.
 FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 $(READY): requirements-dev.lock

@@ -23,7 +23,16 @@ from benchmarks import (
 )
 from benchmarks.open_jobs import OpenJobs
 
-_NAMES = ("latency", "burst", "inflight", "fairness", "memory", "polling", "reservations", "shelf")
+_NAMES = (
+    "latency",
+    "burst",
+    "inflight",
+    "fairness",
+    "memory",
+    "polling",
+    "reservations",
+    "clip_search",
+)
 
 
 async def _run(names: Sequence[str], *, quick: bool) -> None:
@@ -55,7 +64,7 @@ async def _run(names: Sequence[str], *, quick: bool) -> None:
     if "reservations" in names:
         config = reservations.ReservationsConfig(jobs=10_000, rounds=2)
         await reservations.run(config if quick else reservations.ReservationsConfig())
-    if "shelf" in names:
+    if "clip_search" in names:
         await clip_search.run(
             clip_search.ClipSearchConfig(jobs=50_000, calls=50)
             if quick

@@ -31,6 +31,7 @@ async def _ping(interaction: discord.Interaction) -> None:
 
 async def _clips(interaction: discord.Interaction) -> None:
     await interaction.response.send_message("four clips, coming up")
+    assert interaction.channel_id is not None
     channel = interaction.client.get_partial_messageable(interaction.channel_id)
     headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
     base_url = os.environ["OPENAI_BASE_URL"] + "/"

@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-import aiosqlite
-
 from benchmarks.figures import Quantiles, heading, quantiles, table, verdict
 from benchmarks.population import Population, PopulationGuild
 from benchmarks.seeding import job_id_of, seed
@@ -118,10 +116,8 @@ async def _measure(database: _TimedDatabase, draw: _Draw, calls: int) -> Timing:
 class _TimedDatabase(Database):
     """A database that notes how long its thread takes for each call, in ms: wall time and CPU."""
 
-    def __init__(
-        self, connection: aiosqlite.Connection, reserve_file: ReserveFile | None = None
-    ) -> None:
-        super().__init__(connection, reserve_file)
+    def __init__(self, path: Path, reserve_file: ReserveFile | None = None) -> None:
+        super().__init__(path, reserve_file)
         self.took: list[tuple[float, float]] = []
 
     async def run(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.figures import heading, quantiles, table, verdict
 from benchmarks.replay import ReplayResult, replay
-from bot.jobs.schedule import first_poll_s, poll_gap_s
-from bot.jobs.timings import Timings
+from bot.jobs.timings import Timings, first_poll_s, poll_gap_s
 from bot.providers.base import Capabilities
 
 _MEDIAN_S, _SIGMA, _SHORTEST_S, _LONGEST_S = 90.0, 0.6, 20.0, 600.0
@@ -65,7 +64,7 @@ def _simulate(clips: int, chance: random.Random) -> None:
     """Print how the schedule does in the long run, one clip after another."""
     durations_s = [_draw_s(chance) for _ in range(clips)]
     each = list(_scheduled(durations_s))
-    print(f"The schedule alone (bot.jobs.schedule), {clips} clips one after another:\n")
+    print(f"The schedule alone (bot.jobs.timings), {clips} clips one after another:\n")
     found = {_FIXED: _Comparison(_fixed(durations_s), durations_s)}
     edges = [edge for edge in (0, 50, 1000, 5000) if edge < clips]
     for first, last in itertools.pairwise([*edges, clips]):

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.jobs.ports import JobStatus, StatusCard
 from bot.model import Job
+from tests.unit.jobs.partial_publisher import PartialPublisher
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_render import LoopbackRender
 
@@ -74,8 +75,8 @@ class ScriptedApi(VideosApi):
         return render.ready_at
 
 
-class TimedPublisher:
-    """A `ClipPublisher` that notes by how much each clip is posted after it was ready, in seconds."""
+class TimedPublisher(PartialPublisher):
+    """Records how many seconds after the end of its render each clip is posted."""
 
     def __init__(self, clock: ScriptedClock, api: ScriptedApi) -> None:
         self._clock = clock

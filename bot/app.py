@@ -1,4 +1,4 @@
-"""The fuse box: the only file that names concrete classes and joins them."""
+"""The composition root: the only module that names concrete classes and joins them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.chat.transport.command_sync import CommandSync
 from bot.chat.transport.instrumentation import RestInstrumentation
 from bot.clock import Clock, SystemClock
 from bot.errors import SettingsError, StorageError
-from bot.jobs.assembly import Assembly, Dependencies, assemble
+from bot.jobs.assembly import Dependencies, assemble
 from bot.jobs.retention import RetentionDependencies, RetentionLoop
 from bot.jobs.scheduler import Scheduler
 from bot.jobs.service import JobService
@@ -45,8 +45,7 @@ from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.retention import SqliteRetentionStore
 from bot.web.gauges import GaugeReader
-from bot.web.health import HealthServer
-from bot.web.readiness import database_check, disk_check
+from bot.web.health import HealthServer, database_check, disk_check
 from bot.web.webhooks import Webhooks
 from cogs.account import AccountCog
 from cogs.command_groups import install_cogs
@@ -66,7 +65,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """All parts of a running bot, joined; nothing runs until `start`."""
+    """All parts of a bot, joined; nothing runs until `start`."""
 
     settings: Settings
     connection: GatewayConnection
@@ -74,20 +73,20 @@ class App:
     scheduler: Scheduler
     store: SqliteJobStore
     providers: Mapping[str, Provider]
-    #: Ways to keys that others publish.
+    #: HTTP clients that fetch the public keys with which some providers sign webhooks.
     transports: Sequence[Transport]
     health: HealthServer | None
     watchdog: Watchdog
-    #: Keeps a second bot off the database.
+    #: Keeps a second bot from opening the database.
     instance_lock: InstanceLock
 
     @property
     def client(self) -> SorabotClient:
-        """The client to use now: another one when its connection broke for good."""
+        """The client in use; `GatewayConnection` replaces it after a connection failed for good."""
         return self.connection.client
 
     async def start(self) -> None:
-        """Begin to work on jobs. Call before the client connects: see `jobs.engine.Engine`."""
+        """Begin to work on jobs. Call it before the client connects."""
         await asyncio.to_thread(_remove_partial_files, self.settings.data_dir)
         await self.scheduler.start()
         self.watchdog.start()
@@ -95,7 +94,7 @@ class App:
             await self.health.start()
 
     async def close(self) -> None:
-        """Let work under way finish, then close everything; idempotent."""
+        """Let running steps finish, then close everything; idempotent."""
         await self.scheduler.stop()
         await self.connection.close()
         self.watchdog.stop()
@@ -109,7 +108,7 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminContext:
-    """What limits are kept with, without the rest of the bot; whoever opens it closes `store`."""
+    """What the operator's commands need of a bot; the caller closes `store`."""
 
     store: SqliteJobStore
     guild_store: SqliteGuildSettingsStore
@@ -124,33 +123,32 @@ async def build_app(
     timings: Timings | None = None,
     wrap: Callable[[Dependencies], Dependencies] | None = None,
 ) -> App:
-    """Join the parts of a bot as `settings` say.
+    """Join the parts of a bot according to `settings`.
 
-    clock, pace  the system's clock and the usual waiting times unless given.
-    wrap         returns what the workshop works with in place of its ports.
-    Raises SettingsError for settings that can't be met and StorageError for a database that
-    can't be opened, or on which a bot runs already.
+    clock, timings  the system's clock and the default waiting times, unless given.
+    wrap            may replace some of the dependencies; tests use it.
+    Raises SettingsError for settings that can't be used, and StorageError when the database can't
+    be opened or another bot runs on it.
     """
     await asyncio.to_thread(_make_folder, settings.data_dir)
     instance_lock = await asyncio.to_thread(InstanceLock.acquire, database_path(settings))
     try:
-        ground = await _build_infrastructure(settings, SystemClock() if clock is None else clock)
-        return _assemble(ground, instance_lock, Timings() if timings is None else timings, wrap)
-    except BaseException:  # whatever it was, another try must find the database free
+        infrastructure = await _build_infrastructure(settings, clock or SystemClock())
+        return _assemble(infrastructure, instance_lock, timings or Timings(), wrap)
+    except BaseException:  # after any failure the next attempt must find the database unlocked
         instance_lock.release()
         raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Infrastructure:
-    """What the other parts stand on."""
+    """Parts that the other parts need."""
 
     settings: Settings
     clock: Clock
     metrics: Metrics
-    #: How the video APIs are doing.
     circuit_breakers: CircuitBreakers
-    #: By name, in the operator's order; each tells `book` and `metrics` what came of a call.
+    #: By name, in the operator's order; `circuit_breakers` and `metrics` see each call's outcome.
     providers: Mapping[str, Provider]
     disk_space: DiskSpace
     reserve_file: ReserveFile
@@ -158,24 +156,23 @@ class _Infrastructure:
 
 
 async def _build_infrastructure(settings: Settings, clock: Clock) -> _Infrastructure:
-    book = CircuitBreakers(settings.video_providers, clock)
-    built = build_providers(settings, clock)
+    circuit_breakers = CircuitBreakers(settings.video_providers, clock)
     metrics = Metrics(settings.video_providers)
-    room = DiskSpace((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
+    disk_space = DiskSpace((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
     reserve_file = ReserveFile(settings.data_dir / "sorabot.db.ballast")
     return _Infrastructure(
         settings=settings,
         clock=clock,
         metrics=metrics,
-        circuit_breakers=book,
+        circuit_breakers=circuit_breakers,
         providers={
-            name: WatchedProvider(each, book, metrics.count_provider_request)
-            for name, each in built.items()
+            name: WatchedProvider(each, circuit_breakers, metrics.count_provider_request)
+            for name, each in build_providers(settings, clock).items()
         },
-        disk_space=room,
+        disk_space=disk_space,
         reserve_file=reserve_file,
         store=await SqliteJobStore.open(
-            database_path(settings), disk_space=room, reserve_file=reserve_file
+            database_path(settings), disk_space=disk_space, reserve_file=reserve_file
         ),
     )
 
@@ -188,24 +185,27 @@ def _assemble(
 ) -> App:
     settings, clock = infrastructure.settings, infrastructure.clock
     set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
-    # The courier posts by the line, which comes after the jobs that it brings commands to.
-    publisher = DiscordClipPublisher(lambda: line.client, clock)
-    ports = _dependencies(infrastructure, publisher, timings)
-    workshop = _assembly(infrastructure, ports if wrap is None else wrap(ports))
-    line = GatewayConnection(
-        _client_factory(infrastructure, workshop.jobs, publisher), clock, publisher.pause
+    # The publisher needs the connection, and the connection's commands need the jobs: the
+    # publisher looks up the connection when it posts.
+    publisher = DiscordClipPublisher(lambda: connection.client, clock)
+    dependencies = _dependencies(infrastructure, publisher, timings)
+    assembly = assemble(dependencies if wrap is None else wrap(dependencies))
+    assembly.scheduler.observe_steps(infrastructure.metrics.observe_step)
+    assembly.scheduler.add_loop("retention", _retention(infrastructure, assembly.context).run)
+    connection = GatewayConnection(
+        _client_factory(infrastructure, assembly.jobs, publisher), clock, publisher.pause
     )
     verifiers, transports = build_verifiers(settings, clock)
-    webhooks = Webhooks(verifiers, workshop.reconciler.poll_now, clock)
+    webhooks = Webhooks(verifiers, assembly.reconciler.poll_now, clock)
     return App(
         settings=settings,
-        connection=line,
-        jobs=workshop.jobs,
-        scheduler=workshop.scheduler,
+        connection=connection,
+        jobs=assembly.jobs,
+        scheduler=assembly.scheduler,
         store=infrastructure.store,
         providers=infrastructure.providers,
         transports=transports,
-        health=_health(infrastructure, line, webhooks),
+        health=_health(infrastructure, connection, webhooks),
         watchdog=Watchdog(infrastructure.metrics.observe_loop_lag),
         instance_lock=instance_lock,
     )
@@ -234,45 +234,38 @@ def _dependencies(
     )
 
 
-def _assembly(infrastructure: _Infrastructure, dependencies: Dependencies) -> Assembly:
-    workshop = assemble(dependencies)
-    workshop.scheduler.observe_steps(infrastructure.metrics.observe_step)
-    workshop.scheduler.add_loop("tidying", _retention(infrastructure, workshop.context).run)
-    return workshop
-
-
 def _retention(infrastructure: _Infrastructure, context: WorkerContext) -> RetentionLoop:
-    days = infrastructure.settings.keep_clips_days
-    leftovers = RetentionDependencies(
-        retention_store=SqliteRetentionStore(
-            infrastructure.store.database, infrastructure.store.queries
-        ),
+    settings, store = infrastructure.settings, infrastructure.store
+    days = settings.keep_clips_days
+    dependencies = RetentionDependencies(
+        retention_store=SqliteRetentionStore(store.database, store.queries),
         archive=context.archive,
         thumbnails=context.thumbnails,
         providers=context.providers,
-        pictures=infrastructure.settings.data_dir / "pictures",
+        pictures=settings.data_dir / "pictures",
         disk_space=context.disk_space,
         reserve_file=infrastructure.reserve_file,
     )
-    return RetentionLoop(leftovers, context.clock, None if days is None else timedelta(days=days))
+    keep = None if days is None else timedelta(days=days)
+    return RetentionLoop(dependencies, context.clock, keep)
 
 
 def _client_factory(
     infrastructure: _Infrastructure, jobs: JobService, publisher: DiscordClipPublisher
 ) -> Callable[[], SorabotClient]:
-    """Return what makes a client with all its commands, each time another one."""
+    """Return a function that makes a client with all its commands, a different one each time."""
     settings, metrics = infrastructure.settings, infrastructure.metrics
     pictures = Pictures(settings.data_dir / "pictures")
-    watch = RestInstrumentation(
+    instrumentation = RestInstrumentation(
         clock=infrastructure.clock,
         on_first_response=metrics.observe_ack,
         on_rate_limited=metrics.count_rate_limit,
     )
     sync = CommandSync(settings.data_dir / "sorabot.db.commands.json", settings.discord_guild_ids)
 
-    def fresh_client() -> SorabotClient:
-        client = SorabotClient(sync, watch)
-        # A command knows the group that it was once added to: each client has cogs of its own.
+    def make_client() -> SorabotClient:
+        client = SorabotClient(sync, instrumentation)
+        # Each client gets its own cogs: a command stays bound to the group it was added to.
         cogs = (
             GenerateCog(jobs, pictures),
             RemixCog(jobs),
@@ -281,7 +274,7 @@ def _client_factory(
             AccountCog(jobs),
             ListenersCog(jobs, pictures),
         )
-        keepers = (
+        moderator_cogs = (
             ModQuotaCog(jobs),
             ModBlocksCog(jobs),
             ModUsageCog(jobs),
@@ -289,17 +282,17 @@ def _client_factory(
             ModProviderCog(jobs),
         )
         client.attach_services(
-            jobs, pictures, lambda bot: install_cogs(bot, cogs, keepers), publisher.resume
+            jobs, pictures, lambda bot: install_cogs(bot, cogs, moderator_cogs), publisher.resume
         )
         return client
 
-    return fresh_client
+    return make_client
 
 
 def _health(
     infrastructure: _Infrastructure, connection: GatewayConnection, webhooks: Webhooks
 ) -> HealthServer | None:
-    """Return the server of the health pages and webhooks; None where the settings want none."""
+    """Return the server of the health pages and webhooks; None when HTTP_BIND is empty."""
     settings, store = infrastructure.settings, infrastructure.store
     if settings.http_bind is None:
         return None
@@ -307,7 +300,7 @@ def _health(
     async def connected() -> bool:
         return connection.client.is_connected()
 
-    figures = GaugeReader(
+    gauges = GaugeReader(
         SqliteGauges(store.database, store.queries).read,
         database_path(settings),
         infrastructure.clock,
@@ -319,7 +312,7 @@ def _health(
     )
 
     async def page() -> bytes:
-        return infrastructure.metrics.generate_page(await figures.read())
+        return infrastructure.metrics.generate_page(await gauges.read())
 
     checks = (
         database_check(lambda: store.next_due_at(())),
@@ -329,9 +322,9 @@ def _health(
 
 
 async def check_settings(settings: Settings) -> None:
-    """Return if what the settings name can be had, as far as that shows without a connection.
+    """Raise SettingsError unless the data folder is writable and every provider can be built.
 
-    Raises SettingsError.
+    Makes no connection.
     """
     await asyncio.to_thread(_make_folder, settings.data_dir)
     for provider in build_providers(settings, SystemClock()).values():
@@ -339,7 +332,7 @@ async def check_settings(settings: Settings) -> None:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the database up to date and close it; no bot may run on it. Raises as `build_app`."""
+    """Upgrade the database's schema and close it. Raises like `build_app`: no bot may run on it."""
     await asyncio.to_thread(_make_folder, settings.data_dir)
     instance_lock = await asyncio.to_thread(InstanceLock.acquire, database_path(settings))
     try:
@@ -350,9 +343,10 @@ async def migrate(settings: Settings) -> None:
 
 
 async def open_admin_context(settings: Settings) -> AdminContext:
-    """Open the limits in the database that is there; a bot may be running on it.
+    """Open the existing database for an operator's command; a bot may be running on it.
 
-    Raises StorageError, also where there is none: made anew, it would tell of no limits at all.
+    Raises StorageError, also when there is no database: an empty one made here would show the
+    operator no limits at all.
     """
     path = await asyncio.to_thread(find_database, settings)
     store = await SqliteJobStore.open(path)
@@ -365,7 +359,7 @@ async def open_admin_context(settings: Settings) -> AdminContext:
 
 
 def _remove_partial_files(data_dir: Path) -> None:
-    """Remove what a killed process left half done; nothing of this one is under way yet."""
+    """Remove files that a killed process left half written; this process has begun none yet."""
     for path in (*(data_dir / "tmp").glob("*"), *(data_dir / "pictures").glob("*.part")):
         with contextlib.suppress(OSError):
             if path.is_dir():
@@ -375,12 +369,12 @@ def _remove_partial_files(data_dir: Path) -> None:
 
 
 def database_path(settings: Settings) -> Path:
-    """Return where the database is, or will be."""
+    """Return the path of the database, which need not exist."""
     return settings.data_dir / "sorabot.db"
 
 
 def find_database(settings: Settings) -> Path:
-    """Return where the database is; blocks. Raises StorageError where there is none."""
+    """Return the path of the existing database; blocks. Raises StorageError when there is none."""
     path = database_path(settings)
     try:
         path.stat()

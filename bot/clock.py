@@ -1,4 +1,4 @@
-"""The only place that reads the wall clock."""
+"""The clock: the only module that reads the wall clock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the time is, and how to wait for it."""
+    """Tells the time and waits."""
 
     def now(self) -> datetime:
-        """Return the present instant, timezone-aware UTC; it never runs backwards."""
+        """Return the present instant in timezone-aware UTC; it never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -22,13 +22,13 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Wall time as it was when this object was made, carried on by the monotonic clock.
+    """The wall time at construction plus the monotonic time since.
 
-    A jump of the machine's clock (NTP, an operator, a leap) therefore never expires a job that
-    was paid for, nor hides one; a restart takes up the wall clock's new value.
+    When the machine's clock jumps (NTP, an operator), no deadline of a paid job expires or moves;
+    only a restart reads the wall clock again.
 
-    monotonic  counts seconds; bound here once, so that a simulator which later puts its own
-               counter in the module's place does not move this clock.
+    monotonic  counts seconds. It is bound once, so that SimCord, which replaces `time.monotonic`
+               later, doesn't move this clock.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

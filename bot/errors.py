@@ -2,48 +2,48 @@
 
     SorabotError
     ├─ SettingsError               a setting is missing or wrong; the process exits with code 2
-    ├─ RefusedError                said no before anything was charged
+    ├─ RefusedError                refused before anything was charged
     │  ├─ BadOptionError             an option has a value that is not allowed
-    │  ├─ UnsafePromptError          the prompt broke a rule
-    │  ├─ OverQuotaError             a limit of the member, a role or the server is used up
-    │  │  └─ OverBudgetError           … of what the whole server may spend
-    │  ├─ BlockedError               a moderator does not let this member make clips here
-    │  ├─ ForbiddenByGuildError             the server's rules do not allow this here
-    │  ├─ ModeratorsOnlyError        for those who may manage the server
+    │  ├─ UnsafePromptError          the prompt breaks a rule
+    │  ├─ OverQuotaError             a limit of the member, a role or the guild is used up
+    │  │  └─ OverBudgetError           the guild's budget is used up
+    │  ├─ BlockedError               a moderator blocked this member
+    │  ├─ ForbiddenByGuildError      the guild's settings do not allow this
+    │  ├─ ModeratorsOnlyError        only members who may manage the guild can do this
     │  ├─ MissingPermissionError     the bot may not post where the clip must go
-    │  ├─ NotYoursError              somebody else's job
-    │  ├─ NoSuchJobError             no job of that id that this member may see
-    │  ├─ NoSuchClipError            no finished clip of that id that this member may see
-    │  ├─ ClipElsewhereError         the clip was asked for here and is in direct messages
-    │  ├─ RemixForbiddenError        the clip's owner keeps it to themselves
-    │  ├─ ClipExpiredError           the clip's file is past its time and was removed
+    │  ├─ NotYoursError              the job belongs to another member
+    │  ├─ NoSuchJobError             this member can see no job with that id
+    │  ├─ NoSuchClipError            this member can see no finished clip with that id
+    │  ├─ ClipElsewhereError         the clip is in the member's direct messages
+    │  ├─ RemixForbiddenError        the clip's owner turned remixes off
+    │  ├─ ClipExpiredError           the clip's file expired and was removed
     │  ├─ TooLateError               the job is past the point where this can be done
-    │  └─ NoProviderError            no configured provider can take the order now
-    ├─ ProviderError               the video API
-    │  ├─ NotAcceptedError           the create certainly did not go through; safe to send again
-    │  ├─ UnknownOutcomeError        the create may have gone through; never send again blindly
-    │  ├─ ProviderRejectedError         the API refuses this order; sending it again changes nothing
-    │  │  ├─ ModerationError           … because of what it shows
-    │  │  └─ NotOfferedError           … because it lacks the model or the call; another may have it
-    │  ├─ ProviderAccountError       key refused or balance used up
-    │  ├─ ProviderTroubleError       429, 5xx, HTML, time-out on a harmless call; ask again later
-    │  ├─ RemoteNotFoundError        the API does not know this id
-    │  ├─ SourceGoneError            the API lacks the clip, or the call, that an order starts from
-    │  ├─ RenderFailedError          the API reports that the render failed
-    │  ├─ UnsupportedError           this provider has no such call
-    │  ├─ BadClipError               what came down is not the clip: truncated, HTML, no MP4
-    │  └─ OversizeClipError          what came down is larger than the cap
-    ├─ RenderLostError             the job's fate at the provider could not be found out
-    ├─ DeadlineError               the job took longer than it may
+    │  └─ NoProviderError            no configured provider can take the job now
+    ├─ ProviderError               a failure at the provider or on the way there
+    │  ├─ NotAcceptedError           the provider certainly accepted nothing; safe to send again
+    │  ├─ UnknownOutcomeError        it may have accepted the request; never send it again blindly
+    │  ├─ ProviderRejectedError      it rejects this request; sending it again changes nothing
+    │  │  ├─ ModerationError           … because of its content
+    │  │  └─ NotOfferedError           … because it lacks the model or the call; another may not
+    │  ├─ ProviderAccountError       key rejected or balance used up
+    │  ├─ ProviderTroubleError       429, 5xx, HTML or time-out of a safe call; try again later
+    │  ├─ RemoteNotFoundError        it does not know this render id
+    │  ├─ SourceGoneError            it lacks the source clip, or the call that would use it
+    │  ├─ RenderFailedError          it reports that the render failed
+    │  ├─ UnsupportedError           it has no such call
+    │  ├─ BadClipError               the download is not the clip: truncated, HTML, not an MP4
+    │  └─ OversizeClipError          the download exceeds the byte limit
+    ├─ RenderLostError             the outcome of the paid call could not be found out
+    ├─ DeadlineError               the job passed its deadline
     ├─ DeliveryError               a finished clip could not be posted
-    │  ├─ ClipTooLargeError          over the upload limit of the place
-    │  ├─ PlaceClosedError           channel gone, thread locked, permission lost
-    │  └─ DeliveryTroubleError       Discord stumbled; post again later with the same nonce
-    └─ StorageError                the database or the disk
-       └─ SchemaTooNewError          the database was written by a later release
+    │  ├─ ClipTooLargeError          it exceeds the channel's upload limit
+    │  ├─ PlaceClosedError           channel gone, thread locked or permission lost
+    │  └─ DeliveryTroubleError       Discord failed; post again later with the same nonce
+    └─ StorageError                a failure of the database or the disk
+       └─ SchemaTooNewError          a later release wrote the database
 
-`user_text` is the sentence that a member reads; it never holds a vendor's words or request id.
-`str(error)` is for the log.
+Members read `user_text`, which never holds a vendor's words or request ids; `str(error)` is for
+the log.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ from typing import ClassVar
 class SorabotError(Exception):
     """Root of the tree.
 
-    detail     what the log shows; never shown to members.
-    user_text  the sentence members read; the class has a default.
+    detail     for the log; members never see it.
+    user_text  the sentence that members read; each class has a default.
     """
 
-    #: The same step may be tried again later and could then succeed.
+    #: Whether trying the same step again later can succeed.
     retryable: ClassVar[bool] = False
-    #: The member gets the reservation back when a job ends with this.
+    #: Whether the member gets the reservation back when a job fails with this error.
     refundable: ClassVar[bool] = True
     default_text: ClassVar[str] = "Something went wrong on my side. Nothing was charged."
 
@@ -86,7 +86,7 @@ class SettingsError(SorabotError):
 
 
 class RefusedError(SorabotError):
-    """Said no before anything was charged; `user_text` says why and what would work."""
+    """Refused before anything was charged; `user_text` says why and what would work."""
 
     default_text = "I can't do that."
 
@@ -104,42 +104,42 @@ class BadOptionError(RefusedError):
 
 
 class UnsafePromptError(RefusedError):
-    """The prompt broke a rule."""
+    """The prompt breaks a rule."""
 
 
 class OverQuotaError(RefusedError):
-    """A limit is used up; the text names it, what is left and when more returns."""
+    """A limit is used up; the text says which, what is left and when more returns."""
 
 
 class OverBudgetError(OverQuotaError):
-    """What the whole server may spend is used up, or nearly."""
+    """The clip costs more than is left of the guild's budget."""
 
 
 class BlockedError(RefusedError):
-    """A moderator does not let this member make clips here; the text says until when and why."""
+    """A moderator blocked this member; the text says until when and why."""
 
 
 class ForbiddenByGuildError(RefusedError):
-    """The server's rules do not allow this here; the text says what they allow."""
+    """The guild's settings do not allow this; the text says what they allow."""
 
 
 class ModeratorsOnlyError(RefusedError):
-    """The caller may not manage the server, or not any more."""
+    """The caller lacks the permission to manage the guild."""
 
     def __init__(self) -> None:
         super().__init__("Only those who may manage this server can do that.")
 
 
 class MissingPermissionError(RefusedError):
-    """The bot lacks a permission in the place where the clip must go."""
+    """The bot lacks a permission in the channel where the clip must go."""
 
 
 class NotYoursError(RefusedError):
-    """The job belongs to somebody else and the member is no moderator."""
+    """The job belongs to another member and the caller is no moderator."""
 
 
 class NoSuchJobError(RefusedError):
-    """No job of that id that this member may see."""
+    """No job with that id is visible to this member."""
 
     def __init__(self, job_id: str) -> None:
         shown = "".join(c for c in job_id if c.isalnum())[:12] or "?"
@@ -147,10 +147,10 @@ class NoSuchJobError(RefusedError):
 
 
 class NoSuchClipError(RefusedError):
-    """No finished clip of that id that this member may see; one of another server is none."""
+    """No finished clip with that id is visible to this member in this guild."""
 
     def __init__(self, clip_id: str) -> None:
-        # No markup of the asker's comes back.
+        # Drop the markup in what the member typed.
         shown = " ".join("".join(c if c.isalnum() else " " for c in clip_id).split())[:30] or "?"
         super().__init__(
             f"I don't know a clip `{shown}` here. Choose one from the list that opens as you type, "
@@ -159,7 +159,7 @@ class NoSuchClipError(RefusedError):
 
 
 class ClipElsewhereError(RefusedError):
-    """The member's own clip, asked for in this server, could only be posted to them alone."""
+    """The member's clip was requested in this guild but posted in their direct messages."""
 
     def __init__(self, clip_id: str) -> None:
         super().__init__(
@@ -169,9 +169,9 @@ class ClipElsewhereError(RefusedError):
 
 
 class ClipExpiredError(RefusedError):
-    """A clip that this member may use, whose file was removed after its time.
+    """The clip is visible to this member, but its file expired and was removed.
 
-    keep_days  for how many days files are kept; None: for ever by now.
+    keep_days  how many days files are kept now; None: for ever.
     """
 
     def __init__(self, clip_id: str, keep_days: int | None) -> None:
@@ -184,7 +184,7 @@ class ClipExpiredError(RefusedError):
 
 
 class RemixForbiddenError(RefusedError):
-    """The clip's owner does not let others make something of it."""
+    """The clip's owner turned remixes off."""
 
 
 class TooLateError(RefusedError):
@@ -192,17 +192,17 @@ class TooLateError(RefusedError):
 
 
 class NoProviderError(RefusedError):
-    """No configured provider can take the order now."""
+    """No configured provider can take the job now."""
 
 
 class ProviderError(SorabotError):
-    """Something at or on the way to the video API."""
+    """A failure at the provider or on the way there."""
 
     default_text = "The video service had a problem."
 
 
 class NotAcceptedError(ProviderError):
-    """The create certainly did not go through; `retry_after_s` is the API's own hint, if any."""
+    """The provider certainly accepted nothing; `retry_after_s` is its own hint, if any."""
 
     retryable = True
     default_text = "The video service is not taking new work right now."
@@ -213,19 +213,19 @@ class NotAcceptedError(ProviderError):
 
 
 class UnknownOutcomeError(ProviderError):
-    """The create may have gone through: the body was sent and no usable answer came."""
+    """The provider may have accepted the request: it was sent and no usable response came."""
 
     default_text = "The video service did not say whether it took the order."
 
 
 class ProviderRejectedError(ProviderError):
-    """The API refuses this order for good."""
+    """The provider rejects this request for good."""
 
     default_text = "The video service refused this order. Try other options or words."
 
 
 class ModerationError(ProviderRejectedError):
-    """The API refuses what the prompt, the picture or the result shows."""
+    """The provider rejects the content of the prompt, the reference image or the result."""
 
     default_text = (
         "The video service's content rules refused this. "
@@ -234,19 +234,19 @@ class ModerationError(ProviderRejectedError):
 
 
 class NotOfferedError(ProviderRejectedError):
-    """The API certainly took nothing, because it lacks the model or the call for it."""
+    """The provider accepted nothing, because it lacks the model or the call."""
 
     default_text = "The video service does not make this any more: the bot's operator has to look."
 
 
 class ProviderAccountError(ProviderError):
-    """The key is refused or the balance is used up: the operator must act."""
+    """The key is rejected or the balance is used up; the operator must act."""
 
     default_text = "The video service is not available: the bot's operator has to look into it."
 
 
 class ProviderTroubleError(ProviderError):
-    """A harmless call failed in a way that passes; `retry_after_s` is the API's hint, if any."""
+    """A call that is safe to repeat failed for now; `retry_after_s` is the provider's hint."""
 
     retryable = True
 
@@ -256,53 +256,53 @@ class ProviderTroubleError(ProviderError):
 
 
 class RemoteNotFoundError(ProviderError):
-    """The API does not know this id."""
+    """The provider does not know this render id."""
 
     default_text = "The video service lost this job."
 
 
 class SourceGoneError(ProviderError):
-    """A remix or extension certainly did not go through: its source or the call is not there.
+    """The provider accepted nothing: it lacks the source clip or the call for a remix or extension.
 
-    The same order may go out composed from the parent's words and picture.
+    The job may be sent again, composed from the parent's prompt and last frame.
     """
 
     default_text = "The video service no longer has the clip that this one starts from."
 
 
 class RenderFailedError(ProviderError):
-    """The API reports that the render failed."""
+    """The provider reports that the render failed."""
 
     default_text = "The video service could not render this."
 
 
 class UnsupportedError(ProviderError):
-    """This provider has no such call."""
+    """The provider has no such call."""
 
     default_text = "The video service can't do that."
 
 
 class BadClipError(ProviderError):
-    """What came down is not the clip: truncated, HTML, not an MP4. A second download may work."""
+    """The download is truncated, HTML or not an MP4. A second download may work."""
 
     retryable = True
     default_text = "The video service sent a broken file."
 
 
 class OversizeClipError(ProviderError):
-    """What came down is larger than the byte cap; the download was stopped."""
+    """The download was stopped at the byte limit."""
 
     default_text = "The video service sent a file that is too large to handle."
 
 
 class RenderLostError(SorabotError):
-    """The job's fate at the provider could not be found out; it is not sent a second time."""
+    """The outcome of the paid call could not be found out; the job is not sent a second time."""
 
     default_text = "I lost contact with the video service over this clip, so I gave it up."
 
 
 class DeadlineError(SorabotError):
-    """The job took longer than it may."""
+    """The job passed its deadline."""
 
     default_text = "The video service took too long."
 
@@ -315,7 +315,7 @@ class DeliveryError(SorabotError):
 
 
 class ClipTooLargeError(DeliveryError):
-    """The clip is over the upload limit of the place (413 or 40005)."""
+    """The clip exceeds the channel's upload limit (413 or 40005)."""
 
     default_text = "Your clip is finished, but larger than uploads may be here. I kept it for you."
 
@@ -329,9 +329,9 @@ class PlaceClosedError(DeliveryError):
 
 
 class DeliveryTroubleError(DeliveryError):
-    """Discord stumbled; post again later with the same nonce.
+    """Discord failed; post again later with the same nonce.
 
-    is_unknown  whether it may have done what it was asked, or still be doing it.
+    is_unknown  whether Discord may have carried out the request, or may still do so.
     """
 
     retryable = True
@@ -342,13 +342,13 @@ class DeliveryTroubleError(DeliveryError):
 
 
 class StorageError(SorabotError):
-    """The database or the disk refused; nothing was let through."""
+    """The database or the disk failed, so the request was refused."""
 
     retryable = True
     default_text = "I can't reach my records right now, so nothing was started or charged."
 
 
 class SchemaTooNewError(StorageError):
-    """The database was written by a later release of the bot."""
+    """A later release of the bot wrote the database."""
 
     retryable = False

@@ -1,10 +1,14 @@
-"""What holds in one server: limits, grants, blocks, its budget and its house rules."""
+"""What holds in one guild: limits, grants, blocks, its budget and its settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+from bot.guild_setting import Choice, GuildSetting, PanelControl, SettingsPage
 
 #: The windows that a limit can have, by the word that moderators choose.
 WINDOWS = {
@@ -14,8 +18,8 @@ WINDOWS = {
 }
 #: Over which a budget counts.
 BUDGET_WINDOW = WINDOWS["month"]
-#: The guild id under which the operator's own choice of providers is kept: it holds in all servers
-#: and direct messages.
+#: The guild id under which the operator's choice of providers is stored; it holds in all guilds and
+#: in direct messages.
 EVERYWHERE = 0
 
 
@@ -27,52 +31,57 @@ class Unit(StrEnum):
     #: Millionths of a US dollar.
     USD_MICROS = "usd_micros"
 
+    @property
+    def option(self) -> str:
+        """The option of commands, and the argument of the command line, that gives an amount."""
+        match self:
+            case Unit.CLIPS:
+                return "clips"
+            case Unit.SECONDS:
+                return "seconds"
+            case Unit.USD_MICROS:
+                return "usd"
+
 
 class Scope(StrEnum):
-    """Whom a limit is for; the first that has one for a unit decides about that unit."""
+    """Whom a limit is for; the first scope that has a limit for a unit decides about that unit."""
 
     USER = "user"
     #: Of several roles the most generous one.
     ROLE = "role"
-    #: Everybody in the server.
+    #: Everybody in the guild.
     GUILD = "server"
-    #: Everybody everywhere; from the operator's settings.
+    #: Everybody in all guilds; from the operator's settings.
     BOT = "bot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """So much of one unit in any stretch of time as long as the window."""
+    """At most `amount` of one unit in any `window`, which rolls."""
 
     unit: Unit
     #: 0 or more.
     amount: int
     window: timedelta
 
-    @property
-    def window_name(self) -> str:
-        """The window in words: `24 hours` up to a day, else days."""
-        hours = int(self.window.total_seconds() // 3600)
-        return f"{hours} hours" if hours <= 24 else f"{hours // 24} days"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildLimit:
     """A limit that a moderator set."""
 
-    #: USER, ROLE or SERVER.
+    #: USER, ROLE or GUILD.
     scope: Scope
-    #: The user or role; the server itself for SERVER.
+    #: The id of the user, of the role, or of the guild itself for GUILD.
     subject_id: int
     unit: Unit
     window: timedelta
-    #: 0 or more; None: no limit, which beats those of wider scopes.
+    #: 0 or more; None: no limit, also where a wider scope has one.
     amount: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A one-off extra: every limit of its unit is higher by it while its window covers `at`."""
+    """A one-off extra: raises every limit of its unit while the limit's window covers `at`."""
 
     guild_id: int
     user_id: int
@@ -85,37 +94,37 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A member who may not make clips in a server."""
+    """A member who may not make clips in a guild."""
 
     guild_id: int
     user_id: int
     at: datetime
     by_user_id: int
-    #: None: until it is lifted.
+    #: None: until a moderator lifts it.
     until: datetime | None = None
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What all members of a server together may spend in 30 days."""
+    """What all members of a guild together may spend in 30 days."""
 
     usd_micros: int
-    #: Where it is said that 80 or 100 % are used; None: nowhere.
+    #: The channel that is told when 80 or 100 % are used; None: the log channel, if there is one.
     alert_channel_id: int | None = None
 
 
 class PostTarget(StrEnum):
     """Where clips are posted."""
 
-    #: Where they were asked for.
+    #: In the channel where the member requested them.
     PLACE = "place"
-    #: In a thread of their own, begun at the card; in threads and direct messages as PLACE.
+    #: In a thread that starts at the status card; in threads and direct messages as PLACE.
     THREAD = "thread"
 
 
 class Remixers(StrEnum):
-    """Who may make something of a clip, beside its owner."""
+    """Who may remix and extend a clip, beside its owner."""
 
     EVERYBODY = "everybody"
     #: Members with `GuildSettings.remix_role_id`.
@@ -123,32 +132,226 @@ class Remixers(StrEnum):
     NOBODY = "nobody"
 
 
+def _setting(default: Any, record: GuildSetting) -> Any:
+    """Declare a setting by its default and its record."""
+    return field(default=default, metadata={"setting": record})
+
+
+_ACTIVE_LIMITS = PanelControl(
+    key="limits",
+    page=SettingsPage.LIMITS,
+    title="Clips under way at a time",
+    hint="They can only be lower than what the operator set. How much members may use in a day "
+    "is for `/sora-mod quota`.",
+    button="Change the numbers",
+)
+_REMIXER_FIELDS = ("remixers", "remix_role_id")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildSettings:
-    """A server's choices; the defaults leave everything open."""
+    """What moderators chose in a guild; the defaults leave everything open.
 
-    #: Channels (and their threads) where clips may be asked for; empty: all.
-    channel_ids: tuple[int, ...] = ()
+    Each field holds the record of its setting: docs/how-to/add-a-guild-setting.md.
+    """
+
+    #: Channels (and their threads) where clips may be requested; empty: all.
+    channel_ids: tuple[int, ...] = _setting(
+        (),
+        GuildSetting(
+            audit_label="channels",
+            audit_none="all",
+            audit_format="<#{}>",
+            choice=Choice.CLIP_CHANNELS,
+            control=PanelControl(
+                key="channels",
+                page=SettingsPage.WHERE,
+                title="Channels",
+                hint="Where clips may be asked for, threads included. None chosen: everywhere.",
+            ),
+        ),
+    )
     #: Model keys (`provider/model`) that may be used; empty: all.
-    models: tuple[str, ...] = ()
-    #: What is meant where a member names none; None: the first that can do the order.
-    default_model: str | None = None
-    default_seconds: int | None = None
-    default_size: str | None = None
-    post: PostTarget = PostTarget.PLACE
+    models: tuple[str, ...] = _setting(
+        (),
+        GuildSetting(
+            audit_label="models",
+            audit_none="all",
+            choice=Choice.MODELS,
+            control=PanelControl(
+                key="models",
+                page=SettingsPage.MODELS,
+                title="Models",
+                hint="Which may be used. None chosen: all.",
+            ),
+        ),
+    )
+    #: For members who name none; None: the first that can do what they ask for.
+    default_model: str | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="default model",
+            choice=Choice.MODEL,
+            control=PanelControl(
+                key="model",
+                page=SettingsPage.MODELS,
+                title="Default model",
+                hint="For members who name none.",
+            ),
+        ),
+    )
+    default_seconds: int | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="default length",
+            audit_format="{} s",
+            choice=Choice.SECONDS,
+            control=PanelControl(
+                key="seconds",
+                page=SettingsPage.MODELS,
+                title="Default length",
+                hint="For members who name none, where the model can do it.",
+            ),
+        ),
+    )
+    default_size: str | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="default size",
+            choice=Choice.SIZE,
+            control=PanelControl(
+                key="size",
+                page=SettingsPage.MODELS,
+                title="Default size",
+                hint="For members who name none, where the model can do it.",
+            ),
+        ),
+    )
+    post: PostTarget = _setting(
+        PostTarget.PLACE,
+        GuildSetting(
+            audit_label="posted",
+            choice=Choice.WORDS,
+            words={
+                "place": "Where they were asked for",
+                "thread": "In a thread for each request",
+            },
+            control=PanelControl(
+                key="post",
+                page=SettingsPage.WHERE,
+                title="Posting",
+                hint="A thread keeps the channel short; all variants of a request share one.",
+            ),
+        ),
+    )
     #: Where each clip is shown, too.
-    gallery_channel_id: int | None = None
+    gallery_channel_id: int | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="gallery",
+            audit_format="<#{}>",
+            choice=Choice.TEXT_CHANNEL,
+            control=PanelControl(
+                key="gallery",
+                page=SettingsPage.WHERE,
+                title="Gallery",
+                hint="Each clip is shown there, too. Clips from channels that not everybody "
+                "here can read stay where they are.",
+            ),
+        ),
+    )
     #: Where the bot tells moderators what they should know.
-    log_channel_id: int | None = None
-    remixers: Remixers = Remixers.EVERYBODY
-    remix_role_id: int | None = None
+    log_channel_id: int | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="log",
+            audit_format="<#{}>",
+            choice=Choice.TEXT_CHANNEL,
+            control=PanelControl(
+                key="log",
+                page=SettingsPage.WHERE,
+                title="Log",
+                hint="Where I tell moderators what they should know.",
+            ),
+        ),
+    )
+    remixers: Remixers = _setting(
+        Remixers.EVERYBODY,
+        GuildSetting(
+            audit_label="remixers",
+            choice=Choice.WORDS,
+            words={
+                "everybody": "Everybody",
+                "role": "Members with a role",
+                "nobody": "Nobody",
+            },
+            control=PanelControl(
+                key="remixers",
+                page=SettingsPage.REMIXES,
+                title="Who may remix and extend others' clips",
+                hint="One's own clips are always one's own. Each owner can forbid it for a "
+                "clip, too.",
+                changes=_REMIXER_FIELDS,
+            ),
+        ),
+    )
+    #: Whose members may remix, for Remixers.ROLE.
+    remix_role_id: int | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="remixing role",
+            audit_format="<@&{}>",
+            choice=Choice.ROLE,
+            control=PanelControl(
+                key="role",
+                page=SettingsPage.REMIXES,
+                title="Role",
+                hint="Choosing one lets only its members do it.",
+                changes=_REMIXER_FIELDS,
+            ),
+        ),
+    )
     #: Jobs under way at a time; None: as the operator set it.
-    max_active_per_user: int | None = None
-    max_active: int | None = None
-    #: Tried before all others; None: the operator's order.
-    preferred_provider: str | None = None
-    #: Get no new jobs.
-    drained_providers: tuple[str, ...] = ()
+    max_active_per_user: int | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="under way for each member",
+            audit_none="as the operator set it",
+            choice=Choice.NUMBER,
+            control=_ACTIVE_LIMITS,
+            form_label="Each member",
+            form_hint="Leave it empty for what the operator set.",
+            maximum=1000,
+        ),
+    )
+    max_active: int | None = _setting(
+        None,
+        GuildSetting(
+            audit_label="under way in the server",
+            audit_none="as the operator set it",
+            choice=Choice.NUMBER,
+            control=_ACTIVE_LIMITS,
+            form_label="The whole server",
+            form_hint="Leave it empty for what the operator set.",
+            maximum=1000,
+        ),
+    )
+    #: Tried before all others; None: the operator's order. Set by `/sora-mod provider`.
+    preferred_provider: str | None = _setting(
+        None, GuildSetting(audit_label="provider tried first", audit_none="as the operator set it")
+    )
+    #: Get no new jobs. Set by `/sora-mod provider`.
+    drained_providers: tuple[str, ...] = _setting((), GuildSetting(audit_label="drained providers"))
+
+
+def guild_setting_records() -> Mapping[str, GuildSetting]:
+    """Return the record of each field of GuildSettings, in their order."""
+    return {each.name: each.metadata["setting"] for each in fields(GuildSettings)}
+
+
+#: What an entry of the audit log holds: data, and words in entries that a release before stored.
+#: A mapping has the fields of GuildSettings that differ; "" is nothing.
+AuditValue = str | tuple[GuildLimit, ...] | Grant | Budget | Block | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +367,5 @@ class AuditEntry:
     what: str
     #: Whom or what it was about, as chat shows it: `<@…>`, `<@&…>`, "server", "everywhere".
     subject: str
-    #: In words; empty where there was or is nothing.
-    before: str
-    after: str
+    before: AuditValue
+    after: AuditValue

@@ -1,4 +1,4 @@
-"""The nouns of the bot, as frozen values, and the table of moves that a job may make."""
+"""The domain as frozen values, and the table of allowed state changes of a job."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from pathlib import Path
 
 from bot.errors import ModeratorsOnlyError
 
-#: Letters and digits of job ids: none that reads like another (no 0 O, 1 I L, U V).
+#: Characters of job ids, without those that look alike (no 0 O, 1 I L, U V).
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTWXYZ"
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
-    #: Accepted and reserved; waits for a free slot at its provider.
+    #: Accepted, with quota reserved; waits for a free render slot at its provider.
     QUEUED = "queued"
     #: The paid call is being made, or its outcome is not known yet.
     SUBMITTING = "submitting"
-    #: The provider took the order; `remote_id` is set.
+    #: The provider accepted the request; `remote_id` is set.
     RENDERING = "rendering"
-    #: Rendered; the file is on its way to this machine.
+    #: Rendered; the bot downloads the file.
     DOWNLOADING = "downloading"
-    #: The original is in the archive; it is checked against the place's upload limit.
+    #: The original is in the archive; its size is checked against the channel's upload limit.
     FITTING = "fitting"
-    #: About to be posted, or posted with the answer still missing.
+    #: About to be posted, or posted without a response yet.
     POSTING = "posting"
     #: Posted; `message_id` is set.
     DONE = "done"
-    #: Rendered and in the archive, but it could not be posted: the member can fetch it.
+    #: In the archive, but it could not be posted; the member can fetch it.
     KEPT = "kept"
     #: Ended without a clip.
     FAILED = "failed"
-    #: Ended by its owner or a moderator.
+    #: Cancelled by its owner or a moderator.
     CANCELLED = "cancelled"
 
     @property
     def is_final(self) -> bool:
-        """Whether the ledger has closed over this job."""
+        """Whether the job has ended and its reservation is settled or refunded."""
         return self in _FINAL
 
     @property
@@ -54,8 +54,8 @@ class State(StrEnum):
 CANCELLABLE_STATES = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 _FINAL = frozenset({State.DONE, State.KEPT, State.FAILED, State.CANCELLED})
 
-#: Every move a job may make. KEPT → POSTING is a member fetching a clip that could not be posted;
-#: POSTING → POSTING goes on to another place.
+#: The states that may follow each state. KEPT → POSTING: the member fetches a clip that could not
+#: be posted. POSTING → POSTING: the clip goes to another channel.
 MOVES: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.SUBMITTING, State.FAILED, State.CANCELLED}),
     State.SUBMITTING: frozenset({State.RENDERING, State.QUEUED, State.FAILED, State.CANCELLED}),
@@ -73,20 +73,20 @@ MOVES: Mapping[State, frozenset[State]] = {
 
 
 class Operation(StrEnum):
-    """What a model can be asked to do."""
+    """A kind of render that a model can offer."""
 
     GENERATE = "generate"
-    #: A finished clip again, with a change.
+    #: Makes a changed version of a finished clip.
     REMIX = "remix"
-    #: A finished clip goes on.
+    #: Continues a finished clip.
     EXTEND = "extend"
 
 
 class EntryKind(StrEnum):
-    """What a ledger row says of its job: one RESERVE, any AMENDs, then one SETTLE or REFUND."""
+    """The kind of a ledger row. A job has a RESERVE, any ADJUSTs, then a SETTLE or REFUND."""
 
     RESERVE = "reserve"
-    #: The reservation became dearer or cheaper: the job went to another provider.
+    #: Changes the reservation, because the job went to a provider with another price.
     ADJUST = "amend"
     SETTLE = "settle"
     REFUND = "refund"
@@ -113,38 +113,37 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a clip was asked for and will be posted."""
+    """Where a clip was requested and will be posted."""
 
-    #: Server; None in a direct message.
+    #: None in a direct message.
     guild_id: int | None
     #: Channel, thread or direct-message channel.
     channel_id: int
-    #: Largest upload Discord said it takes there, in bytes.
+    #: Largest upload that Discord accepts there, in bytes.
     upload_limit_bytes: int
-    #: The channel whose readers read a public thread too; None for anything else.
+    #: The parent channel of a public thread, whose readers can read it; None for anything else.
     thread_of: int | None = None
 
     @property
     def access_channel_id(self) -> int:
-        """The channel (or private thread) whose readers see what is posted here."""
+        """The channel (or private thread) whose readers can see posts here."""
         return self.channel_id if self.thread_of is None else self.thread_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """Who asks, and from where."""
+    """The caller of a command and where they are."""
 
     user_id: int
     #: None in a direct message.
     guild_id: int | None
-    #: Whether they keep order in that server.
+    #: Whether they may manage that guild.
     is_moderator: bool = False
-    #: The channel that they are in, and the one that it is a thread of.
+    #: The channel that they are in and, for a thread, its parent channel.
     channel_ids: frozenset[int] = frozenset()
-    #: Channels and private threads there that they can read at this moment; only where clips are
-    #: looked for.
+    #: Channels and private threads of the guild that they can read now; set only for clip searches.
     readable_channel_ids: frozenset[int] = frozenset()
-    #: Their roles there at this moment.
+    #: Their roles in the guild now.
     role_ids: frozenset[int] = frozenset()
 
     def moderated_guild_id(self) -> int:
@@ -156,98 +155,98 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSpec:
-    """What a member asks for, checked against the model that will do it."""
+    """What will be rendered, checked against the model's capabilities."""
 
-    #: All that the clip shall show: for a remix the parent's prompt and the change.
+    #: The whole prompt: for a remix the parent's prompt and the change.
     prompt: str
     provider: str
     model: str
-    #: Length of what is rendered and paid for, whole seconds: of an extension the added part.
+    #: Whole seconds that are rendered and paid for; of an extension only the added part.
     seconds: int
     size: Size
-    #: A checked reference picture on this machine's disk.
+    #: File of a checked reference image.
     image: Path | None = None
-    #: What the price table says one clip of this order costs.
+    #: Cost of one clip according to the price table.
     estimate_usd_micros: int = 0
     operation: Operation = Operation.GENERATE
-    #: What the member wrote about the parent; None for a GENERATE, or an EXTEND without words.
+    #: What the member typed for a REMIX or EXTEND; None for a GENERATE or an EXTEND without a prompt.
     change: str | None = None
-    #: Which model makes it was left to the bot.
+    #: Whether the member left the choice of the model to the bot.
     any_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One use of a command: one card, one reservation, one to four jobs."""
+    """One command of a member: one status card, one reservation, one to four jobs."""
 
-    #: The interaction's id: a redelivered interaction finds its jobs instead of making more.
+    #: The interaction's id: a redelivered interaction finds its jobs instead of making new ones.
     id: int
     user_id: int
     place: Place
     created_at: datetime
-    #: The public card; None until it was sent.
+    #: The status card; None until it is sent.
     card_message_id: int | None = None
-    #: The asker's roles when they asked.
+    #: The member's roles at the time of the request.
     role_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One clip on its way; a row of the job table, which is the truth."""
+    """One row of the job table, which is the only record of a clip's progress."""
 
-    #: Short, unambiguous, upper case, unique for the life of the database.
+    #: Short, upper case, unique for the life of the database; see `ID_ALPHABET`.
     id: str
     request_id: int
-    #: 0 to 3: which variant of the request.
+    #: Index of the variant within the request, 0 to 3.
     variant: int
     user_id: int
     place: Place
     spec: RenderSpec
-    #: Drives what the renderer draws; differs between variants.
+    #: Seed of the render; differs between variants.
     seed: int
     state: State
     created_at: datetime
     #: When the job entered `state`.
     state_at: datetime
-    #: When the engine looks at it next; None for final states.
+    #: When the scheduler handles it next; None in final states.
     due_at: datetime | None
-    #: The provider's handle; set from RENDERING on.
+    #: The provider's id of the render; set from RENDERING on.
     remote_id: str | None = None
-    #: 0 to 100, as the provider said last; None when it says nothing.
+    #: Percentage that the provider reported last; None when it reports none.
     progress: int | None = None
-    #: Errors in a row in this state.
+    #: Consecutive errors in this state.
     attempts: int = 0
-    #: When the paid call was (last) made.
+    #: When the paid call was last made.
     submitted_at: datetime | None = None
-    #: Until when submit, render and download must be through.
+    #: When submit, render and download must be finished.
     deadline_at: datetime | None = None
-    #: When the provider was seen to be ready.
+    #: When the bot saw that the render was finished.
     rendered_at: datetime | None = None
-    #: When POSTING was first entered at this place.
+    #: When the job first entered POSTING for this channel.
     posting_at: datetime | None = None
     finished_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     #: The message with the clip; set in DONE.
     message_id: int | None = None
-    #: What the render really cost, as far as is known; certain once the ledger closed.
+    #: The real cost as far as it is known; final once the job is settled.
     cost_usd_micros: int | None = None
-    #: `SorabotError.code` and the sentence the member read; set in FAILED and KEPT.
+    #: `SorabotError.code` and the sentence that the member read; set in FAILED and KEPT.
     error_code: str | None = None
     error_text: str | None = None
-    #: Whether the reservation went back to the member.
+    #: Whether the reservation was refunded.
     refunded: bool = False
     #: The clip that a REMIX or EXTEND starts from.
     parent_id: str | None = None
-    #: The parent's handle at `order.provider`, while the provider itself shall remix or extend it;
-    #: None when the order is composed from the parent's words and picture instead.
+    #: The parent's id at `spec.provider`, when that provider itself remixes or extends the clip; None
+    #: when the job is composed from the parent's prompt and last frame instead.
     source_remote_id: str | None = None
-    #: The provider that it went to first, and that did not take it; None: `order.provider`.
+    #: The first provider, if that one did not accept the job; None: `spec.provider` is the first.
     failed_over_from: str | None = None
-    #: Whether others may remix, extend and repeat it.
+    #: Whether other members may remix, extend and repeat it.
     remixable: bool = True
-    #: Reactions to its message, as far as they were seen.
+    #: Reactions to its message that the bot has seen.
     reactions: int = 0
-    #: When it was removed: its words, file and message are gone, its account stays.
+    #: When it was deleted: prompt, file and message are gone, the ledger rows stay.
     deleted_at: datetime | None = None
 
 
@@ -262,14 +261,14 @@ class Clip:
     width_px: int
     height_px: int
     duration_ms: int
-    #: Where the archive keeps it.
+    #: Key of the file in the archive.
     archive_key: str
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One append-only row; a job's rows sum to what it finally counts."""
+    """One row of the append-only ledger; the sum of a job's rows is what it counts."""
 
     job_id: str
     user_id: int
@@ -281,13 +280,13 @@ class LedgerEntry:
     usd_micros: int
     #: When the row was written.
     at: datetime
-    #: The reservation's instant: rolling windows go by this, for all rows of a job.
+    #: When the job was reserved, in all its rows: rolling windows use this instant.
     counts_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a member used or holds in one window."""
+    """What a member has used or reserved in one window."""
 
     clips: int = 0
     seconds: int = 0

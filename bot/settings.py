@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment; nothing else in the bot looks there."""
+"""All settings, read once from the environment; no other module reads environment variables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import dotenv
 
 from bot.errors import SettingsError
 
-#: What a column of the database holds.
+#: The largest integer that a database column holds.
 _MAX_INTEGER = 2**63 - 1
 
 
 class Secret:
-    """A string that shows itself only to `reveal()`: its repr and str are asterisks."""
+    """A string that only `reveal()` returns; its repr and str are asterisks."""
 
     __slots__ = ("_value",)
 
@@ -27,7 +27,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value; for the one line of code that sends it."""
+        """Return the value. Call it only where the value is sent."""
         return self._value
 
     def __repr__(self) -> str:
@@ -41,7 +41,7 @@ def _is_plain(raw: str) -> bool:
 
 
 def _digits(raw: str) -> int | None:
-    """Return the number; None when there is anything but digits or it is over 63 bits."""
+    """Return the number; None unless `raw` is only digits and fits in 63 bits."""
     if not raw.isascii() or not raw.isdigit() or len(raw) > len(str(_MAX_INTEGER)):
         return None
     value = int(raw)
@@ -50,7 +50,7 @@ def _digits(raw: str) -> int | None:
 
 def parse_secret(name: str, raw: str) -> Secret:
     """Read a secret. Raises SettingsError."""
-    if not _is_plain(raw):  # it goes into a header
+    if not _is_plain(raw):  # it is sent in a header
         raise SettingsError(name, "has spaces or odd characters inside", "one word of plain ASCII")
     return Secret(raw)
 
@@ -62,19 +62,16 @@ def _parse_whole(name: str, raw: str) -> int:
     return value
 
 
-def parse_positive(name: str, raw: str) -> int:
-    """Read 1 to 1000. Raises SettingsError."""
+def parse_positive(name: str, raw: str, largest: int = 1000) -> int:
+    """Read a whole number from 1 to `largest`. Raises SettingsError."""
     value = _parse_whole(name, raw)
-    if not 1 <= value <= 1000:
-        raise SettingsError(name, f"{raw[:40]!r} is out of range", "1 to 1000")
+    if not 1 <= value <= largest:
+        raise SettingsError(name, f"{raw[:40]!r} is out of range", f"1 to {largest}")
     return value
 
 
 def _parse_up_to_million(name: str, raw: str) -> int:
-    value = _parse_whole(name, raw)
-    if not 1 <= value <= 1_000_000:
-        raise SettingsError(name, f"{raw[:40]!r} is out of range", "1 to 1000000")
-    return value
+    return parse_positive(name, raw, 1_000_000)
 
 
 def _parse_usd_micros(name: str, raw: str) -> int:
@@ -104,7 +101,7 @@ def _parse_names(name: str, raw: str) -> tuple[str, ...]:
 def parse_url(name: str, raw: str, *schemes: str) -> str:
     """Read an address with one of `schemes`, without a slash at its end. Raises SettingsError."""
     hosts = " or ".join(f"{scheme}://host" for scheme in schemes)
-    # The value is not repeated: people put passwords into addresses.
+    # The message leaves out the value, because people put passwords into addresses.
     wrong = SettingsError(name, "not an address I can use", f"{hosts}, without @, ? and #")
     try:
         parts = urlsplit(raw)
@@ -166,7 +163,7 @@ def _setting(
     unit: str = "",
     example: str = "",
 ) -> Any:
-    """Declare a setting: its parser, default, unit, and the line that documentation shows."""
+    """Declare a setting: its parser, default, unit, and its line in the documentation."""
     about = {"parse": parse, "help": help_line, "unit": unit, "example": example}
     return field(default=default, metadata=about)
 
@@ -181,14 +178,14 @@ class Settings:
         "Application id; lets `make run` print the invite link before there is a token.",
     )
     discord_guild_ids: tuple[int, ...] = _setting(
-        _parse_ids, "Servers whose commands are synced at once; empty: all servers.", default=()
+        _parse_ids, "Servers that get the commands at once; empty: all servers.", default=()
     )
     discord_api_url: str | None = _setting(
         _url_parser("http", "https"),
-        "Another base address for Discord's REST API, such as a proxy.",
+        "Base address of Discord's REST API, if not its own, such as a proxy.",
     )
     discord_gateway_url: str | None = _setting(
-        _url_parser("ws", "wss"), "Another address for Discord's gateway."
+        _url_parser("ws", "wss"), "Address of Discord's gateway, if not its own."
     )
     data_dir: Path = _setting(
         _parse_folder, "Database, archive and temporary files.", default=Path("./data")
@@ -200,13 +197,13 @@ class Settings:
     )
     keep_clips_days: int | None = _setting(
         parse_positive,
-        "How long a posted clip stays in the archive; empty: for ever.",
+        "How long posted clips stay in the archive; empty: for ever.",
         unit="days",
         example="90",
     )
     min_free_mib: int = _setting(
         _parse_up_to_million,
-        "With less left on a disk no orders are accepted.",
+        "Refuse new clips when a disk has less free space.",
         default=256,
         unit="MiB",
     )
@@ -214,29 +211,34 @@ class Settings:
         _parse_names, "Video APIs in order of preference.", default=("local",)
     )
     local_max_concurrent: int = _setting(
-        parse_positive, "Renders of the built-in renderer at a time.", default=1, unit="renders"
+        parse_positive, "Max renders at once of the built-in renderer.", default=1, unit="renders"
     )
     quota_clips_per_day: int | None = _setting(
         _parse_whole,
-        "Clips a member may make in 24 hours; `none` lifts it.",
+        "Max clips per member in 24 hours; `none`: no limit.",
         default=10,
         unit="clips",
     )
     quota_seconds_per_day: int | None = _setting(
-        _parse_whole, "Seconds of video in 24 hours; `none` lifts it.", default=60, unit="seconds"
+        _parse_whole,
+        "Max seconds of video per member in 24 hours; `none`: no limit.",
+        default=60,
+        unit="seconds",
     )
     quota_usd_per_month: int | None = _setting(
-        _parse_usd_micros, "US dollars in 30 days; empty or `none`: no limit.", unit="US dollars"
+        _parse_usd_micros,
+        "Max cost per member in 30 days; empty or `none`: no limit.",
+        unit="US dollars",
     )
     max_active_jobs_per_user: int = _setting(
-        parse_positive, "Jobs of one member under way at a time.", default=4, unit="jobs"
+        parse_positive, "Max jobs of one member in progress at once.", default=4, unit="jobs"
     )
     max_active_jobs_per_server: int = _setting(
-        _parse_up_to_million, "Jobs of one server under way at a time.", default=50, unit="jobs"
+        _parse_up_to_million, "Max jobs of one server in progress at once.", default=50, unit="jobs"
     )
     budget_usd_per_server_per_month: int | None = _setting(
         _parse_usd_micros,
-        "US dollars all members of a server may spend in 30 days; empty or `none`: no limit.",
+        "Max cost of a whole server in 30 days; empty or `none`: no limit.",
         unit="US dollars",
     )
     max_clip_mib: int = _setting(
@@ -244,23 +246,23 @@ class Settings:
     )
     http_bind: tuple[str, int] | None = _setting(
         _parse_bind,
-        "Address of the health pages and of the video APIs' webhooks; empty: off.",
+        "Address to listen on for health pages, metrics and webhooks; empty: off.",
         example="127.0.0.1:8080",
     )
     public_url: str | None = _setting(
         _url_parser("https", "http"),
-        "How the internet reaches HTTP_BIND, for webhooks; empty: none are asked for.",
+        "Public address of HTTP_BIND, for webhooks; empty: no webhooks.",
         example="https://sora.example.org",
     )
     log_level: str = _setting(
         _choice_parser("DEBUG", "INFO", "WARNING", "ERROR"),
-        "Least severity logged.",
+        "Minimum log level.",
         default="INFO",
     )
     log_format: str = _setting(
-        _choice_parser("text", "json"), "Shape of log lines.", default="text"
+        _choice_parser("text", "json"), "Format of log lines.", default="text"
     )
-    #: What else the environment holds: each video API reads its own group from it.
+    #: The whole environment, from which each provider reads its own variables.
     others: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
 
     @property
@@ -270,9 +272,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read `environ`. An empty variable counts as absent, the word `none` as no limit.
+        """Read `environ`. An empty variable counts as absent; `none` means no limit where one exists.
 
-        Raises SettingsError naming the variable, what is wrong and what is allowed.
+        Raises SettingsError, which names the variable, the problem and what is allowed.
         """
         values: dict[str, Any] = {}
         for each in declared():
@@ -289,12 +291,12 @@ class Settings:
 
 
 def declared() -> tuple[Field[Any], ...]:
-    """Return the fields that are variables of the bot's own, in the order of documentation."""
+    """Return the fields that have a variable, in the order of the documentation."""
     return tuple(each for each in fields(Settings) if "parse" in each.metadata)
 
 
 def read_environment(dotenv_path: Path | None = None) -> dict[str, str]:
-    """Return the process's variables over those of `.env` in the working directory.
+    """Return the variables of `.env` in the working directory, overridden by the process's own.
 
     Raises SettingsError for a `.env` that cannot be read.
     """
@@ -302,12 +304,12 @@ def read_environment(dotenv_path: Path | None = None) -> dict[str, str]:
 
 
 def read_dotenv(dotenv_path: Path | None = None) -> dict[str, str]:
-    """Return the variables of `.env` in the working directory; none where there is no such file.
+    """Return the variables of `.env` in the working directory; empty when there is no such file.
 
-    Raises SettingsError for one that cannot be read.
+    Raises SettingsError for a file that cannot be read.
     """
     path = Path(".env") if dotenv_path is None else dotenv_path
-    try:  # Windows' editors begin a file with a byte order mark, which would hide its first line
+    try:  # utf-8-sig, because editors on Windows may begin the file with a byte order mark
         read = dotenv.dotenv_values(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), "cannot be read", "a readable text file in UTF-8") from error

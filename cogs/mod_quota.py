@@ -75,9 +75,8 @@ class ModQuotaCog(commands.Cog):
         await self._jobs.moderation.set_limits(by, scope, subject_id, plan)
         now = _limits_of(await self._jobs.moderation.limits(by), scope, subject_id)
         now = [each for each in now if each.unit in plan.get(each.window, ())]
-        await respond_ephemerally(
-            interaction, moderation_text.limits_set(owner(scope, subject_id), now, before)
-        )
+        words = moderation_text.limits_set(owner(scope, subject_id), now, before)
+        await respond_ephemerally(interaction, words)
 
     @quota.command()
     @app_commands.describe(target="A member or role; leave it out for those of the whole server")

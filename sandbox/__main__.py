@@ -50,7 +50,7 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # The engine first: what the simulator sees starting inside the bot it waits for.
+    # Start the scheduler before SimCord, which waits for each task that it sees starting.
     await app.start()
     try:
         async with simcord.run(app.client, check_errors=False) as env:
@@ -58,7 +58,7 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
             world = await build_guild(env, in_thread=_in_thread(environ))
             await catch_up(env, clock)
             await _show(env, world.channel, world.viewers, _port(environ), clock, stop)
-            # Before the simulator goes: what is under way still talks to it.
+            # Stop the scheduler before SimCord, which running steps still call.
             await app.scheduler.stop()
     finally:
         await app.close()
@@ -87,8 +87,8 @@ async def _show(
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((closed, stopped), return_when=asyncio.FIRST_COMPLETED)
         for task in (live, closed, stopped):
-            # Asked until it ends: the simulator waits with wait_for, which in Python 3.11 can
-            # swallow a cancellation.
+            # Cancel until it ends: SimCord uses wait_for, which can swallow a cancellation in
+            # Python 3.11.
             while not task.done():
                 task.cancel()
                 await asyncio.wait((task,), timeout=0.2)

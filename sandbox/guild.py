@@ -1,4 +1,4 @@
-"""The doll's house: a server with people in it, the same at every start."""
+"""The simulated guild of the sandbox and its members, the same at every start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from discord.ext import commands
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxGuild:
-    """Who is there, and the channel that the page shows."""
+    """The members of the guild, and the channel that the page shows."""
 
     channel: simcord.ChannelHandle
     alice: simcord.MemberActor
@@ -21,23 +21,23 @@ class SandboxGuild:
 
     @property
     def viewers(self) -> tuple[simcord.MemberActor, ...]:
-        """Whoever the page can look through the eyes of, a member first."""
+        """The members whose view the page can show; the first one is shown at the start."""
         return (self.alice, self.bob, self.moderator)
 
 
 async def build_guild(env: simcord.Env, *, in_thread: bool = False) -> SandboxGuild:
-    """Make the server, its channel (or a thread in it) and its people.
+    """Make the guild, its channel (or a thread in it) and its members.
 
-    Call it before the simulated clock moves: ids come from the clock, so a kept database finds the
-    same people and places again.
+    Call it before the simulated clock moves: ids come from the clock, so a database that is kept
+    finds the same members and channels at the next start.
     """
     guild = env.create_guild("Clip club")
     channel = guild.create_text_channel("clips", topic="Type /sora generate")
-    keepers = guild.create_role("Keepers", permissions=discord.Permissions(manage_guild=True))
+    moderators = guild.create_role("Keepers", permissions=discord.Permissions(manage_guild=True))
     alice = guild.add_member(env.create_user("alice", global_name="Alice"))
     bob = guild.add_member(env.create_user("bob", global_name="Bob"))
     mona = guild.add_member(
-        env.create_user("mona", global_name="Mona (moderator)"), roles=[keepers]
+        env.create_user("mona", global_name="Mona (moderator)"), roles=[moderators]
     )
     with env.time_context():
         await _set_username(env.bot)
@@ -48,10 +48,10 @@ async def build_guild(env: simcord.Env, *, in_thread: bool = False) -> SandboxGu
 
 
 def restore_error_handler(client: commands.Bot) -> None:
-    """Let refusals be answers on the page: the simulator marks whatever passes the error handler.
+    """Remove the recorder that SimCord puts in front of `tree.on_error`.
 
-    It put a recorder in front of `tree.on_error`; without it the tree's own handler answers, and
-    what is really broken is in the log.
+    It would report each refusal on the page as a failure. Without it the tree's own handler
+    responds, and the log shows real errors.
     """
     vars(client.tree).pop("on_error", None)
 
@@ -62,7 +62,7 @@ async def _set_username(client: discord.Client) -> None:
 
 
 async def _open_thread(client: discord.Client, channel: simcord.ChannelHandle) -> None:
-    """Let the bot open a thread: only clients can, in this world as in the real one."""
+    """Let the bot open a thread, because SimCord lets only clients open threads."""
     found: Any = client.get_channel(channel.id)
     if not isinstance(found, discord.TextChannel):
         raise TypeError(f"{channel!r} is no text channel of the client")

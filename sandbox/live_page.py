@@ -1,4 +1,4 @@
-"""Keeps the browser page in step with what the bot does by itself."""
+"""Refreshes the browser page when the bot does something by itself."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import simcord
 from bot.clock import Clock
 
 _log = logging.getLogger(__name__)
-#: How often the page is looked after, in seconds.
+#: Seconds between checks for changes.
 _EVERY_S = 0.5
-#: How far the simulated clock may be behind while nothing happens, in seconds.
+#: Seconds that the simulated clock may lag behind while nothing happens.
 _MOST_BEHIND_S = 10.0
 
 
 class LivePage:
-    """Moves the simulated clock along and republishes the page whenever the bot did something.
+    """Advances the simulated clock and republishes the page after each request of the bot.
 
-    Made for tests, the preview takes one operation at a time and turns away a click on a page that
-    was republished since it was drawn. Here the bot works by itself, so clicks and refreshes
-    queue, and a click means what it means in Discord: the message as it is now. That touches two
-    private names of the preview; the constructor says so if they are gone.
+    SimCord's preview is made for tests: it takes one operation at a time and rejects a click on a
+    page that was republished after it was drawn. Here the bot works by itself, so clicks and
+    refreshes wait for each other, and a click applies to the current message, as in Discord. This
+    uses two private names of the preview; the constructor raises RuntimeError when they are gone.
     """
 
     def __init__(self, env: simcord.Env, preview: simcord.Preview, clock: Clock) -> None:
@@ -62,13 +62,13 @@ class LivePage:
                     await catch_up(self._env, self._clock)
                     await self._preview.refresh()
             except (simcord.SetupError, TimeoutError) as error:
-                # The page was busy or just closed; the next round shows the same.
+                # The page was busy or just closed; the next round tries again.
                 _log.debug("page not refreshed: %s", error)
                 self._seen = -1
 
 
 async def catch_up(env: simcord.Env, clock: Clock) -> None:
-    """Move the simulated clock, which stands still by itself, to the real one."""
+    """Advance the simulated clock, which does not run by itself, to the real time."""
     behind_s = (clock.now() - env.now()).total_seconds()
     if behind_s > 0:
         await env.advance_time(behind_s)

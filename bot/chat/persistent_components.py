@@ -8,10 +8,9 @@ from typing import Any, cast
 
 import discord
 
-from bot.chat import settings_form
 from bot.chat.clips import clip_buttons, job_buttons, modals, replies
 from bot.chat.lists import gallery, history
-from bot.chat.moderation import audit, job_list, settings_panel
+from bot.chat.moderation import audit, job_list, settings_form, settings_panel
 from bot.chat.transport.error_handler import respond_with_error
 
 #: Buttons and menus; the client learns them before it connects.
@@ -41,7 +40,7 @@ _Submit = Callable[[discord.Interaction[Any], re.Match[str], Mapping[str, str]],
 #: Takes a submitted form, by the pattern of the form's custom id.
 MODAL_HANDLERS: Mapping[re.Pattern[str], _Submit] = {
     modals.CLIP_MODAL: modals.submit_clip_modal,
-    settings_form.LIMITS_FORM: settings_panel.submit_limits_modal,
+    settings_form.FORM_ID: settings_panel.submit_settings_form,
 }
 
 

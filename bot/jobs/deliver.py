@@ -1,4 +1,4 @@
-"""From a finished render to a posted clip: download, archive, check the size, post."""
+"""Deliver a finished render: download, archive, check the size, post."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from bot.guild import PostTarget
 from bot.jobs.download import download
 from bot.jobs.finish import fail
 from bot.jobs.ports import JobStatus
-from bot.jobs.schedule import backoff_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Clip, EntryKind, Job, Place, State
 
@@ -29,9 +28,9 @@ _NEVER_AGAIN = timedelta(days=36_500)
 
 
 async def deliver(context: WorkerContext, job: Job, message_lock: asyncio.Lock) -> None:
-    """Carry a rendered job as far as it goes; idempotent, each step committed before the next.
+    """Move a rendered job as far as possible; idempotent, each step committed before the next.
 
-    turn  held while a clip is posted: variants of one request share a message.
+    message_lock  held while a clip is posted, because variants of one request share a message.
     """
     step: Job | None = job
     if step.state is State.DOWNLOADING:
@@ -41,12 +40,12 @@ async def deliver(context: WorkerContext, job: Job, message_lock: asyncio.Lock) 
         if step is not None and step.state is State.POSTING:
             await _post(context, step, message_lock, may_be_posted=False)
     elif step is not None and step.state is State.POSTING:
-        # Found here again, it may have been posted with the answer lost.
+        # An earlier try may have posted it without getting the answer.
         await _post(context, step, message_lock, may_be_posted=True)
 
 
 async def _fit(context: WorkerContext, job: Job) -> Job | None:
-    """Send the job on to POSTING if its clip may be uploaded where it goes, else keep it."""
+    """Move the job to POSTING if its clip is small enough for some place, else keep it."""
     clip = await context.store.clip(job.id)
     if clip is None:
         await fail(context, job, StorageError("the clip's row is gone"))
@@ -64,8 +63,14 @@ async def _fit(context: WorkerContext, job: Job) -> Job | None:
             return None
     else:
         place = await _open_thread(context, job)
+    moved = await _move_to_posting(context, job, place)
+    context.status_cards.mark_dirty(job.request_id)
+    return moved
+
+
+async def _move_to_posting(context: WorkerContext, job: Job, place: Place | None) -> Job | None:
     now = context.clock.now()
-    moved = await context.store.move(
+    return await context.store.move(
         job,
         State.POSTING,
         now,
@@ -73,12 +78,10 @@ async def _fit(context: WorkerContext, job: Job) -> Job | None:
         posting_at=now,
         due_at=context.after(context.timings.delivery_check_s),
     )
-    context.status_cards.mark_dirty(job.request_id)
-    return moved
 
 
 async def _open_thread(context: WorkerContext, job: Job) -> Place | None:
-    """Return the thread that the server wants this clip in; None to post it where it was asked for."""
+    """Return the thread for this clip where the guild wants threads; None to post it in place."""
     if job.place.guild_id is None or job.place.thread_of is not None:
         return None
     if (await context.guild_store.guild_settings(job.place.guild_id)).post is not PostTarget.THREAD:
@@ -89,16 +92,16 @@ async def _open_thread(context: WorkerContext, job: Job) -> Place | None:
     try:
         return await context.publisher.open_thread(job, request.card_message_id)
     except DeliveryTroubleError as error:
-        _log.warning("no thread, posted in its place: %s", error)
+        _log.warning("no thread, posted in the channel: %s", error)
         return None
 
 
 async def _post(
     context: WorkerContext, job: Job, message_lock: asyncio.Lock, *, may_be_posted: bool
 ) -> None:
-    """Post the clip of a job whose POSTING is committed, at the first place that takes it.
+    """Post the clip of a job whose POSTING is committed, at the first place that accepts it.
 
-    look_first  an earlier try may have got through: adopt its message instead of sending again.
+    may_be_posted  an earlier try may have succeeded: look for its message before sending again.
     """
     async with message_lock:
         step = await _post_here(context, job, may_be_posted=may_be_posted)
@@ -107,10 +110,10 @@ async def _post(
 
 
 async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -> Job | None:
-    """Post a clip at its place; return the job on its way to another one where that refuses it."""
-    rests_until = await _sibling_blocked_until(context, job)
-    if rests_until is not None:
-        await context.store.update(job, due_at=rests_until)
+    """Post a clip at its place; return the job with its next place when this one refuses it."""
+    blocked_until = await _sibling_blocked_until(context, job)
+    if blocked_until is not None:
+        await context.store.update(job, due_at=blocked_until)
         return None
     try:
         message_id = await context.publisher.find_clip(job) if may_be_posted else None
@@ -118,8 +121,8 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
             try:
                 message_id = await _send(context, job)
             except DeliveryTroubleError as error:
-                # Elsewhere, or joined to another message, it could be seen twice: a late request of
-                # this try must have landed, or never will, before anything else is tried.
+                # A late request of this try may still arrive. Posting elsewhere or into another
+                # message before that could show the clip twice.
                 quiet_s = context.timings.post_quiet_s if error.is_unknown else 0.0
                 await _retry_later(context, job, error, quiet_s=quiet_s)
                 return None
@@ -131,7 +134,7 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
         if error.retryable:
             await _retry_later(context, job, error)
         else:
-            # It may hang where it can't be looked for: another place could show it twice.
+            # It may be posted in a place that can't be read; posting elsewhere could show it twice.
             await _keep(context, job, error)
         return None
     done = await context.store.move(
@@ -149,13 +152,13 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
 
 
 async def _sibling_blocked_until(context: WorkerContext, job: Job) -> datetime | None:
-    """Return until when another variant's try is in doubt; None when none is.
+    """Return until when another variant's post may still arrive; None when none may.
 
-    Such a try may be an edit of the message that they share, under way still: it would take away
-    whatever joined the message after it was written.
+    That post may be an edit of the message that the variants share: it would remove a clip that was
+    added to the message after the edit was sent.
     """
     now = context.clock.now()
-    resting = [
+    blocking = [
         each.due_at
         for each in await context.store.jobs_of(job.request_id)
         if each.id != job.id
@@ -164,16 +167,17 @@ async def _sibling_blocked_until(context: WorkerContext, job: Job) -> datetime |
         and each.due_at is not None
         and each.due_at > now
     ]
-    return max(resting, default=None)
+    return max(blocking, default=None)
 
 
 async def _find_earlier_post(
     context: WorkerContext, job: Job, *, may_be_posted: bool
 ) -> int | None:
-    """Return the message of an earlier try where the latest was refused.
+    """Return the message of an earlier try, after the latest one was refused.
 
-    look_first  there may have been one; else what can't be read is taken for empty.
-    Raises PlaceClosedError where that can't be known, and DeliveryTroubleError.
+    may_be_posted  there may have been an earlier try; if not, a place that can't be read counts as
+                   empty.
+    Raises PlaceClosedError when an earlier try can't be ruled out, and DeliveryTroubleError.
     """
     try:
         return await context.publisher.find_clip(job)
@@ -184,7 +188,7 @@ async def _find_earlier_post(
 
 
 async def _post_elsewhere(context: WorkerContext, job: Job, error: DeliveryError) -> Job | None:
-    """Commit a job to the next place, or keep its clip; `error` is its own place's certain refusal.
+    """Give a job its next place, or keep its clip; `error` is its own place's refusal.
 
     Raises DeliveryTroubleError when the next place can't be found out now.
     """
@@ -194,29 +198,21 @@ async def _post_elsewhere(context: WorkerContext, job: Job, error: DeliveryError
         await _keep(context, job, error)
         return None
     _log.info("not posted in %d, tried in %d: %s", job.place.channel_id, place.channel_id, error)
-    now = context.clock.now()
-    return await context.store.move(
-        job,
-        State.POSTING,
-        now,
-        place=place,
-        posting_at=now,
-        due_at=context.after(context.timings.delivery_check_s),
-    )
+    return await _move_to_posting(context, job, place)
 
 
 async def _next_place(
     context: WorkerContext, job: Job, clip: Clip, error: SorabotError
 ) -> Place | None:
-    """Return where a clip goes that its place refuses; None when it can only be kept.
+    """Return the next place for a clip that its place refuses; None when it can only be kept.
 
-    First a public thread's channel, whose readers are the thread's; then the member's own messages.
-    Raises DeliveryTroubleError.
+    First the channel of a public thread, which the same members can read; then the owner's direct
+    messages. Raises DeliveryTroubleError.
     """
     here, is_large = job.place, isinstance(error, ClipTooLargeError)
     if here.guild_id is not None and here.thread_of is not None and not is_large:
-        chosen = (await context.guild_store.guild_settings(here.guild_id)).channel_ids
-        if not chosen or here.thread_of in chosen:
+        allowed = (await context.guild_store.guild_settings(here.guild_id)).channel_ids
+        if not allowed or here.thread_of in allowed:
             return replace(here, channel_id=here.thread_of, thread_of=None)
     direct = await context.publisher.direct_messages(job)
     if direct is None or direct.channel_id == here.channel_id:
@@ -229,12 +225,12 @@ async def _next_place(
 async def _retry_later(
     context: WorkerContext, job: Job, error: DeliveryError | StorageError, *, quiet_s: float = 0.0
 ) -> None:
-    """Try a delivery step again later, after `quiet_s` at least, but not for ever."""
+    """Try again later, after `quiet_s` at least; after `post_tries` in a row keep the clip."""
     attempts = job.attempts + 1
     if attempts >= context.timings.post_tries:
         await _keep(context, job, DeliveryError(f"gave up after {attempts} tries: {error}"))
         return
-    due_at = context.after(max(backoff_s(attempts, context.timings), quiet_s))
+    due_at = context.after(max(context.timings.backoff_s(attempts), quiet_s))
     _log.warning("post put off to %s: %s", due_at, error)
     await context.store.update(job, attempts=attempts, due_at=due_at)
 
@@ -249,10 +245,10 @@ async def _send(context: WorkerContext, job: Job) -> int:
 
 
 async def _status_for_message(context: WorkerContext, job: Job) -> JobStatus:
-    """Return the status of a job as its clip's message tells it."""
+    """Return a job's status for its clip message."""
     status = await context.status_reader.read(job)
     request = await context.store.request(job.request_id)
-    # A card's thread has the card's id.
+    # The thread of a card has the card message's id.
     if request is None or job.place.channel_id in (
         request.place.channel_id,
         request.card_message_id,
@@ -263,7 +259,7 @@ async def _status_for_message(context: WorkerContext, job: Job) -> JobStatus:
 
 async def _statuses_in_message(context: WorkerContext, job: Job) -> tuple[JobStatus, ...]:
     """Return the variants of the same request that the latest message at `job`'s place shows."""
-    # Read anew: since the look at those that rest, one may have been deleted.
+    # Read again: a variant may have been deleted since `_sibling_blocked_until` read them.
     others = [
         each
         for each in await context.store.jobs_of(job.request_id)
@@ -278,20 +274,29 @@ async def _statuses_in_message(context: WorkerContext, job: Job) -> tuple[JobSta
 
 
 def in_message_order(jobs: Iterable[Job]) -> list[Job]:
-    """Return the jobs of one message in the order in which their clips stand there."""
+    """Return the jobs of one message in the order of their clips there."""
     return sorted(jobs, key=lambda job: (str(job.finished_at), job.variant))
 
 
 async def _keep(context: WorkerContext, job: Job, error: SorabotError) -> None:
-    """Leave the clip in the archive: rendered and paid for, but not posted.
+    """Move a job whose clip can't be posted to KEPT: the file stays in the archive.
 
-    It waits where it was asked for, whatever was tried after that: that is where it can be fetched.
+    Its place becomes the one where it was asked for: there the member can fetch it.
     """
     request = await context.store.request(job.request_id)
     place = job.place if request is None else request.place
-    # Told first: a crash in between is made up for by the next try, and the same is not told twice.
+    # Notify first: after a crash in between, the next try does both, and the key prevents a second
+    # message.
     await _notify_kept(context, job, error, place)
-    kept = await _move_to_kept(context, job, error, place)
+    kept = await context.store.move(
+        job,
+        State.KEPT,
+        context.clock.now(),
+        close=EntryKind.SETTLE,
+        place=place,
+        error_code=error.code,
+        error_text=error.user_text,
+    )
     if kept is not None:
         _log.warning("kept: %s", error)
         context.status_cards.mark_dirty(job.request_id)
@@ -301,12 +306,12 @@ async def _keep(context: WorkerContext, job: Job, error: SorabotError) -> None:
 async def _notify_kept(
     context: WorkerContext, job: Job, error: SorabotError, asked_in: Place
 ) -> None:
-    """Leave word for the member in their own messages, once, unless those are what refused it."""
+    """Tell the member by direct message, once, unless direct messages refused the clip."""
     try:
         direct = await context.publisher.direct_messages(job)
     except DeliveryTroubleError as trouble:
-        # The card and `/sora status` tell it, too; a clip is not held up for this.
-        _log.warning("nobody told that it is kept: %s", trouble)
+        # The status card and `/sora status` say it too.
+        _log.warning("the member was not told that it is kept: %s", trouble)
         return
     if direct is None or direct.channel_id == asked_in.channel_id:
         return
@@ -321,20 +326,6 @@ async def _notify_kept(
     )
 
 
-async def _move_to_kept(
-    context: WorkerContext, job: Job, error: SorabotError, place: Place
-) -> Job | None:
-    return await context.store.move(
-        job,
-        State.KEPT,
-        context.clock.now(),
-        close=EntryKind.SETTLE,
-        place=place,
-        error_code=error.code,
-        error_text=error.user_text,
-    )
-
-
 def clip_too_large(clip_bytes: int, limit_bytes: int) -> ClipTooLargeError:
     """Return the error for a clip over the upload limit, with both sizes in its sentence."""
     return ClipTooLargeError(
@@ -345,7 +336,7 @@ def clip_too_large(clip_bytes: int, limit_bytes: int) -> ClipTooLargeError:
 
 
 def kept_notice(job: Job, error: SorabotError, asked_in: Place) -> str:
-    """Return what a member is told about a clip that was kept: why, and how to get it."""
+    """Return what the member reads about a kept clip: why, and how to get it."""
     there = "here" if asked_in.guild_id is None else "in the server where you asked for it"
     return (
         f"{error.user_text} Use `/sora status job:{job.id}` {there} and press its button: "

@@ -1,13 +1,15 @@
-"""From a provider's finished render to a clip in the archive."""
+"""Download a finished render from its provider and put it into the archive."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import shutil
 from pathlib import Path
 
 from bot.errors import (
+    BadClipError,
     DeadlineError,
     ProviderAccountError,
     ProviderError,
@@ -17,27 +19,26 @@ from bot.errors import (
     StorageError,
 )
 from bot.jobs.finish import fail
-from bot.jobs.joining import concat_with_parent
-from bot.jobs.schedule import backoff_s
 from bot.jobs.worker_context import WorkerContext
-from bot.media.probe import probe
+from bot.media.clip_reader import probe
+from bot.media.concat.process import concat_clips
 from bot.model import Clip, Job, Operation, State
-from bot.providers.base import Provider
+from bot.providers.base import Download, Provider
 from bot.storage.disk_space import is_disk_full
 
 _log = logging.getLogger(__name__)
-#: A disk is looked at as often as what has failed so many times.
+#: The gap between two looks at a full disk is the wait after this many failures.
 _DISK_SPACE_ATTEMPTS = 4
 
 
 async def download(context: WorkerContext, job: Job) -> Job | None:
     """Bring a DOWNLOADING job's clip into the archive and the job to FITTING; idempotent.
 
-    None where that has to wait, or can't be. Raises StorageError.
+    Return the job in FITTING, or None when it was put off or has failed. Raises StorageError.
     """
     provider = context.providers.get(job.spec.provider)
     if provider is None or job.remote_id is None:
-        await _retry_later(context, job, ProviderTroubleError("its provider is not configured"))
+        await _retry_later(context, job, ProviderTroubleError("the provider is not configured"))
         return None
     if not await context.disk_space.allows_download():
         await _wait_for_disk_space(context, job)
@@ -67,11 +68,11 @@ async def download(context: WorkerContext, job: Job) -> Job | None:
 async def _fetch(
     context: WorkerContext, provider: Provider, job: Job, remote_id: str, path: Path
 ) -> Clip:
-    """Return the clip of a file that came down whole, shows a picture and is in the archive."""
+    """Download a render, check that it can be decoded, archive it and return the clip."""
     file = await provider.download(remote_id, path, max_bytes=context.max_clip_bytes)
     facts = await probe(file.path)
     if job.spec.operation is Operation.EXTEND and job.source_remote_id is None:
-        file = await concat_with_parent(context, job, file)
+        file = await _concat_with_parent(context, job, file)
         facts = await probe(file.path)
     return Clip(
         job_id=job.id,
@@ -85,33 +86,65 @@ async def _fetch(
     )
 
 
+async def _concat_with_parent(context: WorkerContext, job: Job, part: Download) -> Download:
+    """Return the parent's clip and the added `part` as one file, stored beside `part`.
+
+    Returns `part` itself when they can't be joined: the member paid for it, and it can be watched.
+    Raises StorageError when the disk refuses.
+    """
+    clip = await context.store.clip(job.parent_id or "")
+    if clip is None:
+        _log.warning("the clip to extend is gone; the added part is posted alone")
+        return part
+    target = part.path.with_name("joined.mp4")
+    try:
+        first = await context.archive.fetch(clip.archive_key)
+    except StorageError as error:
+        _log.warning("%s; the added part is posted alone", error)
+        return part
+    try:
+        done = await concat_clips(first, part.path, target)
+    except BadClipError as error:
+        _log.warning("can't be joined (%s); the added part is posted alone", error)
+        return part
+    _log.info("joined: %s", done)
+    size_bytes, sha256 = await asyncio.to_thread(_size_and_sha256, target)
+    return Download(path=target, size_bytes=size_bytes, sha256=sha256)
+
+
+def _size_and_sha256(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _note_disk_space(context: WorkerContext, job: Job, *, has_space: bool) -> None:
-    """Let the card say whether the clip waits for room."""
+    """Have the status card say whether the clip waits for disk space."""
     if context.status_reader.note_disk_space(job.id, has_space=has_space):
         context.status_cards.mark_dirty(job.request_id)
 
 
 async def _wait_for_disk_space(context: WorkerContext, job: Job) -> None:
-    """Look again soon, however often: a paid render is never given up over our own disk."""
-    due_at = context.after(backoff_s(_DISK_SPACE_ATTEMPTS, context.timings))
-    _log.info("no room on the disk for the clip; looked at again at %s", due_at)
+    """Try again soon, without limit: a paid render is never given up because our disk is full."""
+    due_at = context.after_failures(_DISK_SPACE_ATTEMPTS)
+    _log.info("not enough disk space for the clip; next look at %s", due_at)
     await context.store.update(job, due_at=due_at)
     _note_disk_space(context, job, has_space=False)
 
 
 async def _retry_later(context: WorkerContext, job: Job, error: Exception) -> None:
     attempts = job.attempts + 1
-    # A provider that "does not know" a finished render may know it again in a minute, and one that
-    # refuses the key may take it when the operator has looked into it.
-    passes = isinstance(error, OSError | RemoteNotFoundError | ProviderAccountError) or (
+    # A provider that answers 404 for a finished render may find it again a minute later, and one
+    # that refuses the key may accept it after the operator has acted.
+    is_temporary = isinstance(error, OSError | RemoteNotFoundError | ProviderAccountError) or (
         isinstance(error, SorabotError) and error.retryable
     )
-    due_at = context.after(backoff_s(attempts, context.timings))
+    due_at = context.after_failures(attempts)
     late = job.deadline_at is not None and due_at > job.deadline_at
-    if isinstance(error, SorabotError) and not passes:
+    if isinstance(error, SorabotError) and not is_temporary:
         await fail(context, job, error)
     elif late and attempts >= context.timings.download_tries:
-        # Only both together: after a long outage the first failure must not cost a paid render.
+        # Lateness alone is not enough: after a long outage the first failed download would cost a
+        # paid render.
         await fail(context, job, DeadlineError(f"not downloaded by the deadline: {error}"))
     else:
         _log.warning("download put off to %s: %s", due_at, error)

@@ -1,4 +1,4 @@
-"""How a job ends without being posted: failed or cancelled, with the ledger closed in one move."""
+"""End a job without a clip, as failed or cancelled, and close its ledger in the same move."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bot.jobs.worker_context import WorkerContext
 from bot.model import EntryKind, Job, State
 
 _log = logging.getLogger(__name__)
-#: After these the provider did no work that it could ask money for.
+#: After these the provider rendered nothing that it could bill.
 _NOTHING_RENDERED = (NotAcceptedError, ProviderRejectedError, ProviderAccountError, NoProviderError)
 
 
 async def fail(
     context: WorkerContext, job: Job, error: SorabotError, *, cost_usd_micros: int | None = None
 ) -> None:
-    """End `job` with `error`: the member reads its sentence and gets the reservation back.
+    """End `job` with `error`: the member reads its `user_text` and usually gets the reservation back.
 
-    cost_usd_micros  what the provider says that it charges all the same. That is settled: words
-                     that fail after a paid render would otherwise spend without any limit.
+    cost_usd_micros  what the provider says it charges anyway. A cost is settled, not refunded:
+                     prompts that fail after a paid render would otherwise spend without limit.
     """
     refunds = error.refundable and not cost_usd_micros
     close = EntryKind.REFUND if refunds else EntryKind.SETTLE
@@ -43,7 +43,7 @@ async def fail(
         return
     level = logging.INFO if isinstance(error, ModerationError) else logging.WARNING
     _log.log(level, "failed from %s: %s: %s", job.state, error.code, error)
-    # A job that has an id was taken, whatever is said of it in the end.
+    # A job with a remote id was accepted, whatever the error is.
     was_taken = job.remote_id is not None or not isinstance(error, _NOTHING_RENDERED)
     if job.submitted_at is not None and ended.refunded and was_taken:
         _log.warning(
@@ -57,7 +57,7 @@ async def fail(
 
 
 async def cancel(context: WorkerContext, job: Job) -> None:
-    """End `job`, of which nothing was or will be rendered, as cancelled; all of it goes back."""
+    """Cancel `job`, which costs nothing at its provider, and refund all of it."""
     now = context.clock.now()
     ended = await context.store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
     if ended is not None:

@@ -1,4 +1,4 @@
-"""The picture that a clip begins with: the member's own, or the last frame of its parent."""
+"""The image that a clip begins with: a reference image, or the last frame of its parent."""
 
 from __future__ import annotations
 
@@ -20,38 +20,35 @@ _log = logging.getLogger(__name__)
 async def first_frame(
     context: WorkerContext, provider: Provider, job: Job
 ) -> AsyncGenerator[Path | None]:
-    """Hold the picture that goes with `job`'s paid call; None where it has none.
+    """Hold the image file for `job`'s paid call; None where it has none.
 
     Raises SourceGoneError when an extension has no frame to begin with, and StorageError when the
-    disk does not take one; nothing once the call was made.
+    frame can't be written. Leaving the context raises nothing.
     """
-    order = job.spec
+    spec = job.spec
     composed = job.parent_id is not None and job.source_remote_id is None
-    if not composed or order.image is not None or not _takes_image(provider, order.model):
-        yield order.image
+    if not composed or spec.image is not None or not _takes_image(provider, spec.model):
+        yield spec.image
         return
     path = context.temp_dir / f"{job.id}.png"
     try:
-        frame = await context.thumbnails.last_frame(job.parent_id or "", path, order.size)
+        frame = await context.thumbnails.last_frame(job.parent_id or "", path, spec.size)
     except (StorageError, OSError) as error:
         raise StorageError(f"not sent, no picture: {error}") from error
     try:
-        if frame is None and order.operation is Operation.EXTEND:
+        if frame is None and spec.operation is Operation.EXTEND:
             raise SourceGoneError("the clip to go on from is gone")
         yield frame
     finally:
         try:
             await context.thumbnails.remove_file(path)
         except OSError as error:
-            # The call may have been taken: what comes of it must not get lost over a picture.
+            # The call may have been accepted: its result must not be lost because of this file.
             _log.warning("%s stays until the next start: %s", path.name, error)
 
 
 def can_compose(provider: Provider, spec: RenderSpec) -> bool:
-    """Return whether a provider can make `order` without the clip that it starts from.
-
-    A native remix may be longer, or have more words in all, than the model takes from nothing.
-    """
+    """Return whether a provider can make `spec` without the render that it starts from."""
     model = _find_model(provider, spec.model)
     return model is not None and can_make(model, spec)
 

@@ -1,4 +1,4 @@
-"""A server's rules, applied to what a member asks for; pure, no I/O."""
+"""Guild settings applied to what a member asks for; pure, no I/O."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bot.model import Job, Viewer
 
 
 def check_place(settings: GuildSettings, viewer: Viewer) -> None:
-    """Return if clips may be asked for where the viewer is. Raises ForbiddenByGuildError naming where."""
+    """Raise ForbiddenByGuildError, naming the allowed channels, unless the viewer is in one."""
     if settings.channel_ids and not viewer.channel_ids.intersection(settings.channel_ids):
         where = ", ".join(f"<#{each}>" for each in settings.channel_ids[:10])
         raise ForbiddenByGuildError(f"Clips are made elsewhere in this server: {where}.")
 
 
 def check_remix(settings: GuildSettings, parent: Job, viewer: Viewer) -> None:
-    """Return if the viewer may make something of `parent`. Raises ForbiddenByGuildError."""
+    """Raise ForbiddenByGuildError unless the viewer may remix or extend `parent`."""
     if parent.user_id == viewer.user_id or settings.remixers is Remixers.EVERYBODY:
         return
     if settings.remixers is Remixers.NOBODY:
@@ -32,9 +32,9 @@ def check_remix(settings: GuildSettings, parent: Job, viewer: Viewer) -> None:
 def with_guild_defaults(
     settings: GuildSettings, catalogue: Catalogue, options: ClipOptions
 ) -> ClipOptions:
-    """Return `wish` with the server's defaults where it names nothing and they can be had.
+    """Return `options` with the guild's defaults where it has none and they are offered.
 
-    catalogue  of the models that the server uses.
+    catalogue  the models that the guild allows.
     Raises BadOptionError for a model that is not in it.
     """
     fits = (each for each in catalogue.offers if options.image is None or each.model.takes_image)

@@ -1,4 +1,4 @@
-"""The rules of servers, in memory: a command waits for the database once, not twice."""
+"""Guild settings in memory, so that a command waits for the database once, not twice."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _EVERYWHERE_TTL = timedelta(seconds=5)
 
 
 class StaleSettingsError(Exception):
-    """The rules that an order was made under have changed since; make it again."""
+    """The settings that a request was resolved with have changed since; resolve it again."""
 
 
 class GuildSettingsCache:
-    """What servers allow, read once and checked again in the transaction that accepts an order.
+    """Settings are read once, and compared inside the transaction that accepts a request.
 
-    The operator's own choice of providers, which holds everywhere, is kept with them. Another
-    process may change either: `check_current` finds out.
+    The operator's choice of providers, which applies to all guilds, is cached with them. Another
+    process may change either: `check_current` detects it.
     """
 
     def __init__(self, guild_store: GuildSettingsStore, clock: Clock) -> None:
@@ -32,20 +32,20 @@ class GuildSettingsCache:
         self._cached: OrderedDict[int, GuildSettings] = OrderedDict()
 
     async def settings(self, guild_id: int | None) -> GuildSettings:
-        """Return a server's rules, or those of direct messages. Raises StorageError."""
+        """Return a guild's settings, or those of direct messages. Raises StorageError."""
         if guild_id is None:
             return GuildSettings()
-        kept = self._cached.get(guild_id)
-        if kept is None:
-            kept = self._cached[guild_id] = await self._guild_store.guild_settings(guild_id)
+        cached = self._cached.get(guild_id)
+        if cached is None:
+            cached = self._cached[guild_id] = await self._guild_store.guild_settings(guild_id)
             if len(self._cached) > _MAX_CACHED:
                 self._cached.popitem(last=False)
-        return kept
+        return cached
 
     async def everywhere(self) -> GuildSettings:
-        """Return the operator's choice of providers, a few seconds old at most.
+        """Return the operator's choice of providers, at most 5 s old. Raises StorageError.
 
-        It is made in another process. Raises StorageError.
+        The operator's command changes it in another process.
         """
         now = self._clock.now()
         if self._everywhere_until is None or self._everywhere_until <= now:
@@ -54,16 +54,16 @@ class GuildSettingsCache:
         return await self.settings(EVERYWHERE)
 
     def check_current(self, ledger: LedgerReader, guild_id: int | None) -> None:
-        """Return if the rules in memory are those on disk; inside a transaction.
+        """Raise StaleSettingsError, and forget them, unless the cached settings are those on disk.
 
-        Raises StaleSettingsError; what was kept of them is forgotten then.
+        Called inside a transaction.
         """
         for each in (EVERYWHERE,) if guild_id is None else (EVERYWHERE, guild_id):
-            kept = self._cached.get(each)
-            if kept is not None and kept != ledger.guild_settings(each):
+            cached = self._cached.get(each)
+            if cached is not None and cached != ledger.guild_settings(each):
                 del self._cached[each]
                 raise StaleSettingsError
 
     def invalidate(self, guild_id: int) -> None:
-        """Read a server's rules anew when they are next asked for."""
+        """Have a guild's settings read again when they are next needed."""
         self._cached.pop(guild_id, None)

@@ -1,4 +1,4 @@
-"""Jobs as members see them: the row, and what else is known around it."""
+"""Jobs as members see them: the row, and all that belongs to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.clock import Clock
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.ports import JobStatus, Origin, StatusCard
 from bot.jobs.remixing import can_extend
-from bot.jobs.schedule import expected_s
+from bot.jobs.timings import expected_s
 from bot.model import Job, Operation, Request, State
 from bot.storage.base import JobStore
 
@@ -17,20 +17,20 @@ _HAS_CLIP = frozenset({State.FITTING, State.POSTING, State.DONE, State.KEPT})
 
 
 class JobStatusReader:
-    """Reads what a card or message says. Raises StorageError."""
+    """Reads what status cards and clip messages show. Raises StorageError."""
 
     def __init__(self, store: JobStore, catalogue: Catalogue, clock: Clock) -> None:
         self._store = store
         self._catalogue = catalogue
         self._clock = clock
-        #: Jobs in DOWNLOADING that found no room on the disk when they were last tried.
+        #: Jobs in DOWNLOADING that lacked disk space at their last try.
         self._without_disk_space: set[str] = set()
 
     def note_disk_space(self, job_id: str, *, has_space: bool) -> bool:
-        """Note whether there is room for a job's clip; return whether that is another answer."""
-        was_there = job_id not in self._without_disk_space
+        """Record whether there is disk space for a job's clip; return whether that changed."""
+        had_space = job_id not in self._without_disk_space
         (self._without_disk_space.discard if has_space else self._without_disk_space.add)(job_id)
-        return was_there is not has_space
+        return had_space is not has_space
 
     async def read_card(self, request: Request, jobs: Iterable[Job]) -> StatusCard:
         """Return a request's card."""
@@ -38,24 +38,24 @@ class JobStatusReader:
 
     async def read(self, job: Job) -> JobStatus:
         """Return one job's status."""
-        order = job.spec
+        spec = job.spec
         ready_at = None
         if job.state is State.RENDERING and job.submitted_at is not None:
             durations_s = await self._store.durations_s(
-                order.provider, order.model, order.seconds, order.size, 50
+                spec.provider, spec.model, spec.seconds, spec.size, 50
             )
             whole_s = expected_s(durations_s)
             if whole_s is not None:
                 expected_at = job.submitted_at + timedelta(seconds=whole_s)
-                # A time that has passed is no promise.
+                # A time in the past is not shown.
                 ready_at = expected_at if expected_at > self._clock.now() else None
         return JobStatus(
             job=job,
-            model_label=self._catalogue.model_label(order.provider, order.model),
-            provider_label=self._catalogue.provider_label(order.provider),
+            model_label=self._catalogue.model_label(spec.provider, spec.model),
+            provider_label=self._catalogue.provider_label(spec.provider),
             ahead=await self._store.position(job) if job.state is State.QUEUED else None,
             ready_at=ready_at,
-            # Not asked for before there can be one: each look waits its turn at the database.
+            # Not read before there can be one: each read waits for the database.
             clip=await self._store.clip(job.id) if job.state in _HAS_CLIP else None,
             waits_for_disk_space=job.state is State.DOWNLOADING
             and job.id in self._without_disk_space,
@@ -64,10 +64,10 @@ class JobStatusReader:
         )
 
     def from_memory(self, job: Job) -> JobStatus:
-        """Return what can be said of a job without asking the database."""
+        """Return a job's status without reading the database."""
         label = self._catalogue.model_label(job.spec.provider, job.spec.model)
-        kitchen = self._catalogue.provider_label(job.spec.provider)
-        return JobStatus(job=job, model_label=label, provider_label=kitchen)
+        provider_label = self._catalogue.provider_label(job.spec.provider)
+        return JobStatus(job=job, model_label=label, provider_label=provider_label)
 
     async def _origin(self, job: Job) -> Origin | None:
         if job.parent_id is None:
@@ -75,18 +75,18 @@ class JobStatusReader:
         parent = await self._store.job(job.parent_id)
         if parent is None:
             return None
-        before, order = parent.spec, job.spec
+        before, spec = parent.spec, job.spec
         is_native = job.source_remote_id is not None
-        begins_with_it = (
-            self._catalogue.takes_image(order.provider, order.model)
-            and order.image is None
+        has_last_frame = (
+            self._catalogue.takes_image(spec.provider, spec.model)
+            and spec.image is None
             and _had_last_frame(parent, job)
         )
-        moved = (before.provider, before.model) != (order.provider, order.model)
+        moved = (before.provider, before.model) != (spec.provider, spec.model)
         return Origin(
             parent=parent,
             is_native=is_native,
-            with_frame=not is_native and (begins_with_it or order.operation is Operation.EXTEND),
+            with_frame=not is_native and (has_last_frame or spec.operation is Operation.EXTEND),
             replaced_model_label=self._catalogue.model_label(before.provider, before.model)
             if moved
             else None,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.clock import Clock
 from bot.errors import (
     ClipElsewhereError,
     ClipExpiredError,
@@ -19,14 +18,11 @@ from bot.errors import (
 from bot.jobs.catalogue import Catalogue
 from bot.jobs.guild_policy import check_remix
 from bot.jobs.job_status import JobStatusReader
-from bot.jobs.ports import JobStatus, TaskKind, Wake
+from bot.jobs.ports import Dependencies, JobStatus, TaskKind, Wake
 from bot.jobs.remixing import Parent
 from bot.jobs.thumbnails import Thumbnails
 from bot.model import Job, State, Viewer
-from bot.storage.base import JobStore
-from bot.storage.clip_search import ClipFilter, ClipSearch, ClipSort, Cursor, KeysetPage
-from bot.storage.guild_settings import GuildSettingsStore
-from bot.storage.outbox import Outbox
+from bot.storage.clip_search import ClipFilter, ClipSort, Cursor, KeysetPage
 
 #: Children that details name.
 _MAX_CHILDREN = 8
@@ -49,37 +45,29 @@ class ClipDetails:
 
 
 class Library:
-    """What members can do with finished clips. Every refusal is a RefusedError.
-
-    keep_days  for how long their files are kept; None: for ever.
-    """
+    """What members can do with finished clips. Every refusal is a RefusedError."""
 
     def __init__(
         self,
+        dependencies: Dependencies,
         *,
-        store: JobStore,
-        clip_search: ClipSearch,
-        outbox: Outbox,
-        guild_store: GuildSettingsStore,
         thumbnails: Thumbnails,
         catalogue: Catalogue,
         status_reader: JobStatusReader,
-        clock: Clock,
         wake: Wake,
         mark_dirty: Callable[[int], None],
-        keep_days: int | None,
     ) -> None:
-        self._store = store
-        self._clip_search = clip_search
-        self._outbox = outbox
-        self._guild_store = guild_store
+        self._store = dependencies.store
+        self._clip_search = dependencies.clip_search
+        self._outbox = dependencies.outbox
+        self._guild_store = dependencies.guild_store
         self._thumbnails = thumbnails
         self._catalogue = catalogue
         self._status_reader = status_reader
-        self._clock = clock
+        self._clock = dependencies.clock
         self._wake = wake
         self._mark_dirty = mark_dirty
-        self._keep_days = keep_days
+        self._keep_days = dependencies.keep_days
 
     async def parent(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may make something of.

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.clock import Clock
 from bot.errors import BadOptionError, RefusedError
 from bot.guild import (
     AuditEntry,
@@ -21,11 +20,10 @@ from bot.guild import (
 )
 from bot.jobs.budget import BudgetMonitor, BudgetStatus
 from bot.jobs.guild_settings_cache import GuildSettingsCache
+from bot.jobs.ports import Dependencies
 from bot.model import Job, State, Viewer
 from bot.quota.quota_status import QuotaStatus
-from bot.quota.rule import QuotaRule
-from bot.storage.base import JobStore
-from bot.storage.guild_settings import Actor, DayUsage, GuildSettingsStore, MemberUsage
+from bot.storage.guild_settings import Actor, DayUsage, MemberUsage
 
 _TOP_MEMBERS = 8
 _AUDIT_PAGE = 10
@@ -48,20 +46,16 @@ class ModerationService:
 
     def __init__(
         self,
-        *,
-        guild_store: GuildSettingsStore,
+        dependencies: Dependencies,
         settings_cache: GuildSettingsCache,
-        store: JobStore,
         budget_monitor: BudgetMonitor,
-        quota: QuotaRule,
-        clock: Clock,
     ) -> None:
-        self._guild_store = guild_store
+        self._guild_store = dependencies.guild_store
         self._settings_cache = settings_cache
-        self._store = store
+        self._store = dependencies.store
         self._budget_monitor = budget_monitor
-        self._quota = quota
-        self._clock = clock
+        self._quota = dependencies.quota
+        self._clock = dependencies.clock
 
     async def set_limits(
         self,
@@ -81,7 +75,7 @@ class ModerationService:
             for unit, amount in amounts.items()
         ]
         if not limits:
-            raise BadOptionError("clips, seconds, usd", "name at least one.")
+            raise BadOptionError(_amount_options(), "name at least one.")
         await self._guild_store.set_limits(guild_id, limits, self._actor(by))
 
     async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
@@ -111,7 +105,7 @@ class ModerationService:
         """Give a member a one-off extra. Raises BadOptionError where no amount is given."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         if not amounts:
-            raise BadOptionError("clips, seconds, usd", "name at least one.")
+            raise BadOptionError(_amount_options(), "name at least one.")
         grants = [
             Grant(
                 guild_id=guild_id,
@@ -208,3 +202,7 @@ class ModerationService:
 
     def _actor(self, by: Viewer) -> Actor:
         return Actor(user_id=by.user_id, at=self._clock.now())
+
+
+def _amount_options() -> str:
+    return ", ".join(unit.option for unit in Unit)

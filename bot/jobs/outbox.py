@@ -1,4 +1,4 @@
-"""Errands: what remains to be done about a job that is final."""
+"""Runs outbox messages: what remains to be done about a job that is final."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from bot.errors import (
     StorageError,
 )
 from bot.jobs.deliver import in_message_order
-from bot.jobs.schedule import backoff_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.storage.outbox import OutboxKind, OutboxMessage
@@ -25,9 +24,9 @@ _log = logging.getLogger(__name__)
 async def run_outbox_message(
     context: WorkerContext, outbox_message: OutboxMessage, job: Job, message_lock: asyncio.Lock
 ) -> None:
-    """Do one errand about `job`, or put it off; idempotent.
+    """Do what one message says about `job`, or reschedule it; idempotent.
 
-    turn  held while its message is changed: variants of one request share a message.
+    message_lock  held while the clip message is changed: variants of one request share it.
     """
     try:
         if outbox_message.kind is OutboxKind.MIRROR:
@@ -40,7 +39,7 @@ async def run_outbox_message(
 
 
 async def notify(context: WorkerContext, outbox_message: OutboxMessage) -> None:
-    """Say what a NOTIFY is about, or put it off; idempotent."""
+    """Send the text of a NOTIFY, or reschedule it; idempotent."""
     try:
         await context.publisher.notify(
             outbox_message.channel_id or 0,
@@ -49,7 +48,7 @@ async def notify(context: WorkerContext, outbox_message: OutboxMessage) -> None:
         )
         await context.outbox.finish_notify(outbox_message)
     except PlaceClosedError as error:
-        _log.warning("not told: %s: %s", outbox_message.text, error)
+        _log.warning("not sent: %s: %s", outbox_message.text, error)
         await context.outbox.finish_notify(outbox_message)
     except (SorabotError, OSError) as error:
         await _retry_later(context, outbox_message, error)
@@ -67,7 +66,7 @@ async def _mirror(context: WorkerContext, job: Job, outbox_message: OutboxMessag
             status,
             path,
             outbox_message.channel_id or 0,
-            # Tried before, perhaps by a process that was killed over it.
+            # An earlier try may have posted it, perhaps in a process that was killed meanwhile.
             may_be_posted=outbox_message.attempts > 0 or _is_old(context, outbox_message),
         )
     except (ClipTooLargeError, PlaceClosedError) as error:
@@ -79,13 +78,13 @@ async def _mirror(context: WorkerContext, job: Job, outbox_message: OutboxMessag
 async def _erase(
     context: WorkerContext, outbox_message: OutboxMessage, job: Job, message_lock: asyncio.Lock
 ) -> None:
-    """Remove all that is left of a deleted job, each part whatever becomes of the others.
+    """Remove all that is left of a deleted job; one part that fails does not stop the others.
 
-    What members see goes first, what only the provider has comes last. Raises the first trouble.
+    First what members see, last what only the provider has. Raises the first error.
     """
-    # Touched here too: whoever asked for it may have been killed before the card was edited.
+    # Also marked here: the process that took the command may have died before the edit.
     context.status_cards.mark_dirty(job.request_id)
-    troubles: list[Exception] = []
+    errors: list[Exception] = []
     parts = (
         _remove_messages(context, outbox_message, job, message_lock),
         _remove_files(context, job),
@@ -95,9 +94,9 @@ async def _erase(
         try:
             await part
         except (SorabotError, OSError) as error:
-            troubles.append(error)
-    if troubles:
-        raise troubles[0]
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 async def _remove_messages(
@@ -135,13 +134,13 @@ async def _retry_later(
     context: WorkerContext, outbox_message: OutboxMessage, error: Exception
 ) -> None:
     attempts = outbox_message.attempts + 1
-    passes = isinstance(error, StorageError | OSError | DeliveryError | ProviderError)
-    if passes and attempts < context.timings.outbox_tries:
-        wait_s = backoff_s(attempts, context.timings)
-        _log.warning("%s put off for %.0f s: %s", outbox_message.kind, wait_s, error)
+    is_temporary = isinstance(error, StorageError | OSError | DeliveryError | ProviderError)
+    if is_temporary and attempts < context.timings.outbox_tries:
+        wait_s = context.timings.backoff_s(attempts)
+        _log.warning("%s: next try in %.0f s: %s", outbox_message.kind, wait_s, error)
         await context.outbox.reschedule(outbox_message, context.after(wait_s))
         return
-    # What is still at the provider, only the operator can remove now.
+    # What is still at the provider now, only the operator can remove.
     _log.error(
         "%s of %s given up after %d tries: %s",
         outbox_message.kind,

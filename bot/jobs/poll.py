@@ -1,4 +1,4 @@
-"""Asking a provider how its renders are doing."""
+"""Poll a provider for its renders, and act on what it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.errors import (
 )
 from bot.jobs.finish import cancel, fail
 from bot.jobs.ports import TaskKind, Wake
-from bot.jobs.schedule import backoff_s, poll_gap_s
+from bot.jobs.timings import poll_gap_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.obs.log import job_log_context
@@ -27,23 +27,23 @@ from bot.providers.base import Provider, RenderState, RenderStatus
 _log = logging.getLogger(__name__)
 #: Longest one round of polls may take, in seconds.
 _ROUND_TIMEOUT_S = 300.0
-#: No clip costs more; what says so is a mistake, and may not even fit into a column.
+#: No clip costs more. A larger amount is a mistake, and may not fit into a column.
 _MAX_COST_USD_MICROS = 10_000_000_000
 
 
 async def poll(
     context: WorkerContext, provider: Provider, jobs: Sequence[Job], running: int, wake: Wake
 ) -> None:
-    """Ask for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent.
+    """Poll for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent.
 
-    Those that shall be cancelled are not asked for but stopped.
-    running  renders at the provider in all: many are asked for less often.
-    Every answer is acted on; then the first error of ours in doing so is raised.
+    Jobs whose cancellation was requested are cancelled instead.
+    running  renders at the provider in all: when they are many, each is polled less often.
+    Raises the first exception from acting on an answer, after all answers were acted on.
     """
-    troubles: list[Exception] = []
+    errors: list[Exception] = []
     ids = [job.remote_id for job in jobs if job.remote_id and job.cancel_requested_at is None]
     answers = await _ask(provider, ids)
-    going_on: list[tuple[Job, RenderStatus]] = []
+    still_running: list[tuple[Job, RenderStatus]] = []
     for job in jobs:
         with job_log_context(job.id):
             try:
@@ -52,25 +52,25 @@ async def poll(
                 elif job.remote_id is not None:
                     answer = answers[job.remote_id]
                     if _is_still_running(answer, job, context):
-                        going_on.append((job, answer))
+                        still_running.append((job, answer))
                     else:
                         await _apply(context, provider, job, answer, running, wake)
             except Exception as error:  # noqa: BLE001
-                # One job's defect must not stop the others.
+                # One job's exception must not stop the others.
                 _log.warning("poll put off: %r", error)
-                troubles.append(error)
+                errors.append(error)
     try:
-        await _note_progress(context, provider, going_on, running)
+        await _note_progress(context, provider, still_running, running)
     except StorageError as error:
-        troubles.append(error)
-    if troubles:
-        raise troubles[0]
+        errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 async def cancel_render(context: WorkerContext, provider: Provider, job: Job) -> None:
-    """End a RENDERING job whose owner asked for it, if the provider can stop it.
+    """Cancel a RENDERING job whose cancellation was requested, if the provider can stop it.
 
-    If it can't, the render is paid for whatever is done: the wish is dropped and the clip comes.
+    If it can't, the render is paid for anyway: the request to cancel is dropped, the job goes on.
     """
     if job.remote_id is None:
         return
@@ -116,7 +116,7 @@ def _is_late(context: WorkerContext, job: Job) -> bool:
 def _is_still_running(
     answer: RenderStatus | ProviderError, job: Job, context: WorkerContext
 ) -> TypeGuard[RenderStatus]:
-    """Whether there is nothing to do but to ask again."""
+    """Return whether there is nothing to do but to poll again later."""
     is_over = (RenderState.READY, RenderState.FAILED)
     return (
         isinstance(answer, RenderStatus)
@@ -133,7 +133,7 @@ async def _apply(
     running: int,
     wake: Wake,
 ) -> None:
-    """Move `job` by what the provider said; READY wins even over a deadline: it is paid for."""
+    """Move `job` by the provider's answer; READY counts even past the deadline: it is paid for."""
     late = _is_late(context, job)
     match answer:
         case RenderStatus(state=RenderState.READY):
@@ -143,14 +143,14 @@ async def _apply(
             await fail(context, job, error, cost_usd_micros=_cost_usd_micros(answer))
         case RenderStatus():
             await _give_up(context, provider, job)
-        # Past the deadline it is one silence more: `attempts` counts all of those then.
+        # Past the deadline a 404 is counted like any other missing answer.
         case RemoteNotFoundError() if not late:
             await _not_found(context, provider, job, answer)
         case ProviderError():
             hint_s = answer.retry_after_s if isinstance(answer, ProviderTroubleError) else None
             wait_s = max(
                 poll_gap_s(running, provider.capabilities(), context.timings),
-                backoff_s(3, context.timings, hint_s=hint_s),
+                context.timings.backoff_s(3, hint_s=hint_s),
             )
             await _no_answer(context, provider, job, answer, wait_s, late=late)
 
@@ -164,23 +164,23 @@ async def _no_answer(
     *,
     late: bool,
 ) -> None:
-    """Ask again later. Past the deadline it may be ready all the same: that takes many silences."""
+    """Poll again later; past the deadline give up after `late_tries` polls without an answer."""
     attempts = job.attempts + 1 if late else job.attempts
     if attempts >= context.timings.late_tries:
         await _give_up(context, provider, job)
         return
     if late:
-        wait_s = max(wait_s, backoff_s(attempts, context.timings))
-    _log.info("no usable answer (%s); again in %.0f s", error, wait_s)
+        wait_s = max(wait_s, context.timings.backoff_s(attempts))
+    _log.info("no usable answer (%s); next poll in %.0f s", error, wait_s)
     await context.store.update(job, attempts=attempts, due_at=context.after(wait_s))
 
 
 def _cost_usd_micros(render: RenderStatus) -> int | None:
-    """Return what the provider says of the cost where that can be true; None: the estimate holds."""
-    told = render.cost_usd_micros
-    if told is None or 0 <= told <= _MAX_COST_USD_MICROS:
-        return told
-    _log.error("render %s is said to cost what no clip can: not believed", render.id)
+    """Return the cost that the provider states; None when it states none or an impossible one."""
+    stated = render.cost_usd_micros
+    if stated is None or 0 <= stated <= _MAX_COST_USD_MICROS:
+        return stated
+    _log.error("ignored the stated cost of render %s: it is impossible", render.id)
     return None
 
 
@@ -206,16 +206,16 @@ async def _note_progress(
     renders: Sequence[tuple[Job, RenderStatus]],
     running: int,
 ) -> None:
-    """Note how far renders are, together: each write of its own would wait for the disk."""
+    """Store the progress of all renders in one write, since each write waits for the disk."""
     usual_s = poll_gap_s(running, provider.capabilities(), context.timings)
-    noted: list[Job] = []
-    for job, remote in renders:
-        # Answers can overtake each other: what was shown once never goes back.
-        known = [value for value in (job.progress, remote.progress) if value is not None]
-        gap_s = usual_s if remote.poll_after_s is None else remote.poll_after_s
-        noted.append(replace(job, progress=max(known, default=None), due_at=context.after(gap_s)))
-    await context.store.note_renders(noted)
-    for (before, _), after in zip(renders, noted, strict=True):
+    updated: list[Job] = []
+    for job, render in renders:
+        # Answers can arrive out of order; the progress shown never goes down.
+        known = [value for value in (job.progress, render.progress) if value is not None]
+        gap_s = usual_s if render.poll_after_s is None else render.poll_after_s
+        updated.append(replace(job, progress=max(known, default=None), due_at=context.after(gap_s)))
+    await context.store.note_renders(updated)
+    for (before, _), after in zip(renders, updated, strict=True):
         if after.progress != before.progress:
             context.status_cards.mark_dirty(after.request_id, is_urgent=False)
 
@@ -223,7 +223,7 @@ async def _note_progress(
 async def _not_found(
     context: WorkerContext, provider: Provider, job: Job, error: RemoteNotFoundError
 ) -> None:
-    """Count one "unknown id": only several of them over minutes mean that the render is lost."""
+    """Count a 404: only several over minutes mean that the render is lost."""
     counts_at = (
         None
         if provider.capabilities().keeps_renders_in_memory

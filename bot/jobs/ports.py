@@ -1,29 +1,40 @@
-"""What the workshop needs of the floors above it, as promises; it knows no chat system."""
+"""Protocols that `bot.chat` implements for `bot.jobs`, and the values that pass between them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from bot.archive.base import Archive
+from bot.clock import Clock
+from bot.jobs.timings import Timings
 from bot.model import Clip, Job, Operation, Place, Request
+from bot.providers.base import Provider
+from bot.providers.health import CircuitBreakers
+from bot.quota.rule import QuotaRule
+from bot.storage.base import JobStore
+from bot.storage.clip_search import ClipSearch
+from bot.storage.disk_space import DiskSpace
+from bot.storage.guild_settings import GuildSettingsStore
+from bot.storage.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """What a remix or an extension was made from, and how."""
 
-    #: A deleted one has no words any more.
+    #: Without a prompt once it is deleted.
     parent: Job
-    #: The video service itself changed or continued the parent; else it was composed from the
-    #: parent's words.
+    #: Whether the provider itself remixed or extended the parent's render; else the prompt was
+    #: composed from the parent's.
     is_native: bool
-    #: Composed with the parent's last frame, too.
+    #: Whether the clip begins with the parent's last frame.
     with_frame: bool
-    #: The parent's model, for people, where another one makes this clip.
+    #: The parent's model as people read it, where another model makes this clip.
     replaced_model_label: str | None = None
 
 
@@ -34,30 +45,30 @@ class JobStatus:
     job: Job
     #: The model's name for people.
     model_label: str
-    #: Which video service makes it; None where there is only one.
+    #: The provider that makes it; None where only one is configured.
     provider_label: str | None = None
-    #: Jobs that go before it at its provider; set in QUEUED.
+    #: Jobs before it in its provider's queue; set in QUEUED.
     ahead: int | None = None
-    #: When its render will probably be ready; None when there is nothing to go by.
+    #: When its render will probably be ready; None without past durations.
     ready_at: datetime | None = None
     #: The finished file; set from FITTING on.
     clip: Clip | None = None
     #: Set for a remix or an extension.
     origin: Origin | None = None
-    #: Its clip can't be fetched before there is room on our disk.
+    #: Whether the download waits for disk space.
     waits_for_disk_space: bool = False
     #: Whether the clip can be continued.
     can_extend: bool = False
-    #: Where it was asked for; set as it is posted at another place.
+    #: Where the member asked for it; set when it is posted at another place.
     asked_in: Place | None = None
 
     @property
     def is_added_part_only(self) -> bool:
-        """Whether the file is an extension's added part only: it could not be joined."""
-        order = self.job.spec
-        if order.operation is not Operation.EXTEND or self.clip is None:
+        """Whether the file is only the added part of an extension, which could not be joined."""
+        spec = self.job.spec
+        if spec.operation is not Operation.EXTEND or self.clip is None:
             return False
-        return round(self.clip.duration_ms / 1000) <= order.seconds
+        return round(self.clip.duration_ms / 1000) <= spec.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +78,22 @@ class StatusCard:
     request: Request
     #: By variant; at least one.
     statuses: tuple[JobStatus, ...]
-    #: The bot was away for more than a minute while it was under way.
+    #: Whether the bot was down for more than a minute while the request was open.
     was_resumed: bool = False
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing on the card will change by itself any more."""
+        """Whether all of its jobs are final."""
         return all(status.job.state.is_final for status in self.statuses)
 
 
 class ClipPublisher(Protocol):
-    """Carries cards and clips to where members see them. Waits until it is connected."""
+    """Posts status cards and clips. Every method waits until the client is connected."""
 
     async def show_card(self, card: StatusCard) -> None:
         """Make the card's message look like `card`; idempotent.
 
-        Without a card message nothing happens. What can't be edited is given up silently: the
-        card is a courtesy, the clip is the delivery.
+        Does nothing for a request without a card message, and for one that can't be edited.
         Raises DeliveryTroubleError when trying again later makes sense.
         """
         ...
@@ -94,18 +104,18 @@ class ClipPublisher(Protocol):
         """Post the file at `path` where the job asked for it and return the message's id.
 
         others  variants of the same request that one message there shows already, in the order of
-                their files: the file joins that message at its end, or goes into one of its own
+                their files: the file is added to that message, or posted in a message of its own
                 where that is not possible.
-        Not idempotent for ever: the nonce (the job's id) holds off a second message only for a
-        few minutes; a file that has joined a message is not added twice. The file is read as it is
-        sent, never whole into memory. An archived thread is opened again if that is allowed.
+        Idempotent for a few minutes only: for that long the nonce (the job's id) prevents a second
+        message. A file that was added to a message is never added twice. The file is read while it
+        is sent, never whole into memory. An archived thread is opened again if that is allowed.
         Raises ClipTooLargeError or PlaceClosedError where this try certainly posted nothing, and
         DeliveryTroubleError where that is not known.
         """
         ...
 
     async def direct_messages(self, job: Job) -> Place | None:
-        """Return the direct messages with a job's owner as a place; nothing is said there.
+        """Return the direct-message channel of a job's owner as a place; sends nothing.
 
         None when there can be none. Idempotent. Raises DeliveryTroubleError.
         """
@@ -114,16 +124,16 @@ class ClipPublisher(Protocol):
     async def mirror_clip(
         self, status: JobStatus, path: Path, channel_id: int, *, may_be_posted: bool
     ) -> int | None:
-        """Post a DONE job's clip in another channel of its server, too; return the message's id.
+        """Post a DONE job's clip in another channel of its guild; return the message's id.
 
-        look_first  an earlier try may have got through: adopt its message.
-        None when it shall not be seen there: not everybody in the server may read where it came
-        from. Raises as `post_clip`.
+        may_be_posted  an earlier try may have succeeded: look for its message first.
+        Returns None, and posts nothing, when not every member of the guild can read the channel
+        that the clip was posted in. Raises as `post_clip`.
         """
         ...
 
     async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
-        """Return the thread of a request's card, opened if need be, as the place of its clips.
+        """Return the thread of a request's status card as the place of its clips; open it if need be.
 
         None where there can be none: in a thread, a direct message, without permission. Idempotent.
         Raises DeliveryTroubleError.
@@ -131,25 +141,26 @@ class ClipPublisher(Protocol):
         ...
 
     async def notify(self, channel_id: int, words: str, *, key: str) -> None:
-        """Say something in a channel; pings nobody.
+        """Send a message that mentions no one to a channel.
 
-        key  as a nonce it holds off a second message for a few minutes; at most 25 characters.
+        key  the nonce, which prevents a second message for a few minutes; at most 25 characters.
         Raises PlaceClosedError or DeliveryTroubleError.
         """
         ...
 
     async def remove_clip(self, job: Job, remaining: Sequence[JobStatus]) -> None:
-        """Take a DONE job's clip out of its message, and delete the message with the last one.
+        """Remove a DONE job's clip from its message, or delete the message if it has no other clip.
 
-        left  the variants that stay in that message. Idempotent; what can't be reached any more
-              counts as removed. Raises DeliveryTroubleError.
+        remaining  the variants that stay in that message.
+        Idempotent; a message that can't be reached any more counts as removed.
+        Raises DeliveryTroubleError.
         """
         ...
 
     async def remove_unrecorded_mirror(self, job: Job, channel_id: int) -> None:
-        """Delete the message with a job's clip in another channel, if one got there; idempotent.
+        """Delete a mirror whose message id was never stored, if there is one; idempotent.
 
-        What can't be reached any more counts as removed. Raises DeliveryTroubleError.
+        A message that can't be reached any more counts as removed. Raises DeliveryTroubleError.
         """
         ...
 
@@ -160,14 +171,14 @@ class ClipPublisher(Protocol):
     async def find_clip(self, job: Job) -> int | None:
         """Return the id of the message that carries this job's clip, if one was posted at its place.
 
-        A place that was deleted carries nothing. Raises PlaceClosedError when the place can't be
+        Returns None where the place was deleted. Raises PlaceClosedError when the place can't be
         read and DeliveryTroubleError when it can't be read now.
         """
         ...
 
 
 class TaskKind(StrEnum):
-    """Which coroutine of the flow a kick starts early."""
+    """Which of the reconciler's coroutines to start."""
 
     #: `subject` is a job id.
     SUBMIT = "submit"
@@ -175,13 +186,39 @@ class TaskKind(StrEnum):
     POLL = "poll"
     #: `subject` is a job id.
     DELIVER = "deliver"
-    #: `subject` is an errand's number.
+    #: `subject` is the id of an outbox message.
     OUTBOX = "errand"
 
 
 class Wake(Protocol):
-    """Starts a coroutine of the flow early; a lost kick costs time, never a job."""
+    """Starts a coroutine of the reconciler early; a lost call delays a job, but never loses it."""
 
     def __call__(self, kind: TaskKind, subject: str) -> None:
-        """Return at once; a coroutine that is running already is started again after its end."""
+        """Return at once; a coroutine that is running is started again after its end."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What this package needs from the others; the same for the life of a process."""
+
+    store: JobStore
+    clip_search: ClipSearch
+    outbox: Outbox
+    guild_store: GuildSettingsStore
+    archive: Archive
+    publisher: ClipPublisher
+    #: By name, in the operator's order.
+    providers: Mapping[str, Provider]
+    health: CircuitBreakers
+    quota: QuotaRule
+    clock: Clock
+    timings: Timings
+    #: Holds the folders for temporary files and thumbnails.
+    data_dir: Path
+    #: Largest file that is downloaded from a provider, in bytes.
+    max_clip_bytes: int
+    #: How long a posted clip's file is kept, in days; None: forever.
+    keep_days: int | None = None
+    #: The space on the disks; by default there is always enough.
+    disk_space: DiskSpace = field(default_factory=DiskSpace)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.clock import Clock
 from bot.errors import (
     BadOptionError,
     ProviderAccountError,
@@ -15,11 +13,11 @@ from bot.errors import (
 )
 from bot.guild import GuildSettings
 from bot.jobs.guild_settings_cache import GuildSettingsCache
+from bot.jobs.ports import Dependencies
 from bot.model import Viewer
-from bot.providers.base import Model, Provider
-from bot.providers.health import CircuitBreakers, CircuitState, ProviderHealth
-from bot.storage.base import JobStore
-from bot.storage.guild_settings import Actor, GuildSettingsStore
+from bot.providers.base import Model
+from bot.providers.health import CircuitState, ProviderHealth
+from bot.storage.guild_settings import Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +49,13 @@ class ProviderAdmin:
     that is not configured.
     """
 
-    def __init__(
-        self,
-        *,
-        providers: Mapping[str, Provider],
-        health: CircuitBreakers,
-        settings_cache: GuildSettingsCache,
-        guild_store: GuildSettingsStore,
-        store: JobStore,
-        clock: Clock,
-    ) -> None:
-        self._providers = providers
-        self._health = health
+    def __init__(self, dependencies: Dependencies, settings_cache: GuildSettingsCache) -> None:
+        self._providers = dependencies.providers
+        self._health = dependencies.health
         self._settings_cache = settings_cache
-        self._guild_store = guild_store
-        self._store = store
-        self._clock = clock
+        self._guild_store = dependencies.guild_store
+        self._store = dependencies.store
+        self._clock = dependencies.clock
 
     @property
     def names(self) -> tuple[str, ...]:

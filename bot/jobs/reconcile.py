@@ -1,7 +1,7 @@
-"""The three idempotent coroutines that carry a job, and nothing else does: submit, sweep, deliver.
+"""The idempotent coroutines that move jobs: submit, poll, deliver, and the reconcile loop's step.
 
-They know nothing of who calls them or how often. Each takes the job's row as the truth, so a call
-too many finds nothing to do and a lost call is made up for by the next sweep.
+Only these move a job, and they don't depend on who calls them or how often. Each reads the job's row
+first: a call too many finds nothing to do, and `reconcile` makes up for a call that was lost.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from bot.jobs.finish import fail
 from bot.jobs.outbox import notify, run_outbox_message
 from bot.jobs.poll import poll
 from bot.jobs.ports import TaskKind, Wake
-from bot.jobs.schedule import poll_gap_s
+from bot.jobs.recover import recover
 from bot.jobs.status_cards import LONG_DOWNTIME
 from bot.jobs.submit import submit
+from bot.jobs.timings import poll_gap_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.obs.log import job_log_context
@@ -30,33 +31,35 @@ from bot.storage.outbox import OutboxKind
 _log = logging.getLogger(__name__)
 _BATCH_SIZE = 500
 _IN_DELIVERY = frozenset({State.DOWNLOADING, State.FITTING, State.POSTING})
-#: Open, and not waiting for a slot.
+#: Open, and past the queue.
 _UNDER_WAY = tuple(s for s in State if not s.is_final and s is not State.QUEUED)
-#: Those that are looked at one by one; renders are asked for in rounds.
+#: Jobs in these states get a coroutine each; renders are polled together, by provider.
 _ONE_BY_ONE = (State.SUBMITTING, *_IN_DELIVERY)
 
 
 class Reconciler:
-    """The coroutines, over one set of tools.
+    """The coroutines over one worker context.
 
-    kick  starts one of them early: `reconcile` decides what is due and lets `kick` run it.
+    wake  starts one of them early: `reconcile` finds what is due and has `wake` run it.
     """
 
     def __init__(self, context: WorkerContext, wake: Wake) -> None:
         self._context = context
         self._wake = wake
-        # Delivery has a lane of its own: a slow upload never holds up a render.
+        # Deliveries have slots of their own: a slow upload never delays a render.
         self._delivery_slots = asyncio.Semaphore(context.timings.delivery_concurrency)
-        #: By request: its variants are posted one after the other, into one message.
+        #: By request: its variants are posted one at a time, into one message.
         self._message_locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        #: By provider that is being asked: the renders of which it said meanwhile that they moved.
+        #: By provider that is being polled: renders that `poll_now` was called for meanwhile.
         self._poll_again: dict[str, set[str]] = {}
 
     async def submit(self, job_id: str) -> None:
-        """Make the paid call for a queued job, or look for one whose outcome is unknown."""
+        """Make the paid call for a QUEUED job, or recover one whose outcome is unknown."""
         job = await self._context.store.job(job_id)
-        if job is not None and job.state in (State.QUEUED, State.SUBMITTING):
+        if job is not None and job.state is State.QUEUED:
             await submit(self._context, job)
+        elif job is not None and job.state is State.SUBMITTING:
+            await recover(self._context, job)
 
     async def deliver(self, job_id: str) -> None:
         """Download, archive and post a rendered job's clip."""
@@ -66,70 +69,70 @@ class Reconciler:
                 await deliver(self._context, job, self._message_lock(job))
 
     def _is_backing_off(self, job: Job) -> bool:
-        """Whether a step that failed shall rest still: a kick may have come while it was tried."""
+        """Return whether a failed step has to wait: `wake` may have been called while it ran."""
         return (
             job.attempts > 0 and job.due_at is not None and job.due_at > self._context.clock.now()
         )
 
     async def run_outbox_message(self, message_id: str) -> None:
-        """Do what remains to be done about a final job: mirror its clip, or remove it."""
-        errand = await self._context.outbox.get(int(message_id))
-        if errand is None or errand.due_at > self._context.clock.now():
+        """Do what an outbox message says about a final job: mirror its clip, remove it, or notify."""
+        message = await self._context.outbox.get(int(message_id))
+        if message is None or message.due_at > self._context.clock.now():
             return
-        if errand.kind is OutboxKind.NOTIFY:
-            await notify(self._context, errand)
+        if message.kind is OutboxKind.NOTIFY:
+            await notify(self._context, message)
             return
-        job = await self._context.store.job(errand.job_id or "")
+        job = await self._context.store.job(message.job_id or "")
         if job is not None:
             async with self._delivery_slots:
                 with job_log_context(job.id):
-                    await run_outbox_message(self._context, errand, job, self._message_lock(job))
+                    await run_outbox_message(self._context, message, job, self._message_lock(job))
 
     def _message_lock(self, job: Job) -> asyncio.Lock:
         """Return the lock on the message that a request's clips share."""
         return self._message_locks.setdefault(job.request_id, asyncio.Lock())
 
     async def poll(self, provider_name: str) -> None:
-        """Ask one provider about all of its due renders; the part of the sweep that waits."""
+        """Poll one provider for all of its due renders; unlike `reconcile`, this waits for it."""
         provider = self._context.providers.get(provider_name)
         if provider is None:
             return
         running = await self._context.store.slots_taken(provider_name)
         due = await self._due_renders(provider, running)
-        self._poll_again[provider_name] = told = set[str]()
+        self._poll_again[provider_name] = poll_again = set[str]()
         try:
             await poll(self._context, provider, due, running, self._wake)
         finally:
             self._poll_again.pop(provider_name, None)
-            # The answers of this round may be older than what it was told, and have put off the next.
-            for remote_id in told:
+            # The answers may be older than those calls, and have set a later time for the next poll.
+            for remote_id in poll_again:
                 await self.poll_now(provider_name, remote_id)
 
     async def reconcile(self) -> datetime | None:
-        """Kick whatever is due or was forgotten; return when to sweep again, None for whenever.
+        """Wake the coroutine of everything that is due; return when the next row is, None for never.
 
-        Never waits for a provider or for chat, so that nothing can hold it up.
+        Never waits for a provider or for Discord, so that neither can delay it.
         """
-        store, kick = self._context.store, self._wake
+        store, wake = self._context.store, self._wake
         now = self._context.clock.now()
         for job in await store.due(now, _ONE_BY_ONE, _BATCH_SIZE):
-            kick(TaskKind.SUBMIT if job.state is State.SUBMITTING else TaskKind.DELIVER, job.id)
+            wake(TaskKind.SUBMIT if job.state is State.SUBMITTING else TaskKind.DELIVER, job.id)
         for name in await store.providers_due(now):
             if name in self._context.providers:
-                kick(TaskKind.POLL, name)
+                wake(TaskKind.POLL, name)
             else:
                 for job in await store.renders_due(name, now, _BATCH_SIZE):
                     await self._handle_unconfigured(job)
-        # What is paid for now must come down soon: without room for that, nothing is sent off.
-        has_room = await self._context.disk_space.allows_download()
-        for name, provider in self._context.providers.items() if has_room else ():
+        # What is submitted now must be downloaded soon: without disk space nothing is submitted.
+        has_space = await self._context.disk_space.allows_download()
+        for name, provider in self._context.providers.items() if has_space else ():
             most = provider.capabilities().max_concurrent
             if not self._context.health.takes_work(name):
-                most = _BATCH_SIZE  # they are not sent there, but on
+                most = _BATCH_SIZE  # `submit` moves them to another provider
             for job in await store.waiting(name, now, max_concurrent=most):
-                kick(TaskKind.SUBMIT, job.id)
-        for errand in await self._context.outbox.due(now, _BATCH_SIZE):
-            kick(TaskKind.OUTBOX, str(errand.id))
+                wake(TaskKind.SUBMIT, job.id)
+        for message in await self._context.outbox.due(now, _BATCH_SIZE):
+            wake(TaskKind.OUTBOX, str(message.id))
         nexts = (
             await store.next_due_at(_UNDER_WAY),
             await self._context.outbox.next_due_at(),
@@ -137,7 +140,7 @@ class Reconciler:
         return min((each for each in nexts if each is not None), default=None)
 
     async def refresh(self) -> bool:
-        """Let every provider learn anew what it can do; return whether each knows of a model.
+        """Have every provider ask again what it can do; return whether each has a model.
 
         Idempotent, never raises.
         """
@@ -146,7 +149,7 @@ class Reconciler:
         return all(each.capabilities().models for each in providers)
 
     async def poll_now(self, provider_name: str, remote_id: str) -> None:
-        """Ask for one render now: its provider says that there is something to see. Idempotent."""
+        """Poll for one render now, because its provider's webhook said that it changed; idempotent."""
         if provider_name in self._poll_again:
             self._poll_again[provider_name].add(remote_id)
         now = self._context.clock.now()
@@ -154,11 +157,12 @@ class Reconciler:
             self._wake(TaskKind.POLL, provider_name)
 
     async def resume(self) -> None:
-        """Take up what the last process left open; called once, at the start of the only process.
+        """Continue what the last process left open; called once, at the start of the only process.
 
-        Deliveries go on at once: nobody else can have them in hand, and a nonce holds off a post
-        that is on its way. Variants wait for it: to join a message has none. Cards of jobs that
-        ended just before are made true too: their last edit may be missing.
+        Deliveries go on at once: no other process works on them, and the nonce prevents a second
+        message while the last process's post may still arrive. Joining a message has no nonce, so
+        further variants wait until it can't arrive any more. Status cards of jobs that ended
+        just before are updated too: their last edit may be missing.
         """
         left = await self._context.store.open_jobs()
         if not await self._context.store.finished_since(self._context.clock.now() - LONG_DOWNTIME):
@@ -175,10 +179,10 @@ class Reconciler:
                 await self._handle_unconfigured(job)
 
     async def _extend_deadlines(self) -> None:
-        """Let no clock that was put forward while nobody looked end a job before its time.
+        """Extend deadlines after a restart, so that a clock jump in the downtime can't expire jobs.
 
-        What the last process ordered may be on its way still: the time in which it must land is
-        counted anew. Renders under way have their whole time again.
+        A create of the last process may still arrive: its quiet period starts again. Renders under
+        way have their whole time again.
         """
         context = self._context
         await context.store.defer_uncertain_posts(
@@ -193,10 +197,10 @@ class Reconciler:
             )
 
     async def _due_renders(self, provider: Provider, running: int) -> list[Job]:
-        """Return the provider's renders that are due, or will be within a gap where it can list.
+        """Return the renders to poll; where the provider can list, also those due within one gap.
 
-        One look at a list answers for all of them, so they are made to fall due together. None
-        while not one is due: a kick that came during a round finds that it has been asked for.
+        One list answers for all of them, so that they fall due together from then on. Returns
+        nothing when no render is due: a wake during a poll finds that the poll dealt with it.
         """
         now = horizon = self._context.clock.now()
         capabilities = provider.capabilities()
@@ -208,7 +212,7 @@ class Reconciler:
         return list(due)
 
     async def _handle_unconfigured(self, job: Job) -> None:
-        """Deal with a job whose provider the operator took out of the configuration."""
+        """Fail over, fail or delay a job whose provider is not configured any more."""
         with job_log_context(job.id):
             now = self._context.clock.now()
             over = job.deadline_at is not None and now > job.deadline_at

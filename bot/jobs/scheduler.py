@@ -1,4 +1,4 @@
-"""Runs the flow inside the bot's own process: kicks are tasks, the sweep is a supervised loop."""
+"""Runs the reconciler in the bot's own process: each coroutine a task, each loop supervised."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from bot.clock import Clock
 from bot.errors import StorageError
 from bot.jobs.ports import TaskKind
 from bot.jobs.reconcile import Reconciler
-from bot.jobs.schedule import backoff_s
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.timings import Timings
 from bot.obs.log import job_log_context
@@ -22,8 +21,8 @@ from bot.obs.log import job_log_context
 _log = logging.getLogger(__name__)
 
 
-#: Told of each step that ended: its kind, how (`ok`, `storage`, `defect`, or `cut_off` as the engine
-#: stops), and the seconds that it took.
+#: Called after each step with its kind, its outcome (`ok`, `storage`, `defect`, or `cut_off` when the
+#: scheduler stops) and the seconds it took.
 StepObserver: TypeAlias = Callable[[TaskKind, str, float], None]
 
 
@@ -33,7 +32,7 @@ class _Loop(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Backoff:
-    """Why a coroutine is not started again yet."""
+    """A coroutine that failed, and until when it is not started again."""
 
     until: datetime
     #: Failures in a row.
@@ -41,9 +40,9 @@ class _Backoff:
 
 
 class Scheduler:
-    """The embedded engine. At most one coroutine a job (or a provider's polls) runs at a time.
+    """At most one coroutine a kind and subject (a job, a provider's polls) runs at a time.
 
-    Start it before the chat client connects: nothing it does then belongs to a command.
+    Start it before the Discord client connects, so that its first work doesn't delay a command.
     """
 
     def __init__(
@@ -62,25 +61,25 @@ class Scheduler:
         self._extra_loops: dict[str, _Loop] = {}
 
     def observe_steps(self, observer: StepObserver) -> None:
-        """Tell `on_step`, which must not raise, of every step from now on."""
+        """Call `observer`, which must not raise, after every step from now on."""
         self._step_observer = observer
 
     def add_loop(self, name: str, loop: _Loop) -> None:
-        """Run another loop, too, from `start` on: begun again when it dies."""
+        """Run another loop from `start` on; it is started again when it raises."""
         self._extra_loops[name] = loop
 
     def wake(self, kind: TaskKind, subject: str) -> None:
-        """Start a coroutine of the flow early; see `ports.PollNow`.
+        """Start a coroutine early; see `ports.Wake`.
 
-        Only notes it and wakes the loop: whoever calls this need not own the task. What is running
-        is started once more when it has ended, which wakes the loop by itself.
+        Only records it and wakes the loop, so the caller doesn't own the task. A coroutine that is
+        running is started once more after its end, which wakes the loop too.
         """
         self._woken[kind, subject] = None
         if (kind, subject) not in self._running:
             self._wake_event.set()
 
     async def start(self) -> None:
-        """Begin; everything that was open when the last process ended goes on by itself."""
+        """Start the loops, and continue what was open when the last process ended."""
         await self._reconciler.resume()
         loops: dict[str, _Loop] = {
             "sweep": self._reconcile_forever,
@@ -92,9 +91,9 @@ class Scheduler:
             self._loops.append(asyncio.create_task(self._supervise(name, loop), name=name))
 
     async def stop(self) -> None:
-        """Begin nothing more, let work under way finish for a while, then cut it off.
+        """Start nothing more, wait up to `Timings.stop_s` for running steps, then cancel them.
 
-        Cutting off is safe: each step was committed before it began.
+        Cancelling is safe: each step was committed before it began.
         """
         reconcile, *others = self._loops or [None]
         await _cancel_and_wait(reconcile)
@@ -107,24 +106,26 @@ class Scheduler:
         self._loops.clear()
 
     async def _supervise(self, name: str, loop: _Loop) -> None:
-        """Run `loop` for ever; one that dies is logged and begun again."""
+        """Run `loop` forever; log what it raises and start it again."""
         while True:
             try:
                 await loop()
             except StorageError as error:
                 _log.error("%s loop: %s", name, error)
-            except Exception:  # noqa: BLE001 - a loop that stays dead delivers nothing
-                _log.exception("the %s loop died; begun again", name)
+            except Exception:  # noqa: BLE001 - without the loop nothing is delivered
+                _log.exception("the %s loop died; started again", name)
             await self._clock.sleep(self._timings.backoff_first_s)
 
     async def _reconcile_forever(self) -> None:
-        sweep_at = self._clock.now()
+        reconcile_at = self._clock.now()
         while True:
             self._wake_event.clear()
             self._start_woken()
-            if sweep_at <= self._clock.now():
-                # However often it is woken, the table is asked only so often.
-                sweep_at = self._clock.now() + timedelta(seconds=self._timings.reconcile_min_gap_s)
+            if reconcile_at <= self._clock.now():
+                # However often it is woken, the table is read at most once a `reconcile_min_gap_s`.
+                reconcile_at = self._clock.now() + timedelta(
+                    seconds=self._timings.reconcile_min_gap_s
+                )
                 next_at = await self._reconciler.reconcile()
                 self._start_woken()
                 wait_s = self._timings.reconcile_max_gap_s
@@ -132,7 +133,7 @@ class Scheduler:
                     until_s = (next_at - self._clock.now()).total_seconds()
                     wait_s = min(wait_s, max(until_s, self._timings.reconcile_min_gap_s))
             else:
-                wait_s = (sweep_at - self._clock.now()).total_seconds()
+                wait_s = (reconcile_at - self._clock.now()).total_seconds()
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
                 async with asyncio.timeout(wait_s):
@@ -140,7 +141,7 @@ class Scheduler:
 
     async def _refresh_forever(self) -> None:
         while True:
-            # One whose list failed to come has nothing to offer until the next look.
+            # A provider whose list of models failed offers nothing until the next refresh.
             is_whole = await self._reconciler.refresh()
             await self._clock.sleep(
                 self._timings.refresh_s if is_whole else self._timings.not_found_gap_s
@@ -150,7 +151,7 @@ class Scheduler:
         now = self._clock.now()
         for key in [each for each in self._woken if each not in self._running]:
             del self._woken[key]
-            # What has just failed rests; the sweep comes back to it.
+            # A coroutine that just failed waits; `reconcile` finds its job again.
             if key not in self._backoffs or self._backoffs[key].until <= now:
                 name = f"{key[0]} {key[1]}"
                 self._running[key] = asyncio.create_task(self._run(*key), name=name)
@@ -185,14 +186,14 @@ class Scheduler:
                     self._step_observer(kind, outcome, took_s)
 
     def _back_off(self, kind: TaskKind, subject: str) -> float:
-        """Keep what failed from being started again at once; return for how many seconds.
+        """Keep a failed coroutine from starting again for a while; return for how many seconds.
 
-        A database that takes no writes would otherwise turn every due row into a hot loop, against
-        the video API too.
+        While the database refuses writes, every due row would otherwise be tried in a tight loop,
+        with calls to the provider too.
         """
         before = self._backoffs.get((kind, subject))
         times = 1 if before is None else before.failures + 1
-        wait_s = backoff_s(times, self._timings)
+        wait_s = self._timings.backoff_s(times)
         until = self._clock.now() + timedelta(seconds=wait_s)
         self._backoffs[kind, subject] = _Backoff(until=until, failures=times)
         return wait_s

@@ -1,4 +1,4 @@
-"""The one door for commands: submit, look, cancel, fetch. Answers fast, never waits for a provider."""
+"""What commands call: submit, status, cancel, fetch. Never waits for a provider."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from bot.clock import Clock
 from bot.errors import (
     NoSuchJobError,
     NotYoursError,
@@ -23,30 +22,28 @@ from bot.jobs.job_status import JobStatusReader
 from bot.jobs.library import Library
 from bot.jobs.moderation import ModerationService
 from bot.jobs.ordering import Ordering
-from bot.jobs.ports import JobStatus, StatusCard, TaskKind, Wake
+from bot.jobs.ports import Dependencies, JobStatus, StatusCard, TaskKind, Wake
 from bot.jobs.provider_admin import ProviderAdmin
-from bot.model import EntryKind, Job, Place, RenderSpec, Request, State, Viewer
+from bot.model import CANCELLABLE_STATES, EntryKind, Job, Place, RenderSpec, Request, State, Viewer
 from bot.quota.quota_status import QuotaStatus
-from bot.quota.rule import QuotaRule
-from bot.storage.base import JobStore, LedgerReader, NewJob
+from bot.storage.base import LedgerReader, NewJob
 
 _log = logging.getLogger(__name__)
-#: Times that an order is made anew because the rules changed as it was made.
+#: How often a request is resolved, when the guild's settings change meanwhile.
 _MAX_TRIES = 3
-_CANCELLABLE = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 
 
 class JobService:
     """What members can do with jobs. Every refusal is a RefusedError whose text they read.
 
-    kick   starts a coroutine of the flow early.
-    touch  says that a request's card may look different now.
+    wake        starts a coroutine of the reconciler early.
+    mark_dirty  says that a request's status card may look different now.
     """
 
     def __init__(
         self,
+        dependencies: Dependencies,
         *,
-        store: JobStore,
         library: Library,
         moderation: ModerationService,
         budget_monitor: BudgetMonitor,
@@ -54,13 +51,11 @@ class JobService:
         status_reader: JobStatusReader,
         ordering: Ordering,
         catalogue: Catalogue,
-        quota: QuotaRule,
         settings_cache: GuildSettingsCache,
-        clock: Clock,
         wake: Wake,
         mark_dirty: Callable[[int], None],
     ) -> None:
-        self._store = store
+        self._store = dependencies.store
         self._library = library
         self._moderation = moderation
         self._budget_monitor = budget_monitor
@@ -68,20 +63,20 @@ class JobService:
         self._status_reader = status_reader
         self._ordering = ordering
         self._catalogue = catalogue
-        self._quota = quota
+        self._quota = dependencies.quota
         self._settings_cache = settings_cache
-        self._clock = clock
+        self._clock = dependencies.clock
         self._wake = wake
         self._mark_dirty = mark_dirty
 
     @property
     def catalogue(self) -> Catalogue:
-        """What can be asked for."""
+        """All offers of the configured providers."""
         return self._catalogue
 
     @property
     def library(self) -> Library:
-        """The clips that are finished."""
+        """What members can do with finished clips."""
         return self._library
 
     @property
@@ -91,23 +86,23 @@ class JobService:
 
     @property
     def provider_admin(self) -> ProviderAdmin:
-        """The video services, and who gets the next order."""
+        """What moderators can do with providers."""
         return self._provider_admin
 
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
-        """Return one use of a command as of now; interaction_id may be a message's, too."""
+        """Return a request made now; `interaction_id` may also be a message's id."""
         now = self._clock.now()
         return Request(id=interaction_id, user_id=user_id, place=place, created_at=now)
 
     async def catalogue_for(self, viewer: Viewer) -> Catalogue:
-        """Return what can be asked for where the viewer is."""
+        """Return the offers of the viewer's guild."""
         return await self._ordering.catalogue_for(viewer.guild_id)
 
     async def submit(self, options: ClipOptions, viewer: Viewer, request: Request) -> StatusCard:
-        """Reserve and queue all variants of a wish, or none; idempotent by `request.id`.
+        """Reserve and queue all variants, or none; idempotent by `request.id`.
 
         Raises BadOptionError, ForbiddenByGuildError, BlockedError, UnsafePromptError, OverQuotaError or
-        StorageError; nothing was charged then.
+        StorageError; then nothing was charged.
         """
         return await self._accept(
             viewer, request, lambda: self._ordering.generate(options, viewer, request)
@@ -116,10 +111,10 @@ class JobService:
     async def remix(
         self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
     ) -> StatusCard:
-        """Make a clip again with the change that `wish.prompt` describes; as `submit` otherwise.
+        """Make a clip again with the change that `options.prompt` describes; else like `submit`.
 
-        What the wish leaves open is kept from the parent; the viewer pays and owns the result.
-        Raises NoSuchClipError and RemixForbiddenError, too.
+        What `options` leaves open is the parent's; the viewer pays and owns the result.
+        Also raises NoSuchClipError and RemixForbiddenError.
         """
         return await self._accept(
             viewer, request, lambda: self._ordering.remix(clip_id, options, viewer, request)
@@ -128,19 +123,19 @@ class JobService:
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> StatusCard:
-        """Let a clip go on, as `words` say or as it was; as `remix` otherwise.
+        """Continue a clip, as `words` say or as it was; else like `remix`.
 
-        Raises NoProviderError, too, where nothing can continue it.
+        Also raises NoProviderError where no model can continue it.
         """
         return await self._accept(
             viewer, request, lambda: self._ordering.extend(clip_id, words, viewer, request)
         )
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> StatusCard:
-        """Make what was ordered once more, with another seed; as `remix` otherwise.
+        """Make a clip once more, with another seed; else like `remix`.
 
-        A remix or extension starts from its parent again. Where that is deleted, a remix is made from
-        its words alone; what can't be repeated raises RemixForbiddenError.
+        A remix or extension starts from its parent again. Where the parent is deleted, a remix is
+        made from its prompt alone. Raises RemixForbiddenError for a clip that can't be repeated.
         """
         return await self._accept(
             viewer, request, lambda: self._ordering.repeat(clip_id, viewer, request)
@@ -160,7 +155,7 @@ class JobService:
         try:
             return await self._status_reader.read_card(request, jobs)
         except StorageError as error:
-            # Accepted is accepted: a refusal now would be a lie.
+            # The jobs are accepted, so this must not look like a refusal.
             _log.warning("card of request %s from memory: %s", request.id, error)
             statuses = [self._status_reader.from_memory(job) for job in jobs]
             return StatusCard(request=request, statuses=tuple(statuses))
@@ -168,27 +163,27 @@ class JobService:
     async def _reserve(
         self, viewer: Viewer, request: Request, make_jobs: Callable[[], Awaitable[Sequence[NewJob]]]
     ) -> tuple[Job, ...]:
-        """Accept what `draft` makes; made again when the server's rules have changed meanwhile."""
+        """Accept what `make_jobs` returns; call it again when the guild's settings changed meanwhile."""
         for _ in range(_MAX_TRIES):
             new_jobs = await make_jobs()
-            orders = [each.spec for each in new_jobs]
+            specs = [each.spec for each in new_jobs]
 
-            def check(books: LedgerReader, orders: Sequence[RenderSpec] = orders) -> None:
-                self._settings_cache.check_current(books, viewer.guild_id)
-                self._quota.check(books, viewer, orders, request.created_at)
+            def check(ledger: LedgerReader, specs: Sequence[RenderSpec] = specs) -> None:
+                self._settings_cache.check_current(ledger, viewer.guild_id)
+                self._quota.check(ledger, viewer, specs, request.created_at)
 
             with contextlib.suppress(StaleSettingsError):
                 return await self._store.accept(request, new_jobs, check)
-        raise StorageError("the server's rules change all the time")
+        raise StorageError("the guild's settings changed at every try")
 
     async def check_budget(self, request: Request) -> None:
-        """Do what follows from an accepted request and can wait until it was answered; never raises."""
+        """Warn moderators if an accepted request used up their budget; never raises."""
         await self._budget_monitor.check(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
-        """Note which message is the request's card, so that it is kept up to date.
+        """Store which message is the request's status card, so that it is kept up to date.
 
-        Never raises: the job is on its way, with or without a card.
+        Never raises: the jobs go on, with or without a card.
         """
         try:
             await self._store.set_card(request_id, message_id)
@@ -198,21 +193,21 @@ class JobService:
             self._mark_dirty(request_id)
 
     async def card(self, request_id: int) -> StatusCard | None:
-        """Return a request's card as it should look now."""
+        """Return a request's status card as of now; None for an unknown request."""
         request = await self._store.request(request_id)
         if request is None:
             return None
         return await self._status_reader.read_card(request, await self._store.jobs_of(request_id))
 
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
-        """Return one job in detail: the viewer's own, or any of the server for a moderator.
+        """Return one job in detail: the viewer's own, or any of the guild for a moderator.
 
-        Raises NotYoursError, or NoSuchJobError, also for a job of another server.
+        Raises NotYoursError, or NoSuchJobError, also for a job of another guild.
         """
         return await self._status_reader.read(await self._visible_job(job_id, viewer))
 
     async def running(self, viewer: Viewer) -> tuple[JobStatus, ...]:
-        """Return the viewer's own open jobs, oldest first, wherever they were asked for."""
+        """Return the viewer's own open jobs, oldest first, of all guilds."""
         jobs = await self._store.open_jobs(viewer.user_id)
         return tuple([await self._status_reader.read(job) for job in jobs])
 
@@ -222,16 +217,16 @@ class JobService:
         return tuple(job for job in jobs if job.deleted_at is None)
 
     async def cancel(self, job_id: str, viewer: Viewer) -> Job:
-        """Cancel a job; at once while it waits, as soon as the provider answers otherwise.
+        """Cancel a job: at once in QUEUED, else when the provider has answered.
 
         Returns the job as it is now: CANCELLED, or open with `cancel_requested_at` set.
-        Raises NoSuchJobError, NotYoursError, or TooLateError, also for a render whose provider
-        can't stop it: it is paid for, so its clip comes.
+        Raises NoSuchJobError, NotYoursError, or TooLateError, also for a render that its provider
+        can't stop: it is paid for, so the clip will be posted.
         """
         job = await self._visible_job(job_id, viewer)
         if job.user_id != viewer.user_id and not viewer.is_moderator:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
-        if job.state not in _CANCELLABLE:
+        if job.state not in CANCELLABLE_STATES:
             raise TooLateError(_too_late_text(job))
         if job.state is State.RENDERING and not self._catalogue.can_cancel(job.spec.provider):
             raise TooLateError(
@@ -240,41 +235,41 @@ class JobService:
             )
         now = self._clock.now()
         if job.user_id != viewer.user_id:
-            # Noted in the trail first: what ends without a trace could not be asked about.
-            wish = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
-            if wish is None:
+            # The audit log comes first, so that no job is cancelled without an entry.
+            requested = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
+            if requested is None:
                 return await self._already_cancelled(job)
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:
                 self._mark_dirty(job.request_id)
                 return done
-        asked = await self._store.request_cancel(job, now)
-        if asked is None:
+        requested = await self._store.request_cancel(job, now)
+        if requested is None:
             return await self._already_cancelled(job)
         self._mark_dirty(job.request_id)
         kind, subject = (
-            (TaskKind.POLL, asked.spec.provider)
-            if asked.state is State.RENDERING
-            else (TaskKind.SUBMIT, asked.id)
+            (TaskKind.POLL, requested.spec.provider)
+            if requested.state is State.RENDERING
+            else (TaskKind.SUBMIT, requested.id)
         )
         self._wake(kind, subject)
-        return asked
+        return requested
 
     async def _already_cancelled(self, seen: Job) -> Job:
-        """Return a job that somebody else has cancelled meanwhile; raises TooLateError for others."""
+        """Return a job that was cancelled meanwhile; raise TooLateError if it ended otherwise."""
         now = await self._store.job(seen.id) or seen
         if now.state is not State.CANCELLED:
             raise TooLateError(_too_late_text(now))
         return now
 
     async def cancel_all(self, request_id: int, viewer: Viewer) -> tuple[Job, ...]:
-        """Cancel what can be of a request's jobs, as `cancel` does; returns them as they are now.
+        """Cancel those of a request's jobs that can be; return them as they are now.
 
-        Raises TooLateError when nothing is left to cancel, else as `cancel`.
+        Raises as `cancel`, and TooLateError when none can be cancelled.
         """
         jobs = await self._store.jobs_of(request_id)
-        left = [job for job in jobs if job.state in _CANCELLABLE]
+        left = [job for job in jobs if job.state in CANCELLABLE_STATES]
         if not left:
             raise TooLateError("Nothing here is left to cancel.")
         now: list[Job] = []
@@ -289,10 +284,10 @@ class JobService:
         return tuple(now)
 
     async def fetch(self, job_id: str, viewer: Viewer, place: Place) -> Job:
-        """Have a kept clip posted at `place`; only for its owner.
+        """Post a kept clip at `place`; only for its owner.
 
         Raises NoSuchJobError, NotYoursError, TooLateError when it is not kept (any more) or belongs
-        to another server, ForbiddenByGuildError, or ClipTooLargeError when it may not be uploaded there
+        to another guild, ForbiddenByGuildError, or ClipTooLargeError when it may not be uploaded there
         either.
         """
         job = await self._visible_job(job_id, viewer)
@@ -314,9 +309,9 @@ class JobService:
         return moved
 
     async def quota_status(self, viewer: Viewer) -> QuotaStatus:
-        """Return each limit that applies to the viewer where they are, and what is used of it."""
+        """Return the limits that apply to the viewer in this guild, and what is used of them."""
         now = self._clock.now()
-        return await self._store.read_ledger(lambda books: self._quota.status(books, viewer, now))
+        return await self._store.read_ledger(lambda ledger: self._quota.status(ledger, viewer, now))
 
     async def _visible_job(self, job_id: str, viewer: Viewer) -> Job:
         job = await self._store.job(job_id.strip())

@@ -1,4 +1,4 @@
-"""Keeps the public cards true: at most one edit every few seconds each, and only for a change."""
+"""Keeps the status cards up to date: one edit every few seconds each, and only for a change."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from bot.jobs.timings import Timings
 from bot.model import Job, State
 
 _log = logging.getLogger(__name__)
-#: How long edits on their way may take when the process stops.
+#: How long edits under way may take when the process stops.
 _STOP_TIMEOUT_S = 2.0
-#: Members are told of an interruption that took longer.
+#: Status cards mention a downtime that was longer.
 LONG_DOWNTIME = timedelta(minutes=1)
-#: Edits on their way at a time, and those of them that show progress alone: Discord takes fifty
-#: requests a second of a bot (documentation, 2026-08), and clips, too, want to be posted.
+#: Edits at a time, and those of them that only show progress. Discord takes fifty requests a second
+#: from a bot (documentation, 2026-08), and clips have to be posted too.
 _MAX_EDITS = 40
 _MAX_PROGRESS_EDITS = 8
-#: Edits a second that show progress alone; a few may come together.
+#: Edits a second that only show progress, and how many of them may come at once.
 _PROGRESS_EDITS_PER_S = 10
 _PROGRESS_BURST = 10
 
 
 @dataclass(slots=True)
 class _CardState:
-    """What is known of one card's message."""
+    """The state of one card's message."""
 
     dirty: bool = False
     #: Whether more than progress changed since the last edit.
     is_urgent: bool = False
     next_at: datetime | None = None
-    #: Whether it waits for `next_at`.
+    #: Whether it is in the heap until `next_at`.
     is_delayed: bool = False
-    #: It was open while nobody worked on it for long.
+    #: Whether it was open during a long downtime.
     was_interrupted: bool = False
     fingerprint: object = None
     edit_task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class StatusCards:
-    """All cards that may still change.
+    """All status cards that may still change.
 
-    read  builds the present card of a request; None when there is no such request.
+    read_card  builds the present card of a request; returns None when there is no such request.
 
-    However many cards there are, those on which something happened do not wait for the others.
+    Cards with more than progress to show go first, however many others wait.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class StatusCards:
         self._clock = clock
         self._timings = timings
         self._cards: dict[int, _CardState] = {}
-        #: Cards to be edited, in order; a dict for its order alone.
+        #: Cards to be edited, in order; the dicts serve as ordered sets.
         self._urgent_queue: dict[int, None] = {}
         self._progress_queue: dict[int, None] = {}
-        #: Cards that were edited a moment ago, by when they may be again: a heap.
+        #: A heap of cards that were just edited, by the time at which they may be edited again.
         self._delayed: list[tuple[datetime, int]] = []
         self._edits_running = self._progress_edits_running = 0
         self._next_progress_at: datetime | None = None
@@ -78,9 +78,9 @@ class StatusCards:
         self._has_begun = False
 
     def mark_interrupted(self, jobs: Iterable[Job]) -> None:
-        """Say what the last process left open: rows as it left them, before anything touches them.
+        """Have the cards of open jobs mention the downtime, if it was long. Returns at once.
 
-        If nobody had worked on any of them for long, their cards say so. Returns at once.
+        jobs  the open jobs as the last process left them, before this one changes any.
         """
         left = tuple(jobs)
         alive_at = max(
@@ -93,17 +93,17 @@ class StatusCards:
     def mark_dirty(self, request_id: int, *, is_urgent: bool = True) -> None:
         """Say that the request's card may look different now. Returns at once.
 
-        is_urgent  False for mere progress, which can wait while there is much of it. So can all
-                   that is touched before `run`: cards that the last process left.
+        is_urgent  False for mere progress, which can wait. Everything marked before `run` can wait
+                   too: those are the cards that the last process left.
         """
-        shown = self._cards.setdefault(request_id, _CardState())
-        shown.dirty = True
-        shown.is_urgent |= is_urgent and self._has_begun
-        self._enqueue(request_id, shown)
+        card_state = self._cards.setdefault(request_id, _CardState())
+        card_state.dirty = True
+        card_state.is_urgent |= is_urgent and self._has_begun
+        self._enqueue(request_id, card_state)
         self._changed.set()
 
     async def run(self) -> None:
-        """Edit cards for ever; when it is cancelled, edits on their way have two seconds left."""
+        """Edit cards forever; when cancelled, give edits under way two more seconds."""
         self._has_begun = True
         try:
             while True:
@@ -117,7 +117,7 @@ class StatusCards:
             await self._finish_edits()
 
     async def _finish_edits(self) -> None:
-        """Let edits on their way arrive; one that waits for a login that never came is given up."""
+        """Wait for edits under way, then cancel them: one may wait for a connection forever."""
         sending = [s.edit_task for s in self._cards.values() if s.edit_task is not None]
         if sending:
             await asyncio.wait(sending, timeout=_STOP_TIMEOUT_S)
@@ -126,7 +126,7 @@ class StatusCards:
         await asyncio.gather(*sending, return_exceptions=True)
 
     def _enqueue(self, request_id: int, card_state: _CardState) -> None:
-        """Let a card that needs an edit wait where it belongs; idempotent."""
+        """Put a card that needs an edit into the queue or the heap where it belongs; idempotent."""
         if not card_state.dirty or card_state.edit_task is not None or card_state.is_delayed:
             return
         if card_state.next_at is not None and card_state.next_at > self._clock.now():
@@ -139,13 +139,13 @@ class StatusCards:
             self._progress_queue[request_id] = None
 
     def _start_due(self) -> float | None:
-        """Start every edit that may go out now; return the seconds to the next, None for none."""
+        """Start every edit that may start now; return the seconds until the next, None for none."""
         now = self._clock.now()
         while self._delayed and self._delayed[0][0] <= now:
             _, request_id = heapq.heappop(self._delayed)
-            shown = self._cards[request_id]
-            shown.is_delayed = False
-            self._enqueue(request_id, shown)
+            card_state = self._cards[request_id]
+            card_state.is_delayed = False
+            self._enqueue(request_id, card_state)
         while self._urgent_queue and self._edits_running < _MAX_EDITS:
             self._start(self._urgent_queue, now, is_progress=False)
         while self._progress_queue and self._may_send_progress(now):
@@ -168,9 +168,9 @@ class StatusCards:
     def _start(self, queue: dict[int, None], now: datetime, *, is_progress: bool) -> None:
         request_id = next(iter(queue))
         del queue[request_id]
-        shown = self._cards[request_id]
-        shown.dirty = shown.is_urgent = False
-        shown.next_at = now + timedelta(seconds=self._timings.card_gap_s)
+        card_state = self._cards[request_id]
+        card_state.dirty = card_state.is_urgent = False
+        card_state.next_at = now + timedelta(seconds=self._timings.card_gap_s)
         self._edits_running += 1
         if is_progress:
             self._progress_edits_running += 1
@@ -181,8 +181,8 @@ class StatusCards:
                 else max(self._next_progress_at, spare_at)
             )
             self._next_progress_at = since + timedelta(seconds=1 / _PROGRESS_EDITS_PER_S)
-        shown.edit_task = asyncio.create_task(
-            self._send(request_id, shown, is_progress=is_progress)
+        card_state.edit_task = asyncio.create_task(
+            self._send(request_id, card_state, is_progress=is_progress)
         )
 
     async def _send(self, request_id: int, card_state: _CardState, *, is_progress: bool) -> None:
@@ -193,7 +193,7 @@ class StatusCards:
             card_state.dirty = True
             card_state.is_urgent |= not is_progress
         except Exception:  # noqa: BLE001
-            # One card's defect must not stop the others; the clip comes all the same.
+            # One card's exception must not stop the others; the clip is posted anyway.
             _log.exception("card of request %s", request_id)
         finally:
             card_state.edit_task = None
@@ -213,13 +213,13 @@ class StatusCards:
         ):
             card = replace(card, was_resumed=True)
         age = self._clock.now() - card.request.created_at
-        face = _fingerprint(card)
-        if face == card_state.fingerprint or (
+        fingerprint = _fingerprint(card)
+        if fingerprint == card_state.fingerprint or (
             age.total_seconds() > self._timings.card_max_age_s and not card.is_final
         ):
             return
         await self._publisher.show_card(card)
-        card_state.fingerprint = face
+        card_state.fingerprint = fingerprint
         if card.is_final and not card_state.dirty:
             self._cards.pop(request_id, None)
 
@@ -229,9 +229,10 @@ def _was_open(job: Job, at: datetime) -> bool:
 
 
 def _last_activity_at(job: Job, began_at: datetime) -> datetime:
-    """Return when somebody certainly worked on a job, give or take a poll, before `began_at`.
+    """Return when the last process certainly worked on a job, within a poll, before `began_at`.
 
-    A time of the next look was set by a look not long before it; a queued job's says nothing.
+    `due_at` of a render or a failed step was set shortly before the time that it names; that of a
+    queued job says nothing.
     """
     looked_at = job.due_at if job.state is State.RENDERING or job.attempts else None
     signs = (
@@ -243,7 +244,7 @@ def _last_activity_at(job: Job, began_at: datetime) -> datetime:
 
 
 def _fingerprint(card: StatusCard) -> object:
-    """Return what a reader could tell apart: two equal faces need no edit."""
+    """Return all that a reader could see of a card: equal fingerprints need no edit."""
     return (
         card.request.card_message_id,
         *(

@@ -1,11 +1,10 @@
-"""The paid call: made once, looked for afterwards when its outcome is unknown."""
+"""Make the paid call for a QUEUED job."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.errors import (
     DeadlineError,
@@ -14,42 +13,30 @@ from bot.errors import (
     NotOfferedError,
     ProviderAccountError,
     ProviderError,
-    ProviderTroubleError,
-    RenderLostError,
     SourceGoneError,
     StorageError,
     UnknownOutcomeError,
-    UnsupportedError,
 )
 from bot.jobs.failover import fail_over, notify_outage, provider_takes_job
 from bot.jobs.finish import cancel, fail
 from bot.jobs.first_frame import can_compose, first_frame
 from bot.jobs.poll import cancel_render
 from bot.jobs.remixing import provider_prompt
-from bot.jobs.schedule import backoff_s, first_poll_s
+from bot.jobs.timings import first_poll_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, State
 from bot.providers.base import Capabilities, Provider, ProviderRequest, RenderState, RenderStatus
 
 _log = logging.getLogger(__name__)
-#: Clocks of two machines may differ by this much when a creation time is compared.
-_CLOCK_SKEW = timedelta(seconds=30)
-#: How far back the list is read: further than any two clocks should differ.
-_LIST_SINCE = timedelta(hours=1)
-#: So many renders that are known to be under way tell whether a list can be believed.
-_LIST_SAMPLE = 50
 
 
 async def submit(context: WorkerContext, job: Job) -> None:
-    """Bring a QUEUED job to RENDERING, or find out what became of a SUBMITTING one; idempotent."""
+    """Bring a QUEUED job to RENDERING; idempotent."""
     provider = context.providers.get(job.spec.provider)
-    if provider is None:
-        if job.state is not State.QUEUED or not await fail_over(context, job):
-            await fail(context, job, NoProviderError("The video service for this is switched off."))
-    elif job.state is State.QUEUED:
+    if provider is not None:
         await _claim_and_call(context, provider, job)
-    elif job.due_at is not None and job.due_at <= context.clock.now():
-        await recover(context, provider, job)
+    elif not await fail_over(context, job):
+        await fail(context, job, NoProviderError("The video service for this is switched off."))
 
 
 async def _claim_and_call(context: WorkerContext, provider: Provider, job: Job) -> None:
@@ -60,28 +47,30 @@ async def _claim_and_call(context: WorkerContext, provider: Provider, job: Job) 
         return
     if not await provider_takes_job(context, job) and await _send_elsewhere(context, job):
         return
-    doubt_s = context.timings.create_s + context.timings.quiet_s
+    uncertain_s = context.timings.create_s + context.timings.quiet_s
     claimed = await context.store.claim_slot(
         job,
         now,
         max_concurrent=capabilities.max_concurrent,
         submitted_at=now,
-        # What was not accepted before has used up nothing of it.
+        # The deadline restarts on every attempt: rejected attempts don't count against it.
         deadline_at=now + timedelta(seconds=capabilities.deadline_s),
         due_at=context.after(
-            context.timings.backoff_first_s if capabilities.submit_is_idempotent else doubt_s
+            context.timings.backoff_first_s if capabilities.submit_is_idempotent else uncertain_s
         ),
         attempts=job.attempts,
     )
     if claimed is not None:
-        # The card waits for the answer: most come at once, and edits are few.
+        # The status card is updated only after the response, to save an edit: most responses
+        # arrive at once.
         await _call(context, provider, claimed)
 
 
 async def _send_elsewhere(context: WorkerContext, job: Job) -> bool:
-    """Move on a QUEUED job whose provider takes nothing now; False when it shall go there anyhow.
+    """Move, fail or delay a QUEUED job whose provider takes no new jobs; return whether it did.
 
-    It waits where nobody else can do it. One that is being drained keeps what it had accepted then.
+    False means: submit it to its own provider all the same. That happens when a moderator drained
+    a healthy provider after the job was accepted and no other provider can make the clip.
     """
     if await fail_over(context, job):
         return True
@@ -92,7 +81,7 @@ async def _send_elsewhere(context: WorkerContext, job: Job) -> bool:
         await notify_outage(context, job)
         await fail(context, job, ProviderAccountError(f"{job.spec.provider} is out"))
         return True
-    # Time in line counts for nothing here: only how long nobody has been served.
+    # Only the time in which the provider took no jobs counts, not the time in the queue before.
     waited = context.clock.now() - max(health.since, job.state_at)
     if waited.total_seconds() > context.timings.submit_give_up_s:
         await fail(context, job, DeadlineError(f"{job.spec.provider}: {health.reason}"))
@@ -103,38 +92,34 @@ async def _send_elsewhere(context: WorkerContext, job: Job) -> bool:
     return True
 
 
-async def _call(
-    context: WorkerContext, provider: Provider, job: Job, *, again: bool = False
-) -> None:
-    """Make the call for a job whose SUBMITTING is committed.
-
-    again  an earlier call with the same key is of unknown outcome. What is certain of this one is
-           nothing certain of that one: the job stays until an answer with its render comes.
-    """
+async def _call(context: WorkerContext, provider: Provider, job: Job) -> None:
+    """Make the first call for a job that was just moved to SUBMITTING."""
     try:
-        remote = await submit_once(context, provider, job)
+        render = await submit_once(context, provider, job)
     except (NotAcceptedError, NotOfferedError, ProviderAccountError) as error:
-        if again:
-            await _repeat_later(context, job, error)
-        else:
-            await _handle_not_taken(context, job, error)
+        await _handle_not_taken(context, job, error)
     except StorageError as error:
-        # Nothing was sent, and the trouble is this machine's: another API would meet it, too.
-        if again:
-            await _repeat_later(context, job, error)
-        else:
-            await _requeue(context, job, error)
-    except SourceGoneError as error:
+        # Nothing was sent. The fault is this machine's, so another provider wouldn't help.
+        await _requeue(context, job, error)
+    except ProviderError as error:
+        await handle_failed_call(context, provider, job, error)
+    else:
+        await accept_render(context, provider.capabilities(), job, render)
+
+
+async def handle_failed_call(
+    context: WorkerContext, provider: Provider, job: Job, error: ProviderError
+) -> None:
+    """Deal with a call that failed and that the provider may have accepted, or rejected for good."""
+    if isinstance(error, SourceGoneError):
         await _compose_instead(context, job, error)
-    except UnknownOutcomeError as error:
+    elif isinstance(error, UnknownOutcomeError):
         _log.warning("outcome of the create unknown: %s", error)
         idempotent = provider.capabilities().submit_is_idempotent
         wait_s = context.timings.backoff_first_s if idempotent else context.timings.quiet_s
         await context.store.update(job, due_at=context.after(wait_s))
-    except ProviderError as error:
-        await fail(context, job, error)
     else:
-        await accept_render(context, provider.capabilities(), job, remote)
+        await fail(context, job, error)
 
 
 async def _handle_not_taken(
@@ -142,7 +127,7 @@ async def _handle_not_taken(
     job: Job,
     error: NotAcceptedError | NotOfferedError | ProviderAccountError,
 ) -> None:
-    """Send a job that was certainly not taken to the next provider, or back into the queue."""
+    """Move a job that was certainly not accepted to the next provider, or back into the queue."""
     if isinstance(error, ProviderAccountError):
         await notify_outage(context, job)
     if await fail_over(context, job):
@@ -153,51 +138,40 @@ async def _handle_not_taken(
         await fail(context, job, error)
 
 
-async def _repeat_later(
-    context: WorkerContext,
-    job: Job,
-    error: NotAcceptedError | NotOfferedError | ProviderAccountError | StorageError,
-) -> None:
-    """Make the same call with the same key later, until the deadline."""
-    if job.deadline_at is not None and job.deadline_at <= context.clock.now():
-        await fail(context, job, RenderLostError(f"no word of an earlier call: {error}"))
-        return
-    attempts = job.attempts + 1
-    due_at = context.after(backoff_s(attempts, context.timings, hint_s=retry_hint_s(error)))
-    await context.store.update(job, attempts=attempts, due_at=due_at)
-
-
 async def submit_once(context: WorkerContext, provider: Provider, job: Job) -> RenderStatus:
+    """Make the paid call and return what the provider says of the render.
+
+    Raises ProviderError, and StorageError when nothing was sent. Any other exception becomes
+    UnknownOutcomeError: a bug of ours after the request left must not count as "never sent".
+    """
     async with first_frame(context, provider, job) as image:
-        order = job.spec
+        spec = job.spec
         native = job.source_remote_id is not None
-        wanted = ProviderRequest(
+        request = ProviderRequest(
             idempotency_key=job.id,
             prompt=provider_prompt(job),
-            model=order.model,
-            seconds=order.seconds,
-            size=order.size,
+            model=spec.model,
+            seconds=spec.seconds,
+            size=spec.size,
             seed=job.seed,
             image=image,
-            operation=order.operation if native else Operation.GENERATE,
+            operation=spec.operation if native else Operation.GENERATE,
             source_remote_id=job.source_remote_id,
         )
         try:
             async with asyncio.timeout(context.timings.create_s):
-                return await provider.submit(wanted)
+                return await provider.submit(request)
         except ProviderError:
             raise
         except Exception as error:
-            # A defect of ours after the request left must not be taken for "never sent".
             raise UnknownOutcomeError(f"{type(error).__name__}: {error}") from error
 
 
 async def _compose_instead(context: WorkerContext, job: Job, error: SourceGoneError) -> None:
-    """Order it again without the parent's provider's help, unless it asked for none."""
-    if job.source_remote_id is None:
-        await fail(context, job, error)
-        return
-    if not can_compose(context.providers[job.spec.provider], job.spec):
+    """Queue a job again without its parent's render; fail it where the model can't do without."""
+    if job.source_remote_id is None or not can_compose(
+        context.providers[job.spec.provider], job.spec
+    ):
         await fail(context, job, error)
         return
     _log.info("composed instead: %s", error)
@@ -205,16 +179,13 @@ async def _compose_instead(context: WorkerContext, job: Job, error: SourceGoneEr
     moved = await context.store.move(
         job, State.QUEUED, now, due_at=now, attempts=job.attempts, source_remote_id=None
     )
-    context.status_cards.mark_dirty(job.request_id)
-    if moved is not None and moved.cancel_requested_at is not None:
-        await cancel(context, moved)
+    await _after_requeue(context, job, moved)
 
 
 async def _requeue(
     context: WorkerContext, job: Job, error: NotAcceptedError | StorageError
 ) -> None:
     attempts = job.attempts + 1
-    due_at = context.after(backoff_s(attempts, context.timings, hint_s=retry_hint_s(error)))
     tried_for = context.clock.now() - job.created_at
     if (
         attempts >= context.timings.submit_tries
@@ -222,25 +193,33 @@ async def _requeue(
     ):
         await fail(context, job, error)
         return
-    _log.info("not accepted (%s); again at %s", error, due_at)
+    due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
+    _log.info("not accepted (%s); next try at %s", error, due_at)
     moved = await context.store.move(
         job, State.QUEUED, context.clock.now(), due_at=due_at, attempts=attempts
     )
+    await _after_requeue(context, job, moved)
+
+
+async def _after_requeue(context: WorkerContext, job: Job, moved: Job | None) -> None:
+    """Update the status card; cancel a job whose owner asked for that during the call."""
     context.status_cards.mark_dirty(job.request_id)
     if moved is not None and moved.cancel_requested_at is not None:
         await cancel(context, moved)
 
 
 def retry_hint_s(error: Exception) -> float | None:
+    """Return how long the provider asked to wait, in seconds; None when it didn't."""
     return error.retry_after_s if isinstance(error, NotAcceptedError) else None
 
 
 async def accept_render(
     context: WorkerContext, capabilities: Capabilities, job: Job, render: RenderStatus
 ) -> None:
-    order = job.spec
+    """Bring a job to RENDERING with the render that the provider accepted for it."""
+    spec = job.spec
     durations_s = await context.store.durations_s(
-        order.provider, order.model, order.seconds, order.size, 50
+        spec.provider, spec.model, spec.seconds, spec.size, 50
     )
     first_s = first_poll_s(durations_s, capabilities, context.timings)
     if render.state in (RenderState.READY, RenderState.FAILED):
@@ -248,7 +227,7 @@ async def accept_render(
     elif render.poll_after_s is not None:
         first_s = render.poll_after_s
     now = context.clock.now()
-    # Counted from the call: one that was found again may long be ready.
+    # Counted from the call: a render that was found again may have been ready for long.
     since = now if job.submitted_at is None else job.submitted_at
     moved = await context.store.move(
         job,
@@ -259,111 +238,9 @@ async def accept_render(
         due_at=max(now, since + timedelta(seconds=first_s)),
     )
     if moved is None:
-        _log.error("render %s at %s has no job any more", render.id, order.provider)
+        _log.error("render %s at %s belongs to no open job", render.id, spec.provider)
         return
-    _log.info("taken by %s as %s", order.provider, render.id)
+    _log.info("taken by %s as %s", spec.provider, render.id)
     context.status_cards.mark_dirty(job.request_id)
     if moved.cancel_requested_at is not None:
-        await cancel_render(context, context.providers[order.provider], moved)
-
-
-async def recover(context: WorkerContext, provider: Provider, job: Job) -> None:
-    """Find out whether a create of unknown outcome arrived; never pay twice."""
-    capabilities = provider.capabilities()
-    if capabilities.submit_is_idempotent:
-        await _call(context, provider, job, again=True)
-        return
-    try:
-        match = await _find_render(context, provider, job)
-    except UnsupportedError as error:
-        await fail(context, job, RenderLostError(f"no list to look in: {error}"))
-        return
-    except ProviderError as error:
-        if job.deadline_at is not None and job.deadline_at <= context.clock.now():
-            await fail(context, job, RenderLostError(f"could not look for it: {error}"))
-            return
-        wait_s = backoff_s(job.attempts + 1, context.timings)
-        await context.store.update(job, attempts=job.attempts + 1, due_at=context.after(wait_s))
-        return
-    if isinstance(match, RenderStatus):
-        _log.warning("found the lost create again: %s", match.id)
-        await accept_render(context, capabilities, job, match)
-    elif match is None:
-        _log.warning("the create never arrived; queued again")
-        await context.store.move(job, State.QUEUED, context.clock.now(), due_at=context.clock.now())
-    else:
-        await fail(context, job, RenderLostError(match))
-
-
-async def _find_render(
-    context: WorkerContext, provider: Provider, job: Job
-) -> RenderStatus | str | None:
-    """Return the render that belongs to `job`, None when it never arrived, or why nobody can say."""
-    if job.submitted_at is None:
-        return "no time of submission"
-    since = job.submitted_at - _CLOCK_SKEW
-    until = job.submitted_at + timedelta(seconds=context.timings.create_s) + _CLOCK_SKEW
-    vague = 0
-    recent = await provider.recent(job.submitted_at - _LIST_SINCE)
-    await _check_list_complete(context, provider, job.submitted_at - _LIST_SINCE, recent)
-    for remote in recent:
-        if not _may_match(remote, job):
-            continue
-        if await context.store.owner_of_remote(provider.name, remote.id) is not None:
-            continue
-        created_at = remote.created_at
-        if remote.model not in (None, job.spec.model):
-            # The day's version of a model, or its upstream's name: words alone recognise nothing.
-            vague += remote.prompt is not None
-            continue
-        if remote.source_remote_id not in (None, job.source_remote_id):
-            # Made from another clip, or from this one under another name: relays rename ids.
-            vague += 1
-            continue
-        if remote.prompt is not None and created_at is not None and since <= created_at <= until:
-            return remote
-        # Nobody's render of just this order, or one that does not say, at another time: perhaps
-        # the two clocks differ. Making it again could pay twice.
-        vague += remote.prompt is not None or created_at is None or since <= created_at <= until
-    return f"{vague} renders could be it" if vague else None
-
-
-async def _check_list_complete(
-    context: WorkerContext, provider: Provider, since: datetime, recent: Sequence[RenderStatus]
-) -> None:
-    """Return if a list of all renders since an instant can be that.
-
-    Raises ProviderTroubleError where renders are under way and it has not one of them: another
-    account's, perhaps, or a server's that answers before it knows.
-    """
-    capabilities = provider.capabilities()
-    horizon = context.after(capabilities.deadline_s)
-    under_way = await context.store.renders_due(provider.name, horizon, _LIST_SAMPLE)
-    known = {
-        job.remote_id
-        for job in under_way
-        if job.submitted_at is not None and job.submitted_at > since + _CLOCK_SKEW
-    }
-    if (
-        known
-        and not capabilities.keeps_renders_in_memory
-        and known.isdisjoint(remote.id for remote in recent)
-    ):
-        raise ProviderTroubleError(f"the list has none of {len(known)} renders that are under way")
-
-
-def _may_match(render: RenderStatus, job: Job) -> bool:
-    """Whether nothing that the provider says of a render speaks against its being `job`'s.
-
-    Not its model: servers answer with names of their own.
-    """
-    order = job.spec
-    native = job.source_remote_id is not None
-    # How long an extension makes the whole clip, its source's length decides.
-    any_length = native and order.operation is Operation.EXTEND
-    return (
-        render.prompt in (None, provider_prompt(job))
-        and (any_length or render.seconds in (None, order.seconds))
-        and render.size in (None, order.size)
-        and (native or render.source_remote_id is None)
-    )
+        await cancel_render(context, context.providers[spec.provider], moved)

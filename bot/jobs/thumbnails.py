@@ -1,4 +1,4 @@
-"""Single pictures of clips: posters, which are kept, and last frames, which are not."""
+"""Single frames of clips: thumbnails, which are kept, and last frames, which are not."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _log = logging.getLogger(__name__)
 
 
 class Thumbnails:
-    """Takes pictures out of archived clips.
+    """Extracts frames from archived clips.
 
-    folder  where posters are kept; made when first needed. Any of them can be made again.
+    folder  holds the thumbnails; created when first needed. Each file can be made again.
     """
 
     def __init__(self, store: JobStore, archive: Archive, folder: Path) -> None:
@@ -27,7 +27,7 @@ class Thumbnails:
         self._folder = folder
 
     async def thumbnail(self, job_id: str) -> Path | None:
-        """Return a clip's poster (WebP); None when the clip can't be had. Idempotent."""
+        """Return a clip's thumbnail (WebP); None when the clip can't be read. Idempotent."""
         target = self._folder / f"{job_id}.webp"
         if await asyncio.to_thread(target.is_file):
             return target
@@ -38,12 +38,12 @@ class Thumbnails:
             await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
             await thumbnail(clip, target)
         except (BadClipError, OSError) as error:
-            _log.warning("no poster of %s: %s", job_id, error)
+            _log.warning("no thumbnail of %s: %s", job_id, error)
             return None
         return target
 
     async def last_frame(self, job_id: str, target: Path, size: Size) -> Path | None:
-        """Write a clip's last frame to `target`, in `size`; None when the clip can't be had.
+        """Write a clip's last frame to `target`, in `size`; None when the clip can't be read.
 
         Raises OSError or StorageError when the disk or the database refuses.
         """
@@ -59,11 +59,11 @@ class Thumbnails:
         return target
 
     async def remove(self, job_id: str) -> None:
-        """Remove a clip's poster; idempotent. Raises OSError."""
+        """Remove a clip's thumbnail; idempotent. Raises OSError."""
         await self.remove_file(self._folder / f"{job_id}.webp")
 
     async def remove_file(self, path: Path) -> None:
-        """Remove a picture that is used up; idempotent. Raises OSError."""
+        """Remove a frame's file; idempotent. Raises OSError."""
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _clip_path(self, job_id: str) -> Path | None:

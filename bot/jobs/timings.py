@@ -1,32 +1,52 @@
-"""How long the engine waits for what, in seconds."""
+"""How long the engine waits for what, and when it looks again."""
 
 from __future__ import annotations
 
+import math
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final
+
+from bot.backoff import backoff_s
+from bot.clock import Clock
+from bot.model import Job
+from bot.providers.base import Capabilities
+
+#: The first poll comes at this share of the durations measured. A render's end is known only from
+#: the poll that found it, so no measured duration is shorter than the first poll was: with a share
+#: of 1 the first poll could only become later.
+_FIRST_POLL_FACTOR = 0.9
+#: With fewer durations than this a percentile says nothing.
+_MIN_DURATIONS = 5
+#: Nothing asks for a render any more whose 404 was recorded so long ago.
+_FORGET_AFTER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Every waiting time of the engine; tests run the same engine at another pace."""
+    """Every waiting time of the engine, in seconds; tests run the same engine with shorter ones."""
 
     #: Gap between polls of a healthy render while few run, and while many do.
     poll_few_s: float = 5.0
     poll_many_s: float = 10.0
-    #: From how many renders at one provider on "many" holds.
+    #: From this number of renders at one provider on, "many" run.
     many_renders: int = 20
     #: Gap between polls that cost nothing.
     poll_free_s: float = 1.0
-    #: Longest a create may take.
+    #: Longest that a create may take.
     create_s: float = 90.0
     #: A create of unknown outcome is looked for only after this long: longer than any late request
-    #: can still land (measured in simulation, 2026-11: 5 s paid twice, 65 s never did).
+    #: can still arrive (measured in simulation, 2026-11: 5 s paid twice, 65 s never did).
     quiet_s: float = 65.0
-    #: An id the provider does not know counts as lost after this many answers with this gap.
+    #: A render counts as lost after this many 404s, this far apart.
     not_found_limit: int = 4
     not_found_gap_s: float = 60.0
     #: Polls without an answer past the deadline before a render is given up: about two hours.
     late_tries: int = 60
-    #: Orders of one job that are not accepted, and how long that must go on, before it is given up.
+    #: A job whose creates are not accepted fails after this many, if that went on for this long.
     submit_tries: int = 60
     submit_give_up_s: float = 7200.0
     #: Back-off after errors: the first wait, doubling up to the last.
@@ -41,15 +61,90 @@ class Timings:
     outbox_tries: int = 30
     #: Clips downloaded and posted at a time.
     delivery_concurrency: int = 4
-    #: A job in delivery is looked at again after this long, should its coroutine have died.
+    #: A job in delivery is looked at again after this long, in case its coroutine died.
     delivery_check_s: float = 120.0
-    #: Cards: least time between two edits, and age at which progress is no longer shown.
+    #: Status cards: least time between two edits, and age at which progress is no longer shown.
     card_gap_s: float = 3.0
     card_max_age_s: float = 3600.0
-    #: The loop looks at the table at least this often, and at most this often for overdue rows.
+    #: The reconcile loop reads the table at least this often, and for overdue rows at most this
+    #: often.
     reconcile_max_gap_s: float = 5.0
     reconcile_min_gap_s: float = 0.25
-    #: What the providers can do is asked for anew after this long, where they tell.
+    #: Providers are asked again what they can do after this long, where they tell.
     refresh_s: float = 3600.0
-    #: Work under way may finish for this long when the process stops.
+    #: Steps under way may finish for this long when the process stops.
     stop_s: float = 15.0
+
+    def backoff_s(self, failures: int, *, hint_s: float | None = None) -> float:
+        """Return the wait before the next try after `failures` (1 or more) in a row, in seconds.
+
+        hint_s  what the server asked for. It is obeyed unless it is shorter than the first wait,
+                with up to a tenth on top, so that many jobs don't come back together.
+        """
+        if hint_s is not None and hint_s >= self.backoff_first_s:
+            return hint_s * random.uniform(1.0, 1.1)
+        return backoff_s(failures, self.backoff_first_s, self.backoff_last_s)
+
+
+def first_poll_s(
+    durations_s: Sequence[float], capabilities: Capabilities, timings: Timings
+) -> float:
+    """Return how long after a submit the first poll comes, in seconds.
+
+    A little before the 5th percentile of past durations; polls at a fixed gap follow. Within 6 % of
+    the optimum for the same number of requests (simulated, 2026-11). Exponential back-off makes
+    clips three times as late: it polls least often when the render is likeliest to finish.
+    """
+    if capabilities.polls_are_free:
+        return timings.poll_free_s
+    if len(durations_s) < _MIN_DURATIONS:
+        return capabilities.typical_first_poll_s
+    ordered = sorted(durations_s)
+    fifth_s = ordered[math.floor(0.05 * (len(ordered) - 1))]
+    return max(timings.poll_few_s, _FIRST_POLL_FACTOR * fifth_s)
+
+
+def poll_gap_s(running: int, capabilities: Capabilities, timings: Timings) -> float:
+    """Return the gap to the next poll of a healthy render, in seconds."""
+    if capabilities.polls_are_free:
+        return timings.poll_free_s
+    # Where one list answers for all renders, many cost no more requests than few.
+    is_many = running >= timings.many_renders and not capabilities.can_list
+    return timings.poll_many_s if is_many else timings.poll_few_s
+
+
+def expected_s(durations_s: Sequence[float]) -> float | None:
+    """Return how long a render will probably take, in seconds; None without past durations."""
+    return median(durations_s) if durations_s else None
+
+
+class NotFoundDebounce:
+    """Decides whether a 404 for a known render counts towards giving up.
+
+    At most one counts per `gap_s`, because cancels, webhooks and restarts cause extra polls. How
+    many have counted is kept in `Job.attempts`; when they were recorded, only in memory, so after a
+    restart the next one counts a gap later.
+    """
+
+    def __init__(self, clock: Clock, gap_s: float) -> None:
+        self._clock = clock
+        self._gap = timedelta(seconds=gap_s)
+        self._recorded_at: dict[str, datetime] = {}
+
+    def next_at(self, job: Job) -> datetime | None:
+        """Return when a 404 for `job` counts next; None when this one counts."""
+        now = self._clock.now()
+        recorded_at = self._recorded_at.get(job.id)
+        if recorded_at is None and job.attempts > 0:
+            self._record(job, now)
+            return now + self._gap
+        if recorded_at is not None and job.attempts > 0 and now < recorded_at + self._gap:
+            return recorded_at + self._gap
+        self._record(job, now)
+        return None
+
+    def _record(self, job: Job, now: datetime) -> None:
+        self._recorded_at = {
+            job_id: at for job_id, at in self._recorded_at.items() if now - at < _FORGET_AFTER
+        }
+        self._recorded_at[job.id] = now

@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are whole."""
+"""Writing a file so that it appears under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.errors import StorageError
 
-#: What members read when the disk refuses.
+#: What members read when writing to the disk fails.
 DISK_REFUSED_TEXT = "I could not save this on my disk."
 
 
@@ -20,7 +20,7 @@ def partial_path(target: Path) -> Path:
 
 @contextlib.contextmanager
 def atomic_write(target: Path) -> Generator[Path]:
-    """Yield a path to write to; it becomes `target` if the body succeeds, and else is removed.
+    """Yield a path to write to; rename it to `target` after the body, or remove it on an error.
 
     Blocking. Raises StorageError for an OSError of the body.
     """

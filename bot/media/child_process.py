@@ -1,6 +1,6 @@
-"""What child processes that draw, decode and encode have in common, on both sides of the pipe.
+"""Support for child processes that draw, decode and encode, for both parent and child.
 
-They see no secret, give way to the bot, and end when it does.
+They get no secrets, run at a lower priority, and end when the bot does.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from pathlib import Path
 #: The exit code of a child whose parent is gone.
 ORPHANED = 4
 _NICENESS = 10
-#: Address space: several times what the largest clip takes, far less than the machine.
+#: Address space: several times what the largest clip needs.
 _MEMORY_MAX_BYTES = 3 * 1024**3
 
 
 def child_environment() -> Mapping[str, str]:
-    """Return all that a child gets to see: no token, no key, no proxy."""
+    """Return the whole environment of a child: no token, no key, no proxy."""
     return {
         "PATH": os.defpath,
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         "PYTHONUTF8": "1",
-        # One child, one core; more threads would also change what numpy reserves.
+        # One core for each child; more threads would also make numpy reserve more memory.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
 
 
 async def reap(process: asyncio.subprocess.Process) -> None:
-    """Return when a child is dead and waited for, by force if it has not ended by itself."""
+    """Kill a child unless it has ended, and wait for it."""
     if process.stdin is not None:
         process.stdin.close()
     if process.returncode is None:
@@ -42,7 +42,7 @@ async def reap(process: asyncio.subprocess.Process) -> None:
 
 
 def limit_resources() -> None:
-    """Give way to the bot, and never take the whole machine's memory; called in the child."""
+    """Lower the priority and limit the memory of this process; called in the child."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - there is none on Windows
@@ -54,7 +54,7 @@ def limit_resources() -> None:
 
 
 def exit_with_stdin(clean_up: Callable[[], None] | None = None) -> None:
-    """Wait until stdin ends, `tidy`, and end the process: nobody waits for it any more.
+    """Wait until stdin ends, which means that the parent is gone; clean up and end the process.
 
     Called in the child, on a thread of its own.
     """

@@ -1,10 +1,12 @@
-"""The way into an MP4 that somebody else made."""
+"""Reads MP4 files of providers: their header, first frames and last frames."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from av.video.frame import VideoFrame
 from bot.errors import BadClipError
 from bot.media import mp4
 
-#: Larger pictures are refused before they are decoded: no model makes them, an attacker may.
+#: Larger frames are refused before decoding: no model makes them, but an attacker may.
 MAX_PIXELS = 4096 * 2304
 #: How far before the end to look for the last frames: a keyframe every second or two is usual.
 _LOOK_BACK_S = (0.5, 5.0)
@@ -25,14 +27,14 @@ _LOOK_BACK_S = (0.5, 5.0)
 
 @contextmanager
 def open_clip(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
-    """Open a clip for reading and yield it with its picture stream; blocking.
+    """Open a clip and yield it with its video stream; blocking.
 
-    Raises BadClipError when the file is missing, truncated, no MP4, without a picture or larger
-    than `MAX_PIXELS`, and for whatever the body meets when it decodes.
+    Raises BadClipError when the file is missing, truncated, no MP4, without video or larger than
+    `MAX_PIXELS`, and when the body fails to decode it.
     """
     try:
         mp4.read_boxes(path)
-        # The format is named for the reason given in bot.media.probe.
+        # The format is given for the reason in `_probe`.
         with av.open(str(path.absolute()), format="mp4") as container:
             if not container.streams.video:
                 raise BadClipError(f"{path.name} has no picture")
@@ -86,3 +88,37 @@ def _frames_from(
         container.seek((stream.start_time or 0) + max(0, ticks), stream=stream)
         return list(deque(container.decode(stream), maxlen=count))
     return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFacts:
+    """Size and length of a clip."""
+
+    width_px: int
+    height_px: int
+    duration_ms: int
+
+
+async def probe(path: Path) -> ClipFacts:
+    """Return size and length of an MP4 file, read in a thread.
+
+    Raises BadClipError when it is no MP4 or has no video or length.
+    """
+    return await asyncio.to_thread(_probe, path)
+
+
+def _probe(path: Path) -> ClipFacts:
+    try:
+        # The format is given because libavformat, when it guesses, follows references in a text file
+        # named .mp4 to other files in the folder (seen with libavformat 62, 2026-11-20).
+        with av.open(str(path), format="mp4") as container:
+            if not container.streams.video:
+                raise BadClipError(f"{path.name} has no picture")
+            stream = container.streams.video[0]
+            duration_us = container.duration or 0
+            width_px, height_px = stream.codec_context.width, stream.codec_context.height
+    except FFmpegError as error:
+        raise BadClipError(f"{path.name} cannot be read: {error}") from error
+    if duration_us <= 0 or width_px <= 0 or height_px <= 0:
+        raise BadClipError(f"{path.name} has no length or size")
+    return ClipFacts(width_px=width_px, height_px=height_px, duration_ms=round(duration_us / 1000))

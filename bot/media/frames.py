@@ -1,4 +1,4 @@
-"""Single frames of a clip, as pictures."""
+"""Single frames of a clip as image files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bot.media.clip_reader import last_frames, open_clip
 from bot.media.video_frame import frame_to_image
 from bot.model import Size
 
-#: Widest poster.
+#: Largest width of a thumbnail.
 THUMBNAIL_WIDTH_PX = 640
 _THUMBNAIL_QUALITY = 80
-#: Frames that may become the poster: about the first second, a few frames apart.
+#: Frames that may become the thumbnail: about the first second, a few frames apart.
 _CANDIDATES = range(0, 25, 6)
-#: Frame 0 is what players show before they play; another must be this many times better.
+#: Players show frame 0 before they play; another frame must score this many times better.
 _FIRST_FRAME_BONUS = 1.5
-#: Mean brightness, of 255, below which a frame is too dark for a poster.
+#: Mean brightness, of 255, below which a frame is too dark for a thumbnail.
 _DARK = 24
-#: Width at which frames are compared: coding noise is gone, edges are not.
+#: Width at which frames are compared; it keeps edges and removes coding noise.
 _JUDGED_WIDTH_PX = 320
 
 
@@ -51,13 +51,13 @@ async def thumbnail(clip: Path, target: Path) -> None:
 
 
 def best_index(scores: list[float]) -> int:
-    """Return the index of the score that wins, the first one being favoured."""
+    """Return the index of the best score, after the bonus for the first."""
     favoured = [scores[0] * _FIRST_FRAME_BONUS, *scores[1:]]
     return favoured.index(max(favoured))
 
 
 def score(picture: Image.Image) -> float:
-    """Return how good a poster a picture is: its sharpness, a tenth of it when it is too dark."""
+    """Return a picture's sharpness, divided by ten when it is too dark for a thumbnail."""
     height_px = max(1, round(picture.height * _JUDGED_WIDTH_PX / picture.width))
     grey = picture.convert("L").resize((_JUDGED_WIDTH_PX, height_px), Image.Resampling.BOX)
     edges = ImageChops.difference(grey, ImageChops.offset(grey, 1, 0))

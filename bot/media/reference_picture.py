@@ -1,4 +1,4 @@
-"""Reference pictures that members send along."""
+"""Checks of the reference images that members upload."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from PIL import Image, UnidentifiedImageError
 
 from bot.errors import BadOptionError
 
-#: Larger files are refused before anything is read.
+#: Larger files are refused before download.
 MAX_BYTES = 10 * 1024 * 1024
-#: Larger pictures are refused before they are decoded: a bomb is small on disk only.
+#: Larger images are refused before decoding: a decompression bomb is small only on disk.
 MAX_PIXELS = 40_000_000
 _FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 _ALLOWED = "It can be a PNG, JPEG or WebP of up to 10 MB and 40 megapixels."
 
 
 def check_upload_metadata(content_type: str | None, size_bytes: int) -> None:
-    """Return if what the upload says of itself is allowed; what it is, `check_picture` tells.
+    """Raise BadOptionError unless the upload's stated type and size are allowed.
 
-    Raises BadOptionError naming the field and what is allowed.
+    `check_picture` checks the content. The error names the field and what is allowed.
     """
     if size_bytes > MAX_BYTES:
         raise BadOptionError("image", f"{size_bytes / 1_000_000:.1f} MB is too large.", _ALLOWED)
@@ -31,7 +31,7 @@ def check_upload_metadata(content_type: str | None, size_bytes: int) -> None:
 
 
 async def check_picture(path: Path) -> Path:
-    """Return the path, renamed to its true kind, if the file decodes as an allowed picture.
+    """Decode the file and return its path, renamed with the suffix of its true format.
 
     Decodes in a thread. Raises BadOptionError naming the field and what is allowed.
     """

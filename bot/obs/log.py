@@ -1,4 +1,4 @@
-"""Log lines: one job id on every line that concerns a job, secrets masked, text or JSON."""
+"""Log lines as text or JSON: each names the job that it is about, and secrets are masked."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _job_id: ContextVar[str] = ContextVar("job_id", default="-")
-#: Signed links and interaction tokens: whoever reads a log must not be able to use them.
+#: Signed links and interaction tokens: a reader of the log must not be able to use them.
 _LINKS = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 _TOKENS = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.-]{20,}")
 
-#: Shorter secrets are stand-ins, such as `x` for a server that asks for none.
+#: Shorter secrets are placeholders, such as `x` for a server that needs no key.
 _MIN_UNANCHORED_CHARS = 8
 
 
 @contextmanager
 def job_log_context(job_id: str) -> Generator[None]:
-    """Put `job_id` on every line logged inside, also in tasks started inside."""
+    """Put `job_id` on every line logged in the block, also by tasks that it starts."""
     token = _job_id.set(job_id)
     try:
         yield
@@ -30,13 +30,15 @@ def job_log_context(job_id: str) -> Generator[None]:
 
 
 class Redactor(logging.Filter):
-    """Takes secrets, signed links and interaction tokens out of a line and its traceback."""
+    """Masks secrets, signed links and interaction tokens in log lines and tracebacks."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        # The longest first: one may begin with another.
-        held = sorted({each for each in secrets if each}, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(_pattern, held))) if held else None
+        # Longest first, because one secret may be a prefix of another.
+        longest_first = sorted({each for each in secrets if each}, key=len, reverse=True)
+        self._secrets = (
+            re.compile("|".join(map(_pattern, longest_first))) if longest_first else None
+        )
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.job_id = _job_id.get()
@@ -48,14 +50,14 @@ class Redactor(logging.Filter):
         return True
 
     def redact(self, text: str) -> str:
-        """Return `text` without anything that opens a door."""
+        """Return `text` with secrets, signed links and interaction tokens masked."""
         if self._secrets is not None:
             text = self._secrets.sub("***", text)
         return _TOKENS.sub(r"\1***", _LINKS.sub(r"\1?***", text))
 
 
 def _pattern(secret: str) -> str:
-    """Return what finds a secret: one that many words hold by chance only where it stands alone."""
+    """Return a pattern for a secret; a short one matches only as a whole word."""
     found = re.escape(secret)
     return found if len(secret) >= _MIN_UNANCHORED_CHARS else rf"(?<!\w){found}(?!\w)"
 
@@ -77,11 +79,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up_logging(level: str, log_format: str, secrets: Iterable[str]) -> None:
-    """Send every log line of the process to standard error; replaces earlier handlers.
+    """Send every log line of the process to standard error and replace earlier handlers.
 
-    level    DEBUG, INFO, WARNING or ERROR.
-    shape    `text` or `json`.
-    secrets  strings that no line may hold.
+    level       DEBUG, INFO, WARNING or ERROR.
+    log_format  `text` or `json`.
+    secrets     strings to mask.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(secrets))
@@ -91,6 +93,6 @@ def set_up_logging(level: str, log_format: str, secrets: Iterable[str]) -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(job_id)-5s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Their INFO lines say what the job's own lines say already.
+    # Their INFO lines repeat what the bot's own lines say.
     for chatty in ("httpx", "httpcore", "aiosqlite", "discord.gateway", "discord.client"):
         logging.getLogger(chatty).setLevel("ERROR" if level == "ERROR" else "WARNING")

@@ -1,4 +1,4 @@
-"""What the process counts, as Prometheus reads it; no label says whom or what a clip is of."""
+"""The process's metrics for Prometheus; no label identifies a member or a clip."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from prometheus_client.registry import Collector
 
 #: The release; the same as in pyproject.toml.
 VERSION: Final = "0.1.0"
-#: What `Metrics.render` returns; every Prometheus reads this version of the text format.
+#: The type of `Metrics.generate_page`; every Prometheus reads this version of the text format.
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _STEP_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0)
-#: Three seconds are what Discord gives.
+#: Discord allows three seconds.
 _ACK_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0)
 _LAG_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-#: What Discord says a 429 is for (documentation, 2026-08).
+#: The scopes of a 429 in Discord's documentation (2026-08).
 _SCOPES = ("user", "global", "shared")
-#: Stands for whatever has no label of its own.
+#: Label for values outside the fixed sets.
 _OTHER = "other"
 _CIRCUIT_STATES = ("ok", "throttled", "out")
 _USD_MICROS = 1_000_000
@@ -38,101 +38,101 @@ _USD_MICROS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableGauges:
-    """What the tables say at one instant."""
+    """Figures that are read from the database at one instant."""
 
-    #: Jobs that are not final, by state; every such state is there.
+    #: Jobs that are not final, by state; every such state has a value.
     open_jobs: Mapping[str, int]
-    #: Jobs that became final in the last 24 hours, by state; every final state is there.
+    #: Jobs that became final in the last 24 hours, by state; every final state has a value.
     ended_24h: Mapping[str, int]
-    #: For how long the QUEUED job that is due for longest has been due; 0 when none is.
+    #: How long the oldest due QUEUED job has been due; 0 when none is.
     queue_age_s: float
-    #: What jobs hold that have not been settled.
+    #: What unsettled jobs have reserved.
     reserved_usd_micros: int
     #: What jobs that became final in the last 24 hours cost.
     spent_24h_usd_micros: int
-    #: Mirrors, removals and notices that are still to be done.
+    #: Outbox messages that remain: gallery posts, removals and notices.
     outbox_messages: int
-    #: The video APIs that the operator drained for all servers.
+    #: Providers that the operator drained for all guilds.
     drained: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
-    """What is looked at for a scrape, beside what was counted."""
+    """Values that are read for each scrape."""
 
     #: None when the database does not answer.
     tables: TableGauges | None
-    #: What is left for the bot where its data is; None when that can't be told.
+    #: Free bytes for the bot on the disk of its data; None when they can't be read.
     disk_free_bytes: int | None
-    #: The database with its write-ahead log; None when that can't be told.
+    #: Size of the database with its write-ahead log; None when it can't be read.
     database_bytes: int | None
-    #: Each video API's condition: `ok`, `throttled` or `out`.
+    #: By provider: `ok`, `throttled` or `out`.
     circuit_states: Mapping[str, str]
-    #: Whether Discord's events arrive.
+    #: Whether the client is connected to Discord's gateway.
     is_connected: bool
 
 
 class Metrics:
-    """The counters of one process. Every method may be called from any thread.
+    """The counters of one process; thread-safe.
 
-    providers  the names that the label `provider` may have; any other is counted as `other`.
-    How many series there are does not depend on members, servers or jobs.
+    providers  the values of the label `provider`; any other name is counted as `other`.
+    The number of series doesn't depend on members, guilds or jobs.
     """
 
     def __init__(self, providers: Iterable[str]) -> None:
-        # The time a series began: as many lines again, and nobody asks.
+        # They would double the page with creation times that no dashboard reads.
         disable_created_metrics()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._providers = frozenset(providers)
         self._step_s = self._histogram(
-            "sora_step_seconds", "How long a step took.", _STEP_BUCKETS_S, "kind"
+            "sora_step_seconds", "Duration of a step.", _STEP_BUCKETS_S, "kind"
         )
-        self._steps = self._counter("sora_steps", "Steps by how they ended.", "kind", "outcome")
+        self._steps = self._counter("sora_steps", "Steps by outcome.", "kind", "outcome")
         self._ack_s = self._histogram(
             "sora_ack_seconds",
-            "From an interaction to its first answer.",
+            "Time from an interaction to its first response.",
             _ACK_BUCKETS_S,
             "outcome",
         )
         self._calls = self._counter(
             "sora_provider_requests",
-            "Requests to a video API by what came of them.",
+            "Requests to a provider by outcome.",
             *("provider", "call", "outcome"),
         )
         self._limited = self._counter(
-            "sora_discord_429", "Answers of Discord that ask for a pause.", "scope"
+            "sora_discord_429", "Rate limit responses (429) of Discord.", "scope"
         )
         self._lag_s = self._histogram(
-            "sora_loop_lag_seconds", "How late the loop was.", _LAG_BUCKETS_S
+            "sora_loop_lag_seconds", "Lag of the event loop.", _LAG_BUCKETS_S
         )
         for scope in (*_SCOPES, _OTHER):
             self._limited.labels(scope)
 
     def observe_step(self, kind: str, outcome: str, took_s: float) -> None:
-        """Count a step of the engine; both words are of a few."""
+        """Count a step; `kind` and `outcome` come from small fixed sets, which bounds the series."""
         self._steps.labels(kind, outcome).inc()
         self._step_s.labels(kind).observe(took_s)
 
     def observe_ack(self, outcome: str, took_s: float) -> None:
-        """Count the first answer to an interaction; `outcome` is one of a few words."""
+        """Count the first response to an interaction; `outcome` comes from a small fixed set."""
         self._ack_s.labels(outcome).observe(took_s)
 
     def count_provider_request(self, provider: str, call: str, outcome: str) -> None:
-        """Count what came of a request to a video API; both last words are of a few."""
+        """Count a request to a provider; `call` and `outcome` come from small fixed sets."""
         name = provider if provider in self._providers else _OTHER
         self._calls.labels(name, call, outcome).inc()
 
     def count_rate_limit(self, scope: str) -> None:
-        """Count a 429 of Discord."""
+        """Count a 429 response of Discord."""
         self._limited.labels(scope if scope in _SCOPES else _OTHER).inc()
 
     def observe_loop_lag(self, late_s: float) -> None:
-        """Note how late the event loop came round."""
+        """Record the event loop's lag in seconds."""
         self._lag_s.observe(late_s)
 
     def generate_page(self, gauges: Gauges) -> bytes:
-        """Return the page; some milliseconds of work."""
+        """Return the page for Prometheus; takes some milliseconds."""
         return generate_latest(_GaugeCollector(self._registry, gauges))
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
@@ -145,56 +145,64 @@ class Metrics:
 
 
 class _GaugeCollector(Collector):
-    """What was counted, and what was looked at."""
+    """Yields the counters and then the gauges."""
 
     def __init__(self, counters: CollectorRegistry, gauges: Gauges) -> None:
         self._counters = counters
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
-        figures = self._gauges
+        gauges = self._gauges
         yield from self._counters.collect()
         release = {"version": VERSION, "python": platform.python_version()}
         yield _labelled_gauge(
             "sora_build_info", "This release.", tuple(release), {(*release.values(),): 1}
         )
-        yield _gauge("sora_discord_connected", "Whether events arrive.", figures.is_connected)
+        yield _gauge(
+            "sora_discord_connected", "1 when connected to Discord's gateway.", gauges.is_connected
+        )
         yield _labelled_gauge(
             "sora_provider_condition",
-            "1 for the condition that a video API is in.",
+            "1 for the condition that a provider is in.",
             ("provider", "condition"),
             {
                 (name, each): int(each == now)
-                for name, now in figures.circuit_states.items()
+                for name, now in gauges.circuit_states.items()
                 for each in _CIRCUIT_STATES
             },
         )
-        if figures.disk_free_bytes is not None:
-            yield _gauge("sora_disk_free_bytes", "Left for data.", figures.disk_free_bytes)
-        if figures.database_bytes is not None:
-            yield _gauge("sora_database_bytes", "The database file.", figures.database_bytes)
-        yield _gauge("sora_database_up", "Whether it answers.", figures.tables is not None)
-        if figures.tables is not None:
-            yield from _table_metrics(figures.tables)
+        if gauges.disk_free_bytes is not None:
+            yield _gauge(
+                "sora_disk_free_bytes",
+                "Free bytes on the disk of the data.",
+                gauges.disk_free_bytes,
+            )
+        if gauges.database_bytes is not None:
+            yield _gauge(
+                "sora_database_bytes",
+                "Size of the database with its write-ahead log.",
+                gauges.database_bytes,
+            )
+        yield _gauge("sora_database_up", "1 when the database answers.", gauges.tables is not None)
+        if gauges.tables is not None:
+            yield from _table_metrics(gauges.tables)
             yield _labelled_gauge(
                 "sora_provider_drained",
-                "Whether the operator lets a video API have no orders.",
+                "1 when the operator drained the provider.",
                 ("provider",),
-                {(name,): int(name in figures.tables.drained) for name in figures.circuit_states},
+                {(name,): int(name in gauges.tables.drained) for name in gauges.circuit_states},
             )
 
 
 def _table_metrics(tables: TableGauges) -> Iterator[Metric]:
     yield _gauge_by_state("sora_jobs", "Jobs that are not final.", tables.open_jobs)
     yield _gauge_by_state("sora_jobs_ended_24h", "Jobs that ended in 24 hours.", tables.ended_24h)
-    yield _gauge("sora_queue_age_seconds", "The longest wait of a due job.", tables.queue_age_s)
+    yield _gauge("sora_queue_age_seconds", "Age of the oldest due job.", tables.queue_age_s)
     reserved_usd = tables.reserved_usd_micros / _USD_MICROS
     yield _gauge("sora_usd_reserved", "US dollars held by open jobs.", reserved_usd)
     spent_usd = tables.spent_24h_usd_micros / _USD_MICROS
     yield _gauge("sora_usd_spent_24h", "US dollars of jobs that ended in 24 hours.", spent_usd)
-    yield _gauge(
-        "sora_errands_waiting", "Mirrors, removals, notices to be done.", tables.outbox_messages
-    )
+    yield _gauge("sora_errands_waiting", "Outbox messages that remain.", tables.outbox_messages)
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

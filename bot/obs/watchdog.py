@@ -1,4 +1,4 @@
-"""A watch over the event loop: how late it comes round, and what holds it up."""
+"""The event loop watchdog: measures the loop's lag and logs the code that blocks it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _log = logging.getLogger(__name__)
 _BEAT_S = 0.1
 _LIMIT_S = 0.25
 _LOG_GAP_S = 60.0
-#: So many calls from the innermost outwards.
+#: Frames of the stack that a log line shows, counted from the innermost.
 _MAX_FRAMES = 25
 
 
 class Watchdog:
-    """Beats on the event loop ten times a second; a thread logs the stack when a beat is late.
+    """Runs a beat on the event loop ten times a second; a thread logs the stack of a late one.
 
-    on_lag     told with each beat by how many seconds it was late.
-    limit_s    a beat that is later than this is worth a line in the log.
-    gap_s      between two such lines; those that had none are counted in the next.
-    monotonic  counts seconds; bound here once, so that a simulator which later puts its own
-               counter in the module's place does not move this one.
+    on_lag     called with each beat's delay in seconds.
+    limit_s    a beat with a longer delay is logged.
+    gap_s      the least time between two such log lines; each line counts those left out before it.
+    monotonic  counts seconds. It is bound once, so that SimCord, which replaces `time.monotonic`
+               later, doesn't change it.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class Watchdog:
         self._limit_s = limit_s
         self._gap_s = gap_s
         self._monotonic = monotonic
-        #: When the next beat should come; written on the loop, read by the thread.
+        #: When the next beat is due; the loop writes it and the thread reads it.
         self._due_s = 0.0
         self._next_beat: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Begin to watch the loop that this is called on; once."""
+        """Begin to watch the running loop. Call it once."""
         loop = asyncio.get_running_loop()
         self._due_s = self._monotonic()
         self._beat(loop)
@@ -57,7 +57,7 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer; idempotent, and harmless when it was never started."""
+        """Stop watching; idempotent, also without a `start`."""
         self._stopped.set()
         if self._next_beat is not None:
             self._next_beat.cancel()
@@ -71,27 +71,27 @@ class Watchdog:
         self._next_beat = loop.call_later(_BEAT_S, self._beat, loop)
 
     def _watch(self, thread_id: int) -> None:
-        seen_due_s = said_at_s = -self._gap_s
-        unsaid = 0
+        seen_due_s = logged_at_s = -self._gap_s
+        unlogged = 0
         wait_s = 0.0
         while not self._stopped.wait(wait_s):
-            # Read once: the loop may be writing it.
+            # Read once, because the loop may change it meanwhile.
             due_s, now_s = self._due_s, self._monotonic()
             late_s = now_s - due_s
-            # To be back at the very moment in which this beat would be too late.
+            # Wake up at the instant at which this beat exceeds the limit.
             wait_s = self._limit_s - late_s if late_s < self._limit_s else _BEAT_S
             if late_s < self._limit_s or due_s == seen_due_s:
                 continue
             seen_due_s = due_s
-            if now_s - said_at_s < self._gap_s:
-                unsaid += 1
+            if now_s - logged_at_s < self._gap_s:
+                unlogged += 1
                 continue
-            _log_stack(thread_id, late_s, unsaid)
-            said_at_s, unsaid = now_s, 0
+            _log_stack(thread_id, late_s, unlogged)
+            logged_at_s, unlogged = now_s, 0
 
 
 def _log_stack(thread_id: int, late_s: float, unlogged: int) -> None:
-    # The one way to another thread's stack; `sys` documents it for this.
+    # The documented way to read another thread's stack.
     frame = sys._current_frames().get(thread_id)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if frame is None:
         return

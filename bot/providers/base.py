@@ -1,7 +1,7 @@
-"""What a video API must offer to the bot: the page to read before adding one.
+"""The interface of a provider; read this before you add one.
 
-A provider knows one vendor's address, credentials and quirks. It holds no state of a job, decides
-nothing about retries or refunds, and speaks only in the errors of `bot.errors`.
+A provider knows one vendor's address, credentials and quirks. It keeps no state of jobs, decides
+nothing about retries or refunds, and raises only the errors of `bot.errors`.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ class Model:
     sizes: tuple[Size, ...]
     #: Price of one second of video in millionths of a dollar, by size.
     usd_micros_per_second: Mapping[Size, int]
-    #: What its API can do by itself. A REMIX or EXTEND that is not here is composed by the bot.
+    #: What its API can do natively. The bot composes a REMIX or EXTEND that is missing here.
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
     #: Whether a REMIX may have another length or size than its source.
     remix_can_change_format: bool = False
-    #: Whether a reference picture can go with the prompt.
+    #: Whether it takes a reference image with the prompt.
     takes_image: bool = False
     #: Whether clips have sound.
     has_audio: bool = True
     #: Longest prompt, in characters.
     prompt_max_chars: int = 4000
-    #: Its API counts UTF-16 units instead: two for most emoji.
+    #: Whether its API counts the prompt in UTF-16 units: two for most emoji.
     counts_utf16: bool = False
     #: Where these facts were read, and when.
     facts_source: str = ""
     verified_on: date | None = None
-    #: From this day on its vendor does not make it any more; None: no such day is known.
+    #: The day on which its vendor retires it; None: not known.
     retired_on: date | None = None
 
     def is_retired(self, now: datetime) -> bool:
-        """Whether its vendor has stopped making it."""
+        """Whether its vendor has retired it."""
         return self.retired_on is not None and self.retired_on <= now.date()
 
     def prompt_length(self, prompt: str) -> int:
@@ -65,28 +65,28 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do, as data; a call that turns out to be missing is taken back."""
+    """What a provider can do, as data; a provider withdraws a call that turns out to be missing."""
 
     models: tuple[Model, ...]
     #: Renders it takes at the same time.
     max_concurrent: int = 4
-    #: Polling costs nothing and is instant: poll every second so that the card moves.
+    #: Polling costs nothing and is instant, so the bot polls every second and the status card moves.
     polls_are_free: bool = False
-    #: First poll this long after a submit while no durations are known, in seconds.
+    #: Delay of the first poll after a submit while no durations are known, in seconds.
     typical_first_poll_s: float = 15.0
-    #: Submit, render and download must be through after this long, in seconds.
+    #: Limit for submit, render and download together, in seconds.
     deadline_s: float = 1800.0
     #: `recent()` works.
     can_list: bool = False
-    #: Submitting the same `ProviderRequest.key` twice makes one render: an unknown outcome is harmless.
+    #: Submitting the same `idempotency_key` twice makes one render, so an unknown outcome is harmless.
     submit_is_idempotent: bool = False
     #: `cancel()` stops a running render, so that it is not paid for.
     can_cancel: bool = False
     #: `delete()` removes the remote copy.
     can_delete: bool = False
-    #: It keeps renders in memory: one that it does not know any more is lost for certain.
+    #: It keeps renders in memory, so one that it does not know is certainly lost.
     keeps_renders_in_memory: bool = False
-    #: Orders ask the API to report finished renders; a report hastens the next poll, and spares none.
+    #: Requests ask the API for webhooks. A webhook starts the next poll early and replaces none.
     has_webhook: bool = False
 
 
@@ -96,7 +96,7 @@ class ProviderRequest:
 
     #: The job's id: unique, `[A-Z0-9]+`; for logs and for providers that know idempotency.
     idempotency_key: str
-    #: The words for the API: for a REMIX or EXTEND, of the change or of what comes next.
+    #: The prompt; for a REMIX the change, for an EXTEND what happens next.
     prompt: str
     model: str
     #: Length of what is rendered; for an EXTEND, of the added part.
@@ -112,7 +112,7 @@ class ProviderRequest:
 
 
 class RenderState(StrEnum):
-    """What the provider says of a render. Words it is not known to use mean RUNNING."""
+    """What the provider says of a render. An unknown status word means RUNNING."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -132,9 +132,9 @@ class RenderStatus:
     error: ProviderError | None = None
     #: What the provider says it cost; None when it says nothing.
     cost_usd_micros: int | None = None
-    #: Not to be polled sooner than after this many seconds, if the API said so.
+    #: Seconds to wait before the next poll, if the API asks for it.
     poll_after_s: float | None = None
-    # What `recent()` needs to recognise an order; None when not told.
+    # `recover.py` recognises its request in `recent()` by these; None when not told.
     prompt: str | None = None
     model: str | None = None
     #: Of an EXTEND: the whole clip's, not the added part's.
@@ -147,7 +147,7 @@ class RenderStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A file that came down whole and starts like an MP4."""
+    """A completely downloaded file that starts like an MP4."""
 
     path: Path
     size_bytes: int
@@ -156,7 +156,7 @@ class Download:
 
 
 class Provider(Protocol):
-    """A video API. All methods may be called from many tasks at once; all are cancellable."""
+    """A video API. All methods are cancellable, and many tasks may call them at once."""
 
     @property
     def name(self) -> str:
@@ -164,55 +164,55 @@ class Provider(Protocol):
         ...
 
     def capabilities(self) -> Capabilities:
-        """Return what can be asked of it. No I/O."""
+        """Return what the provider can do. No I/O."""
         ...
 
     async def submit(self, request: ProviderRequest) -> RenderStatus:
-        """Make the paid call ONCE; never retried inside.
+        """Make the paid call once, without retries.
 
-        Not idempotent unless `capabilities().submit_is_idempotent`. A cancelled call counts as
-        unknown.
-        Raises NotAcceptedError when it certainly did not go through (could not connect, 429, an
-        explicit overload answer), ProviderRejectedError or ModerationError when the API refuses the
-        order, SourceGoneError when it certainly was not taken because its `source`, or the call
-        for its operation, is not there, ProviderAccountError for a refused key or empty balance,
-        and UnknownOutcomeError for everything after which the render may exist (time-out after
-        the body was sent, 5xx, HTML, an answer without an id).
+        Not idempotent unless `capabilities().submit_is_idempotent`. The outcome of a cancelled
+        call is unknown.
+        Raises NotAcceptedError when the request certainly was not accepted (no connection, 429, an
+        explicit overload answer), ProviderRejectedError or ModerationError when the API refuses
+        it, SourceGoneError when it certainly was not accepted because the API lacks its source or
+        the call for its operation, ProviderAccountError for a refused key or an empty balance,
+        and UnknownOutcomeError whenever the render may exist (time-out after the body was sent,
+        5xx, HTML, an answer without an id).
         """
         ...
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         """Return what is known of each id; idempotent.
 
-        The result has every id asked for. One id's trouble is its value, not an exception:
-        RemoteNotFoundError for an unknown id, ProviderTroubleError for what passes,
+        The result has every requested id. An id that could not be polled has an error as its
+        value: RemoteNotFoundError for an unknown id, ProviderTroubleError for a temporary failure,
         ProviderAccountError for a refused key.
         """
         ...
 
     async def recent(self, since: datetime) -> Sequence[RenderStatus]:
-        """Return EVERY render of this account created at or after `since`; idempotent.
+        """Return every render of this account created at or after `since`; idempotent.
 
         Raises ProviderTroubleError when the list could not be read to its end, and
-        UnsupportedError where the API has none.
+        UnsupportedError where the API has no list.
         """
         ...
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
         """Stream the MP4 to `target` (its folder exists); idempotent.
 
-        `target` appears only when the file is whole: length as announced, begins with an `ftyp`
-        box, boxes end exactly at the file's end. Nothing is left behind otherwise.
+        `target` appears only when the file is complete: it has the announced length, begins with
+        an `ftyp` box, and its boxes end exactly at the file's end. A failure leaves no file.
         Raises BadClipError, OversizeClipError (more than `max_bytes`), RemoteNotFoundError,
         ProviderTroubleError, ProviderAccountError.
         """
         ...
 
     async def cancel(self, remote_id: str) -> bool:
-        """Stop a render; idempotent. True when the provider says it will not be paid for.
+        """Stop a render; idempotent. True when the provider says that it is not charged.
 
-        False when it cannot be stopped any more, or the API has no such call.
-        Raises ProviderTroubleError when nobody knows.
+        False when it is too late to stop the render, or the API has no such call.
+        Raises ProviderTroubleError when the result is not known.
         """
         ...
 
@@ -221,7 +221,7 @@ class Provider(Protocol):
         ...
 
     async def check(self) -> str:
-        """Make one call that is free and needs the key; return what it showed, in a few words.
+        """Make one free call that needs the key; return the result in a few words.
 
         Idempotent. Raises ProviderAccountError, ProviderTroubleError, and UnsupportedError where
         no call is free.
@@ -229,12 +229,13 @@ class Provider(Protocol):
         ...
 
     async def refresh(self) -> None:
-        """Learn anew what the API can do, where it tells; idempotent, keeps what it knew on trouble.
+        """Read again what the API can do, where it has such a call; idempotent, never raises.
 
-        Called at the start and every hour; `capabilities()` may differ afterwards. Never raises.
+        Called at the start and every hour; `capabilities()` may differ afterwards. After a failure
+        they stay as they were.
         """
         ...
 
     async def close(self) -> None:
-        """Release connections and subprocesses; called once, by the composition root."""
+        """Release connections and subprocesses; `bot.app` calls it once."""
         ...

@@ -1,4 +1,4 @@
-"""The video APIs there are, by the word that VIDEO_PROVIDERS knows them by."""
+"""All providers, by their name in VIDEO_PROVIDERS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bot.settings import Secret, Settings
 
 #: The built-in renderer.
 LOCAL = "local"
-#: One line for each API.
+#: In the order of the documents.
 _VENDORS: Sequence[Vendor] = (
     OPENAI,
     AZURE,
@@ -39,7 +39,7 @@ _VENDORS: Sequence[Vendor] = (
     VLLM,
     XAI,
 )
-#: How the webhooks of those that share a secret with us are proved genuine.
+#: Makes the verifier for vendors that sign webhooks with a shared secret.
 _SHARED_SECRET_VERIFIERS: Mapping[str, Callable[[Sequence[Secret]], WebhookVerifier]] = {
     "openai": vendor_verifiers.openai,
     "openrouter": vendor_verifiers.openrouter,
@@ -50,12 +50,12 @@ VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _VENDORS}
 
 
 def provider_names() -> tuple[str, ...]:
-    """Return every word that VIDEO_PROVIDERS may hold."""
+    """Return every name that VIDEO_PROVIDERS may hold."""
     return (LOCAL, *VENDORS)
 
 
 def check_provider_names(settings: Settings) -> None:
-    """Return if VIDEO_PROVIDERS holds nothing that is not among `names()`. Raises SettingsError."""
+    """Raise SettingsError unless VIDEO_PROVIDERS holds only known names."""
     for name in settings.video_providers:
         if name not in provider_names():
             raise SettingsError("VIDEO_PROVIDERS", f"{name!r} is none", ", ".join(provider_names()))
@@ -64,9 +64,8 @@ def check_provider_names(settings: Settings) -> None:
 def build_providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
     """Return the configured providers by name, in the order of preference.
 
-    The caller closes them; making one connects to nothing and starts nothing.
-    Raises SettingsError for a name that is not among `names()`, and for a missing or wrong setting
-    of a provider that is named.
+    The caller closes them; building one does no I/O.
+    Raises SettingsError for an unknown name, and for a missing or wrong setting of a named provider.
     """
     check_provider_names(settings)
     return {name: _build(name, settings, clock) for name in settings.video_providers}
@@ -75,9 +74,9 @@ def build_providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
 def build_verifiers(
     settings: Settings, clock: Clock
 ) -> tuple[Mapping[str, WebhookVerifier], Sequence[Transport]]:
-    """Return who proves the webhooks of configured providers genuine, by name.
+    """Return the webhook verifiers of the configured providers, by name.
 
-    The caller closes the transports, which fetch published keys when the first webhook comes.
+    The caller closes the transports, which fetch published keys for the first webhook.
     Raises SettingsError for a malformed secret.
     """
     found: dict[str, WebhookVerifier] = {}
@@ -92,7 +91,7 @@ def build_verifiers(
                 found[name] = _SHARED_SECRET_VERIFIERS[name]([account.webhook_secret])
             except ValueError as error:
                 variable = f"{vendor.prefix}_WEBHOOK_SECRET"
-                allowed = "the signing secret as the vendor shows it, whsec_ and all"
+                allowed = "the signing secret as the vendor shows it, with whsec_"
                 raise SettingsError(variable, str(error), allowed) from None
         elif name == FAL.name:
             transports.append(vendor_verifiers.fal_keys_transport(clock))
@@ -101,7 +100,7 @@ def build_verifiers(
 
 
 def provider_secrets(settings: Settings) -> Sequence[Secret]:
-    """Return every key that the environment holds for an API, named in VIDEO_PROVIDERS or not."""
+    """Return every secret of a provider in the environment, also of providers that are not in use."""
     variables = (each.name for vendor in _VENDORS for each in vendor.variables if each.is_secret)
     held = (settings.others.get(name, "").strip() for name in variables)
     return [Secret(value) for value in held if value]

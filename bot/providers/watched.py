@@ -1,4 +1,4 @@
-"""A provider whose answers are looked at for what they say of its health."""
+"""Wraps a provider and derives its health from its answers."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from bot.providers.base import Capabilities, Download, Provider, ProviderRequest
 from bot.providers.health import CircuitBreakers
 
 _ACCOUNT_REFUSED = "it refuses the account"
-#: Told of each request: the provider, the call, and what came of it: `ok`, an error's code, `defect`
-#: for what is no error of ours, or `cut_off`. A poll counts once for each render asked for.
+#: Called for each request with the provider, the call and the outcome: `ok`, the code of an error,
+#: `defect` for an exception outside `bot.errors`, or `cut_off` for a cancelled call. A poll counts
+#: once per render.
 RequestObserver: TypeAlias = Callable[[str, str, str], None]
 
 
 class WatchedProvider:
-    """A `Provider` that passes every call on and notes what came of it in a `CircuitBreakers`.
+    """A `Provider` that forwards every call and records its outcome in a `CircuitBreakers`.
 
-    Only an order that was taken ends an outage that an order met: an API whose balance is used up
-    answers all other calls as ever. A free call that was made on purpose ends the others.
+    An outage that a submit ran into ends only with an accepted submit: an API with an empty balance
+    still answers all other calls. A successful `check` ends any other outage.
 
-    on_request  told what came of each call; must not raise.
+    on_request  called with the outcome of each call; must not raise.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class WatchedProvider:
             self._health.record_trouble(self.name, why, retry_after_s=error.retry_after_s)
             raise
         except UnknownOutcomeError:
-            self._health.record_trouble(self.name, "it did not answer an order")
+            self._health.record_trouble(self.name, "it did not answer a request")
             raise
         except ProviderAccountError:
             self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED, by_submit=True)
@@ -69,15 +70,15 @@ class WatchedProvider:
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         with self._count_outcome("poll", errors_only=True):
             answers = await self._provider.poll(remote_ids)
-        said = list(answers.values())
-        for each in said:
+        statuses = list(answers.values())
+        for each in statuses:
             self._count("poll", each.code if isinstance(each, ProviderError) else "ok")
-        if any(isinstance(each, ProviderAccountError) for each in said):
+        if any(isinstance(each, ProviderAccountError) for each in statuses):
             self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED)
-        elif said and all(isinstance(each, ProviderTroubleError) for each in said):
+        elif statuses and all(isinstance(each, ProviderTroubleError) for each in statuses):
             hints = [
                 each.retry_after_s
-                for each in said
+                for each in statuses
                 if isinstance(each, ProviderTroubleError) and each.retry_after_s is not None
             ]
             why = "it does not answer"
@@ -103,12 +104,12 @@ class WatchedProvider:
     async def check(self) -> str:
         try:
             with self._count_outcome("check"):
-                told = await self._provider.check()
+                result = await self._provider.check()
         except ProviderAccountError:
             self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED)
             raise
         self._health.record_free_call(self.name)
-        return told
+        return result
 
     async def refresh(self) -> None:
         with self._count_outcome("refresh"):
@@ -119,7 +120,7 @@ class WatchedProvider:
 
     @contextmanager
     def _count_outcome(self, call: str, *, errors_only: bool = False) -> Generator[None]:
-        """Count the call made inside; `only_trouble` leaves one that returns to the caller."""
+        """Count the call inside; with `errors_only` the caller counts a call that succeeds."""
         outcome = "cut_off"
         try:
             yield

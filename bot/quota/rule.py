@@ -40,15 +40,11 @@ class QuotaRule:
     @classmethod
     def from_settings(cls, settings: Settings) -> QuotaRule:
         """Return what the settings say of quotas, caps and budgets."""
-        wanted = (
-            (Unit.CLIPS, settings.quota_clips_per_day, WINDOWS["day"]),
-            (Unit.SECONDS, settings.quota_seconds_per_day, WINDOWS["day"]),
-            (Unit.USD_MICROS, settings.quota_usd_per_month, WINDOWS["month"]),
-        )
+        defaults = ((unit, *_default_limit(unit, settings)) for unit in Unit)
         return cls(
             defaults=tuple(
-                Limit(unit=unit, amount=amount, window=window)
-                for unit, amount, window in wanted
+                Limit(unit=unit, amount=amount, window=WINDOWS[window])
+                for unit, amount, window in defaults
                 if amount is not None
             ),
             max_active=settings.max_active_jobs_per_user,
@@ -193,6 +189,16 @@ def _usage_in_window(
     if viewer.guild_id is None:
         return spends, ()
     return spends, ledger.grants(viewer.guild_id, viewer.user_id, since)
+
+
+def _default_limit(unit: Unit, settings: Settings) -> tuple[int | None, str]:
+    match unit:
+        case Unit.CLIPS:
+            return settings.quota_clips_per_day, "day"
+        case Unit.SECONDS:
+            return settings.quota_seconds_per_day, "day"
+        case Unit.USD_MICROS:
+            return settings.quota_usd_per_month, "month"
 
 
 def _check_caps(caps: Caps, asked: int) -> None:

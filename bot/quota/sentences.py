@@ -1,10 +1,11 @@
-"""How limits, budgets and blocks are put into words."""
+"""Amounts, limits, budgets and blocks in words, for members, moderators and operators."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from bot.guild import Block, Limit, Scope, Unit
+from bot.guild import BUDGET_WINDOW, Block, Budget, GuildLimit, Limit, Scope, Unit
 from bot.quota.budget import BudgetUsage
 from bot.quota.limit_usage import LimitUsage
 
@@ -22,17 +23,44 @@ def amount(unit: Unit, value: int) -> str:
             return dollars(value) if value else "$0"
 
 
+def unit_name(unit: Unit) -> str:
+    """Return what is not counted where a unit has no limit."""
+    match unit:
+        case Unit.CLIPS:
+            return "clips"
+        case Unit.SECONDS:
+            return "seconds of video"
+        case Unit.USD_MICROS:
+            return "money"
+
+
+def _any_amount(unit: Unit) -> str:
+    match unit:
+        case Unit.CLIPS:
+            return "any number of clips"
+        case Unit.SECONDS:
+            return "any length of video"
+        case Unit.USD_MICROS:
+            return "any cost"
+
+
+def units_named(option: str) -> tuple[Unit, ...]:
+    """Return the units that `lift` means: one by its option, or `all`."""
+    return tuple(unit for unit in Unit if option in (unit.option, "all"))
+
+
 def clips(count: int) -> str:
     """Return a number of clips: `1 clip`, `4 clips`."""
     return f"{count} clip{'' if count == 1 else 's'}"
 
 
 def dollars(usd_micros: int) -> str:
-    """Return an amount of money to the cent, finer where a cent would hide it; `free` for 0."""
+    """Return an amount of money with all its digits, two at least; `free` for 0."""
     if usd_micros == 0:
         return "free"
-    digits = 2 if usd_micros % 10_000 == 0 else 4
-    return f"${usd_micros / 1_000_000:.{digits}f}"
+    whole, micros = divmod(usd_micros, 1_000_000)
+    digits = f"{micros:06d}"
+    return f"${whole}.{digits[:2]}{digits[2:].rstrip('0')}"
 
 
 def relative(at: datetime) -> str:
@@ -40,9 +68,28 @@ def relative(at: datetime) -> str:
     return f"<t:{int(at.timestamp())}:R>"
 
 
-def span_of(limit: Limit) -> str:
-    """Return a limit in words: `5 clips in 24 hours`."""
-    return f"{amount(limit.unit, limit.amount)} in {limit.window_name}"
+def limit_text(limit: Limit | GuildLimit) -> str:
+    """Return `5 clips in 24 hours`, or `any number of clips in 24 hours` for a lifted limit."""
+    most = _any_amount(limit.unit) if limit.amount is None else amount(limit.unit, limit.amount)
+    return f"{most} in {window_name(limit.window)}"
+
+
+def limits_text(limits: Iterable[Limit | GuildLimit]) -> str:
+    """Return limits in one line; empty for none."""
+    return ", ".join(map(limit_text, limits))
+
+
+def budget_text(budget: Budget) -> str:
+    """Return `$20.00 in 30 days, warnings in <#5>`."""
+    channel_id = budget.alert_channel_id
+    warnings = "" if channel_id is None else f", warnings in <#{channel_id}>"
+    return f"{amount(Unit.USD_MICROS, budget.usd_micros)} in {BUDGET_WINDOW.days} days{warnings}"
+
+
+def window_name(window: timedelta) -> str:
+    """Return `24 hours` up to a day, else days."""
+    hours = int(window.total_seconds() // 3600)
+    return f"{hours} hours" if hours <= 24 else f"{hours // 24} days"
 
 
 def owner(scope: Scope, subject_id: int | None) -> str:
@@ -63,7 +110,7 @@ def used_up(usage: LimitUsage, asked: int, fits_at: datetime | None) -> str:
     unit = usage.limit.unit
     extra = f", plus {amount(unit, usage.granted)} extra" if usage.granted else ""
     return (
-        f"{_whose_limit(usage)} is {span_of(usage.limit)}{extra}; this asks for "
+        f"{_whose_limit(usage)} is {limit_text(usage.limit)}{extra}; this asks for "
         f"{amount(unit, asked)} and you have {amount(unit, usage.left)} left. "
         f"{_when(usage, fits_at)}{_FREE_OF_CHARGE}"
     )

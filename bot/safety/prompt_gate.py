@@ -1,4 +1,4 @@
-"""The prompt gate: every prompt passes it, on every path, before anything is reserved."""
+"""The prompt gate: every command passes its prompt through it before quota is reserved."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import unicodedata
 
 from bot.errors import UnsafePromptError
 
-#: Joins emoji sequences and shapes scripts such as Persian; the only invisible signs with a use.
+#: The zero-width non-joiner and joiner: emoji sequences and scripts such as Persian need them.
 _JOINERS = frozenset({"\u200c", "\u200d"})
 
 
 class PromptGate:
-    """Rules for prompts. Fast, local, no I/O."""
+    """Checks prompts without I/O."""
 
     def sanitize(self, prompt: str) -> str:
-        """Return the prompt as it will be sent: hidden signs removed, white space folded.
+        """Return the prompt with hidden characters removed and white space folded.
 
-        How long it may be, the model's data says.
-        Raises UnsafePromptError when no words are left.
+        Doesn't check the length, whose limit depends on the model.
+        Raises UnsafePromptError when no letter, digit or symbol is left.
         """
         clean = " ".join("".join(_visible(sign) for sign in prompt).split())
         if not any(unicodedata.category(sign)[0] in "LNS" for sign in clean):
@@ -26,7 +26,7 @@ class PromptGate:
 
 
 def _visible(sign: str) -> str:
-    """Return `sign`, a space for a control, or nothing for a sign that hides text in text."""
+    """Return `sign`, a space for a control character, or nothing for one that can hide text."""
     category = unicodedata.category(sign)
     if category == "Cc":
         return " "

@@ -1,4 +1,4 @@
-"""`python -m bot backup FILE`: a copy of the database, beside a running bot."""
+"""`python -m bot backup FILE`: copies the database; the bot may be running."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from bot.storage.sqlite.backup import back_up
 
 
 def add_backup(subparsers: Subparsers) -> None:
-    """Add `backup`; what it is given, `run_backup` reads."""
-    what = "copy the database to a file, beside a running bot"
+    """Add `backup`, whose arguments `run_backup` reads."""
+    what = "copy the database to a file; the bot may be running"
     backup = subparsers.add_parser("backup", help=what, description=what)
     backup.add_argument("file", type=Path, metavar="FILE")
-    backup.add_argument("--force", action="store_true", help="replace a file that is there")
+    backup.add_argument("--force", action="store_true", help="replace an existing file")
 
 
-def run_backup(settings: Settings, arguments: argparse.Namespace) -> str:
-    """Make the copy and return what the operator reads; blocks. Raises StorageError."""
-    done = back_up(
+async def run_backup(settings: Settings, arguments: argparse.Namespace) -> str:
+    """Make the copy and return a report for the operator. Raises StorageError."""
+    backup = await back_up(
         find_database(settings),
         arguments.file,
         force=arguments.force,
         spare_bytes=settings.min_free_mib << 20,
     )
-    size_mib = done.size_bytes / (1 << 20)
+    size_mib = backup.size_bytes / (1 << 20)
     return (
-        f"The database is copied to {done.path} and checked: {done.jobs:,} jobs, "
-        f"schema {done.schema_version}, {size_mib:,.1f} MiB.\n"
+        f"The database is copied to {backup.path} and checked: {backup.jobs:,} jobs, "
+        f"schema {backup.schema_version}, {size_mib:,.1f} MiB.\n"
         f"The clips are not in it: they are files in {settings.archive_dir}."
     )

@@ -1,31 +1,35 @@
-"""`python -m bot doctor`: what is wrong with an installation, and what to do about it."""
+"""`python -m bot doctor`: checks an installation and says how to fix what is wrong."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Mapping
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, final
 
 from bot.app import database_path
 from bot.clock import Clock
 from bot.errors import SorabotError
 from bot.obs.log import Redactor, set_up_logging
 from bot.shell import doctor_discord, doctor_disk, doctor_providers, doctor_settings, doctor_web
-from bot.shell.daemon_executor import DaemonExecutor
 from bot.shell.finding import Finding, Level, format_findings, problem
 
-#: No part takes longer; all are looked at at the same time.
+#: Limit for each part; all parts run at the same time.
 _PART_TIMEOUT_S = 15.0
 
 
 def run_doctor(clock: Clock) -> tuple[bool, str]:
-    """Look at everything; return whether nothing is broken, and a line for each finding.
+    """Check everything; return whether there is no problem, and a line for each finding.
 
-    Reads the environment and `.env` as the bot does; takes 20 seconds at most, mostly one or two.
+    Reads the environment and `.env` like the bot. Takes 20 seconds at most, usually one or two.
     """
-    environ, unread = doctor_settings.read_settings_environment()
-    is_well, told = asyncio.run(examine(environ, clock, unread, in_colour=_in_colour(environ)))
-    return is_well, "\n".join(told)
+    environ, environment_findings = doctor_settings.read_settings_environment()
+    is_healthy, lines = asyncio.run(
+        examine(environ, clock, environment_findings, in_colour=_in_colour(environ))
+    )
+    return is_healthy, "\n".join(lines)
 
 
 async def examine(
@@ -35,15 +39,15 @@ async def examine(
     *,
     in_colour: bool = False,
 ) -> tuple[bool, list[str]]:
-    """Return whether nothing is broken, and a line for each finding with a sum at the end.
+    """Return whether there is no problem, and a line for each finding with a total at the end.
 
-    unread  what was found when `environ` was read.
-    No line holds a secret.
+    environment_findings  what was found while `environ` was read.
+    Secrets are masked.
     """
-    # A look-up of a name that nobody answers goes on when its check has given up long ago.
+    # A DNS look-up may hang for long after its check has timed out.
     asyncio.get_running_loop().set_default_executor(DaemonExecutor())
     settings, found = await doctor_settings.examine(environ, clock)
-    clean = Redactor(doctor_settings.secrets(environ, settings)).redact
+    redact = Redactor(doctor_settings.secrets(environ, settings)).redact
     set_up_logging("ERROR", "text", doctor_settings.secrets(environ, settings))
     parts = {
         "folders": doctor_disk.examine_folders(settings),
@@ -53,15 +57,15 @@ async def examine(
         "renderer": doctor_providers.examine_renderer(settings, clock),
         "web": doctor_web.examine(settings),
     }
-    results = await asyncio.gather(*(_examine_part(name, look) for name, look in parts.items()))
+    results = await asyncio.gather(*(_examine_part(name, part) for name, part in parts.items()))
     findings = [
         *(environment_findings or ()),
         *found,
         *(each for result in results for each in result),
     ]
-    told = format_findings(findings, clean, in_colour=in_colour)
+    lines = format_findings(findings, redact, in_colour=in_colour)
     return all(each.level is not Level.PROBLEM for each in findings), [
-        *told,
+        *lines,
         "",
         _summary(findings),
     ]
@@ -72,10 +76,10 @@ async def _examine_part(name: str, examination: Awaitable[list[Finding]]) -> lis
         async with asyncio.timeout(_PART_TIMEOUT_S):
             return await examination
     except TimeoutError:
-        said = f"not through after {_PART_TIMEOUT_S:g} s"
+        message = f"not finished after {_PART_TIMEOUT_S:g} s"
     except (SorabotError, OSError) as error:
-        said = str(error)
-    return [problem(name, said, "try again; if it stays so, report it with this line")]
+        message = str(error)
+    return [problem(name, message, "try again; if it happens again, report this line")]
 
 
 def _summary(findings: list[Finding]) -> str:
@@ -92,3 +96,32 @@ def _count(number: int, word: str) -> str:
 
 def _in_colour(environ: Mapping[str, str]) -> bool:
     return sys.stdout.isatty() and not environ.get("NO_COLOR")
+
+
+@final
+class DaemonExecutor(ThreadPoolExecutor):
+    """An executor whose threads don't keep the process alive while they hang.
+
+    It starts a thread for each call, which suits a short process with a few dozen calls.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn` in a thread."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - the caller gets it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=run, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Return at once."""
+        del wait, cancel_futures

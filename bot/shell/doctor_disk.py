@@ -1,4 +1,4 @@
-"""The folders that the bot writes to, and the database in one of them."""
+"""The doctor's checks of the data folders and the database."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bot.storage.sqlite import integrity_check
 from bot.storage.sqlite.integrity_check import IntegrityCheck
 
 _MIB = 1024 * 1024
-#: With room for fewer of the largest clips than this the disk is soon full.
+#: Warn when the disk has space for fewer clips of the largest size.
 _MIN_CLIPS_THAT_FIT = 20
-#: A whole look at a large database may take longer than an operator waits.
+#: Reading all of a large database may take longer than an operator waits.
 _READ_TIMEOUT_S = 8.0
 
 
 async def examine_folders(settings: Settings) -> list[Finding]:
-    """Look whether the data folder and the archive can be written to, and how much room they have."""
+    """Check that the data folder and the archive are writable and have free space."""
     folders = {"data folder": settings.data_dir, "archive": settings.archive_dir}
     if settings.data_dir in settings.archive_dir.parents:
         del folders["archive"]
@@ -34,9 +34,9 @@ async def examine_folders(settings: Settings) -> list[Finding]:
 
 
 async def examine_database(path: Path, names: Sequence[str] = ()) -> list[Finding]:
-    """Read the database from end to end, as far as a few seconds allow.
+    """Check as much of the database as can be read in a few seconds.
 
-    names  the video APIs that could have jobs, of which the operator may have drained some.
+    names  the configured providers, some of which the operator may have drained.
     """
     if not await asyncio.to_thread(path.exists):
         return [ok("database", f"none at {path} yet; the bot makes one at its first start")]
@@ -44,27 +44,33 @@ async def examine_database(path: Path, names: Sequence[str] = ()) -> list[Findin
         found = await asyncio.to_thread(integrity_check.check_integrity, path, _READ_TIMEOUT_S)
     except StorageError as error:
         return [problem("database", str(error), "look at DATA_DIR, or restore a backup")]
-    company = await asyncio.to_thread(_finding_of_running_bot, path)
+    running = await asyncio.to_thread(_finding_of_running_bot, path)
     return [
         *_findings_of_integrity_check(found),
-        company,
+        running,
         *_findings_of_drained(names, found.drained),
     ]
 
 
 def _findings_of_drained(names: Sequence[str], drained: Sequence[str]) -> list[Finding]:
-    kept_away = [name for name in names if name in drained]
-    if not kept_away:
+    drained_names = [name for name in names if name in drained]
+    if not drained_names:
         return []
     resume = "python -m bot providers resume"
-    if len(kept_away) == len(names):
-        return [problem("video APIs", "all are drained, every order is refused", f"{resume} NAME")]
-    said = f"no new job goes to {', '.join(kept_away)}, as the operator chose"
-    return [warning("video APIs", said, f"{resume} {kept_away[0]}, if that is over")]
+    if len(drained_names) == len(names):
+        return [
+            problem(
+                "video APIs",
+                "all are drained, so every command for a clip is refused",
+                f"{resume} NAME",
+            )
+        ]
+    said = f"no new job goes to {', '.join(drained_names)}, as the operator chose"
+    return [warning("video APIs", said, f"{resume} {drained_names[0]}, if that is over")]
 
 
 def _finding_of_running_bot(path: Path) -> Finding:
-    """Return whether a bot runs on a database; it would let no second one do so."""
+    """Return whether a bot holds the lock of the database."""
     try:
         is_held = InstanceLock.is_held(path)
     except StorageError as error:
@@ -85,7 +91,9 @@ def _finding_of_folder(name: str, path: Path, settings: Settings) -> Finding:
     if there != path:
         said = f"{path} is not there yet and can be made, {free_mib:,} MiB free"
     if free_mib < settings.min_free_mib:
-        advice = f"make room: with less than MIN_FREE_MIB={settings.min_free_mib} no order is taken"
+        advice = (
+            f"free some space: below MIN_FREE_MIB={settings.min_free_mib} new clips are refused"
+        )
         return problem(name, said, advice)
     if free_mib < settings.min_free_mib + _MIN_CLIPS_THAT_FIT * settings.max_clip_mib:
         advice = f"make room: fewer than {_MIN_CLIPS_THAT_FIT} of the largest clips fit"
@@ -126,5 +134,5 @@ def _finding_of_schema(found: IntegrityCheck) -> Finding:
         )
     if found.schema_version < found.newest_version:
         advice = f"nothing: the bot brings it to {found.newest_version} when it starts"
-        return warning("database", f"{said}; its books were not looked at", advice)
+        return warning("database", f"{said}; its ledger was not checked", advice)
     return ok("database", said)

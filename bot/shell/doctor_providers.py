@@ -1,4 +1,4 @@
-"""The video APIs, each asked something that is free, and the built-in renderer, which draws."""
+"""The doctor's checks of providers: a free call to each API, and a render by the built-in one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from bot.clock import Clock
 from bot.errors import BadClipError, ProviderError, SorabotError
-from bot.media.probe import probe
+from bot.media.clip_reader import probe
 from bot.model import Size
 from bot.providers.base import Provider, ProviderRequest, RenderState
 from bot.providers.registry import LOCAL, build_providers
@@ -32,14 +32,14 @@ _SAMPLE_REQUEST = ProviderRequest(
 
 
 async def examine(settings: Settings, clock: Clock) -> list[Finding]:
-    """Make one free call to each configured API, all at the same time."""
+    """Make one free call to each configured provider, all at the same time."""
     remote = tuple(name for name in settings.video_providers if name != LOCAL)
     checked = await check_providers(replace(settings, video_providers=remote), clock)
     return [_finding_of_check(each) for each in checked]
 
 
 async def examine_renderer(settings: Settings, clock: Clock) -> list[Finding]:
-    """Let the built-in renderer draw a second of film, and read it as a clip is read."""
+    """Let the built-in renderer make a clip of one second, and probe it like any clip."""
     is_needed = LOCAL in settings.video_providers
     codecs = f"PyAV {metadata.version('av')}"
     began_at = clock.now()
@@ -49,12 +49,12 @@ async def examine_renderer(settings: Settings, clock: Clock) -> list[Finding]:
                 facts = await _render_and_probe(Path(folder), clock)
     except TimeoutError:
         said = f"no clip of one second within {_RENDER_TIMEOUT_S:g} s"
-        return [warning("renderer", said, "the machine is busy or slow; try again when it rests")]
+        return [warning("renderer", said, "the machine is busy or slow; try again later")]
     except (SorabotError, OSError) as error:
-        advice = f"install the bot anew (fonts, {codecs}); the log of a failed clip tells more"
-        return [(problem if is_needed else warning)("renderer", f"can't draw: {error}", advice)]
+        advice = f"reinstall the bot (fonts, {codecs}); the log of a failed clip says more"
+        return [(problem if is_needed else warning)("renderer", f"can't render: {error}", advice)]
     took_s = (clock.now() - began_at).total_seconds()
-    return [ok("renderer", f"drew a second of film in {took_s:.1f} s, {facts}; {codecs}")]
+    return [ok("renderer", f"made a clip of one second in {took_s:.1f} s, {facts}; {codecs}")]
 
 
 async def _render_and_probe(folder: Path, clock: Clock) -> str:
@@ -70,32 +70,32 @@ async def _render_and_probe(folder: Path, clock: Clock) -> str:
 
 
 async def _render_sample(provider: Provider, clock: Clock, clip: Path) -> None:
-    order = replace(_SAMPLE_REQUEST, model=provider.capabilities().models[0].name)
-    remote = await provider.submit(order)
-    while remote.state is not RenderState.READY:
-        if remote.error is not None:
-            raise remote.error
+    request = replace(_SAMPLE_REQUEST, model=provider.capabilities().models[0].name)
+    status = await provider.submit(request)
+    while status.state is not RenderState.READY:
+        if status.error is not None:
+            raise status.error
         await clock.sleep(_POLL_GAP_S)
-        found = (await provider.poll([remote.id]))[remote.id]
+        found = (await provider.poll([status.id]))[status.id]
         if isinstance(found, ProviderError):
             raise found
-        remote = found
-    if (await provider.download(remote.id, clip, max_bytes=_MAX_BYTES)).size_bytes == 0:
+        status = found
+    if (await provider.download(status.id, clip, max_bytes=_MAX_BYTES)).size_bytes == 0:
         raise BadClipError("an empty file")
 
 
 def _finding_of_check(checked: ProviderCheck) -> Finding:
-    about, told, took = checked.name, checked.message, f"{checked.took_ms:,} ms"
+    name, message, took = checked.name, checked.message, f"{checked.took_ms:,} ms"
     match checked.outcome:
         case CheckOutcome.OK:
-            return ok(about, f"{told} ({took})")
+            return ok(name, f"{message} ({took})")
         case CheckOutcome.NOT_TRIED:
-            return ok(about, f"not tried: {told}")
+            return ok(name, f"not tried: {message}")
         case CheckOutcome.REFUSED:
-            said = f"it refuses the account: {told}"
-            return problem(about, said, "look at its key and its balance")
+            said = f"it rejects the account: {message}"
+            return problem(name, said, "check its key and its balance")
         case CheckOutcome.BUSY:
-            return warning(about, f"it asks for a pause: {told}", "nothing: it is waited for")
+            return warning(name, f"it asks for a pause: {message}", "nothing: the bot waits")
         case CheckOutcome.TROUBLE:
-            advice = "look at the network and its address; `providers drain` keeps orders away"
-            return problem(about, f"it does not answer as it should: {told} ({took})", advice)
+            advice = "check the network and its address; `providers drain` gives it no new jobs"
+            return problem(name, f"it does not respond as it should: {message} ({took})", advice)

@@ -1,4 +1,4 @@
-"""All that is wrong with the settings, not the first of it alone."""
+"""The doctor's check of the settings, which reports every error and not only the first."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from bot.settings import Settings, declared, parse_secret, read_dotenv, read_env
 from bot.shell.finding import Finding, ok, problem, warning
 from bot.shell.misspelt_settings import find_misspelt_settings
 
-#: What every setting of a video API is tried with while another one is looked for.
+#: Valid values that replace wrong ones of a provider, so that the next error comes to light.
 _STAND_IN_KEY, _STAND_IN_URL = "key-0123456789", "http://127.0.0.1:9"
 _STAND_IN_MODELS = "my-model seconds=4 sizes=1280x720 usd_per_second=0"
 
 
 def read_settings_environment() -> tuple[Mapping[str, str], list[Finding]]:
-    """Return the variables there are, without those of a `.env` that can't be read; blocks.
+    """Return the variables of the environment and `.env`, and what is wrong with them; blocks.
 
-    With what is wrong with that file, and the names in either place that are no setting's.
+    Reports an unreadable `.env`, whose variables are then missing, and misspelt names.
     """
     dotenv, found = Path(".env"), list[Finding]()
     try:
         written = read_dotenv(dotenv)
     except SettingsError as error:
         dotenv, written, found = Path(os.devnull), {}, [_finding_of_error(error)]
-    advice = "correct the name, or take it away"
+    advice = "correct the name or remove it"
     environ = read_environment(dotenv)
     found += [
         warning(each.name, each.message, advice)
@@ -41,36 +41,36 @@ def read_settings_environment() -> tuple[Mapping[str, str], list[Finding]]:
 
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> tuple[Settings, list[Finding]]:
-    """Return the settings as far as they can be used, and what is wrong with the rest.
+    """Return the usable settings, and what is wrong with the others.
 
-    A wrong one counts as absent, a video API that can't be used as not named.
+    A wrong setting counts as absent; a provider with wrong settings as not configured.
     """
-    usable, wrong = dict(environ), list[SettingsError]()
+    usable, errors = dict(environ), list[SettingsError]()
     for each in declared():
         name = each.name.upper()
         try:
             Settings.from_env({name: environ.get(name, "")})
         except SettingsError as error:
-            wrong.append(error)
+            errors.append(error)
             usable.pop(name)
     settings = Settings.from_env(usable)
-    able: list[str] = []
+    working: list[str] = []
     for name in settings.video_providers:
         faults = [each async for each in _faults_of(name, settings, clock)]
-        wrong += faults
-        able += [] if faults else [name]
-    settings = replace(settings, video_providers=tuple(able))
-    found = [_finding_of_error(each) for each in wrong] or [
+        errors += faults
+        working += [] if faults else [name]
+    settings = replace(settings, video_providers=tuple(working))
+    found = [_finding_of_error(each) for each in errors] or [
         ok("settings", _settings_summary(environ, settings))
     ]
     if not environ.get("DISCORD_TOKEN", "").strip():
-        advice = "`python -m bot run` tells how to get one; `make sandbox` needs none"
+        advice = "`python -m bot run` says how to get one; `make sandbox` needs none"
         found.append(problem("DISCORD_TOKEN", "not set, so the bot can't connect", advice))
     return settings, found
 
 
 def secrets(environ: Mapping[str, str], settings: Settings) -> list[str]:
-    """Return every value that nobody may read, those that can't be used among them."""
+    """Return every secret value, also those that are wrong."""
     own = [
         environ.get(each.name.upper(), "").strip()
         for each in declared()
@@ -92,7 +92,9 @@ async def _faults_of(name: str, settings: Settings, clock: Clock) -> AsyncIterat
     vendor = VENDORS.get(name)
     if vendor is None:
         known = ", ".join(registry.provider_names())
-        yield SettingsError("VIDEO_PROVIDERS", f"{name[:40]!r} is none", known)
+        yield SettingsError(
+            "VIDEO_PROVIDERS", f"{name[:40]!r} is not a video service I know", known
+        )
         return
     names = [each.name for each in vendor.variables]
     tried = replace(settings, video_providers=(name,))
@@ -103,7 +105,7 @@ async def _faults_of(name: str, settings: Settings, clock: Clock) -> AsyncIterat
         yield fault
         if fault.variable not in names:
             return
-        # One at a time is told; with something usable in its place the next comes to light.
+        # Only the first error is raised; a valid value in its place brings up the next one.
         others = {**tried.others, fault.variable: _stand_in(vendor, fault.variable)}
         tried = replace(tried, others=others)
 
@@ -118,9 +120,9 @@ async def _fault_of(settings: Settings, clock: Clock) -> SettingsError | None:
     except SettingsError as error:
         return error
     except ValueError as error:
-        # Its words tell what is wrong with the secret, not what it is.
+        # The message says what is wrong with the secret without quoting it.
         prefix = VENDORS[settings.video_providers[0]].prefix
-        allowed = "the secret as that API's page of webhooks shows it"
+        allowed = "the secret as the provider's webhook page shows it"
         return SettingsError(f"{prefix}_WEBHOOK_SECRET", str(error), allowed)
     return None
 
@@ -136,11 +138,11 @@ def _stand_in(vendor: Vendor, variable: str) -> str:
 
 
 def _settings_summary(environ: Mapping[str, str], settings: Settings) -> str:
-    names = {each.name.upper() for each in declared()}
-    names |= {each.name for vendor in VENDORS.values() for each in vendor.variables}
-    count = sum(1 for name in names if environ.get(name, "").strip())
-    kitchens = ", ".join(settings.video_providers)
-    return f"{count} set, all can be used; video APIs: {kitchens}"
+    variables = {each.name.upper() for each in declared()}
+    variables |= {each.name for vendor in VENDORS.values() for each in vendor.variables}
+    count = sum(1 for name in variables if environ.get(name, "").strip())
+    names = ", ".join(settings.video_providers)
+    return f"{count} set, all can be used; video APIs: {names}"
 
 
 def _finding_of_error(error: SettingsError) -> Finding:

@@ -1,4 +1,4 @@
-"""Whether health pages and webhooks can reach the bot."""
+"""The doctor's checks of health pages and webhooks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from bot.shell.finding import Finding, ok, problem, warning
 from bot.web.reachability import fetch_status, why_port_unavailable
 
 _REQUEST_TIMEOUT_S = 3.0
-#: What is listened on when everything is, and how that is called from here.
+#: Addresses that mean "all interfaces", and how this machine reaches itself there.
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked for, not bound
 _OK, _METHOD_NOT_ALLOWED = 200, 405
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at HTTP_BIND, PUBLIC_URL and the secrets that webhooks are signed with."""
+    """Check HTTP_BIND, PUBLIC_URL and the webhook secrets."""
     if settings.http_bind is None:
         if settings.public_url is None:
-            return [ok("HTTP_BIND", "empty: no health pages and no webhooks, polls alone")]
-        said = "empty, though PUBLIC_URL promises webhooks a place"
+            return [ok("HTTP_BIND", "empty: no health pages, and polls instead of webhooks")]
+        said = "empty, so webhooks to PUBLIC_URL can't arrive"
         return [warning("HTTP_BIND", said, "set both, or empty PUBLIC_URL")]
     host, port = settings.http_bind
     is_up = await _is_up(host, port)
@@ -44,7 +44,7 @@ async def _finding_of_free_port(host: str, port: int) -> Finding:
     if why_not is None:
         return ok("HTTP_BIND", f"{host}:{port} is free; the bot is not running")
     advice = "stop what listens there, or choose another address"
-    return problem("HTTP_BIND", f"{host}:{port} can't be had: {why_not}", advice)
+    return problem("HTTP_BIND", f"{host}:{port} is not available: {why_not}", advice)
 
 
 async def _findings_of_public_url(
@@ -61,14 +61,14 @@ async def _findings_of_public_url(
     if status == _METHOD_NOT_ALLOWED:
         return [*found, ok("PUBLIC_URL", "leads to the bot")]
     said = "is not answered" if status is None else f"does not lead to the bot (status {status})"
-    advice = "let the proxy pass /webhooks/ on to HTTP_BIND; polls do the work meanwhile"
+    advice = "let the proxy forward /webhooks/ to HTTP_BIND; until then the bot polls"
     return [*found, warning("PUBLIC_URL", said, advice)]
 
 
 def _findings_of_webhook_secrets(settings: Settings) -> list[Finding]:
     vendors = [VENDORS[name] for name in settings.video_providers if name in VENDORS]
     names = [f"{each.prefix}_WEBHOOK_SECRET" for each in vendors if each.has_webhook_secret]
-    advice = "copy it from that API's page of webhooks; without it they are refused"
+    advice = "copy it from the provider's webhook page; without it webhooks are rejected"
     return [
         warning(name, "not set", advice)
         for name in names

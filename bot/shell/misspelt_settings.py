@@ -1,4 +1,4 @@
-"""Names of settings that nobody reads: most are a letter away from one that somebody does."""
+"""Finds misspelt names of settings."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from difflib import get_close_matches
 from bot.providers.registry import VENDORS
 from bot.settings import declared
 
-#: So alike are two names when one is taken for a slip of the other; 1 is the same.
+#: Similarity of two names above which one counts as a misspelling of the other; 1 is identical.
 _MIN_SIMILARITY = 0.85
-#: Lines of a `.env` that are for Compose, Python or the machine, which read the same file.
+#: Variables in a `.env` that Compose, Python or the system reads.
 _FOREIGN = re.compile(r"(COMPOSE_|DOCKER_|PYTHON|LC_).*|TZ|LANG|NO_COLOR|.*_PROXY")
-#: Anything else before a `=` may be half a key, which is not repeated.
+#: Any other text before a `=` may be part of a key and is not printed.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MisspeltSetting:
-    """A name that is no setting's."""
+    """A name that is not a setting."""
 
     name: str
-    #: The setting it is most like; empty: it is like none.
+    #: The most similar setting; empty when none is similar.
     suggestion: str
 
     @property
     def message(self) -> str:
-        """What is wrong, for a sentence that begins with the name."""
+        """The problem, to be printed after the name."""
         guess = f"; did you mean {self.suggestion}?" if self.suggestion else ""
         return f"no such setting, ignored{guess}"
 
@@ -36,10 +36,10 @@ class MisspeltSetting:
 def find_misspelt_settings(
     dotenv_names: Collection[str], environ_names: Iterable[str]
 ) -> tuple[MisspeltSetting, ...]:
-    """Return the names that look like settings and are none, in the order of the alphabet.
+    """Return the names that look like settings and are not, sorted.
 
-    dotenv_names   the file is the bot's own: each name that is no setting is told.
-    environ_names  shared with other programs: only those that are almost a setting are told.
+    dotenv_names   names in `.env`; each one that is not a setting is returned.
+    environ_names  names in the environment; only those that resemble a setting are returned.
     """
     known = _known_names()
     prefixes = tuple({f"{name.partition('_')[0]}_" for name in known})

@@ -1,4 +1,4 @@
-"""One free call to a video API, and how long it took."""
+"""Checks providers with one free call each."""
 
 from __future__ import annotations
 
@@ -21,54 +21,54 @@ from bot.providers.http.timeouts import Timeouts
 from bot.providers.registry import VENDORS, build_providers
 from bot.settings import Settings
 
-#: No call of a check takes longer.
+#: Limit for a check.
 CHECK_TIMEOUT_S = 9.0
-#: An operator waits: what has not answered by then is told so.
+#: Short, because an operator waits for the result.
 _TIMEOUTS = Timeouts(connect_s=4, read_s=6, call_s=8, max_retry_after_s=1)
 
 
 class CheckOutcome(StrEnum):
-    """What a call showed."""
+    """Result of a check."""
 
     OK = "well"
-    #: It refuses the key, or the balance is used up.
+    #: The key is rejected or the balance is used up.
     REFUSED = "refused"
-    #: It does not answer, or not as it should.
+    #: No response, or an unexpected one.
     TROUBLE = "trouble"
-    #: It asks for a pause.
+    #: The provider asks for a pause.
     BUSY = "busy"
-    #: It has no call that is free.
+    #: The provider has no free call.
     NOT_TRIED = "untried"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCheck:
-    """How one video API is."""
+    """Result of a check of one provider."""
 
     name: str
     outcome: CheckOutcome
-    #: In a few words; may hold the API's own.
+    #: Short; may quote the provider.
     message: str
     took_ms: int
 
 
 async def check_providers(settings: Settings, clock: Clock) -> tuple[ProviderCheck, ...]:
-    """Call each configured API once, all at the same time; takes ten seconds at most.
+    """Call each configured provider once, all at the same time; takes ten seconds at most.
 
-    Raises SettingsError as `build_providers`.
+    Raises SettingsError like `build_providers`.
     """
     names = settings.video_providers
     return tuple(await asyncio.gather(*(check_provider(name, settings, clock) for name in names)))
 
 
 async def check_provider(name: str, settings: Settings, clock: Clock) -> ProviderCheck:
-    """Call one API, configured or not, without cost. Raises SettingsError."""
+    """Call one provider, configured or not, without cost. Raises SettingsError."""
     async with open_provider(name, settings, clock) as provider:
         began_at = clock.now()
-        verdict, told = await _call_check(provider)
+        outcome, message = await _call_check(provider)
         took = clock.now() - began_at
     return ProviderCheck(
-        name=name, outcome=verdict, message=told, took_ms=round(took.total_seconds() * 1000)
+        name=name, outcome=outcome, message=message, took_ms=round(took.total_seconds() * 1000)
     )
 
 
@@ -92,7 +92,7 @@ async def _call_check(provider: Provider) -> tuple[CheckOutcome, str]:
 
 @asynccontextmanager
 async def open_provider(name: str, settings: Settings, clock: Clock) -> AsyncGenerator[Provider]:
-    """Hold an API's provider, one that gives up soon. Raises SettingsError."""
+    """Yield a provider with short timeouts and close it afterwards. Raises SettingsError."""
     vendor = VENDORS.get(name)
     if vendor is None:
         alone = replace(settings, video_providers=(name,))
@@ -109,7 +109,7 @@ async def open_provider(name: str, settings: Settings, clock: Clock) -> AsyncGen
 
 
 def settings_fault(name: str, settings: Settings, clock: Clock) -> SettingsError | None:
-    """Return what is wrong with the settings of an API; None: it could be configured."""
+    """Return what is wrong with the settings of a provider, or None."""
     vendor = VENDORS.get(name)
     try:
         if vendor is not None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from bot.guild import GuildSettings
 from bot.model import Operation
 from bot.providers.base import Model
+from bot.quota.sentences import dollars
 from bot.shell.finding import one_line
 from bot.shell.provider_check import CheckOutcome, ProviderCheck
 from bot.shell.provider_facts import ProviderFacts
-from bot.storage.sqlite.audit_text import dollars
 
 _WIDTH = 100
 _INDENT = "    "

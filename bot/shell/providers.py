@@ -1,36 +1,112 @@
-"""`python -m bot providers …`: the video APIs looked at, and chosen from, beside a running bot."""
+"""`python -m bot providers …`: lists and chooses providers; the bot may be running."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from bot.app import AdminContext, database_path, open_admin_context
 from bot.clock import Clock
 from bot.errors import RefusedError, StorageError
 from bot.guild import EVERYWHERE, GuildSettings
+from bot.providers import registry
 from bot.providers.registry import check_provider_names
 from bot.settings import Settings
 from bot.shell import provider_table
-from bot.shell.provider_arguments import ChooseProvider, ListProviders, ProviderAction
 from bot.shell.provider_check import CheckOutcome, ProviderCheck, check_providers, settings_fault
 from bot.shell.provider_facts import collect_facts, default_facts
+from bot.shell.quota_arguments import Parser, Subparsers
 from bot.storage.guild_settings import Actor
 from bot.storage.instance_lock import InstanceLock
 
-#: So often a choice is made again that somebody else has changed meanwhile.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListProviders:
+    """List the providers."""
+
+    #: Whether to call the configured ones.
+    is_live: bool
+    #: Whether to print the documentation's table, which ignores the settings.
+    is_markdown: bool
+
+
+class ProviderAction(StrEnum):
+    """What the operator can choose for all guilds."""
+
+    #: Try the provider before the others, and resume it.
+    USE = "use"
+    #: Give the provider no new jobs.
+    DRAIN = "drain"
+    #: End a drain.
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseProvider:
+    """Choose which providers get new jobs in all guilds."""
+
+    action: ProviderAction
+    #: None only with USE: go back to the order of VIDEO_PROVIDERS.
+    name: str | None
+
+
+_HELP = {
+    ProviderAction.USE: "try one before all others, and resume it; --usual: back to the order of VIDEO_PROVIDERS",
+    ProviderAction.DRAIN: "give one no new jobs; its running jobs go on",
+    ProviderAction.RESUME: "give one new jobs again",
+}
+
+
+def add_providers(subparsers: Subparsers) -> None:
+    """Add `providers` and its commands, whose arguments `read_providers_command` reads."""
+    what = "list the video APIs and choose which get new jobs; the bot may be running"
+    providers = subparsers.add_parser("providers", help=what, description=what)
+    providers.add_argument(
+        "--check", action="store_true", help="call the configured ones, free of charge"
+    )
+    providers.add_argument(
+        "--markdown", action="store_true", help="print only the table of the documentation"
+    )
+    ways = providers.add_subparsers(dest="way", metavar="use | drain | resume")
+    for way in ProviderAction:
+        _add_action(ways, way)
+
+
+def read_providers_command(arguments: argparse.Namespace) -> ListProviders | ChooseProvider:
+    """Return the command that the arguments mean."""
+    if arguments.way is None:
+        return ListProviders(is_live=arguments.check, is_markdown=arguments.markdown)
+    return ChooseProvider(action=ProviderAction(arguments.way), name=arguments.name)
+
+
+def _add_action(subparsers: Subparsers, action: ProviderAction) -> Parser:
+    parser = subparsers.add_parser(action.value, help=_HELP[action], description=_HELP[action])
+    # argparse lists the names when one is wrong, so the metavar need not.
+    names = registry.provider_names()
+    if action is not ProviderAction.USE:
+        parser.add_argument("name", metavar="NAME", choices=names)
+        return parser
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("name", metavar="NAME", nargs="?", choices=names)
+    which.add_argument("--usual", action="store_true", help="none before the others")
+    return parser
+
+
+#: Attempts to store a choice while other writers change it.
 _MAX_TRIES = 5
 
 
 async def run_providers(
     settings: Settings, command: ListProviders | ChooseProvider, clock: Clock
 ) -> tuple[bool, str]:
-    """Do what the operator asks for; return whether all is well, and what they read.
+    """Run a command; return whether all is well, and a report for the operator.
 
-    All is well unless a configured API has wrong settings or, when called, does not answer as it
-    should. Changes are audited as the operator's.
-    Raises StorageError, for a choice also where there is no database yet; RefusedError for a name
-    that VIDEO_PROVIDERS does not hold; and SettingsError.
+    All is well unless a configured provider has wrong settings or a live call failed. Changes are
+    audited as the operator's.
+    Raises StorageError, for a choice also when there is no database; RefusedError for a name that
+    VIDEO_PROVIDERS lacks; and SettingsError.
     """
     match command:
         case ListProviders(is_markdown=True):
@@ -38,16 +114,16 @@ async def run_providers(
         case ListProviders():
             return await _list_providers(settings, clock, is_live=command.is_live)
         case ChooseProvider():
-            desk = await open_admin_context(settings)
+            context = await open_admin_context(settings)
             try:
-                return True, await _choose_provider(desk, settings, command)
+                return True, await _choose_provider(context, settings, command)
             finally:
-                await desk.store.close()
+                await context.store.close()
 
 
 async def _list_providers(settings: Settings, clock: Clock, *, is_live: bool) -> tuple[bool, str]:
     check_provider_names(settings)
-    rules = await _bot_wide_settings(settings)
+    bot_wide = await _bot_wide_settings(settings)
     checked: tuple[ProviderCheck, ...] = ()
     if is_live:
         usable = (
@@ -57,23 +133,23 @@ async def _list_providers(settings: Settings, clock: Clock, *, is_live: bool) ->
         )
         checked = await check_providers(replace(settings, video_providers=tuple(usable)), clock)
     facts = await collect_facts(settings, clock, is_live=is_live)
-    is_well = not any(each.faulty_variable for each in facts) and not any(
+    is_healthy = not any(each.faulty_variable for each in facts) and not any(
         each.outcome in (CheckOutcome.REFUSED, CheckOutcome.TROUBLE) for each in checked
     )
-    return is_well, provider_table.terminal_table(
-        facts, rules, {each.name: each for each in checked}
+    return is_healthy, provider_table.terminal_table(
+        facts, bot_wide, {each.name: each for each in checked}
     )
 
 
 async def _bot_wide_settings(settings: Settings) -> GuildSettings:
-    """Return what was chosen for all servers; the defaults where there is no database yet."""
+    """Return the settings for all guilds; the defaults when there is no database yet."""
     if not await asyncio.to_thread(database_path(settings).exists):
         return GuildSettings()
-    desk = await open_admin_context(settings)
+    context = await open_admin_context(settings)
     try:
-        return await desk.guild_store.guild_settings(EVERYWHERE)
+        return await context.guild_store.guild_settings(EVERYWHERE)
     finally:
-        await desk.store.close()
+        await context.store.close()
 
 
 async def _choose_provider(
@@ -95,43 +171,43 @@ async def _choose_provider(
             EVERYWHERE, wanted, operator, expected=seen
         ):
             running = 0 if name is None else await context.store.slots_taken(name)
-            told = provider_table.describe_choice(
+            report = provider_table.describe_choice(
                 seen, wanted, settings.video_providers, name, running
             )
-            return f"{told}\n{await asyncio.to_thread(_shell_context, settings)}"
-    raise RefusedError("somebody else keeps changing the choice; try again")
+            return f"{report}\n{await asyncio.to_thread(_shell_context, settings)}"
+    raise RefusedError("the choice was changed at the same time; try again")
 
 
 def _shell_context(settings: Settings) -> str:
-    """Return what of this errand the settings of this shell decided; blocks.
+    """Return which settings of this shell the command used; blocks.
 
-    The bot may have been started with others: from another folder, or by a service manager.
+    A bot that was started in another folder or by a service manager may have others.
     """
     path = database_path(settings)
     try:
         seen = (
             "a bot runs on it"
             if InstanceLock.is_held(path)
-            else "I see NO BOT on it: is it the bot's?"
+            else "NO BOT runs on it: is it the right one?"
         )
     except StorageError as error:
         seen = str(error)
     return (
         f"  Database: {path.resolve()} ({seen})\n"
         f"  VIDEO_PROVIDERS in this shell: {', '.join(settings.video_providers)}; "
-        "the bot goes by its own"
+        "the bot uses its own"
     )
 
 
 def apply_choice(guild_settings: GuildSettings, command: ChooseProvider) -> GuildSettings:
-    """Return the rules after a choice."""
+    """Return the settings for all guilds after a choice."""
     name, first = command.name, guild_settings.preferred_provider
     drained = tuple(each for each in guild_settings.drained_providers if each != name)
     match command.action:
         case ProviderAction.USE:
             return replace(guild_settings, preferred_provider=name, drained_providers=drained)
         case ProviderAction.DRAIN:
-            # Both at once would tell the operator two things.
+            # A provider must not be both preferred and drained.
             first = None if first == name else first
             drained = (*drained, *(() if name is None else (name,)))
             return replace(guild_settings, preferred_provider=first, drained_providers=drained)

@@ -1,4 +1,4 @@
-"""What an operator may write behind `python -m bot quota`, and what they mean by it."""
+"""The arguments of `python -m bot quota`, and the commands that they give."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ from functools import partial
 from typing import Any, NoReturn, Protocol, final
 
 from bot.guild import WINDOWS, Scope, Unit
+from bot.quota.sentences import units_named
 
 _MAX_ID = 2**63 - 1
 _MAX_AMOUNT = 1_000_000
 _DOLLAR_MICROS = 1_000_000
 _REASON_MAX_CHARS = 300
-#: What `--lift` takes.
-_LIFTED_UNITS: Mapping[str, tuple[Unit, ...]] = {
-    "clips": (Unit.CLIPS,),
-    "seconds": (Unit.SECONDS,),
-    "usd": (Unit.USD_MICROS,),
-    "all": tuple(Unit),
-}
 
 
 @final
@@ -48,9 +42,9 @@ class LimitSubject:
     """Whom limits are for."""
 
     guild_id: int
-    #: USER, ROLE or SERVER.
+    #: USER, ROLE or GUILD.
     scope: Scope
-    #: The user or role; the server itself for SERVER.
+    #: The user or role; the guild itself for GUILD.
     id: int
 
 
@@ -109,7 +103,12 @@ def add_quota(subparsers: Subparsers) -> None:
     _add_subject(limit)
     _add_amounts(limit, _whole)
     limit.add_argument("--per", choices=WINDOWS, default="day", help="rolling; a month is 30 days")
-    limit.add_argument("--lift", choices=_LIFTED_UNITS, action="append", help="no limit of these")
+    limit.add_argument(
+        "--lift",
+        choices=[*(unit.option for unit in Unit), "all"],
+        action="append",
+        help="no limit of these",
+    )
     clear = _add_command(
         ways, "clear", "remove all limits of a user, a role, or of the server", _clear
     )
@@ -145,10 +144,17 @@ def _add_subject(parser: Parser) -> None:
 
 
 def _add_amounts(parser: Parser, read_amount: Callable[[str], int]) -> None:
-    parser.add_argument("--clips", type=read_amount, metavar="N")
-    parser.add_argument("--seconds", type=read_amount, metavar="N", help="of video")
-    dollars = partial(_dollars, read_amount("1") if read_amount is _positive else 0)
-    parser.add_argument("--usd", type=dollars, metavar="X", help="US dollars such as 2.50")
+    for unit in Unit:
+        option = f"--{unit.option}"
+        match unit:
+            case Unit.CLIPS:
+                parser.add_argument(option, type=read_amount, metavar="N")
+            case Unit.SECONDS:
+                parser.add_argument(option, type=read_amount, metavar="N", help="of video")
+            case Unit.USD_MICROS:
+                read_usd = partial(_dollars, 1 if read_amount is _positive else 0)
+                words = "US dollars such as 2.50"
+                parser.add_argument(option, type=read_usd, metavar="X", help=words)
 
 
 def _show(parser: Parser, arguments: argparse.Namespace) -> ShowLimits:
@@ -162,7 +168,7 @@ def _show(parser: Parser, arguments: argparse.Namespace) -> ShowLimits:
 def _set(parser: Parser, arguments: argparse.Namespace) -> ChangeLimits:
     amounts: dict[Unit, int | None] = dict(_amounts(arguments))
     for word in arguments.lift or ():
-        for unit in _LIFTED_UNITS[word]:
+        for unit in units_named(word):
             if amounts.get(unit) is not None:
                 parser.error(f"argument --lift: {word} is limited by another argument")
             amounts[unit] = None
@@ -194,12 +200,8 @@ def _subject(arguments: argparse.Namespace) -> LimitSubject:
 
 
 def _amounts(arguments: argparse.Namespace) -> dict[Unit, int]:
-    named: dict[Unit, Any] = {
-        Unit.CLIPS: arguments.clips,
-        Unit.SECONDS: arguments.seconds,
-        Unit.USD_MICROS: arguments.usd,
-    }
-    return {unit: amount for unit, amount in named.items() if amount is not None}
+    named: dict[str, Any] = vars(arguments)
+    return {unit: named[unit.option] for unit in Unit if named[unit.option] is not None}
 
 
 def _id(raw: str) -> int:

@@ -1,4 +1,4 @@
-"""Limits in plain text, for a terminal at 3 am."""
+"""Limits, budgets and usage in plain text, for a terminal."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from bot.model import Viewer
 from bot.quota.budget import BudgetUsage
 from bot.quota.limit_usage import LimitUsage
 from bot.quota.quota_status import Caps, QuotaStatus
+from bot.quota.sentences import amount, limit_text, limits_text, unit_name
 from bot.shell.quota_arguments import LimitSubject
 from bot.storage.guild_settings import DayUsage
-from bot.storage.sqlite import audit_text
-from bot.storage.sqlite.audit_text import amount
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
-_UNIT_NAMES = {Unit.CLIPS: "clips", Unit.SECONDS: "seconds of video", Unit.USD_MICROS: "cost"}
 
 
 def guild_report(
@@ -35,18 +33,18 @@ def guild_report(
     failed = sum(day.failed for day in recent_usage)
     used = (
         f"{amount(Unit.CLIPS, clips)}, {amount(Unit.SECONDS, seconds)}, "
-        f"{audit_text.dollars(usd_micros)}, {failed} failed"
+        f"{amount(Unit.USD_MICROS, usd_micros)}, {failed} failed"
     )
     return "\n".join(
         [
             f"Server {guild_id}",
             "  Set in the server, of one unit the first of user, role, server holds:",
             *_indented(
-                f"{_subject_name(each.scope, each.subject_id)}: {audit_text.limit(each)}"
+                f"{_subject_name(each.scope, each.subject_id)}: {limit_text(each)}"
                 for each in limits
             ),
             "  The bot's default for all other units:",
-            *_indented(_limit(each) for each in defaults),
+            *_indented(limit_text(each) for each in defaults),
             f"  Budget: {'none' if budget is None else _budget(budget)}",
             f"  Last 30 days: {used if recent_usage else 'no clip was asked for; is the id right?'}",
         ]
@@ -63,7 +61,8 @@ def member_report(viewer: Viewer, quota_status: QuotaStatus, now: datetime) -> s
         lines += _usage_lines(reading, now)
     for ruling in quota_status.lifted:
         lines.append(
-            f"  No limit in {_UNIT_NAMES[ruling.unit]}: lifted for {_subject_name(ruling.scope, ruling.subject_id)}"
+            f"  No limit in {unit_name(ruling.unit)}: "
+            f"lifted for {_subject_name(ruling.scope, ruling.subject_id)}"
         )
     if not quota_status.usages and not quota_status.lifted:
         lines.append("  No limits")
@@ -79,12 +78,12 @@ def change_report(
     """Return what a subject's limits were and are."""
     whose = f"Limits for {_subject_name(subject.scope, subject.id)} in server {subject.guild_id}"
     if before == after:
-        return f"{whose}: nothing changed.\n  now     {audit_text.limits(after) or 'none'}"
+        return f"{whose}: nothing changed.\n  now     {limits_text(after) or 'none'}"
     return "\n".join(
         [
             f"{whose}:",
-            f"  before  {audit_text.limits(before) or 'none'}",
-            f"  now     {audit_text.limits(after) or 'none'}",
+            f"  before  {limits_text(before) or 'none'}",
+            f"  now     {limits_text(after) or 'none'}",
         ]
     )
 
@@ -104,7 +103,7 @@ def _usage_lines(usage: LimitUsage, now: datetime) -> list[str]:
         used += f" (of it under way: {amount(unit, usage.reserved)})"
     extra = f", extra {amount(unit, usage.granted)}" if usage.granted else ""
     lines = [
-        f"  {_limit(usage.limit)}, by the limit of {_subject_name(usage.scope, usage.subject_id)}",
+        f"  {limit_text(usage.limit)}, by the limit of {_subject_name(usage.scope, usage.subject_id)}",
         f"    {used}{extra}, left {amount(unit, usage.left)}",
     ]
     if usage.next_return_at is not None:
@@ -114,17 +113,11 @@ def _usage_lines(usage: LimitUsage, now: datetime) -> list[str]:
     return lines
 
 
-def _limit(limit: Limit) -> str:
-    return f"{amount(limit.unit, limit.amount)} in {limit.window_name}"
-
-
 def _budget(status: BudgetUsage) -> str:
     whose = "its moderators'" if status.scope is Scope.GUILD else "the bot's"
-    return (
-        f"{audit_text.dollars(status.limit_usd_micros)} in 30 days ({whose}), "
-        f"used {audit_text.dollars(status.spent_usd_micros)}, "
-        f"left {audit_text.dollars(status.left_usd_micros)}"
-    )
+    amounts = (status.limit_usd_micros, status.spent_usd_micros, status.left_usd_micros)
+    limit, spent, left = (amount(Unit.USD_MICROS, each) for each in amounts)
+    return f"{limit} in 30 days ({whose}), used {spent}, left {left}"
 
 
 def _caps(caps: Caps) -> str:

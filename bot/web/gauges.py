@@ -1,4 +1,4 @@
-"""What a scrape reads from the tables and the disk, at most once in five seconds."""
+"""Reads the gauges of a scrape from database and disk, at most once in five seconds."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from bot.obs.metrics import Gauges, TableGauges
 
 _log = logging.getLogger(__name__)
 _MAX_AGE = timedelta(seconds=5)
-#: A scraper waits ten seconds; what takes longer than this is for the next scrape.
+#: Prometheus waits ten seconds; a read that takes longer than this is left to the next scrape.
 _READ_TIMEOUT_S = 3.0
 
 
 class GaugeReader:
-    """Asks for the figures of the tables, and looks at the disk that the database is on.
+    """Reads figures from the database, and the free space of its disk.
 
-    tables      returns the figures of an instant; raises StorageError.
-    path        the database file.
-    conditions  each video API's condition.
-    connected   whether Discord's events arrive.
-    wait_s      a database that takes longer than this for an answer is left out.
+    read_tables     returns the figures of an instant; raises StorageError.
+    database_path   the database file.
+    circuit_states  returns the condition of each provider.
+    connected       whether the client is connected to Discord's gateway.
+    wait_s          without a result in this time the figures are left out.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class GaugeReader:
         self._reading: asyncio.Task[TableGauges | None] | None = None
 
     async def read(self) -> Gauges:
-        """Return the figures; those of the tables are up to five seconds old.
+        """Return the gauges; figures from the database are up to five seconds old.
 
-        Never raises for trouble of database or disk, and never waits long for them.
+        A failure of database or disk gives None for its values and raises nothing.
         """
         tables = await self._cached_table_gauges()
         free_bytes, database_bytes = await asyncio.to_thread(_disk_gauges, self._database_path)
@@ -66,7 +66,7 @@ class GaugeReader:
     async def _cached_table_gauges(self) -> TableGauges | None:
         now = self._clock.now()
         reading = self._reading
-        # One at a time, however many ask and however long it takes.
+        # One read at a time, which all concurrent scrapes share.
         if reading is None or (reading.done() and self._is_stale(now)):
             self._read_at = now
             reading = self._reading = asyncio.create_task(self._read_table_gauges(now))
@@ -80,12 +80,12 @@ class GaugeReader:
         try:
             return await self._read_tables(now)
         except StorageError as error:
-            _log.warning("no figures from the database: %s", error)
+            _log.warning("metrics: the database can't be read: %s", error)
             return None
 
 
 def _disk_gauges(path: Path) -> tuple[int | None, int | None]:
-    """Return what is free beside the file at `path`, and its size with its log, in bytes."""
+    """Return the free bytes of the file's disk, and the file's size with its write-ahead log."""
     try:
         free_bytes = shutil.disk_usage(path.parent).free
     except OSError:

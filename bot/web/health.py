@@ -1,36 +1,79 @@
-"""A page for whoever watches over the process: is it alive, can it work."""
+"""The HTTP server of the health pages, and the checks of /readyz."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from bot.errors import SettingsError
+from bot.errors import SettingsError, StorageError
 from bot.obs.metrics import CONTENT_TYPE
-from bot.web.readiness import ReadinessCheck
 from bot.web.webhooks import Webhooks
+
+#: Returns what is wrong, or None. The page may be public, so the text names no path and quotes no
+#: error.
+ReadinessCheck: TypeAlias = Callable[[], Awaitable[str | None]]
+
+#: Shorter than the time that a supervisor waits for the page.
+_CHECK_TIMEOUT_S = 2.0
+_MIB = 1024 * 1024
+
+
+def database_check(probe: Callable[[], Awaitable[object]]) -> ReadinessCheck:
+    """Return a check that `probe`, which reads the database, returns within 2 s."""
+
+    async def check() -> str | None:
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT_S):
+                await probe()
+        except TimeoutError:
+            return f"the database has not answered for {_CHECK_TIMEOUT_S:.0f} s"
+        except StorageError:
+            return "the database does not answer; the log says why"
+        return None
+
+    return check
+
+
+def disk_check(folder: Path, min_free_bytes: int) -> ReadinessCheck:
+    """Return a check that the disk of `folder` has `min_free_bytes` free."""
+
+    async def check() -> str | None:
+        try:
+            free_bytes = (await asyncio.to_thread(shutil.disk_usage, folder)).free
+        except OSError:
+            return "the disk with the data can't be read"
+        if free_bytes < min_free_bytes:
+            left, least = free_bytes // _MIB, min_free_bytes // _MIB
+            return f"the disk with the data has {left} MiB left, and {least} are needed"
+        return None
+
+    return check
+
 
 _log = logging.getLogger(__name__)
 
-# Whoever polls a page or posts a webhook comes back within this, or connects again.
+# Clients that poll a page or post webhooks return sooner than this, or connect again.
 _KEEPALIVE_S = 75.0
-# How long the rest of a refused body is read, so that its sender gets to see the answer.
+# How long the rest of a rejected body is read, so that the sender can read the response.
 _REJECTED_BODY_READ_S = 1.0
 _SHUTDOWN_S = 5.0
 
 
 class HealthServer:
-    """Answers GET /livez (the event loop turns), GET /readyz (the bot can work) and GET /metrics.
+    """Serves GET /livez (the event loop runs), GET /readyz (the bot can work) and GET /metrics.
 
     host, port  where to listen; port 0 takes a free one.
-    connected   whether Discord's events arrive.
-    webhooks    served by the same server when given, and stopped with it.
-    checks      what else the bot can't work without; /readyz is 503 and says what is missing.
-    metrics     makes the page of /metrics, which is 404 without.
+    connected   whether the client is connected to Discord's gateway.
+    webhooks    routes to add; stopped with the server.
+    checks      what else must hold; /readyz is 503 and says what does not.
+    metrics     makes the page of /metrics, which is 404 without it.
     """
 
     def __init__(
@@ -60,14 +103,14 @@ class HealthServer:
             app,
             access_log=None,
             logger=_log,
-            auto_decompress=False,  # a signature covers what was sent, and bombs stay small
+            auto_decompress=False,  # signatures cover the compressed body, and a zip bomb stays small
             keepalive_timeout=_KEEPALIVE_S,
             lingering_time=_REJECTED_BODY_READ_S,
             shutdown_timeout=_SHUTDOWN_S,
         )
 
     async def start(self) -> None:
-        """Listen. Raises SettingsError when the address can't be had."""
+        """Listen. Raises SettingsError when the address is not available."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
@@ -87,10 +130,10 @@ class HealthServer:
         if self._webhooks is not None:
             await self._webhooks.stop()
 
-    async def _livez(self, _build_body: web.Request) -> web.Response:
+    async def _livez(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
-    async def _readyz(self, _build_body: web.Request) -> web.Response:
+    async def _readyz(self, _request: web.Request) -> web.Response:
         missing = [] if await self._connected() else ["Discord is not connected"]
         found = await asyncio.gather(*(check() for check in self._checks))
         missing += [words for words in found if words is not None]
@@ -99,7 +142,7 @@ class HealthServer:
         lines = [f"not ready: {words}\n" for words in missing]
         return web.Response(text="".join(lines), status=503)
 
-    async def _metrics_page(self, _build_body: web.Request) -> web.Response:
+    async def _metrics_page(self, _request: web.Request) -> web.Response:
         if self._metrics is None:
             return web.Response(status=404)
         page = await self._metrics()
@@ -107,6 +150,6 @@ class HealthServer:
 
 
 def _is_no_protocol_error(record: logging.LogRecord) -> bool:
-    """Return False for what a stranger sent that is no HTTP: aiohttp would quote it, each time."""
+    """Return False for aiohttp's log records that quote a request which is not HTTP."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError)

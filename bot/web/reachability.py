@@ -1,4 +1,4 @@
-"""Whether the pages can be reached: from here, and by the name that the internet knows."""
+"""Checks for the doctor: whether an address answers, and whether a port is free."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import aiohttp
 
 
 async def fetch_status(address: str, timeout_s: float) -> int | None:
-    """Return the status that GET is answered with, redirects not followed; None: no answer."""
+    """Return the status of a GET without following redirects; None without a response."""
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s)) as session,
@@ -20,7 +20,7 @@ async def fetch_status(address: str, timeout_s: float) -> int | None:
 
 
 async def why_port_unavailable(host: str, port: int) -> str | None:
-    """Return why nobody could listen there now; None: one could."""
+    """Return why the bot could not listen there now; None when it could."""
     try:
         server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
     except OSError as error:

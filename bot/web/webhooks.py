@@ -1,11 +1,12 @@
-"""Where video APIs say that something happened, so that nobody has to wait for the next poll."""
+"""Webhooks of providers: each one makes the next poll of its render immediate."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from aiohttp import web
@@ -17,42 +18,39 @@ from bot.providers.webhooks.verifier import (
     WebhookEvent,
     WebhookVerifier,
 )
-from bot.web.rejection_log import RejectionLog
-from bot.web.replay_cache import ReplayCache
 
 _log = logging.getLogger(__name__)
 
 BODY_MAX_BYTES = 1024 * 1024
-#: Requests of one provider that are read at the same time: what a flood can fill is this × 1 MiB.
+#: Requests of one provider that are read at once; a flood can fill this many MiB of memory.
 _MAX_CONCURRENT_READS = 32
 _MAX_CONCURRENT_POLLS = 256
 _POLL_NOW_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
 
-#: Makes the next poll of a render immediate: the provider's name, then the id of the render there.
-#: One that is not known is nobody's mistake.
+#: Polls a render now. Takes the provider's name and its id of the render, which may be unknown.
 PollNow: TypeAlias = Callable[[str, str], Awaitable[None]]
 
 
 class _Endpoint:
-    """One provider's entrance, so that no other stands in the queue of a flood."""
+    """The state of one provider's endpoint, so that a flood at one doesn't delay the others."""
 
     def __init__(self, name: str, verifier: WebhookVerifier) -> None:
         self.name = name
         self.verifier = verifier
-        # A timestamp may lie in the future as far as in the past: it is good for twice the window.
+        # A timestamp may be off in both directions, so a delivery is valid for twice the tolerance.
         self.replay_cache = ReplayCache(keep_s=2 * TIMESTAMP_TOLERANCE_S)
         self.rejection_log = RejectionLog(name)
         self.concurrent_reads = 0
 
 
 class Webhooks:
-    """POST /webhooks/{provider}: proves a request genuine, answers, and only then wakes the job.
+    """POST /webhooks/{provider}: verifies a request, responds, and then polls the render.
 
-    verifiers  by provider's name; for any other the answer is 404.
-    wake       what a genuine webhook leads to, once per delivery; its errors are logged.
+    verifiers  by provider's name; any other name gets a 404.
+    poll_now   called once per verified delivery; its errors are logged.
     body_s     how long a body may take to arrive.
-    A webhook is a hint: one that is lost or refused costs the time until the next poll. Bodies and
+    A webhook is only a hint: a lost or rejected one costs the time until the next poll. Bodies and
     signatures are never logged.
     """
 
@@ -71,13 +69,13 @@ class Webhooks:
         self._polls: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what the server has to serve."""
+        """Return the routes for the HTTP server."""
         return [web.post("/webhooks/{provider}", self._receive)]
 
     async def stop(self) -> None:
-        """Let wakes under way finish, for five seconds at most; idempotent.
+        """Let running polls finish, for five seconds at most; idempotent.
 
-        Call it when the server listens no more.
+        Call it after the server has stopped listening.
         """
         if self._polls:
             await asyncio.wait(self._polls, timeout=_STOP_TIMEOUT_S)
@@ -86,16 +84,16 @@ class Webhooks:
         await asyncio.gather(*self._polls, return_exceptions=True)
 
     async def _receive(self, request: web.Request) -> web.Response:
-        door = self._endpoints.get(request.match_info["provider"])
-        if door is None:
+        endpoint = self._endpoints.get(request.match_info["provider"])
+        if endpoint is None:
             return web.Response(status=404)
-        if door.concurrent_reads >= _MAX_CONCURRENT_READS:
+        if endpoint.concurrent_reads >= _MAX_CONCURRENT_READS:
             return web.Response(status=503, headers={"Retry-After": "5"})
-        door.concurrent_reads += 1
+        endpoint.concurrent_reads += 1
         try:
-            return await self._verify_and_respond(door, request)
+            return await self._verify_and_respond(endpoint, request)
         finally:
-            door.concurrent_reads -= 1
+            endpoint.concurrent_reads -= 1
 
     async def _verify_and_respond(self, endpoint: _Endpoint, request: web.Request) -> web.Response:
         try:
@@ -103,24 +101,25 @@ class Webhooks:
         except TimeoutError:
             return web.Response(status=408)
         except (ConnectionError, web.RequestPayloadError):
-            return web.Response(status=400)  # most likely to nobody
+            return web.Response(status=400)  # the sender is most likely gone
         if body is None:
             return web.Response(status=413)
         headers = {name.lower(): value for name, value in request.headers.items()}
         now = self._clock.now()
         try:
-            hint = await endpoint.verifier.verify(headers, body, now)
+            event = await endpoint.verifier.verify(headers, body, now)
         except BadSignatureError as error:
             endpoint.rejection_log.count(error, now)
             return web.Response(status=401)
-        if hint is not None:
-            self._start_poll(endpoint, hint, now)
+        if event is not None:
+            self._start_poll(endpoint, event, now)
         return web.Response(status=204)
 
     def _start_poll(self, endpoint: _Endpoint, event: WebhookEvent, now: datetime) -> None:
         if len(self._polls) >= _MAX_CONCURRENT_POLLS:
             _log.warning(
-                "webhooks: too many at a time; what %s said waits for a poll", endpoint.name
+                "webhooks: too many at once; the render of %s waits for its next poll",
+                endpoint.name,
             )
         elif endpoint.replay_cache.is_first(event.delivery_id, now):
             task = asyncio.create_task(self._run_poll_now(endpoint.name, event.remote_id))
@@ -131,16 +130,14 @@ class Webhooks:
         try:
             async with asyncio.timeout(_POLL_NOW_TIMEOUT_S):
                 await self._poll_now(provider, remote_id)
-        except Exception:  # noqa: BLE001 - the next poll finds out what this did not
-            _log.exception(
-                "webhooks: %s says that %r moved, but it can't be woken", provider, remote_id
-            )
+        except Exception:  # noqa: BLE001 - the next scheduled poll makes up for it
+            _log.exception("webhooks: polling %s's render %r failed", provider, remote_id)
 
 
 async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
-    """Return the body as it came; None when it is larger than it may be.
+    """Return the body; None when it is larger than `BODY_MAX_BYTES`.
 
-    Raises TimeoutError, and ConnectionError or RequestPayloadError for one that breaks off.
+    Raises TimeoutError, and ConnectionError or RequestPayloadError when the body breaks off.
     """
     if (request.content_length or 0) > BODY_MAX_BYTES:
         return None
@@ -151,3 +148,54 @@ async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
             if len(body) > BODY_MAX_BYTES:
                 return None
     return bytes(body)
+
+
+_LOG_GAP = timedelta(hours=1)
+
+
+class RejectionLog:
+    """Counts a provider's rejected webhooks and logs the count at most once an hour."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._count = 0
+        self._logged_at: datetime | None = None
+
+    def count(self, reason: Exception, now: datetime) -> None:
+        """Count one more; `reason` must quote nothing of the request, because it is logged."""
+        self._count += 1
+        if self._logged_at is None or now - self._logged_at >= _LOG_GAP:
+            _log.warning(
+                "webhooks: rejected %d that %s did not sign, the latest because %s; if its clips "
+                "arrive late, check the webhook secret and the machine's clock",
+                self._count,
+                self._provider,
+                reason,
+            )
+            self._count, self._logged_at = 0, now
+
+
+class ReplayCache:
+    """Remembers the latest `max_entries` delivery ids, each for `keep_s` at most.
+
+    Pass only ids of verified deliveries: otherwise a forger could push the genuine ones out.
+    """
+
+    def __init__(self, *, keep_s: float, max_entries: int = 4096) -> None:
+        self._keep = timedelta(seconds=keep_s)
+        self._max_entries = max_entries
+        self._received_at: OrderedDict[str, datetime] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._received_at)
+
+    def is_first(self, delivery_id: str, now: datetime) -> bool:
+        """Return whether this id is unknown, and remember it."""
+        while self._received_at and now - next(iter(self._received_at.values())) > self._keep:
+            self._received_at.popitem(last=False)
+        if delivery_id in self._received_at:
+            return False
+        self._received_at[delivery_id] = now
+        if len(self._received_at) > self._max_entries:
+            self._received_at.popitem(last=False)
+        return True

@@ -1,4 +1,4 @@
-"""One home per library, for the environment and for the wall clock."""
+"""Which modules may import a library, read the environment, or read the wall clock."""
 
 import ast
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from tests.architecture.imports import imports
 from tests.architecture.source import Source, product
 
-#: Who may import a library: modules, or rooms with all that is in them.
+#: Which modules may import a library. A package stands for all modules in it.
 LIBRARIES = {
     "aiohttp": ("bot.web", "bot.chat"),
-    "aiosqlite": ("bot.storage.sqlite.database",),
+    "aiosqlite": ("bot.storage.sqlite.backup",),
     "av": ("bot.media", "renderer"),
     "cryptography": ("bot.providers.webhooks.key_ring",),
     "discord": ("bot.chat", "cogs", "sandbox"),
@@ -26,7 +26,7 @@ LIBRARIES = {
     "simcord": ("sandbox",),
     "sqlite3": ("bot.storage",),
 }
-#: Who may use a name, called or passed on.
+#: Which modules may use a name, whether they call it or pass it on.
 NAMES = {
     **dict.fromkeys(
         ("os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv"),
@@ -51,28 +51,32 @@ NAMES = {
 
 
 def is_within(module: str, allowed: tuple[str, ...]) -> bool:
-    """Whether `module` is one of `homes` or inside one."""
-    return any(module == home or module.startswith(f"{home}.") for home in allowed)
+    """Return whether `module` is one of `allowed`, or is inside one of them."""
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
 
 
 def misplaced_libraries(sources: list[Source]) -> list[str]:
-    """Report imports of a library by a module that should not know it."""
+    """Report each import of a library by a module that LIBRARIES does not name for it."""
     found: list[str] = []
     for source in product(sources):
         for node, target in imports(source):
             library = target.partition(".")[0]
-            homes = LIBRARIES.get(library)
-            if homes is not None and not is_within(source.module, homes):
-                told = f"{library} is for {', '.join(homes)}; ask that module for what you need"
-                found.append(source.at(node, told))
+            allowed = LIBRARIES.get(library)
+            if allowed is not None and not is_within(source.module, allowed):
+                problem = (
+                    f"only {', '.join(allowed)} may import {library}; add a function there "
+                    "and call it, or extend LIBRARIES in tests/architecture/boundaries.py"
+                )
+                found.append(source.at(node, problem))
     return found
 
 
 def misplaced_names(sources: list[Source]) -> list[str]:
-    """Report uses of the environment and the wall clock outside their homes."""
+    """Report each use of the environment or the wall clock by a module that NAMES does not name."""
     return [
         source.at(
-            node, f"{name} is for {', '.join(NAMES[name])}; take a Clock or a setting instead"
+            node,
+            f"only {', '.join(NAMES[name])} may use {name}; take a Clock or a setting as a parameter",
         )
         for source in product(sources)
         for node, name in uses(source)

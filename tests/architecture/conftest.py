@@ -7,5 +7,5 @@ from tests.architecture.source import Source, read
 
 @pytest.fixture(scope="session")
 def sources() -> list[Source]:
-    """Every Python file of this checkout."""
+    """Every Python file of the project."""
     return read(Path(__file__).parents[2])

@@ -1,4 +1,4 @@
-"""Nothing happens at import: a module declares, and that is all."""
+"""Find modules that do something when they are imported; they should only declare."""
 
 import ast
 import builtins
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.architecture.source import PRODUCT, Source, product
 
-#: Calls that only make a value.
+#: Functions and classes that only make a value.
 PURE = {
     "collections.defaultdict",
     "collections.namedtuple",
@@ -38,7 +38,7 @@ PURE = {
     "typing.TypeVarTuple",
     "typing.TypedDict",
     "typing.cast",
-    # Discord's declarations.
+    # Declarations of discord.py.
     "discord.AllowedMentions",
     "discord.Color",
     "discord.Colour",
@@ -52,10 +52,13 @@ PURE = {
     "discord.ui.Label",
     "discord.ui.TextDisplay",
     "discord.ui.TextInput",
-    # Declares the fields of Settings.
-    "bot.settings._one_of",
+    # Looks up a table of constants.
+    "bot.providers.vendors.size_formats.sizes_of",
+    # These declare the fields of Settings and of GuildSettings.
+    "bot.guild._setting",
+    "bot.settings._choice_parser",
     "bot.settings._setting",
-    "bot.settings._url",
+    "bot.settings._url_parser",
 }
 IMPURE_BUILTINS = {
     "__import__",
@@ -68,20 +71,20 @@ IMPURE_BUILTINS = {
     "open",
     "print",
 }
-#: Methods that only make a value, on whatever they are called.
+#: Methods that only make a value, whatever object they are called on.
 PURE_METHODS = {
     *("casefold", "encode", "format", "join", "lower", "replace", "split", "splitlines", "strip"),
     *("fromkeys", "get", "items", "keys", "union", "values", "maketrans"),
     *("joinpath", "with_name", "with_suffix"),
     *("all", "none", "default"),  # discord.Intents, AllowedMentions, Permissions
-    *("parse",),  # of the nouns in bot.model
+    *("parse",),  # of the value classes in bot.model
 }
-#: Classes whose instances are values: calling them is writing a constant.
+#: A class with one of these bases holds values: to call it is to write a constant.
 VALUE_BASES = {"Enum", "StrEnum", "IntEnum", "NamedTuple"}
 
 
 def modules_with_import_effects(sources: list[Source]) -> list[str]:
-    """Report statements that do something when their module is imported."""
+    """Report each statement that does something when its module is imported."""
     values = value_classes(sources)
     found: list[str] = []
     for source in product(sources):
@@ -91,15 +94,15 @@ def modules_with_import_effects(sources: list[Source]) -> list[str]:
         ]
         for call in _calls_at_import(source.tree):
             if not _is_pure(source, call, values):
-                told = f"calls {ast.unparse(call.func)}() at import; move it into a function"
-                found.append(source.at(call, told))
+                problem = f"calls {ast.unparse(call.func)}() at import; move it into a function"
+                found.append(source.at(call, problem))
     return found
 
 
 def packages_with_content(sources: list[Source]) -> list[str]:
-    """Report an `__init__.py` of the product with anything in it."""
+    """Report each `__init__.py` of the product that is not empty."""
     return [
-        f"{source.path}: must be empty; import from the module that has the noun"
+        f"{source.path}: must be empty; move its content into a module and import from there"
         for source in sources
         if source.top in PRODUCT and source.is_package and source.text.strip()
     ]
@@ -120,6 +123,10 @@ def value_classes(sources: list[Source]) -> set[str]:
 
 
 def _impure_statements(source: Source, body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module or class body that are no declarations.
+
+    A bare call is not yielded: `_calls_at_import` finds it.
+    """
     for node in body:
         if isinstance(node, ast.ClassDef):
             yield from _impure_statements(source, node.body)
@@ -130,7 +137,7 @@ def _impure_statements(source: Source, body: list[ast.stmt]) -> Iterator[ast.stm
             elif not _is_main_guard(node):
                 yield node
         elif isinstance(node, ast.Expr):
-            if not isinstance(node.value, (ast.Constant, ast.Call)):  # calls are looked at apart
+            if not isinstance(node.value, (ast.Constant, ast.Call)):
                 yield node
         elif not isinstance(node, _DECLARATIONS):
             yield node
@@ -152,7 +159,7 @@ def _is_main_guard(node: ast.If) -> bool:
 
 
 def _calls_at_import(tree: ast.Module) -> Iterator[ast.Call]:
-    """Yield calls outside of bodies of functions; decorators declare and are left alone."""
+    """Yield the calls outside of function bodies, without decorators: those only declare."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

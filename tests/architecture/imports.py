@@ -1,12 +1,12 @@
-"""Who imports whom: at the top, inside functions, under TYPE_CHECKING, and by a written-out name."""
+"""Find imports: at the top of a file, in functions, under TYPE_CHECKING, and by a name in a string."""
 
 import ast
 from collections.abc import Iterator
 
 from tests.architecture.source import Source
 
-#: Calls that import the module their first argument spells.
-SPELLED_OUT = {"import_module", "__import__", "load_extension", "reload_extension"}
+#: Functions that import the module that their first argument names.
+IMPORT_FUNCTIONS = {"import_module", "__import__", "load_extension", "reload_extension"}
 
 
 def imports(source: Source) -> Iterator[tuple[ast.AST, str]]:
@@ -22,12 +22,12 @@ def imports(source: Source) -> Iterator[tuple[ast.AST, str]]:
         elif isinstance(node, ast.Call) and node.args:
             name = source.origin(node.func).rpartition(".")[2]
             first = node.args[0]
-            if name in SPELLED_OUT and isinstance(first, ast.Constant):
+            if name in IMPORT_FUNCTIONS and isinstance(first, ast.Constant):
                 yield node, str(first.value)
 
 
 def absolute(source: Source, node: ast.ImportFrom) -> str:
-    """Return the module an import names, also a relative one."""
+    """Return the full name of the module that `node` imports from; resolve a relative import."""
     if not node.level:
         return node.module or ""
     package = source.module.split(".")
@@ -36,7 +36,7 @@ def absolute(source: Source, node: ast.ImportFrom) -> str:
 
 
 def edges(sources: list[Source]) -> dict[str, dict[str, ast.AST]]:
-    """Return for each module the modules among `sources` that it imports, and where."""
+    """Map each module to the modules among `sources` that it imports, with the importing node."""
     known = {source.module for source in sources}
     graph: dict[str, dict[str, ast.AST]] = {source.module: {} for source in sources}
     for source in sources:
@@ -48,7 +48,7 @@ def edges(sources: list[Source]) -> dict[str, dict[str, ast.AST]]:
 
 
 def relative_imports(sources: list[Source]) -> list[str]:
-    """Report `from . import x`."""
+    """Report each relative import, such as `from . import x`."""
     return [
         source.at(node, f"relative import; write `from {absolute(source, node)} import …`")
         for source in sources

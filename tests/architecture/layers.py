@@ -1,11 +1,12 @@
-"""The floors of the house, and who may call whom."""
+"""The layers of the project, and which imports they allow."""
 
 import graphlib
 
 from tests.architecture.imports import edges, imports
 from tests.architecture.source import PRODUCT, TEST_CODE, Source, product
 
-#: Top to bottom. A module imports its own room and lower floors; rooms on one floor are strangers.
+#: Top to bottom. A module imports only its own package and packages of lower layers; packages on one
+#: layer don't import each other.
 LAYERS = (
     ("bot.__main__", "sandbox"),
     ("bot.shell",),
@@ -16,23 +17,24 @@ LAYERS = (
     ("bot.quota", "bot.safety"),
     ("bot.providers", "bot.storage", "bot.archive"),
     ("bot.media",),
-    ("bot.guild",),
-    ("bot.settings", "bot.model"),
-    ("bot.obs", "bot.clock"),
+    ("bot.settings", "bot.model", "bot.guild"),
+    ("bot.obs", "bot.clock", "bot.backoff", "bot.guild_setting"),
     ("bot.errors",),
 )
-#: Programs of their own: they import nothing else of the product, and nothing of it imports them.
+#: Separate programs: they import nothing else of the product, and nothing else of it imports them.
 SEPARATE = ("renderer",)
-LAYER_OF = {room: -number for number, rooms in enumerate(LAYERS) for room in rooms}
+THIS_FILE = "tests/architecture/layers.py"
+#: Higher numbers are higher layers.
+LAYER_OF = {package: -number for number, layer in enumerate(LAYERS) for package in layer}
 
 
 def package_of(module: str) -> str | None:
-    """Return the room that `module`, or a name inside it, belongs to."""
-    return next((r for r in LAYER_OF if module == r or module.startswith(f"{r}.")), None)
+    """Return the package of LAYERS that holds `module`, which may also be a name inside a module."""
+    return next((p for p in LAYER_OF if module == p or module.startswith(f"{p}.")), None)
 
 
 def upward_imports(sources: list[Source]) -> list[str]:
-    """Report imports of a stranger, of a higher floor, and of the tests."""
+    """Report imports of a higher layer, of another package on the same layer, and of test code."""
     found: list[str] = []
     for source in product(sources):
         if source.module in PRODUCT and source.is_package and not source.text.strip():
@@ -43,28 +45,31 @@ def upward_imports(sources: list[Source]) -> list[str]:
         found += _imports_across(source, set(SEPARATE))
         here = package_of(source.module)
         if here is None:
-            found.append(f"{source.path}: in no room; give it one in FLOORS of floors.py")
+            found.append(f"{source.path}: on no layer; add it to LAYERS in {THIS_FILE}")
             continue
         for node, target in imports(source):
             top = target.partition(".")[0]
             there = package_of(target)
             if top in TEST_CODE:
-                found.append(source.at(node, f"imports {target}; the product knows no tests"))
+                found.append(
+                    source.at(node, f"imports {target}; the product must not import test code")
+                )
             elif top not in PRODUCT or top in SEPARATE or here in (there, target):
                 continue
             elif there is None:
-                found.append(source.at(node, f"imports {target}, which is in no room of FLOORS"))
-            elif LAYER_OF[there] >= LAYER_OF[here]:
-                which = (
-                    "above" if LAYER_OF[there] > LAYER_OF[here] else "a stranger on the floor of"
+                found.append(
+                    source.at(node, f"imports {target}, which is on no layer of {THIS_FILE}")
                 )
+            elif LAYER_OF[there] >= LAYER_OF[here]:
+                is_above = LAYER_OF[there] > LAYER_OF[here]
+                where = "above" if is_above else "on the same layer as"
                 advice = f"declare a Protocol in {here} and let bot.app pass it in"
-                found.append(source.at(node, f"imports {there}, {which} {here}; {advice}"))
+                found.append(source.at(node, f"imports {there}, {where} {here}; {advice}"))
     return found
 
 
 def _imports_across(source: Source, tops: set[str]) -> list[str]:
-    """Report imports that cross the border of a separate program."""
+    """Report imports between a separate program and the rest of the product."""
     return [
         source.at(
             node,
@@ -77,11 +82,11 @@ def _imports_across(source: Source, tops: set[str]) -> list[str]:
 
 
 def circles(sources: list[Source]) -> list[str]:
-    """Report a circle of imports, one at a time."""
+    """Report the first circle of imports that is found."""
     graph = edges(sources)
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
-        way = " → ".join(reversed(error.args[1]))
-        return [f"circle: {way}; move what both need to a lower module"]
+        path = " → ".join(reversed(error.args[1]))
+        return [f"circle: {path}; move what both need to a lower module"]
     return []

@@ -1,4 +1,4 @@
-"""Python files as the analyser sees them, and where a name in them comes from."""
+"""The Python files that the rules look at, and where a name in them comes from."""
 
 import ast
 from collections.abc import Iterator
@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-#: The product, and what may know everything about it.
+#: Top-level packages: the product, and the code that may import all of it.
 PRODUCT = ("bot", "cogs", "renderer", "sandbox")
 TEST_CODE = ("tests", "benchmarks")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file."""
+    """One Python file."""
 
-    #: Below the project's root, with slashes.
+    #: Relative to the project's root, with slashes.
     path: str
     text: str = field(repr=False)
 
     @property
     def module(self) -> str:
-        """The dotted name; that of a package for its `__init__`."""
+        """The dotted name of the module; for an `__init__.py`, the name of its package."""
         return self.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
     @property
@@ -38,12 +38,12 @@ class Source:
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
-        """All nodes, also those inside functions and `if TYPE_CHECKING`."""
+        """All nodes, including those in functions and under `if TYPE_CHECKING`."""
         return tuple(ast.walk(self.tree))
 
     @cached_property
     def bindings(self) -> dict[str, str]:
-        """Where each imported name comes from: `{"dt": "datetime.datetime"}`."""
+        """Map each imported name to its full name: `{"dt": "datetime.datetime"}`."""
         names: dict[str, str] = {}
         for node in self.nodes:
             if isinstance(node, ast.Import):
@@ -56,9 +56,9 @@ class Source:
         return names
 
     def origin(self, node: ast.AST) -> str:
-        """Return the full dotted name of `a.b.c`, "" for what is no plain dotted name.
+        """Return the full name of `a.b.c`, or "" when `node` is anything else than names and dots.
 
-        A name that was not imported is taken for one of this module's own, or a builtin.
+        A name that the file does not import is returned as it is: it is a builtin or the file's own.
         """
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
@@ -69,7 +69,7 @@ class Source:
         return ".".join([self.bindings.get(node.id, node.id), *reversed(parts)])
 
     def at(self, node: ast.AST, problem: str) -> str:
-        """Return one line of a report."""
+        """Return a line of the report: the file, the line of `node` and the problem."""
         return f"{self.path}:{getattr(node, 'lineno', 1)}: {problem}"
 
 
@@ -83,15 +83,15 @@ def read(root: Path) -> list[Source]:
 
 
 def product(sources: list[Source]) -> Iterator[Source]:
-    """Yield what the strict rules hold for: not the tests and benchmarks."""
+    """Yield the files of the product: all but tests and benchmarks."""
     return (source for source in sources if source.top in PRODUCT)
 
 
 def make_sources(files: dict[str, str]) -> list[Source]:
-    """Make sources out of `{path: text}`, to show a rule what it must find."""
+    """Make sources from `{path: text}`, for tests that plant a mistake."""
     return [Source(path, text) for path, text in files.items()]
 
 
 def report(found: list[str]) -> str:
-    """Return a report for people, one line for each thing found."""
+    """Return the message of a failed test, one line for each problem."""
     return "\n".join(["", *found])

@@ -1,4 +1,4 @@
-"""One home per library; vendors and mocks have theirs, or none."""
+"""Libraries, SQL, the environment, the clock and vendors stay in their modules; mocks are banned."""
 
 from pathlib import Path
 
@@ -26,9 +26,9 @@ def test_only_the_settings_read_the_environment_and_only_the_clock_reads_the_tim
     assert not found, report(found)
 
 
-def test_sql_lies_in_the_storage_alone():
-    folders = {path.parent for room in PRODUCT for path in (ROOT / room).rglob("*.sql")}
-    storage = ROOT / "bot" / "storage"
+def test_sql_files_are_only_in_the_sqlite_storage():
+    folders = {path.parent for top in PRODUCT for path in (ROOT / top).rglob("*.sql")}
+    storage = ROOT / "bot" / "storage" / "sqlite"
     assert folders == {storage / "migrations", storage / "queries"}
 
 
@@ -50,14 +50,14 @@ def test_a_misplaced_library_is_found(library):
         f"def f():\n import {library}.z",
     ):
         (found,) = misplaced_libraries(make_sources({"bot/model.py": text}))
-        assert f"{library} is for " in found
+        assert f" may import {library}; add a function there" in found
 
 
-@pytest.mark.parametrize(("library", "homes"), LIBRARIES.items())
-def test_a_library_where_it_may_be_is_fine(library, homes):
+@pytest.mark.parametrize(("library", "allowed"), LIBRARIES.items())
+def test_a_library_where_it_may_be_is_fine(library, allowed):
     text = f"import {library}"
-    for home in homes:
-        path = home.replace(".", "/")
+    for module in allowed:
+        path = module.replace(".", "/")
         assert misplaced_libraries(make_sources({f"{path}.py": text, f"{path}/x.py": text})) == []
 
 
@@ -98,7 +98,7 @@ def test_tests_and_benchmarks_may_import_anything():
 )
 def test_the_environment_and_the_wall_clock_are_found_under_any_name(text):
     (found,) = misplaced_names(make_sources({"cogs/x.py": text}))
-    assert "take a Clock or a setting instead" in found
+    assert "take a Clock or a setting as a parameter" in found
 
 
 def test_the_environment_and_the_wall_clock_are_fine_in_their_modules_and_monotonic_time_anywhere():
@@ -110,7 +110,10 @@ def test_the_environment_and_the_wall_clock_are_fine_in_their_modules_and_monoto
         }
     )
     assert misplaced_names(planted) == []
-    assert {home for homes in NAMES.values() for home in homes} == {"bot.settings", "bot.clock"}
+    assert {module for allowed in NAMES.values() for module in allowed} == {
+        "bot.settings",
+        "bot.clock",
+    }
 
 
 @pytest.mark.parametrize(
@@ -137,8 +140,8 @@ def test_the_product_s_own_name_and_other_words_are_fine():
 
 def test_vendors_may_be_named_where_that_is_allowed():
     text = "openai"
-    at_home = ("bot/providers/x.py", "bot/settings.py", "bot/app.py", "tests/x.py", "sandbox/x.py")
-    assert named_vendors(make_sources(dict.fromkeys(at_home, text))) == []
+    allowed = ("bot/providers/x.py", "bot/settings.py", "bot/app.py", "tests/x.py", "sandbox/x.py")
+    assert named_vendors(make_sources(dict.fromkeys(allowed, text))) == []
 
 
 @pytest.mark.parametrize(
@@ -154,7 +157,7 @@ def test_vendors_may_be_named_where_that_is_allowed():
 )
 def test_a_mock_is_found(text):
     (found,) = mocks(make_sources({"tests/unit/x.py": text}))
-    assert found.endswith("write a fake and run the real thing's contract suite over it")
+    assert found.endswith("write a fake and run the contract suite of the real class over it")
 
 
 def test_setting_a_variable_or_the_working_directory_is_no_mock():

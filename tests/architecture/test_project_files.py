@@ -1,4 +1,4 @@
-"""What stands around the code: make, lock files, the image, CI."""
+"""The files around the code agree: Makefile, lock files, container image, CI."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def text_of(name: str) -> str:
 
 
 def pins(name: str) -> dict[str, set[str]]:
-    """Return the versions that a lock file pins, by package."""
+    """Return for each package the versions that a lock file pins."""
     found: dict[str, set[str]] = {}
     for line in text_of(name).splitlines():
         if match := re.match(r"([A-Za-z0-9._-]+)==([^ ;]+)", line):
@@ -37,7 +37,7 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 def instructions(word: str) -> list[str]:
-    """Return the arguments of each such instruction in the Dockerfile, continued lines joined."""
+    """Return the arguments of each instruction `word` in the Dockerfile; continued lines are joined."""
     joined = text_of("Dockerfile").replace("\\\n", "")
     return [line.partition(" ")[2] for line in joined.splitlines() if line.startswith(f"{word} ")]
 
@@ -60,9 +60,9 @@ def test_each_target_of_make_is_listed_with_its_line_and_help_comes_first():
     assert sorted(listed) == sorted(phony[1].split())
 
 
-def test_the_tests_that_begin_first_are_there():
+def test_the_tests_that_run_first_exist():
     assert [place for place in FIRST if not (ROOT / place).exists()] == []
-    # What is in no line of its own comes last.
+    # Tests that no other entry names run last.
     assert FIRST[-1] == ""
 
 
@@ -113,22 +113,22 @@ def test_the_image_has_a_python_that_ci_tests():
     assert release[1] in matrix["matrix"]["python"]
 
 
-def test_all_that_is_copied_into_the_image_exists_and_is_let_through():
+def test_all_that_is_copied_into_the_image_exists_and_dockerignore_allows_it():
     rules = [line for line in text_of(".dockerignore").splitlines() if line and line[0] != "#"]
     assert rules[0] == "*", "only what is named may enter the image"
-    let_in = [rule[1:] for rule in rules if rule.startswith("!")]
+    allowed = [rule[1:] for rule in rules if rule.startswith("!")]
     copied = [
         word
         for line in instructions("COPY")
         if not line.startswith("--from")
         for word in line.split()[:-1]
     ]
-    assert sorted(copied) == sorted(let_in)
+    assert sorted(copied) == sorted(allowed)
     assert [name for name in copied if not (ROOT / name).exists()] == []
-    assert not any(fnmatch(".env", rule) for rule in let_in)
+    assert not any(fnmatch(".env", rule) for rule in allowed)
 
 
-def test_the_image_runs_the_bot_as_nobody_special_and_gets_its_signals():
+def test_the_image_runs_the_bot_without_a_shell_and_without_root():
     assert [json.loads(line) for line in instructions("ENTRYPOINT")] == [["python", "-m", "bot"]]
     assert instructions("USER") == ["sorabot"]
     assert instructions("VOLUME") == [environment()["DATA_DIR"]] == ["/data"]
@@ -136,7 +136,7 @@ def test_the_image_runs_the_bot_as_nobody_special_and_gets_its_signals():
 
 @pytest.fixture
 def page() -> Iterator[tuple[int, list[int]]]:
-    """A health page: its port, and the statuses that it will answer with."""
+    """Serve a health page; yield its port and the list of statuses that it answers with."""
     statuses: list[int] = []
 
     class Page(BaseHTTPRequestHandler):
@@ -144,7 +144,7 @@ def page() -> Iterator[tuple[int, list[int]]]:
             self.send_response(statuses.pop(0) if self.path == "/readyz" else 404)
             self.end_headers()
 
-        def log_message(self, *_args):
+        def log_message(self, format: str, *args: object):  # noqa: A002 - its name in the base class
             pass
 
     with HTTPServer(("127.0.0.1", 0), Page) as server:

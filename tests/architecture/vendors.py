@@ -1,4 +1,4 @@
-"""Video vendors have no name outside the providers, and mocks none anywhere."""
+"""Find names of video vendors outside `bot.providers`, and mocks anywhere."""
 
 import ast
 import re
@@ -8,21 +8,22 @@ from tests.architecture.boundaries import is_within
 from tests.architecture.imports import imports
 from tests.architecture.source import Source
 
-#: Who may name vendors: their files, their settings, and what puts the two together.
+#: Modules that may name vendors: the providers, the settings, and the composition root.
 ALLOWED = ("bot.providers", "bot.settings", "bot.app")
-#: Companies, gateways and models. Letters around a word make it another; digits and _ do not.
+#: Companies, gateways and models. A match with a letter on either side is another word; a digit or
+#: an underscore there changes nothing.
 VENDORS = re.compile(
     r"(?<![a-z])(?:openai|cometapi|azure|litellm|v-?llm|sglang|x\.?ai|grok|gemini|veo|fal[._]ai"
     r"|replicate\.com|runwayml|openrouter|kling|seedance|chatgpt|dall-?e|sora[-_ .]?2(?![0-9]))(?![a-z])",
     re.IGNORECASE,
 )
 MOCKS = ("unittest.mock", "mock", "pytest_mock")
-#: What replaces a part of the code under the test's feet.
+#: Functions of pytest that replace a part of the code under test.
 PATCHES = ("monkeypatch.setattr", "monkeypatch.setitem", "monkeypatch.delattr")
 
 
 def named_vendors(sources: list[Source]) -> list[str]:
-    """Report vendors' names in code, strings, docstrings and comments of bot, cogs and renderer."""
+    """Report names of vendors in bot, cogs and renderer: in code, strings, docstrings and comments."""
     return [
         f"{source.path}:{number}: names {match[0]!r}; make it data of a provider or a setting"
         for source in sources
@@ -33,14 +34,15 @@ def named_vendors(sources: list[Source]) -> list[str]:
 
 
 def mocks(sources: list[Source]) -> list[str]:
-    """Report mocks, also those that pytest's fixtures offer."""
-    advice = "write a fake and run the real thing's contract suite over it"
+    """Report imports of mock libraries, and fixtures that replace code."""
+    advice = "write a fake and run the contract suite of the real class over it"
     return [
         source.at(node, f"{what}; {advice}") for source in sources for node, what in _mocks(source)
     ]
 
 
 def _mocks(source: Source) -> Iterator[tuple[ast.AST, str]]:
+    """Yield each mock with the words that the report names it by."""
     for node, target in imports(source):
         if is_within(target, MOCKS):
             yield node, target

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import discord
@@ -232,9 +233,17 @@ def words(embed: discord.Embed) -> str:
 
 @asynccontextmanager
 async def bot_harness(
-    folder: Path, *, api: VideosApi | None = None, timings: Timings = FAST_TIMINGS, **variables: str
-) -> AsyncIterator[BotHarness]:
-    """Run a bot with the settings in `variables`; the video API is `api` or a quick one."""
+    folder: Path,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    *,
+    api: VideosApi | None = None,
+    timings: Timings = FAST_TIMINGS,
+    **variables: str,
+) -> AsyncGenerator[BotHarness]:
+    """Run a bot with the settings in `environ` and `variables`.
+
+    api  the provider's HTTP API; without it, one that finishes a render within milliseconds.
+    """
     async with api or VideosApi(poll_after_ms=20) as videos:
         settings = Settings.from_env(
             {
@@ -244,6 +253,7 @@ async def bot_harness(
                 "OPENAI_BASE_URL": videos.base_url,
                 "MAX_ACTIVE_JOBS_PER_USER": "20",
             }
+            | dict(environ)
             | variables
         )
         clock = MovableClock()

@@ -7,8 +7,8 @@ from typing import Any
 
 import simcord
 
-from tests.behaviour.release_before import Before, walk
 from tests.behaviour.harness import words
+from tests.behaviour.release_before import Before, walk
 
 #: Discord's numbers for components; any other that is pressed here is a menu of channels.
 _BUTTON, _MENU_OF_WORDS, _MENU_OF_ROLES = 2, 3, 6

@@ -108,7 +108,7 @@ class Before:
 async def release_before(folder: Path) -> AsyncGenerator[Before]:
     """Run a bot on what the release before left; its two renders under way do not end yet."""
     left = json.loads((FOLDER / "messages.json").read_text("utf-8"))
-    async with VideosApi(poll_after_ms=20) as other, bot_harness(folder, **_variables(other)) as t:
+    async with VideosApi(poll_after_ms=20) as other, bot_harness(folder, _variables(other)) as t:
         people, channels = _recreate(t, left)
         await t.env.settle()
         await t.app.close()

@@ -172,7 +172,7 @@ async def test_a_remix_of_an_extension_keeps_its_whole_length(tmp_path: Path) ->
 async def test_a_remix_of_an_extension_longer_than_any_model_can_is_as_long_as_it_can_be(
     tmp_path: Path,
 ) -> None:
-    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+    async with bot_harness(tmp_path, COMPOSING, api=counted(tmp_path / "renders")) as t:
         root = await generate_clip(t, t.alice, PROMPT, seconds=12)
         _, posted = await extended(t, t.alice, root, "it snows")
         await t.reply(t.alice, posted, "by night")
@@ -184,7 +184,7 @@ async def test_where_the_service_cannot_the_last_frame_opens_a_part_and_both_are
     tmp_path: Path,
 ) -> None:
     api = counted(tmp_path / "renders")
-    async with bot_harness(tmp_path, api=api, **COMPOSING) as t:
+    async with bot_harness(tmp_path, COMPOSING, api=api) as t:
         parent = await generate_clip(t, t.alice, PROMPT)
         job, posted = await extended(t, t.bob, parent, "then it begins to snow")
         assert api.continuations == []
@@ -209,7 +209,7 @@ async def test_where_the_service_cannot_the_last_frame_opens_a_part_and_both_are
 
 
 async def test_a_joined_clip_is_extended_from_its_own_end(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+    async with bot_harness(tmp_path, COMPOSING, api=counted(tmp_path / "renders")) as t:
         root = await generate_clip(t, t.alice, PROMPT)
         child, _ = await extended(t, t.alice, root, "it snows")
         _, posted = await extended(t, t.alice, child, "it stops")
@@ -243,7 +243,7 @@ async def test_when_the_parents_file_is_gone_before_the_join_the_part_is_posted_
         return render(remote)
 
     api.content_of = render_and_lose_the_parent
-    async with bot_harness(tmp_path, api=api, **COMPOSING) as t:
+    async with bot_harness(tmp_path, COMPOSING, api=api) as t:
         parent = await generate_clip(t, t.alice, PROMPT)
         _, posted = await extended(t, t.alice, parent, "it snows")
         part = await saved(posted, tmp_path / "posted.mp4")
@@ -255,7 +255,7 @@ async def test_when_the_parents_file_is_gone_before_the_join_the_part_is_posted_
 async def test_when_the_parents_file_is_gone_before_the_call_nothing_is_paid_for(
     tmp_path: Path,
 ) -> None:
-    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+    async with bot_harness(tmp_path, COMPOSING, api=counted(tmp_path / "renders")) as t:
         parent = await generate_clip(t, t.alice, PROMPT)
         for path in (tmp_path / "clips").rglob("*.mp4"):
             path.unlink()
@@ -298,7 +298,7 @@ async def test_where_every_service_is_drained_nobody_fills_in_a_form_for_nothing
 
 async def test_a_joined_clip_has_no_button_where_its_service_takes_no_frame(tmp_path: Path) -> None:
     renders = tmp_path / "renders"
-    async with bot_harness(tmp_path, api=counted(renders), **COMPOSING) as t:
+    async with bot_harness(tmp_path, COMPOSING, api=counted(renders)) as t:
         parent = await generate_clip(t, t.alice, PROMPT)
         joined, _ = await extended(t, t.alice, parent)
         # What the service has of it is the added part: going on from that would lose the rest.
@@ -330,7 +330,7 @@ async def test_the_form_shows_the_parents_words_and_its_card_what_is_added(tmp_p
 
 
 async def test_an_extension_in_a_restart_is_finished_once(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, api=counted(tmp_path / "renders"), **COMPOSING) as t:
+    async with bot_harness(tmp_path, COMPOSING, api=counted(tmp_path / "renders")) as t:
         parent = await generate_clip(t, t.alice, PROMPT)
         t.api.ready_after_s = 1
         await t.bob.slash(t.channel, "sora extend", clip=parent.id, prompt="it snows")

@@ -18,7 +18,7 @@ def patient(folder: Path, **variables: str) -> AbstractAsyncContextManager[BotHa
     """Run a bot that gives a paid call of unknown outcome 70 s to land."""
     api = VideosApi(ready_after_s=600, poll_after_ms=20)
     timings = replace(FAST_TIMINGS, create_s=_CREATE_S, quiet_s=_QUIET_S)
-    return bot_harness(folder, api=api, timings=timings, **variables)
+    return bot_harness(folder, variables, api=api, timings=timings)
 
 
 async def left_in_a_paid_call(t: BotHarness) -> Job:

@@ -14,7 +14,7 @@ import pytest
 
 from bot.model import Job, State
 from tests.behaviour.clips import generate_clip, message_of, private_answer, wait_until_finished
-from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness, words
+from tests.behaviour.harness import BotHarness, bot_harness, words
 from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import VideosFault
@@ -39,7 +39,7 @@ async def two(
             "LITELLM_PROXY_MODELS": models,
             "LITELLM_PROXY_MAX_CONCURRENT": "20",
         }
-        async with bot_harness(folder, api=api, timings=FAST_TIMINGS, **(names | variables)) as t:
+        async with bot_harness(folder, names | variables, api=api) as t:
             yield t, other
             assert (t.api.violations, other.violations) == ([], [])
 

@@ -73,7 +73,7 @@ async def test_a_page_has_one_picture_of_its_clips_with_words_for_who_cannot_see
 
 
 async def test_leafing_replaces_the_picture_also_after_a_restart(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         jobs = [await generate_clip(t, t.alice, f"cat number {n}") for n in range(13)]
         newest = [job.id for job in reversed(jobs)]
         result = await opened(t)
@@ -95,7 +95,7 @@ async def test_leafing_replaces_the_picture_also_after_a_restart(tmp_path: Path)
 
 
 async def test_filters_leave_what_was_asked_for_on_every_page(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         hers = [await generate_clip(t, t.alice, f"a cat, take {n}") for n in range(7)]
         his = await generate_clip(t, t.bob, "a cat of bob's")
         pro = await generate_clip(t, t.alice, "a dog", model="openai/sora-2-pro")
@@ -229,7 +229,7 @@ async def test_an_empty_gallery_says_how_to_begin_and_has_no_picture(tmp_path: P
 async def test_a_page_whose_last_clip_went_meanwhile_is_empty_and_leads_back(
     tmp_path: Path,
 ) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         jobs = [await generate_clip(t, t.alice, f"cat number {n}") for n in range(7)]
         result = await opened(t)
         assert result.response is not None

@@ -82,7 +82,7 @@ async def test_a_cancelled_job_is_in_its_owners_history(tmp_path: Path) -> None:
 
 
 async def test_pages_go_forth_and_back_and_outlive_a_restart(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         jobs = [await generate_clip(t, t.alice, f"cat number {n}") for n in range(14)]
         newest_first = [job.id for job in reversed(jobs)]
         result = await t.alice.slash(t.channel, "sora history")
@@ -115,7 +115,7 @@ def buttons(message: discord.Message) -> list[discord.Button]:
 async def test_a_search_finds_words_from_their_beginning_and_ids_on_every_page(
     tmp_path: Path,
 ) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         cats = [await generate_clip(t, t.alice, f"a calico cat, take {n}") for n in range(8)]
         dog = await generate_clip(t, t.alice, "a brown dog")
         result = await t.alice.slash(t.channel, "sora history", search="CALI take")
@@ -178,7 +178,7 @@ async def test_of_another_member_only_what_can_be_seen_anyway(tmp_path: Path) ->
 
 
 async def test_who_loses_the_channel_loses_the_clips_on_the_next_page(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         other = t.guild.create_text_channel("other")
         early = [await generate_clip(t, t.alice, f"cat {n}", other) for n in range(3)]
         late = [await generate_clip(t, t.alice, f"cat {n}") for n in range(6)]
@@ -261,7 +261,7 @@ async def test_a_list_whose_button_cannot_be_read_says_that_it_is_outdated(tmp_p
 
 async def test_longest_words_and_labels_fit_on_a_page(tmp_path: Path) -> None:
     models = f'"{"m" * 60}" label="{"L" * 80}" seconds=4 sizes=1280x720 usd_per_second=0.01'
-    async with bot_harness(tmp_path, OPENAI_MODELS=models, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY, OPENAI_MODELS=models) as t:
         jobs = [await generate_clip(t, t.alice, f"{n} a" + "*" * 900) for n in range(7)]
         assert len(order_in(await shown(t, search="a"), jobs)) == 6
         gallery = private_answer(await t.alice.slash(t.channel, "sora gallery", search="a"))

@@ -14,7 +14,7 @@ from bot.model import State
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from tests.behaviour.clips import generate_clip, private_answer
-from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness
+from tests.behaviour.harness import BotHarness, bot_harness
 from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import VideosFault
@@ -35,7 +35,7 @@ async def two(
             "LITELLM_PROXY_API_BASE": other.base_url,
             "LITELLM_PROXY_MODELS": "sora-2 label=Relayed",
         }
-        async with bot_harness(folder, api=api, timings=FAST_TIMINGS, **(names | variables)) as t:
+        async with bot_harness(folder, names | variables, api=api) as t:
             # The bot's own look at the models is over: no fault of a test's meets it.
             await t.until(lambda: t.api.requests["models"] and other.requests["models"])
             yield t, other

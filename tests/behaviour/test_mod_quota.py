@@ -8,8 +8,10 @@ import discord
 import pytest
 import simcord
 
+from bot.chat.moderation.audit_text import audit_text
 from bot.guild import AuditEntry
 from bot.model import State
+from bot.storage.sqlite.guild_rows import audit_value_of
 from tests.behaviour.clips import private_answer, wait_until_finished
 from tests.behaviour.harness import BotHarness, bot_harness
 
@@ -57,8 +59,8 @@ async def audited(t: BotHarness) -> AuditEntry:
         by_user_id=last["by_user_id"],
         what=last["what"],
         subject=last["subject"],
-        before=last["before"],
-        after=last["after"],
+        before=audit_value_of(last["before"]),
+        after=audit_value_of(last["after"]),
     )
 
 
@@ -244,7 +246,7 @@ async def test_every_change_is_in_the_audit_with_what_was_before(tmp_path: Path)
             entry = await audited(t)
             assert entry.by_user_id == t.moderator.id
             assert entry.guild_id == t.guild.id
-            return entry.subject, entry.before, entry.after
+            return entry.subject, audit_text(entry.before), audit_text(entry.after)
 
         alice = f"<@{t.alice.id}>"
         assert await left("quota set", clips=3) == ("server", "", "3 clips in 24 hours")
@@ -326,7 +328,7 @@ async def test_a_moderator_who_lost_the_role_meanwhile_is_refused(tmp_path: Path
         await take(t, t.moderator, t.guild.roles["Keepers"])
         told = await refusals(t, t.moderator)
         assert {*told} == {"Only those who may manage this server can do that."}
-        assert (await audited(t)).after == "5 clips in 24 hours"
+        assert audit_text((await audited(t)).after) == "5 clips in 24 hours"
 
 
 async def test_an_administrator_of_another_server_decides_there_only(tmp_path: Path) -> None:

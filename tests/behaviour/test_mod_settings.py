@@ -104,7 +104,7 @@ async def test_twenty_five_channels_can_be_chosen_and_are_all_named(tmp_path: Pa
 
 
 async def test_only_allowed_models_are_offered_and_taken(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **TWO) as t:
+    async with bot_harness(tmp_path, TWO) as t:
         panel = await open_settings(t, "models")
         labels = [each["label"] for each in menu_of(panel, "models")["options"]]
         assert labels == ["Sora 2", "Sora 2 Pro"]
@@ -123,7 +123,7 @@ async def test_only_allowed_models_are_offered_and_taken(tmp_path: Path) -> None
 
 
 async def test_defaults_hold_where_a_member_names_nothing(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **TWO) as t:
+    async with bot_harness(tmp_path, TWO) as t:
         panel = await open_settings(t, "models")
         await choose(t, panel, "model", PRO)
         await choose(t, panel, "seconds", "8")
@@ -143,7 +143,7 @@ async def test_defaults_hold_where_a_member_names_nothing(tmp_path: Path) -> Non
 
 
 async def test_a_default_model_that_is_not_allowed_is_said_to_be_idle(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **TWO) as t:
+    async with bot_harness(tmp_path, TWO) as t:
         panel = await open_settings(t, "models")
         await choose(t, panel, "model", PRO)
         await choose(t, panel, "models", "openai/sora-2")

@@ -127,7 +127,7 @@ async def test_each_change_is_in_the_audit_and_what_changes_nothing_is_not(tmp_p
 async def test_a_model_that_went_with_a_restart_is_refused_and_channels_that_went_are_not_chosen(
     tmp_path: Path,
 ) -> None:
-    async with bot_harness(tmp_path, **TWO) as t:
+    async with bot_harness(tmp_path, TWO) as t:
         gallery = t.guild.create_text_channel("gallery")
         await choose_gallery(t, gallery)
         panel = await open_settings(t, "models")
@@ -153,4 +153,5 @@ async def test_another_server_keeps_its_own_rules(tmp_path: Path) -> None:
         job = await t.job()
         assert job.place.channel_id == reels.id
         assert job.state is not State.FAILED
+        assert reels.guild is not None
         assert await t.app.jobs.moderation.settings(reels.guild.id) == GuildSettings()

@@ -46,7 +46,7 @@ async def failed(t: BotHarness, actor: simcord.MemberActor) -> Job:
 
 
 async def test_the_list_has_each_job_with_member_model_place_and_words(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, api=VideosApi(ready_after_s=600), **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY, api=VideosApi(ready_after_s=600)) as t:
         thread = await t.thread()
         await t.alice.slash(t.channel, "sora generate", prompt="a *calico* cat")
         await t.bob.slash(thread, "sora generate", prompt="a dog", seconds=8)
@@ -63,7 +63,7 @@ async def test_the_list_has_each_job_with_member_model_place_and_words(tmp_path:
 
 
 async def test_each_state_has_its_own_list(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, OPENAI_MAX_CONCURRENT="1", **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY, OPENAI_MAX_CONCURRENT="1") as t:
         done = await generate_clip(t, t.alice, "a cat")
         bad = await failed(t, t.alice)
         t.api.ready_after_s = 600
@@ -150,7 +150,7 @@ async def ended(t: BotHarness) -> bool:
 
 
 async def test_pages_go_on_outlive_a_restart_and_lead_back(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, api=VideosApi(ready_after_s=600), **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY, api=VideosApi(ready_after_s=600)) as t:
         for number in range(12):
             await t.alice.slash(t.channel, "sora generate", prompt=f"cat {number}")
             await t.bob.slash(t.channel, "sora generate", prompt=f"dog {number}")
@@ -171,7 +171,7 @@ async def test_pages_go_on_outlive_a_restart_and_lead_back(tmp_path: Path) -> No
 
 
 async def test_a_page_that_is_just_full_has_no_empty_one_behind_it(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, api=VideosApi(ready_after_s=600), **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY, api=VideosApi(ready_after_s=600)) as t:
         for number in range(5):
             await t.alice.slash(t.channel, "sora generate", prompt=f"cat {number}")
         result = await t.moderator.slash(t.channel, "sora-mod jobs")
@@ -181,7 +181,7 @@ async def test_a_page_that_is_just_full_has_no_empty_one_behind_it(tmp_path: Pat
 
 async def test_the_longest_words_fit_on_a_page(tmp_path: Path) -> None:
     models = f'"{"m" * 60}" label="{"L" * 80}" seconds=4 sizes=1280x720 usd_per_second=0.01'
-    async with bot_harness(tmp_path, OPENAI_MODELS=models, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY, OPENAI_MODELS=models) as t:
         jobs = [await generate_clip(t, t.alice, f"{n} a" + "*" * 900) for n in range(5)]
         assert len(order_in(await listed(t, state="done"), jobs)) == 5
 
@@ -201,7 +201,7 @@ async def test_jobs_of_another_server_and_of_direct_messages_are_not_there(tmp_p
 
 
 async def test_who_is_a_moderator_no_longer_sees_no_further_page(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, api=VideosApi(ready_after_s=600), **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY, api=VideosApi(ready_after_s=600)) as t:
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
         page = await t.moderator.slash(t.channel, "sora-mod jobs")
         job = await t.job()
@@ -224,7 +224,7 @@ async def table(result: simcord.InteractionResult, name: str) -> list[dict[str, 
 
 
 async def test_usage_says_what_was_done_in_words_and_tables(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         await generate_clip(t, t.alice, "a cat", seconds=8)
         await generate_clip(t, t.alice, "a cat")
         await generate_clip(t, t.bob, "a dog")
@@ -271,7 +271,7 @@ async def test_usage_says_what_was_done_in_words_and_tables(tmp_path: Path) -> N
 
 
 async def test_the_chart_is_in_the_embed_and_told_to_who_cannot_see_it(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         await generate_clip(t, t.alice, "a cat")
         result = await t.moderator.slash(t.channel, "sora-mod usage", days=7)
         assert "last 7 days" in private_answer(result)
@@ -289,7 +289,7 @@ async def test_the_chart_is_in_the_embed_and_told_to_who_cannot_see_it(tmp_path:
 
 
 async def test_a_day_is_counted_for_as_long_as_was_asked(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         await generate_clip(t, t.alice, "a cat")
         t.clock.forward(timedelta(days=2).total_seconds())
         await catch_up(t.env, t.clock)
@@ -303,7 +303,7 @@ async def test_a_day_is_counted_for_as_long_as_was_asked(tmp_path: Path) -> None
 
 
 async def test_more_members_than_the_words_have_room_for_are_in_the_table(tmp_path: Path) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         members = [t.guild.add_member(t.env.create_user(f"m{n}")) for n in range(9)]
         for member in members:
             await generate_clip(t, member, "a cat")
@@ -325,7 +325,7 @@ async def test_without_any_clip_usage_says_so(tmp_path: Path) -> None:
 async def test_a_clip_from_when_the_clock_was_wrong_does_not_stretch_the_days(
     tmp_path: Path,
 ) -> None:
-    async with bot_harness(tmp_path, **PLENTY) as t:
+    async with bot_harness(tmp_path, PLENTY) as t:
         await generate_clip(t, t.alice, "a cat")
         t.clock.forward(timedelta(days=9000).total_seconds())
         await generate_clip(t, t.alice, "a cat to come")

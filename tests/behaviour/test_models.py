@@ -10,7 +10,7 @@ import pytest
 
 from bot.model import State
 from tests.behaviour.clips import generate_clip, private_answer
-from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness
+from tests.behaviour.harness import BotHarness, bot_harness
 from tests.behaviour.settings_panel import choose, open_settings
 from tests.wire.openrouter.wire import OpenRouterWire
 from tests.wire.provider_double.server import ProviderDouble
@@ -34,7 +34,7 @@ async def two(
             "LITELLM_PROXY_API_BASE": other.base_url,
             "LITELLM_PROXY_MODELS": models,
         }
-        async with bot_harness(folder, api=None, timings=FAST_TIMINGS, **(names | variables)) as t:
+        async with bot_harness(folder, names | variables) as t:
             # The bot's own look at the models is over: no fault of a test's meets it.
             await t.until(lambda: t.api.requests["models"] and other.requests["models"])
             yield t, other
@@ -186,5 +186,5 @@ async def test_models_that_could_not_be_learned_at_the_start_are_soon_asked_for_
     async with ProviderDouble(OpenRouterWire()) as kitchen:
         kitchen.fault(Step.CHECK, VideosFault.html(502), times=3)
         names = {"VIDEO_PROVIDERS": "openrouter", "OPENROUTER_MODELS": "google/veo-3.1-lite"}
-        async with bot_harness(tmp_path, **(kitchen.environ() | names)) as t:
+        async with bot_harness(tmp_path, kitchen.environ() | names) as t:
             await t.until(lambda: t.app.providers["openrouter"].capabilities().models)

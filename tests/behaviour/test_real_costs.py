@@ -30,6 +30,7 @@ class PricedWire(XaiWire):
         answer = super().shown(render)
         if render.stage is not RenderStage.READY:
             return answer
+        assert isinstance(answer.json, dict)
         return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": self._ticks}})
 
 
@@ -41,7 +42,7 @@ async def charging(
     async with ProviderDouble(PricedWire(usd_micros)) as kitchen:
         models = {"XAI_MODELS": "grok-imagine-video usd_per_second=0.07"}
         environ = kitchen.environ() | models | variables
-        async with bot_harness(folder, VIDEO_PROVIDERS="xai", **environ) as t:
+        async with bot_harness(folder, environ, VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await t.wait_for_state(State.RENDERING)
             assert "$0.35" in t.card_text()
@@ -63,7 +64,7 @@ def let_it_be_ready(t: BotHarness, double: ProviderDouble) -> None:
     ("usd_micros", "price", "used", "left"),
     [
         (900_000, "$0.90", "$0.90 used", "**$0.10** left"),
-        (123_456, "$0.1235", "$0.1235 used", "**$0.8765** left"),
+        (123_456, "$0.123456", "$0.123456 used", "**$0.876544** left"),
         (0, "free", "$0 used", "**$1.00** left"),
     ],
     ids=["higher", "lower", "nothing"],

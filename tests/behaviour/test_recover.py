@@ -147,7 +147,7 @@ async def test_a_server_that_keeps_renders_in_memory_has_lost_one_that_it_does_n
     tmp_path: Path,
 ) -> None:
     async with ProviderDouble(VllmWire()) as kitchen:
-        async with bot_harness(tmp_path, VIDEO_PROVIDERS="vllm", **kitchen.environ()) as t:
+        async with bot_harness(tmp_path, kitchen.environ(), VIDEO_PROVIDERS="vllm") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await t.wait_for_state(State.RENDERING)
             kitchen.renders.clear()
@@ -162,9 +162,7 @@ async def test_a_server_that_has_forgotten_all_its_renders_gets_a_lost_order_aga
 ) -> None:
     async with ProviderDouble(VllmWire()) as kitchen:
         several = {"VLLM_MAX_CONCURRENT": "2"}
-        async with bot_harness(
-            tmp_path, VIDEO_PROVIDERS="vllm", **kitchen.environ(), **several
-        ) as t:
+        async with bot_harness(tmp_path, kitchen.environ() | several, VIDEO_PROVIDERS="vllm") as t:
             await t.bob.slash(t.channel, "sora generate", prompt="a dog")
             await t.wait_for_state(State.RENDERING)
             kitchen.renders.clear()

@@ -244,8 +244,8 @@ async def test_a_clip_that_did_not_come_about_counts_nothing(
     tmp_path: Path, ending: EndCase
 ) -> None:
     api = VideosApi(ready_after_s=ending.ready_after_s, poll_after_ms=20)
-    variables = LIMITS | ending.variables
-    async with bot_harness(tmp_path, api=api, timings=ending.timings, **variables) as t:
+    variables = {**LIMITS, **ending.variables}
+    async with bot_harness(tmp_path, variables, api=api, timings=ending.timings) as t:
         job = await reached(t, ending)
         seconds, usd_micros = job.spec.seconds, job.spec.estimate_usd_micros
         assert await ledger(t, job) == [
@@ -259,7 +259,7 @@ async def test_a_clip_that_did_not_come_about_counts_nothing(
 @pytest.mark.parametrize("ending", SETTLED, ids=name_of)
 async def test_a_clip_that_was_rendered_counts_once(tmp_path: Path, ending: EndCase) -> None:
     api = VideosApi(ready_after_s=ending.ready_after_s, poll_after_ms=20)
-    async with bot_harness(tmp_path, api=api, timings=ending.timings, **LIMITS) as t:
+    async with bot_harness(tmp_path, LIMITS, api=api, timings=ending.timings) as t:
         job = await reached(t, ending)
         closed = [("reserve", 1, 4, 400_000), ("settle", 0, 0, 0)]
         counted = Usage(clips=1, seconds=4, usd_micros=400_000)

@@ -88,7 +88,7 @@ async def moderators_see_what_they_set(before: Before) -> None:
     standing = await mod("quota show", target=bob)
     (used,) = before.rows("SELECT sum(clips) FROM ledger WHERE user_id = ?", bob.id)
     assert f"**{55 - used[0]} clips** left" in standing, "50 and 5 granted, without those used"
-    assert (await t.used_by(bob.id)).clips == used[0]
+    assert (await t.usage_of(bob.id)).clips == used[0]
     budget = await mod("budget show")
     assert "$500.00" in budget
     assert f"<#{channels['desk'].id}>" in budget

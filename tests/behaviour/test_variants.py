@@ -1,6 +1,7 @@
 """Variants of one order: one message with a file and a button each, wherever that is possible."""
 
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -48,7 +49,7 @@ async def let_go(t: BotHarness, *jobs: Job, into: State = State.DONE) -> None:
         await t.until(ended)
 
 
-def refuse_edits(t: BotHarness, message: discord.Message, **trouble: int) -> None:
+def refuse_edits(t: BotHarness, message: discord.Message, **trouble: Any) -> None:
     """Let the next edit of this message go wrong; cards are edited all the same."""
     t.env.inject_error("PATCH", f"/channels/*/messages/{message.id}", **trouble)
 

@@ -21,7 +21,7 @@ def listening(folder: Path) -> AbstractAsyncContextManager[BotHarness]:
     api = VideosApi(ready_after_s=600, poll_after_ms=120_000)
     timings = replace(FAST_TIMINGS, reconcile_max_gap_s=60.0, not_found_gap_s=60.0)
     variables = {"HTTP_BIND": "127.0.0.1:0", "OPENAI_WEBHOOK_SECRET": SECRET}
-    return bot_harness(folder, api=api, timings=timings, **variables)
+    return bot_harness(folder, variables, api=api, timings=timings)
 
 
 async def rendering(t: BotHarness) -> LoopbackRender:

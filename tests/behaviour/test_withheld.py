@@ -27,7 +27,7 @@ async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counte
 ) -> None:
     async with ProviderDouble(XaiWire()) as kitchen:
         kitchen.stage = RenderStage.MODERATED
-        async with bot_harness(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
+        async with bot_harness(tmp_path, kitchen.environ(), VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
             job = await t.wait_for_state(State.FAILED, 20)
@@ -62,6 +62,7 @@ class DearWire(XaiWire):
 
     def shown(self, render: DoubleRender) -> Answer:
         answer = super().shown(render)
+        assert isinstance(answer.json, dict)
         return replace(answer, json={**answer.json, "usage": {"cost_in_usd_ticks": 10**30}})
 
 
@@ -70,7 +71,7 @@ async def test_a_clip_comes_though_its_cost_is_told_in_numbers_that_cannot_be_ke
 ) -> None:
     async with ProviderDouble(DearWire()) as kitchen:
         kitchen.stage = RenderStage.READY
-        async with bot_harness(tmp_path, VIDEO_PROVIDERS="xai", **kitchen.environ()) as t:
+        async with bot_harness(tmp_path, kitchen.environ(), VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
             job = await t.wait_for_state(State.DONE, 20)

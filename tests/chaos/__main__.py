@@ -1,10 +1,11 @@
-"""The long runs: `python -m tests.chaos kill --rounds 10`, `random --kills 1000`, `faults --towns 200`.
+"""The long runs: `python -m tests.chaos kill --rounds 10`, `random --kills 1000`,
+`faults --mixtures 200`.
 
-Every round is one line of JSON in --out, with what went wrong; `table` prints those of a file. Rounds
-that stand there already and went well are not played again.
+Every round writes one line of JSON to --out, with what went wrong; `table` prints the rounds of a
+file. A round that is in --out already and went well is not run again.
 """
 
-# ruff: noqa: T201 - it speaks to people
+# ruff: noqa: T201 - a command prints
 
 from __future__ import annotations
 
@@ -40,13 +41,13 @@ _STEPS_A_ROUND = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTask:
-    """One round to play."""
+    """One round to run."""
 
     name: str
     seed: int
     play: Callable[[ChaosHarness], Awaitable[Round]]
     has_gallery: bool = False
-    #: The second video service can stop a render.
+    #: Whether the second provider can cancel a render.
     stops: bool = False
 
 
@@ -57,7 +58,7 @@ def _kill_rounds(rounds: int, only: Sequence[str]) -> list[RoundTask]:
             for at, doing in before_and_after(points).items():
                 if only and not any(each in at for each in only):
                     continue
-                # What passes in every job is met in the midst of them, too.
+                # A point that every job passes is also reached with the second and third job.
                 nth = 1 + number % 3 if doing == "ask" and "accept" not in at else 1
                 tasks.append(
                     RoundTask(
@@ -65,8 +66,8 @@ def _kill_rounds(rounds: int, only: Sequence[str]) -> list[RoundTask]:
                         seed=number,
                         has_gallery=points is GALLERY_POINTS,
                         stops=points is CANCELLABLE_POINTS,
-                        play=lambda town, at=at, doing=doing, nth=nth: play(
-                            town, [(at, doing)], in_flight=_IN_FLIGHT, nth=nth
+                        play=lambda harness, at=at, doing=doing, nth=nth: play(
+                            harness, [(at, doing)], in_flight=_IN_FLIGHT, nth=nth
                         ),
                     )
                 )
@@ -79,7 +80,7 @@ def _random_rounds(kills: int) -> list[RoundTask]:
             name="any time",
             seed=seed,
             has_gallery=seed % 3 == 0,
-            play=lambda town: play_at_random(town, some, _IN_FLIGHT),
+            play=lambda harness: play_at_random(harness, some, _IN_FLIGHT),
         )
 
     starts = range(0, kills, _KILLS_A_ROUND)
@@ -93,7 +94,7 @@ def _mixtures(rounds: int) -> list[RoundTask]:
             name="mixture",
             seed=seed,
             has_gallery=seed % 4 == 0,
-            play=lambda town: mix(town, steps),
+            play=lambda harness: mix(harness, steps),
         )
 
     return [one(seed) for seed in range(rounds)]
@@ -103,16 +104,16 @@ def _mixtures(rounds: int) -> list[RoundTask]:
 async def _prepared_harness(
     pool: ProcessPool, task: RoundTask, keep: Path
 ) -> AsyncIterator[ChaosHarness]:
-    async with chaos_harness(pool, seed=task.seed, keep=keep, stops=task.stops) as place:
+    async with chaos_harness(pool, seed=task.seed, keep=keep, stops=task.stops) as harness:
         if task.has_gallery:
-            await place.set_guild_settings(gallery="gallery")
-        yield place
+            await harness.set_guild_settings(gallery="gallery")
+        yield harness
 
 
 async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
-    """Play what is left of `tasks`; return how many rounds went wrong."""
+    """Run the rounds left in `tasks`; return how many went wrong."""
     wrong = 0
-    async with process_pool() as nest:
+    async with process_pool() as pool:
         while tasks:
             task = tasks.pop(0)
             began_s = time.monotonic()
@@ -122,13 +123,13 @@ async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
                 / f"{task.name.replace(' ', '-').replace(':', '-').replace('>', '-')}-{task.seed}"
             )
             try:
-                async with _prepared_harness(nest, task, folder) as place:
-                    result = await task.play(place)
+                async with _prepared_harness(pool, task, folder) as harness:
+                    result = await task.play(harness)
                     line |= asdict(result)
                     missed = [each.at for each in result.kills if not each.was_reached]
                     assert not result.report.found, result.report.found
                     assert not missed, f"not reached: {missed}"
-            except Exception as error:  # noqa: BLE001 - the other rounds are played all the same
+            except Exception as error:  # noqa: BLE001 - the other rounds still run
                 wrong += 1
                 line["wrong"] = f"{type(error).__name__}: {error}"
                 print(
@@ -142,27 +143,27 @@ async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
-    """Return the rounds of a file as a table in Markdown, one row a point."""
+    """Return rounds as a Markdown table, one row a kill point."""
     by_name: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
         by_name[line["name"]].append(line)
     head = (
         "| killed | rounds | kills | jobs | in flight | unknown | lost | twice | paid twice "
-        "| books | bytes | other |"
+        "| ledger | bytes | other |"
     )
     rows = [head, "| --- |" + " --: |" * 11]
     total = [0] * 11
     for name, some in by_name.items():
-        accounts = [each["account"] for each in some if "account" in each]
+        reports = [each["report"] for each in some if "report" in each]
         kills = [kill for each in some for kill in each.get("kills", ())]
         flying = [kill["in_flight"] for kill in kills]
-        kinds = ("unknown", "lost", "twice", "paid_twice", "books", "bytes", "other")
+        kinds = ("unknown", "lost", "twice", "paid_twice", "ledger", "bytes", "other")
         figures = [
             len(some),
             sum(kill["was_reached"] for kill in kills),
-            sum(each["jobs"] for each in accounts),
+            sum(each["jobs"] for each in reports),
             round(sum(flying) / max(len(flying), 1)),
-            *(sum(each[kind] for each in accounts) for kind in kinds),
+            *(sum(each[kind] for each in reports) for kind in kinds),
         ]
         total = [a + b for a, b in zip(total, figures, strict=True)]
         rows.append(f"| {name} | " + " | ".join(f"{each:,}" for each in figures) + " |")
@@ -172,7 +173,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def _lines(out: Path) -> list[dict[str, Any]]:
-    """Return the rounds of a file; of one that was played again the last."""
+    """Return the rounds of a file; of a round that was run twice, the last run."""
     if not out.exists():
         return []
     found = [json.loads(each) for each in out.read_text(encoding="utf-8").splitlines()]
@@ -199,11 +200,11 @@ def main() -> int:
     kill.add_argument("points", nargs="*", help="only points with one of these words")
     chance = commands.add_parser("random", help="at any time")
     chance.add_argument("--kills", type=int, default=1000)
-    faults = commands.add_parser("faults", help="mixtures of all troubles")
-    faults.add_argument("--towns", type=int, default=200)
+    faults = commands.add_parser("faults", help="mixtures of all faults")
+    faults.add_argument("--mixtures", type=int, default=200)
     commands.add_parser("table", help="print the rounds of --out")
     given = parser.parse_args()
-    # A bot that dies leaves half requests behind.
+    # A killed bot leaves unfinished requests, which aiohttp would log.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     if given.command == "table":
         print(table(_lines(given.out)))
@@ -214,7 +215,7 @@ def main() -> int:
         case "random":
             tasks = _random_rounds(given.kills)
         case _:
-            tasks = _mixtures(given.towns)
+            tasks = _mixtures(given.mixtures)
     return asyncio.run(_run(tasks, given.workers, given.out, given.keep))
 
 

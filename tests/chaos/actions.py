@@ -263,6 +263,7 @@ async def delete(harness: ChaosHarness) -> None:
     post = harness.discord.world.message(str(found[0]["channel_id"]), str(found[0]["message_id"]))
     sure = await harness.discord.press(who, post, f"sora:delete:{job_id}")
     await sure.answered(10)
+    assert sure.message is not None
     erased = await harness.discord.press(who, sure.message, f"sora:erase:{job_id}")
     await erased.answered(10)
 

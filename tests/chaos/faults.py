@@ -274,6 +274,7 @@ async def mix(harness: ChaosHarness, steps: Sequence[str], *, rest_s: float = 60
     """Take the steps one after the other; whenever the bot dies it is started again."""
     result = Round()
     left = list(steps)
+    step = ""
     while left:
         async with harness.connected_bot() as life:
             while left and not life.exited.done():

@@ -1,4 +1,4 @@
-"""Discord, two video services, a folder and the bot between them, killed as often as you like."""
+"""Discord and provider doubles, a data folder, and bots that can be killed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.wire.videos_render import LoopbackRender
 from tests.wire.webhook_senders import SECRET, said, standard
 
 MEMBERS = ("alice", "bob", "carol", "dave", "erin", "frank")
-#: Has closed the direct messages.
+#: A member who accepts no direct messages.
 MEMBER_WITHOUT_DMS = "hermit"
 #: Words in a prompt that make its clip larger, and to how many bytes.
 SIZES = {"large": 60_000, "huge": 1_300_000}
@@ -57,7 +57,7 @@ class SentCommand:
 
 @dataclass(slots=True)
 class ChaosHarness:
-    """Everything outside the bot, and the bot's folder."""
+    """Everything outside the bot, and the bot's data folder."""
 
     discord: LoopbackDiscord
     openai: VideosApi
@@ -65,9 +65,9 @@ class ChaosHarness:
     folder: Path
     process_pool: ProcessPool
     chance: random.Random
-    #: Whether `relay` is a server that stops renders, and not one without a list.
+    #: Whether `relay` can cancel renders (vLLM-Omni); otherwise it has no list (CometAPI).
     stops: bool = False
-    #: Renders at a time, of each service.
+    #: Renders at a time, of each provider.
     slots: int = 10
     sent_commands: list[SentCommand] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -117,7 +117,7 @@ class ChaosHarness:
         }
 
     async def send_webhook(self, render_id: str) -> int:
-        """Have the first service say by webhook that a render is done; return the bot's answer.
+        """Send the first provider's webhook that a render is done; return the bot's HTTP status.
 
         Raises OSError or aiohttp.ClientError where no bot listens.
         """
@@ -135,9 +135,9 @@ class ChaosHarness:
     async def started_bot(
         self, at: str = "", nth: int = 1, *, is_armed: bool = False
     ) -> AsyncIterator[PooledBot]:
-        """Have a bot that has just been started; killed at the end if it lives then.
+        """Hold a bot process that was just started; kill it at the end.
 
-        at  the point to die at, once it is armed.
+        at  the point to be killed at, once it is armed.
         """
         more = {"KILL_AT": at, "KILL_NTH": str(nth), "KILL_PASSED": str(self.passed)}
         more |= {"KILL_ARMED": "1"} if is_armed else {}
@@ -149,7 +149,7 @@ class ChaosHarness:
 
     @asynccontextmanager
     async def connected_bot(self, at: str = "", nth: int = 1) -> AsyncIterator[PooledBot]:
-        """Have a bot that is connected."""
+        """Hold a bot that is connected to Discord."""
         times = self.discord.gateway.identifies + 1
         async with self.started_bot(at, nth) as life:
             await either(self.discord.ready(20, times=times), life)
@@ -157,36 +157,38 @@ class ChaosHarness:
             yield life
 
     def rows(self, query: str, *given: Any) -> list[sqlite3.Row]:
-        """Look into the bot's database from outside."""
+        """Query the bot's database file from this process."""
         if not self.database.exists():
             return []
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as books:
-            books.row_factory = sqlite3.Row
-            # A bot that was killed soon after its birth had a file, but nothing in it yet.
-            if not books.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            # A bot that was killed soon after its start may leave an empty file.
+            if not database.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
                 return []
-            return books.execute(query, given).fetchall()
+            return database.execute(query, given).fetchall()
 
     def in_flight(self) -> int:
         return len(self.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL"))
 
     async def set_guild_settings(self, *, gallery: str) -> None:
-        """Have clips posted in threads and mirrored; while no bot lives."""
-        settings = Settings.from_env(self.environ())
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        """Have clips posted in threads and mirrored; only while no bot runs."""
+        environment = Settings.from_env(self.environ())
+        environment.data_dir.mkdir(parents=True, exist_ok=True)
         await (await SqliteJobStore.open(self.database)).close()
-        desk = await open_admin_context(settings)
+        admin = await open_admin_context(environment)
         guild_id = int(self.discord.world.guild["id"])
-        seen = await desk.guild_store.guild_settings(guild_id)
+        seen = await admin.guild_store.guild_settings(guild_id)
         channel = int(self.discord.world.channel(gallery)["id"])
-        rules: GuildSettings = replace(seen, post=PostTarget.THREAD, gallery_channel_id=channel)
-        actor = Actor(user_id=None, at=desk.clock.now())
-        assert await desk.guild_store.replace_guild_settings(guild_id, rules, actor, expected=seen)
-        await desk.store.close()
+        settings: GuildSettings = replace(seen, post=PostTarget.THREAD, gallery_channel_id=channel)
+        actor = Actor(user_id=None, at=admin.clock.now())
+        assert await admin.guild_store.replace_guild_settings(
+            guild_id, settings, actor, expected=seen
+        )
+        await admin.store.close()
 
 
 async def either(waiting: Any, bot: PooledBot) -> Any:
-    """Return what is waited for, or None when the bot dies before."""
+    """Return the result of `waiting`, or None when the bot exits first."""
     task = asyncio.ensure_future(waiting)
     await asyncio.wait((task, bot.exited), return_when=asyncio.FIRST_COMPLETED)
     if task.done():
@@ -208,17 +210,17 @@ async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
 async def chaos_harness(
     pool: ProcessPool, *, seed: int = 0, keep: Path | None = None, stops: bool = False
 ) -> AsyncIterator[ChaosHarness]:
-    """Build a town of its own for one round.
+    """Build a harness for one round.
 
     keep   where the bot's folder is copied if the round ends with an exception.
-    stops  whether the second service can stop a render.
+    stops  whether the second provider can cancel a render.
     """
     folder = Path(tempfile.mkdtemp(prefix="sora-chaos-"))
     original = await asyncio.to_thread(make_clip, folder / "original.mp4", size=_SMALL)
     original_bytes = original.read_bytes()
 
     def content(job: LoopbackRender) -> bytes:
-        """Make a clip that no other job has: its bytes tell whose it is."""
+        """Make a clip whose bytes are unlike those of every other job."""
         words = job.prompt.split()
         most = max((SIZES[word] for word in words if word in SIZES), default=0)
         told = f"{job.id} {job.prompt}".encode().ljust(most, b".")
@@ -226,21 +228,24 @@ async def chaos_harness(
 
     try:
         async with AsyncExitStack() as stack:
-            kitchens = [
+            providers = [
                 VideosApi(ready_after_s=0.4, poll_after_ms=150, stops=each)
                 for each in (False, stops)
             ]
             discord = await stack.enter_async_context(LoopbackDiscord())
-            for kitchen in kitchens:
-                kitchen.content_of = content
-                await stack.enter_async_context(kitchen)
+            for provider in providers:
+                provider.content_of = content
+                await stack.enter_async_context(provider)
             world = discord.world
             for name in (*MEMBERS, MEMBER_WITHOUT_DMS):
                 if name not in ("alice", "bob"):
                     world.add_member(name)
             world.closed_dms.add(world.user_id(MEMBER_WITHOUT_DMS))
             world.add_channel("gallery")
-            yield ChaosHarness(discord, *kitchens, folder, pool, random.Random(seed), stops=stops)
+            openai, relay = providers
+            yield ChaosHarness(
+                discord, openai, relay, folder, pool, random.Random(seed), stops=stops
+            )
     except BaseException:
         if keep is not None:
             await asyncio.to_thread(shutil.copytree, folder, keep, dirs_exist_ok=True)

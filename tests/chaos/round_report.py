@@ -1,4 +1,4 @@
-"""What must hold at the end, told by the outside: Discord, the video services, the database file."""
+"""Checks the end of a round against Discord, the providers and the database file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _FINAL = ("done", "kept", "failed", "cancelled")
 
 @dataclass(slots=True)
 class RoundReport:
-    """The figures of a round; all but the first three are breaches, told in `found`."""
+    """The figures of a round: from `lost` on, numbers of breaches, which `found` describes."""
 
     jobs: int = 0
     done: int = 0
-    #: Orders whose outcome the bot gave up on and reported: refunded, perhaps billed.
+    #: Jobs that failed because the outcome of the paid call is unknown: refunded, may be billed.
     unknown: int = 0
-    #: … at the service that has a list.
+    #: Those of `unknown` at the provider that has a list.
     unlisted: int = 0
     lost: int = 0
     twice: int = 0
@@ -40,7 +40,7 @@ class RoundReport:
 
 
 def check_round(harness: ChaosHarness, report: RoundReport) -> None:
-    """Compare the bot's table with what the outside saw."""
+    """Compare the bot's tables with what Discord and the providers received."""
     jobs = harness.rows("SELECT * FROM jobs ORDER BY seq")
     report.jobs = len(jobs)
     shown = _shown(harness)
@@ -48,7 +48,7 @@ def check_round(harness: ChaosHarness, report: RoundReport) -> None:
         report.done += job["state"] == "done"
         if job["error_code"] == "render_lost":
             report.unknown += 1
-            # The other service has no list to look in; of this one all can be known.
+            # The other provider has no list; this one has, so every outcome can be found.
             if job["provider"] == "openai":
                 report.unlisted += 1
         _check_end(report, job)
@@ -68,23 +68,23 @@ def check_round(harness: ChaosHarness, report: RoundReport) -> None:
 
 
 def _tracebacks(log: str) -> Iterator[str]:
-    """Yield what went wrong in the bot's own code, not inside a library that was cut off."""
+    """Yield tracebacks through the bot's own code; those of libraries alone come from the kill."""
     for block in re.split(r"^(?=Traceback )", log, flags=re.MULTILINE)[1:]:
         if f'"{ROOT / "bot"}/' in block:
             yield block[:2000]
 
 
 def unfinished(harness: ChaosHarness) -> str | None:
-    """Return what is still under way; None when all is at rest."""
+    """Return what is still under way; None when nothing is."""
     for job in harness.rows("SELECT id, state FROM jobs WHERE finished_at IS NULL"):
         return f"{job['id']} is {job['state']}"
-    for errand in harness.rows("SELECT * FROM errands"):
-        return f"errand {dict(errand)}"
+    for message in harness.rows("SELECT * FROM errands"):
+        return f"outbox message {dict(message)}"
     return next(_stale_cards(harness), None)
 
 
 def _stale_cards(harness: ChaosHarness) -> Iterator[str]:
-    """Yield the cards that do not tell how their jobs ended."""
+    """Yield the status cards that do not show how their jobs ended."""
     for asked in harness.sent_commands:
         jobs = harness.rows(
             "SELECT * FROM jobs WHERE request_id = ?", int(asked.sent.payload["id"])
@@ -95,7 +95,7 @@ def _stale_cards(harness: ChaosHarness) -> Iterator[str]:
         noted = harness.rows(
             "SELECT card_message_id FROM requests WHERE id = ?", int(asked.sent.payload["id"])
         )
-        # A bot that was killed between the answer and the note of it does not know its card.
+        # A bot that was killed before it stored the card's message id does not know the card.
         if noted[0]["card_message_id"] is None:
             continue
         embed = str(harness.discord.world.message(card["channel_id"], card["id"])["embeds"])
@@ -115,7 +115,7 @@ def _tells(embed: str, job: sqlite3.Row) -> bool:
 
 
 def _shown(harness: ChaosHarness) -> defaultdict[str, list[tuple[str, Any]]]:
-    """Return where each file hangs: name → (channel id, attachment)."""
+    """Return where each file is attached: name → (channel id, attachment)."""
     found: defaultdict[str, list[tuple[str, Any]]] = defaultdict(list)
     for channel, posts in harness.discord.messages.items():
         for post in posts:
@@ -135,9 +135,9 @@ def _check_ledger(report: RoundReport, harness: ChaosHarness, job: sqlite3.Row) 
     sums = tuple(sum(row[unit] for row in rows) for unit in ("clips", "seconds", "usd_micros"))
     counted = (1, job["seconds"], job["estimate_usd_micros"])
     end, wanted = ("settle", counted) if job["state"] in ("done", "kept") else ("refund", (0, 0, 0))
-    amends = set(kinds[1:-1]) - {"amend"}
-    if sums != wanted or kinds[:1] != ["reserve"] or kinds[-1:] != [end] or amends:
-        report.breach("books", f"{job['id']} {job['state']}: {kinds} sum to {sums}, not {wanted}")
+    unexpected = set(kinds[1:-1]) - {"amend"}
+    if sums != wanted or kinds[:1] != ["reserve"] or kinds[-1:] != [end] or unexpected:
+        report.breach("ledger", f"{job['id']} {job['state']}: {kinds} sum to {sums}, not {wanted}")
 
 
 def _check_messages(
@@ -182,8 +182,8 @@ def _check_bytes(
 
 
 def _check_bills(report: RoundReport, harness: ChaosHarness, jobs: list[sqlite3.Row]) -> None:
-    """One create a job at most, and no render that belongs to nobody unless that was reported."""
-    # A deleted job has no words any more; its request still has the member's.
+    """Check that a job has one create at most, and that each render has a job or was reported."""
+    # A deleted job has no prompt; the command that was sent has.
     asked = {int(each.sent.payload["id"]): each.prompt for each in harness.sent_commands}
     most = Counter(_billed_words(job, asked) for job in jobs)
     billed = harness.openai.creates + harness.relay.creates
@@ -194,14 +194,14 @@ def _check_bills(report: RoundReport, harness: ChaosHarness, jobs: list[sqlite3.
     unknown = Counter(
         _billed_words(job, asked) for job in jobs if job["error_code"] == "render_lost"
     )
-    for name, kitchen in harness.providers.items():
-        for render in kitchen.renders.values():
+    for name, provider in harness.providers.items():
+        for render in provider.renders.values():
             if (name, render.id) in held:
                 continue
             if unknown[render.prompt]:
                 unknown[render.prompt] -= 1
                 continue
-            report.breach("paid_twice", f"{name} {render.id} {render.prompt!r} is nobody's")
+            report.breach("paid_twice", f"{name} {render.id} {render.prompt!r} belongs to no job")
 
 
 def _billed_words(job: sqlite3.Row, asked: dict[int, str]) -> str:
@@ -211,7 +211,7 @@ def _billed_words(job: sqlite3.Row, asked: dict[int, str]) -> str:
 
 
 def _check_promises(report: RoundReport, harness: ChaosHarness, jobs: list[sqlite3.Row]) -> None:
-    """Whoever got a card has as many jobs as were asked for; who got none has all or none."""
+    """Check that a command with a card has all its jobs, and one without has all or none."""
     by_request = Counter(job["request_id"] for job in jobs)
     for asked in harness.sent_commands:
         there = by_request[int(asked.sent.payload["id"])]

@@ -44,11 +44,11 @@ async def play(
     nth: int = 1,
     rest_s: float = 45.0,
 ) -> Round:
-    """Kill one bot at each of the points, one after the other, and let the last one end it all.
+    """Kill one bot at each of the points in turn; a last bot then finishes all jobs.
 
-    points     (point, doing); the jobs of killed bots stay under way.
-    in_flight  jobs under way as each bot comes to its point.
-    nth        which passage of its point each bot dies at.
+    points     (point, action); the jobs of killed bots stay under way.
+    in_flight  jobs under way when each bot reaches its point.
+    nth        each bot is killed the nth time it passes its point.
     """
     result = Round()
     for at, doing in points:
@@ -59,7 +59,7 @@ async def play(
 async def play_at_random(
     harness: ChaosHarness, kills: int, in_flight: int, *, rest_s: float = 60.0
 ) -> Round:
-    """Kill so many bots, each at any time from its first breath on."""
+    """Kill `kills` bots in turn, each 0 to 2.5 s after its start."""
     result = Round()
     for _ in range(kills):
         wait_s = harness.chance.uniform(0.0, 2.5)
@@ -84,27 +84,27 @@ async def _be_busy(harness: ChaosHarness, in_flight: int) -> None:
 
 
 async def rest(harness: ChaosHarness, result: Round, rest_s: float) -> Round:
-    """Have no more trouble, let a last bot end everything, and make up the account."""
+    """Remove all faults, have a last bot finish all jobs, and fill in the report."""
     harness.discord.faults.clear()
-    for kitchen in harness.providers.values():
-        kitchen._faults.clear()
+    for provider in harness.providers.values():
+        provider._faults.clear()
     async with harness.connected_bot() as life:
         return await finish(harness, life, result, rest_s)
 
 
 async def finish(harness: ChaosHarness, bot: PooledBot, result: Round, rest_s: float) -> Round:
-    """Let a bot end everything, stop it, and make up the account."""
-    account = result.report
+    """Wait until a bot has finished all jobs, stop it, and fill in the report."""
+    report = result.report
     try:
         async with asyncio.timeout(rest_s):
             while not bot.exited.done() and unfinished(harness) is not None:
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        account.breach("lost", f"no end: {unfinished(harness)}")
+        report.breach("lost", f"no end: {unfinished(harness)}")
     code = await bot.stop()
     if code != 0:
-        account.breach("other", f"the last bot left with {code}")
-    check_round(harness, account)
+        report.breach("other", f"the last bot left with {code}")
+    check_round(harness, report)
     return result
 
 
@@ -137,7 +137,7 @@ async def _kill_at_start(harness: ChaosHarness, at: str, in_flight: int) -> Kill
 
 
 async def _do(bot: PooledBot, harness: ChaosHarness, action: str) -> str:
-    """Have something done until the bot dies or it is enough; return what went wrong in it."""
+    """Run an action until the bot dies or the time is up; return the action's error, or ""."""
     done = asyncio.ensure_future(ACTIONS[action](harness))
     await asyncio.wait((done, bot.exited), timeout=_REACH_S, return_when=asyncio.FIRST_COMPLETED)
     if not bot.exited.done():
@@ -155,9 +155,9 @@ async def _keep_full(harness: ChaosHarness, in_flight: int) -> None:
 
 
 async def fill(harness: ChaosHarness, in_flight: int) -> None:
-    """Have members ask until so many jobs are under way, a remix and a cancel among them."""
-    doings = [ask_for_variants, ask, remix, ask_for_variants, cancel_late, ask]
+    """Have members send commands, also remixes and cancels, until `in_flight` jobs are under way."""
+    actions = [ask_for_variants, ask, remix, ask_for_variants, cancel_late, ask]
     while (lacking := in_flight - harness.in_flight()) > 0:
-        some = [doings[harness.chance.randrange(len(doings))] for _ in range(min(lacking, 8))]
+        some = [actions[harness.chance.randrange(len(actions))] for _ in range(min(lacking, 8))]
         with suppress(TimeoutError):
             await asyncio.gather(*(each(harness) for each in some))

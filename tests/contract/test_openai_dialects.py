@@ -1,4 +1,4 @@
-"""The dialects of OpenAI's Videos API, each at a kitchen that is as strict as its documents."""
+"""The dialects of OpenAI's Videos API, each at a provider double that is as strict as its documents."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _REQUEST = ProviderRequest(
 
 
 class _ProviderBesideDouble:
-    """A provider beside its kitchen."""
+    """A provider beside its double."""
 
     def __init__(self, double, clock) -> None:
         self.double = double
@@ -73,8 +73,8 @@ async def connect(autojump_clock):
     tables = []
 
     async def laid(wire):
-        kitchen = await ProviderDouble(wire).__aenter__()
-        tables.append(_ProviderBesideDouble(kitchen, autojump_clock))
+        double = await ProviderDouble(wire).__aenter__()
+        tables.append(_ProviderBesideDouble(double, autojump_clock))
         return tables[-1]
 
     yield laid
@@ -102,7 +102,7 @@ async def test_each_dialect_takes_a_picture(connected, tmp_path):
     image = tmp_path / "cat.png"
     Image.new("RGB", (64, 36), (200, 90, 30)).save(image)
     await connected.provider.submit(replace(connected.request, image=image))
-    assert connected.double.last.asked.image == image.read_bytes()
+    assert connected.double.last.paid_call.image == image.read_bytes()
 
 
 async def test_each_dialect_has_just_the_calls_that_it_says(connected):
@@ -275,7 +275,7 @@ async def test_a_server_that_takes_seeds_is_sent_them(connect, wire, tmp_path):
     Image.new("RGB", (64, 36)).save(image)
     for order in (table.request, replace(table.request, image=image)):
         await table.provider.submit(order)
-        assert str(table.double.last.asked.more["seed"]) == "7"
+        assert str(table.double.last.paid_call.more["seed"]) == "7"
 
 
 async def test_a_render_that_does_not_stop_is_trouble_and_stays(connect):

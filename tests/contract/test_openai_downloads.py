@@ -202,8 +202,10 @@ async def test_a_redirect_is_followed_without_the_key(videos_api, openai, remote
 async def test_a_key_of_any_name_stays_at_home(name, target):
     async with (
         VideosApi(credential=(name, f"Bearer {KEY}")) as videos_api,
-        OtherHost(videos_api.content) as host,
+        OtherHost() as host,
     ):
+        assert isinstance(videos_api.content, bytes)
+        host.content = videos_api.content
         transport = _transport(videos_api, SHORT_TIMEOUTS, name)
         remote_id = videos_api.add_render({"prompt": "a cat"}).id
         videos_api.fault("content", VideosFault.redirect(host.url))

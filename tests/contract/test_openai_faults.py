@@ -229,7 +229,9 @@ async def test_an_order_whose_answer_was_lost_is_found_in_the_list(
     [found] = [each for each in await openai.recent(since) if each.prompt == REQUEST.prompt]
     seconds = {"create": 4, "remix": 8, "extend": 8 + 4}[paid.route]
     assert (found.model, found.seconds, found.size) == ("sora-2", seconds, REQUEST.size)
-    assert found.source_remote_id == (paid.request.source_remote_id if paid.route == "remix" else None)
+    assert found.source_remote_id == (
+        paid.request.source_remote_id if paid.route == "remix" else None
+    )
     assert videos_api.creates[REQUEST.prompt] == 1
 
 

@@ -1,20 +1,18 @@
-"""What every provider promises, asked of each of them alike.
+"""The contract of `Provider`, tested on the built-in renderer and on an OpenAI-shaped server.
 
-A render of the built-in one takes seconds of real work, so that two renders are shared by all
-tests of a provider: they live in one event loop per module.
+A render of the built-in renderer takes seconds, so all tests of a provider share two renders and one
+event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
@@ -30,9 +28,10 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.model import Operation, Size
-from bot.providers.base import Download, Provider, ProviderRequest, RenderState, RenderStatus
+from bot.providers.base import Download, RenderState, RenderStatus
 from bot.providers.registry import build_providers
 from bot.settings import Settings
+from tests.contract.provider_under_test import SIZE, FinishedRender, ProviderUnderTest
 from tests.wire import clips
 from tests.wire.videos_api import KEY, VideosApi
 from tests.wire.videos_render import LoopbackRender
@@ -42,58 +41,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _MAX_BYTES = 64 * 1024 * 1024
 _NOWHERE = "NOSUCHJOB"
-_SIZE = Size(width_px=1280, height_px=720)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderUnderTest:
-    """A provider, ready to take orders."""
-
-    provider: Provider
-    settings: Settings
-    folder: Path
-
-    def request(self, key: str, **changes: Any) -> ProviderRequest:
-        """The cheapest order that the first model takes."""
-        model = self.provider.capabilities().models[0]
-        size = _SIZE if _SIZE in model.sizes else model.sizes[0]
-        plain = ProviderRequest(
-            idempotency_key=key,
-            prompt=f"a calico cat plays piano, {key}",
-            model=model.name,
-            seconds=model.seconds[0],
-            size=size,
-            seed=7,
-        )
-        return replace(plain, **changes)
-
-    async def finish(self, remote_id: str) -> RenderStatus:
-        """Poll until the render is over."""
-        last_s = time.monotonic() + 50
-        while time.monotonic() < last_s:
-            seen = (await self.provider.poll([remote_id]))[remote_id]
-            if isinstance(seen, RenderStatus) and seen.state in (
-                RenderState.READY,
-                RenderState.FAILED,
-            ):
-                return seen
-            assert not isinstance(seen, RemoteNotFoundError)
-            await asyncio.sleep(0.1)
-        raise AssertionError("the render did not end")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinishedRender:
-    """A finished render and how it came about."""
-
-    request: ProviderRequest
-    submitted: RenderStatus
-    finished: RenderStatus
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["local", "openai"])
 async def under_test(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
+    api: VideosApi | None = None
     with ExitStack() as stack:
         settings = Settings(data_dir=folder / "data", video_providers=(request.param,))
         if request.param == "openai":
@@ -107,29 +60,29 @@ async def under_test(request, tmp_path_factory):
         provider = build_providers(settings, SystemClock())[request.param]
         yield ProviderUnderTest(provider=provider, settings=settings, folder=folder)
         await provider.close()
-        if request.param == "openai":
+        if api is not None:
             assert api.violations == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def finished_render(under_test):
-    order = under_test.request(
+    request = under_test.request(
         "K7Q2", prompt='a "calico" cat\nplays ピアノ, 50% <b>loud</b> & proud'
     )
-    submitted = await under_test.provider.submit(order)
+    submitted = await under_test.provider.submit(request)
     return FinishedRender(
-        request=order, submitted=submitted, finished=await under_test.finish(submitted.id)
+        request=request, submitted=submitted, finished=await under_test.finish(submitted.id)
     )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def finished_render_with_image(under_test):
     image = under_test.folder / "reference.png"
-    Image.new("RGB", (_SIZE.width_px, _SIZE.height_px), (200, 90, 30)).save(image)
-    order = under_test.request("M3XW", image=image)
-    submitted = await under_test.provider.submit(order)
+    Image.new("RGB", (SIZE.width_px, SIZE.height_px), (200, 90, 30)).save(image)
+    request = under_test.request("M3XW", image=image)
+    submitted = await under_test.provider.submit(request)
     return FinishedRender(
-        request=order, submitted=submitted, finished=await under_test.finish(submitted.id)
+        request=request, submitted=submitted, finished=await under_test.finish(submitted.id)
     )
 
 
@@ -208,9 +161,9 @@ async def test_an_extension_of_a_finished_render_ends_ready_and_is_the_whole_cli
 @pytest.mark.parametrize("source", [_NOWHERE, "..", "a/b"])
 async def test_a_source_that_is_not_there_has_certainly_cost_nothing(under_test, operation, source):
     _skip_unless_offered(under_test, operation)
-    order = under_test.request("G0NE", operation=operation, source_remote_id=source)
+    request = under_test.request("G0NE", operation=operation, source_remote_id=source)
     with pytest.raises(SourceGoneError):
-        await under_test.provider.submit(order)
+        await under_test.provider.submit(request)
     assert operation in under_test.provider.capabilities().models[0].operations
 
 
@@ -258,6 +211,7 @@ async def test_a_cancelled_download_leaves_all_or_nothing(under_test, finished_r
         await asyncio.sleep(pause_s)
         task.cancel()
         await asyncio.wait([task])
+        left = [""]
         for _ in range(100):  # a thread may still be on its way out
             left = [path.name for path in tmp_path.iterdir()]
             if left in ([], ["clip.mp4"]):
@@ -348,7 +302,7 @@ async def test_an_order_with_a_picture_is_taken(under_test, finished_render_with
     [model] = [
         each
         for each in under_test.provider.capabilities().models
-        if each.name == finished_render_with_image.order.model
+        if each.name == finished_render_with_image.request.model
     ]
     assert model.takes_image
     assert finished_render_with_image.finished.state is RenderState.READY
@@ -395,12 +349,12 @@ async def _continued(
 ) -> FinishedRender:
     """Make a clip out of a finished one, with the API's own call."""
     _skip_unless_offered(under_test, operation)
-    order = under_test.request(
+    request = under_test.request(
         key, prompt=prompt, operation=operation, source_remote_id=finished_render.finished.id
     )
-    submitted = await under_test.provider.submit(order)
+    submitted = await under_test.provider.submit(request)
     return FinishedRender(
-        request=order, submitted=submitted, finished=await under_test.finish(submitted.id)
+        request=request, submitted=submitted, finished=await under_test.finish(submitted.id)
     )
 
 

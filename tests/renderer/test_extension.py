@@ -48,7 +48,7 @@ def decoded(clip: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     with av.open(str(clip)) as container:
         sound = [frame.to_ndarray() for frame in container.decode(audio=0)]
-    return np.stack(frames).astype(np.float32), np.concatenate(sound, axis=1)
+    return np.stack(frames).astype(np.float32), np.concatenate(sound, axis=1).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", list(FILMS))

@@ -75,6 +75,7 @@ class PostedFirst(Program):
                 settle = EntryKind.SETTLE
                 await store.move(status.job, State.DONE, now, close=settle, message_id=1)
                 message_id = await super().post_clip(status, path, others)
+                assert isinstance(store, SqliteJobStore)
                 update = "UPDATE jobs SET message_id = ? WHERE id = ?"
                 await store.database.write(lambda conn: conn.execute(update, (message_id, job_id)))
                 return message_id

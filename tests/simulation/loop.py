@@ -78,8 +78,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def step(self, until_s: float) -> bool:
         """Run one callback, passing time where none is ready; False when none is before `until_s`."""
-        ready, timers = self._ready, self._scheduled
-        while timers and timers[0]._cancel_and_wait:
+        ready, timers = self._ready, self._scheduled  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
+        while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False
         if not ready:
             if not timers or timers[0]._when > until_s:
@@ -88,11 +88,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         while timers and timers[0]._when <= self._virtual_time.now_s:
             timer = heapq.heappop(timers)
             timer._scheduled = False
-            if not timer._cancel_and_wait:
+            if not timer._cancelled:
                 ready.append(timer)
         if ready:
             handle = ready.popleft()
-            if not handle._cancel_and_wait:
+            if not handle._cancelled:
                 self.steps += 1
                 handle._run()
         return True
@@ -123,6 +123,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._virtual_time.now_s = now_s
         for task in asyncio.all_tasks(self):
             raise RuntimeError(f"outlived its process: {task!r}")
-        self._ready.clear()
-        self._scheduled.clear()
+        self._ready.clear()  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
+        self._scheduled.clear()  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
         self.close()

@@ -65,7 +65,7 @@ def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 async def test_the_copy_opens_as_the_bots_own_database(database: Path, tmp_path: Path) -> None:
-    done = back_up(database, tmp_path / "copy.db")
+    done = await back_up(database, tmp_path / "copy.db")
 
     assert (done.jobs, done.schema_version) == (3, len(read_migrations()))
     assert done.size_bytes == (tmp_path / "copy.db").stat().st_size
@@ -84,7 +84,9 @@ async def test_what_was_written_a_moment_ago_is_in_it(database: Path, tmp_path: 
     await store.close()
 
 
-def test_it_is_one_instant_and_writers_are_not_held_up(database: Path, tmp_path: Path) -> None:
+async def test_it_is_one_instant_and_writers_are_not_held_up(
+    database: Path, tmp_path: Path
+) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as conn:
         conn.execute("BEGIN")
         conn.executemany(
@@ -93,10 +95,10 @@ def test_it_is_one_instant_and_writers_are_not_held_up(database: Path, tmp_path:
         conn.execute("COMMIT")
     with writer(database) as took_s:
         while len(took_s) < 20:
-            time.sleep(0.01)
+            await asyncio.sleep(0.01)
         before = len(took_s)
         began_s = time.monotonic()
-        back_up(database, tmp_path / "copy.db")
+        await back_up(database, tmp_path / "copy.db")
         lasted_s = time.monotonic() - began_s
         written = took_s[before:]
     # It did not begin anew with every write, and they did not wait for it.
@@ -114,55 +116,59 @@ def test_it_is_one_instant_and_writers_are_not_held_up(database: Path, tmp_path:
     assert [each.name for each in sorted(tmp_path.iterdir())] == ["copy.db", "data"]
 
 
-def test_a_file_that_is_there_is_replaced_only_by_force(database: Path, tmp_path: Path) -> None:
+async def test_a_file_that_is_there_is_replaced_only_by_force(
+    database: Path, tmp_path: Path
+) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
     with pytest.raises(StorageError, match="--force"):
-        back_up(database, target)
+        await back_up(database, target)
     assert target.read_text() == "precious"
-    assert back_up(database, target, force=True).jobs == 3
+    assert (await back_up(database, target, force=True)).jobs == 3
     assert rows(target, "SELECT count(*) FROM jobs") == [(3,)]
 
 
-def test_the_database_is_never_its_own_backup(database: Path, tmp_path: Path) -> None:
+async def test_the_database_is_never_its_own_backup(database: Path, tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(database)
     for target in (database, tmp_path / "link.db"):
         with pytest.raises(StorageError, match="the database itself"):
-            back_up(database, target, force=True)
+            await back_up(database, target, force=True)
     assert rows(database, "SELECT count(*) FROM jobs") == [(3,)]
 
 
-def test_without_a_database_or_a_folder_it_says_so(database: Path, tmp_path: Path) -> None:
+async def test_without_a_database_or_a_folder_it_says_so(database: Path, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
-        back_up(tmp_path / "nothing.db", tmp_path / "copy.db")
+        await back_up(tmp_path / "nothing.db", tmp_path / "copy.db")
     with pytest.raises(StorageError, match="No such file"):
-        back_up(database, tmp_path / "nowhere" / "copy.db")
+        await back_up(database, tmp_path / "nowhere" / "copy.db")
     with pytest.raises(StorageError):
-        back_up(database, tmp_path / "data", force=True)
+        await back_up(database, tmp_path / "data", force=True)
     assert not (tmp_path / "nothing.db").exists()
 
 
-def test_another_programs_database_is_not_copied(tmp_path: Path) -> None:
+async def test_another_programs_database_is_not_copied(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as conn:
         conn.execute("CREATE TABLE jobs (id)")
     with pytest.raises(StorageError, match="no database of this bot"):
-        back_up(tmp_path / "other.db", tmp_path / "copy.db")
+        await back_up(tmp_path / "other.db", tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
 
 
-def test_a_damaged_database_gives_no_copy_that_looks_good(database: Path, tmp_path: Path) -> None:
+async def test_a_damaged_database_gives_no_copy_that_looks_good(
+    database: Path, tmp_path: Path
+) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as conn:
         conn.execute("PRAGMA foreign_keys = OFF")
         conn.execute("INSERT INTO mirrors VALUES ('NONE', 1, 1)")
     (tmp_path / "copy.db").write_text("the last good one")
     with pytest.raises(StorageError, match="damaged"):
-        back_up(database, tmp_path / "copy.db", force=True)
+        await back_up(database, tmp_path / "copy.db", force=True)
     assert (tmp_path / "copy.db").read_text() == "the last good one"
     assert [each.name for each in sorted(tmp_path.iterdir())] == ["copy.db", "data"]
 
 
-def test_it_does_not_fill_the_disk(database: Path, tmp_path: Path) -> None:
+async def test_it_does_not_fill_the_disk(database: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 2 << 20) as disk:
         with pytest.raises(StorageError, match="free there"):
-            back_up(database, disk / "copy.db", spare_bytes=2 << 20)
+            await back_up(database, disk / "copy.db", spare_bytes=2 << 20)
         assert list(disk.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Documents and the files that help contributors say what the code and the tools have."""
+"""The docs and the files for contributors agree with the code and the tools."""
 
 import json
 import re
@@ -26,7 +26,7 @@ FORMS = sorted(path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if pat
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LOCK_FILES = ("requirements.lock", "requirements-dev.lock")
-#: The options of `uv pip compile` that Renovate takes, of its 44.121.2 (read 2026-11-30).
+#: The options of `uv pip compile` that Renovate 44.121.2 accepts (its source, read 2026-11-30).
 RENOVATE_KNOWS = {
     "--universal",
     "--python-version",
@@ -40,7 +40,7 @@ OF_VENDORS = {each.name: each for vendor in VENDORS.values() for each in vendor.
 
 
 class DocumentedSetting(NamedTuple):
-    """What a document says of one setting."""
+    """What a document says about one setting."""
 
     help: str
     unit: str
@@ -49,7 +49,7 @@ class DocumentedSetting(NamedTuple):
 
 
 def entries_of_env_example(text: str) -> list[tuple[str, DocumentedSetting]]:
-    """Read each assignment, commented out or not, with the comment right above it."""
+    """Read each assignment, commented out or not, with the comment directly above it."""
     found: list[tuple[str, DocumentedSetting]] = []
     above: list[str] = []
     for line in text.splitlines():
@@ -73,7 +73,7 @@ def entries_of_env_example(text: str) -> list[tuple[str, DocumentedSetting]]:
 
 
 def entries_of_table(text: str) -> list[tuple[str, DocumentedSetting]]:
-    """Read each table row that begins with a variable's name in back-ticks."""
+    """Read each table row whose first cell is a variable's name in backticks."""
     found: list[tuple[str, DocumentedSetting]] = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
@@ -103,9 +103,11 @@ def test_every_setting_is_documented_once_and_no_other_is(document):
     names = [name for name, _ in entries(document)]
     assert sorted(names) == sorted([*SETTINGS, *OF_VENDORS])
     own = [name for name in names if name in SETTINGS]
-    assert own == list(SETTINGS), f"{document.name} must list the settings in the code's order"
+    assert own == list(SETTINGS), f"{document.name} must list the settings in the order of the code"
     theirs = [name for name in names if name in OF_VENDORS]
-    assert theirs == list(OF_VENDORS), f"{document.name} must list the APIs in the code's order"
+    assert theirs == list(OF_VENDORS), (
+        f"{document.name} must list the variables of the video APIs in the order of the code"
+    )
 
 
 @DOCUMENTS
@@ -120,7 +122,7 @@ def test_a_documented_help_line_unit_and_example_are_those_of_the_code(document,
 
 @DOCUMENTS
 @pytest.mark.parametrize("name", OF_VENDORS)
-def test_what_is_documented_of_a_video_api_is_what_its_file_says(document, name):
+def test_a_documented_variable_of_a_video_api_is_that_of_its_file(document, name):
     entry = dict(entries(document)).get(name)
     assert entry is not None, f"{name} is missing in {document.name}"
     each = OF_VENDORS[name]
@@ -143,7 +145,7 @@ def test_the_example_file_as_it_is_means_the_defaults():
     assert Settings.from_env(written) == Settings()
 
 
-def test_the_example_file_with_every_line_taken_in_means_the_defaults(tmp_path):
+def test_the_example_file_with_every_line_uncommented_means_the_defaults(tmp_path):
     path = tmp_path / ".env"
     lines = ENV_EXAMPLE.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join(re.sub(r"^#(?=[A-Z])", "", line) for line in lines), encoding="utf-8")
@@ -171,11 +173,11 @@ def test_an_example_is_a_value_that_is_accepted(name):
 @pytest.mark.parametrize("vendor", [each for each in VENDORS.values() if each.models_example])
 def test_an_example_of_models_is_accepted(vendor):
     environ = {
-        vendor.key: "key-0123456789",
+        vendor.key_variable: "key-0123456789",
         vendor.variables[1].name: vendor.base_url or "http://127.0.0.1:9",
         f"{vendor.prefix}_MODELS": vendor.models_example,
     }
-    assert vendor.account(environ, SystemClock()).models
+    assert vendor.read_account(environ, SystemClock()).models
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -225,7 +227,7 @@ def test_ci_tests_every_python_from_the_oldest_that_is_promised():
     assert commands["audit"] == ["make audit"]
     assert commands["throttled"] == ["make test-throttled"]
     assert any("| python3 .ci/coverage_floor.py" in each for each in commands["proposal"])
-    # Without pipefail, a git that fails would hand on nothing, and nothing is no long subject.
+    # Without pipefail, a failed git passes on no subject at all, and the check succeeds.
     assert jobs["proposal"]["defaults"]["run"]["shell"] == "bash"
 
 
@@ -251,7 +253,7 @@ def test_a_decision_has_its_parts_on_one_page_and_is_listed(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
 def test_a_link_to_a_file_leads_there(page):
-    # Not what a block of code shows.
+    # Links in blocks of code don't count.
     text = re.sub(
         r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
     )
@@ -327,4 +329,6 @@ def test_a_coverage_floor_may_rise_and_not_sink(tmp_path, here, code):
     judged = run(tmp_path, *script("coverage_floor.py"), said=f"{header}fail_under = 90\n")
     assert judged.returncode == code
     assert ("The floor only rises" in judged.stderr) == bool(code)
-    assert run(tmp_path, *script("coverage_floor.py")).returncode == 1, "nothing to compare with"
+    assert run(tmp_path, *script("coverage_floor.py")).returncode == 1, (
+        "there is nothing to compare with"
+    )

@@ -19,8 +19,7 @@ from aiohttp import web
 from bot.clock import SystemClock
 from bot.settings import Settings
 from bot.shell import doctor_disk, doctor_providers, doctor_web
-from bot.shell.daemon_executor import DaemonExecutor
-from bot.shell.doctor import examine
+from bot.shell.doctor import DaemonExecutor, examine
 from bot.shell.finding import format_findings, ok, one_line, problem, warning
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.web.health import HealthServer
@@ -103,18 +102,16 @@ async def test_every_wrong_setting_is_told_and_not_the_first_alone(tmp_path: Pat
     }
     said = await told(tmp_path, **wrong)
     for name in (*wrong, "XAI_API_KEY"):
-        line = about(said, f"problem  {name}: ")
-        assert "→ allowed: " in line
+        assert "→ allowed: " in about(said, f"problem  {name}: ")
     assert "two words" not in "".join(said)
     assert "sk with spaces" not in "".join(said)
-    # What can be looked at still is.
-    assert about(said, "ok", "renderer: drew")
+    assert about(said, "ok", "renderer: made")
 
 
 async def test_a_key_that_stands_in_the_wrong_place_is_not_shown_either(tmp_path: Path):
     key = "sk-0123456789abcdef"
     said = await told(tmp_path, VIDEO_PROVIDERS=f"local,{key}", OPENAI_API_KEY=key)
-    assert about(said, "problem  VIDEO_PROVIDERS: '***' is none")
+    assert about(said, "problem  VIDEO_PROVIDERS: '***' is not a video service")
     assert key not in "".join(said)
 
 
@@ -127,9 +124,11 @@ async def test_keys_of_few_letters_leave_the_lines_readable(tmp_path: Path):
         OPENAI_API_KEY="e",
         DISCORD_TOKEN="an",
     )
-    assert about(said, "problem  VIDEO_PROVIDERS: '***' is none → allowed: local, ")
-    assert about(said, "ok", "renderer: drew")
-    assert not [line for line in said if "***" in line.replace("'***' is none", "")]
+    assert about(
+        said, "problem  VIDEO_PROVIDERS: '***' is not a video service I know → allowed: local, "
+    )
+    assert about(said, "ok", "renderer: made")
+    assert not [line for line in said if "***" in line.replace("'***' is not a", "")]
 
 
 async def test_good_settings_are_counted(tmp_path: Path):
@@ -272,7 +271,7 @@ async def test_another_releases_schema_is_told(tmp_path: Path, version, level, w
 async def test_an_address_that_somebody_else_has_is_told():
     with taken_port() as port:
         said = await of_web(HTTP_BIND=f"127.0.0.1:{port}")
-    assert "another address" in about(said, "problem", "HTTP_BIND", f":{port} can't be had")
+    assert "another address" in about(said, "problem", "HTTP_BIND", f":{port} is not available")
     said = await of_web(HTTP_BIND=f"127.0.0.1:{free_port()}", PUBLIC_URL="https://x.example")
     assert about(said, "ok", "HTTP_BIND", "is free")
     assert about(said, "ok", "PUBLIC_URL: not tried")
@@ -280,7 +279,7 @@ async def test_an_address_that_somebody_else_has_is_told():
 
 async def test_a_place_for_webhooks_where_nobody_listens_is_told():
     said = await of_web(PUBLIC_URL="https://sora.example.org")
-    assert about(said, "warning", "HTTP_BIND: empty, though PUBLIC_URL")
+    assert about(said, "warning", "HTTP_BIND: empty, so webhooks")
 
 
 async def _nothing(_provider: str, _remote_id: str) -> None:
@@ -347,17 +346,17 @@ async def test_video_apis_are_told_by_what_a_free_call_shows(tmp_path: Path):
         assert about(await of_providers(**variables), "ok", "openai: the key is taken")
         wrong = "sk-wrong-wrong-wrong"
         said = await of_providers(**{**variables, "OPENAI_API_KEY": wrong})
-        assert "key" in about(said, "problem", "openai: it refuses the account")
+        assert "key" in about(said, "problem", "openai: it rejects the account")
         # Some gateways repeat the key that they refuse.
         api.fault("models", VideosFault.error(401, f"Incorrect API key provided: {api.key}"))
         said = await told(tmp_path, **variables)
         assert api.key not in "".join(said)
-        assert about(said, "problem", "openai: it refuses the account")
+        assert about(said, "problem", "openai: it rejects the account")
         api.fault("models", VideosFault.error(429, "slow down", **{"Retry-After": "120"}), times=9)
         assert about(await of_providers(**variables), "warning", "openai: it asks for a pause")
         assert not api.creates
     said = await of_providers(**variables)
-    assert about(said, "problem", "openai: it does not answer as it should")
+    assert about(said, "problem", "openai: it does not respond as it should")
 
 
 def test_a_finding_is_one_line_that_cannot_steer_a_terminal():

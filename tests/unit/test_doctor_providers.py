@@ -15,8 +15,7 @@ from bot.guild import EVERYWHERE, GuildSettings
 from bot.settings import Settings
 from bot.shell import doctor
 from bot.shell.doctor_disk import examine_database
-from bot.shell.provider_arguments import ChooseProvider, ProviderAction
-from bot.shell.providers import run_providers
+from bot.shell.providers import ChooseProvider, ProviderAction, run_providers
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
@@ -53,7 +52,7 @@ async def told(tmp_path: Path, *drained: str) -> list[tuple[str, str, str]]:
 async def test_when_all_are_drained_nobody_can_order_and_that_is_a_problem(tmp_path: Path):
     [(level, said, advice)] = await told(tmp_path, "openai", "xai", "local")
     assert level == "problem"
-    assert said == "all are drained, every order is refused"
+    assert said == "all are drained, so every command for a clip is refused"
     assert advice == "python -m bot providers resume NAME"
 
 

@@ -169,19 +169,19 @@ async def test_a_render_that_nobody_asked_to_stop_is_not_called_stopped(double, 
 
 async def test_clips_are_not_kept_in_public_for_ever(double, fal):
     await fal.submit(_REQUEST)
-    assert double.last.asked.more["kept_s"] == 259_200
+    assert double.last.paid_call.more["kept_s"] == 259_200
 
 
 async def test_a_model_takes_its_own_fields(double, fal, image):
     await fal.submit(_REQUEST)
     shape = {"aspect_ratio": "16:9", "resolution": "720p", "duration": "5"}
-    assert shape.items() <= double.last.asked.more.items()
-    assert double.last.asked.more["generate_audio"] is True
-    assert double.last.asked.more["seed"] == REQUEST.seed
+    assert shape.items() <= double.last.paid_call.more.items()
+    assert double.last.paid_call.more["generate_audio"] is True
+    assert double.last.paid_call.more["seed"] == REQUEST.seed
     await fal.submit(
         replace(_REQUEST, model=_KLING, size=Size.parse("1080x1920"), seconds=15, image=image)
     )
-    asked = double.last.asked
+    asked = double.last.paid_call
     assert asked.model == "fal-ai/kling-video/v3/pro/image-to-video"
     assert asked.more.keys() >= {"prompt", "start_image_url", "duration", "generate_audio"}
     assert not asked.more.keys() & {"aspect_ratio", "resolution", "seed"}
@@ -191,12 +191,12 @@ async def test_a_model_that_nobody_told_of_is_asked_for_by_its_path(double, imag
     settings = double.environ() | {"FAL_MODELS": _OTHERS}
     fal = make(double.wire, settings, AutojumpClock())
     await fal.submit(replace(_REQUEST, model="fal-ai/veo3.1", seconds=8, image=image))
-    asked = double.last.asked
+    asked = double.last.paid_call
     assert asked.model == "fal-ai/veo3.1/image-to-video"
     assert (asked.image, asked.more["duration"]) == (image.read_bytes(), "8s")
     model = "blackforestlabs/flux-3-max/text-to-video"
     await fal.submit(replace(_REQUEST, model=model, size=Size.parse("1920x1080")))
-    assert double.last.asked.more["resolution"] == "1080p"
+    assert double.last.paid_call.more["resolution"] == "1080p"
     with pytest.raises(ProviderRejectedError):
         await fal.submit(replace(_REQUEST, model=model, size=Size.parse("1234x567")))
     await fal.close()
@@ -233,6 +233,6 @@ async def test_a_stage_between_two_answers_never_makes_a_failure(double, fal):
 async def test_finished_renders_are_reported_to_the_public_address(double):
     provider = make(double.wire, double.environ(), AutojumpClock(), public=True)
     await provider.submit(_REQUEST)
-    assert double.last.asked.more["fal_webhook"] == f"{PUBLIC_URL}/webhooks/fal"
+    assert double.last.paid_call.more["fal_webhook"] == f"{PUBLIC_URL}/webhooks/fal"
     assert provider.capabilities().has_webhook
     await provider.close()

@@ -83,7 +83,7 @@ def _says(double: ProviderDouble, body: object, step: Step = Step.POLL, times: i
 
 async def test_an_order_has_the_shape_that_the_guide_has(make, double):
     await make().submit(_REQUEST)
-    assert double.last.asked.more == {
+    assert double.last.paid_call.more == {
         "type": "video",
         "delivery": "uri",
         "aspect_ratio": "9:16",

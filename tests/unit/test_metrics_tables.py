@@ -22,7 +22,7 @@ from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.queries import Queries
 from bot.web.gauges import GaugeReader
-from bot.web.readiness import database_check, disk_check
+from bot.web.health import database_check, disk_check
 from tests.unit.storage.factories import NOW, PLACE, after, entries, reach, step
 from tests.unit.test_metrics import samples
 
@@ -279,7 +279,7 @@ async def test_a_check_says_in_words_what_is_missing(store: SqliteJobStore, tmp_
     short = await disk_check(tmp_path, 2**60)()
     assert short is not None
     assert "MiB left" in short
-    assert await disk_check(tmp_path / "gone", 1)() == "the disk with the data can't be looked at"
+    assert await disk_check(tmp_path / "gone", 1)() == "the disk with the data can't be read"
 
 
 async def test_a_database_that_hangs_is_missing_after_two_seconds(store: SqliteJobStore) -> None:

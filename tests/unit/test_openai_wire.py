@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.errors import ModerationError, ProviderError, RenderFailedError
 from bot.model import Size
 from bot.providers.base import ProviderRequest, RenderState
-from bot.providers.http import error_body
+from bot.providers.http import error_body, image_upload
 from bot.providers.openai import wire
 
 _RECORDINGS = Path(__file__).resolve().parents[1] / "wire" / "openai"
@@ -99,6 +99,7 @@ def test_the_status_alone_decides(name, state, progress):
 )
 def test_a_failed_render_says_why(name, kind, words):
     error = wire.read_video(_recorded(name)).error
+    assert error is not None
     assert type(error) is kind
     assert words in str(error)
     assert words not in error.user_text
@@ -209,13 +210,13 @@ def test_the_next_poll_is_where_the_header_says(raw, seconds):
     ],
 )
 def test_a_picture_is_known_by_its_bytes(head, kind):
-    assert wire.image_type(head)[0] == kind
+    assert image_upload.image_type(head)[0] == kind
 
 
 @pytest.mark.parametrize("head", [b"", b"GIF89a", b"<svg>", b"RIFF\0\0\0\0WAVE"])
 def test_other_files_are_no_pictures(head):
     with pytest.raises(ValueError, match="neither"):
-        wire.image_type(head)
+        image_upload.image_type(head)
 
 
 def test_signed_addresses_and_control_characters_do_not_survive_in_messages():

@@ -60,7 +60,7 @@ async def make(double):
 
 
 def _request(model: str, **changes: object) -> ProviderRequest:
-    fields = {"key": "K7Q2", "prompt": "a cat", "seconds": 4, "size": _WIDE, "seed": 7}
+    fields = {"idempotency_key": "K7Q2", "prompt": "a cat", "seconds": 4, "size": _WIDE, "seed": 7}
     return ProviderRequest(model=model, **{**fields, **changes})  # type: ignore[arg-type]
 
 
@@ -91,8 +91,8 @@ async def test_without_sound_a_clip_costs_what_it_costs_without_sound(make, doub
     assert (model.price_usd_micros(1, _WIDE), model.price_usd_micros(1, _LARGE)) == (30_000, 50_000)
     assert not model.has_audio
     await provider.submit(_request(_VEO))
-    assert double.last.asked.more["generate_audio"] is False
-    assert double.last.asked.more["seed"] == 7
+    assert double.last.paid_call.more["generate_audio"] is False
+    assert double.last.paid_call.more["seed"] == 7
 
 
 async def test_where_two_prices_could_apply_the_dearer_one_does(make):
@@ -282,7 +282,7 @@ async def test_reports_are_asked_for_where_they_can_come_and_be_verified(
     await provider.submit(_request(_VEO))
     assert provider.capabilities().has_webhook is is_told
     expected = f"{url}/webhooks/openrouter" if is_told else None
-    assert double.last.asked.more.get("callback_url") == expected
+    assert double.last.paid_call.more.get("callback_url") == expected
 
 
 async def test_a_check_shows_what_is_left(make, double):

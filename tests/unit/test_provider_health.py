@@ -35,7 +35,7 @@ class SteppedClock:
 class StubProvider:
     """A provider that answers as it is told."""
 
-    name = "kitchen"
+    name = "lantern"
 
     def __init__(self):
         self.answer = RenderStatus(id="r", state=RenderState.RUNNING)
@@ -68,7 +68,7 @@ def outages():
 
 @pytest.fixture
 def breakers(clock, outages):
-    return CircuitBreakers(["kitchen"], clock, outages.append)
+    return CircuitBreakers(["lantern"], clock, outages.append)
 
 
 @pytest.fixture
@@ -98,11 +98,11 @@ async def test_a_refused_account_takes_it_out_and_is_told_once(
 ):
     for _ in range(3):
         await submit(provider, inner, ProviderAccountError("401"))
-        assert breakers.is_out("kitchen")
-        clock.forward(breakers.of("kitchen").until.timestamp() - clock.at.timestamp())
-        assert breakers.takes_work("kitchen")
-    assert outages == ["kitchen"]
-    assert "401" not in breakers.of("kitchen").reason
+        assert breakers.is_out("lantern")
+        clock.forward(breakers.of("lantern").until.timestamp() - clock.at.timestamp())
+        assert breakers.takes_work("lantern")
+    assert outages == ["lantern"]
+    assert "401" not in breakers.of("lantern").reason
 
 
 @pytest.mark.parametrize("pause", [NotAcceptedError("429"), UnknownOutcomeError("reset")])
@@ -114,17 +114,17 @@ async def test_a_pause_that_it_asks_for_meanwhile_ends_no_outage(
     for _ in range(2):
         clock.forward(300)
         await submit(provider, inner, pause)
-        assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
+        assert breakers.of("lantern").circuit is CircuitState.COOLING_DOWN
         clock.forward(300)
         await submit(provider, inner, ProviderAccountError("402"))
-        assert breakers.of("kitchen").circuit is CircuitState.OUT
-        assert breakers.of("kitchen").out_since == began_at
-    assert outages == ["kitchen"]
+        assert breakers.of("lantern").circuit is CircuitState.OUT
+        assert breakers.of("lantern").out_since == began_at
+    assert outages == ["lantern"]
     clock.forward(300)
     await submit(provider, inner, OK)
-    assert breakers.of("kitchen").out_since is None
+    assert breakers.of("lantern").out_since is None
     await submit(provider, inner, ProviderAccountError("402"))
-    assert outages == ["kitchen", "kitchen"]
+    assert outages == ["lantern", "lantern"]
 
 
 async def test_a_key_that_is_good_again_ends_the_outage_and_not_the_pause(
@@ -136,12 +136,12 @@ async def test_a_key_that_is_good_again_ends_the_outage_and_not_the_pause(
     await submit(provider, inner, NotAcceptedError("429"))
     inner.answer = OK
     await provider.check()
-    assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
-    assert not breakers.takes_work("kitchen")
+    assert breakers.of("lantern").circuit is CircuitState.COOLING_DOWN
+    assert not breakers.takes_work("lantern")
     inner.answer = ProviderAccountError("401")
     clock.forward(300)
     await provider.poll(["r"])
-    assert outages == ["kitchen", "kitchen"]
+    assert outages == ["lantern", "lantern"]
 
 
 async def test_an_order_that_was_refused_before_a_pause_is_proved_by_no_free_call(
@@ -152,14 +152,14 @@ async def test_an_order_that_was_refused_before_a_pause_is_proved_by_no_free_cal
     await submit(provider, inner, NotAcceptedError("429"))
     inner.answer = OK
     await provider.check()
-    assert breakers.of("kitchen").out_since is not None
+    assert breakers.of("lantern").out_since is not None
     clock.forward(300)
     inner.answer = ProviderAccountError("401")
     await provider.poll(["r"])
     inner.answer = OK
     await provider.check()
-    assert breakers.of("kitchen").circuit is CircuitState.OUT
-    assert outages == ["kitchen"]
+    assert breakers.of("lantern").circuit is CircuitState.OUT
+    assert outages == ["lantern"]
 
 
 async def test_it_recovers_by_itself_when_an_order_is_taken(
@@ -168,16 +168,16 @@ async def test_it_recovers_by_itself_when_an_order_is_taken(
     await submit(provider, inner, ProviderAccountError("402"))
     clock.forward(300)
     await submit(provider, inner, OK)
-    assert breakers.of("kitchen").circuit is CircuitState.CLOSED
+    assert breakers.of("lantern").circuit is CircuitState.CLOSED
     await submit(provider, inner, ProviderAccountError("402"))
-    assert outages == ["kitchen", "kitchen"]
+    assert outages == ["lantern", "lantern"]
 
 
 async def test_tries_of_one_that_stays_out_grow_rare(provider, inner, breakers, clock):
     pauses = []
     for _ in range(6):
         await submit(provider, inner, ProviderAccountError("402"))
-        pauses.append((breakers.of("kitchen").until - clock.at).total_seconds())
+        pauses.append((breakers.of("lantern").until - clock.at).total_seconds())
         clock.forward(pauses[-1])
     assert pauses == [300, 600, 1200, 2400, 3600, 3600]
 
@@ -186,9 +186,9 @@ async def test_polls_that_work_do_not_end_an_outage_and_a_free_call_does(provide
     await submit(provider, inner, ProviderAccountError("no balance"))
     inner.answer = OK
     await provider.poll(["r"])
-    assert breakers.is_out("kitchen")
+    assert breakers.is_out("lantern")
     await provider.check()
-    assert not breakers.is_out("kitchen")
+    assert not breakers.is_out("lantern")
 
 
 @pytest.mark.parametrize(
@@ -198,18 +198,18 @@ async def test_a_pause_that_is_asked_for_and_trouble_cool_it_down(
     provider, inner, breakers, clock, outages, error
 ):
     await submit(provider, inner, error)
-    assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
-    assert not breakers.takes_work("kitchen")
-    assert not breakers.is_out("kitchen")
+    assert breakers.of("lantern").circuit is CircuitState.COOLING_DOWN
+    assert not breakers.takes_work("lantern")
+    assert not breakers.is_out("lantern")
     clock.forward(getattr(error, "retry_after_s", None) or 2)
-    assert breakers.takes_work("kitchen")
+    assert breakers.takes_work("lantern")
     assert outages == []
 
 
 async def test_a_retry_after_is_kept_to(provider, inner, breakers, clock):
     await submit(provider, inner, NotAcceptedError("429", retry_after_s=40))
     clock.forward(39.9)
-    assert not breakers.takes_work("kitchen")
+    assert not breakers.takes_work("lantern")
 
 
 async def test_free_calls_that_work_say_nothing_of_the_balance(
@@ -220,24 +220,24 @@ async def test_free_calls_that_work_say_nothing_of_the_balance(
         inner.answer = OK
         await provider.check()
         # One order may try it, and it is the same outage still.
-        assert breakers.takes_work("kitchen")
-        assert breakers.of("kitchen").circuit is CircuitState.OUT
-    assert outages == ["kitchen"]
-    assert breakers.of("kitchen").times == 3
+        assert breakers.takes_work("lantern")
+        assert breakers.of("lantern").circuit is CircuitState.OUT
+    assert outages == ["lantern"]
+    assert breakers.of("lantern").failures_in_a_row == 3
     await submit(provider, inner, OK)
-    assert breakers.of("kitchen").circuit is CircuitState.CLOSED
+    assert breakers.of("lantern").circuit is CircuitState.CLOSED
 
 
 async def test_an_answer_from_before_a_pause_was_asked_for_does_not_end_it(
     provider, inner, breakers
 ):
-    seen = breakers.of("kitchen")
+    seen = breakers.of("lantern")
     await submit(provider, inner, NotAcceptedError("429", retry_after_s=40))
-    breakers.record_success("kitchen", seen)
-    assert not breakers.takes_work("kitchen")
+    breakers.record_success("lantern", seen)
+    assert not breakers.takes_work("lantern")
     inner.answer = OK
     await provider.check()
-    assert not breakers.takes_work("kitchen")
+    assert not breakers.takes_work("lantern")
 
 
 @pytest.mark.parametrize("hint_s", [0.0, 0.5])
@@ -246,7 +246,7 @@ async def test_at_once_from_one_that_refuses_again_and_again_is_not_believed(
 ):
     for number in range(5):
         await submit(provider, inner, NotAcceptedError("429", retry_after_s=hint_s))
-        pause_s = (breakers.of("kitchen").until - clock.at).total_seconds()
+        pause_s = (breakers.of("lantern").until - clock.at).total_seconds()
         assert pause_s >= 1.5 * 2**number
         clock.forward(pause_s)
 
@@ -256,7 +256,7 @@ async def test_stumbling_again_and_again_grows_the_pause_to_two_minutes(
 ):
     for number in range(12):
         await submit(provider, inner, UnknownOutcomeError("500"))
-        pause_s = (breakers.of("kitchen").until - clock.at).total_seconds()
+        pause_s = (breakers.of("lantern").until - clock.at).total_seconds()
         whole_s = min(2 * 2**number, 120)
         assert 0.75 * whole_s <= pause_s <= whole_s
         clock.forward(pause_s)
@@ -267,7 +267,7 @@ async def test_an_order_that_is_refused_says_nothing_of_the_provider(
     provider, inner, breakers, error
 ):
     await submit(provider, inner, error)
-    assert breakers.of("kitchen").circuit is CircuitState.CLOSED
+    assert breakers.of("lantern").circuit is CircuitState.CLOSED
 
 
 async def test_a_round_of_polls_without_one_answer_cools_it_down_and_one_answer_does_not(
@@ -275,14 +275,14 @@ async def test_a_round_of_polls_without_one_answer_cools_it_down_and_one_answer_
 ):
     inner.answer = ProviderTroubleError("502")
     await provider.poll(["a", "b"])
-    assert breakers.of("kitchen").circuit is CircuitState.COOLING_DOWN
-    assert breakers.of("kitchen").reason
+    assert breakers.of("lantern").circuit is CircuitState.COOLING_DOWN
+    assert breakers.of("lantern").reason
 
 
 async def test_a_poll_with_a_refused_key_takes_it_out(provider, inner, breakers):
     inner.answer = ProviderAccountError("401")
     await provider.poll(["a"])
-    assert breakers.is_out("kitchen")
+    assert breakers.is_out("lantern")
 
 
 def test_calls_are_spread_over_the_minute(clock):

@@ -57,7 +57,7 @@ async def _polled(provider, remote_id):
 
 async def test_a_large_picture_goes_ahead_as_a_file(double, replicate, large_image):
     await replicate.submit(replace(_REQUEST, image=large_image))
-    assert double.last.asked.image == large_image.read_bytes()
+    assert double.last.paid_call.image == large_image.read_bytes()
     assert list(double.wire.files.values()) == [large_image.read_bytes()]
     assert double.requests[Step.CREATE] == 1
 
@@ -84,7 +84,7 @@ async def test_a_picture_that_did_not_arrive_leaves_nothing_ordered(
 
 async def test_a_model_takes_its_own_inputs(double, replicate):
     await replicate.submit(_REQUEST)
-    assert double.last.asked.more == {
+    assert double.last.paid_call.more == {
         "prompt": REQUEST.prompt,
         "duration": 5,
         "aspect_ratio": "16:9",
@@ -93,8 +93,8 @@ async def test_a_model_takes_its_own_inputs(double, replicate):
         "seed": REQUEST.seed,
     }
     await replicate.submit(replace(_REQUEST, model=_KLING))
-    assert double.last.asked.more["mode"] == "standard"
-    assert not double.last.asked.more.keys() & {"resolution", "seed"}
+    assert double.last.paid_call.more["mode"] == "standard"
+    assert not double.last.paid_call.more.keys() & {"resolution", "seed"}
 
 
 async def test_the_list_is_read_no_further_than_it_is_needed(double, replicate):
@@ -221,7 +221,7 @@ async def test_a_larger_size_is_another_mode_of_kling(double):
     large = f"{_KLING} sizes=1920x1080 usd_per_second=0.3 audio=no"
     provider = make(double.wire, double.environ() | {"REPLICATE_MODELS": large}, AutojumpClock())
     await provider.submit(replace(_REQUEST, model=_KLING, size=Size.parse("1920x1080")))
-    asked = double.last.asked.more
+    asked = double.last.paid_call.more
     assert (asked["mode"], asked["generate_audio"]) == ("pro", False)
     await provider.close()
 

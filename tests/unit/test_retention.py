@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ class RetentionHarness:
         """Make a job with a clip in the archive, a poster, and a render on this disk."""
         job = await accept(self.store, number, **changes)
         for stop in ROUTES[state]:
-            given: dict[str, object] = {}
+            given: dict[str, Any] = {}
             if stop is State.RENDERING:
                 given["remote_id"] = f"render-{number}"
                 self.render(number).mkdir(parents=True)

@@ -115,7 +115,7 @@ async def test_a_task_without_its_clip_is_waited_for(double, runway):
 
 async def test_a_model_takes_its_own_fields(double, runway, tmp_path: Path):
     await runway.submit(replace(_REQUEST, size=Size.parse("720x1280")))
-    assert double.last.asked.more == {
+    assert double.last.paid_call.more == {
         "model": "gen4.5",
         "promptText": REQUEST.prompt,
         "ratio": "720:1280",
@@ -125,7 +125,7 @@ async def test_a_model_takes_its_own_fields(double, runway, tmp_path: Path):
     image = tmp_path / "cat.jpg"
     image.write_bytes(b"\xff\xd8\xff\xe0 a cat")
     await runway.submit(replace(_REQUEST, model="veo3.1_fast", seconds=8, image=image))
-    asked = double.last.asked
+    asked = double.last.paid_call
     assert (asked.image, asked.more["audio"]) == (image.read_bytes(), True)
     assert "seed" not in asked.more
 

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.providers.webhooks.verifier import BadSignatureError
-from bot.web.rejection_log import RejectionLog
-from bot.web.replay_cache import ReplayCache
+from bot.web.webhooks import RejectionLog, ReplayCache
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -45,9 +44,9 @@ def test_a_flood_of_refusals_is_a_line_an_hour(caplog: pytest.LogCaptureFixture)
         for minute in range(121):
             for _ in range(10):
                 refusals.count(BadSignatureError("why"), _NOON + timedelta(minutes=minute))
-    assert [record.getMessage().split(" as ")[0] for record in caplog.records] == [
-        "webhooks: refused 1",
-        "webhooks: refused 600",
-        "webhooks: refused 600",
+    assert [record.getMessage().split(" that ")[0] for record in caplog.records] == [
+        "webhooks: rejected 1",
+        "webhooks: rejected 600",
+        "webhooks: rejected 600",
     ]
     assert "why" in caplog.text

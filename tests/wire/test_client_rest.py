@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import discord
 import pytest
+from discord.http import Route
 
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.standalone_client import standalone_client
@@ -62,9 +63,7 @@ async def test_a_post_without_a_nonce_goes_out_once(connected: ConnectedClient) 
     body = {"content": "clip"}
     http = channel._state.http
     with pytest.raises(aiohttp.ClientError):
-        await http.request(
-            discord.http.Route("POST", SEND_TEMPLATE, channel_id=channel.id), json=body
-        )
+        await http.request(Route("POST", SEND_TEMPLATE, channel_id=channel.id), json=body)
     assert len(loopback.posts("general")) == 1
 
 
@@ -74,7 +73,7 @@ async def test_discord_py_s_own_second_try_of_a_post_without_a_nonce_is_stopped(
     loopback, channel = connected
     loopback.fail_next(*SEND, 502, after_work=True)
     http = channel._state.http
-    route = discord.http.Route("POST", SEND_TEMPLATE, channel_id=channel.id)
+    route = Route("POST", SEND_TEMPLATE, channel_id=channel.id)
     with pytest.raises(aiohttp.ClientConnectionError):
         await http.request(route, json={"content": "clip"})
     assert len(loopback.posts("general")) == 1

@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import discord
@@ -167,11 +168,13 @@ async def test_commands_keep_their_ids_when_synced_again(bare_session):
 
 async def test_a_lost_answer_makes_the_second_try_one_too_many(bare_session):
     loopback, bot = bare_session
-    troubles: asyncio.Queue[discord.HTTPException] = asyncio.Queue()
+    troubles: asyncio.Queue[Any] = asyncio.Queue()
 
     @bot.tree.error
-    async def report(_interaction: discord.Interaction, error: Exception) -> None:
-        troubles.put_nowait(error.__cause__ or error.original)
+    async def report(
+        _interaction: discord.Interaction, error: app_commands.AppCommandError
+    ) -> None:
+        troubles.put_nowait(error.__cause__ or getattr(error, "original", None))
 
     loopback.fail_next("POST", "/callback$", 502, after_work=True)
     sent = await loopback.slash("alice", "general", "sora find", {"clip": "K7"})
@@ -182,11 +185,13 @@ async def test_a_lost_answer_makes_the_second_try_one_too_many(bare_session):
 
 async def test_responses_in_a_locked_thread_fail(bare_session):
     loopback, bot = bare_session
-    troubles: asyncio.Queue[discord.HTTPException] = asyncio.Queue()
+    troubles: asyncio.Queue[Any] = asyncio.Queue()
 
     @bot.tree.error
-    async def report(_interaction: discord.Interaction, error: Exception) -> None:
-        troubles.put_nowait(error.__cause__ or error.original)
+    async def report(
+        _interaction: discord.Interaction, error: app_commands.AppCommandError
+    ) -> None:
+        troubles.put_nowait(error.__cause__ or getattr(error, "original", None))
 
     loopback.world.edit_thread("workshop", {"locked": True, "archived": True})
     await loopback.slash("alice", "workshop", "sora find", {"clip": "K7"})
@@ -292,6 +297,8 @@ async def test_the_process_speaks_json_and_stops_when_told():
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.wire.discord_server", stdin=PIPE, stdout=PIPE, cwd=CHECKOUT
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
     handshake = json.loads(await process.stdout.readline())
     async with aiohttp.ClientSession() as session:
         headers = {"Authorization": f"Bot {handshake['token']}"}

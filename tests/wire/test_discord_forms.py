@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import discord
 import pytest
 from discord import app_commands
+from discord.http import Route
 
 from tests.wire.discord_bare_bot import (
     Again,
@@ -264,7 +265,7 @@ async def test_two_buttons_of_one_name_and_too_many_are_refused(bare_session, ro
         for row in rows
     ]
     channel_id = bare_session.loopback.world.channel("general")["id"]
-    posts = discord.http.Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
+    posts = Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
     with pytest.raises(discord.HTTPException) as refused:
         await bare_session.bot.http.request(posts, json={"components": components})
     assert refused.value.code == 50035

@@ -137,6 +137,7 @@ async def test_places_and_people_in_options_come_with_what_may_be_done(bare_sess
     async def show(
         interaction: discord.Interaction, place: discord.TextChannel, who: discord.Member
     ) -> None:
+        assert who.resolved_permissions is not None
         seen = place.name, who.resolved_permissions.attach_files
         await interaction.response.send_message(str(seen))
 

@@ -29,6 +29,7 @@ async def test_a_reaction_is_heard_when_it_comes_and_when_it_goes(place):
             assert (event.message_id, event.channel_id) == (sent.id, sent.channel.id)
             assert (event.user_id, str(event.emoji)) == (alice, "🔥")
             assert (event.guild_id is None) == (place == "dm-alice")
+        assert bot.user is not None
         assert added.message_author_id == bot.user.id
         assert (added.member is None) == (place == "dm-alice")
 

@@ -39,6 +39,12 @@ async def heard(
     return await coming
 
 
+def quoted(reply: discord.Message) -> discord.Message:
+    assert reply.reference is not None
+    assert isinstance(reply.reference.resolved, discord.Message)
+    return reply.reference.resolved
+
+
 @pytest.mark.parametrize("place", ["general", "workshop", "dm-alice"])
 async def test_a_ping_reply_to_a_regular_message_is_read_wherever_it_is(bare_session, place):
     mine = await post(bare_session, place)
@@ -46,7 +52,7 @@ async def test_a_ping_reply_to_a_regular_message_is_read_wherever_it_is(bare_ses
     assert reply.content == "add a hat"
     assert reply.type is discord.MessageType.reply
     assert [user.id for user in reply.mentions] == [bare_session.bot.user.id]
-    assert reply.reference.resolved.content == "clip"
+    assert quoted(reply).content == "clip"
 
 
 @pytest.mark.parametrize(("place", "text"), [("general", ""), ("workshop", ""), ("dm-alice", "hm")])
@@ -58,6 +64,7 @@ async def test_a_reply_without_a_ping_is_read_in_a_dm_alone(bare_session, place,
     )
     assert (reply.content, len(reply.attachments)) == (text, 1 if text else 0)
     assert (reply.mentions, reply.embeds, reply.components) == ([], [], [])
+    assert reply.reference is not None
     assert str(reply.reference.message_id) == mine["id"]
 
 
@@ -73,7 +80,7 @@ async def test_a_response_to_a_command_is_no_regular_message(bare_session):
 async def test_a_reply_to_somebody_else_stays_closed_and_so_does_what_it_quotes(bare_session):
     theirs = await bare_session.loopback.message("general", "bob", "a secret")
     reply = await heard(bare_session, "general", "alice", "my answer", reply_to=theirs)
-    assert (reply.content, reply.reference.resolved.content) == ("", "")
+    assert (reply.content, quoted(reply).content) == ("", "")
     mine = await bare_session.place("general").send(
         "mine", reference=discord.MessageReference.from_message(reply, fail_if_not_exists=False)
     )
@@ -110,6 +117,7 @@ async def test_a_reply_outlives_its_target_and_says_that_it_is_gone(bare_session
     reply = await heard(bare_session, "general", "alice", "add a hat", reply_to=mine)
     await bare_session.loopback.delete(mine)
     again = await reply.channel.fetch_message(reply.id)
+    assert again.reference is not None
     assert isinstance(again.reference.resolved, discord.DeletedReferencedMessage)
     assert again.content == "add a hat"
 
@@ -136,6 +144,7 @@ async def test_messages_come_by_the_intent_of_their_place():
         ):
             with repointed(loopback):
                 async with logged_in(loopback, intents) as bot:
+                    assert bot.user is not None
                     await loopback.message("general", "alice", f"<@{bot.user.id}> general")
                     await loopback.message("dm-alice", "alice", "dm")
                     coming = bot.wait_for("interaction", timeout=5)

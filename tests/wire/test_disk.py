@@ -47,7 +47,7 @@ async def test_a_full_disk_refuses_orders_holds_a_paid_clip_and_is_forgotten(
             await sent.answered()
             assert sent.is_ephemeral
             assert "short of disk space" in sent.content
-            await eventually(lambda: "no room on the disk for the clip" in bot.log(), 20)
+            await eventually(lambda: "not enough disk space for the clip" in bot.log(), 20)
             assert clips(discord, "clips") == []
             # Fetched in vain it was not even once.
             assert api.requests["content"] == 0

@@ -112,7 +112,7 @@ async def test_where_all_is_well_every_line_says_so_and_the_exit_code_is_0(tmp_p
             "server ",
             "clock: within",
             "openai: the key is taken",
-            "renderer: drew",
+            "renderer: made",
             "HTTP_BIND: ",
         ):
             assert told.about(f"ok       {about}")
@@ -227,7 +227,7 @@ async def test_where_nothing_answers_it_says_so_within_20_s(tmp_path: Path) -> N
         told = await doctor(tmp_path, given)
     assert told.code == 1
     assert told.took_s < 20
-    assert told.about("problem", "Discord: can't be asked")
+    assert told.about("problem", "Discord: can't be reached")
     assert told.about("problem", "openai: it does not answer")
     assert told.about("problem", "xai: it does not answer")
     assert told.about("ok", "clock: not compared")

@@ -133,13 +133,15 @@ async def test_variants_share_one_message_and_deleting_one_leaves_the_others(
                 return [len(each["attachments"]) for each in clips(discord, "clips")] == [3]
 
             await discord.until(all_there, 30)
-            (message,) = clips(discord, "clips")
+            message = dict(clips(discord, "clips")[0])
             assert len(set(buttons(message).values())) == 6
             gone = id_of(message)
             details = await discord.press("alice", message, f"sora:details:{gone}")
             await details.answered()
+            assert details.message is not None
             asked_again = await discord.press("alice", details.message, f"sora:delete:{gone}")
             await asked_again.answered()
+            assert asked_again.message is not None
             await discord.press("alice", asked_again.message, f"sora:erase:{gone}")
 
             def two_left() -> bool:

@@ -11,6 +11,7 @@ import discord
 from bot.chat import text
 from bot.chat.embed_message import DEFAULT_COLOUR, EmbedMessage
 from bot.chat.lists.page_button import ListPageButton
+from bot.chat.moderation.audit_text import audit_text
 from bot.chat.moderation.moderation_text import REASON_CHARS, block_text
 from bot.chat.viewers import job_service_of, viewer_of
 from bot.guild import AuditEntry, Block
@@ -112,7 +113,8 @@ def _description(entry: Callable[[_EntryT, int], str], entries: Sequence[_EntryT
 def _audit_entry(entry: AuditEntry, max_chars: int) -> str:
     by = "the operator" if entry.by_user_id is None else f"<@{entry.by_user_id}>"
     before, after = (
-        _escaped_but_mentions(each, max_chars) or "none" for each in (entry.before, entry.after)
+        _escaped_but_mentions(audit_text(each), max_chars) or "none"
+        for each in (entry.before, entry.after)
     )
     head = (
         f"{discord.utils.format_dt(entry.at, 'f')} · **{entry.what}** · {entry.subject} · by {by}"

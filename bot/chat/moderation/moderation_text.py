@@ -11,19 +11,23 @@ from bot.guild import Block, Budget, GuildLimit, Scope, Unit
 from bot.jobs.budget import BudgetStatus
 from bot.quota.budget import BudgetUsage
 from bot.quota.quota_status import QuotaStatus
-from bot.quota.sentences import amount
-from bot.storage.sqlite import audit_text
+from bot.quota.sentences import (
+    amount,
+    budget_text,
+    limit_text,
+    limits_text,
+    unit_name,
+    window_name,
+)
 
-#: Names of units without an amount.
-UNIT_NAMES = {Unit.CLIPS: "clips", Unit.SECONDS: "seconds of video", Unit.USD_MICROS: "money"}
 REASON_CHARS = 300
 
 
 def limits_set(whose: str, set_now: Sequence[GuildLimit], before: Sequence[GuildLimit]) -> str:
     """Return the answer to limits that were set, each with what it replaced."""
-    old = {(each.unit, each.window): audit_text.limit(each) for each in before}
+    old = {(each.unit, each.window): limit_text(each) for each in before}
     lines = [
-        f"- **{audit_text.limit(each)}** (before: {old.get((each.unit, each.window), 'not set')})"
+        f"- **{limit_text(each)}** (before: {old.get((each.unit, each.window), 'not set')})"
         for each in set_now
     ]
     return "\n".join([f"Set for {whose}:", *lines])
@@ -33,7 +37,7 @@ def limits_cleared(whose: str, before: Sequence[GuildLimit]) -> str:
     """Return the answer to limits that were removed."""
     if not before:
         return f"No limits were set for {whose}."
-    return f"Removed for {whose}: {audit_text.limits(before)}."
+    return f"Removed for {whose}: {limits_text(before)}."
 
 
 def granted(whose: str, given: Mapping[Unit, int], before: QuotaStatus, after: QuotaStatus) -> str:
@@ -45,20 +49,20 @@ def granted(whose: str, given: Mapping[Unit, int], before: QuotaStatus, after: Q
         for each in usages:
             was = amount(unit, old.get((unit, each.limit.window), 0))
             left = f"**{amount(unit, each.left)}** left (before: {was})"
-            lines.append(f"- in {each.limit.window_name}: {left}")
+            lines.append(f"- in {window_name(each.limit.window)}: {left}")
         if not usages:
             lines.append(
-                f"- no limit of {UNIT_NAMES[unit]} applies to them, so it changes nothing now"
+                f"- no limit of {unit_name(unit)} applies to them, so it changes nothing now"
             )
     return "\n".join(lines)
 
 
 def budget_set(budget_status: BudgetStatus, before: Budget | None) -> str:
     """Return the answer to a budget that was set or removed: the budget that applies now."""
-    was = f"(before: {audit_text.budget(before) or 'none'})"
+    was = f"(before: {'none' if before is None else budget_text(before)})"
     if budget_status.own is None:
         return f"This server has **no budget** of its own {was}."
-    words = f"This server's budget is **{audit_text.budget(budget_status.own)}** {was}."
+    words = f"This server's budget is **{budget_text(budget_status.own)}** {was}."
     if budget_status.alert_channel_id is None:
         words += " Nobody is warned: name a `channel` for that."
     elif budget_status.own.alert_channel_id is None:

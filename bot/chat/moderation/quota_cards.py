@@ -16,8 +16,7 @@ from bot.model import Job
 from bot.quota.budget import BudgetUsage
 from bot.quota.limit_usage import LimitUsage
 from bot.quota.quota_status import QuotaStatus
-from bot.quota.sentences import amount, owner, relative, span_of
-from bot.storage.sqlite import audit_text
+from bot.quota.sentences import amount, limit_text, limits_text, owner, relative, unit_name
 
 _FOOTER = (
     "Clips under way are counted; cancelled ones come back, and failed ones unless the video "
@@ -79,7 +78,7 @@ def build_limits_message(
 ) -> tuple[str, EmbedMessage]:
     """Return mentions of the subjects shown, and the limits by subject with the bot's defaults."""
     by_owner = {
-        owner(scope, subject_id): audit_text.limits(group)
+        owner(scope, subject_id): limits_text(group)
         for (scope, subject_id), group in groupby(limits, lambda one: (one.scope, one.subject_id))
     }
     embed = discord.Embed(title="Limits set here", colour=DEFAULT_COLOUR)
@@ -94,7 +93,7 @@ def build_limits_message(
             break
         lines.append(line)
     embed.description = "\n".join(lines) or "None."
-    own = ", ".join(map(span_of, defaults)) or "none"
+    own = limits_text(defaults) or "none"
     name = "The bot's own, for what has no limit here"
     embed.add_field(name=name, value=own, inline=False)
     mentions = " ".join(whose for whose in list(by_owner)[: len(lines)] if whose.startswith("<"))
@@ -109,7 +108,7 @@ def build_budget_message(budget_status: BudgetStatus) -> EmbedMessage:
         return EmbedMessage(embed=embed, view=None)
     _add_budget(embed, budget_status.usage)
     if budget_status.own is not None and budget_status.usage.scope is Scope.BOT:
-        own = audit_text.dollars(budget_status.own.usd_micros)
+        own = amount(Unit.USD_MICROS, budget_status.own.usd_micros)
         embed.description = f"You set {own}; the operator's is lower and holds."
     told = (
         "nowhere"
@@ -124,11 +123,11 @@ def _add_limits(embed: discord.Embed, quota_status: QuotaStatus, *, own: str) ->
     for reading in quota_status.usages:
         unit = reading.limit.unit
         extra = f", and {amount(unit, reading.granted)} extra" if reading.granted else ""
-        name = f"{span_of(reading.limit)}{extra}"
+        name = f"{limit_text(reading.limit)}{extra}"
         embed.add_field(name=name, value=_usage_text(reading, own), inline=False)
     for ruling in quota_status.lifted:
         rule = _scope_text(ruling.scope, ruling.subject_id, own)
-        name = f"No limit of {moderation_text.UNIT_NAMES[ruling.unit]}"
+        name = f"No limit of {unit_name(ruling.unit)}"
         embed.add_field(name=name, value=rule, inline=False)
     caps = quota_status.caps
     under_way = f"{caps.active} of {caps.max_active}"

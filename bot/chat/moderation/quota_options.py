@@ -11,15 +11,8 @@ import discord
 
 from bot.errors import BadOptionError
 from bot.guild import GuildLimit, Unit
+from bot.quota.sentences import units_named
 
-#: The units that each choice of the option `lift` means.
-LIFT_OPTIONS = {
-    "clips": (Unit.CLIPS,),
-    "seconds": (Unit.SECONDS,),
-    "usd": (Unit.USD_MICROS,),
-    "all": tuple(Unit),
-}
-_UNIT_OPTIONS = {Unit.CLIPS: "clips", Unit.SECONDS: "seconds", Unit.USD_MICROS: "usd"}
 _MICROS = 1_000_000
 _CENT_MICROS = 10_000
 _MAX_DURATION = timedelta(weeks=52)
@@ -39,12 +32,17 @@ def check_human(user: discord.User | discord.Member, field: str) -> None:
 
 def parse_amounts(clips: int | None, seconds: int | None, usd: float | None) -> dict[Unit, int]:
     """Return the amounts that were given, by unit. Raises BadOptionError for fractions of a cent."""
-    named = {
-        Unit.CLIPS: clips,
-        Unit.SECONDS: seconds,
-        Unit.USD_MICROS: None if usd is None else parse_usd_micros(usd),
-    }
-    return {unit: value for unit, value in named.items() if value is not None}
+
+    def option_value(unit: Unit) -> int | None:
+        match unit:
+            case Unit.CLIPS:
+                return clips
+            case Unit.SECONDS:
+                return seconds
+            case Unit.USD_MICROS:
+                return None if usd is None else parse_usd_micros(usd)
+
+    return {unit: value for unit in Unit if (value := option_value(unit)) is not None}
 
 
 def plan_limit_changes(
@@ -57,11 +55,12 @@ def plan_limit_changes(
     before  the limits that the subject has.
     Raises BadOptionError if a unit is both limited and lifted.
     """
-    units = () if lift is None else LIFT_OPTIONS[lift]
+    units = () if lift is None else units_named(lift)
     for unit in units:
         if unit in named:
-            field = _UNIT_OPTIONS[unit]
-            raise BadOptionError("lift", f"{field} can't have a limit and none; leave one out.")
+            raise BadOptionError(
+                "lift", f"{unit.option} can't have a limit and none; leave one out."
+            )
     changes: dict[timedelta, dict[Unit, int | None]] = {window: dict(named) | dict.fromkeys(units)}
     for each in before:
         if each.unit in units:

@@ -1,39 +1,41 @@
-"""`/sora-mod settings`: one message that shows a server's rules, and menus that change them.
+"""`/sora-mod settings`: one message that shows a guild's settings, and menus that change them.
 
-It works after a restart: a menu's id says which setting it is about and, as a mark, which value its
-user saw. Each press looks at the rules anew, changes one setting, and shows the message again.
+It works after a restart: the custom id of a menu names its setting and holds a hash of the value
+that the moderator saw. Each press reads the settings again, changes one of them, and shows the
+message again.
 """
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
 import discord
 
 from bot.chat.embed_message import DEFAULT_COLOUR
-from bot.chat.moderation.settings_menus import build_menu, check_channels
-from bot.chat.moderation.settings_text import (
-    CHANGED_MEANWHILE,
-    GUILD_SETTINGS,
-    SettingsPage,
-    settings_text,
+from bot.chat.moderation.settings_form import (
+    apply_form,
+    build_form,
+    form_fields,
+    form_key,
 )
-from bot.chat.settings_choice import apply_choice, value_hash
-from bot.chat.settings_form import apply_limits, limits_modal
+from bot.chat.moderation.settings_menus import apply_choice, build_menu
+from bot.chat.moderation.settings_text import CHANGED_MEANWHILE, NOT_OFFERED, settings_text
 from bot.chat.transport.error_handler import SafeItem
 from bot.chat.viewers import job_service_of, viewer_of
 from bot.errors import ModeratorsOnlyError, RefusedError
-from bot.guild import GuildSettings
+from bot.guild import GuildSettings, guild_setting_records
+from bot.guild_setting import Choice, PanelControl, SettingsPage
 from bot.jobs.catalogue import Catalogue
 
 
 class SettingsTab(
     SafeItem[discord.ui.Button[Any]],
-    template=r"sora:set:page:(?P<page>where|models|remixes|limits)",
+    template=r"sora:set:page:(?P<page>[a-z]+)",
 ):
-    """Shows the menus of other settings."""
+    """Shows the menus of another page."""
 
     def __init__(self, page: SettingsPage, *, is_open: bool = False) -> None:
         style = discord.ButtonStyle.primary if is_open else discord.ButtonStyle.secondary
@@ -62,12 +64,11 @@ class SettingsTab(
 
 class SettingsMenu(
     SafeItem["discord.ui.Item[Any]"],
-    template=r"sora:set:(?P<what>channels|post|gallery|log|models|model|seconds|size|remixers|role)"
-    r":(?P<mark>[0-9a-f]{1,8}):\d{1,20}",
+    template=r"sora:set:(?P<key>[a-z]+):(?P<mark>[0-9a-f]{1,8}):\d{1,20}",
 ):
     """A menu about one setting.
 
-    seen  the mark of the value that it shows.
+    shown_hash  the hash of the value that it shows.
     """
 
     def __init__(self, key: str, shown_hash: str, menu: discord.ui.Item[Any]) -> None:
@@ -79,34 +80,34 @@ class SettingsMenu(
     async def from_custom_id(
         cls, _interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(match["what"], match["mark"], item)
+        return cls(match["key"], match["mark"], item)
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         data = cast("dict[str, Any]", interaction.data or {})
         values = [str(each) for each in data.get("values", ())]
         catalogue, guild = job_service_of(interaction).catalogue, _guild(interaction)
 
-        def change(rules: GuildSettings) -> GuildSettings:
-            after = apply_choice(rules, self.key, values, catalogue, guild.id)
-            if self.key in ("channels", "gallery", "log"):
-                known = rules.channel_ids if self.key == "channels" else ()
-                check_channels(guild, set(map(int, values)) - set(known))
-            return after
+        (name,) = form_fields(self.key)
+
+        def change(settings: GuildSettings) -> GuildSettings:
+            return apply_choice(settings, name, values, catalogue, guild)
 
         await _change_settings(interaction, self.key, self.shown_hash, change)
 
 
 class LimitsButton(
-    SafeItem[discord.ui.Button[Any]], template=r"sora:set:limits:(?P<mark>[0-9a-f]{1,8})"
+    SafeItem[discord.ui.Button[Any]],
+    template=r"sora:set:(?P<key>(?!page:)[a-z]+):(?P<mark>[0-9a-f]{1,8})",
 ):
-    """Opens the form with the numbers."""
+    """Opens the form of a control."""
 
-    def __init__(self, shown_hash: str) -> None:
+    def __init__(self, key: str, shown_hash: str) -> None:
+        self.control = _control_named(key)
         super().__init__(
             discord.ui.Button(
-                label="Change the numbers",
+                label=self.control.button,
                 style=discord.ButtonStyle.secondary,
-                custom_id=f"sora:set:limits:{shown_hash}",
+                custom_id=f"sora:set:{key}:{shown_hash}",
             )
         )
 
@@ -118,30 +119,31 @@ class LimitsButton(
         match: re.Match[str],
         /,
     ) -> Self:
-        return cls(match["mark"])
+        return cls(match["key"], match["mark"])
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        rules = await _read_settings(interaction)
-        # What was typed is held against the numbers that the form shows, not the button's.
-        await interaction.response.send_modal(limits_modal(rules, value_hash(rules, "limits")))
+        settings = await _read_settings(interaction)
+        # The form shows the present values, which may be others than those of the button's message.
+        shown_hash = value_hash(settings, self.control)
+        await interaction.response.send_modal(build_form(self.control, settings, shown_hash))
 
 
 async def build_settings_panel(
     interaction: discord.Interaction[Any], page: SettingsPage = SettingsPage.WHERE
 ) -> discord.ui.LayoutView:
-    """Return the server's rules as they are now, with the menus of one page.
+    """Return the guild's settings as they are now, with the menus of one page.
 
     Raises ModeratorsOnlyError.
     """
-    rules = await _read_settings(interaction)
+    settings = await _read_settings(interaction)
     catalogue, guild = job_service_of(interaction).catalogue, _guild(interaction)
     box: discord.ui.Container[Any] = discord.ui.Container(accent_colour=DEFAULT_COLOUR)
-    box.add_item(discord.ui.TextDisplay(settings_text(rules, catalogue)))
+    box.add_item(discord.ui.TextDisplay(settings_text(settings, catalogue)))
     box.add_item(discord.ui.Separator())
-    for what, setting in GUILD_SETTINGS.items():
-        if setting.page is page:
-            box.add_item(discord.ui.TextDisplay(f"**{setting.title}**\n-# {setting.hint}"))
-            box.add_item(_row(_control(what, interaction, rules, catalogue, guild)))
+    for control in panel_controls().values():
+        if control.page is page:
+            box.add_item(discord.ui.TextDisplay(f"**{control.title}**\n-# {control.hint}"))
+            box.add_item(_row(_item(control, interaction, settings, catalogue, guild)))
     box.add_item(discord.ui.Separator())
     box.add_item(_row(*(SettingsTab(each, is_open=each is page) for each in SettingsPage)))
     view = discord.ui.LayoutView(timeout=None)
@@ -149,12 +151,13 @@ async def build_settings_panel(
     return view
 
 
-async def submit_limits_modal(
+async def submit_settings_form(
     interaction: discord.Interaction[Any], form: re.Match[str], typed: Mapping[str, str]
 ) -> None:
-    """Save the numbers of a submitted form, a match of `LIMITS_FORM`. Raises RefusedError."""
+    """Save what was typed into a form of the panel, a match of `FORM_ID`. Raises RefusedError."""
+    key = form_key(form)
     await _change_settings(
-        interaction, "limits", form["mark"], lambda rules: apply_limits(rules, typed)
+        interaction, key, form["mark"], lambda settings: apply_form(settings, key, typed)
     )
 
 
@@ -164,42 +167,65 @@ async def _change_settings(
     shown_hash: str,
     change: Callable[[GuildSettings], GuildSettings],
 ) -> None:
-    """Change one setting and show the message again, also when it was refused.
+    """Change one setting and show the message again, also when the change is refused.
 
-    seen  the mark of the value that the user saw.
-    Raises RefusedError: what `change` raises, or that somebody else was faster.
+    shown_hash  the hash of the value that the moderator saw.
+    Raises RefusedError: what `change` raises, or that another moderator changed it meanwhile.
     """
-    rules = await _read_settings(interaction)
+    settings, control = await _read_settings(interaction), _control_named(key)
     refusal: RefusedError | None = None
     try:
-        if value_hash(rules, key) != shown_hash:
+        if value_hash(settings, control) != shown_hash:
             raise RefusedError(CHANGED_MEANWHILE)
-        after = change(rules)
+        after = change(settings)
         await job_service_of(interaction).moderation.change_settings(
-            viewer_of(interaction), after, seen=rules
+            viewer_of(interaction), after, seen=settings
         )
     except RefusedError as error:
         refusal = error
-    panel = await build_settings_panel(interaction, GUILD_SETTINGS[key].page)
+    panel = await build_settings_panel(interaction, control.page)
     await interaction.response.edit_message(view=panel)
     if refusal is not None:
         raise refusal
 
 
-def _control(
-    key: str,
+def panel_controls() -> dict[str, PanelControl]:
+    """Return the menus and buttons of the panel by key, in their order."""
+    controls = (each.control for each in guild_setting_records().values())
+    return {each.key: each for each in controls if each is not None}
+
+
+def value_hash(settings: GuildSettings, control: PanelControl) -> str:
+    """Return a hash of the values that a control shows."""
+    values = [getattr(settings, name) for name in control.changes or form_fields(control.key)]
+    # Menus that release 0.1.0 posted have hashes in which PostTarget was called Post.
+    return f"{zlib.crc32(repr(values).replace('<PostTarget.', '<Post.').encode()):x}"
+
+
+def _control_named(key: str) -> PanelControl:
+    """Return the control with a key. Raises RefusedError for one that this release lacks."""
+    control = panel_controls().get(key)
+    if control is None:
+        raise RefusedError(NOT_OFFERED)
+    return control
+
+
+def _item(
+    control: PanelControl,
     interaction: discord.Interaction[Any],
     settings: GuildSettings,
     catalogue: Catalogue,
     guild: discord.Guild,
 ) -> SafeItem[Any]:
-    """Return what changes a setting."""
-    seen = value_hash(settings, key)
-    if key == "limits":
-        return LimitsButton(seen)
-    # Another id each time, so that apps show a menu anew after a refusal, too.
-    custom_id = f"sora:set:{key}:{seen}:{interaction.id}"
-    return SettingsMenu(key, seen, build_menu(key, custom_id, settings, catalogue, guild))
+    """Return the menu, or the button of the form, of a control."""
+    shown_hash = value_hash(settings, control)
+    name, record = next(iter(form_fields(control.key).items()))
+    if record.choice in (Choice.NUMBER, Choice.TEXT):
+        return LimitsButton(control.key, shown_hash)
+    # A new id each time makes Discord's apps show the stored value again after a refusal.
+    custom_id = f"sora:set:{control.key}:{shown_hash}:{interaction.id}"
+    menu = build_menu(name, custom_id, settings, catalogue, guild)
+    return SettingsMenu(control.key, shown_hash, menu)
 
 
 def _row(*items: SafeItem[Any]) -> discord.ui.ActionRow[Any]:
@@ -210,7 +236,7 @@ def _row(*items: SafeItem[Any]) -> discord.ui.ActionRow[Any]:
 
 
 async def _read_settings(interaction: discord.Interaction[Any]) -> GuildSettings:
-    """Return the rules of the moderator's server. Raises ModeratorsOnlyError."""
+    """Return the settings of the moderator's guild. Raises ModeratorsOnlyError."""
     guild_id = viewer_of(interaction).moderated_guild_id()
     return await job_service_of(interaction).moderation.settings(guild_id)
 

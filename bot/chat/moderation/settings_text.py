@@ -1,12 +1,11 @@
-"""A server's rules in words, and what is said about each setting of them."""
+"""A guild's settings in words, and what moderators are told when they change them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
-from bot.guild import GuildSettings, PostTarget, Remixers
+from bot.chat.text import escaped
+from bot.guild import GuildSettings, PostTarget, Remixers, guild_setting_records
 from bot.jobs.catalogue import Catalogue, ModelSelection
 
 CHANGED_MEANWHILE = "Somebody else has just changed that. It is shown as it is now: choose again."
@@ -14,103 +13,17 @@ NOT_OFFERED = "That is not offered any more. Choose again."
 ROLE_FIRST = "Choose the role in the menu below."
 #: 2026-11: all text of such a message has 4000 characters together (Discord's documentation).
 _MODELS_CHARS = 1000
-
-
-class SettingsPage(StrEnum):
-    """Which settings have their menus shown."""
-
-    WHERE = "where"
-    MODELS = "models"
-    REMIXES = "remixes"
-    LIMITS = "limits"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuildSetting:
-    """One thing that can be set."""
-
-    page: SettingsPage
-    #: The fields of GuildSettings that it changes.
-    fields: tuple[str, ...]
-    title: str
-    hint: str
-
-
-#: By the word in the ids of their menus, in their order on a page.
-GUILD_SETTINGS = {
-    "channels": GuildSetting(
-        page=SettingsPage.WHERE,
-        fields=("channel_ids",),
-        title="Channels",
-        hint="Where clips may be asked for, threads included. None chosen: everywhere.",
-    ),
-    "post": GuildSetting(
-        page=SettingsPage.WHERE,
-        fields=("post",),
-        title="Posting",
-        hint="A thread keeps the channel short; all variants of a request share one.",
-    ),
-    "gallery": GuildSetting(
-        page=SettingsPage.WHERE,
-        fields=("gallery_channel_id",),
-        title="Gallery",
-        hint="Each clip is shown there, too. Clips from channels that not everybody here can read "
-        "stay where they are.",
-    ),
-    "log": GuildSetting(
-        page=SettingsPage.WHERE,
-        fields=("log_channel_id",),
-        title="Log",
-        hint="Where I tell moderators what they should know.",
-    ),
-    "models": GuildSetting(
-        page=SettingsPage.MODELS,
-        fields=("models",),
-        title="Models",
-        hint="Which may be used. None chosen: all.",
-    ),
-    "model": GuildSetting(
-        page=SettingsPage.MODELS,
-        fields=("default_model",),
-        title="Default model",
-        hint="For members who name none.",
-    ),
-    "seconds": GuildSetting(
-        page=SettingsPage.MODELS,
-        fields=("default_seconds",),
-        title="Default length",
-        hint="For members who name none, where the model can do it.",
-    ),
-    "size": GuildSetting(
-        page=SettingsPage.MODELS,
-        fields=("default_size",),
-        title="Default size",
-        hint="For members who name none, where the model can do it.",
-    ),
-    "remixers": GuildSetting(
-        page=SettingsPage.REMIXES,
-        fields=("remixers", "remix_role_id"),
-        title="Who may remix and extend others' clips",
-        hint="One's own clips are always one's own. Each owner can forbid it for a clip, too.",
-    ),
-    "role": GuildSetting(
-        page=SettingsPage.REMIXES,
-        fields=("remixers", "remix_role_id"),
-        title="Role",
-        hint="Choosing one lets only its members do it.",
-    ),
-    "limits": GuildSetting(
-        page=SettingsPage.LIMITS,
-        fields=("max_active_per_user", "max_active"),
-        title="Clips under way at a time",
-        hint="They can only be lower than what the operator set. How much members may use in a day "
-        "is for `/sora-mod quota`.",
-    ),
+_TEXT_CHARS = 300
+#: Settings that the sentences of `settings_text` are about.
+_IN_SENTENCES = {
+    *("channel_ids", "post", "gallery_channel_id", "log_channel_id"),
+    *("models", "default_model", "default_seconds", "default_size"),
+    *("remixers", "remix_role_id", "max_active_per_user", "max_active"),
 }
 
 
 def settings_text(settings: GuildSettings, catalogue: Catalogue) -> str:
-    """Return all rules of a server, group by group.
+    """Return all settings of a guild that the panel changes, group by group.
 
     catalogue  all that the operator offers.
     """
@@ -121,8 +34,22 @@ def settings_text(settings: GuildSettings, catalogue: Catalogue) -> str:
             *_model_lines(settings, catalogue),
             f"**Remixes** of others' clips: {_remixers(settings)}",
             f"**At a time** {_active_limits(settings)}",
+            *_plain_lines(settings),
         )
     )
+
+
+def _plain_lines(settings: GuildSettings) -> list[str]:
+    """Return a line for each setting that no sentence of its own is about."""
+    lines: list[str] = []
+    for name, record in guild_setting_records().items():
+        if record.control is not None and name not in _IN_SENTENCES:
+            value: object = getattr(settings, name)
+            words = record.audit_format.format(escaped(str(value), _TEXT_CHARS))
+            lines.append(
+                f"**{record.control.title}** {record.audit_none if value is None else words}"
+            )
+    return lines
 
 
 def _channel_lines(settings: GuildSettings) -> tuple[str, ...]:

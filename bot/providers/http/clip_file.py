@@ -1,4 +1,4 @@
-"""A clip on its way to disk: counted, hashed, checked, and only then given its name."""
+"""Saves a clip to disk under a temporary name, checks it, and then gives it its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.providers.base import Download
 
 _ResultT = TypeVar("_ResultT")
 
-#: So much of a clip in base64 is decoded at a time: a multiple of four.
+#: Base64 characters decoded at a time; a multiple of four.
 _BASE64_SLICE_CHARS = 1024 * 1024
 
 
@@ -28,12 +28,12 @@ async def save(
     max_bytes: int,
     announced_bytes: int | None,
 ) -> Download:
-    """Write `chunks` beside `target` and rename the file to `target` when it is a whole MP4.
+    """Write `chunks` beside `target` and rename the file to `target` when it is a complete MP4.
 
-    chunks           the body, in pieces of any size that are worth a trip to a thread each.
+    chunks           the body; each chunk is written in a thread, so it should not be tiny.
     announced_bytes  the length that the sender promised; None when it promised none.
-    An existing `target` is replaced. Disk, hash and box walk run in threads. On any failure, and
-    when cancelled, nothing is left behind.
+    An existing `target` is replaced. Disk access, hashing and the check run in threads. A failure or
+    a cancellation leaves no file.
 
     Raises BadClipError for a body of another length or one that is no MP4, OversizeClipError for
     more than `max_bytes`, StorageError when the disk refuses, and whatever `chunks` raises.
@@ -60,7 +60,7 @@ async def save(
 
 
 async def save_base64(text: str, target: Path, *, max_bytes: int) -> Download:
-    """Write a clip that came as base64 within an answer; otherwise as `save`."""
+    """Save a clip that is base64 text; otherwise as `save`."""
     return await save(_decode_base64(text), target, max_bytes=max_bytes, announced_bytes=None)
 
 
@@ -85,7 +85,7 @@ class _PartialFile:
         self.size_bytes = 0
 
     def open(self) -> None:
-        # A leftover of a killed process goes; a rival that still writes keeps its own inode.
+        # Removes the file of a killed process. A concurrent download keeps writing to its own inode.
         self._path.unlink(missing_ok=True)
         self._file = self._path.open("xb")
 
@@ -116,7 +116,7 @@ class _PartialFile:
         )
 
     def discard(self) -> None:
-        """Remove the file unless it was finished. Never raises for a file already gone."""
+        """Remove the file unless it was finished; does nothing if it is gone."""
         if self._file is None:
             return
         ours = self._is_ours()
@@ -136,9 +136,9 @@ class _PartialFile:
 
 
 async def _in_thread(work: Callable[[], _ResultT]) -> _ResultT:
-    """Run `work` in a thread; when cancelled, wait for it to end before letting go.
+    """Run `work` in a thread; when cancelled, wait for the thread before raising.
 
-    Otherwise the file would be removed under a thread that still writes to it.
+    Otherwise the caller would remove the file while the thread still writes to it.
     """
     future = asyncio.get_running_loop().run_in_executor(None, work)
     try:

@@ -1,4 +1,4 @@
-"""What an API said when it refused, whatever shape it said it in."""
+"""Parses the error bodies of APIs, whatever their shape."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _MODERATION = re.compile(
     re.IGNORECASE,
 )
 # Gateways without codes of their own put the upstream's sentence into the message; so does Google,
-# whose words are in capitals (2026-11-20: a third party's recordings, others' reports).
+# in capitals (2026-11-20: a third party's recordings, others' reports).
 _MODERATION_SENTENCE = re.compile(
     r"moderation (system|block)|blocked by (our |the )?moderation"
     r"|content[ _-]?polic|content[ _-]filter|content[ _-]moderat|safety system|input was flagged"
     r"|\bblocked\b[^.]{0,80}\b(safety|polic(y|ies))\b|prohibited_content"
-    # 2026-11-20: xAI refuses words with 403, as it does a key (others' recordings, several).
+    # 2026-11-20: xAI refuses a prompt with 403, as it does a key (several recordings of others).
     r"|violates? (our )?usage guidelines|\bsafety_check_type"
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
-# 2026-11-20: for an empty balance or a used-up limit OpenAI answers 429 like for haste, and only
-# the words differ; waiting does not help. https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy
+# 2026-11-20: for an empty balance or a used-up limit OpenAI answers 429, as for too many requests; only the
+# code differs, and waiting does not help. https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy
 # (openai-insufficient-quota) lists them; the first group's variants are new-api's and relays'.
 _ACCOUNT = re.compile(
     r"insufficient_(user_)?(quota|balance|credit)|credit_balance_exhausted"
@@ -42,9 +42,9 @@ _ACCOUNT = re.compile(
 )
 # 2026-11-20: xAI answers a bad key with 400 and an empty balance with 403 or 429, and only the
 # sentence tells (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447). So
-# does Runway's 400 about credits. It must be what the message begins with, but for what a gateway
-# puts before it: a message that refuses a prompt quotes it further on, and one prompt must not take
-# an API from everybody.
+# does Runway's 400 about credits. It must begin the message, apart from a prefix that a gateway adds: a
+# message that refuses a prompt may quote such a sentence from the prompt later on, and one prompt must not
+# mark the account as refused.
 _ACCOUNT_SENTENCE = re.compile(
     r"((?!\W*[\w. ]*(prompt|input|text|content))(\[[\w. ]{1,30}\]|\d{3}\b\s*[:-]?"
     r"|(\w[\w. ]{0,40})?(error|exception)( code)?( \d{3})?\s*[:-])\s*){0,3}"
@@ -57,10 +57,10 @@ _ACCOUNT_SENTENCE = re.compile(
     r"|exhausted balance|credits are))",
     re.IGNORECASE,
 )
-# Words inside are the prompt's; a quotation that was cut has no end.
+# Quoted text is the prompt's; a truncated quotation has no closing mark.
 _QUOTED = re.compile(r"(?<!\w)([\"'`]).*?(\1(?!\w)|$)|[“‘«].*?([”’»](?!\w)|$)")
 # 2026-11-20: so OpenAI (404, and 403 for a project that may not use it) and its relays (400, and 503
-# of github QuantumNous/new-api, which has asked nobody then).
+# of github QuantumNous/new-api, which then sent no request on).
 _UNKNOWN_MODEL = re.compile(r"model_?not_?found", re.IGNORECASE)
 _OVERLOAD = re.compile(
     r"overload|at capacity|over capacity|high demand|slow_?down|too many", re.IGNORECASE
@@ -68,9 +68,9 @@ _OVERLOAD = re.compile(
 # 2026-11-20: CometAPI and Google's Interactions API answer 400 with these for an id that they do
 # not know.
 _UNKNOWN_ID = re.compile(r"task_not_exist|invalid interaction name", re.IGNORECASE)
-# 2026-11-20: relays of CometAPI's family refuse a remix with the first two, and status 400
-# (github QuantumNous/new-api); gateways pass on sentences of many upstreams. "The model … does not
-# exist" is another matter.
+# 2026-11-20: relays of CometAPI's family refuse a remix with the first two and status 400 (github
+# QuantumNous/new-api); gateways pass on sentences of many upstreams. "The model … does not exist" must not
+# match: it is not about the source.
 _UNKNOWN_SOURCE = re.compile(
     r"task_(origin_)?not_exist|task_channel_disable|invalid interaction name"
     r"|\b(video|task)[ _]((?!model)\S+ ){0,4}?"
@@ -78,8 +78,8 @@ _UNKNOWN_SOURCE = re.compile(
     r"|\b(no such|unknown) (video|task)\b",
     re.IGNORECASE,
 )
-# 2026-11-20: how OpenAI and its relays, Go's and Express's routers, Kong and FastAPI (whose words
-# for a path are the bare "Not Found") say that there is no such path.
+# 2026-11-20: how OpenAI and its relays, Go's and Express's routers and Kong say that there is no such
+# path. FastAPI says only "Not Found".
 _UNKNOWN_ROUTE = re.compile(
     r"^(invalid url \(|404 page not found|route not found|no route matched|cannot post /)",
     re.IGNORECASE,
@@ -94,58 +94,58 @@ _TITLE = re.compile(rb"<title[^>]*>([^<]{0,120})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """A refusal, normalised. Empty strings where the API said nothing."""
+    """A parsed error body. Empty strings for what the API left out."""
 
     message: str = ""
     code: str = ""
     kind: str = ""
-    #: The body was a page for browsers: something before the API answered.
+    #: The body was an HTML page, which comes from something before the API.
     is_html: bool = False
-    #: How long it asks to wait, in seconds; None: it does not say so in the body.
+    #: The wait that the body asks for, in seconds; None: it asks for none.
     retry_after_s: float | None = None
 
     @property
     def is_moderation(self) -> bool:
-        """Whether it is about what the prompt, the picture or the result shows."""
+        """Whether the API refuses the content of the prompt, the image or the result."""
         words = f"{self.code} {self.kind}"
         return bool(_MODERATION.search(words) or _MODERATION_SENTENCE.search(self.message))
 
     @property
     def is_account(self) -> bool:
-        """Whether the key is refused or the balance used up, whatever the status says."""
+        """Whether the key is refused or the balance used up; independent of the status."""
         words = f"{self.code} {self.kind}"
         return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.match(self.message))
 
     @property
     def is_unknown_model(self) -> bool:
-        """Whether it says that it does not have the model, whatever the status says."""
+        """Whether the API says that it lacks the model; independent of the status."""
         return bool(_UNKNOWN_MODEL.fullmatch(self.code))
 
     @property
     def is_overload(self) -> bool:
-        """Whether the API itself says that it takes no work at present."""
+        """Whether the API itself says that it is overloaded."""
         words = f"{self.code} {self.kind} {_QUOTED.sub('…', self.message)}"
         return not self.is_html and bool(_OVERLOAD.search(words))
 
     @property
     def is_unknown_id(self) -> bool:
-        """Whether it says, with another status than 404, that it does not know the id."""
+        """Whether the API says, with a status other than 404, that it does not know the id."""
         return bool(_UNKNOWN_ID.search(f"{self.code} {self.message}"))
 
     @property
     def is_unknown_source(self) -> bool:
-        """Whether it says, with another status than 404, that it lacks the render named to it."""
+        """Whether the API says, with a status other than 404, that it lacks the source render."""
         return bool(_UNKNOWN_SOURCE.search(f"{self.code} {self.message}"))
 
     @property
     def is_invalid_request(self) -> bool:
-        """Whether it calls the request itself wrong, whatever the status says."""
-        # 2026-11-20: CometAPI gives 500 with this code, not to be tried again (apidoc.cometapi.com).
+        """Whether the API says that the request is invalid; independent of the status."""
+        # 2026-11-20: CometAPI answers 500 with this code, and such a request must not be repeated (apidoc.cometapi.com).
         return self.code == "invalid_request"
 
     @property
     def is_unknown_route(self) -> bool:
-        """Whether a 404 is about the path itself, not about what was looked for there."""
+        """Whether a 404 means that the path does not exist, rather than the render."""
         is_bare = str(self).lower() == "not found"
         return self.is_html or is_bare or bool(_UNKNOWN_ROUTE.search(self.message))
 
@@ -154,7 +154,7 @@ class ErrorBody:
 
 
 def parse_body(body: bytes, content_type: str = "") -> ErrorBody:
-    """Normalise the body of a refusal: JSON of any shape, an HTML page, text or nothing."""
+    """Parse an error body: JSON of any shape, an HTML page, text or nothing."""
     head = body[:200].lstrip().lower()
     if "html" in content_type.lower() or head.startswith((b"<!doctype", b"<html", b"<head")):
         title = _TITLE.search(body[:4096])
@@ -170,7 +170,7 @@ def parse_body(body: bytes, content_type: str = "") -> ErrorBody:
 
 
 def parse_value(value: object) -> ErrorBody:
-    """Normalise an error as JSON gives it.
+    """Parse an error within JSON.
 
     Takes null, a string, `{message}`, `{code, message}`, `{message, type, param, code}`,
     `{error: …}`, `{detail: "…", error_type}`, `{detail: [{loc, msg, type}]}`, `{status, title,
@@ -214,7 +214,7 @@ def _message(fields: Mapping[str, Any], depth: int) -> str:
 
 
 def _delay_s(details: object) -> float | None:
-    """What an error's details say of waiting, in seconds."""
+    """Return the wait in an error's details, in seconds."""
     for item in list_or_empty(details):
         delay: object = object_or_empty(item).get("retryDelay")
         found = _RETRY_DELAY.fullmatch(delay) if isinstance(delay, str) else None
@@ -224,13 +224,13 @@ def _delay_s(details: object) -> float | None:
 
 
 def _listed_kind(detail: object) -> str:
-    """The type of the first entry that has one, of a list of what is wrong."""
+    """Return the first type in a list of validation errors."""
     kinds = (_short_text(object_or_empty(item).get("type")) for item in list_or_empty(detail))
     return next(filter(None, kinds), "")
 
 
 def _validation_line(item: object) -> str:
-    """One entry of FastAPI's list of what is wrong: `body.seconds: too long`."""
+    """Describe one of FastAPI's validation errors: `body.seconds: too long`."""
     if not isinstance(item, dict):
         return str(item)
     fields = cast("dict[str, Any]", item)
@@ -245,7 +245,7 @@ def _short_text(value: object) -> str:
 
 
 def _clean(text: str) -> str:
-    """Make a vendor's words fit for one line of a log: short, printable, no signed addresses."""
+    """Return a vendor's text as one short printable log line, without queries of addresses."""
     text = _QUERY_OF_URL.sub(r"\1", text[:4000])
     line = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(line.split())

@@ -1,4 +1,4 @@
-"""How many calls an API takes: what its operator allows, and what it says itself."""
+"""Limits the rate of calls, by the operator's setting and by the API's own headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.clock import Clock
 
 _MINUTE_S = 60.0
-#: No header makes anybody wait longer than this, in seconds.
+#: Longest wait that a header can ask for, in seconds.
 _MAX_RESET_S = 120.0
 #: `6m0s`, `1.5s`, `20ms`: how OpenAI and its gateways write the time until a reset (2026-11-20).
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -17,30 +17,30 @@ _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class RateLimiter:
-    """Lets calls through at an even pace; nobody waits while there is room in the minute.
+    """Allows a number of calls in any minute; a call beyond it waits until the minute has passed.
 
-    per_minute  calls in any minute; None: only the API's own headers hold calls up.
+    per_minute  None: only the API's headers delay calls.
     """
 
     def __init__(self, per_minute: int | None, clock: Clock) -> None:
         self._per_minute = per_minute
         self._clock = clock
-        #: When each of the last calls went, or will go.
+        #: When each of the last calls was sent or will be sent.
         self._calls: list[datetime] = []
         self._blocked_until: datetime | None = None
 
     def blocked_s(self) -> float:
-        """Return for how many seconds the API itself wants no call."""
+        """Return for how many seconds the API's headers forbid calls."""
         if self._blocked_until is None:
             return 0.0
         return max(0.0, (self._blocked_until - self._clock.now()).total_seconds())
 
     def wait_s(self) -> float:
-        """Return for how many seconds a call would be held up now."""
+        """Return for how many seconds a call would wait now."""
         return max(0.0, (self._next_at() - self._clock.now()).total_seconds())
 
     def take(self) -> float:
-        """Count one call, and return after how many seconds it may be made."""
+        """Count one call and return how many seconds it must wait."""
         at = self._next_at()
         if self._per_minute is not None:
             self._calls.append(at)
@@ -48,7 +48,7 @@ class RateLimiter:
         return max(0.0, (at - self._clock.now()).total_seconds())
 
     def update_from_headers(self, headers: Mapping[str, str]) -> None:
-        """Take to heart what an answer's headers say of calls that are left."""
+        """Block further calls until the reset when an answer says that no calls are left."""
         if headers.get("x-ratelimit-remaining-requests", "").strip() != "0":
             return
         reset_s = _duration_s(headers.get("x-ratelimit-reset-requests", ""))

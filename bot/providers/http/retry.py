@@ -1,14 +1,15 @@
-"""When a harmless call may be made again."""
+"""Pauses between retries, and Retry-After."""
 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-#: No hint makes anybody wait longer than this, in seconds.
+from bot.backoff import backoff_s
+
+#: Longest wait that an API can ask for, in seconds.
 MAX_RETRY_AFTER_S = 120.0
 _RETRIES = 2
 _MAX_PAUSE_S = 8.0
@@ -17,16 +18,16 @@ _MAX_PAUSE_S = 8.0
 def pauses_s(first_s: float) -> Iterator[float]:
     """Yield the pauses between attempts, in seconds: doubling, each shortened by up to a quarter.
 
-    The shortening is random, so that many waiting callers do not come back at the same instant.
+    The shortening is random so that many waiting callers don't retry at the same instant.
     """
-    for number in range(_RETRIES):
-        yield min(first_s * 2**number, _MAX_PAUSE_S) * random.uniform(0.75, 1.0)
+    for failures in range(1, _RETRIES + 1):
+        yield backoff_s(failures, first_s, _MAX_PAUSE_S)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return how long the API asks to wait, 0 to `MAX_RETRY_AFTER_S` seconds; None when it does not say.
 
-    headers  names in lower case. `retry-after-ms` goes before `retry-after`, which is a number of
+    headers  names in lower case. `retry-after-ms` is preferred to `retry-after`, which is a number of
              seconds or an HTTP date.
     """
     if (wait_ms := _number(headers.get("retry-after-ms", ""))) is not None:

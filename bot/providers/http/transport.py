@@ -1,4 +1,4 @@
-"""HTTP as paid APIs need it: creates are sent once, keys stay at home, files arrive whole."""
+"""HTTP for paid APIs: creates are sent once, keys go to one origin only, files arrive whole."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 _ResultT = TypeVar("_ResultT")
 
 _MAX_REDIRECTS = 5
-# Nothing was sent yet when one of these is raised; after any other error it may have been.
+# These errors prove that the request was not sent; after any other it may have been.
 _NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -58,7 +58,7 @@ _NOT_SENT_ERRORS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RetryableFailure:
-    """An attempt that may be repeated, and what to raise when it is not."""
+    """A failed attempt that may be repeated, and the error to raise if it is not."""
 
     error: ProviderTroubleError
     cause: Exception | None = None
@@ -70,7 +70,7 @@ class Transport:
     base_url     scheme, host, port and path prefix; every relative path is appended to it.
     credentials  header names and their values, sent to exactly this scheme, host and port.
     headers      other headers that every request to that origin carries.
-    meter        keeps the calls within a rate; None: they are not counted.
+    rate_limiter  spaces the calls; None: no limit.
     Nothing connects before the first call. All methods are cancellable and may run side by side.
     """
 
@@ -90,12 +90,12 @@ class Transport:
         self._timeouts = timeouts or Timeouts()
         self._headers = dict(headers or {})
         self._rate_limiter = rate_limiter or RateLimiter(None, clock)
-        # httpx writes every address at INFO with its query, which may be a signature.
+        # httpx logs every address at INFO with its query, which may hold a signature.
         for chatty in ("httpx", "httpcore"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self._client = self._make_client(httpx.Limits(max_connections=32))
-        # A kept-alive connection can die as a request goes out, and nobody knows then whether it
-        # arrived. Creates open their own: they are few, and each unknown outcome is expensive.
+        # A kept-alive connection can close while a request is sent, which leaves its outcome
+        # unknown. Creates are few and unknown outcomes expensive, so each create opens its own.
         self._paid_client = self._make_client(httpx.Limits(max_keepalive_connections=0))
 
     def _make_client(self, limits: httpx.Limits) -> httpx.AsyncClient:
@@ -106,7 +106,7 @@ class Transport:
             timeout=httpx.Timeout(waits.read_s, connect=waits.connect_s, pool=waits.connect_s),
             follow_redirects=False,
             trust_env=False,  # a .netrc would add credentials of its own
-            # Cookies know no ports and are credentials too: none are kept.
+            # Cookies are credentials that are not bound to a port, so none are kept.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": "sorabot", "Accept-Encoding": "identity"},
         )
@@ -120,32 +120,23 @@ class Transport:
         Raises NotAcceptedError, ProviderRejectedError, ModerationError, ProviderAccountError and
         UnknownOutcomeError as `Provider.submit` promises.
         """
-        url = self._resolve(path)
-        request = self._paid_client.build_request(
-            "POST", url, files=multipart_parts(fields, upload), headers=self._headers_for(url)
-        )
-        return await self._send_paid_once(request, error_mapping.map_create_error)
+        parts = multipart_parts(fields, upload)
+        return await self._send_paid_once(path, error_mapping.map_create_error, files=parts)
 
     async def create_json(self, path: str, body: Mapping[str, object]) -> JsonResponse:
         """POST JSON that makes a render, exactly once; otherwise as `create`."""
-        url = self._resolve(path)
-        request = self._paid_client.build_request(
-            "POST", url, json=dict(body), headers=self._headers_for(url)
-        )
-        return await self._send_paid_once(request, error_mapping.map_create_error)
+        return await self._send_paid_once(path, error_mapping.map_create_error, json=dict(body))
 
     async def create_from_source(self, path: str, body: Mapping[str, object]) -> JsonResponse:
         """POST JSON that makes a render out of an earlier one, exactly once.
 
-        Like `create`, with the same errors and two more that are as certain as a refusal:
+        As `create`, with two more errors, which also prove that no render was made:
         RemoteNotFoundError when the API lacks the earlier render, UnsupportedError when it lacks
         the call.
         """
-        url = self._resolve(path)
-        request = self._paid_client.build_request(
-            "POST", url, json=dict(body), headers=self._headers_for(url)
+        return await self._send_paid_once(
+            path, error_mapping.map_create_from_source_error, json=dict(body)
         )
-        return await self._send_paid_once(request, error_mapping.map_create_from_source_error)
 
     async def get(
         self,
@@ -154,9 +145,9 @@ class Transport:
         *,
         max_bytes: int | None = None,
     ) -> JsonResponse:
-        """GET JSON; idempotent, retried while that is likely to help.
+        """GET JSON; idempotent, retried after errors that may pass.
 
-        max_bytes  how large an answer may be; None: 4 MiB.
+        max_bytes  largest answer; None: 4 MiB.
         Raises RemoteNotFoundError, ProviderAccountError, UnsupportedError for a call that the API
         does not have, and ProviderTroubleError for everything else.
         """
@@ -169,13 +160,13 @@ class Transport:
     async def send_idempotent(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> JsonResponse:
-        """Send POST or PUT that may be repeated without harm, such as a cancel; as `get` otherwise."""
+        """Send a POST or PUT that is safe to repeat, such as a cancel; otherwise as `get`."""
         return await self._send_with_retries(method, path, None, body)
 
     async def download(self, location: str, target: Path, *, max_bytes: int) -> Download:
-        """Stream an MP4 to `target`; idempotent, not retried once a clip began to arrive.
+        """Stream an MP4 to `target`; idempotent, not retried once data has arrived.
 
-        place  a path under the base address, or an absolute http(s) address; redirects are
+        location  a path under the base address, or an absolute http(s) address; redirects are
                followed up to five times, never from https to http, and hosts other than the API's
                own are sent no credentials.
         Raises what `Provider.download` promises, and StorageError when the disk refuses.
@@ -209,11 +200,14 @@ class Transport:
         await self._paid_client.aclose()
 
     async def _send_paid_once(
-        self, request: httpx.Request, map_error: error_mapping.ErrorMapper
+        self, path: str, map_error: error_mapping.ErrorMapper, **content: Any
     ) -> JsonResponse:
-        """Send a paid request once; what `refused` makes of an answer that is not 2xx is raised."""
-        url = request.url
-        # An order goes before polls: the minute's count holds up what may wait, not what was asked for.
+        """Send a paid request once. Raises the error that `map_error` returns for other than 2xx."""
+        url = self._resolve(path)
+        request = self._paid_client.build_request(
+            "POST", url, headers=self._headers_for(url), **content
+        )
+        # Creates go before polls: they count against the rate, but only polls wait for it.
         wait_s = self._rate_limiter.blocked_s()
         if wait_s > self._timeouts.max_retry_after_s:
             raise NotAcceptedError("not sent: too many calls a minute", retry_after_s=wait_s)
@@ -284,7 +278,7 @@ class Transport:
     async def _retry(
         self, attempt: Callable[[], Awaitable[_ResultT | _RetryableFailure]]
     ) -> _ResultT:
-        """Repeat `attempt` with growing pauses; raise its last error when that does not help."""
+        """Repeat `attempt` with growing pauses; raise its last error after the last attempt."""
         pauses_s = retry.pauses_s(self._timeouts.backoff_s)
         while isinstance(got := await attempt(), _RetryableFailure):
             pause_s = next(pauses_s, None)
@@ -302,17 +296,17 @@ class Transport:
         self,
         method: str,
         url: httpx.URL,
-        timeout: httpx.Timeout | None = None,
+        waits: httpx.Timeout | None = None,
         body: Mapping[str, object] | None = None,
     ) -> AsyncGenerator[httpx.Response]:
-        """Send a request with credentials where they belong, and follow a GET's redirects."""
+        """Send a request, with credentials to the API's own origin only; follow redirects of a GET."""
         for _ in range(_MAX_REDIRECTS + 1):
             request = self._client.build_request(
                 method,
                 url,
                 headers=self._headers_for(url),
                 json=None if body is None else dict(body),
-                timeout=timeout or httpx.USE_CLIENT_DEFAULT,
+                timeout=waits or httpx.USE_CLIENT_DEFAULT,
             )
             async with open_response(self._client, request) as response:
                 if method != "GET" or not response.has_redirect_location:
@@ -328,7 +322,7 @@ class Transport:
                 f"not a clip: {self._read_error(response, await read_error_body(response))}"
             )
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise BadClipError("compressed, though identity was asked for")
+            raise BadClipError("compressed, though identity was requested")
         length = response.headers.get("content-length", "")
         async with aclosing(read_raw_chunks(response)) as chunks:
             return await clip_file.save(
@@ -339,7 +333,7 @@ class Transport:
             )
 
     def _retry_or_raise(self, response: httpx.Response, body: bytes) -> _RetryableFailure:
-        """Return what may be tried again; raise what may not."""
+        """Return a failure that may be retried; raise any other."""
         status = response.status_code
         said = self._read_error(response, body)
         failure = error_mapping.map_call_error(status, said, self._retry_after_s(response))
@@ -348,8 +342,8 @@ class Transport:
         raise failure
 
     def _read_error(self, response: httpx.Response, body: bytes) -> ErrorBody:
-        """Normalise a refusal, without the key that some gateways repeat in it."""
-        # Before anything is shortened: a part of a key would not be known for one.
+        """Parse an error body, with our key masked: some gateways repeat it there."""
+        # Mask before the text is shortened: a truncated key would not match.
         for secret in self._credentials.values():
             for word in (each for each in secret.reveal().split() if len(each) >= 8):
                 body = body.replace(word.encode(), b"***")
@@ -381,7 +375,7 @@ class Transport:
         failure: ProviderError,
         response: httpx.Response | None = None,
     ) -> ProviderError:
-        """Write the one line of a failed call, without the API's own words; return `failure`."""
+        """Log a failed call in one line, without the API's message; return `failure`."""
         level = logging.INFO if isinstance(failure, RemoteNotFoundError) else logging.WARNING
         about = failure.code
         if response is not None:
@@ -394,5 +388,5 @@ class Transport:
 
 @functools.cache
 def _ssl_context() -> ssl.SSLContext:
-    """Return what every server's certificate is checked against; it takes 20 ms to read."""
+    """Return the TLS context for all clients; loading the certificates takes 20 ms."""
     return httpx.create_ssl_context(trust_env=False)

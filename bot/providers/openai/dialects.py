@@ -1,8 +1,8 @@
-"""How the families of servers speak OpenAI's Videos API, each as data.
+"""The dialects of OpenAI's Videos API, as data.
 
-All of them create with POST /videos, look with GET /videos/{id} and have the clip at
-GET /videos/{id}/content. What differs is here; `openai.py` acts on it, `openai_vendors.py` gives each
-its settings.
+All of them create with POST /videos, poll with GET /videos/{id} and serve the clip at
+GET /videos/{id}/content. The differences are here; `provider.py` acts on them, and `vendors.py` has each
+vendor's settings.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bot.model import Operation
 
 
 class OptionalCall(StrEnum):
-    """A call that some servers have and others lack."""
+    """A call that only some servers have."""
 
     #: GET /videos
     LIST = "list"
@@ -41,42 +41,42 @@ _CALLS_BY_OPERATION = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What one family of servers does its own way."""
+    """The differences of one family of servers."""
 
-    #: What its settings begin with.
+    #: Prefix of its settings.
     prefix: str
     calls: frozenset[OptionalCall]
-    #: The header that carries the key, and what stands before the key there.
+    #: The header for the key, and the text before the key in it.
     key_header: str = "Authorization"
     key_scheme: str = "Bearer "
-    #: An order without a picture goes as JSON, with `seconds` as a number; all else is a form.
+    #: A create without an image is sent as JSON, with `seconds` as a number; otherwise as a form.
     takes_json: bool = False
     #: The form has a `seed`.
     takes_seed: bool = False
-    #: A finished clip may be at an address that the video object names, and not at its content path.
+    #: A finished clip may be at an address in the video object instead of the content path.
     has_clip_urls: bool = False
-    #: The list has every render of the account: one that is not there was never ordered.
+    #: The list has every render of the account, so a missing one was never created.
     list_is_complete: bool = True
-    #: Fields of a video object that need not repeat the order: nothing is concluded from them.
+    #: Fields of a video object that are ignored, because they may differ from the request.
     ignored_fields: frozenset[str] = field(default_factory=frozenset[str])
-    #: DELETE ends a render that is under way.
+    #: DELETE stops a running render.
     delete_cancels: bool = False
-    #: After this long it knows nothing of a render; None: not told.
+    #: It forgets a render after this long; None: not known.
     retention: timedelta | None = None
-    #: Renders are kept in memory, and gone with a restart.
+    #: Renders are kept in memory and lost on a restart.
     keeps_renders_in_memory: bool = False
-    #: Paid calls alone count against the calls that it takes in a minute.
+    #: Only creates count against the calls allowed in a minute.
     limits_creates_only: bool = False
 
     @property
     def operations(self) -> frozenset[Operation]:
-        """What it can do by itself."""
+        """What the servers can do natively."""
         able = {each for each, calls in _CALLS_BY_OPERATION.items() if calls & self.calls}
         return frozenset({Operation.GENERATE, *able})
 
     @property
     def can_cancel(self) -> bool:
-        """Whether a render that is under way can be stopped."""
+        """Whether a running render can be stopped."""
         return self.delete_cancels or OptionalCall.CANCEL in self.calls
 
 
@@ -96,8 +96,8 @@ OPENAI = Dialect(
     ),
 )
 # 2026-11-20: Microsoft's page on Sora 2 of 2025-12-01: `model` is the deployment's name, which the
-# answers need not repeat; jobs and clips are gone after 24 h; two creations a minute, and no limit
-# to other calls.
+# answers need not repeat; jobs and clips are removed after 24 h; two creates a minute, and no limit
+# for other calls.
 AZURE = Dialect(
     prefix="AZURE_OPENAI",
     calls=frozenset(
@@ -110,7 +110,7 @@ AZURE = Dialect(
     limits_creates_only=True,
 )
 # 2026-11-20: apidoc.cometapi.com: forms only, four shapes of answers behind one family of addresses,
-# clips of most models at a signed address elsewhere; neither list nor delete.
+# clips of most models at a signed address on another host; neither list nor delete.
 COMETAPI = Dialect(
     prefix="COMETAPI",
     calls=frozenset({OptionalCall.MODELS, OptionalCall.REMIX}),
@@ -142,10 +142,10 @@ VLLM = Dialect(
     delete_cancels=True,
     keeps_renders_in_memory=True,
 )
-# 2026-11-20: github sgl-project/sglang @2b72b4cc: `seconds` is an integer; earlier servers want a
-# picture in every form, and in JSON a picture is a path on the server. Without a seed each clip of a
-# prompt is the same. Lengths and sizes are told as rendered, which rounds them. Servers may lack the
-# cancel, and put results into a store of their own.
+# 2026-11-20: github sgl-project/sglang @2b72b4cc: `seconds` is an integer; earlier servers require
+# an image in every form, and in JSON an image is a path on the server. Without a seed every clip of a
+# prompt is the same. Answers have lengths and sizes as rendered, which are rounded. Servers may lack the
+# cancel call and may store results elsewhere.
 SGLANG = Dialect(
     prefix="SGLANG",
     calls=frozenset({OptionalCall.LIST, OptionalCall.DELETE, OptionalCall.CANCEL}),

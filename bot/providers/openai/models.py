@@ -1,4 +1,4 @@
-"""The models that OpenAI's Videos API had; gateways and self-hosted servers carry their names on."""
+"""The models of OpenAI's Videos API; gateways and self-hosted servers still use their names."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from datetime import date
 
 from bot.model import Operation, Size
 from bot.providers.base import Model
+from bot.providers.vendors.size_formats import SIZES_720P
 
-_LANDSCAPE = Size(width_px=1280, height_px=720)
-_PORTRAIT = Size(width_px=720, height_px=1280)
-_WIDE = Size(width_px=1792, height_px=1024)
-_TALL = Size(width_px=1024, height_px=1792)
+_LARGE = (Size(width_px=1792, height_px=1024), Size(width_px=1024, height_px=1792))
 
 # 2026-11-20: lengths and sizes from github openai/openai-openapi @f85dbe2 (2026-08-21); prices from
-# OpenAI's model pages. Its guide also names 16 and 20 s and 1080p: the setting can add them. The same
+# OpenAI's model pages. Its guide also has 16 and 20 s and 1080p, which the setting can add. The same
 # specification has POST /videos/{id}/remix and POST /videos/extensions, for any model.
 _SORA_2 = Model(
     name="sora-2",
     label="Sora 2",
     seconds=(4, 8, 12),
-    sizes=(_LANDSCAPE, _PORTRAIT),
-    usd_micros_per_second={_LANDSCAPE: 100_000, _PORTRAIT: 100_000},
+    sizes=SIZES_720P,
+    usd_micros_per_second=dict.fromkeys(SIZES_720P, 100_000),
     operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
     takes_image=True,
     has_audio=True,
@@ -30,19 +28,14 @@ _SORA_2 = Model(
     facts_source="OpenAI API specification 2.3.0 and model pages",
     verified_on=date(2026, 11, 20),
 )
-#: What OPENAI_MODELS knows without being told.
+#: Models that OPENAI_MODELS may name without giving their facts.
 OPENAI_MODELS: Mapping[str, Model] = {
     "sora-2": _SORA_2,
     "sora-2-pro": replace(
         _SORA_2,
         name="sora-2-pro",
         label="Sora 2 Pro",
-        sizes=(_LANDSCAPE, _PORTRAIT, _WIDE, _TALL),
-        usd_micros_per_second={
-            _LANDSCAPE: 300_000,
-            _PORTRAIT: 300_000,
-            _WIDE: 500_000,
-            _TALL: 500_000,
-        },
+        sizes=(*SIZES_720P, *_LARGE),
+        usd_micros_per_second=dict.fromkeys(SIZES_720P, 300_000) | dict.fromkeys(_LARGE, 500_000),
     ),
 }

@@ -1,23 +1,20 @@
-"""Any server that speaks OpenAI's Videos API.
+"""Any server with OpenAI's Videos API.
 
-2026-11-20: OpenAI's own service of that shape is off since 2026-09-24; gateways and self-hosted
-servers carry it on, each in a dialect of its own.
+2026-11-20: OpenAI switched its own service off on 2026-09-24; gateways and self-hosted servers still
+offer the API, each in its own dialect.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from bot.errors import (
     NotAcceptedError,
     ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
     SettingsError,
@@ -25,8 +22,10 @@ from bot.errors import (
 )
 from bot.model import Operation
 from bot.providers.base import Capabilities, Download, ProviderRequest, RenderState, RenderStatus
-from bot.providers.http.json_fields import is_usable_id
-from bot.providers.http.payloads import JsonResponse, Upload
+from bot.providers.http.error_mapping import trouble_from
+from bot.providers.http.image_upload import load_image
+from bot.providers.http.json_fields import id_path
+from bot.providers.http.payloads import JsonResponse
 from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.openai import dialects, wire
 from bot.providers.openai.dialects import Dialect, OptionalCall
@@ -42,7 +41,7 @@ _log = logging.getLogger(__name__)
 class OpenAIProvider(HttpProvider):
     """A `Provider` for one account at one such server.
 
-    Raises SettingsError for a model that is said to do what the dialect has no call for.
+    Raises SettingsError for a model with an operation for which the dialect has no call.
     """
 
     def __init__(self, account: ProviderAccount, dialect: Dialect = dialects.OPENAI) -> None:
@@ -70,7 +69,7 @@ class OpenAIProvider(HttpProvider):
             dialect.ignored_fields,
             keeps_renders_in_memory=dialect.keeps_renders_in_memory,
         )
-        #: Less than the dialect has, once this server turned out to lack some.
+        #: The dialect's calls without those that this server turned out to lack.
         self._calls = dialect.calls
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
@@ -84,17 +83,17 @@ class OpenAIProvider(HttpProvider):
             raise UnsupportedError("this API has no list that shows every render")
         kept_for = self._dialect.retention
         if kept_for is not None and self._account.clock.now() - since > kept_for:
-            raise ProviderTroubleError(f"the list forgets what is older than {kept_for}")
+            raise ProviderTroubleError(f"the list has no renders older than {kept_for}")
         return await self._video_list.since(since)
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
         if self._dialect.has_clip_urls:
             return await super().download(remote_id, target, max_bytes=max_bytes)
-        path = f"{_video_path(remote_id)}/content"
+        path = f"{id_path('videos', remote_id)}/content"
         try:
             return await self._transport.download(path, target, max_bytes=max_bytes)
         except (RemoteNotFoundError, UnsupportedError) as error:
-            # 2026-11-20: some relays have no such path and name an address, as tutorials show it.
+            # 2026-11-20: some relays lack this path and name the clip's address in the video object.
             place = (await self._fetch_render_or_trouble(remote_id)).clip_url
             if place == path and isinstance(error, RemoteNotFoundError):
                 raise
@@ -105,8 +104,8 @@ class OpenAIProvider(HttpProvider):
     async def cancel(self, remote_id: str) -> bool:
         """Stop a render where the dialect has a call for that; else False.
 
-        2026-08-21: OpenAI's DELETE is meant for renders that are finished (specification 2.3.0),
-        and says nothing about what an unfinished one will cost.
+        2026-08-21: OpenAI's DELETE is meant for finished renders (specification 2.3.0), which does
+        not say what an unfinished one costs.
         """
         if not self._dialect.can_cancel:
             return False
@@ -117,7 +116,7 @@ class OpenAIProvider(HttpProvider):
             if self._dialect.delete_cancels:
                 return await self._delete_render(remote_id)
             reply = await self._transport.send_idempotent(
-                "POST", f"{_video_path(remote_id)}/cancel"
+                "POST", f"{id_path('videos', remote_id)}/cancel"
             )
         except (RemoteNotFoundError, UnsupportedError):
             return False
@@ -147,7 +146,7 @@ class OpenAIProvider(HttpProvider):
         return told
 
     async def refresh(self) -> None:
-        # A list that was not there for once may be there again.
+        # A list that was missing once may be back.
         has_list = OptionalCall.LIST in self._dialect.calls
         self._calls |= self._dialect.calls & {OptionalCall.LIST}
         self._capabilities = replace(
@@ -159,7 +158,7 @@ class OpenAIProvider(HttpProvider):
             reply = await self._transport.get("models")
             days = wire.read_retirements(reply.body)
         except (ProviderError, ValueError) as error:
-            _log.debug("%s tells nothing of its models: %s", self.name, error)
+            _log.debug("%s: its list of models can't be read: %s", self.name, error)
             return
         models = tuple(
             replace(model, retired_on=days.get(model.name, model.retired_on))
@@ -177,9 +176,8 @@ class OpenAIProvider(HttpProvider):
     async def _send_create(self, request: ProviderRequest) -> JsonResponse:
         if request.operation is not Operation.GENERATE:
             return await self._create_from_source(request)
-        upload = (
-            None if request.image is None else await asyncio.to_thread(_load_image, request.image)
-        )
+        image = request.image
+        upload = None if image is None else await load_image(image, "input_reference")
         self._count_create()
         seed = self._dialect.takes_seed
         if self._dialect.takes_json and upload is None:
@@ -190,7 +188,7 @@ class OpenAIProvider(HttpProvider):
 
     async def _create_from_source(self, request: ProviderRequest) -> JsonResponse:
         source = request.source_remote_id or ""
-        place = _video_path(source)
+        place = id_path("videos", source)
         if request.operation is Operation.EXTEND and OptionalCall.EXTENSIONS in self._calls:
             path, body = "videos/extensions", wire.extend_body(request, source)
         elif request.operation is Operation.REMIX and OptionalCall.REMIX in self._calls:
@@ -204,7 +202,7 @@ class OpenAIProvider(HttpProvider):
 
     def _withdraw_operation(self, operation: Operation) -> None:
         if operation is Operation.REMIX and {OptionalCall.REMIX, OptionalCall.EDITS} <= self._calls:
-            _log.warning("%s has no call to remix: the next one is asked for as an edit", self.name)
+            _log.warning("%s has no call to remix: the next remix is sent as an edit", self.name)
             self._calls -= {OptionalCall.REMIX}
             return
         super()._withdraw_operation(operation)
@@ -216,7 +214,7 @@ class OpenAIProvider(HttpProvider):
         self._create_limiter.take()
 
     async def _fetch_render(self, remote_id: str) -> FetchedRender:
-        path = _video_path(remote_id)
+        path = id_path("videos", remote_id)
         reply = await self._transport.get(path)
         remote = wire.read_video(
             reply.body,
@@ -230,15 +228,13 @@ class OpenAIProvider(HttpProvider):
         return FetchedRender(status=remote, clip_url=wire.clip_url(reply.body) or f"{path}/content")
 
     async def _delete_render(self, remote_id: str) -> bool:
-        reply = await self._transport.delete(_video_path(remote_id))
+        reply = await self._transport.delete(id_path("videos", remote_id))
         return wire.read_deleted(reply.body)
 
     async def _fetch_render_or_trouble(self, remote_id: str) -> FetchedRender:
-        """Look, for a caller that has use for trouble only."""
-        try:
+        """Fetch a render; trouble also for an answer that `poll` would make trouble of."""
+        with trouble_from("poll", UnsupportedError):
             return await self._fetch_render(remote_id)
-        except (UnsupportedError, ValueError) as error:
-            raise ProviderTroubleError(f"the look was answered with {error}") from error
 
     async def _poll_by_list(self, wanted: frozenset[str]) -> dict[str, RenderStatus]:
         if OptionalCall.LIST not in self._calls or len(wanted) < 2:
@@ -260,24 +256,6 @@ def _check_models(account: ProviderAccount, dialect: Dialect) -> None:
                 f"{model.name!r} has {', '.join(odd)}, for which {account.name} has no call",
                 f"{able}; the bot composes what is left",
             )
-
-
-def _video_path(remote_id: str) -> str:
-    if not is_usable_id(remote_id):
-        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
-    return f"videos/{quote(remote_id, safe='')}"
-
-
-def _load_image(image: Path) -> Upload:
-    """Read a reference picture. Blocks; ProviderRejectedError for what cannot be sent."""
-    try:
-        content = image.read_bytes()
-        content_type, file_name = wire.image_type(content)
-    except (OSError, ValueError) as error:
-        raise ProviderRejectedError(f"the reference picture cannot be sent: {error}") from error
-    return Upload(
-        name="input_reference", file_name=file_name, content_type=content_type, content=content
-    )
 
 
 OPENAI = Vendor(

@@ -1,4 +1,4 @@
-"""The gateways and self-hosted servers that carry OpenAI's Videos API on, each with its settings."""
+"""The settings of gateways and self-hosted servers with OpenAI's Videos API."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The list of an OpenAI-shaped server: what is recent there, and many renders with one request."""
+"""The list of a server with OpenAI's Videos API, for `recent` and for polling many at once."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.providers.base import RenderStatus
+from bot.providers.http.listing import ListPage, renders_since
 from bot.providers.http.transport import Transport
 from bot.providers.openai import wire
 from bot.providers.openai.wire import VideoPage
@@ -21,15 +21,14 @@ from bot.providers.openai.wire import VideoPage
 #: Longest that one page may take while polling, its retries included, in seconds.
 _PAGE_TIMEOUT_S = 20.0
 _PAGE_SIZE = 100
-#: A page without one of ours is read past while it may save so many requests.
+#: Reading one more page without a wanted render is worth it to save this many single polls.
 _GETS_PER_PAGE = 10
-_MAX_PAGES = 100
 
 
 class VideoList:
-    """GET /videos, page by page; `ignored_fields` as for `openai_wire.read_video`.
+    """GET /videos, page by page; `ignored_fields` as for `wire.read_video`.
 
-    may_forget  after a restart the server has nothing to list, and need not say more.
+    keeps_renders_in_memory  after a restart the server has an empty list, without `has_more`.
     """
 
     def __init__(
@@ -45,43 +44,34 @@ class VideoList:
         self._has_answered = False
 
     async def since(self, since: datetime) -> Sequence[RenderStatus]:
-        """Return all that was created at or after `since`, as `Provider.recent` promises."""
-        # The API tells whole seconds: a render of 12:00:00.7 reads 12:00:00.
-        floor_at = since.replace(microsecond=0)
-        found: dict[str, RenderStatus] = {}
-        after: str | None = None
-        for _ in range(_MAX_PAGES):
-            page = await self.fetch_page(after)
-            fresh = [video for video in page.videos if video.id not in found]
-            found.update((video.id, video) for video in fresh)
-            # 2026-11-20: SGLang gives everything at once and knows no cursor.
-            whole = not fresh and page.has_more is None
+        """Return all renders created at or after `since`, as `Provider.recent` promises."""
+        seen_ids: set[str] = set()
+
+        async def fetch(cursor: str | None) -> ListPage:
+            page = await self.fetch_page(cursor)
             if not page.videos and page.has_more:
                 raise ProviderTroubleError("an empty page of a list that goes on")
-            # 2026-11-20: OpenAI's specification has `has_more` in each page. Half an answer that
-            # says "nothing" would have an order made, and paid for, again.
-            if (
-                not found
-                and not page.videos
-                and page.has_more is None
-                and not self._keeps_renders_in_memory
-            ):
+            # 2026-11-20: OpenAI's specification has `has_more` in each page. A broken answer that
+            # reads as an empty list would have a render created, and paid for, again.
+            is_unsure = not page.videos and page.has_more is None and not seen_ids
+            if is_unsure and not self._keeps_renders_in_memory:
                 raise ProviderTroubleError("an empty list that does not say that it ends")
-            if whole or not page.videos or page.has_more is False or _ends_before(page, floor_at):
-                return [video for video in found.values() if _is_since(video, floor_at)]
-            if not fresh:
-                raise ProviderTroubleError("the list repeats itself")
-            after = page.last_id
-        raise ProviderTroubleError(f"the list goes on after {_MAX_PAGES} pages")
+            ids = {video.id for video in page.videos}
+            # 2026-11-20: SGLang answers with the whole list each time and knows no cursor.
+            is_last = ids <= seen_ids if page.has_more is None else not page.has_more
+            seen_ids.update(ids)
+            return ListPage(renders=page.videos, next_cursor=None if is_last else page.last_id)
+
+        return await renders_since(fetch, since)
 
     async def find(self, wanted: frozenset[str]) -> dict[str, RenderStatus]:
-        """Return what the newest pages say of `wanted`; what is left out is to be asked for by id.
+        """Return those of `wanted` that the newest pages have; the caller polls the others by id.
 
-        Trouble leaves out the more. Raises UnsupportedError where the server has no list.
+        A page that can't be read ends the search. Raises UnsupportedError where the server has no list.
         """
         found: dict[str, RenderStatus] = {}
         after: str | None = None
-        barren = 0
+        fruitless = 0
         while True:
             try:
                 async with asyncio.timeout(_PAGE_TIMEOUT_S):
@@ -89,17 +79,17 @@ class VideoList:
             except (ProviderTroubleError, ProviderAccountError, TimeoutError):
                 return found
             here = {video.id: video for video in page.videos if video.id in wanted}
-            barren += not here.keys() - found.keys()
+            fruitless += not here.keys() - found.keys()
             found |= here
-            # A page without one of ours may be all newer than ours, or all older: reading on is
-            # worth it while requests one by one would be many more.
-            spare = len(wanted) - len(found) - barren * _GETS_PER_PAGE
+            # A page without a wanted render may be newer or older than all of them. Read on only
+            # while polling the rest one by one would take many more requests.
+            spare = len(wanted) - len(found) - fruitless * _GETS_PER_PAGE
             if spare <= 0 or not page.has_more or page.last_id in (None, after):
                 return found
             after = page.last_id
 
     async def fetch_page(self, after: str | None = None) -> VideoPage:
-        """Return the page that follows `after`, the newest without one.
+        """Return the page after the cursor `after`; None: the newest page.
 
         Raises UnsupportedError where the server has no list, ProviderTroubleError and
         ProviderAccountError.
@@ -112,20 +102,9 @@ class VideoList:
             self._has_answered = True
             return wire.read_page(reply.body, ignored_fields=self._ignored_fields)
         except (RemoteNotFoundError, UnsupportedError) as error:
-            # A list that was there once has stumbled: to say that there is none gives up jobs.
+            # A list that answered before has failed temporarily; UnsupportedError would give up jobs.
             if after is None and not self._has_answered:
                 raise UnsupportedError("this server has no list") from error
             raise ProviderTroubleError("the list broke off") from error
         except ValueError as error:
             raise ProviderTroubleError(f"the list was answered with {error}") from error
-
-
-def _is_since(video: RenderStatus, floor_at: datetime) -> bool:
-    return video.created_at is None or video.created_at >= floor_at
-
-
-def _ends_before(page: VideoPage, floor_at: datetime) -> bool:
-    """Whether all that follows the page is older, which holds if it runs from new to old."""
-    instants = [video.created_at for video in page.videos if video.created_at is not None]
-    descends = all(a >= b for a, b in itertools.pairwise(instants))
-    return len(instants) == len(page.videos) > 1 and descends and instants[-1] < floor_at

@@ -1,4 +1,4 @@
-"""Between our values and the wire of OpenAI's Videos API; pure functions, used by its dialects."""
+"""Builds requests and reads answers of OpenAI's Videos API and its dialects; pure functions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
-from bot.errors import ModerationError, ProviderError, RenderFailedError
+from bot.errors import ProviderError
 from bot.model import Size
 from bot.providers.base import ProviderRequest, RenderState, RenderStatus
 from bot.providers.http import error_body
+from bot.providers.http.error_mapping import render_error
 from bot.providers.http.json_fields import is_usable_id, object_of, text_or_none, url_or_none
 
-#: What the words for a status mean, in lower case.
+#: The meaning of each status word, in lower case.
 STATES: Mapping[str, RenderState] = {
     # 2026-08-21, OpenAI's published specification 2.3.0 knows these four.
     "queued": RenderState.QUEUED,
@@ -39,13 +40,9 @@ STATES: Mapping[str, RenderState] = {
     "deleted": RenderState.FAILED,
 }
 _NO_FIELDS: frozenset[str] = frozenset()
-_IMAGE_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png", "reference.png"),
-    (b"\xff\xd8\xff", "image/jpeg", "reference.jpg"),
-)
-# Where dialects put the address of a finished clip (2026-11-20). OpenAI's own object has none;
+# Where dialects put the address of a finished clip (2026-11-20). OpenAI's own object has none.
 # CometAPI and relays use the first three, xAI's shape `video`, tutorials `output`, SGLang `url`. Old
-# task rows of relays have it under `fail_reason`.
+# task rows of relays use `fail_reason`.
 _CLIP_URL_PATHS: Sequence[tuple[str, ...]] = (
     ("video_url",),
     ("url",),
@@ -64,17 +61,16 @@ class VideoPage:
     """One page of the list."""
 
     videos: tuple[RenderStatus, ...]
-    #: Whether the API has more; None when it does not say.
+    #: Whether there are more pages; None when the API does not say.
     has_more: bool | None
-    #: Where the next page begins; None on an empty page.
+    #: Cursor of the next page; None on an empty page.
     last_id: str | None
 
 
 def create_fields(request: ProviderRequest, *, seed: bool = False) -> dict[str, str]:
-    """Return the form of a create, without the picture; the seed only where servers take one.
+    """Return the form of a create, without the image; the seed only where servers take one.
 
-    All that we care about is sent: `size` left out means portrait at OpenAI. `seconds` is a string
-    enum there.
+    `size` is always sent, since OpenAI defaults to portrait. `seconds` is a string enum there.
     """
     fields = {
         "prompt": request.prompt,
@@ -86,7 +82,7 @@ def create_fields(request: ProviderRequest, *, seed: bool = False) -> dict[str, 
 
 
 def create_body(request: ProviderRequest, *, seed: bool = False) -> dict[str, object]:
-    """Return the same as JSON, for servers that want numbers there."""
+    """Return the same as JSON, with `seconds` as a number."""
     body: dict[str, object] = {**create_fields(request), "seconds": request.seconds}
     return {**body, "seed": request.seed} if seed else body
 
@@ -101,17 +97,14 @@ def remix_body(request: ProviderRequest) -> dict[str, object]:
 
 
 def edit_body(request: ProviderRequest, source_remote_id: str) -> dict[str, object]:
-    """Return the whole body of an edit, which is a remix under another address.
-
-    JSON for the reason that `extend_body` has.
-    """
+    """Return the whole body of an edit, which is a remix at another path; JSON as in `extend_body`."""
     return {"prompt": request.prompt, "video": {"id": source_remote_id}}
 
 
 def extend_body(request: ProviderRequest, source_remote_id: str) -> dict[str, object]:
-    """Return the whole body of an extension by `order.seconds`.
+    """Return the whole body of an extension by `request.seconds`.
 
-    JSON, because a form has no agreed spelling for the object under `video` (specification 2.3.0 of
+    JSON, because there is no agreed way to write the object under `video` in a form (specification 2.3.0 of
     2026-08-21), and relays show JSON (github BerriAI/litellm @02ac6ac5, 2026).
     """
     return {
@@ -119,16 +112,6 @@ def extend_body(request: ProviderRequest, source_remote_id: str) -> dict[str, ob
         "seconds": str(request.seconds),
         "video": {"id": source_remote_id},
     }
-
-
-def image_type(content: bytes) -> tuple[str, str]:
-    """Return the content type and a file name for a PNG, JPEG or WebP; ValueError otherwise."""
-    for head, content_type, file_name in _IMAGE_SIGNATURES:
-        if content.startswith(head):
-            return content_type, file_name
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp", "reference.webp"
-    raise ValueError(f"neither PNG, JPEG nor WebP: it begins with {content[:12]!r}")
 
 
 def read_video(
@@ -140,11 +123,11 @@ def read_video(
 ) -> RenderStatus:
     """Read a video object; everything but `id` may be missing, as in OpenAI's own example.
 
-    value    what JSON gave: an object, or a relay's envelope with the object under `data`.
-    headers  of the answer, names in lower case, for `openai-poll-after-ms`.
-    asked    the id that was asked for: an answer with a status need not repeat it.
-    rewords  fields to leave out: the server need not repeat there what was ordered.
-    A status that is not known, or none, means RUNNING.
+    value           parsed JSON: an object, or a relay's envelope with the object under `data`.
+    headers         of the answer, names in lower case, for `openai-poll-after-ms`.
+    requested_id    the polled id; an answer with a status need not repeat it.
+    ignored_fields  fields to leave out, as `Dialect.ignored_fields`.
+    An unknown or missing status means RUNNING.
     Raises ValueError when there is no usable id.
     """
     fields = _unwrapped(value)
@@ -173,7 +156,7 @@ def status_word(value: object) -> str:
 
 
 def clip_url(value: object) -> str | None:
-    """Return the http(s) address that a finished video object names for its clip; None: none."""
+    """Return the clip's address in a finished video object; None if it has none."""
     fields = _unwrapped(value)
     if STATES.get(_status(fields)) is not RenderState.READY:
         return None
@@ -182,9 +165,9 @@ def clip_url(value: object) -> str | None:
 
 
 def read_retirements(value: object) -> Mapping[str, date]:
-    """Return the days from which models are not made any more, by name, out of the list of models.
+    """Return the retirement days in the list of models, by the model's name.
 
-    Models without such a day are left out. Raises ValueError for what is no such list.
+    Models without a day are left out. Raises ValueError unless `value` is a list of models.
     """
     listed: object = _unwrapped(value).get("data")
     if not isinstance(listed, list):
@@ -201,7 +184,7 @@ def read_retirements(value: object) -> Mapping[str, date]:
 def read_page(value: object, *, ignored_fields: frozenset[str] = _NO_FIELDS) -> VideoPage:
     """Read a page of the list; `ignored_fields` as for `read_video`.
 
-    Raises ValueError when it is no list, or an entry has no id: an order could hide behind it.
+    Raises ValueError when it is no list, or when an entry has no id: that entry could be any render.
     """
     fields = _unwrapped(value)
     data: object = fields.get("data")
@@ -220,7 +203,7 @@ def read_page(value: object, *, ignored_fields: frozenset[str] = _NO_FIELDS) -> 
 
 
 def read_deleted(value: object) -> bool:
-    """Whether the answer to a DELETE says that the copy is gone; an empty one does."""
+    """Whether the answer to a DELETE says that the render is gone; an empty answer counts as yes."""
     if not isinstance(value, dict):
         return True
     # 2026-11-20: OpenAI says `deleted: true`; SGLang gives the video with the status `deleted`.
@@ -229,7 +212,7 @@ def read_deleted(value: object) -> bool:
 
 
 def is_stopped(value: object) -> bool:
-    """Whether the answer to a cancel says that the render ends, or has ended; an empty one does."""
+    """Whether the answer to a cancel says that the render stops; an empty answer counts as yes."""
     if not isinstance(value, dict):
         return True
     return status_word(cast("dict[str, Any]", value)) in (
@@ -241,7 +224,7 @@ def is_stopped(value: object) -> bool:
 
 
 def poll_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the pause before the next poll that the API asks for, 0 to 120 seconds.
+    """Return the pause before the next poll that the API asks for, 0 to 120 s; None: it asks for none.
 
     2026-08-21: OpenAI's Python client obeys this header (github openai/openai-python @e43b4224).
     """
@@ -260,7 +243,7 @@ def _unwrapped(value: object) -> dict[str, Any]:
 
 
 def _value_at(value: object, names: tuple[str, ...]) -> object:
-    """Return what lies under `names`, one inside the other; None where one is missing."""
+    """Return the value under nested `names`; None where one is missing."""
     for name in names:
         if not isinstance(value, dict):
             return None
@@ -279,14 +262,14 @@ def _video_id(fields: Mapping[str, Any], requested_id: str | None) -> str:
 
 
 def _source_remote_id(fields: Mapping[str, Any]) -> str | None:
-    # 2026-11-20: some relays put the address of the finished clip there, which is no id.
+    # 2026-11-20: some relays put the address of the finished clip there instead of an id.
     raw = text_or_none(fields.get("remixed_from_video_id"))
     return raw if raw is not None and is_usable_id(raw) and "://" not in raw else None
 
 
 def _status(fields: Mapping[str, Any]) -> str:
     if "request_id" in fields and not fields.keys() & {"status", "error"}:
-        return "pending"  # 2026-11-20: xAI's shape, which has nothing else to say at first
+        return "pending"  # 2026-11-20: xAI's first answer has nothing else
     return (text_or_none(fields.get("status")) or "").strip().lower()
 
 
@@ -306,7 +289,7 @@ def _progress(value: object) -> int | None:
     if number is None:
         return None
     if isinstance(value, float) and 0 < number < 1:
-        number *= 100  # 2026-11-20: Runway's habit, passed on by proxies
+        number *= 100  # 2026-11-20: Runway reports 0 to 1, and proxies pass that on
     return min(max(int(number), 0), 100)
 
 
@@ -336,6 +319,4 @@ def _render_error(fields: Mapping[str, Any]) -> ProviderError:
     said = error_body.parse_value(fields.get("error"))
     if not str(said):
         said = error_body.parse_value({"message": fields.get("fail_reason")})
-    if said.is_moderation:
-        return ModerationError(str(said))
-    return RenderFailedError(str(said) or "the API gives no reason")
+    return render_error(said, "the API gives no reason")

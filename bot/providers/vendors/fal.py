@@ -1,9 +1,9 @@
 """fal's queue: any video model that it hosts, by the path of its page.
 
-2026-11-20: submit, status and result are addresses of their own; a request is named by its app and
-its id, and a failed one is `COMPLETED` like any other: the status of its RESULT tells. There is no
-list, delete or idempotency key. The platform tries a request again by itself when a runner was lost
-(X-Fal-No-Retry would forbid it, and is not sent: only a successful output is charged).
+2026-11-20: submit, status and result have separate addresses; a request is identified by its app and its
+id. A failed request is `COMPLETED` too: the HTTP status of its result tells that it failed. There is no
+list, delete or idempotency key. The platform retries a request whose runner was lost. X-Fal-No-Retry would
+prevent that and is not sent, since only a successful output is charged.
 """
 
 from __future__ import annotations
@@ -17,25 +17,33 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.errors import (
-    ModerationError,
-    ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
-    RenderFailedError,
     SettingsError,
 )
-from bot.model import Operation, Size
+from bot.model import Size
 from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
 from bot.providers.http import error_body, error_mapping
+from bot.providers.http.image_upload import data_url
 from bot.providers.http.json_fields import (
+    first_of,
     id_of,
-    list_or_empty,
     object_of,
     object_or_empty,
+    unknown_id_error,
     url_or_none,
 )
-from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.http_provider import UNUSED_ID, FetchedRender, HttpProvider
+from bot.providers.vendors.model_inputs import ModelInputs, check_inputs
+from bot.providers.vendors.size_formats import (
+    COMMON_720P,
+    COMMON_1080P,
+    COMMON_SIZES,
+    SIZES_480P,
+    SIZES_720P,
+    SIZES_1080P,
+    format_of,
+)
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -46,62 +54,35 @@ _STATES: Mapping[str, RenderState] = {
 }
 _MODEL = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_UNUSED_ID = "00000000-0000-0000-0000-000000000000"
-#: Refusals of a result that say nothing of the render, which may come up on a second try.
+#: Errors of a result that may pass and say nothing about the render.
 _TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
-#: A result that is asked for too early is refused with 400: the status may be ahead of it.
+#: A result that is fetched too early is refused with 400: the status can be ahead of the result.
 _NOT_READY_YET = re.compile(r"\b(still|not yet|in progress|in queue)\b", re.IGNORECASE)
-#: How the platform itself begins when a render came to nothing, with a status of 500 or more.
+#: How error messages of the platform begin when a render failed, with a status of 500 or more.
 _PLATFORM_GAVE_UP = re.compile(
     r"(runner_|startup_timeout|request_timeout|generation_timeout|internal_server_error"
     r"|downstream_service_(error|unavailable))"
 )
-# Clips are at public addresses, and deletion is no call here. The bot takes a clip down at once.
+# Clips are at public addresses and there is no delete, so they expire after three days. The bot
+# downloads clips as soon as they are ready.
 _REMOTE_RETENTION_S = 3 * 24 * 3600
-
-_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
-_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
-_SMALL, _SMALL_TALL = Size(width_px=854, height_px=480), Size(width_px=480, height_px=854)
-#: What goes over the wire for a size: aspect ratio and resolution.
-_SHAPES: Mapping[Size, tuple[str, str]] = {
-    _LANDSCAPE: ("16:9", "720p"),
-    _PORTRAIT: ("9:16", "720p"),
-    Size(width_px=720, height_px=720): ("1:1", "720p"),
-    _LARGE: ("16:9", "1080p"),
-    _LARGE_TALL: ("9:16", "1080p"),
-    Size(width_px=1080, height_px=1080): ("1:1", "1080p"),
-    _SMALL: ("16:9", "480p"),
-    _SMALL_TALL: ("9:16", "480p"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ModelFamily:
-    """How the models below one path take an order: each model at fal has fields of its own."""
+class _ModelFamily(ModelInputs):
+    """What the models whose paths begin with `path` take: each model at fal has its own fields."""
 
-    #: What their paths begin with.
     path: str
-    #: The field of the first frame.
+    sizes: tuple[Size, ...] = COMMON_SIZES
     image_field: str = "image_url"
-    #: What follows the number in `duration`, which is text.
-    duration_unit: str = ""
-    #: Resolutions that they make.
-    resolutions: frozenset[str] = frozenset({"480p", "720p", "1080p"})
-    #: Whether they take `resolution`; otherwise the path alone decides it.
-    has_resolution: bool = True
-    #: Whether `aspect_ratio` goes along with a picture; otherwise the picture decides it.
-    aspect_ratio_with_image: bool = True
-    has_audio: bool = False
-    has_seed: bool = False
-    seconds: range = range(1, 61)
 
 
-# 2026-11-20, the first match counts: pages of the models as clients and catalogues on GitHub show
-# them in 2026; Kling's image-to-video inherits the aspect from the picture.
+# The first match counts. 2026-11-20: the models' pages as clients and catalogues on GitHub quote them in
+# 2026; Kling's image-to-video takes the aspect ratio from the image.
 _KLING = _ModelFamily(
     path="fal-ai/kling-video/v3/pro/",
     image_field="start_image_url",
-    resolutions=frozenset({"1080p"}),
+    sizes=COMMON_1080P,
     has_resolution=False,
     aspect_ratio_with_image=False,
     has_audio=True,
@@ -112,20 +93,18 @@ _SEEDANCE = _ModelFamily(
 )
 _FAMILIES = (
     _KLING,
-    replace(_KLING, path="fal-ai/kling-video/v3/standard/", resolutions=frozenset({"720p"})),
-    replace(
-        _SEEDANCE, path="bytedance/seedance-2.0/fast/", resolutions=frozenset({"480p", "720p"})
-    ),
+    replace(_KLING, path="fal-ai/kling-video/v3/standard/", sizes=COMMON_720P),
+    replace(_SEEDANCE, path="bytedance/seedance-2.0/fast/", sizes=(*COMMON_720P, *SIZES_480P)),
     _SEEDANCE,
     _ModelFamily(
         path="fal-ai/veo3.1",
         duration_unit="s",
-        resolutions=frozenset({"720p", "1080p"}),
+        sizes=(*COMMON_720P, *COMMON_1080P),
         has_audio=True,
         has_seed=True,
         seconds=range(4, 9, 2),
     ),
-    #: What most models take; a model that does not, refuses the order or ignores the field.
+    #: What most models take; others reject the request or ignore the field.
     _ModelFamily(path=""),
 )
 
@@ -136,8 +115,8 @@ _SEEDANCE_2 = Model(
     name="bytedance/seedance-2.0/text-to-video",
     label="Seedance 2.0",
     seconds=(5, 8, 10, 12, 15),
-    sizes=(_LANDSCAPE, _PORTRAIT),
-    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 304_000),
+    sizes=SIZES_720P,
+    usd_micros_per_second=dict.fromkeys(SIZES_720P, 304_000),
     takes_image=True,
     facts_source=_UNVERIFIED_SOURCE,
     verified_on=date(2026, 11, 20),
@@ -148,14 +127,14 @@ _MODELS = (
         _SEEDANCE_2,
         name="bytedance/seedance-2.0/fast/text-to-video",
         label="Seedance 2.0 Fast",
-        usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 242_000),
+        usd_micros_per_second=dict.fromkeys(SIZES_720P, 242_000),
     ),
     replace(
         _SEEDANCE_2,
         name="fal-ai/kling-video/v3/standard/text-to-video",
         label="Kling 3",
         seconds=(5, 8, 10, 15),
-        usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 126_000),
+        usd_micros_per_second=dict.fromkeys(SIZES_720P, 126_000),
         prompt_max_chars=2500,
     ),
     replace(
@@ -163,8 +142,8 @@ _MODELS = (
         name="fal-ai/kling-video/v3/pro/text-to-video",
         label="Kling 3 Pro",
         seconds=(5, 8, 10, 15),
-        sizes=(_LARGE, _LARGE_TALL),
-        usd_micros_per_second=dict.fromkeys((_LARGE, _LARGE_TALL), 168_000),
+        sizes=SIZES_1080P,
+        usd_micros_per_second=dict.fromkeys(SIZES_1080P, 168_000),
         prompt_max_chars=2500,
     ),
 )
@@ -175,10 +154,12 @@ class FalProvider(HttpProvider):
 
     def __init__(self, account: ProviderAccount) -> None:
         for model in account.models:
-            _check_model(model)
-        url = account.webhook_url or ""
-        self._callback_url = url if url.startswith("https://") else None
-        guild_store = json.dumps({"expiration_duration_seconds": _REMOTE_RETENTION_S})
+            if _MODEL.fullmatch(model.name) is None:
+                problem = f"{model.name!r} is no path of a model"
+                raise SettingsError("FAL_MODELS", problem, "such as fal-ai/veo3.1")
+        check_inputs("FAL_MODELS", account, _family)
+        self._callback_url = account.https_webhook_url
+        lifecycle = json.dumps({"expiration_duration_seconds": _REMOTE_RETENTION_S})
         super().__init__(
             account,
             Capabilities(
@@ -189,50 +170,44 @@ class FalProvider(HttpProvider):
                 has_webhook=self._callback_url is not None,
             ),
             credentials={"Authorization": Secret(f"Key {account.api_key_text}")},
-            headers={"X-Fal-Object-Lifecycle-Preference": guild_store},
+            headers={"X-Fal-Object-Lifecycle-Preference": lifecycle},
         )
-        self._models_with_audio = {model.name for model in account.models if model.has_audio}
 
     async def cancel(self, remote_id: str) -> bool:
-        # 2026-11-20: what is queued is removed; a runner is only asked to stop, and may finish.
+        # 2026-11-20: a queued request is removed; a running one is only asked to stop and may finish.
         asked = True
         try:
             await self._transport.send_idempotent("PUT", f"{_request_path(remote_id)}/cancel")
         except RemoteNotFoundError:
             return False
         except ProviderTroubleError:
-            asked = False  # also the 400 of a request that is completed: its result tells
+            asked = False  # also a 400 for a completed request; the render tells
         try:
-            remote = (await self._fetch_render(remote_id)).status
+            with error_mapping.trouble_from("state"):
+                remote = (await self._fetch_render(remote_id)).status
         except RemoteNotFoundError:
             return asked
-        except ValueError as error:
-            raise ProviderTroubleError(f"the state was answered with {error}") from error
         if remote.state in (RenderState.READY, RenderState.FAILED):
             return remote.state is RenderState.FAILED
         raise ProviderTroubleError("asked to stop, and still on its way")
 
     async def check(self) -> str:
         app = "/".join(self._account.models[0].name.split("/")[:2])
-        try:
-            await self._fetch_render(f"{app}/{_UNUSED_ID}")
-        except (RemoteNotFoundError, ValueError):
-            return "the key is taken"
-        return "it answers"
+        return await self._check_by_id(f"{app}/{UNUSED_ID}")
 
     async def _create(self, request: ProviderRequest) -> RenderStatus:
-        path, body = await _build_body(request, with_audio=request.model in self._models_with_audio)
+        path, body = await _build_body(request, self._account)
         if self._callback_url is not None:
             path = f"{path}?fal_webhook={quote(self._callback_url, safe='')}"
         fields = object_of((await self._transport.create_json(path, body)).body)
         request_id = id_of(fields, "request_id", _REQUEST_ID)
         app = self._app(fields.get("response_url"), request_id)
-        # Documented: all but the submit live below owner and app alone.
+        # Documented: all calls but the submit are below `owner/app`.
         app = app or "/".join(request.model.split("/")[:2])
         return RenderStatus(id=f"{app}/{request_id}", state=RenderState.QUEUED)
 
     def _app(self, address: object, request_id: str) -> str | None:
-        """Return the app that an address of a result names, if it is one of this API's own."""
+        """Return the app in the address of a result; None for an address on another host."""
         home, end = f"{self._account.base_url}/", f"/requests/{request_id}"
         if not isinstance(address, str) or not (address.startswith(home) and address.endswith(end)):
             return None
@@ -246,36 +221,15 @@ class FalProvider(HttpProvider):
         if state is not RenderState.READY:
             return FetchedRender(status=RenderStatus(id=remote_id, state=state))
         if fields.get("error"):
-            said = error_body.parse_value(fields)
-            return _failed_render(remote_id, str(said), is_moderation=said.is_moderation)
+            return _failed_render(remote_id, error_body.parse_value(fields))
         try:
             result = object_of((await self._transport.get(place)).body)
         except ProviderTroubleError as trouble:
             words = _failure_words(trouble)
             if words is None:
                 raise
-            is_moderation = error_body.ErrorBody(message=words).is_moderation
-            return _failed_render(remote_id, words, is_moderation=is_moderation)
-        clip = _clip_url(result)
-        # Paid for: what has no address yet is waited for until the deadline rather than given up.
-        state = RenderState.RUNNING if clip is None else RenderState.READY
-        return FetchedRender(status=RenderStatus(id=remote_id, state=state), clip_url=clip)
-
-
-def _check_model(model: Model) -> None:
-    if _MODEL.fullmatch(model.name) is None:
-        problem = f"{model.name!r} is no path of a model"
-        raise SettingsError("FAL_MODELS", problem, "such as fal-ai/veo3.1")
-    if model.operations - {Operation.GENERATE}:
-        raise SettingsError("FAL_MODELS", f"{model.name!r} can't remix or extend", "neither")
-    family = _family(model.name)
-    shapes = {size for size, (_, made) in _SHAPES.items() if made in family.resolutions}
-    if odd := [str(size) for size in model.sizes if size not in shapes]:
-        problem = f"{model.name!r} has no {', '.join(odd)}"
-        raise SettingsError("FAL_MODELS", problem, ", ".join(sorted(map(str, shapes))))
-    if odd := [str(seconds) for seconds in model.seconds if seconds not in family.seconds]:
-        problem = f"{model.name!r} makes no {', '.join(odd)} s"
-        raise SettingsError("FAL_MODELS", problem, f"{', '.join(map(str, family.seconds))} s")
+            return _failed_render(remote_id, error_body.ErrorBody(message=words))
+        return FetchedRender.of(RenderStatus(id=remote_id, state=state), _clip_url(result))
 
 
 def _family(model: str) -> _ModelFamily:
@@ -283,24 +237,20 @@ def _family(model: str) -> _ModelFamily:
 
 
 async def _build_body(
-    request: ProviderRequest, *, with_audio: bool
+    request: ProviderRequest, account: ProviderAccount
 ) -> tuple[str, dict[str, object]]:
     """Return the path and the body of a submit."""
-    family, shape = _family(request.model), _SHAPES.get(request.size)
-    if shape is None:
-        raise ProviderRejectedError(f"no size {request.size} here")
+    family = _family(request.model)
+    words = format_of(request.size, COMMON_SIZES)
     body: dict[str, object] = {
         "prompt": request.prompt,
         "duration": f"{request.seconds}{family.duration_unit}",
     }
     if request.image is None or family.aspect_ratio_with_image:
-        body["aspect_ratio"] = shape[0]
+        body["aspect_ratio"] = words.aspect_ratio
     if family.has_resolution:
-        body["resolution"] = shape[1]
-    if family.has_audio:
-        body["generate_audio"] = with_audio
-    if family.has_seed:
-        body["seed"] = request.seed
+        body["resolution"] = words.resolution
+    body |= family.audio_and_seed(request, account)
     if request.image is None:
         return request.model, body
     body[family.image_field] = await data_url(request.image)
@@ -310,12 +260,12 @@ async def _build_body(
 def _request_path(remote_id: str) -> str:
     app, _, request_id = remote_id.rpartition("/")
     if _MODEL.fullmatch(app) is None or _REQUEST_ID.fullmatch(request_id) is None:
-        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
+        raise unknown_id_error(remote_id)
     return f"{app}/requests/{request_id}"
 
 
 def _failure_words(trouble: ProviderTroubleError) -> str | None:
-    """Return what a result says of a render that failed; None for trouble that passes."""
+    """Return the message of a result that says the render failed; None for other errors."""
     answer = error_mapping.response_behind(trouble)
     if answer is None or answer[0] in _TRANSIENT_STATUSES:
         return None
@@ -325,16 +275,14 @@ def _failure_words(trouble: ProviderTroubleError) -> str | None:
     return words if status < 500 or _PLATFORM_GAVE_UP.match(words) else None
 
 
-def _failed_render(remote_id: str, words: str, *, is_moderation: bool) -> FetchedRender:
-    error: ProviderError = ModerationError(words) if is_moderation else RenderFailedError(words)
+def _failed_render(remote_id: str, said: error_body.ErrorBody) -> FetchedRender:
+    error = error_mapping.render_error(said, "no reason")
     return FetchedRender(status=RenderStatus(id=remote_id, state=RenderState.FAILED, error=error))
 
 
 def _clip_url(result: Mapping[str, Any]) -> str | None:
-    """Return the address of the clip in a result: `{video: {url}}`, seldom a list of such."""
-    found: object = result.get("video") or result.get("videos")
-    listed = list_or_empty(found)
-    first = listed[0] if listed else found
+    """Return the clip's address in a result: `{video: {url}}`, rarely a list of these."""
+    first = first_of(result.get("video") or result.get("videos"))
     return url_or_none(first) or url_or_none(object_or_empty(first).get("url"))
 
 

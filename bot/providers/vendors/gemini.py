@@ -1,9 +1,9 @@
 """Google's Gemini Omni through the Interactions API: clips, and edits of its own clips.
 
-2026-11-20: a finished interaction has its clip at an address on Google's host, or within the answer
-as base64: Google's guide says that GET may do the latter even where an address was asked for. There
-is no idempotency key. An address to report to can be given with an order, but such reports are
-signed with another key than those of an endpoint that is registered for the project: none is given.
+2026-11-20: a finished interaction has its clip at an address on Google's host, or as base64 within the
+answer; Google's guide says that GET may return base64 even where an address was requested. There is no
+idempotency key. A request could name a webhook address, but such webhooks are signed with another key
+than those of an endpoint that is registered for the project, so requests name none.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from bot.errors import (
     ModerationError,
     ProviderAccountError,
     ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
-    RenderFailedError,
-    SettingsError,
     SourceGoneError,
     UnsupportedError,
 )
-from bot.model import Operation, Size
+from bot.model import Operation
 from bot.providers.base import (
     Capabilities,
     Download,
@@ -37,16 +34,25 @@ from bot.providers.base import (
     RenderStatus,
 )
 from bot.providers.http import clip_file, error_body
+from bot.providers.http.error_mapping import render_error, trouble_from
+from bot.providers.http.image_upload import data_url
 from bot.providers.http.json_fields import (
     id_of,
-    is_usable_id,
+    id_path,
     list_or_empty,
     object_of,
     object_or_empty,
     text_or_none,
     url_or_none,
 )
-from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
+from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.size_formats import (
+    SIZES_360P,
+    SIZES_720P,
+    SIZES_1080P,
+    format_of,
+)
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -54,43 +60,32 @@ _STATES: Mapping[str, RenderState] = {
     "queued": RenderState.QUEUED,
     "in_progress": RenderState.RUNNING,
     "completed": RenderState.READY,
-    # It waits for an answer that nobody gives.
+    # It waits for input that the bot never sends.
     "requires_action": RenderState.FAILED,
     "failed": RenderState.FAILED,
     "cancelled": RenderState.FAILED,
     "incomplete": RenderState.FAILED,
     "budget_exceeded": RenderState.FAILED,
 }
-#: An answer that has a clip within; base64 makes it larger by a third.
+#: Limit for an answer with a clip in it; base64 makes the clip a third larger.
 _RESPONSE_MAX_BYTES = 96 * 1024 * 1024
 _MIN_SECONDS = 3
 _MAX_EXTENSION_S = 10
 _TASKS: Mapping[Operation, str] = {Operation.REMIX: "edit", Operation.EXTEND: "extend"}
 
-_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
-_SMALL, _SMALL_TALL = Size(width_px=640, height_px=360), Size(width_px=360, height_px=640)
-_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
-#: What goes over the wire for a size: aspect ratio and resolution. 4k is not among them: within an
-#: answer it could be larger than answers may be, and a clip that was paid for would be lost.
-_SHAPES: Mapping[Size, tuple[str, str]] = {
-    _LANDSCAPE: ("16:9", "720p"),
-    _PORTRAIT: ("9:16", "720p"),
-    _SMALL: ("16:9", "360p"),
-    _SMALL_TALL: ("9:16", "360p"),
-    _LARGE: ("16:9", "1080p"),
-    _LARGE_TALL: ("9:16", "1080p"),
-}
+#: Without 4k: such a clip within an answer could exceed `_RESPONSE_MAX_BYTES` and be lost though paid.
+_SIZES = (*SIZES_720P, *SIZES_360P, *SIZES_1080P)
 _OMNI = Model(
     name="gemini-omni-1.1-flash",
     label="Gemini Omni 1.1 Flash",
     seconds=(4, 6, 8, 10),
-    sizes=tuple(_SHAPES),
-    # 5,792 tokens a second at $17.50 a million for 720p; the others are the dearest that is quoted.
-    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 101_360)
-    | dict.fromkeys((_SMALL, _SMALL_TALL), 39_000)
-    | dict.fromkeys((_LARGE, _LARGE_TALL), 195_000),
-    # An extension is as long as the model likes, 3 to 10 s: nobody has seen that `duration` holds
-    # there, and its price would be a guess. `extend=yes` in the setting asks for it all the same.
+    sizes=_SIZES,
+    # 720p: 5,792 tokens a second at $17.50 a million; the others are the highest prices quoted.
+    usd_micros_per_second=dict.fromkeys(SIZES_720P, 101_360)
+    | dict.fromkeys(SIZES_360P, 39_000)
+    | dict.fromkeys(SIZES_1080P, 195_000),
+    # EXTEND is off by default: the model chooses the length of an extension, 3 to 10 s, no source
+    # shows that `duration` decides it, and so the price is a guess. `extend=yes` turns it on.
     operations=frozenset({Operation.GENERATE, Operation.REMIX}),
     takes_image=True,
     has_audio=True,
@@ -115,7 +110,9 @@ class GeminiProvider(HttpProvider):
 
     def __init__(self, account: ProviderAccount) -> None:
         for model in account.models:
-            _check_model(model)
+            known = _KNOWN_MODELS.get(model.name, _KNOWN_MODELS["gemini-omni-1.2-flash"])
+            lengths = range(_MIN_SECONDS, known.seconds[-1] + 1)
+            check_model("GEMINI_MODELS", model, sizes=_SIZES, seconds=lengths, operations=Operation)
         super().__init__(
             account,
             Capabilities(
@@ -132,7 +129,7 @@ class GeminiProvider(HttpProvider):
         try:
             found = _video(await self._fetch_interaction(remote_id))
         except (UnsupportedError, ValueError) as error:
-            raise ProviderTroubleError(f"no place of the clip: {error}") from error
+            raise ProviderTroubleError(f"no address of the clip: {error}") from error
         content = None if found is None else text_or_none(found.get("data"))
         if content:
             return await clip_file.save_base64(content, target, max_bytes=max_bytes)
@@ -141,31 +138,28 @@ class GeminiProvider(HttpProvider):
     async def cancel(self, remote_id: str) -> bool:
         refused: ProviderError | None = None
         try:
-            await self._transport.send_idempotent("POST", f"{_interaction_path(remote_id)}/cancel")
+            await self._transport.send_idempotent(
+                "POST", f"{id_path('interactions', remote_id)}/cancel"
+            )
         except RemoteNotFoundError:
             return False
         except (ProviderTroubleError, UnsupportedError) as error:
-            refused = error  # also what it says of one that is over
+            refused = error  # it also refuses to cancel a finished one
         try:
-            fields = await self._fetch_interaction(remote_id)
+            with trouble_from("state", UnsupportedError):
+                fields = await self._fetch_interaction(remote_id)
         except RemoteNotFoundError:
             return False
-        except (UnsupportedError, ValueError) as error:
-            raise ProviderTroubleError(f"the state was answered with {error}") from error
         word = str(fields.get("status"))
         if word == "cancelled":
-            # Tokens are what is paid for.
+            # Google charges for tokens.
             return not _has_video_tokens(fields)
         if self._read_state(word, _STATES) in (RenderState.READY, RenderState.FAILED):
             return False
         raise ProviderTroubleError(f"asked to stop, and still {word[:40]}") from refused
 
     async def delete(self, remote_id: str) -> bool:
-        try:
-            await self._transport.delete(_interaction_path(remote_id))
-        except RemoteNotFoundError:
-            return True
-        return True
+        return await self._delete(id_path("interactions", remote_id))
 
     async def check(self) -> str:
         await self._transport.get("models", {"pageSize": "1"})
@@ -176,7 +170,7 @@ class GeminiProvider(HttpProvider):
             "model": request.model,
             "input": await _input(request),
             "background": True,
-            # Without it there is nothing to poll, and nothing to edit later.
+            # Without this there is nothing to poll or to edit later.
             "store": True,
             "response_format": _response_format(request),
             "generation_config": {"video_config": {"task": _task(request)}},
@@ -205,38 +199,22 @@ class GeminiProvider(HttpProvider):
         )
 
     async def _fetch_interaction(self, remote_id: str) -> Mapping[str, Any]:
-        """Return an interaction as the API has it; raises as `_look`."""
+        """Return an interaction; raises as `_fetch_render`."""
         reply = await self._transport.get(
-            _interaction_path(remote_id), max_bytes=_RESPONSE_MAX_BYTES
+            id_path("interactions", remote_id), max_bytes=_RESPONSE_MAX_BYTES
         )
         return object_of(reply.body)
 
     def _clip_url(self, video: Mapping[str, Any]) -> str | None:
-        """Return where a clip is; None for one that is within the answer."""
+        """Return the address of a clip; None for a clip within the answer."""
         uri = url_or_none(video.get("uri"))
         if uri is None:
             return None
         there, here = urlsplit(uri), urlsplit(self._account.base_url)
-        # Without `alt` its own host answers with words about the file.
+        # Without `alt`, Google's host answers with metadata of the file.
         if there.netloc != here.netloc or "alt" in parse_qs(there.query):
             return uri
         return f"{uri}{'&' if there.query else '?'}alt=media"
-
-
-def _check_model(model: Model) -> None:
-    if odd := [str(size) for size in model.sizes if size not in _SHAPES]:
-        problem = f"{model.name!r} has no {', '.join(odd)}"
-        raise SettingsError("GEMINI_MODELS", problem, ", ".join(map(str, _SHAPES)))
-    longest_s = _KNOWN_MODELS.get(model.name, _KNOWN_MODELS["gemini-omni-1.2-flash"]).seconds[-1]
-    if odd := [s for s in model.seconds if not _MIN_SECONDS <= s <= longest_s]:
-        problem = f"{model.name!r} makes no {', '.join(map(str, odd))} s"
-        raise SettingsError("GEMINI_MODELS", problem, f"{_MIN_SECONDS} to {longest_s} s")
-
-
-def _interaction_path(remote_id: str) -> str:
-    if not is_usable_id(remote_id):
-        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
-    return f"interactions/{quote(remote_id, safe='')}"
 
 
 def _task(request: ProviderRequest) -> str:
@@ -249,25 +227,23 @@ async def _input(request: ProviderRequest) -> list[dict[str, str]]:
     if request.image is None:
         return [words]
     head, _, content = (await data_url(request.image)).partition(";base64,")
-    picture = {"type": "image", "data": content, "mime_type": head.removeprefix("data:")}
-    return [picture, words]
+    image = {"type": "image", "data": content, "mime_type": head.removeprefix("data:")}
+    return [image, words]
 
 
 def _response_format(request: ProviderRequest) -> dict[str, str]:
-    """Return how the clip shall be: edits and extensions are as their source is."""
+    """Return the format of the clip; edits and extensions keep that of their source."""
     wanted = {"type": "video", "delivery": "uri"}
     if request.operation is Operation.GENERATE:
-        shape = _SHAPES.get(request.size)
-        if shape is None:
-            raise ProviderRejectedError(f"no size {request.size} here")
-        wanted |= {"aspect_ratio": shape[0], "resolution": shape[1]}
+        words = format_of(request.size, _SIZES)
+        wanted |= {"aspect_ratio": words.aspect_ratio, "resolution": words.resolution}
     if request.operation is not Operation.REMIX:
         wanted["duration"] = f"{request.seconds}s"
     return wanted
 
 
 def _output_contents(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield all that the model put out."""
+    """Yield the outputs of the model."""
     for step in _objects(fields.get("steps")):
         if step.get("type") == "model_output":
             yield from _objects(step.get("content"))
@@ -282,7 +258,7 @@ def _video(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _without_video(fields: Mapping[str, Any]) -> tuple[RenderState, ProviderError | None]:
-    """Return what it means that an interaction is completed and has no clip."""
+    """Return state and error of a completed interaction without a clip."""
     texts = (
         str(each.get("text") or "")
         for each in _output_contents(fields)
@@ -290,9 +266,9 @@ def _without_video(fields: Mapping[str, Any]) -> tuple[RenderState, ProviderErro
     )
     said = error_body.parse_value(" ".join(filter(None, texts)))
     if str(said) and not _has_video_tokens(fields):
-        # 2026-11-20: so it refuses what a clip would show (a third party's recordings).
-        return RenderState.FAILED, ModerationError(f"words instead of a clip: {said}")
-    # Paid for: it is waited for until the deadline rather than given up.
+        # 2026-11-20: this is how it refuses content (a third party's recordings).
+        return RenderState.FAILED, ModerationError(f"text instead of a clip: {said}")
+    # It was charged, so the bot waits for the clip until the deadline.
     return RenderState.RUNNING, None
 
 
@@ -309,11 +285,9 @@ def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
     reason = text_or_none(fields.get("finish_reason"))
     if reason is not None and not said.code:
         said = replace(said, code=reason[:60])
-    if said.is_moderation:
-        return ModerationError(str(said))
-    if said.is_account or word == "budget_exceeded":
+    if not said.is_moderation and (said.is_account or word == "budget_exceeded"):
         return ProviderAccountError(f"{word} {said}".strip())
-    return RenderFailedError(str(said) or f"{word[:40]}, no reason")
+    return render_error(said, f"{word[:40]}, no reason")
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:

@@ -1,13 +1,12 @@
-"""What all video APIs over HTTP have in common; a vendor's file fills in what only it knows.
+"""The base class of all providers over HTTP.
 
-To add an API, subclass `HttpProvider` and write `_create` and `_look`, and whatever else it has.
-docs/adding-a-provider.md goes through it step by step.
+A subclass writes `_create` and `_fetch_render`, and a method for each other call that its API has;
+see docs/adding-a-provider.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from pathlib import Path
 from bot.errors import (
     ProviderAccountError,
     ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
     RemoteNotFoundError,
     SourceGoneError,
@@ -29,34 +27,48 @@ from bot.model import Operation
 from bot.providers.base import Capabilities, Download, ProviderRequest, RenderState, RenderStatus
 from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.http.transport import Transport
-from bot.providers.openai.wire import image_type
 from bot.providers.vendors.vendor import ProviderAccount
 from bot.settings import Secret
 
 _log = logging.getLogger(__name__)
 
-#: Longest that one poll may take, its retries included, in seconds.
+#: Limit for one poll with its retries, in seconds.
 _POLL_TIMEOUT_S = 20.0
 _MAX_CONCURRENT_POLLS = 8
+#: An id in the shape of most APIs' ids that no render has.
+UNUSED_ID = "00000000-0000-0000-0000-000000000000"
 _MAX_UNKNOWN_WORDS_LOGGED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedRender:
-    """A render as one answer of the API shows it."""
+    """A render as one answer of the API describes it."""
 
     status: RenderStatus
-    #: Where its clip is: absolute, or a path under the API's address; None while there is none.
+    #: Address of its clip: absolute, or a path under the API's address; None while there is none.
     clip_url: str | None = None
+
+    @classmethod
+    def of(cls, status: RenderStatus, clip_url: str | None) -> FetchedRender:
+        """Return a render whose clip has to be at an address.
+
+        READY without one becomes RUNNING: the clip is paid for, so the bot waits for its address
+        until the deadline. An address that comes with any other state is dropped.
+        """
+        if status.state is not RenderState.READY:
+            return cls(status=status)
+        if clip_url is None:
+            return cls(status=replace(status, state=RenderState.RUNNING))
+        return cls(status=status, clip_url=clip_url)
 
 
 class HttpProvider(ABC):
     """A `Provider` over one HTTP API.
 
-    account       what the operator set up.
-    capabilities  what it can do; `account.models` among it.
+    account       the operator's settings.
+    capabilities  with the models of `account`.
     credentials   header names and values, for the API's own origin only.
-    headers       other headers that each call to it carries.
+    headers       further headers of each call to the API.
     """
 
     def __init__(
@@ -82,20 +94,20 @@ class HttpProvider(ABC):
 
     @abstractmethod
     async def _create(self, request: ProviderRequest) -> RenderStatus:
-        """Make the paid call, by `create`, `create_json` or `create_from_source` of the transport, ONCE.
+        """Make the paid call once, with `create`, `create_json` or `create_from_source` of the transport.
 
-        Raises what the transport raises, and ValueError for an answer without a usable id. Both
-        count as said of the paid call: what goes wrong before it is ProviderRejectedError for an order
-        that the API can't take, SourceGoneError for a source it lacks, and NotAcceptedError else.
+        Raises the transport's errors, and ValueError for an answer without a usable id. `submit`
+        takes these as outcomes of the paid call. A failure before the call must raise
+        ProviderRejectedError for a request that the API can't take, SourceGoneError for a missing
+        source, and NotAcceptedError for anything else.
         """
 
     @abstractmethod
     async def _fetch_render(self, remote_id: str) -> FetchedRender:
-        """Ask for one render, by harmless calls of the transport alone; idempotent.
+        """Fetch one render with calls that cost nothing; idempotent.
 
-        The id may be any text, of another API's shape too: RemoteNotFoundError for one that can't
-        stand in a path. Raises what `Transport.get` raises, and ValueError for an answer that can't
-        be read.
+        Raises RemoteNotFoundError for an id that this API can't have given (it may be any text),
+        the errors of `Transport.get`, and ValueError for an answer that can't be read.
         """
 
     @property
@@ -109,7 +121,7 @@ class HttpProvider(ABC):
         try:
             return await self._create(request)
         except (ValueError, ProviderTroubleError) as error:
-            # Trouble may have come after the paid call: only its own errors prove that it was before.
+            # The render may exist: `_create` raises other errors when it failed before the paid call.
             raise UnknownOutcomeError(f"the create was answered with {error}") from error
         except RemoteNotFoundError as error:
             raise SourceGoneError(str(error)) from error
@@ -127,19 +139,19 @@ class HttpProvider(ABC):
         raise UnsupportedError("this API lists no renders")
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
-        # Addresses of clips expire: each download asks for a fresh one.
+        # Addresses of clips expire, so each download fetches a fresh one.
         try:
             seen = await self._fetch_render(remote_id)
         except (UnsupportedError, ValueError) as error:
-            raise ProviderTroubleError(f"no place of the clip: {error}") from error
+            raise ProviderTroubleError(f"no address of the clip: {error}") from error
         if seen.clip_url is None:
-            raise ProviderTroubleError(f"no place of the clip, state {seen.status.state}")
+            raise ProviderTroubleError(f"no address of the clip, state {seen.status.state}")
         try:
             return await self._transport.download(seen.clip_url, target, max_bytes=max_bytes)
         except (RemoteNotFoundError, ProviderAccountError, UnsupportedError) as error:
             if not seen.clip_url.startswith(("http://", "https://")):
                 raise
-            # What a store of files refuses says nothing of the render or the account.
+            # Another host refused the file, which says nothing about the render or the account.
             raise ProviderTroubleError(f"the clip's address is refused: {error}") from error
 
     async def cancel(self, remote_id: str) -> bool:
@@ -153,19 +165,30 @@ class HttpProvider(ABC):
         return False
 
     async def check(self) -> str:
-        # The answer to an id that nobody has tells whether the key is good, where the API looks at the
-        # key before the id and has ids of this shape.
-        try:
-            await self._fetch_render("00000000-0000-0000-0000-000000000000")
-        except (RemoteNotFoundError, ValueError):
-            return "the key is taken"
-        return "it answers"
+        # The answer to an id that does not exist tells whether the key is good, where the API checks
+        # the key before the id and has ids of this shape.
+        return await self._check_by_id(UNUSED_ID)
 
     async def refresh(self) -> None:
         return
 
     async def close(self) -> None:
         await self._transport.close()
+
+    async def _check_by_id(self, unused_id: str) -> str:
+        try:
+            await self._fetch_render(unused_id)
+        except (RemoteNotFoundError, ValueError):
+            return "the key is taken"
+        return "it answers"
+
+    async def _delete(self, path: str) -> bool:
+        """Delete what is at `path`; True also when it is not there."""
+        try:
+            await self._transport.delete(path)
+        except RemoteNotFoundError:
+            return True
+        return True
 
     def _read_state(self, status_word: str, states: Mapping[str, RenderState]) -> RenderState:
         """Return what a status word means; RUNNING for one that is not known, logged once."""
@@ -193,29 +216,15 @@ class HttpProvider(ABC):
         except (UnsupportedError, ValueError) as error:
             return ProviderTroubleError(f"the poll was answered with {error}")
         except TimeoutError:
-            # One answer that hangs must not hold up those of all the others.
+            # A poll that hangs must not delay the others.
             return ProviderTroubleError(f"no answer to the poll in {_POLL_TIMEOUT_S:.0f} s")
 
     def _withdraw_operation(self, operation: Operation) -> None:
         can = self._capabilities
         if not any(operation in model.operations for model in can.models):
             return
-        _log.warning("%s has no call to %s: the bot composes such orders", self.name, operation)
+        _log.warning("%s has no call to %s: the bot composes such requests", self.name, operation)
         models = tuple(
             replace(model, operations=model.operations - {operation}) for model in can.models
         )
         self._capabilities = replace(can, models=models)
-
-
-async def data_url(image: Path) -> str:
-    """Return a reference picture as a `data:` address. Raises ProviderRejectedError."""
-
-    def load() -> str:
-        try:
-            content = image.read_bytes()
-            content_type, _ = image_type(content)
-        except (OSError, ValueError) as error:
-            raise ProviderRejectedError(f"the reference picture cannot be sent: {error}") from error
-        return f"data:{content_type};base64,{base64.b64encode(content).decode()}"
-
-    return await asyncio.to_thread(load)

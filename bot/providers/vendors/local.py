@@ -67,7 +67,7 @@ class LocalProvider:
     next poll for an unfinished render starts it again; the same request gives the same clip.
     A cancelled render polls as FAILED with RenderFailedError.
 
-    The folder of a finished render keeps the request, the reference picture and the clip (about
+    The folder of a finished render keeps the request, the reference image and the clip (about
     0.5 to 2 MB for 4 s of 1280x720), also after a download; only `delete()` removes them.
     """
 

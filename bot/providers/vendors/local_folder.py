@@ -1,7 +1,7 @@
-"""The folder of one render on disk: the request, its picture, and then the clip or the failure.
+"""The folder of one render on disk: the request, its reference image, and then the clip or the failure.
 
     order.json    what was requested; the render exists as soon as this file does
-    picture       the reference picture, if there is one; a remix or extension copies its source's
+    picture       the reference image, if there is one; a remix or extension copies its source's
     clip.mp4      the finished clip; appears only when it is complete
     failure.json  the render failed or was cancelled; takes precedence over a clip
 
@@ -70,7 +70,7 @@ class RenderFolder:
         return self.path / "picture"
 
     def create(self, record: RenderRecord, image: Path | None) -> None:
-        """Store a request and its picture; does nothing when the folder has a request already.
+        """Store a request and its image; does nothing when the folder has a request already.
 
         Raises OSError.
         """

@@ -16,7 +16,7 @@ from bot.providers.vendors.local_record import RenderRecord
 #: A progress line is short; the reader drops longer ones.
 _LINE_MAX_BYTES = 4096
 _STDERR_MAX_BYTES = 4000
-#: Exit codes of the renderer for a bad spec and a bad picture: a second try fails the same way.
+#: Exit codes of the renderer for a bad spec and a bad image: a second try fails the same way.
 _PERMANENT = frozenset({2, 3})
 
 

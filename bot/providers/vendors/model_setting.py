@@ -1,16 +1,17 @@
-"""The grammar of settings that name models: which an API has, what they can do, their prices."""
+"""Parses the settings `…_MODELS`: the models of a vendor, what they can do, their prices."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import NoReturn
 
 from bot.errors import SettingsError
 from bot.model import Operation, Size
 from bot.providers.base import Model
+from bot.providers.vendors.size_formats import SIZES_720P
 
 _ALLOWED = (
     "entries such as `sora-2` or `my-model seconds=4,8 sizes=1280x720 usd_per_second=0.05`, with"
@@ -19,13 +20,13 @@ _ALLOWED = (
 )
 _KEYS = ("seconds", "sizes", "usd_per_second", "image", "audio", "remix", "extend", "label")
 _OPERATION_KEYS = {"remix": Operation.REMIX, "extend": Operation.EXTEND}
-_LANDSCAPE = Size(width_px=1280, height_px=720)
-_MAX_SECONDS = 600
-_MAX_USD_PER_SECOND = 100
+#: Longest clip and highest price that a setting or an API's list of models may name.
+MAX_SECONDS = 600
+MAX_USD_PER_SECOND = 100
 
 
 class _InvalidModelsError(Exception):
-    """What is wrong with the setting."""
+    """The setting is invalid; the message says why."""
 
 
 def read_models(
@@ -33,17 +34,21 @@ def read_models(
 ) -> tuple[Model, ...]:
     """Return the models that a setting describes, in its order; at least one.
 
-    variable  the setting's name, for errors.
-    known     models whose facts need not be told, by name; the setting can override them.
+    variable      the setting's name, for errors.
+    known_models  models whose facts are known, by name; the setting can override them.
 
     An entry is a name and `key=value` words; quotes keep spaces together. Names that are not known
-    need `seconds`, `sizes` and `usd_per_second`. 1280x720 comes first in `sizes` wherever it is
-    there. Raises SettingsError naming the variable for anything else.
+    need `seconds`, `sizes` and `usd_per_second`. 1280x720 is moved to the front of `sizes`. Raises SettingsError naming the variable for anything else.
     """
     try:
         return _read(text, known_models, f"the operator's {variable}")
     except _InvalidModelsError as error:
         raise SettingsError(variable, str(error), _ALLOWED) from None
+
+
+def usd_to_micros(usd: Decimal) -> int:
+    """Return dollars in millionths, rounded up. Raises ValueError, OverflowError, InvalidOperation."""
+    return int((usd * 1_000_000).to_integral_value(ROUND_CEILING))
 
 
 def _read(text: str, known: Mapping[str, Model], source: str) -> tuple[Model, ...]:
@@ -68,7 +73,7 @@ def _read_entry(entry: str, all_known: Mapping[str, Model], source: str) -> Mode
     if not name or "=" in name or not name.isprintable():
         _fail(f"an entry begins with {name!r}, not with a model's name")
     known = all_known.get(name)
-    # No API has a comma in a model's name, and other settings are lists with commas.
+    # No API has a comma in a model's name, so this is a list with commas, as in other settings.
     if known is None and "," in name:
         _fail(f"{name!r} has a comma, models are separated by ;{_list_known_models(all_known)}")
     words = _read_pairs(name, pairs)
@@ -124,15 +129,15 @@ def _read_pairs(name: str, pairs: list[str]) -> dict[str, str]:
 def _read_seconds(name: str, text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
-        if not (part.isascii() and part.isdigit() and 1 <= int(part[:9]) <= _MAX_SECONDS):
-            _fail(f"{name!r} has a length of {part!r}, not 1 to {_MAX_SECONDS} whole seconds")
+        if not (part.isascii() and part.isdigit() and 1 <= int(part[:9]) <= MAX_SECONDS):
+            _fail(f"{name!r} has a length of {part!r}, not 1 to {MAX_SECONDS} whole seconds")
     return tuple(sorted({int(part) for part in parts}))
 
 
 def _read_sizes(name: str, text: str) -> tuple[Size, ...]:
     sizes = [_read_size(name, part) for part in text.split(",")]
     unique = list(dict.fromkeys(sizes))
-    return tuple(sorted(unique, key=lambda size: size != _LANDSCAPE))
+    return tuple(sorted(unique, key=lambda size: size != SIZES_720P[0]))
 
 
 def _read_size(name: str, text: str) -> Size:
@@ -165,9 +170,9 @@ def _read_usd_micros(name: str, text: str) -> int:
         whole = int(usd_micros)
     except (InvalidOperation, ValueError, OverflowError):
         _fail(f"{name!r} has a price of {text.strip()!r}, not US dollars such as 0.10")
-    if whole != usd_micros or not 0 <= whole <= _MAX_USD_PER_SECOND * 1_000_000:
+    if whole != usd_micros or not 0 <= whole <= MAX_USD_PER_SECOND * 1_000_000:
         _fail(
-            f"{name!r} has a price of {text.strip()!r}, not 0 to {_MAX_USD_PER_SECOND} US dollars in"
+            f"{name!r} has a price of {text.strip()!r}, not 0 to {MAX_USD_PER_SECOND} US dollars in"
             " steps of 0.000001"
         )
     return whole

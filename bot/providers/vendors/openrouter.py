@@ -1,7 +1,7 @@
 """OpenRouter's video API: models of many vendors behind one key.
 
-2026-11-20: what a model can do and costs is told by the API itself. There is no list of jobs,
-cancel, delete or idempotency key.
+2026-11-20: the API itself lists what its models can do and cost. There is no list of jobs, cancel,
+delete or idempotency key.
 """
 
 from __future__ import annotations
@@ -10,36 +10,31 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
-from urllib.parse import quote
+from decimal import Decimal, InvalidOperation
 
-from bot.errors import (
-    ModerationError,
-    ProviderError,
-    ProviderRejectedError,
-    ProviderTroubleError,
-    RemoteNotFoundError,
-    RenderFailedError,
-    SettingsError,
-)
-from bot.model import Operation
-from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
+from bot.errors import ProviderError
+from bot.providers.base import Capabilities, ProviderRequest, RenderState, RenderStatus
 from bot.providers.http import error_body
+from bot.providers.http.error_mapping import render_error, trouble_from
+from bot.providers.http.image_upload import data_url
 from bot.providers.http.json_fields import (
     id_of,
-    is_usable_id,
+    id_path,
     number_or_none,
     object_of,
     object_or_empty,
 )
-from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
+from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.model_setting import usd_to_micros
 from bot.providers.vendors.openrouter_models import (
-    SHAPES,
+    SIZES,
     AnyModel,
     ModelFacts,
     complete_models,
     read_catalogue,
 )
+from bot.providers.vendors.size_formats import format_of
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -58,15 +53,13 @@ _STATES: Mapping[str, RenderState] = {
 class OpenRouterProvider(HttpProvider):
     """A `Provider` for one key at OpenRouter.
 
-    Offers nothing but models whose facts are all in the setting until `refresh` was told the rest.
+    Until `refresh` has read the API's list, offers only models that the setting describes in full.
     """
 
     def __init__(self, account: ProviderAccount) -> None:
         for model in account.models:
-            _check_model(model)
-        url = account.webhook_url or ""
-        # It takes https alone; and what nobody can verify hastens no poll.
-        self._callback_url = url if url.startswith("https://") and account.webhook_secret else None
+            check_model("OPENROUTER_MODELS", model, sizes=SIZES)
+        self._callback_url = account.verifiable_webhook_url
         super().__init__(
             account,
             Capabilities(
@@ -89,18 +82,16 @@ class OpenRouterProvider(HttpProvider):
             return
         for name, complaint in complaints.items():
             if self._complaints.get(name) != complaint:
-                _log.warning("%s: what it tells of %a is not used: %s", self.name, name, complaint)
+                _log.warning("%s: its facts about %a are not used: %s", self.name, name, complaint)
         self._facts, self._complaints = facts, complaints
         models = complete_models(self._account.models, facts)
         self._capabilities = replace(self._capabilities, models=models)
 
     async def check(self) -> str:
         reply = await self._transport.get("key")
-        try:
-            told = object_of(object_of(reply.body).get("data"))
-        except ValueError as error:
-            raise ProviderTroubleError(f"the key's page was answered with {error}") from error
-        left = number_or_none(told.get("limit_remaining"))
+        with trouble_from("check of the key"):
+            about_key = object_of(object_of(reply.body).get("data"))
+        left = number_or_none(about_key.get("limit_remaining"))
         return (
             "the key is taken"
             if left is None
@@ -114,37 +105,33 @@ class OpenRouterProvider(HttpProvider):
         return RenderStatus(id=id_of(fields), state=RenderState.QUEUED)
 
     async def _fetch_render(self, remote_id: str) -> FetchedRender:
-        if not is_usable_id(remote_id):
-            raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
-        path = f"videos/{quote(remote_id, safe='')}"
+        path = id_path("videos", remote_id)
         fields = object_of((await self._transport.get(path)).body)
         word = str(fields.get("status"))
         state = self._read_state(word, _STATES)
         remote = RenderStatus(
             id=remote_id,
             state=state,
-            error=_failure(word, fields.get("error")) if state is RenderState.FAILED else None,
+            error=render_error(error_body.parse_value(fields.get("error")), f"{word}, no reason")
+            if state is RenderState.FAILED
+            else None,
             cost_usd_micros=_cost(fields.get("usage")),
         )
-        # Also what `unsigned_urls` say: on this host, with the key. `urls` are signed, and not needed.
-        place = f"{path}/content?index=0" if state is RenderState.READY else None
-        return FetchedRender(status=remote, clip_url=place)
+        # `unsigned_urls` name this address too: on this host, with the key. The signed `urls` are not needed.
+        return FetchedRender.of(remote, f"{path}/content?index=0")
 
     async def _body(self, request: ProviderRequest) -> dict[str, object]:
-        shape = SHAPES.get(request.size)
-        if shape is None:
-            raise ProviderRejectedError(f"no size {request.size} here")
+        words = format_of(request.size, SIZES)
         body: dict[str, object] = {
             "model": request.model,
             "prompt": request.prompt,
             "duration": request.seconds,
-            "aspect_ratio": shape[0],
-            "resolution": shape[1],
+            "aspect_ratio": words.aspect_ratio,
+            "resolution": words.resolution,
         }
-        told = next((each for each in self._account.models if each.name == request.model), None)
         facts = self._facts.get(request.model)
         if facts is not None and facts.has_audio:
-            body["generate_audio"] = told is None or told.has_audio
+            body["generate_audio"] = self._account.wants_audio(request.model)
         if facts is not None and facts.has_seed:
             body["seed"] = request.seed
         if request.image is not None:
@@ -156,30 +143,14 @@ class OpenRouterProvider(HttpProvider):
         return body
 
 
-def _check_model(model: Model) -> None:
-    if model.operations - {Operation.GENERATE}:
-        raise SettingsError("OPENROUTER_MODELS", f"{model.name!r} can't remix or extend", "neither")
-    if odd := [str(size) for size in model.sizes if size not in SHAPES]:
-        problem = f"{model.name!r} has no {', '.join(odd)}"
-        raise SettingsError("OPENROUTER_MODELS", problem, ", ".join(map(str, SHAPES)))
-
-
-def _failure(word: str, error: object) -> ProviderError:
-    said = error_body.parse_value(error)
-    if said.is_moderation:
-        return ModerationError(str(said))
-    return RenderFailedError(str(said) or f"{word}, no reason")
-
-
 def _cost(usage: object) -> int | None:
-    """Return the whole cost; with a key of the operator's own at the vendor it is only a part."""
+    """Return the cost; None for a request on the operator's own vendor key, whose cost is partial."""
     fields = object_or_empty(usage)
     cost = number_or_none(fields.get("cost"))
     if cost is None or fields.get("is_byok") is True:
         return None
     try:
-        usd_micros = (Decimal(str(cost)) * 1_000_000).to_integral_value(ROUND_CEILING)
-        return int(usd_micros) if usd_micros >= 0 else None
+        return usd_to_micros(Decimal(str(cost))) if cost >= 0 else None
     except (InvalidOperation, ValueError, OverflowError):
         return None
 

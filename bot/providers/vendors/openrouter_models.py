@@ -1,66 +1,37 @@
-"""What OpenRouter tells of its models: lengths, sizes, and prices where they can be read."""
+"""Reads OpenRouter's list of models: lengths, sizes, and prices where they are understood."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
 from bot.model import Size
 from bot.providers.base import Model
 from bot.providers.http.json_fields import list_or_empty, object_or_empty
+from bot.providers.vendors.model_setting import (
+    MAX_SECONDS,
+    MAX_USD_PER_SECOND,
+    usd_to_micros,
+)
+from bot.providers.vendors.size_formats import format_of, sizes_of
 
-_MAX_SECONDS = 600
-_MAX_USD_MICROS_PER_SECOND = 100_000_000
-#: Width and height by resolution and aspect ratio, in pixels; each is among the API's own sizes.
-_SIDES: Mapping[str, Mapping[str, tuple[int, int]]] = {
-    "720p": {
-        "16:9": (1280, 720),
-        "9:16": (720, 1280),
-        "1:1": (720, 720),
-        "4:3": (960, 720),
-        "3:4": (720, 960),
-        "3:2": (1080, 720),
-        "2:3": (720, 1080),
-    },
-    "480p": {
-        "16:9": (854, 480),
-        "9:16": (480, 854),
-        "1:1": (480, 480),
-        "4:3": (640, 480),
-        "3:4": (480, 640),
-        "3:2": (720, 480),
-        "2:3": (480, 720),
-    },
-    "1080p": {
-        "16:9": (1920, 1080),
-        "9:16": (1080, 1920),
-        "1:1": (1080, 1080),
-        "4:3": (1440, 1080),
-        "3:4": (1080, 1440),
-        "3:2": (1620, 1080),
-        "2:3": (1080, 1620),
-    },
-}
-#: What goes over the wire for a size: aspect ratio and resolution.
-SHAPES: Mapping[Size, tuple[str, str]] = {
-    Size(width_px=width_px, height_px=height_px): (aspect, resolution)
-    for resolution, sides in _SIDES.items()
-    for aspect, (width_px, height_px) in sides.items()
-}
+#: The sizes that the API has, each named by aspect ratio and resolution.
+SIZES = sizes_of("720p", "480p", "1080p")
 
-# 2026-11-20: the keys of prices have no documentation. Their grammar is as the catalogue was seen by
-# others from August to October 2026; two clips that were paid for agree with it: `duration_seconds…`
-# are dollars (veo-3.1-lite, 4 s at 0.03: $0.12), `cents_per_…` are cents (grok-imagine-video).
+# 2026-11-20: the keys of prices are not documented. This grammar follows copies of the catalogue that
+# others published from August to October 2026. The prices of two clips that others paid agree:
+# `duration_seconds…` are dollars (veo-3.1-lite, 4 s at 0.03: $0.12), `cents_per_…` are cents
+# (grok-imagine-video).
 _PER_SECOND = re.compile(
     r"(?P<cents>cents_per_(?:second_output|video_output_second))?"
     r"(?(cents)|(?:(?P<mode>text|image)_to_video_)?duration_seconds"
     r"(?:_(?P<audio>with|without)_audio)?)"
     r"(?:_(?P<resolution>[0-9]+[pk]))?"
 )
-#: Prices of what is never sent: clips and pictures to learn from, sources to go on from.
+#: Prices of inputs that the bot never sends: reference clips and images, clips to continue.
 _NEVER_SENT = re.compile(
     r"reference_images|reference_duration_seconds(_[0-9]+[pk])?"
     r"|cents_per_second_video_continuation(_[0-9]+[pk])?"
@@ -74,27 +45,27 @@ class _PriceError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PriceLine:
-    """One price of a second."""
+    """One price per second."""
 
-    #: What it is for beside the resolution: the key without that.
+    #: The key without the resolution.
     family: str
     #: `text` or `image`; None: both.
     mode: str | None
     #: `with` or `without`; None: both.
     audio: str | None
-    #: Such as `720p`; None: each that has no line of its own in the family.
+    #: Such as `720p`; None: every resolution without a line of its own in the family.
     resolution: str | None
     usd_micros: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """What the API tells of one model."""
+    """One model in the API's list."""
 
     label: str
     #: Shortest first.
     seconds: tuple[int, ...]
-    #: Of a second, by size.
+    #: By size.
     usd_micros_per_second: Mapping[Size, int]
     takes_image: bool
     has_audio: bool
@@ -103,7 +74,7 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyModel(Mapping[str, Model]):
-    """Has each name that is looked up, with nothing of what the API will tell, and lists none."""
+    """A mapping that has every name, each with a model whose facts the API will tell; lists none."""
 
     #: Where the rest will be read.
     source: str
@@ -131,8 +102,8 @@ def complete_models(
 ) -> tuple[Model, ...]:
     """Return the models whose facts are complete: the setting's, and for the rest the API's.
 
-    told   as the setting has them, without lengths or sizes where it names none.
-    facts  by the model's name.
+    configured  as the setting has them, without lengths or sizes where it names none.
+    facts       by the model's name.
     """
     found = (_complete_model(model, facts.get(model.name)) for model in configured)
     return tuple(model for model in found if model.seconds and model.sizes)
@@ -142,7 +113,7 @@ def _complete_model(configured: Model, facts: ModelFacts | None) -> Model:
     if facts is None:
         return replace(configured, takes_image=False)
     prices = configured.usd_micros_per_second or facts.usd_micros_per_second
-    # Lengths that the setting names narrow the API's down; with prices of its own they stand alone.
+    # A setting with prices replaces the API's lengths; without prices it only narrows them.
     seconds = configured.seconds if configured.usd_micros_per_second else ()
     seconds = seconds or tuple(
         s for s in facts.seconds if s in (configured.seconds or facts.seconds)
@@ -161,10 +132,9 @@ def _complete_model(configured: Model, facts: ModelFacts | None) -> Model:
 def read_catalogue(
     body: object, wanted: tuple[Model, ...]
 ) -> tuple[Mapping[str, ModelFacts], Mapping[str, str]]:
-    """Return what the list tells of the models that are wanted, and why some have no use.
+    """Return the facts of the wanted models, and why some can't be used, both by name.
 
-    body  of the answer to GET /videos/models. Both results are by the model's name.
-    Raises ValueError for a body that is no list of models.
+    body  of the answer to GET /videos/models. Raises ValueError unless it is a list of models.
     """
     data: object = object_or_empty(body).get("data")
     if not isinstance(data, list) or not data:
@@ -185,7 +155,7 @@ def read_catalogue(
             facts[model.name] = _read_facts({**entry, "pricing_skus": {}}, has_audio=False)
             continue
         if not facts[model.name].usd_micros_per_second or not facts[model.name].seconds:
-            complaints[model.name] = "it has no price for a size and length of its own"
+            complaints[model.name] = "the list has no length, or no price for a size"
     return facts, complaints
 
 
@@ -197,10 +167,12 @@ def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> ModelFacts:
     ]
     can_audio = entry.get("generate_audio") is True
     audio = "with" if can_audio and has_audio else "without"
-    sizes = [size for size, shape in SHAPES.items() if _is_supported(entry, size, shape)]
-    words = {size: _max_price(lines, "text", audio, SHAPES[size][1]) for size in sizes}
-    pictures = {size: _max_price(lines, "image", audio, SHAPES[size][1]) for size in sizes}
-    # A model has one price: with a surcharge for pictures there are none.
+    sizes = {
+        size: format_of(size, SIZES).resolution for size in SIZES if _is_supported(entry, size)
+    }
+    words = {size: _max_price(lines, "text", audio, each) for size, each in sizes.items()}
+    pictures = {size: _max_price(lines, "image", audio, each) for size, each in sizes.items()}
+    # The bot knows one price per model, so a model with a surcharge for images takes none.
     takes_image = "first_frame" in _strings(entry.get("supported_frame_images"))
     takes_image = takes_image and _PER_IMAGE not in skus
     takes_image = takes_image and all(pictures[size] for size, price in words.items() if price)
@@ -212,7 +184,7 @@ def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> ModelFacts:
     lengths = list_or_empty(entry.get("supported_durations"))
     return ModelFacts(
         label=str(entry.get("name") or entry.get("id")).rpartition(": ")[2],
-        seconds=tuple(sorted({s for s in lengths if type(s) is int and 1 <= s <= _MAX_SECONDS})),
+        seconds=tuple(sorted({s for s in lengths if type(s) is int and 1 <= s <= MAX_SECONDS})),
         usd_micros_per_second=prices,
         takes_image=takes_image,
         has_audio=can_audio,
@@ -225,16 +197,16 @@ def _is_irrelevant_price(key: str) -> bool:
 
 
 def _read_price(key: str, value: object) -> _PriceLine:
-    """Read one price. Raises _PriceError for each that could mean something else."""
+    """Read one price. Raises _PriceError for a key or value that is not understood."""
     found = _PER_SECOND.fullmatch(key.lower())
     if found is None:
         raise _PriceError(f"a price for {key[:60]!a}")
     try:
         usd = Decimal(str(value)) / (100 if found["cents"] else 1)
-        usd_micros = int((usd * 1_000_000).to_integral_value(ROUND_CEILING))
+        usd_micros = usd_to_micros(usd)
     except (InvalidOperation, ValueError, OverflowError):
         raise _PriceError(f"{key[:60]!a} costs {str(value)[:20]!a}") from None
-    if not 0 < usd_micros <= _MAX_USD_MICROS_PER_SECOND:
+    if not 0 < usd_micros <= MAX_USD_PER_SECOND * 1_000_000:
         raise _PriceError(f"{key[:60]!a} costs {str(value)[:20]!a}")
     return _PriceLine(
         family=key.lower().removesuffix(f"_{found['resolution']}"),
@@ -246,9 +218,9 @@ def _read_price(key: str, value: object) -> _PriceLine:
 
 
 def _max_price(lines: list[_PriceLine], mode: str, audio: str, resolution: str) -> int | None:
-    """Return what a second costs at most: the dearest of all families that could apply.
+    """Return the highest price per second of all families that apply; None: no price.
 
-    Within a family the line of the resolution goes before the one without. None: it has no price.
+    Within a family a line for the resolution goes before the line without one.
     """
     fitting = [
         line
@@ -264,11 +236,12 @@ def _max_price(lines: list[_PriceLine], mode: str, audio: str, resolution: str) 
     return max(applying, default=None)
 
 
-def _is_supported(entry: Mapping[str, Any], size: Size, shape: tuple[str, str]) -> bool:
+def _is_supported(entry: Mapping[str, Any], size: Size) -> bool:
+    words = format_of(size, SIZES)
     sizes = _strings(entry.get("supported_sizes"))
     return (
-        shape[0] in _strings(entry.get("supported_aspect_ratios"))
-        and shape[1] in _strings(entry.get("supported_resolutions"))
+        words.aspect_ratio in _strings(entry.get("supported_aspect_ratios"))
+        and words.resolution in _strings(entry.get("supported_resolutions"))
         and (not sizes or str(size) in sizes)
     )
 

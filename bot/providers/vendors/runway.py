@@ -1,46 +1,42 @@
 """Runway: its own models and those that it resells, as tasks.
 
-2026-11-20: a create answers with an `id` alone. DELETE stops a task, and forgets one that is
-finished. There is no list, webhook or idempotency key.
+2026-11-20: the answer to a create has only an `id`. DELETE stops a task and removes a finished one.
+There is no list, webhook or idempotency key.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from bot.errors import (
-    ModerationError,
-    ProviderError,
-    ProviderRejectedError,
-    ProviderTroubleError,
-    RemoteNotFoundError,
-    RenderFailedError,
-    SettingsError,
-)
-from bot.model import Operation, Size
+from bot.errors import ProviderError, ProviderRejectedError, RemoteNotFoundError
 from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
 from bot.providers.http import error_body
+from bot.providers.http.error_mapping import render_error, trouble_from
+from bot.providers.http.image_upload import data_url
 from bot.providers.http.json_fields import (
     datetime_or_none,
+    first_of,
     id_of,
+    id_path,
     int_or_none,
-    list_or_empty,
     number_or_none,
     object_of,
     url_or_none,
 )
-from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
+from bot.providers.vendors.model_inputs import ModelInputs, check_inputs
+from bot.providers.vendors.size_formats import SIZES_720P, SIZES_1080P
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
 _VERSION = "2024-11-06"
 _STATES: Mapping[str, RenderState] = {
     "PENDING": RenderState.QUEUED,
-    # Too many at a time for the account: it is taken all the same, and waits there.
+    # The account has too many running tasks: this one was accepted and waits.
     "THROTTLED": RenderState.QUEUED,
     "RUNNING": RenderState.RUNNING,
     "SUCCEEDED": RenderState.READY,
@@ -48,33 +44,18 @@ _STATES: Mapping[str, RenderState] = {
     "CANCELLED": RenderState.FAILED,
 }
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-#: Its documentation asks for no more than a poll every five seconds.
+#: Its documentation asks for at most one poll every five seconds.
 _POLL_AFTER_S = 5.0
-#: Of a picture sent within the order, as text.
+#: Limit for an image within the request, as a data: address.
 _IMAGE_MAX_CHARS = 5 * 1024 * 1024
 
-_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
-_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ModelInputs:
-    """What a model takes beside model, promptText, ratio and duration."""
-
-    has_audio: bool = False
-    has_seed: bool = False
-    #: Allowed ratios, which are sizes here; None: not known.
-    sizes: tuple[Size, ...] | None = None
-    seconds: range = range(1, 61)
-
-
-_VEO = _ModelInputs(
+_VEO = ModelInputs(
     has_audio=True,
-    sizes=(_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL),
+    sizes=(*SIZES_720P, *SIZES_1080P),
     seconds=range(4, 9, 2),
 )
-_KNOWN_INPUTS: Mapping[str, _ModelInputs] = {
-    "gen4.5": _ModelInputs(has_seed=True, sizes=(_LANDSCAPE, _PORTRAIT), seconds=range(2, 11)),
+_KNOWN_INPUTS: Mapping[str, ModelInputs] = {
+    "gen4.5": ModelInputs(has_seed=True, sizes=SIZES_720P, seconds=range(2, 11)),
     "veo3.1": _VEO,
     "veo3.1_fast": _VEO,
 }
@@ -83,8 +64,8 @@ _GEN = Model(
     name="gen4.5",
     label="Runway Gen-4.5",
     seconds=(5, 8, 10),
-    sizes=(_LANDSCAPE, _PORTRAIT),
-    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT), 120_000),
+    sizes=SIZES_720P,
+    usd_micros_per_second=dict.fromkeys(SIZES_720P, 120_000),
     takes_image=True,
     has_audio=False,
     prompt_max_chars=1000,
@@ -96,8 +77,8 @@ _VEO_FAST = replace(
     name="veo3.1_fast",
     label="Veo 3.1 Fast",
     seconds=(4, 6, 8),
-    sizes=(_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL),
-    usd_micros_per_second=dict.fromkeys((_LANDSCAPE, _PORTRAIT, _LARGE, _LARGE_TALL), 150_000),
+    sizes=(*SIZES_720P, *SIZES_1080P),
+    usd_micros_per_second=dict.fromkeys((*SIZES_720P, *SIZES_1080P), 150_000),
     has_audio=True,
 )
 _MODELS = (
@@ -116,10 +97,9 @@ class RunwayProvider(HttpProvider):
     """A `Provider` for one organization at Runway."""
 
     def __init__(self, account: ProviderAccount) -> None:
-        for model in account.models:
-            _check_model(model)
-        # 2026-11-20: so its SDK says of gen4.5. Of others it is not known; counted so, an order is
-        # refused here at worst, and not there.
+        check_inputs("RUNWAYML_MODELS", account, _inputs_of)
+        # 2026-11-20: its SDK says this of gen4.5. Other models may count otherwise; then the bot
+        # refuses a prompt that Runway would have taken.
         models = tuple(replace(each, counts_utf16=True) for each in account.models)
         super().__init__(
             account,
@@ -133,54 +113,42 @@ class RunwayProvider(HttpProvider):
             credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
             headers={"X-Runway-Version": _VERSION},
         )
-        self._models_with_audio = {model.name for model in account.models if model.has_audio}
 
     async def cancel(self, remote_id: str) -> bool:
-        # 2026-11-20: nothing says that a task which is stopped while it runs costs nothing, and
-        # DELETE throws a finished clip away: only what has not begun is stopped.
+        # 2026-11-20: no source says that stopping a running task saves its cost, and DELETE removes
+        # a finished clip, so only a task that has not begun is stopped.
         try:
-            state = (await self._fetch_render(remote_id)).status.state
+            with trouble_from("state"):
+                state = (await self._fetch_render(remote_id)).status.state
             if state is RenderState.QUEUED:
                 await self._transport.delete(_task_path(remote_id))
         except RemoteNotFoundError:
             return False
-        except ValueError as error:
-            raise ProviderTroubleError(f"the state was answered with {error}") from error
         return state in (RenderState.QUEUED, RenderState.FAILED)
 
     async def delete(self, remote_id: str) -> bool:
-        try:
-            await self._transport.delete(_task_path(remote_id))
-        except RemoteNotFoundError:
-            return True
-        return True
+        return await self._delete(_task_path(remote_id))
 
     async def check(self) -> str:
         reply = await self._transport.get("v1/organization")
-        try:
+        with trouble_from("check of the account"):
             fields = object_of(reply.body)
-        except ValueError as error:
-            raise ProviderTroubleError(f"the account's page was answered with {error}") from error
         left = int_or_none(fields.get("creditBalance"))
         return "the key is taken" if left is None else f"the key is taken, {left} credits left"
 
     async def _create(self, request: ProviderRequest) -> RenderStatus:
-        inputs = _KNOWN_INPUTS.get(request.model, _ModelInputs())
         body: dict[str, object] = {
             "model": request.model,
             "promptText": request.prompt,
             "ratio": f"{request.size.width_px}:{request.size.height_px}",
             "duration": request.seconds,
         }
-        if inputs.has_audio:
-            body["audio"] = request.model in self._models_with_audio
-        if inputs.has_seed:
-            body["seed"] = request.seed
+        body |= _inputs_of(request.model).audio_and_seed(request, self._account, "audio")
         path = "v1/text_to_video"
         if request.image is not None:
             path, picture = "v1/image_to_video", await data_url(request.image)
             if len(picture) > _IMAGE_MAX_CHARS:
-                raise ProviderRejectedError("the reference picture is too large")
+                raise ProviderRejectedError("the reference image is too large")
             body["promptImage"] = picture
         fields = object_of((await self._transport.create_json(path, body)).body)
         return RenderStatus(id=id_of(fields, pattern=_ID), state=RenderState.QUEUED)
@@ -189,11 +157,8 @@ class RunwayProvider(HttpProvider):
         fields = object_of((await self._transport.get(_task_path(remote_id))).body)
         word = str(fields.get("status"))
         state = self._read_state(word, _STATES)
-        place = _clip_url(fields.get("output")) if state is RenderState.READY else None
-        if state is RenderState.READY and place is None:
-            # Paid for: it is waited for until the deadline rather than given up.
-            state = RenderState.RUNNING
-        is_over = state in (RenderState.READY, RenderState.FAILED)
+        clip_url = url_or_none(first_of(fields.get("output")))
+        is_over = state is RenderState.FAILED or (state is RenderState.READY and clip_url)
         remote = RenderStatus(
             id=remote_id,
             state=state,
@@ -202,30 +167,15 @@ class RunwayProvider(HttpProvider):
             poll_after_s=None if is_over else _POLL_AFTER_S,
             created_at=datetime_or_none(fields.get("createdAt")),
         )
-        return FetchedRender(status=remote, clip_url=place)
+        return FetchedRender.of(remote, clip_url)
 
 
-def _check_model(model: Model) -> None:
-    inputs = _KNOWN_INPUTS.get(model.name, _ModelInputs())
-    if model.operations - {Operation.GENERATE}:
-        raise SettingsError("RUNWAYML_MODELS", f"{model.name!r} can't remix or extend", "neither")
-    if odd := [each for each in model.sizes if inputs.sizes and each not in inputs.sizes]:
-        problem = f"{model.name!r} has no {', '.join(map(str, odd))}"
-        raise SettingsError("RUNWAYML_MODELS", problem, ", ".join(map(str, inputs.sizes or ())))
-    if odd := [each for each in model.seconds if each not in inputs.seconds]:
-        problem = f"{model.name!r} makes no {', '.join(map(str, odd))} s"
-        raise SettingsError("RUNWAYML_MODELS", problem, f"{', '.join(map(str, inputs.seconds))} s")
+def _inputs_of(model: str) -> ModelInputs:
+    return _KNOWN_INPUTS.get(model, ModelInputs())
 
 
 def _task_path(remote_id: str) -> str:
-    if _ID.fullmatch(remote_id) is None:
-        raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
-    return f"v1/tasks/{remote_id}"
-
-
-def _clip_url(output: object) -> str | None:
-    found = list_or_empty(output)
-    return url_or_none(found[0] if found else None)
+    return id_path("v1/tasks", remote_id, _ID)
 
 
 def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
@@ -233,9 +183,7 @@ def _failure(word: str, fields: Mapping[str, Any]) -> ProviderError:
         {"message": fields.get("failure"), "code": fields.get("failureCode")}
     )
     # Codes such as SAFETY.INPUT.TEXT.
-    if said.is_moderation:
-        return ModerationError(str(said))
-    return RenderFailedError(str(said) or f"{word}, no reason")
+    return render_error(said, f"{word}, no reason")
 
 
 def _progress(value: object) -> int | None:

@@ -1,4 +1,4 @@
-"""A video API before anything is called: its name, its settings, and how its provider is made."""
+"""A vendor: its name, its settings, and how its provider is made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.settings import Secret, parse_positive, parse_secret, parse_url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderAccount:
-    """One API as the operator set it up: what its provider is made from."""
+    """The operator's settings for one vendor, from which its provider is made."""
 
     #: The word in VIDEO_PROVIDERS.
     name: str
@@ -26,10 +26,10 @@ class ProviderAccount:
     base_url: str
     models: tuple[Model, ...]
     max_concurrent: int
-    #: Requests of all kinds; None: as many as the API takes.
+    #: Requests of all kinds; None: no limit.
     requests_per_minute: int | None
     clock: Clock
-    #: Where the API may report a finished render; None: nowhere.
+    #: Address for webhooks of finished renders; None: none can arrive.
     webhook_url: str | None = None
     webhook_secret: Secret | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -39,10 +39,25 @@ class ProviderAccount:
         """The key's text; empty where there is none."""
         return "" if self.api_key is None else self.api_key.reveal()
 
+    @property
+    def https_webhook_url(self) -> str | None:
+        """`webhook_url` if it is https, which vendors insist on; else None."""
+        url = self.webhook_url or ""
+        return url if url.startswith("https://") else None
+
+    @property
+    def verifiable_webhook_url(self) -> str | None:
+        """`https_webhook_url` where a secret is set: a report without a signature is ignored."""
+        return self.https_webhook_url if self.webhook_secret else None
+
+    def wants_audio(self, model: str) -> bool:
+        """Whether clips of `model` are to have sound: yes unless the setting says audio=no."""
+        return all(each.has_audio for each in self.models if each.name == model)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One setting of a vendor's group, as documentation shows it."""
+    """One setting of a vendor, as the documentation shows it."""
 
     name: str
     meaning: str
@@ -55,42 +70,42 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """What the registry keeps of a video API; all of it is data but `make`."""
+    """A video API in the registry."""
 
     #: The word in VIDEO_PROVIDERS, lower case.
     name: str
-    #: Its name for people.
+    #: Its name in documentation and messages.
     title: str
-    #: What its variables begin with, such as `XAI`.
+    #: Prefix of its variables, such as `XAI`.
     prefix: str
-    #: The variable of its key, named as the vendor's own SDK has it where there is one.
+    #: The variable of its key, named as in the vendor's own SDK where there is one.
     key_variable: str
     is_key_required: bool = True
-    #: The usual address; empty: the operator must say where it runs.
+    #: The usual address; empty: the operator must set it.
     base_url: str = ""
     #: The variable of the address where it is not `<prefix>_BASE_URL`.
     base_url_variable: str = ""
-    #: Models whose facts need not be told in the setting, by name.
+    #: Models that the setting may name without giving their facts, by name.
     known_models: Mapping[str, Model] = field(default_factory=dict[str, Model])
     #: The default of `<prefix>_MODELS`; empty: the operator must name some.
     default_models: str = ""
-    #: For people who write `<prefix>_MODELS`.
+    #: An example value of `<prefix>_MODELS` for the documentation.
     models_example: str = ""
     max_concurrent: int = 4
-    #: What the vendor allows by default, of all kinds together; None: not limited.
+    #: The vendor's default limit for requests of all kinds together; None: no limit.
     requests_per_minute: int | None = None
     #: Whether `<prefix>_WEBHOOK_SECRET` is used.
     has_webhook_secret: bool = False
     #: Makes the provider; connects to nothing. Raises SettingsError.
     make_provider: Callable[[ProviderAccount], Provider]
-    #: What its wire format was checked against and when, for docs/providers.md; never a live call
-    #: that was not made.
+    #: What its wire format was checked against and when, for docs/providers.md. Never claim a live
+    #: call that was not made.
     verified: str
     verified_on: date
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """Its settings, in the order of documentation."""
+        """Its settings, in the order of the documentation."""
         prefix, title = self.prefix, self.title
         address = self.base_url_variable or f"{prefix}_BASE_URL"
         rate = self.requests_per_minute
@@ -99,19 +114,19 @@ class Vendor:
             Variable(name=address, meaning=f"Address of {title}.", default=self.base_url),
             Variable(
                 name=f"{prefix}_MODELS",
-                meaning="Models to offer there.",
+                meaning="Models members can choose.",
                 default=self.default_models,
                 example=self.models_example,
             ),
             Variable(
                 name=f"{prefix}_MAX_CONCURRENT",
-                meaning="Renders there at a time.",
+                meaning="Max renders at once.",
                 default=str(self.max_concurrent),
                 unit="renders",
             ),
             Variable(
                 name=f"{prefix}_REQUESTS_PER_MINUTE",
-                meaning="Calls there in a minute; `none`: as many as it takes.",
+                meaning="Max calls per minute; `none`: no limit.",
                 default="" if rate is None else str(rate),
                 unit="calls",
             ),
@@ -120,7 +135,7 @@ class Vendor:
             found.append(
                 Variable(
                     name=f"{prefix}_WEBHOOK_SECRET",
-                    meaning="What its webhooks are signed with.",
+                    meaning="Webhook signing secret.",
                     is_secret=True,
                 )
             )
@@ -136,7 +151,7 @@ class Vendor:
     ) -> ProviderAccount:
         """Read the group of settings from `environ`, where an empty variable counts as absent.
 
-        public_url  how the internet reaches this process; None: no webhooks are asked for.
+        public_url  this process's address on the internet; None: requests ask for no webhooks.
         Raises SettingsError naming the variable.
         """
         given = {each.name: environ.get(each.name, "").strip() for each in self.variables}

@@ -1,7 +1,7 @@
-"""xAI's Grok Imagine: clips from words and pictures, edits and extensions of its own clips.
+"""xAI's Grok Imagine: clips from prompts and images, edits and extensions of its own clips.
 
-2026-11-20: a create answers with a `request_id` alone; the clip comes down from a public, temporary
-address on another host. There is no list, cancel, delete, webhook or idempotency key.
+2026-11-20: the answer to a create has only a `request_id`; the clip is at a public, temporary address on
+another host. There is no list, cancel, delete, webhook or idempotency key.
 """
 
 from __future__ import annotations
@@ -10,35 +10,40 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
-from urllib.parse import quote
 
 from bot.errors import (
     ModerationError,
     NotAcceptedError,
     ProviderAccountError,
     ProviderError,
-    ProviderRejectedError,
     ProviderTroubleError,
-    RemoteNotFoundError,
-    RenderFailedError,
-    SettingsError,
     SourceGoneError,
     UnsupportedError,
 )
-from bot.model import Operation, Size
+from bot.model import Operation
 from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
 from bot.providers.http import error_body
+from bot.providers.http.error_mapping import render_error, trouble_from
+from bot.providers.http.image_upload import data_url
 from bot.providers.http.json_fields import (
     id_of,
+    id_path,
     int_or_none,
-    is_usable_id,
     number_or_none,
     object_of,
     object_or_empty,
     text_or_none,
 )
 from bot.providers.http.payloads import JsonResponse
-from bot.providers.vendors.http_provider import FetchedRender, HttpProvider, data_url
+from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
+from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.size_formats import (
+    COMMON_720P,
+    SIZES_480P,
+    SIZES_1080P,
+    format_of,
+    sizes_of,
+)
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -51,43 +56,23 @@ _STATES: Mapping[str, RenderState] = {
 #: 10^10 ticks are a dollar.
 _TICKS_PER_USD_MICRO = 10_000
 _MAX_SECONDS = 15
-# 2026-11-20: sources of an edit have 8.7 s at most, of an extension 2 to 15 s, and 2 to 10 s are
-# added (docs.x.ai, video guides; the specification allows more). What is longer or shorter has been
-# seen to be taken and to fail afterwards.
+# 2026-11-20: the source of an edit has at most 8.7 s, that of an extension 2 to 15 s, and an extension adds
+# 2 to 10 s (docs.x.ai, video guides; the specification allows more). Other lengths were seen to be accepted
+# and to fail afterwards.
 _MAX_REMIX_SOURCE_S = 8
 _EXTEND_SOURCE_S = range(2, 15 + 1)
 _EXTENSION_S = range(2, 10 + 1)
 
-_LANDSCAPE, _PORTRAIT = Size(width_px=1280, height_px=720), Size(width_px=720, height_px=1280)
-_SQUARE = Size(width_px=720, height_px=720)
-_SMALL, _SMALL_TALL = Size(width_px=854, height_px=480), Size(width_px=480, height_px=854)
-_LARGE, _LARGE_TALL = Size(width_px=1920, height_px=1080), Size(width_px=1080, height_px=1920)
-#: What goes over the wire for a size: aspect ratio and resolution.
-_SHAPES: Mapping[Size, tuple[str, str]] = {
-    _LANDSCAPE: ("16:9", "720p"),
-    _PORTRAIT: ("9:16", "720p"),
-    _SQUARE: ("1:1", "720p"),
-    Size(width_px=960, height_px=720): ("4:3", "720p"),
-    Size(width_px=720, height_px=960): ("3:4", "720p"),
-    Size(width_px=1080, height_px=720): ("3:2", "720p"),
-    Size(width_px=720, height_px=1080): ("2:3", "720p"),
-    _SMALL: ("16:9", "480p"),
-    _SMALL_TALL: ("9:16", "480p"),
-    _LARGE: ("16:9", "1080p"),
-    _LARGE_TALL: ("9:16", "1080p"),
-}
-_720P = (_LANDSCAPE, _PORTRAIT, _SQUARE)
-_480P = (_SMALL, _SMALL_TALL)
-_1080P = (_LARGE, _LARGE_TALL)
+_SIZES = (*sizes_of("720p"), *SIZES_480P, *SIZES_1080P)
 
 _IMAGINE = Model(
     name="grok-imagine-video",
     label="Grok Imagine",
     seconds=(5, 6, 8, 10, 12, 15),
-    sizes=(*_720P, *_480P),
-    # 2026-11-20: a reference picture is $0.002 more (1.5: $0.01), and resellers charge $0.01 for a
-    # second of a source; the cost that the answers tell includes what is due.
-    usd_micros_per_second=dict.fromkeys(_720P, 70_000) | dict.fromkeys(_480P, 50_000),
+    sizes=(*COMMON_720P, *SIZES_480P),
+    # 2026-11-20: a reference image costs $0.002 more (1.5: $0.01), and resellers charge $0.01 for a
+    # second of a source; the cost in the answers includes both.
+    usd_micros_per_second=dict.fromkeys(COMMON_720P, 70_000) | dict.fromkeys(SIZES_480P, 50_000),
     operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
     takes_image=True,
     has_audio=True,
@@ -101,10 +86,10 @@ _KNOWN_MODELS: Mapping[str, Model] = {
         _IMAGINE,
         name="grok-imagine-video-1.5",
         label="Grok Imagine 1.5",
-        sizes=(*_720P, *_480P, *_1080P),
-        usd_micros_per_second=dict.fromkeys(_720P, 140_000)
-        | dict.fromkeys(_480P, 80_000)
-        | dict.fromkeys(_1080P, 250_000),
+        sizes=(*COMMON_720P, *SIZES_480P, *SIZES_1080P),
+        usd_micros_per_second=dict.fromkeys(COMMON_720P, 140_000)
+        | dict.fromkeys(SIZES_480P, 80_000)
+        | dict.fromkeys(SIZES_1080P, 250_000),
         operations=frozenset({Operation.GENERATE}),
         facts_source="xAI's API specification (a copy); prices as resellers quote them, to be checked",
     ),
@@ -116,7 +101,14 @@ class XaiProvider(HttpProvider):
 
     def __init__(self, account: ProviderAccount) -> None:
         for model in account.models:
-            _check_model(model)
+            known = _KNOWN_MODELS.get(model.name)
+            check_model(
+                "XAI_MODELS",
+                model,
+                sizes=_SIZES if known is None else known.sizes,
+                seconds=range(1, _MAX_SECONDS + 1),
+                operations=Operation,
+            )
         super().__init__(
             account,
             Capabilities(models=account.models, max_concurrent=account.max_concurrent),
@@ -125,10 +117,8 @@ class XaiProvider(HttpProvider):
 
     async def check(self) -> str:
         reply = await self._transport.get("api-key")
-        try:
+        with trouble_from("check of the key"):
             fields = object_of(reply.body)
-        except ValueError as error:
-            raise ProviderTroubleError(f"the key's page was answered with {error}") from error
         for flag in ("api_key_blocked", "api_key_disabled", "team_blocked"):
             if fields.get(flag) is True:
                 raise ProviderAccountError(f"the key is taken, but {flag} is true")
@@ -143,10 +133,8 @@ class XaiProvider(HttpProvider):
         return RenderStatus(id=remote_id, state=RenderState.QUEUED)
 
     async def _fetch_render(self, remote_id: str) -> FetchedRender:
-        if not is_usable_id(remote_id):
-            raise RemoteNotFoundError(f"not an id of this API: {remote_id[:40]!a}")
         try:
-            reply = await self._transport.get(f"videos/{quote(remote_id, safe='')}")
+            reply = await self._transport.get(id_path("videos", remote_id))
         except ProviderTroubleError as error:
             if not _is_moderated(error):
                 raise
@@ -158,21 +146,19 @@ class XaiProvider(HttpProvider):
 
     def _read_render(self, remote_id: str, fields: Mapping[str, Any]) -> FetchedRender:
         video = object_of(fields.get("video") or {})
-        place = video.get("url") or None
+        clip_url = text_or_none(video.get("url")) or None
         word: object = fields.get("status")
-        # 2026-11-20: finished renders have come without a status, the clip in its place.
+        # 2026-11-20: answers for finished renders were seen with a clip and no status.
         state = self._read_state(str(word), _STATES) if word else RenderState.RUNNING
-        if word is None and place is not None:
+        if word is None and clip_url is not None:
             state = RenderState.READY
         error: ProviderError | None = None
         if video.get("respect_moderation") is False:
-            # Said with the status `done`, and an address that is empty.
-            state, error, place = RenderState.FAILED, ModerationError("respect_moderation"), None
+            # Comes with the status `done` and an empty address.
+            state, error = RenderState.FAILED, ModerationError("respect_moderation")
         elif state is RenderState.FAILED:
-            error = _failure(fields)
-        elif state is RenderState.READY and not isinstance(place, str):
-            # Paid for: it is waited for until the deadline rather than given up.
-            state, place = RenderState.RUNNING, None
+            said = error_body.parse_value(fields.get("error"))
+            error = render_error(said, f"status {fields.get('status')!r:.40}, no reason")
         remote = RenderStatus(
             id=remote_id,
             state=state,
@@ -182,7 +168,7 @@ class XaiProvider(HttpProvider):
             model=text_or_none(fields.get("model")),
             seconds=_seconds(video.get("duration")),
         )
-        return FetchedRender(status=remote, clip_url=place if state is RenderState.READY else None)
+        return FetchedRender.of(remote, clip_url)
 
     async def _create_from_source(self, request: ProviderRequest) -> JsonResponse:
         place = await self._source_url(request)
@@ -198,11 +184,11 @@ class XaiProvider(HttpProvider):
         )
 
     async def _source_url(self, request: ProviderRequest) -> str:
-        """Return where the clip is that an order starts from: only addresses name it here."""
+        """Return the address of the source clip: this API identifies a source by its address."""
         try:
             seen = await self._fetch_render(request.source_remote_id or "")
         except (ProviderTroubleError, UnsupportedError, ValueError) as error:
-            # Nothing was ordered yet.
+            # No render was requested yet.
             hint_s = error.retry_after_s if isinstance(error, ProviderTroubleError) else None
             raise NotAcceptedError(f"its source: {error}", retry_after_s=hint_s) from error
         place, seconds = seen.clip_url, seen.status.seconds
@@ -221,28 +207,15 @@ def _accepts_source(request: ProviderRequest, source_s: int) -> bool:
     return source_s in _EXTEND_SOURCE_S and request.seconds in _EXTENSION_S
 
 
-def _check_model(model: Model) -> None:
-    known = _KNOWN_MODELS.get(model.name)
-    sizes = tuple(_SHAPES) if known is None else known.sizes
-    if odd := [str(size) for size in model.sizes if size not in sizes]:
-        problem = f"{model.name!r} has no {', '.join(odd)}"
-        raise SettingsError("XAI_MODELS", problem, ", ".join(map(str, sizes)))
-    if model.seconds[-1] > _MAX_SECONDS:
-        problem = f"{model.name!r} has a length of {model.seconds[-1]} s"
-        raise SettingsError("XAI_MODELS", problem, f"1 to {_MAX_SECONDS} s")
-
-
 async def _body(request: ProviderRequest) -> dict[str, object]:
-    shape = _SHAPES.get(request.size)
-    if shape is None:
-        raise ProviderRejectedError(f"no size {request.size} here")
-    # Names that are not its own are ignored and defaults taken instead (2026-09-01).
+    words = format_of(request.size, _SIZES)
+    # The API ignores unknown field names and uses defaults instead (2026-09-01).
     body: dict[str, object] = {
         "prompt": request.prompt,
         "model": request.model,
         "duration": request.seconds,
-        "aspect_ratio": shape[0],
-        "resolution": shape[1],
+        "aspect_ratio": words.aspect_ratio,
+        "resolution": words.resolution,
     }
     if request.image is not None:
         body["image"] = {"url": await data_url(request.image)}
@@ -251,16 +224,9 @@ async def _body(request: ProviderRequest) -> dict[str, object]:
 
 def _is_moderated(error: ProviderTroubleError) -> bool:
     # 2026-11-20: a poll may be answered with 400 and "Generated video rejected by content
-    # moderation." for good; other 400s pass, and come early in a render's life.
+    # moderation.", which is final; other 400s come early in a render and pass.
     said = str(error)
     return said.startswith(("400 ", "403 ")) and error_body.ErrorBody(message=said).is_moderation
-
-
-def _failure(fields: Mapping[str, Any]) -> ProviderError:
-    said = error_body.parse_value(fields.get("error"))
-    if said.is_moderation:
-        return ModerationError(str(said))
-    return RenderFailedError(str(said) or f"status {fields.get('status')!r:.40}, no reason")
 
 
 def _progress(value: object) -> int | None:

@@ -1,4 +1,4 @@
-"""Four headers and an Ed25519 signature that a published key made."""
+"""Verifies webhooks with four headers and an Ed25519 signature of a published key."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SIGNATURE_BYTES = 64
 class Ed25519Signatures:
     """A `WebhookVerifier` for a signature over request id, user id, timestamp and the body's SHA-256.
 
-    prefix  what the four headers' names begin with, in lower case.
-    keys    the vendor's. They are the same for all its customers: that a webhook is genuine does
-            not say that it is about a render of ours.
-    find    where the vendor puts the render's id.
+    prefix          the beginning of the four headers' names, in lower case.
+    key_ring        the vendor's keys, which are the same for all its customers: a genuine webhook
+                    may be about another customer's render.
+    find_render_id  finds the render's id in the body.
     """
 
     def __init__(self, prefix: str, key_ring: KeyRing, find_render_id: RenderIdFinder) -> None:
@@ -55,5 +55,5 @@ def _decode_signature(signature: str) -> bytes:
     except ValueError as error:
         raise BadSignatureError("the signature is not hexadecimal") from error
     if len(raw) != _SIGNATURE_BYTES:
-        raise BadSignatureError("the signature is of another length")
+        raise BadSignatureError("the signature has the wrong length")
     return raw

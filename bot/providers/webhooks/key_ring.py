@@ -1,4 +1,4 @@
-"""A vendor's public keys, kept for a day and asked for again with restraint."""
+"""A vendor's public keys for webhooks, fetched at most once a minute and kept for a day."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from bot.providers.http.json_fields import list_or_empty, object_or_empty
 
 _log = logging.getLogger(__name__)
 
-# 2026-11-20: fal.ai/docs (webhooks) allows 24 h and no more.
+# 2026-11-20: fal.ai/docs (webhooks) allows caching for 24 h at most.
 _MAX_AGE = timedelta(hours=24)
-#: A forger's request looks like one of an unknown key; all of them together get one fetch in this.
+#: A forged webhook looks like one signed with a new key. All of them together cause one fetch in this time.
 _FETCH_GAP = timedelta(seconds=60)
 _KEYS_MAX = 16
 
-#: Brings the vendor's key set as parsed JSON, soon or never; raises ProviderError.
+#: Fetches the vendor's key set as parsed JSON within a time limit; raises ProviderError.
 FetchKeySet: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class KeyRing:
     """The Ed25519 keys that a vendor publishes as a JSON Web Key Set.
 
-    Fetched when first needed and again when a day old; used no longer than that, also when the
-    vendor can't be reached. At most one fetch is under way, and one is begun in a minute.
+    Fetched for the first webhook and again after a day; keys older than a day are not used, even when
+    the vendor can't be reached. There is one fetch at a time, and at most one a minute.
     """
 
     def __init__(self, fetch: FetchKeySet) -> None:
@@ -57,7 +57,7 @@ class KeyRing:
     async def _refreshed_keys(
         self, held: tuple[Ed25519PublicKey, ...], now: datetime
     ) -> tuple[Ed25519PublicKey, ...]:
-        """Return keys that may be others than `held`, which was looked at in vain."""
+        """Return the keys after `held` did not match, fetched again if that is allowed now."""
         async with self._lock:
             good = self._valid_keys(now)
             if good is held and (
@@ -71,12 +71,12 @@ class KeyRing:
         try:
             keys = tuple(_keys_of(await self._fetch()))
         except ProviderError as error:
-            _log.debug("the keys of webhooks can't be had: %s", error)
+            _log.debug("the webhook keys can't be fetched: %s", error)
             return
         if keys:
             self._keys, self._fetched_at = keys, now
         else:
-            _log.warning("a key set for webhooks without a key that I can use")
+            _log.warning("the key set for webhooks has no Ed25519 key")
 
 
 def _is_signed_by_any(keys: tuple[Ed25519PublicKey, ...], signature: bytes, message: bytes) -> bool:
@@ -90,7 +90,7 @@ def _is_signed_by_any(keys: tuple[Ed25519PublicKey, ...], signature: bytes, mess
 
 
 def _keys_of(document: object) -> Iterator[Ed25519PublicKey]:
-    """Yield the keys of a key set that are of the right kind; what is not is passed over."""
+    """Yield the Ed25519 keys of a key set; skip anything else."""
     listed = list_or_empty(object_or_empty(document).get("keys"))
     for each in listed[:_KEYS_MAX]:
         if key := _key_of(object_or_empty(each)):

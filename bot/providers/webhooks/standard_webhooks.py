@@ -1,4 +1,4 @@
-"""Standard Webhooks: three headers, and an HMAC that any of several keys may have made."""
+"""Verifies Standard Webhooks: three headers, and an HMAC by any of several keys."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.providers.webhooks.verifier import (
-    BadSignatureError,
     RenderIdFinder,
     WebhookEvent,
+    check_signature,
     check_timestamp,
     read_event,
     read_header,
@@ -24,14 +24,14 @@ _VERSION = b"v1,"
 class StandardWebhooks:
     """A `WebhookVerifier` for vendors that sign as standardwebhooks.com says.
 
-    secrets  those that are good now, two while one is being replaced; each as the vendor shows
-             it, with or without its prefix whsec_.
-    find     where the vendor puts the render's id.
-    Raises ValueError without secrets, and for one that can't be one.
+    secrets         the valid ones, two while one is being replaced; each as the vendor shows it,
+                    with or without the prefix whsec_.
+    find_render_id  finds the render's id in the body.
+    Raises ValueError without secrets, and for a malformed one.
 
-    The scheme's own library (standardwebhooks 1.1, looked at 2026-11-20) has a wall clock of its
-    own, takes nothing but UTF-8 and raises several errors for a malformed header. What it would
-    do here is one HMAC; instead it signs what the tests send.
+    The scheme's own library (standardwebhooks 1.1, read 2026-11-20) uses the wall clock, takes only
+    UTF-8 and raises several errors for a malformed header. The bot needs one HMAC of it; the tests
+    use the library to sign what they send.
     """
 
     def __init__(self, secrets: Sequence[Secret], find_render_id: RenderIdFinder) -> None:
@@ -49,20 +49,18 @@ class StandardWebhooks:
         candidates = [each for each in signatures if each.startswith(_VERSION)]
         check_timestamp(sent_at, now)
         signed = f"{delivery_id}.{sent_at}.".encode() + body
-        if not any(_matches(key, signed, candidates) for key in self._keys if candidates):
-            raise BadSignatureError("no signature of a known key")
+        check_signature((_sign(key, signed) for key in self._keys), candidates)
         return await read_event(delivery_id, body, self._find_render_id)
 
 
-def _matches(key: bytes, signed: bytes, candidates: Sequence[bytes]) -> bool:
-    expected = _VERSION + base64.b64encode(hmac.digest(key, signed, "sha256"))
-    return any(hmac.compare_digest(expected, each) for each in candidates)
+def _sign(key: bytes, signed: bytes) -> bytes:
+    return _VERSION + base64.b64encode(hmac.digest(key, signed, "sha256"))
 
 
 def _key(secret: Secret) -> bytes:
     raw = secret.reveal()
     if not raw.startswith(_PREFIX):
-        # 2026-08-21: so does github openai/openai-python (lib/_webhooks.py).
+        # 2026-08-21: the same as github openai/openai-python (lib/_webhooks.py).
         key = raw.encode()
     else:
         encoded = raw.removeprefix(_PREFIX).rstrip("=")

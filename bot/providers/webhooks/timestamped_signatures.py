@@ -1,4 +1,4 @@
-"""One header with a timestamp and an HMAC: `t=1795176000,v1=3f…`."""
+"""Verifies webhooks with a timestamp and an HMAC in one header: `t=1795176000,v1=3f…`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from bot.providers.webhooks.verifier import (
     BadSignatureError,
     RenderIdFinder,
     WebhookEvent,
+    check_signature,
     check_timestamp,
     read_event,
     read_header,
 )
 from bot.settings import Secret
 
-# 2026-11-20: a comma, as openrouter.ai/docs (video generation, webhooks) has it; others who sign
-# this way use a dot. Taking both would let a body pass that was never signed as such.
+# 2026-11-20: a comma, by openrouter.ai/docs (video generation, webhooks). Other vendors with such a header
+# use a dot; OpenRouter signs none like that, so only the comma is accepted.
 _SEPARATOR = b","
 
 
 class TimestampedSignatures:
     """A `WebhookVerifier` for an HMAC-SHA256 in hex over timestamp, comma and body.
 
-    name     the header with the signature, in lower case.
-    secrets  those that are good now, two while one is being replaced.
-    find     where the vendor puts the render's id.
+    header_name     the header with the signature, in lower case.
+    secrets         the valid ones, two while one is being replaced.
+    find_render_id  finds the render's id in the body.
     Raises ValueError without secrets, and for an empty one.
     """
 
@@ -53,12 +54,7 @@ class TimestampedSignatures:
             raise BadSignatureError("the header lacks its parts")
         check_timestamp(times[0], now)
         signed = times[0].encode() + _SEPARATOR + body
-        if not any(_matches(key, signed, candidates) for key in self._keys):
-            raise BadSignatureError("no signature of a known key")
-        # The vendor's own key against repetitions stands in a header that nobody signed.
+        expected = (hmac.new(key, signed, "sha256").hexdigest().encode() for key in self._keys)
+        check_signature(expected, candidates)
+        # The vendor's own delivery id is in a header that the signature does not cover.
         return await read_event(hashlib.sha256(body).hexdigest(), body, self._find_render_id)
-
-
-def _matches(key: bytes, signed: bytes, candidates: Sequence[bytes]) -> bool:
-    expected = hmac.new(key, signed, "sha256").hexdigest().encode()
-    return any(hmac.compare_digest(expected, each) for each in candidates)

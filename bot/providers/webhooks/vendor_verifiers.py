@@ -1,4 +1,4 @@
-"""Which vendor signs its webhooks how, and where it puts the id of a render."""
+"""How each vendor signs its webhooks, and where they have the render's id."""
 
 from __future__ import annotations
 
@@ -17,38 +17,41 @@ from bot.settings import Secret
 
 # 2026-11-20: fal.ai/docs (webhooks).
 _FAL_KEYS_URL = "https://rest.fal.ai/.well-known"
-# A webhook that waits for keys is a vendor that waits for an answer: fal gives it 15 s.
+# fal waits 15 s for the answer to a webhook, and the answer waits for this fetch.
 _FAL_TIMEOUTS = Timeouts(connect_s=3, read_s=5, call_s=8)
 
-# 2026-11-20: replicate.com/docs (webhooks). Start, output and logs are of no interest.
+# 2026-11-20: replicate.com/docs (webhooks). Webhooks for start, output and logs are ignored.
 _REPLICATE_FINAL_STATUSES = ("succeeded", "failed", "canceled", "aborted")
 
 
 def openai(secrets: Sequence[Secret]) -> WebhookVerifier:
-    """For OpenAI's events video.completed and video.failed."""
+    """Return the verifier for OpenAI's events video.completed and video.failed."""
     return StandardWebhooks(secrets, _data_id("video."))
 
 
 def gemini(secrets: Sequence[Secret]) -> WebhookVerifier:
-    """For Gemini's events about interactions, sent to an endpoint registered for the project.
+    """Return the verifier for Gemini's interaction events at an endpoint registered for the project.
 
-    An address given with a single request is signed otherwise (an RS256 token) and not read here.
+    Webhooks to an address in a single request are signed with an RS256 token; it rejects those.
     """
     return StandardWebhooks(secrets, _data_id("interaction."))
 
 
 def replicate(secrets: Sequence[Secret]) -> WebhookVerifier:
-    """For Replicate's predictions that have come to an end."""
+    """Return the verifier for Replicate's finished predictions."""
     return StandardWebhooks(secrets, _final_prediction_id)
 
 
 def openrouter(secrets: Sequence[Secret]) -> WebhookVerifier:
-    """For OpenRouter's events video.generation.completed, failed, cancelled and expired."""
+    """Return the verifier for OpenRouter's video.generation.completed, failed, cancelled, expired."""
     return TimestampedSignatures("x-openrouter-signature", secrets, _data_id("video.generation."))
 
 
 def fal(keys: Transport) -> WebhookVerifier:
-    """For fal's finished requests; `keys` is a `fal_keys_transport`, which the caller closes."""
+    """Return the verifier for fal's finished requests.
+
+    keys  a `fal_keys_transport`; the caller closes it.
+    """
 
     async def fetch() -> object:
         return (await keys.get("jwks.json")).body
@@ -57,12 +60,12 @@ def fal(keys: Transport) -> WebhookVerifier:
 
 
 def fal_keys_transport(clock: Clock) -> Transport:
-    """Return the way to fal's published keys: no credentials, little patience."""
+    """Return the transport to fal's published keys, without credentials and with short time limits."""
     return Transport(base_url=_FAL_KEYS_URL, credentials={}, clock=clock, timeouts=_FAL_TIMEOUTS)
 
 
 def _data_id(kind: str) -> RenderIdFinder:
-    """Return a finder of `data.id` in events whose type begins with `kind`."""
+    """Return a function that finds `data.id` in events whose type begins with `kind`."""
 
     def find(event: Mapping[str, object]) -> object:
         if not str(event.get("type")).startswith(kind):

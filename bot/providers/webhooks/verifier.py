@@ -1,93 +1,96 @@
-"""What a vendor's webhook may tell: that a render is worth asking about now."""
+"""The interface of webhook verifiers. A genuine webhook only makes the next poll come sooner."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable, Mapping
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, cast
+
+from bot.providers.http.payloads import parse_json
 
 #: How far a signed timestamp may lie in the past or in the future, in seconds.
 TIMESTAMP_TOLERANCE_S = 300
 
 _HEADER_MAX_CHARS = 1024
 _REMOTE_ID_MAX_CHARS = 512
-# Above this, parsing would be felt by the event loop.
-_PARSE_IN_THREAD_BYTES = 128 * 1024
 
 
 class BadSignatureError(Exception):
-    """The request is not provably the vendor's, or not of now.
+    """A webhook has no valid signature or timestamp.
 
-    Nobody but the log is told why. It is no part of the bot's tree of errors: no job ends with it.
+    Only the log shows the reason. It is not in `bot.errors`, because no job ends with it.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEvent:
-    """What is taken from a genuine webhook; never more than a reason to ask the API."""
+    """The contents of a genuine webhook."""
 
-    #: The same for each repetition of a delivery, and covered by the signature.
+    #: The same in each repetition of a delivery; covered by the signature.
     delivery_id: str
-    #: The render it is about, as the provider knows it.
+    #: The provider's id of the render.
     remote_id: str
 
 
 class WebhookVerifier(Protocol):
-    """Tells one vendor's webhooks from forgeries."""
+    """Verifies the webhooks of one vendor."""
 
     async def verify(
         self, headers: Mapping[str, str], body: bytes, now: datetime
     ) -> WebhookEvent | None:
-        """Return what a genuine webhook is about; None when it is of no interest.
+        """Return the event in a genuine webhook; None when it is not about a finished render.
 
         headers  names in lower case.
-        body     as it came, byte for byte; it is not looked into before its signature holds.
-        Cancellable, may run side by side; remembers nothing of what it read, so that replays are
-        the caller's to drop. Raises BadSignatureError, and nothing else, for all that is not
-        genuine or is more than `TIMESTAMP_TOLERANCE_S` away from `now`.
+        body     byte for byte as received; parsed only after its signature is verified.
+        Cancellable; calls may run at once. Stateless, so the caller must drop replays.
+        Raises only BadSignatureError: for a webhook that is not genuine, or whose timestamp is
+        more than `TIMESTAMP_TOLERANCE_S` away from `now`.
         """
         ...
 
 
-#: Finds the id of a render in a webhook's JSON object; anything but text is "of no interest".
+#: Returns the render's id in a webhook's JSON object; anything but text: not about a finished render.
 RenderIdFinder: TypeAlias = Callable[[Mapping[str, object]], object]
 
 
 def read_header(headers: Mapping[str, str], name: str) -> str:
-    """Return a header that a signature can't do without, 1 to 1,024 characters of ASCII.
+    """Return a required header of 1 to 1,024 ASCII characters.
 
     name  in lower case. Raises BadSignatureError.
     """
     value = headers.get(name, "")
     if not (0 < len(value) <= _HEADER_MAX_CHARS and value.isascii()):
-        raise BadSignatureError(f"{name} is missing, too long or no ASCII")
+        raise BadSignatureError(f"{name} is missing, too long or not ASCII")
     return value
 
 
 def check_timestamp(seconds: str, now: datetime) -> None:
-    """Return if this count of seconds since 1970, of a `header`, is within `TIMESTAMP_TOLERANCE_S` of `now`.
+    """Raise BadSignatureError unless `seconds` since 1970 is near `now`.
 
-    Raises BadSignatureError.
+    seconds  a header's text; near means within `TIMESTAMP_TOLERANCE_S`.
     """
     if not (seconds.isdecimal() and len(seconds) <= 12):
-        raise BadSignatureError("the timestamp is no number")
+        raise BadSignatureError("the timestamp is not a number")
     if abs(now.timestamp() - int(seconds)) > TIMESTAMP_TOLERANCE_S:
-        raise BadSignatureError("the timestamp is not of now")
+        raise BadSignatureError("the timestamp is too old or in the future")
+
+
+def check_signature(expected: Iterable[bytes], signatures: Sequence[bytes]) -> None:
+    """Raise BadSignatureError unless one of `signatures` is `expected` of one of our keys."""
+    # Every comparison takes the same time, so that a forger learns nothing from it.
+    if not any(hmac.compare_digest(each, sent) for each in expected for sent in signatures):
+        raise BadSignatureError("no signature of a known key")
 
 
 async def read_event(
     delivery_id: str, body: bytes, find_render_id: RenderIdFinder
 ) -> WebhookEvent | None:
-    """Return the hint in a genuine webhook's body, None when there is none; never raises."""
+    """Return the event in a genuine webhook's body; None when it has no render id. Never raises."""
     try:
-        if len(body) > _PARSE_IN_THREAD_BYTES:
-            event: object = await asyncio.to_thread(json.loads, body)
-        else:
-            event = json.loads(body)
-    except (ValueError, RecursionError):
+        event = await parse_json(body)
+    except ValueError:
         return None
     if not isinstance(event, dict):
         return None

@@ -1,13 +1,12 @@
-"""The trail of what moderators changed; append-only."""
+"""What moderators changed; append-only."""
 
 from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
 
-from bot.guild import AuditEntry, Scope
+from bot.guild import AuditEntry
 from bot.model import Job
-from bot.storage.sqlite import audit_text
 from bot.storage.sqlite.guild_rows import audit_entry_of_row
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import to_ms
@@ -18,7 +17,7 @@ _LATEST = 2**63 - 1
 def append_cancellation(
     conn: sqlite3.Connection, queries: Queries, job: Job, by_user_id: int, now: datetime
 ) -> None:
-    """Note that a moderator wants the end of a member's job, which was asked for in a server."""
+    """Note that a moderator cancels a member's job in their guild."""
     queries.rows(
         conn,
         "append_audit",
@@ -26,7 +25,7 @@ def append_cancellation(
         at=to_ms(now),
         by_user_id=by_user_id,
         what="clip stopped",
-        subject=audit_text.subject(Scope.USER, job.user_id),
+        subject=f"<@{job.user_id}>",
         about_user_id=job.user_id,
         before=f"{job.id}, {job.state}",
         after="to be cancelled",
@@ -53,6 +52,6 @@ def entries(
     else:
         rows = queries.rows(conn, "audit_by", user_id=user_id, **page)
         rows += queries.rows(conn, "audit_about", user_id=user_id, **page)
-    # What somebody changed about themselves is there twice.
+    # A change that a member made about themselves is in both lists.
     found = {row["id"]: row for row in rows}
     return tuple(audit_entry_of_row(found[each]) for each in sorted(found, reverse=True)[:limit])

@@ -9,10 +9,9 @@ from typing import final
 
 from bot.model import Job, Viewer
 from bot.storage.clip_search import ClipFilter, ClipSearch, ClipSort, Cursor, KeysetPage, Lineage
-from bot.storage.paging import keyset_page
 from bot.storage.sqlite import search_index
 from bot.storage.sqlite.database import Database
-from bot.storage.sqlite.keyset import IndexQuery, KeysetQueries
+from bot.storage.sqlite.keyset import IndexQuery, KeysetQueries, keyset_page
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import job_of_row
 

@@ -10,8 +10,8 @@ from typing import final
 from bot.guild import EVERYWHERE
 from bot.model import State
 from bot.obs.metrics import TableGauges
-from bot.storage.books import SqliteLedgerReader
 from bot.storage.sqlite.database import Database
+from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import from_ms, to_ms
 

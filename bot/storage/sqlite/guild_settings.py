@@ -8,11 +8,11 @@ from typing import TypeVar, final
 
 from bot.guild import AuditEntry, Block, Budget, Grant, GuildLimit, GuildSettings, Scope
 from bot.model import Job, State
-from bot.storage.books import SqliteLedgerReader
 from bot.storage.guild_settings import Actor, DayUsage, GuildSettingsStore, MemberUsage
 from bot.storage.sqlite import audit_log, usage_reports
 from bot.storage.sqlite.database import Database
 from bot.storage.sqlite.guild_rows import block_of_row, by_scope, limit_of_row
+from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import to_ms
 from bot.storage.sqlite.unit_of_work import UnitOfWork

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bot.errors import StorageError
 from bot.guild import EVERYWHERE
-from bot.storage.books import SqliteLedgerReader
 from bot.storage.sqlite.database import APPLICATION_ID
+from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.migrate import read_migrations, schema_version
 from bot.storage.sqlite.queries import Queries
 

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from bot.model import MOVES, Clip, EntryKind, Job, Place, RenderSpec, Request, State
 from bot.storage.base import JobChanges, LedgerReader, NewJob
-from bot.storage.books import SqliteLedgerReader
 from bot.storage.job_ids import draw_job_id
 from bot.storage.sqlite import audit_log, ledger, search_index
+from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import job_of_row, row_of_clip, row_of_job, row_of_request, to_ms
 

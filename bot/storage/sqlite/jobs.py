@@ -14,13 +14,13 @@ from typing import TypeVar, Unpack, final
 from bot.errors import StorageError
 from bot.model import Clip, EntryKind, Job, Place, RenderSpec, Request, Size, State
 from bot.storage.base import JobChanges, JobStore, LedgerReader, NewJob
-from bot.storage.books import SqliteLedgerReader
 from bot.storage.disk_space import DiskSpace
 from bot.storage.reserve_file import ReserveFile
 from bot.storage.sqlite import job_moves
 from bot.storage.sqlite.corrupt_rows import CorruptRows
 from bot.storage.sqlite.database import Database
 from bot.storage.sqlite.job_moves import JobMove
+from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.migrate import migrate, read_migrations
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import clip_of_row, from_ms, job_of_row, request_of_row, to_ms

@@ -1,4 +1,4 @@
-"""One change of what a server keeps, and its entry in the audit."""
+"""Changes of what moderators set in a guild, each with its entry in the audit log."""
 
 from __future__ import annotations
 
@@ -6,24 +6,47 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
 
-from bot.guild import EVERYWHERE, Block, Budget, Grant, GuildLimit, GuildSettings, Scope
-from bot.storage.books import SqliteLedgerReader
+from bot.guild import (
+    EVERYWHERE,
+    AuditValue,
+    Block,
+    Budget,
+    Grant,
+    GuildLimit,
+    GuildSettings,
+    Scope,
+    guild_setting_records,
+)
 from bot.storage.guild_settings import Actor
-from bot.storage.sqlite import audit_text
 from bot.storage.sqlite.guild_rows import (
+    audit_text_of,
     by_scope,
     limit_of_row,
+    put_guild_settings_sql,
     row_of_block,
+    row_of_budget,
     row_of_grant,
     row_of_guild_settings,
     row_of_limit,
 )
+from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import to_ms
 
 
+def subject_mention(scope: Scope, subject_id: int) -> str:
+    """Return whom a limit is for, as chat shows it."""
+    match scope:
+        case Scope.USER:
+            return f"<@{subject_id}>"
+        case Scope.ROLE:
+            return f"<@&{subject_id}>"
+        case Scope.GUILD | Scope.BOT:
+            return "server"
+
+
 class UnitOfWork:
-    """What `GuildSettingsStore` changes, over an open write transaction; of no use after it."""
+    """The changes of `GuildSettingsStore`, inside one open write transaction."""
 
     def __init__(
         self, conn: sqlite3.Connection, queries: Queries, guild_id: int, actor: Actor
@@ -35,7 +58,7 @@ class UnitOfWork:
         self._actor = actor
 
     def set_limits(self, limits: Sequence[GuildLimit]) -> None:
-        """Set limits; one entry for each subject."""
+        """Set limits, with one audit entry for each subject."""
         for _, group in groupby(by_scope(limits), lambda each: (each.scope, each.subject_id)):
             self._set_limits_of_one(tuple(group))
 
@@ -48,10 +71,10 @@ class UnitOfWork:
         return len(kept)
 
     def grant(self, grants: Sequence[Grant]) -> None:
-        """Note one-off extras."""
+        """Store one-off extras."""
         for grant in grants:
             self._run("put_grant", **row_of_grant(grant))
-            self._note_member(grant.user_id, "extra granted", "", audit_text.grant(grant))
+            self._note_member(grant.user_id, "extra granted", "", grant)
 
     def set_budget(self, budget: Budget | None) -> None:
         """Set the budget, or none."""
@@ -61,16 +84,12 @@ class UnitOfWork:
         if budget is None:
             self._run("drop_budget")
         else:
-            self._run(
-                "put_budget",
-                usd_micros=budget.usd_micros,
-                alert_channel_id=budget.alert_channel_id,
-            )
+            self._run("put_budget", **row_of_budget(budget))
         what = "budget cleared" if budget is None else "budget set"
-        self._note("server", what, audit_text.budget(kept), audit_text.budget(budget))
+        self._note("server", what, kept or "", budget or "")
 
     def block(self, block: Block) -> None:
-        """Block a member, unless they are blocked for as long and the same reason."""
+        """Block a member; do nothing when a block with the same end and reason is in force."""
         kept = self._ledger.block_of(self._guild_id, block.user_id, self._actor.at)
         row = row_of_block(block)
         if kept is not None:
@@ -78,25 +97,34 @@ class UnitOfWork:
             if (was["until"], was["reason"]) == (row["until"], row["reason"]):
                 return
         self._run("put_block", **row)
-        self._note_member(block.user_id, "blocked", audit_text.block(kept), audit_text.block(block))
+        self._note_member(block.user_id, "blocked", kept or "", block)
 
     def unblock(self, user_id: int) -> bool:
         """Lift a block; False when there was none in force."""
         kept = self._ledger.block_of(self._guild_id, user_id, self._actor.at)
         self._run("drop_block", user_id=user_id)
         if kept is not None:
-            self._note_member(user_id, "unblocked", audit_text.block(kept), "")
+            self._note_member(user_id, "unblocked", kept, "")
         return kept is not None
 
     def replace_guild_settings(self, settings: GuildSettings, expected: GuildSettings) -> bool:
-        """Replace the rules; False when they are not as `seen`."""
+        """Replace the settings; False, and nothing changed, when they are not `expected`."""
         kept = self._ledger.guild_settings(self._guild_id)
         if kept != expected:
             return False
         if settings != kept:
-            self._run("put_guild_settings", **row_of_guild_settings(self._guild_id, settings))
+            row = row_of_guild_settings(self._guild_id, settings)
+            self._conn.execute(put_guild_settings_sql(), row)
             whom = "everywhere" if self._guild_id == EVERYWHERE else "server"
-            self._note(whom, "settings", *audit_text.guild_settings(kept, settings))
+            changed = [
+                name
+                for name in guild_setting_records()
+                if getattr(kept, name) != getattr(settings, name)
+            ]
+            before, after = (
+                {name: getattr(each, name) for name in changed} for each in (kept, settings)
+            )
+            self._note(whom, "settings", before, after)
         return True
 
     def _set_limits_of_one(self, limits: Sequence[GuildLimit]) -> None:
@@ -121,23 +149,23 @@ class UnitOfWork:
     ) -> None:
         about = (*before, *after)[0]
         self._note(
-            audit_text.subject(about.scope, about.subject_id),
+            subject_mention(about.scope, about.subject_id),
             what,
-            audit_text.limits(before),
-            audit_text.limits(after),
+            tuple(before) or "",
+            tuple(after) or "",
             about_user_id=about.subject_id if about.scope is Scope.USER else None,
         )
 
-    def _note_member(self, user_id: int, what: str, before: str, after: str) -> None:
-        whom = audit_text.subject(Scope.USER, user_id)
+    def _note_member(self, user_id: int, what: str, before: AuditValue, after: AuditValue) -> None:
+        whom = subject_mention(Scope.USER, user_id)
         self._note(whom, what, before, after, about_user_id=user_id)
 
     def _note(
         self,
         subject: str,
         what: str,
-        before: str,
-        after: str,
+        before: AuditValue,
+        after: AuditValue,
         *,
         about_user_id: int | None = None,
     ) -> None:
@@ -148,8 +176,8 @@ class UnitOfWork:
             what=what,
             subject=subject,
             about_user_id=about_user_id,
-            before=before,
-            after=after,
+            before=audit_text_of(before),
+            after=audit_text_of(after),
         )
 
     def _run(self, name: str, **params: object) -> list[sqlite3.Row]:

@@ -1,4 +1,4 @@
-"""Every vendor in turn, in its own kitchen."""
+"""Every vendor in turn, in its own double."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.wire.provider_double.server import ProviderDouble
 @pytest.fixture(params=wires.names())
 async def harness(request):
     clock = AutojumpClock()
-    async with ProviderDouble(wires.load(request.param)) as kitchen:
-        provider = make(kitchen.wire, kitchen.environ(), clock)
+    async with ProviderDouble(wires.load(request.param)) as double:
+        provider = make(double.wire, double.environ(), clock)
         await provider.refresh()
-        kitchen.requests.clear()
-        kitchen.seen.clear()
-        yield VendorHarness(wire=kitchen.wire, double=kitchen, provider=provider, clock=clock)
+        double.requests.clear()
+        double.seen.clear()
+        yield VendorHarness(wire=double.wire, double=double, provider=provider, clock=clock)
         await provider.close()

@@ -1,4 +1,4 @@
-"""A vendor's provider in its kitchen, and the orders that it can take."""
+"""A vendor's provider in its double, and the requests that it accepts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 def make(
     wire: Wire, settings: dict[str, str], clock: AutojumpClock, *, public: bool = False
 ) -> Provider:
-    """Make the provider after its vendor's own settings, as the registry does."""
+    """Make a provider from its vendor's settings, as the registry does."""
     vendor = VENDORS[wire.name]
     settings = {f"{vendor.prefix}_REQUESTS_PER_MINUTE": "none", **settings}
     account = vendor.read_account(
@@ -38,7 +38,7 @@ def make(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorHarness:
-    """What a test of the contract acts in."""
+    """What a contract test needs of one vendor."""
 
     wire: Wire
     double: ProviderDouble
@@ -50,28 +50,28 @@ class VendorHarness:
         return self.provider.capabilities().models
 
     def request(self, model: Model | None = None, **changes: Any) -> ProviderRequest:
-        """Return an order with odd characters in its prompt."""
+        """Return a request with unusual characters in its prompt."""
         model = model or self.models[0]
-        order = replace(REQUEST, model=model.name, seconds=model.seconds[0], size=model.sizes[0])
-        return replace(order, **changes)
+        plain = replace(REQUEST, model=model.name, seconds=model.seconds[0], size=model.sizes[0])
+        return replace(plain, **changes)
 
     async def native_requests(self) -> list[ProviderRequest]:
-        """Return one order for each operation that is native here, with prompts of their own."""
-        orders = [self.request()]
+        """Return one request for each native operation, each with another prompt."""
+        requests = [self.request()]
         for operation in (Operation.REMIX, Operation.EXTEND):
             able = [model for model in self.models if operation in model.operations]
             if able:
                 prompt = f"{operation}: {REQUEST.prompt}"
                 parent = await self.parent(able[0])
-                orders.append(
+                requests.append(
                     self.request(
                         able[0], prompt=prompt, operation=operation, source_remote_id=parent
                     )
                 )
-        return orders
+        return requests
 
     async def parent(self, model: Model) -> str:
-        """Return the provider's id of a render that is finished."""
+        """Finish a render and return its remote id."""
         remote = await self.provider.submit(
             self.request(model, idempotency_key="P4RT", prompt="the parent")
         )
@@ -79,12 +79,12 @@ class VendorHarness:
         return remote.id
 
     async def submitted(self, stage: RenderStage | None = None, **changes: Any) -> str:
-        """Submit one order, move the render on, and return the provider's id of it."""
-        order = self.request(**changes)
-        remote = await self.provider.submit(order)
+        """Submit a request, move its render to `stage`, and return its remote id."""
+        request = self.request(**changes)
+        remote = await self.provider.submit(request)
         if stage is not None:
             renders = self.double.renders.values()
-            mine = [each.id for each in renders if each.paid_call.prompt == order.prompt]
+            mine = [each.id for each in renders if each.paid_call.prompt == request.prompt]
             self.double.finish(mine[-1], stage)
         return remote.id
 
@@ -93,12 +93,12 @@ class VendorHarness:
         return (await self.provider.poll([remote_id]))[remote_id]
 
     def fail_paid_call(self, fault: AnyFault, request: ProviderRequest, *, times: int = 1) -> None:
-        """Let the paid call of an order go wrong, whichever call its vendor has for it."""
+        """Make the paid call of a request fail, whether it is a CREATE or a CONTINUE."""
         for step in PAID:
             self.double.fault(step, fault, prompt=request.prompt, times=times)
 
     def refuse(self, kind: Refusal, request: ProviderRequest) -> bool:
-        """Let the paid call of an order be refused in the vendor's words; False: it has none."""
+        """Refuse the paid call of a request as the vendor does; False if it has no such refusal."""
         said = [(step, self.wire.refusal(kind, step)) for step in PAID]
         for step, answer in said:
             if answer is not None:
@@ -106,10 +106,10 @@ class VendorHarness:
         return said[0][1] is not None
 
     def paid_calls(self) -> int:
-        """Return how many paid calls there were, taken or not."""
+        """Return the number of paid calls, accepted or not."""
         return sum(self.double.requests[step] for step in PAID)
 
 
 def files_beside(target: Path) -> Sequence[str]:
-    """Return what lies where a clip was to go."""
+    """Return the names of the files in the folder of `target`."""
     return sorted(path.name for path in target.parent.iterdir())

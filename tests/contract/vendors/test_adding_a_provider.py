@@ -1,4 +1,4 @@
-"""docs/adding-a-provider.md, followed to the letter in a copy of the project, holds what it says."""
+"""Follows docs/adding-a-provider.md in a copy of the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "adding-a-provider.md"
-#: What a newcomer has before them; of the tests, only those that the page names.
+#: Copied from the project; of the tests, only those that the page names.
 _COPIED = (
     "bot",
     "cogs",
@@ -31,7 +31,7 @@ _COPIED = (
 )
 _TITLE = re.compile(r"\*\*`([^`]+)`\*\*( is empty\.)?")
 #: A test of the contract that every vendor has to pass, by what it is given.
-_TEST = re.compile(r"^(?:async )?def (test_\w+)\((?:scene|name)\b", re.MULTILINE)
+_TEST = re.compile(r"^(?:async )?def (test_\w+)\(\s*(?:harness|name)\b", re.MULTILINE)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -48,12 +48,12 @@ class CodeBlock:
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
-    """What came of following the page."""
+    """The result of following the page."""
 
     folder: Path
     #: Output by command.
     said: dict[str, str] = field(default_factory=dict)
-    #: The command that went wrong; empty: none did.
+    #: The command that failed; empty: none did.
     broken: str = ""
 
 
@@ -133,7 +133,7 @@ async def _run(command: str, folder: Path) -> tuple[int, str]:
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await process.communicate()
-    if "kitchens" in command and (folder / "report.xml").exists():
+    if "contract/vendors" in command and (folder / "report.xml").exists():
         (folder / "report.xml").rename(folder / "contract.xml")
     return process.returncode or 0, said.decode("utf-8", "replace")
 
@@ -147,7 +147,14 @@ def trial(tmp_path_factory) -> Trial:
 def test_every_command_of_the_page_shows_what_it_says(trial):
     assert trial.broken == "", trial.said.get(trial.broken)
     commands = "".join(trial.said)
-    for step in ("wires import load", "ruff", "basedpyright", "kitchens", "test_docs", "providers"):
+    for step in (
+        "wires import load",
+        "ruff",
+        "basedpyright",
+        "contract/vendors",
+        "test_docs",
+        "providers",
+    ):
         assert step in commands
 
 
@@ -166,14 +173,14 @@ def test_the_example_is_one_file_one_folder_and_lines_in_others():
     assert lines == {"bot/providers/registry.py", ".env.example", "docs/configuration.md"}
     whole = {block.title for block in shown} - lines
     assert {each for each in whole if not each.startswith("tests/wire/lantern/")} == {
-        "bot/providers/lantern.py"
+        "bot/providers/vendors/lantern.py"
     }
 
 
 def test_what_the_page_points_to_is_there():
     page = PAGE.read_text("utf-8")
     paths = set(re.findall(r"`((?:bot|tests)/[\w./]+)`", page))
-    paths |= {f"bot/providers/{name}" for name in re.findall(r"[(,:] ?`(\w+\.py)`", page)}
+    paths |= {f"bot/providers/vendors/{name}" for name in re.findall(r"[(,:] ?`(\w+\.py)`", page)}
     assert len(paths) > 10
     missing = [path for path in paths if not (ROOT / path).exists()]
     assert [path for path in missing if "lantern" not in path] == []

@@ -240,10 +240,10 @@ async def test_nothing_secret_reaches_the_log(harness, caplog, tmp_path: Path):
     echo = f"Incorrect API key provided: {harness.wire.key}; see http://127.0.0.1/x?sig=open-sesame"
     with caplog.at_level(logging.DEBUG):
         remote_id = await harness.submitted(RenderStage.READY)
-        order = harness.request(prompt="refused")
-        harness.fail_paid_call(ProviderFault.json(401, {"error": {"message": echo}}), order)
+        request = harness.request(prompt="refused")
+        harness.fail_paid_call(ProviderFault.json(401, {"error": {"message": echo}}), request)
         with pytest.raises(ProviderAccountError) as refused:
-            await harness.provider.submit(order)
+            await harness.provider.submit(request)
         harness.double.fault(Step.POLL, ProviderFault.json(401, {"error": {"message": echo}}))
         seen = await harness.polled(remote_id)
         harness.double.fault(Step.CONTENT, ProviderFault.raw(b"no clip"))

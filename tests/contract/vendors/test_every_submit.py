@@ -18,19 +18,19 @@ _NOT_YET = (RenderState.QUEUED, RenderState.RUNNING)
 
 
 async def test_an_order_arrives_as_it_was_given(harness):
-    for order in await harness.requests():
+    for request in await harness.native_requests():
         before = harness.paid_calls()
-        remote = await harness.provider.submit(order)
+        remote = await harness.provider.submit(request)
         assert remote.state in _NOT_YET
         assert remote.id
-        asked = harness.double.last.asked
-        assert asked.prompt == order.prompt
-        assert asked.operation is order.operation
+        asked = harness.double.last.paid_call
+        assert asked.prompt == request.prompt
+        assert asked.operation is request.operation
         assert asked.image is None
-        assert asked.seconds == order.seconds or order.operation is Operation.REMIX
-        assert asked.model == order.model or order.operation is not Operation.GENERATE
+        assert asked.seconds == request.seconds or request.operation is Operation.REMIX
+        assert asked.model == request.model or request.operation is not Operation.GENERATE
         assert harness.paid_calls() == before + 1
-        assert harness.double.creates[order.prompt] == 1
+        assert harness.double.creates[request.prompt] == 1
     assert harness.double.violations == []
 
 
@@ -41,7 +41,7 @@ async def test_a_picture_arrives_byte_for_byte(harness, tmp_path: Path):
         for model in harness.models:
             if model.takes_image:
                 await harness.provider.submit(harness.request(model, image=image))
-                assert harness.double.last.asked.image == image.read_bytes()
+                assert harness.double.last.paid_call.image == image.read_bytes()
     assert harness.double.violations == []
 
 
@@ -57,15 +57,15 @@ async def test_every_length_and_size_that_is_offered_is_one_that_the_vendor_take
             shape = harness.request(model, size=size)
             for seconds in model.seconds:
                 await provider.submit(replace(shape, seconds=seconds))
-                assert harness.double.last.asked.seconds == seconds
+                assert harness.double.last.paid_call.seconds == seconds
         await provider.submit(harness.request(model, prompt="p" * model.prompt_max_chars))
     await provider.close()
     assert harness.double.violations == []
 
 
 async def test_a_clip_is_queued_and_rendered_and_fetched(harness, tmp_path: Path):
-    for number, order in enumerate(await harness.requests()):
-        remote = await harness.provider.submit(order)
+    for number, request in enumerate(await harness.native_requests()):
+        remote = await harness.provider.submit(request)
         render = harness.double.last
         for stage, progress in (
             (RenderStage.QUEUED, 0),
@@ -95,8 +95,8 @@ async def test_a_render_that_fails_says_whether_it_was_for_what_it_shows(harness
         (RenderStage.FAILED, RenderFailedError),
         (RenderStage.MODERATED, ModerationError),
     ):
-        for order in await harness.requests():
-            remote = await harness.provider.submit(order)
+        for request in await harness.native_requests():
+            remote = await harness.provider.submit(request)
             harness.double.finish(stage=stage)
             seen = await harness.polled(remote.id)
             assert isinstance(seen, RenderStatus)
@@ -105,8 +105,8 @@ async def test_a_render_that_fails_says_whether_it_was_for_what_it_shows(harness
 
 
 async def test_orders_share_no_connection(harness):
-    for order in await harness.requests():
-        await harness.provider.submit(order)
+    for request in await harness.native_requests():
+        await harness.provider.submit(request)
         await harness.submitted()
     ports = [seen.port for seen in harness.double.seen]
     paid = [seen.port for seen in harness.double.seen if seen.step in PAID]

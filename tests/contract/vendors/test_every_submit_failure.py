@@ -92,8 +92,8 @@ async def _spoiled(
 ) -> list[ProviderError]:
     """Send every kind of order into a fault; return what each was told."""
     told: list[ProviderError] = []
-    for order in requests:
-        named = replace(order, prompt=f"{name}: {order.prompt}")
+    for request in requests:
+        named = replace(request, prompt=f"{name}: {request.prompt}")
         harness.fail_paid_call(fault, named)
         before = harness.double.tries[named.prompt]
         told.append(await _refused(harness, named))
@@ -103,21 +103,21 @@ async def _spoiled(
 
 
 async def test_an_order_that_is_turned_away_says_why(harness):
-    orders = await harness.requests()
+    orders = await harness.native_requests()
     told = {row[0]: await _spoiled(harness, orders, *row[:2]) for row in _CERTAIN}
     assert _kinds(told) == {name: {expected} for name, _, expected in _CERTAIN}
     assert harness.double.violations == []
 
 
 async def test_an_order_that_may_have_been_taken_is_never_called_refused(harness):
-    orders = await harness.requests()
+    orders = await harness.native_requests()
     told = {name: await _spoiled(harness, orders, name, fault) for name, fault in _UNKNOWN}
     assert _kinds(told) == {name: {UnknownOutcomeError} for name, _ in _UNKNOWN}
     assert harness.double.violations == []
 
 
 async def test_an_order_whose_answer_never_comes_may_have_been_taken(harness):
-    orders = await harness.requests()
+    orders = await harness.native_requests()
     answers = await asyncio.gather(
         *(
             _spoiled(harness, orders[at:][:1], name, fault)
@@ -131,20 +131,20 @@ async def test_an_order_whose_answer_never_comes_may_have_been_taken(harness):
 
 async def test_a_refusal_in_the_vendors_own_words_is_understood(harness):
     told: dict[str, list[ProviderError]] = {}
-    for order in await harness.requests():
+    for request in await harness.native_requests():
         for kind, _ in _REFUSALS:
-            if harness.refuse(kind, order):
+            if harness.refuse(kind, request):
                 before = harness.paid_calls()
-                told.setdefault(kind, []).append(await _refused(harness, order))
+                told.setdefault(kind, []).append(await _refused(harness, request))
                 assert harness.paid_calls() == before + 1
                 harness.double.drop_faults()
-        assert harness.double.creates[order.prompt] == 0
+        assert harness.double.creates[request.prompt] == 0
     assert _kinds(told) == {kind: {expected} for kind, expected in _REFUSALS if kind in told}
     assert {Refusal.REJECTED, Refusal.BAD_KEY, Refusal.THROTTLED} <= told.keys()
 
 
 async def test_a_full_api_says_when_to_come_back(harness):
-    orders = await harness.requests()
+    orders = await harness.native_requests()
     for number, (headers, expected_s) in enumerate(
         (({"retry_after": "7"}, 7.0), ({"retry_after": "soon"}, None), ({}, None))
     ):
@@ -155,22 +155,24 @@ async def test_a_full_api_says_when_to_come_back(harness):
 
 
 async def test_an_address_that_is_not_there_took_nothing(harness):
-    for order in await harness.requests():
+    for request in await harness.native_requests():
         for status in (404, 405, 410):
             # Where one call is not there, another one may be tried: nothing was taken yet.
             harness.fail_paid_call(
-                ProviderFault.json(status, {"error": {"message": "no such thing"}}), order, times=9
+                ProviderFault.json(status, {"error": {"message": "no such thing"}}),
+                request,
+                times=9,
             )
-            error = await _refused(harness, order)
-            gone = order.operation is not Operation.GENERATE and type(error) is SourceGoneError
+            error = await _refused(harness, request)
+            gone = request.operation is not Operation.GENERATE and type(error) is SourceGoneError
             assert gone or type(error) in (NotOfferedError, ProviderRejectedError)
             harness.double.drop_faults()
-        assert harness.double.creates[order.prompt] == 0
+        assert harness.double.creates[request.prompt] == 0
     assert harness.double.violations == []
 
 
 async def test_an_order_never_follows_a_redirect(harness):
-    orders = await harness.requests()
+    orders = await harness.native_requests()
     async with OtherHost() as host:
         for status in (301, 302, 303, 307, 308):
             told = await _spoiled(
@@ -184,23 +186,23 @@ async def test_an_order_never_follows_a_redirect(harness):
 
 
 async def test_a_source_that_the_vendor_lost_can_be_told_from_a_refused_order(harness):
-    orders = await harness.requests()
+    orders = await harness.native_requests()
     harness.double.renders.clear()
-    for order in orders:
-        if order.operation is not Operation.GENERATE:
-            assert type(await _refused(harness, order)) is SourceGoneError
-            assert harness.double.creates[order.prompt] == 0
+    for request in orders:
+        if request.operation is not Operation.GENERATE:
+            assert type(await _refused(harness, request)) is SourceGoneError
+            assert harness.double.creates[request.prompt] == 0
 
 
 async def test_a_source_that_is_not_finished_makes_no_order(harness):
-    orders = await harness.requests()
+    orders = await harness.native_requests()
     for render in harness.double.renders.values():
         render.stage = RenderStage.RUNNING
-    for order in orders:
-        if order.operation is not Operation.GENERATE:
-            error = await _refused(harness, order)
+    for request in orders:
+        if request.operation is not Operation.GENERATE:
+            error = await _refused(harness, request)
             assert isinstance(error, ProviderRejectedError | SourceGoneError | NotAcceptedError)
-            assert harness.double.creates[order.prompt] == 0
+            assert harness.double.creates[request.prompt] == 0
     assert harness.double.violations == []
 
 
@@ -209,14 +211,14 @@ async def test_a_key_that_is_refused_takes_no_order(harness):
         name: "key-of-nobody-012345" if value == harness.wire.key else value
         for name, value in harness.double.environ().items()
     }
-    order = harness.request()
+    request = harness.request()
     remote_id = await harness.submitted()
     stranger = make(harness.wire, settings, harness.clock)
     with pytest.raises(ProviderAccountError):
-        await stranger.submit(order)
+        await stranger.submit(request)
     assert isinstance((await stranger.poll([remote_id]))[remote_id], ProviderAccountError)
     await stranger.close()
-    assert harness.double.creates[order.prompt] == 1
+    assert harness.double.creates[request.prompt] == 1
     assert harness.double.violations == []
 
 
@@ -230,9 +232,9 @@ async def test_a_server_that_is_not_there_has_certainly_not_taken_the_order(harn
 
 
 async def test_a_cancelled_order_is_not_sent_again(harness):
-    order = harness.request()
-    harness.fail_paid_call(ProviderFault.slow(0.2), order)
-    task = asyncio.create_task(harness.provider.submit(order))
+    request = harness.request()
+    harness.fail_paid_call(ProviderFault.slow(0.2), request)
+    task = asyncio.create_task(harness.provider.submit(request))
     while not harness.paid_calls():
         await asyncio.sleep(0.005)
     task.cancel()

@@ -29,9 +29,9 @@ from tests.wire.xai.wire import XaiWire
 @pytest.fixture
 async def xai():
     clock = AutojumpClock()
-    async with ProviderDouble(XaiWire()) as kitchen:
-        provider = make(kitchen.wire, kitchen.environ(), clock)
-        yield VendorHarness(wire=kitchen.wire, double=kitchen, provider=provider, clock=clock)
+    async with ProviderDouble(XaiWire()) as double:
+        provider = make(double.wire, double.environ(), clock)
+        yield VendorHarness(wire=double.wire, double=double, provider=provider, clock=clock)
         await provider.close()
 
 
@@ -51,7 +51,7 @@ async def test_a_size_goes_out_as_shape_and_resolution(xai):
         ("720x720", ("1:1", "720p")),
     ):
         await xai.submitted(size=Size.parse(size))
-        more = xai.double.last.asked.more
+        more = xai.double.last.paid_call.more
         assert (more["aspect_ratio"], more["resolution"]) == shape
 
 
@@ -134,12 +134,12 @@ async def test_a_source_that_is_too_long_is_left_to_the_bot_before_it_costs(
     xai, operation, source_s, added_s, taken
 ):
     parent = await xai.submitted(RenderStage.READY, seconds=source_s)
-    order = xai.request(prompt="p", operation=operation, source_remote_id=parent, seconds=added_s)
+    request = xai.request(prompt="p", operation=operation, source_remote_id=parent, seconds=added_s)
     if taken:
-        await xai.provider.submit(order)
+        await xai.provider.submit(request)
     else:
         with pytest.raises(SourceGoneError):
-            await xai.provider.submit(order)
+            await xai.provider.submit(request)
     assert xai.double.tries["p"] == taken
 
 
@@ -153,7 +153,7 @@ async def test_a_source_without_a_clip_is_told_before_it_costs(xai, stage):
 
 async def test_trouble_on_the_way_to_the_source_leaves_the_order_unsent(xai):
     parent = await xai.submitted(RenderStage.READY)
-    order = xai.request(prompt="p", operation=Operation.EXTEND, source_remote_id=parent)
+    request = xai.request(prompt="p", operation=Operation.EXTEND, source_remote_id=parent)
     busy = ProviderFault.json(429, {"error": "slow down"}, retry_after="45")
     for fault, wait_s in (
         (busy, 45.0),
@@ -162,7 +162,7 @@ async def test_trouble_on_the_way_to_the_source_leaves_the_order_unsent(xai):
     ):
         xai.double.fault(Step.POLL, fault, times=9)
         with pytest.raises(NotAcceptedError) as caught:
-            await xai.provider.submit(order)
+            await xai.provider.submit(request)
         assert caught.value.retry_after_s == wait_s
         xai.double.drop_faults()
     assert Operation.EXTEND in xai.models[0].operations

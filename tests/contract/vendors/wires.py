@@ -1,4 +1,4 @@
-"""The vendors' wires that there are."""
+"""Finds the vendors' wires."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _FOLDER = Path(__file__).parents[2] / "wire"
 
 
 def names() -> list[str]:
-    """Return the vendors that are told to the kitchen: those with a `tests/wire/<vendor>/wire.py`."""
+    """Return the vendors with a `tests/wire/<vendor>/wire.py`."""
     found = sorted(path.parent.name for path in _FOLDER.glob("*/wire.py"))
-    return [name for name in found if name != "kitchen"]
+    return [name for name in found if name != "provider_double"]
 
 
 def load(name: str) -> Wire:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.jobs.absences import NotFoundDebounce
+from bot.jobs.timings import NotFoundDebounce
 from tests.behaviour.harness import MovableClock
 from tests.unit.jobs.test_status_cards import job
 

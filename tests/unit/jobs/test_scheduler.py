@@ -1,7 +1,8 @@
-"""The embedded engine: loops that die are begun again, one subject runs once at a time."""
+"""The scheduler: loops that raise are started again, one subject runs once at a time."""
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,9 @@ class ScriptedReconciler:
         if self.reconciliations <= self.failures:
             raise KeyError("a defect in the sweep")
         return None
+
+    async def refresh(self) -> bool:
+        return True
 
     async def submit(self, subject: str) -> None:
         self.started.append(subject)
@@ -97,13 +101,16 @@ async def test_one_jobs_defect_leaves_the_others_alone(caplog: pytest.LogCapture
 
 async def test_a_subject_runs_once_at_a_time_however_often_it_is_woken() -> None:
     reconciler = ScriptedReconciler(takes_s=0.05)
+    began_s = time.monotonic()
     async with scheduler(reconciler) as running:
         for _ in range(50):
             running.wake(TaskKind.DELIVER, "K7Q2")
             await asyncio.sleep(0.001)
+        # On a busy machine the fifty wakes take longer, and more runs fit in.
+        woken_for_s = time.monotonic() - began_s
         await asyncio.sleep(0.2)
     assert reconciler.most_running == 1
-    assert 2 <= reconciler.started.count("K7Q2") <= 4
+    assert 2 <= reconciler.started.count("K7Q2") <= woken_for_s / reconciler.takes_s + 3
 
 
 async def test_a_wake_that_comes_during_the_work_is_not_lost() -> None:

@@ -12,6 +12,7 @@ from bot.jobs.ports import JobStatus, StatusCard
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.timings import Timings
 from bot.model import Job, Place, RenderSpec, Request, Size, State
+from tests.unit.jobs.partial_publisher import PartialPublisher
 
 GAP_S = 0.15
 PLACE = Place(guild_id=1, channel_id=2, upload_limit_bytes=1)
@@ -27,8 +28,8 @@ def job(progress: int | None = None, state: State = State.RENDERING) -> Job:
     )  # fmt: skip
 
 
-class FakePublisher:
-    """Remembers which faces it showed; can fail first."""
+class FakePublisher(PartialPublisher):
+    """Records the progress of each card that it is given; its first calls may fail."""
 
     def __init__(self, failures: int = 0) -> None:
         self.shown: list[int | None] = []
@@ -41,12 +42,6 @@ class FakePublisher:
             raise DeliveryTroubleError("503")
         self.shown.append(card.statuses[0].job.progress)
         self.at.append(asyncio.get_running_loop().time())
-
-    async def post_clip(self, status: JobStatus, path: object) -> int:
-        raise NotImplementedError
-
-    async def find_clip(self, job: Job) -> int | None:
-        raise NotImplementedError
 
 
 class CardSource:

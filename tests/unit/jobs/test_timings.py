@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from bot.jobs.schedule import backoff_s, expected_s, first_poll_s, poll_gap_s
-from bot.jobs.timings import Timings
+from bot.jobs.timings import Timings, expected_s, first_poll_s, poll_gap_s
 from bot.providers.base import Capabilities
 
 TIMINGS = Timings()
@@ -26,7 +25,7 @@ def test_with_experience_it_comes_a_tenth_before_the_fifth_percentile_of_past_re
 
 def test_the_first_poll_follows_renders_that_become_faster() -> None:
     """A duration is never shorter than the poll that found it: what is learnt must not stick."""
-    seen = [100.0] * 50
+    seen, at_s = [100.0] * 50, 0.0
     for _ in range(200):
         at_s = first_poll_s(seen[-50:], REMOTE, TIMINGS)
         seen.append(max(20.0, at_s))
@@ -47,7 +46,7 @@ def test_a_healthy_render_is_polled_at_a_fixed_gap_that_grows_only_with_the_crow
 
 
 def test_back_off_doubles_up_to_a_ceiling_and_never_comes_all_at_once() -> None:
-    waits = [[backoff_s(n, TIMINGS) for _ in range(50)] for n in range(1, 12)]
+    waits = [[TIMINGS.backoff_s(n) for _ in range(50)] for n in range(1, 12)]
     assert all(1.5 <= wait <= 2 for wait in waits[0])
     assert all(3 <= wait <= 4 for wait in waits[1])
     assert all(90 <= wait <= 120 for wait in waits[-1])
@@ -55,17 +54,17 @@ def test_back_off_doubles_up_to_a_ceiling_and_never_comes_all_at_once() -> None:
 
 
 def test_back_off_survives_absurd_numbers_of_attempts() -> None:
-    assert backoff_s(10_000, TIMINGS) <= 120
+    assert TIMINGS.backoff_s(10_000) <= 120
 
 
 @pytest.mark.parametrize("hint_s", [2.0, 7.0, 600.0])
 def test_a_servers_own_hint_rules(hint_s: float) -> None:
-    assert hint_s <= backoff_s(5, TIMINGS, hint_s=hint_s) <= hint_s * 1.1
+    assert hint_s <= TIMINGS.backoff_s(5, hint_s=hint_s) <= hint_s * 1.1
 
 
 def test_a_hint_to_come_back_at_once_does_not_make_a_hot_loop() -> None:
-    assert all(backoff_s(1, TIMINGS, hint_s=0.0) >= 1.5 for _ in range(50))
-    assert backoff_s(8, TIMINGS, hint_s=0.0) >= 90
+    assert all(TIMINGS.backoff_s(1, hint_s=0.0) >= 1.5 for _ in range(50))
+    assert TIMINGS.backoff_s(8, hint_s=0.0) >= 90
 
 
 def test_the_expected_time_is_the_median_and_unknown_without_experience() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bot.media import mp4
+from bot.media.clip_reader import probe
 from bot.media.concat.process import ConcatResult, concat_clips
-from bot.media.probe import probe
 from tests.unit.media.video_files import (
     number_of,
     numbered_pictures,

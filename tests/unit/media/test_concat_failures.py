@@ -88,7 +88,7 @@ async def test_a_clip_that_cannot_be_read_is_told_and_nothing_is_left(
     pair = [clip, clip]
     pair[place] = bad
     with pytest.raises(BadClipError):
-        await concat_clips(*pair, tmp_path / "joined.mp4")
+        await concat_clips(pair[0], pair[1], tmp_path / "joined.mp4")
     assert sorted(tmp_path.iterdir()) == before
 
 

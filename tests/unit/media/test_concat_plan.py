@@ -124,15 +124,15 @@ def test_a_repeated_frame_is_known_through_the_noise_of_a_codec(noise: float):
 
 
 def test_a_model_s_eye_may_see_everything_a_little_lighter():
-    before, after = ([frame * 0.3 for frame in moving(at, 3)] for at in (0, 2))
-    assert is_frame_repeated(before, [frame + 12 for frame in after])
+    before, after = ([frame * np.float32(0.3) for frame in moving(at, 3)] for at in (0, 2))
+    assert is_frame_repeated(before, [frame + np.float32(12) for frame in after])
 
 
 def test_wild_motion_repeats_nothing_where_the_seam_is_seen_too():
     def wild(number: int) -> np.ndarray:
-        return np.tile(np.float32([number * 90, 0]), (45, 40))
+        return np.tile(np.asarray([number * 90, 0], np.float32), (45, 40))
 
-    seam = wild(0) + np.tile(np.float32([0, 40]), (45, 40))
+    seam = wild(0) + np.tile(np.asarray([0, 40], np.float32), (45, 40))
     assert is_frame_repeated([wild(2), wild(1), wild(0)], [wild(0), wild(1), wild(2)])
     assert not is_frame_repeated([wild(2), wild(1), wild(0)], [seam, wild(2), wild(0)])
 

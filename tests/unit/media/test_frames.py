@@ -73,7 +73,9 @@ def test_only_the_end_of_a_long_clip_is_decoded(tmp_path: Path):
     data[start : start + (len(data) - start) // 2] = bytes((len(data) - start) // 2)
     clip.write_bytes(data)
     frames = last_frames(clip, 3)
-    shown = [number_of(frame.reformat(format="rgb24").to_ndarray()) for frame in frames]
+    shown = [
+        number_of(frame.reformat(format="rgb24").to_ndarray().astype(np.uint8)) for frame in frames
+    ]
     assert shown == [197, 198, 199]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video import VideoStream
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
@@ -71,6 +72,7 @@ def write_video(
     options = options or {"preset": "veryfast", "crf": "20", "bf": "2"}
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         video = out.add_stream(codec, rate=rate, options=options)
+        assert isinstance(video, VideoStream)
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = pix_fmt
         context = video.codec_context
@@ -112,9 +114,9 @@ def seen(path: Path) -> list[NDArray[np.uint8]]:
     """Decode every frame of an MP4, in the order they are shown."""
     with av.open(str(path), format="mp4") as clip:
         return [
-            frame.reformat(
-                format="rgb24", src_colorspace="ITU709", dst_colorspace="DEFAULT"
-            ).to_ndarray()
+            frame.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="DEFAULT")
+            .to_ndarray()
+            .astype(np.uint8)
             for frame in clip.decode(video=0)
         ]
 
@@ -125,10 +127,14 @@ def numbers(path: Path) -> list[int]:
 
 def times_s(path: Path) -> list[Fraction]:
     with av.open(str(path), format="mp4") as clip:
-        return [frame.pts * frame.time_base for frame in clip.decode(video=0)]
+        return [
+            (frame.pts or 0) * (frame.time_base or Fraction(1)) for frame in clip.decode(video=0)
+        ]
 
 
 def heard(path: Path) -> NDArray[np.float32]:
     """Decode the sound, (channels, samples)."""
     with av.open(str(path), format="mp4") as clip:
-        return np.concatenate([frame.to_ndarray() for frame in clip.decode(audio=0)], axis=1)
+        return np.concatenate(
+            [frame.to_ndarray() for frame in clip.decode(audio=0)], axis=1
+        ).astype(np.float32)

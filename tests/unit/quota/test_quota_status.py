@@ -142,11 +142,15 @@ def test_a_rule_s_owner_is_named_as_chat_shows_it(scope: Scope, subject_id: int,
 
 @pytest.mark.parametrize(
     ("micros", "words"),
-    [(0, "free"), (800_000, "$0.80"), (12_000_000, "$12.00"), (2_500, "$0.0025")],
+    [
+        (0, "free"),
+        (800_000, "$0.80"),
+        (12_000_000, "$12.00"),
+        (2_500, "$0.0025"),
+        (123_456, "$0.123456"),
+    ],
 )
-def test_money_is_said_to_the_cent_and_finer_only_where_a_cent_would_hide_it(
-    micros: int, words: str
-):
+def test_money_is_said_with_all_its_digits_two_at_least(micros: int, words: str):
     assert dollars(micros) == words
 
 

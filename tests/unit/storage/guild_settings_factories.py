@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from bot.chat.moderation.audit_text import audit_text
 from bot.guild import (
     WINDOWS,
     AuditEntry,
@@ -67,6 +68,9 @@ async def audit_log(
 
 
 async def audit_lines(guild_store: SqliteGuildSettingsStore) -> list[tuple[str, str, str, str]]:
-    """Return what the audit says, earliest first."""
+    """Return the audit log in words, earliest entry first."""
     entries = reversed(await audit_log(guild_store))
-    return [(each.what, each.subject, each.before, each.after) for each in entries]
+    return [
+        (each.what, each.subject, audit_text(each.before), audit_text(each.after))
+        for each in entries
+    ]

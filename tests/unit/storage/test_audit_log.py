@@ -35,7 +35,7 @@ async def test_an_entry_says_who_and_when(guild_store: SqliteGuildSettingsStore)
         what="blocked",
         subject="<@1001>",
         before="",
-        after="until lifted",
+        after=block(),
     )
     assert (last.by_user_id, last.at) == (None, after(60))
     assert last.id > first.id
@@ -53,7 +53,9 @@ async def test_the_audit_log_is_paged_and_of_one_server(guild_store: SqliteGuild
     ]
 
     assert pages == [entries[:2], entries[2:4], entries[4:], ()]
-    assert [each.after[0] for each in entries] == ["5", "4", "3", "2", "1"]
+    assert [each.after for each in entries] == [
+        (limit(Scope.GUILD, 7, number),) for number in (5, 4, 3, 2, 1)
+    ]
 
 
 async def test_the_audit_log_of_a_member_has_what_they_did_and_what_was_done_to_them(

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StorageError
-from bot.storage.sqlite import database as database_module
 from bot.storage.sqlite.database import APPLICATION_ID, Database
 
 
@@ -325,19 +324,3 @@ async def test_a_process_that_dies_without_closing_ends(tmp_path: Path):
 
     assert process.returncode == 1
     assert b"LookupError: on the way up" in err
-
-
-@pytest.mark.parametrize("missing", ["_execute", "_conn"])
-def test_a_changed_library_is_named_clearly(missing: str):
-    class Changed:
-        _execute = staticmethod(asyncio.sleep)
-        _conn = sqlite3.connect(":memory:")
-
-    delattr(Changed, missing)
-
-    with pytest.raises(StorageError, match=rf"aiosqlite is not as .*{missing}"):
-        database_module._private_parts(Changed())
-    with pytest.raises(StorageError, match="_thread is no Thread"):
-        database_module._thread_of(Changed())
-    if missing != "_conn":
-        Changed._conn.close()

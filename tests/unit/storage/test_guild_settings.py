@@ -4,10 +4,12 @@ from dataclasses import fields, replace
 
 import pytest
 
+from bot.chat.moderation.audit_text import audit_text
 from bot.errors import StorageError
 from bot.guild import EVERYWHERE, WINDOWS, Block, Budget, Grant, GuildSettings, Scope, Unit
+from bot.quota.sentences import amount
 from bot.storage.guild_settings import Actor
-from bot.storage.sqlite import audit_text
+from bot.storage.sqlite.guild_rows import audit_value_of
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from tests.unit.storage.factories import NOW, after
@@ -277,16 +279,26 @@ async def test_each_rule_is_kept_and_told_alone(guild_store: SqliteGuildSettings
     assert ";" not in before + after_
 
 
-def test_rules_are_told_in_words():
-    before, after_ = audit_text.guild_settings(GuildSettings(), CHANGED_SETTINGS)
-
-    assert before.startswith("channels: all; models: all; default model: none; default length")
-    assert after_ == (
-        "channels: <#70>, <#71>; models: local/toy, openai/sora-2; default model: local/toy; "
-        "default length: 8 s; default size: 1280x720; posted: thread; gallery: <#75>; log: <#76>; "
-        "remixers: role; remixing role: <@&300>; under way for each member: 0; "
-        "under way in the server: 9; provider tried first: openai; drained providers: local, fal"
+def test_settings_are_worded_with_their_labels():
+    names = ("channel_ids", "default_seconds", "post", "remix_role_id", "max_active_per_user")
+    before, after_ = (
+        audit_text({name: getattr(each, name) for name in names})
+        for each in (GuildSettings(), CHANGED_SETTINGS)
     )
+
+    assert before == (
+        "channels: all; default length: none; posted: place; remixing role: none; "
+        "under way for each member: as the operator set it"
+    )
+    assert after_ == (
+        "channels: <#70>, <#71>; default length: 8 s; posted: thread; remixing role: <@&300>; "
+        "under way for each member: 0"
+    )
+
+
+def test_words_that_a_release_before_stored_stay_as_they_are():
+    assert audit_value_of("$20.00 in 30 days") == "$20.00 in 30 days"
+    assert audit_text(audit_value_of("gallery: none")) == "gallery: none"
 
 
 async def test_the_operators_choice_of_providers_is_kept_like_a_servers_rules(
@@ -308,8 +320,8 @@ async def test_the_operators_choice_of_providers_is_kept_like_a_servers_rules(
     (entry,) = await audit_log(guild_store, EVERYWHERE)
     assert (entry.guild_id, entry.by_user_id) == (0, None)
     assert (entry.what, entry.subject) == ("settings", "everywhere")
-    assert entry.before == "provider tried first: as the operator set it; drained providers: none"
-    assert entry.after == "provider tried first: openai; drained providers: local"
+    assert entry.before == {"preferred_provider": None, "drained_providers": ()}
+    assert entry.after == {"preferred_provider": "openai", "drained_providers": ("local",)}
 
 
 async def test_rules_are_changed_only_as_they_were_seen(guild_store: SqliteGuildSettingsStore):
@@ -337,7 +349,7 @@ async def test_rules_that_stay_the_same_are_not_told(guild_store: SqliteGuildSet
 @pytest.mark.parametrize(
     ("usd_micros", "words"),
     [
-        (0, "$0.00"),
+        (0, "$0"),
         (1, "$0.000001"),
         (10_000, "$0.01"),
         (1_500_000, "$1.50"),
@@ -345,4 +357,4 @@ async def test_rules_that_stay_the_same_are_not_told(guild_store: SqliteGuildSet
     ],
 )
 def test_money_is_told_to_the_last_digit(usd_micros: int, words: str):
-    assert audit_text.dollars(usd_micros) == words
+    assert amount(Unit.USD_MICROS, usd_micros) == words

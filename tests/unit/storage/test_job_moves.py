@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,7 @@ async def test_a_clip_of_another_job_is_an_error(store: SqliteJobStore):
     ],
 )
 async def test_an_end_without_its_evidence_is_refused_whole(
-    store: SqliteJobStore, to: State, lacks: dict[str, None]
+    store: SqliteJobStore, to: State, lacks: dict[str, Any]
 ):
     job = await reach(store, State.POSTING)
 
@@ -163,12 +164,13 @@ async def test_an_update_of_a_job_that_moved_on_gets_none(store: SqliteJobStore)
 
 async def test_columns_that_are_fixed_at_birth_cannot_be_set(store: SqliteJobStore):
     job = await accept(store)
-    forbidden = {"state": State.DONE}
+    forbidden: dict[str, Any] = {"state": State.DONE}
+    misplaced: dict[str, Any] = {"user_id": 5}
 
     with pytest.raises(TypeError, match="state"):
         await store.update(job, **forbidden)
     with pytest.raises(TypeError, match="user_id"):
-        await store.move(job, State.SUBMITTING, NOW, user_id=5)
+        await store.move(job, State.SUBMITTING, NOW, **misplaced)
 
 
 async def test_no_more_slots_are_claimed_than_the_provider_has(store: SqliteJobStore):

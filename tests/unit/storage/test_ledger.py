@@ -93,6 +93,7 @@ async def test_a_clip_fetched_later_never_touches_the_ledger_again(store: Sqlite
         error_code=None,
     )
     assert await store.open_jobs(1001) == (posting,)
+    assert posting is not None
     done = await step(store, posting, State.DONE, after(101), cost_usd_micros=5)
     assert (done.cost_usd_micros, done.refunded) == (kept.cost_usd_micros, False)
     assert await entries(store) == before
@@ -370,7 +371,7 @@ async def test_usage_is_what_the_spends_sum_to(store: SqliteJobStore, seed: int)
         )
         to = dice.choice([None, State.DONE, State.KEPT, State.FAILED, State.CANCELLED])
         cost = dice.choice([None, 0, dice.randrange(10**7)])
-        if to in (State.DONE, State.KEPT):
+        if to is State.DONE or to is State.KEPT:
             await step(store, job, to, after(200), cost_usd_micros=cost)
         elif to is not None:
             await step(store, job, to, after(200))

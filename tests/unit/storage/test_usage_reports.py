@@ -53,7 +53,7 @@ async def make(store: SqliteJobStore, dice: random.Random, number: int) -> Made:
     end = dice.choice(_ENDS)
     cost = estimate
     is_charged = end is State.FAILED and dice.random() < 0.5
-    if end in (State.DONE, State.KEPT) or is_charged:
+    if end is not None and (end in (State.DONE, State.KEPT) or is_charged):
         cost = dice.choice((estimate, 0, dice.randrange(10**6)))
         told = {"close": EntryKind.SETTLE, "cost_usd_micros": cost}
         job = await step(store, job, end, after(10**6), **told)

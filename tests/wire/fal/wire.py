@@ -1,4 +1,4 @@
-"""fal's queue, told to the kitchen after the recordings beside this file."""
+"""fal's queue, as the provider double plays it, after the recordings beside this file."""
 
 from __future__ import annotations
 

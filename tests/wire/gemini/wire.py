@@ -1,4 +1,4 @@
-"""Google's Interactions API, told to the kitchen after the recordings beside this file."""
+"""Google's Interactions API, as the provider double plays it, after the recordings beside this file."""
 
 from __future__ import annotations
 

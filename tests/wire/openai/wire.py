@@ -1,4 +1,4 @@
-"""OpenAI's Videos API, told to the kitchen after the recordings beside this file."""
+"""OpenAI's Videos API, as the provider double plays it, after the recordings beside this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenRouter's video API, told to the kitchen after the recordings beside this file."""
+"""OpenRouter's video API, as the provider double plays it, after the recordings beside this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong in the kitchen: all that goes wrong at one API, and what a vendor's wire says."""
+"""Faults of the provider double: those of any HTTP API, and answers of the vendor's wire."""
 
 from __future__ import annotations
 

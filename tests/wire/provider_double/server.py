@@ -69,7 +69,7 @@ class RecordedRequest:
 
 
 class ProviderDouble:
-    """`async with Kitchen(wire) as kitchen`, then `kitchen.environ()` are the settings to use it.
+    """`async with ProviderDouble(wire) as double`, then `double.environ()` are the settings to use it.
 
     content  what every finished render is; a small real clip unless told otherwise.
     stage    where the next renders begin; `finish` moves one on, and so may the test.

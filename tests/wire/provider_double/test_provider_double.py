@@ -1,4 +1,4 @@
-"""The kitchen smiles at nobody: what a vendor's documents do not have is a violation."""
+"""The provider double records a violation for a request that the vendor's documents do not allow."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_an_order_is_taken_and_counted(double, client):
     said = await client.post("/videos/generations", json=_PAID_CALL)
     assert said.json() == {"request_id": double.last.id}
     assert double.creates == {"a cat": 1}
-    assert double.last.asked.seconds == 5
+    assert double.last.paid_call.seconds == 5
     assert double.requests == {Step.CREATE: 1}
     assert double.violations == []
 

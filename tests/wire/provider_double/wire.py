@@ -1,7 +1,7 @@
-"""How one vendor's API talks, told to the loopback kitchen that plays all of them.
+"""The interface by which the provider double plays one vendor's API.
 
-A vendor's `Wire` lives in `tests/wire/<vendor>/wire.py`, beside the recordings that its answers are
-made from and a README.md that says where each shape comes from.
+A vendor's `Wire` is in `tests/wire/<vendor>/wire.py`, beside the recordings for its answers and
+a README.md with their sources.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from bot.model import Operation
 
 
 class Violation(Exception):  # noqa: N818 - it is not an error of the program's
-    """A request that the vendor's documents do not allow; says what is wrong with it."""
+    """A request that the vendor's documents do not allow; the message says why."""
 
 
 class RenderStage(StrEnum):
-    """Where the kitchen has a render, in no vendor's words."""
+    """The state of a render in the provider double, in words of no vendor."""
 
     QUEUED = "queued"
     RUNNING = "running"
     READY = "ready"
     FAILED = "failed"
-    #: Refused after it was taken, for what it shows.
+    #: Accepted, and refused later for its content.
     MODERATED = "moderated"
     CANCELLED = "cancelled"
-    #: A word in the answer that no document has.
+    #: Polls answer with a status word that is in no document.
     ODD = "odd"
 
 
 class Step(StrEnum):
-    """What a call is for."""
+    """The purpose of a call."""
 
     CREATE = "create"
     #: A paid call that starts from an earlier render, where that is a route of its own.
     CONTINUE = "continue"
     POLL = "look"
-    #: The second half of a look, where the result is a document of its own.
+    #: Fetches the result, where a poll does not include it.
     RESULT = "result"
     LIST = "list"
     #: The clip's bytes from the API's own host.
@@ -53,16 +53,16 @@ class Step(StrEnum):
 
 
 class Refusal(StrEnum):
-    """What an API may say instead of doing it."""
+    """A way in which an API may refuse a call."""
 
     #: 400 or 422: a value is not allowed.
     REJECTED = "rejected"
-    #: … because of what the prompt shows.
+    #: The same because of the prompt's content.
     MODERATED = "moderated"
     BAD_KEY = "bad_key"
     NO_BALANCE = "no_balance"
     THROTTLED = "throttled"
-    #: 503 that is explicit: the API itself takes nothing now.
+    #: 503 in which the API itself says that it is overloaded.
     OVERLOADED = "overloaded"
     UNKNOWN_ID = "unknown_id"
     CONFLICT = "conflict"
@@ -98,7 +98,7 @@ class ReceivedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back; a `raw` body goes before JSON."""
+    """An answer; `raw`, if set, is sent instead of `json`."""
 
     status: int = 200
     json: object = None
@@ -109,7 +109,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidCall:
-    """A paid call, read."""
+    """The contents of a paid call."""
 
     prompt: str
     model: str
@@ -118,27 +118,27 @@ class PaidCall:
     image: bytes | None = None
     operation: Operation = Operation.GENERATE
     source: str | None = None
-    #: What the test may look at besides: aspect, resolution, seed …
+    #: Further values that a test may check: aspect ratio, resolution, seed …
     more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class DoubleRender:
-    """One order that the kitchen took."""
+    """A render that the provider double accepted."""
 
     #: As the vendor's answers name it.
     id: str
     paid_call: PaidCall
     created_at: datetime
     stage: RenderStage = RenderStage.RUNNING
-    #: 0 to 100; wires whose vendor tells none leave it out.
+    #: 0 to 100; some vendors report none.
     progress: int = 0
     #: Where the finished clip is, on another host than the API: no credential belongs there.
     media_url: str = ""
 
 
 class Wire(ABC):
-    """One vendor's or dialect's way to talk; pure: the kitchen keeps the renders."""
+    """One vendor's or dialect's API. It keeps no state: the provider double has the renders."""
 
     #: The word in VIDEO_PROVIDERS.
     name: str
@@ -146,17 +146,17 @@ class Wire(ABC):
     key: str = "key-loopback-0123456789"
     #: Path of the API on its host, such as `/v1`; the base address ends with it.
     prefix: str = ""
-    #: Clips are on another host than the API (`Render.media_url`), so CONTENT is never called.
+    #: Clips are on another host than the API (`DoubleRender.media_url`), so CONTENT is never called.
     is_media_elsewhere: bool = True
 
     @property
     @abstractmethod
     def credential(self) -> tuple[str, str]:
-        """Name (lower case) and value of the header without which the kitchen answers BAD_KEY."""
+        """Name (lower case) and value of the header without which the provider double answers BAD_KEY."""
 
     @abstractmethod
     def environ(self, base_url: str) -> dict[str, str]:
-        """Return the settings that point the vendor's group at the kitchen, with cheap models."""
+        """Return the settings that point the vendor's group at the double, with cheap models."""
 
     def new_id(self, number: int) -> str:
         """Return an id as the vendor makes them."""
@@ -168,11 +168,11 @@ class Wire(ABC):
 
     @abstractmethod
     def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
-        """Read a CREATE or CONTINUE. Raises Violation for whatever the documents do not have."""
+        """Read a CREATE or CONTINUE. Raises Violation for anything that the documents do not allow."""
 
     @abstractmethod
     def created(self, render: DoubleRender) -> Answer:
-        """Answer a paid call that was taken."""
+        """Answer a paid call that was accepted."""
 
     @abstractmethod
     def shown(self, render: DoubleRender) -> Answer:
@@ -187,11 +187,11 @@ class Wire(ABC):
         raise NotImplementedError
 
     def cancelled(self, render: DoubleRender, *, was: RenderStage) -> Answer:
-        """Answer a CANCEL; the kitchen has moved a render that was under way to CANCELLED."""
+        """Answer a CANCEL; the provider double has moved a running render to CANCELLED."""
         raise NotImplementedError
 
     def deleted(self, render: DoubleRender, *, was: RenderStage) -> Answer:
-        """Answer a DELETE; the kitchen has forgotten the render."""
+        """Answer a DELETE; the provider double has removed the render."""
         raise NotImplementedError
 
     def checked(self, call: ReceivedRequest) -> Answer:
@@ -200,4 +200,4 @@ class Wire(ABC):
 
     @abstractmethod
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:
-        """Return how the vendor says no, in its own shape; None where it never says so."""
+        """Return the vendor's answer for a refusal; None where it has no such refusal."""

@@ -1,4 +1,4 @@
-"""Replicate's predictions, told to the kitchen after the recordings beside this file."""
+"""Replicate's predictions, as the provider double plays it, after the recordings beside this file."""
 
 from __future__ import annotations
 

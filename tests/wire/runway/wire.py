@@ -1,4 +1,4 @@
-"""Runway's tasks, told to the kitchen after the recordings beside this file."""
+"""Runway's tasks, as the provider double plays it, after the recordings beside this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""xAI's video API, told to the kitchen after the recordings beside this file."""
+"""xAI's video API, as the provider double plays it, after the recordings beside this file."""
 
 from __future__ import annotations
 

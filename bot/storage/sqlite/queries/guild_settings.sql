@@ -84,15 +84,3 @@ DELETE FROM blocks WHERE guild_id = :guild_id AND user_id = :user_id;
 -- A server's rules.
 -- name: guild_settings
 SELECT * FROM house_rules WHERE guild_id = :guild_id;
-
--- Set a server's rules.
--- name: put_guild_settings
-INSERT OR REPLACE INTO house_rules (
-    guild_id, channel_ids, models, default_model, default_seconds, default_size, post,
-    gallery_channel_id, log_channel_id, remixers, remix_role_id, max_active_per_user, max_active,
-    preferred_provider, drained_providers
-) VALUES (
-    :guild_id, :channel_ids, :models, :default_model, :default_seconds, :default_size, :post,
-    :gallery_channel_id, :log_channel_id, :remixers, :remix_role_id, :max_active_per_user,
-    :max_active, :preferred_provider, :drained_providers
-);

@@ -1,33 +1,32 @@
-"""How long a file and a command may be."""
+"""The longest file and the longest command that are allowed."""
 
 import ast
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from tests.architecture.source import Source, product
 
 FILE_LINES = 400
 COMMAND_LINES = 19
-#: Names that gather whatever has no place; a file is named for its one noun.
-VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "stuff"}
 #: Decorators that make a function a command: `@app_commands.command()`, `@group.command()`, …
 COMMANDS = {"command", "context_menu", "hybrid_command"}
 
 
 def long_files(sources: list[Source]) -> list[str]:
-    """Report files over the ceiling."""
+    """Report each file of more than FILE_LINES lines."""
     return [
-        f"{source.path}: {lines} lines, over {FILE_LINES}; find the second noun in it and split"
+        f"{source.path}: {lines} lines, over {FILE_LINES}; move one of its subjects into a file of its own"
         for source in sources
         if (lines := len(source.text.splitlines())) > FILE_LINES
     ]
 
 
 def long_commands(sources: list[Source]) -> list[str]:
-    """Report commands that do more than ask a service and answer."""
+    """Report each command of more than COMMAND_LINES lines."""
     return [
         source.at(
-            node, f"/{node.name}: {lines} lines, over {COMMAND_LINES}; the rule in it belongs lower"
+            node,
+            f"/{node.name}: {lines} lines, over {COMMAND_LINES}; a command calls a service and shows "
+            "the result: move the rest to bot.jobs or bot.chat",
         )
         for source in product(sources)
         for node in commands(source)
@@ -35,17 +34,8 @@ def long_commands(sources: list[Source]) -> list[str]:
     ]
 
 
-def vaguely_named_files(sources: list[Source]) -> list[str]:
-    """Report files and folders named for nothing in particular."""
-    return [
-        f"{source.path}: a drawer; name it for the one thing in it"
-        for source in sources
-        if VAGUE_NAMES & {part.removesuffix(".py") for part in PurePosixPath(source.path).parts}
-    ]
-
-
 def commands(source: Source) -> Iterator[ast.AsyncFunctionDef]:
-    """Yield the coroutines that Discord calls: decorated, or given to a ContextMenu."""
+    """Yield the coroutines that are commands: by a decorator, or as callback of a ContextMenu."""
     callbacks = {
         source.origin(keyword.value).rpartition(".")[2]
         for node in source.nodes
@@ -62,7 +52,7 @@ def commands(source: Source) -> Iterator[ast.AsyncFunctionDef]:
 
 
 def length(node: ast.AsyncFunctionDef) -> int:
-    """Return the lines of signature and body, without decorators and docstring."""
+    """Return the number of lines of signature and body, without decorators and docstring."""
     lines = (node.end_lineno or node.lineno) - node.lineno + 1
     if ast.get_docstring(node) is not None:
         lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1

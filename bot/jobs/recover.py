@@ -1,0 +1,174 @@
+"""Find out what became of a paid call whose outcome is unknown: never pay twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.errors import (
+    NoProviderError,
+    NotAcceptedError,
+    NotOfferedError,
+    ProviderAccountError,
+    ProviderError,
+    ProviderTroubleError,
+    RenderLostError,
+    StorageError,
+    UnsupportedError,
+)
+from bot.jobs.finish import fail
+from bot.jobs.remixing import provider_prompt
+from bot.jobs.submit import accept_render, handle_failed_call, retry_hint_s, submit_once
+from bot.jobs.worker_context import WorkerContext
+from bot.model import Job, Operation, State
+from bot.providers.base import Provider, RenderStatus
+
+_log = logging.getLogger(__name__)
+#: The largest difference between the clocks of two machines when a creation time is compared.
+_CLOCK_SKEW = timedelta(seconds=30)
+#: How far back the provider's list is read: further than any two clocks should differ.
+_LIST_SINCE = timedelta(hours=1)
+#: How many renders known to be under way are looked for in a list, to tell whether it is complete.
+_LIST_SAMPLE = 50
+
+
+async def recover(context: WorkerContext, job: Job) -> None:
+    """Bring a SUBMITTING job that is due to RENDERING, back to QUEUED, or to FAILED; idempotent.
+
+    A provider whose submit is idempotent gets the same call again. Of the others the list of
+    renders is searched. A job whose provider is no part of the configuration fails at once.
+    """
+    provider = context.providers.get(job.spec.provider)
+    if provider is None:
+        await fail(context, job, NoProviderError("The video service for this is switched off."))
+    elif job.due_at is None or job.due_at > context.clock.now():
+        return
+    elif provider.capabilities().submit_is_idempotent:
+        await _repeat_call(context, provider, job)
+    else:
+        await _search_list(context, provider, job)
+
+
+async def _repeat_call(context: WorkerContext, provider: Provider, job: Job) -> None:
+    """Make the same call with the same idempotency key again.
+
+    The earlier call may have been accepted, so a rejection of this one proves nothing: the job
+    stays in SUBMITTING until a response carries a render id.
+    """
+    try:
+        render = await submit_once(context, provider, job)
+    except (NotAcceptedError, NotOfferedError, ProviderAccountError, StorageError) as error:
+        await _repeat_later(context, job, f"no answer to an earlier call: {error}", error)
+    except ProviderError as error:
+        await handle_failed_call(context, provider, job, error)
+    else:
+        await accept_render(context, provider.capabilities(), job, render)
+
+
+async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Exception) -> None:
+    """Try again later; after the deadline fail the job for `reason`."""
+    if job.deadline_at is not None and job.deadline_at <= context.clock.now():
+        await fail(context, job, RenderLostError(reason))
+        return
+    attempts = job.attempts + 1
+    due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
+    await context.store.update(job, attempts=attempts, due_at=due_at)
+
+
+async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> None:
+    """Search the provider's list for the render of `job`, and go on with what was found."""
+    try:
+        match = await _find_render(context, provider, job)
+    except UnsupportedError as error:
+        await fail(context, job, RenderLostError(f"the provider has no list to search: {error}"))
+    except ProviderError as error:
+        await _repeat_later(context, job, f"could not read the list: {error}", error)
+    else:
+        if isinstance(match, RenderStatus):
+            _log.warning("found the render of the lost create: %s", match.id)
+            await accept_render(context, provider.capabilities(), job, match)
+        elif match is None:
+            _log.warning("the create never arrived; queued again")
+            now = context.clock.now()
+            await context.store.move(job, State.QUEUED, now, due_at=now)
+        else:
+            await fail(context, job, RenderLostError(match))
+
+
+async def _find_render(
+    context: WorkerContext, provider: Provider, job: Job
+) -> RenderStatus | str | None:
+    """Return the render that belongs to `job`; None when the call never arrived.
+
+    A string says why neither is certain.
+    """
+    if job.submitted_at is None:
+        return "no time of submission"
+    since = job.submitted_at - _CLOCK_SKEW
+    until = job.submitted_at + timedelta(seconds=context.timings.create_s) + _CLOCK_SKEW
+    unclear = 0
+    recent = await provider.recent(job.submitted_at - _LIST_SINCE)
+    await _check_list_complete(context, provider, job.submitted_at - _LIST_SINCE, recent)
+    for render in recent:
+        if not _may_match(render, job):
+            continue
+        if await context.store.owner_of_remote(provider.name, render.id) is not None:
+            continue
+        created_at = render.created_at
+        if render.model not in (None, job.spec.model):
+            # May be a dated version of the model, or the name that an upstream provider gives it.
+            # The prompt alone doesn't identify a render.
+            unclear += render.prompt is not None
+            continue
+        if render.source_remote_id not in (None, job.source_remote_id):
+            # Made from another clip, or from the same one: gateways rename ids.
+            unclear += 1
+            continue
+        if render.prompt is not None and created_at is not None and since <= created_at <= until:
+            return render
+        # A render of no known job, with this prompt or without a prompt, created at another time:
+        # the two clocks may differ. Making the call again could pay twice.
+        unclear += render.prompt is not None or created_at is None or since <= created_at <= until
+    return f"{unclear} renders could be it" if unclear else None
+
+
+async def _check_list_complete(
+    context: WorkerContext, provider: Provider, since: datetime, recent: Sequence[RenderStatus]
+) -> None:
+    """Raise ProviderTroubleError unless `recent` plausibly holds every render since `since`.
+
+    It doesn't when renders are under way and the list has none of them: it may be the list of
+    another account, or the answer of a server that has not loaded its renders yet.
+    """
+    capabilities = provider.capabilities()
+    horizon = context.after(capabilities.deadline_s)
+    under_way = await context.store.renders_due(provider.name, horizon, _LIST_SAMPLE)
+    known = {
+        job.remote_id
+        for job in under_way
+        if job.submitted_at is not None and job.submitted_at > since + _CLOCK_SKEW
+    }
+    if (
+        known
+        and not capabilities.keeps_renders_in_memory
+        and known.isdisjoint(render.id for render in recent)
+    ):
+        raise ProviderTroubleError(f"the list has none of {len(known)} renders that are under way")
+
+
+def _may_match(render: RenderStatus, job: Job) -> bool:
+    """Return whether prompt, length, size and source of a render are `job`'s, or are not stated.
+
+    The model is not compared: servers answer with names of their own.
+    """
+    spec = job.spec
+    native = job.source_remote_id is not None
+    # A provider may state the length of the whole clip, which depends on the source.
+    any_length = native and spec.operation is Operation.EXTEND
+    return (
+        render.prompt in (None, provider_prompt(job))
+        and (any_length or render.seconds in (None, spec.seconds))
+        and render.size in (None, spec.size)
+        and (native or render.source_remote_id is None)
+    )

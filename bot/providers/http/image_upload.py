@@ -1,0 +1,42 @@
+"""A member's reference image on its way to an API: as a form's file, or as text in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+
+from bot.errors import ProviderRejectedError
+from bot.providers.http.payloads import Upload
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png", "reference.png"),
+    (b"\xff\xd8\xff", "image/jpeg", "reference.jpg"),
+)
+
+
+def image_type(content: bytes) -> tuple[str, str]:
+    """Return the content type and a file name for a PNG, JPEG or WebP; ValueError otherwise."""
+    for head, content_type, file_name in _SIGNATURES:
+        if content.startswith(head):
+            return content_type, file_name
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp", "reference.webp"
+    raise ValueError(f"neither PNG, JPEG nor WebP: it begins with {content[:12]!r}")
+
+
+async def load_image(image: Path, field_name: str) -> Upload:
+    """Read a reference image for the form field `field_name`. Raises ProviderRejectedError."""
+    try:
+        content = await asyncio.to_thread(image.read_bytes)
+        content_type, file_name = image_type(content)
+    except (OSError, ValueError) as error:
+        raise ProviderRejectedError(f"the reference image cannot be sent: {error}") from error
+    return Upload(name=field_name, file_name=file_name, content_type=content_type, content=content)
+
+
+async def data_url(image: Path) -> str:
+    """Return a reference image as a `data:` address. Raises ProviderRejectedError."""
+    upload = await load_image(image, "")
+    encoded = await asyncio.to_thread(base64.b64encode, upload.content)
+    return f"data:{upload.content_type};base64,{encoded.decode()}"

@@ -1,0 +1,62 @@
+"""A provider under the contract test, and a render that it finished."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bot.errors import RemoteNotFoundError
+from bot.model import Size
+from bot.providers.base import Provider, ProviderRequest, RenderState, RenderStatus
+from bot.settings import Settings
+
+SIZE = Size(width_px=1280, height_px=720)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderUnderTest:
+    """A provider, its settings and its folder."""
+
+    provider: Provider
+    settings: Settings
+    folder: Path
+
+    def request(self, key: str, **changes: Any) -> ProviderRequest:
+        """Return the cheapest request that the first model takes."""
+        model = self.provider.capabilities().models[0]
+        size = SIZE if SIZE in model.sizes else model.sizes[0]
+        plain = ProviderRequest(
+            idempotency_key=key,
+            prompt=f"a calico cat plays piano, {key}",
+            model=model.name,
+            seconds=model.seconds[0],
+            size=size,
+            seed=7,
+        )
+        return replace(plain, **changes)
+
+    async def finish(self, remote_id: str) -> RenderStatus:
+        """Poll until the render is READY or FAILED."""
+        last_s = time.monotonic() + 50
+        while time.monotonic() < last_s:
+            seen = (await self.provider.poll([remote_id]))[remote_id]
+            if isinstance(seen, RenderStatus) and seen.state in (
+                RenderState.READY,
+                RenderState.FAILED,
+            ):
+                return seen
+            assert not isinstance(seen, RemoteNotFoundError)
+            await asyncio.sleep(0.1)
+        raise AssertionError("the render did not end")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRender:
+    """A finished render, with its request and its first status."""
+
+    request: ProviderRequest
+    submitted: RenderStatus
+    finished: RenderStatus
