@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from bot.errors import ModeratorsOnlyError
+
 #: Characters of job ids, without those that look alike (no 0 O, 1 I L, U V).
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTWXYZ"
 
@@ -143,6 +145,12 @@ class Viewer:
     readable_channel_ids: frozenset[int] = frozenset()
     #: Their roles in the guild now.
     role_ids: frozenset[int] = frozenset()
+
+    def moderated_guild_id(self) -> int:
+        """Return the guild that they moderate. Raises ModeratorsOnlyError."""
+        if self.guild_id is None or not self.is_moderator:
+            raise ModeratorsOnlyError
+        return self.guild_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

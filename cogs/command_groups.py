@@ -1,4 +1,4 @@
-"""Puts the commands of all cogs where members find them."""
+"""Adds the commands of all cogs to the groups `/sora` and `/sora-mod`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from discord.ext import commands
 async def install_cogs(
     client: commands.Bot, cogs: Iterable[commands.Cog], moderator_cogs: Iterable[commands.Cog]
 ) -> None:
-    """Add the cogs' commands to the client's tree as subcommands of `/sora`, and what else they have.
+    """Add the cogs' commands, menus and listeners to the client.
 
-    keepers  those for moderators; theirs become subcommands of `/sora-mod`.
-    One group over several cogs keeps each file to one subject. Discord sets permissions on a group
-    as a whole: what only moderators may do is in a group of its own, `/sora-mod`.
+    cogs            their commands become subcommands of `/sora`.
+    moderator_cogs  their commands become subcommands of `/sora-mod`: Discord sets permissions only
+                    for a whole group.
     """
     sora = app_commands.Group(name="sora", description="Make short AI video clips")
     for cog in cogs:
         _add_cog(client, cog, sora)
     client.tree.add_command(sora)
-    order = app_commands.Group(
+    moderation = app_commands.Group(
         name="sora-mod",
         description="Keep order",
         default_permissions=discord.Permissions(manage_guild=True),
         allowed_contexts=app_commands.AppCommandContext(guild=True),
     )
     for cog in moderator_cogs:
-        _add_cog(client, cog, order)
-    client.tree.add_command(order)
+        _add_cog(client, cog, moderation)
+    client.tree.add_command(moderation)
 
 
 def _add_cog(client: commands.Bot, cog: commands.Cog, group: app_commands.Group) -> None:

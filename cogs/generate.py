@@ -1,4 +1,4 @@
-"""`/sora generate`: from a member's words to a job."""
+"""`/sora generate`."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ class GenerateCog(commands.Cog):
         count: app_commands.Range[int, 1, 4] = 1,
     ) -> None:
         """Make a short video clip from your words"""
-        wish = ClipOptions(prompt=prompt, model=model, seconds=seconds, size=size, count=count)
+        options = ClipOptions(prompt=prompt, model=model, seconds=seconds, size=size, count=count)
         if image is None:
             viewer = viewer_of(interaction)
             await submit_and_announce(
-                interaction, lambda request: self._jobs.submit(wish, viewer, request)
+                interaction, lambda request: self._jobs.submit(options, viewer, request)
             )
         else:
-            await self._submit_with_picture(interaction, wish, image)
+            await self._submit_with_picture(interaction, options, image)
 
     async def _submit_with_picture(
         self, interaction: discord.Interaction, options: ClipOptions, image: discord.Attachment
     ) -> None:
-        """Fetch and check the picture first: that can outlast the three seconds for an answer."""
+        """Fetch and check the image first, which can take longer than the three seconds for an answer."""
         viewer, request = viewer_of(interaction), request_of(interaction)
         (await self._jobs.catalogue_for(viewer)).resolve(options, options.prompt)
         self._pictures.check_declared(image)
-        # To the asker alone, so that a refusal is too; the card itself follows in public.
+        # Ephemeral, so that a refusal is ephemeral, too; the card follows in public.
         await interaction.response.defer(ephemeral=True, thinking=True)
         async with self._pictures.fetched(image, request.id) as picture:
             card = await self._jobs.submit(options.with_image(picture), viewer, request)

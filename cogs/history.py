@@ -1,4 +1,4 @@
-"""`/sora history`, `/sora gallery`: finding clips again."""
+"""`/sora history`, `/sora gallery`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.clips.autocomplete import known_models
-from bot.chat.lists.gallery import build_history_message, show_gallery
+from bot.chat.embed_message import respond_ephemerally
+from bot.chat.lists.gallery import show_gallery
+from bot.chat.lists.history import build_history_message
 from bot.chat.lists.list_query import ListQuery, model_hash
 from bot.chat.viewers import reader_of
 from bot.jobs.service import JobService
@@ -34,11 +36,9 @@ class HistoryCog(commands.Cog):
         """Show your clips here, also those that failed, or somebody else's"""
         viewer = reader_of(interaction)
         whose = viewer.user_id if user is None else user.id
-        sheet = await build_history_message(
-            self._jobs, viewer, ListQuery.first_page(user_id=whose, search=search)
-        )
-        await interaction.response.send_message(
-            embed=sheet.embed, ephemeral=True, **sheet.view_arguments
+        query = ListQuery.first_page(user_id=whose, search=search)
+        await respond_ephemerally(
+            interaction, None, await build_history_message(self._jobs, viewer, query)
         )
 
     @app_commands.command()
@@ -58,8 +58,8 @@ class HistoryCog(commands.Cog):
         sort: ClipSort = ClipSort.NEWEST,
     ) -> None:
         """Leaf through the clips of this server"""
-        mark = None if model is None else model_hash(self._jobs.catalogue.model_named(model).name)
+        known = None if model is None else model_hash(self._jobs.catalogue.model_named(model).name)
         whose = None if user is None else user.id
         await interaction.response.defer(ephemeral=True, thinking=True)
-        look = ListQuery.first_page(user_id=whose, search=search, model=mark, sort=sort)
-        await show_gallery(interaction, look)
+        query = ListQuery.first_page(user_id=whose, search=search, model=known, sort=sort)
+        await show_gallery(interaction, query)

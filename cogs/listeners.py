@@ -1,4 +1,4 @@
-"""Replies to clips and reactions to them: what members do without a command."""
+"""Listens for replies to clips and for reactions to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ListenersCog(commands.Cog):
         """Remix a clip by a reply to it."""
         try:
             await handle_reply(self._jobs, self._pictures, message)
-        except Exception as error:  # noqa: BLE001 - this is the door
+        except Exception as error:  # noqa: BLE001 - every error is answered
             await reply_with_error(message, error)
 
     @commands.Cog.listener()
@@ -40,7 +40,7 @@ class ListenersCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
-        """Count one reaction less."""
+        """Subtract a reaction."""
         await self._react(event.message_id, -1)
 
     @commands.Cog.listener()
@@ -55,5 +55,5 @@ class ListenersCog(commands.Cog):
         try:
             await self._jobs.library.react(message_id, by)
         except StorageError as error:
-            # A like that is missing from the gallery hurts nobody.
+            # The gallery then sorts by a number that is off by one, which is harmless.
             _log.warning("reaction to %d not counted: %s", message_id, error)

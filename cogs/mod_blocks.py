@@ -1,4 +1,4 @@
-"""`/sora-mod block`, `unblock`, `blocks`, `audit`: who may not make clips, and who changed what."""
+"""`/sora-mod block`, `unblock`, `blocks`, `audit`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.chat.embed_message import respond_ephemerally
 from bot.chat.moderation import moderation_text
-from bot.chat.moderation.moderation_text import respond_ephemerally
+from bot.chat.moderation.audit import build_audit_page, build_blocks_page
+from bot.chat.moderation.quota_options import check_human, parse_duration
 from bot.chat.viewers import viewer_of
 from bot.errors import BadOptionError
 from bot.guild import Block
@@ -19,7 +21,7 @@ from bot.model import Viewer
 
 @final
 class ModBlocksCog(commands.Cog):
-    """Blocks members, and shows the trail of changes. The keeper checks who calls."""
+    """Blocks members and shows the audit log. The moderation service checks the caller."""
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
@@ -40,10 +42,10 @@ class ModBlocksCog(commands.Cog):
         """Keep a member from making clips here"""
         by = viewer_of(interaction)
         before = await self._block_of(by, user.id)
-        moderation_text.check_human(user, "user")
+        check_human(user, "user")
         if user.id == by.user_id:
             raise BadOptionError("user", "you can't block yourself.")
-        length = moderation_text.parse_duration(lasting)
+        length = parse_duration(lasting)
         block = await self._jobs.moderation.block(by, user.id, length, reason)
         await respond_ephemerally(interaction, moderation_text.blocked(block, before))
 
@@ -59,10 +61,8 @@ class ModBlocksCog(commands.Cog):
     @app_commands.command()
     async def blocks(self, interaction: discord.Interaction) -> None:
         """Show who is blocked here, until when and why"""
-        await respond_ephemerally(
-            interaction,
-            *await moderation_text.build_blocks_page(self._jobs.moderation, viewer_of(interaction)),
-        )
+        page = await build_blocks_page(self._jobs.moderation, viewer_of(interaction))
+        await respond_ephemerally(interaction, *page)
 
     @app_commands.command()
     @app_commands.describe(user="Only changes by or about this member")
@@ -71,9 +71,7 @@ class ModBlocksCog(commands.Cog):
     ) -> None:
         """Show who changed what here, latest first"""
         user_id = None if user is None else user.id
-        page = await moderation_text.build_audit_page(
-            self._jobs.moderation, viewer_of(interaction), user_id
-        )
+        page = await build_audit_page(self._jobs.moderation, viewer_of(interaction), user_id)
         await respond_ephemerally(interaction, *page)
 
     async def _block_of(self, by: Viewer, user_id: int) -> Block | None:

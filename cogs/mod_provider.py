@@ -1,4 +1,4 @@
-"""`/sora-mod provider …`: which video service makes this server's clips. Checked at each use."""
+"""`/sora-mod provider …`. The services check at each call that the user is a moderator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.moderation.moderation_text import respond_ephemerally
+from bot.chat.embed_message import respond_ephemerally
 from bot.chat.moderation.provider_cards import (
     build_providers_message,
     drain_changed,
@@ -21,7 +21,7 @@ from bot.jobs.service import JobService
 
 @final
 class ModProviderCog(commands.Cog):
-    """Shows, prefers, drains and tests the video services."""
+    """Shows, prefers, drains and tests providers."""
 
     provider = app_commands.Group(name="provider", description="Which video service makes clips")
 
@@ -60,17 +60,17 @@ class ModProviderCog(commands.Cog):
     async def test(self, interaction: discord.Interaction, name: str) -> None:
         """Ask a video service whether it works; costs nothing"""
         by = viewer_of(interaction)
-        # Its answer can outlast the three seconds for ours.
+        # The test can take longer than the three seconds for an answer.
         await interaction.response.defer(ephemeral=True, thinking=True)
-        told = await self._jobs.provider_admin.test(by, name)
-        sheet = await build_providers_message(self._jobs, by, interaction.created_at)
+        result = await self._jobs.provider_admin.test(by, name)
+        message = await build_providers_message(self._jobs, by, interaction.created_at)
         await interaction.edit_original_response(
-            content=f"`{name.strip().lower()}`: {told}",
-            embed=sheet.embed,
+            content=f"`{name.strip().lower()}`: {result}",
+            embed=message.embed,
             allowed_mentions=discord.AllowedMentions.none(),
         )
 
     async def _respond(self, interaction: discord.Interaction, words: str) -> None:
         by = viewer_of(interaction)
-        sheet = await build_providers_message(self._jobs, by, interaction.created_at)
-        await respond_ephemerally(interaction, words, sheet)
+        message = await build_providers_message(self._jobs, by, interaction.created_at)
+        await respond_ephemerally(interaction, words, message)

@@ -1,6 +1,6 @@
-"""`/sora-mod quota …`, `/sora-mod budget …`, *Sora usage*: how much members may use.
+"""`/sora-mod quota …`, `/sora-mod budget …` and the user menu *Sora usage*.
 
-Who calls is checked by the keeper, at each call.
+The moderation service checks at each call that the user is a moderator.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.chat.moderation import moderation_text
-from bot.chat.moderation.moderation_text import respond_ephemerally
+from bot.chat.embed_message import respond_ephemerally
+from bot.chat.moderation import moderation_text, quota_options
 from bot.chat.moderation.quota_cards import (
     build_budget_message,
     build_limits_message,
@@ -20,10 +20,10 @@ from bot.chat.moderation.quota_cards import (
     role_mentions,
 )
 from bot.chat.viewers import viewer_of
-from bot.errors import BadOptionError, MissingPermissionError, ModeratorsOnlyError
+from bot.errors import BadOptionError, MissingPermissionError
 from bot.guild import WINDOWS, Budget, GuildLimit, Scope
 from bot.jobs.service import JobService
-from bot.model import State, Viewer
+from bot.model import Job, State, Viewer
 from bot.quota.sentences import owner
 
 _Target = discord.Member | discord.User | discord.Role
@@ -33,7 +33,7 @@ _Dollars = app_commands.Range[float, 0.0, 1_000_000.0]
 
 @final
 class ModQuotaCog(commands.Cog):
-    """Takes and shows limits, grants and budgets."""
+    """Sets and shows limits, grants and budgets."""
 
     quota = app_commands.Group(name="quota", description="How much members may use")
     budget = app_commands.Group(name="budget", description="What the whole server may spend")
@@ -70,8 +70,8 @@ class ModQuotaCog(commands.Cog):
         """Limit what a member, a role or everybody here may use"""
         by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
         before = _limits_of(await self._jobs.moderation.limits(by), scope, subject_id)
-        named = moderation_text.parse_amounts(clips, seconds, usd)
-        plan = moderation_text.plan_limit_changes(named, lift, WINDOWS[per], before)
+        named = quota_options.parse_amounts(clips, seconds, usd)
+        plan = quota_options.plan_limit_changes(named, lift, WINDOWS[per], before)
         await self._jobs.moderation.set_limits(by, scope, subject_id, plan)
         now = _limits_of(await self._jobs.moderation.limits(by), scope, subject_id)
         now = [each for each in now if each.unit in plan.get(each.window, ())]
@@ -95,18 +95,14 @@ class ModQuotaCog(commands.Cog):
         """Show what applies to a member and why, or which limits are set"""
         by, (scope, subject_id) = viewer_of(interaction), _subject(interaction, target)
         if isinstance(target, discord.Member | discord.User):
-            standing = await self._jobs.moderation.quota_status(
-                by, _member_as_viewer(interaction, target)
-            )
-            words = f"{target.mention} {role_mentions(standing)}"
-            await respond_ephemerally(interaction, words, build_quota_status_message(standing))
+            await self._show_member(interaction, target)
             return
         limits, defaults = await self._jobs.moderation.limits(by), self._jobs.moderation.defaults
-        words, sheet = build_limits_message(limits, defaults)
+        words, message = build_limits_message(limits, defaults)
         if target is not None:
             words = f"Limits of {owner(scope, subject_id)}"
-            _, sheet = build_limits_message(_limits_of(limits, scope, subject_id), defaults)
-        await respond_ephemerally(interaction, words, sheet)
+            _, message = build_limits_message(_limits_of(limits, scope, subject_id), defaults)
+        await respond_ephemerally(interaction, words, message)
 
     @quota.command()
     @app_commands.describe(
@@ -128,8 +124,8 @@ class ModQuotaCog(commands.Cog):
         """Give a member something extra, once"""
         by, member = viewer_of(interaction), _member_as_viewer(interaction, user)
         before = await self._jobs.moderation.quota_status(by, member)
-        moderation_text.check_human(user, "user")
-        given = moderation_text.parse_amounts(clips, seconds, usd)
+        quota_options.check_human(user, "user")
+        given = quota_options.parse_amounts(clips, seconds, usd)
         await self._jobs.moderation.grant(by, user.id, given, reason)
         after = await self._jobs.moderation.quota_status(by, member)
         await respond_ephemerally(
@@ -174,33 +170,38 @@ class ModQuotaCog(commands.Cog):
     async def _usage_menu(
         self, interaction: discord.Interaction, user: discord.Member | discord.User
     ) -> None:
-        by = viewer_of(interaction)
-        standing = await self._jobs.moderation.quota_status(
-            by, _member_as_viewer(interaction, user)
+        jobs = await self._jobs.moderation.jobs(viewer_of(interaction), tuple(State), user.id)
+        await self._show_member(interaction, user, jobs[0][1] if jobs else None)
+
+    async def _show_member(
+        self,
+        interaction: discord.Interaction,
+        user: discord.Member | discord.User,
+        last: Job | None = None,
+    ) -> None:
+        status = await self._jobs.moderation.quota_status(
+            viewer_of(interaction), _member_as_viewer(interaction, user)
         )
-        used = await self._jobs.moderation.jobs(by, tuple(State), user.id)
-        last = used[0][1] if used else None
-        words = f"{user.mention} {role_mentions(standing)}"
-        await respond_ephemerally(interaction, words, build_quota_status_message(standing, last))
+        words = f"{user.mention} {role_mentions(status)}"
+        await respond_ephemerally(interaction, words, build_quota_status_message(status, last))
 
 
 def _subject(interaction: discord.Interaction, target: _Target | None) -> tuple[Scope, int]:
-    """Return whom a limit is for. Raises BadOptionError for a bot."""
-    if interaction.guild_id is None:
-        raise ModeratorsOnlyError
-    # The role of everybody has the server's id.
-    if target is None or target.id == interaction.guild_id:
-        return Scope.GUILD, interaction.guild_id
+    """Return whom a limit is for. Raises ModeratorsOnlyError, and BadOptionError for a bot."""
+    guild_id = viewer_of(interaction).moderated_guild_id()
+    # The role @everyone has the guild's id.
+    if target is None or target.id == guild_id:
+        return Scope.GUILD, guild_id
     if isinstance(target, discord.Role):
         return Scope.ROLE, target.id
-    moderation_text.check_human(target, "target")
+    quota_options.check_human(target, "target")
     return Scope.USER, target.id
 
 
 def _member_as_viewer(
     interaction: discord.Interaction, user: discord.Member | discord.User
 ) -> Viewer:
-    """Return a member as the quota sees them; somebody who left has no roles."""
+    """Return a member for whom the quota is looked up; one who left the guild has no roles."""
     roles = user.roles if isinstance(user, discord.Member) else ()
     return Viewer(
         user_id=user.id,
@@ -217,17 +218,15 @@ def _limits_of(
 
 def _merged_budget(
     before: Budget | None, usd: float | None, channel: discord.TextChannel | None
-) -> Budget | None:
-    """Return what was asked for; what was left out stays, but for a call that leaves out all."""
-    if usd is None and channel is None:
-        return None
+) -> Budget:
+    """Return the budget that was set; what was left out stays as `before`."""
     if usd is None and before is None:
         raise BadOptionError("usd", "there is no budget to warn of yet; name one, too.")
     if channel is not None:
         _check_can_post(channel)
     kept = Budget(usd_micros=0) if before is None else before
     return Budget(
-        usd_micros=kept.usd_micros if usd is None else moderation_text.parse_usd_micros(usd),
+        usd_micros=kept.usd_micros if usd is None else quota_options.parse_usd_micros(usd),
         alert_channel_id=kept.alert_channel_id if channel is None else channel.id,
     )
 

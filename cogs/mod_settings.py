@@ -1,4 +1,4 @@
-"""`/sora-mod settings`: what holds in a server. Checked again at each use."""
+"""`/sora-mod settings`. The panel checks at each use that the user is a moderator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.chat.moderation.settings_panel import build_settings_panel
 
 @final
 class ModSettingsCog(commands.Cog):
-    """Takes a server's choices."""
+    """Opens the settings of a server."""
 
     @app_commands.command()
     async def settings(self, interaction: discord.Interaction) -> None:

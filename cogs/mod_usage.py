@@ -1,4 +1,4 @@
-"""`/sora-mod jobs`, `/sora-mod usage`: what goes on in a server. Checked again at each use."""
+"""`/sora-mod jobs`, `/sora-mod usage`. The moderation service checks the caller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = [app_commands.Choice(name=str(each), value=str(each)) for each in JobL
 
 @final
 class ModUsageCog(commands.Cog):
-    """Shows a server's jobs and what they used."""
+    """Shows a server's jobs and usage."""
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
@@ -38,10 +38,10 @@ class ModUsageCog(commands.Cog):
         query = JobListQuery(
             job_filter=JobListFilter(state), user_id=None if user is None else user.id
         )
-        page = await build_job_list(self._jobs, viewer_of(interaction), query)
+        content, view = await build_job_list(self._jobs, viewer_of(interaction), query)
         await interaction.response.send_message(
-            page.content,
-            view=page.view,
+            content,
+            view=view,
             ephemeral=True,
             allowed_mentions=discord.AllowedMentions.none(),
         )
@@ -52,6 +52,6 @@ class ModUsageCog(commands.Cog):
         self, interaction: discord.Interaction, days: app_commands.Range[int, 1, 90] = 30
     ) -> None:
         """Show what this server used: clips, seconds, cost, failures, members"""
-        # Reading a large server's account and drawing can outlast the three seconds for an answer.
+        # Reading a large ledger and drawing can take longer than the three seconds for an answer.
         await interaction.response.defer(ephemeral=True, thinking=True)
         await show_usage(interaction, days)

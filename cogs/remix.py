@@ -1,7 +1,8 @@
-"""`/sora remix`, `/sora extend` and the menus of messages: a clip is the start of the next one."""
+"""`/sora remix`, `/sora extend`, and the message menus for remixes and details."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import final
 
 import discord
@@ -13,10 +14,11 @@ from bot.chat.clips.autocomplete import clip_choices, offered_models, offered_se
 from bot.chat.clips.clip_buttons import (
     DetailsButton,
     RemixButton,
-    build_details_message,
     open_remix_modal,
+    show_details,
 )
 from bot.chat.clips.clip_message import clips_in_message
+from bot.chat.clips.job_buttons import JobButton
 from bot.chat.clips.submission import submit_and_announce
 from bot.chat.viewers import reader_of
 from bot.errors import RefusedError
@@ -27,7 +29,7 @@ from bot.model import Job
 
 @final
 class RemixCog(commands.Cog):
-    """Makes clips out of clips."""
+    """Makes clips from other clips."""
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
@@ -56,12 +58,10 @@ class RemixCog(commands.Cog):
         model: str | None = None,
     ) -> None:
         """Make a clip again with a change"""
-        wish, viewer = (
-            ClipOptions(prompt=prompt, model=model, seconds=seconds, size=size),
-            reader_of(interaction),
-        )
+        options = ClipOptions(prompt=prompt, model=model, seconds=seconds, size=size)
+        viewer = reader_of(interaction)
         await submit_and_announce(
-            interaction, lambda request: self._jobs.remix(clip, wish, viewer, request)
+            interaction, lambda request: self._jobs.remix(clip, options, viewer, request)
         )
 
     @app_commands.command()
@@ -89,35 +89,34 @@ class RemixCog(commands.Cog):
         return clip_choices(await self._jobs.library.find(typed, reader_of(interaction)))
 
     async def _remix_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        clips = await self._clips_in(interaction, message)
-        if len(clips) == 1:
-            await open_remix_modal(interaction, clips[0].id)
-            return
-        view = discord.ui.View(timeout=None)
-        for each in clips:
-            view.add_item(RemixButton(each.id, named=True))
-        await interaction.response.send_message(clip_text.WHICH_CLIP, view=view, ephemeral=True)
+        await self._act_on_clip(interaction, message, open_remix_modal, RemixButton)
 
     async def _details_menu(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
+        await self._act_on_clip(interaction, message, show_details, DetailsButton)
+
+    async def _act_on_clip(
+        self,
+        interaction: discord.Interaction,
+        message: discord.Message,
+        act: Callable[[discord.Interaction, str], Awaitable[None]],
+        button: type[JobButton],
+    ) -> None:
+        """Call `act` with the only clip of a message; if it has several, send a button for each."""
         clips = await self._clips_in(interaction, message)
         if len(clips) == 1:
-            details = await self._jobs.library.details(clips[0].id, reader_of(interaction))
-            sheet = build_details_message(details)
-            await interaction.response.send_message(
-                embed=sheet.embed, ephemeral=True, **sheet.view_arguments
-            )
+            await act(interaction, clips[0].id)
             return
         view = discord.ui.View(timeout=None)
         for each in clips:
-            view.add_item(DetailsButton(each.id, named=True))
+            view.add_item(button(each.id, named=True))
         await interaction.response.send_message(clip_text.WHICH_CLIP, view=view, ephemeral=True)
 
     async def _clips_in(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> tuple[Job, ...]:
-        """Return the clips that a message carries, at least one; a mirror carries one, too."""
+        """Return the clips of a message, which may be a mirror. Raises RefusedError if it has none."""
         viewer, me = reader_of(interaction), interaction.client.user
         clips = await self._jobs.library.clips_in_message(message.id, viewer)
         if not clips and me is not None and message.author.id == me.id:

@@ -1,4 +1,4 @@
-"""`/sora status`, `/sora cancel`: members following and stopping their jobs."""
+"""`/sora status`, `/sora cancel`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.chat import text
 from bot.chat.clips.autocomplete import job_choices
 from bot.chat.clips.status_embeds import build_running_message, build_status_message
+from bot.chat.embed_message import respond_ephemerally
 from bot.chat.viewers import viewer_of
 from bot.jobs.service import JobService
 
@@ -27,19 +28,14 @@ class StatusCog(commands.Cog):
     async def status(self, interaction: discord.Interaction, job: str | None = None) -> None:
         """Show your clips under way, or one clip in detail"""
         viewer = viewer_of(interaction)
-        owner = None
         if job is not None:
-            shown = await self._jobs.status(job, viewer)
-            sheet = build_status_message(shown)
-            owner = text.owner_note(shown.job, viewer)
+            status = await self._jobs.status(job, viewer)
+            note, message = text.owner_note(status.job, viewer), build_status_message(status)
         elif running := await self._jobs.running(viewer):
-            sheet = build_running_message(running)
+            note, message = None, build_running_message(running)
         else:
-            await interaction.response.send_message(text.NOTHING_RUNNING, ephemeral=True)
-            return
-        await interaction.response.send_message(
-            owner, embed=sheet.embed, ephemeral=True, **sheet.view_arguments
-        )
+            note, message = text.NOTHING_RUNNING, None
+        await respond_ephemerally(interaction, note, message)
 
     @app_commands.command()
     @app_commands.describe(job="The id of the clip to stop")

@@ -1,4 +1,4 @@
-"""The connection to Discord."""
+"""The bot's discord.py client."""
 
 from __future__ import annotations
 
@@ -26,27 +26,26 @@ from bot.errors import DeliveryTroubleError, SettingsError
 from bot.jobs.service import JobService
 
 _log = logging.getLogger(__name__)
-#: The gateway's "authentication failed": the token was good at the login and is no more.
+#: The gateway's close code "authentication failed": the token became invalid after the login.
 _BAD_TOKEN = 4004
-#: What comes of Discord or of the way there; AttributeError, too: see `_cause`.
+#: Errors of Discord or the network; for AttributeError see `_first_cause`.
 _CONNECTION_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError, AttributeError)
-#: A start waits this long for the commands to be told; afterwards that goes on beside it.
+#: The start waits this long for the command sync, which then continues in the background.
 _SYNC_TIMEOUT_S = 10.0
 
 
 class SorabotClient(commands.Bot):
-    """A client with few intents and caches that carries one service: `jobs`. To be started once.
+    """A client with few intents and caches, which carries the service `jobs`. It is started once.
 
-    sync   tells Discord the commands.
-    watch  told how Discord takes what is sent to it.
+    sync  registers the commands with Discord.
     """
 
     def __init__(
         self, sync: CommandSync, instrumentation: RestInstrumentation | None = None
     ) -> None:
-        # Before all else: `_get_state` looks for it.
+        # Set first: the base class calls `_get_state`, which needs it.
         self._instrumentation = instrumentation
-        # It warns of missing voice libraries at every start; there is no voice here.
+        # discord.py warns of missing voice libraries at every start; the bot has no voice.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -57,7 +56,7 @@ class SorabotClient(commands.Bot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
-            # Commands install into servers, and work in direct messages with the bot.
+            # Commands are installed in guilds, and work in direct messages with the bot, too.
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=True, private_channel=False
@@ -73,7 +72,7 @@ class SorabotClient(commands.Bot):
         self.has_logged_in = False
 
     def _get_state(self, **options: Any) -> ConnectionState[Any]:
-        # Where discord.py hands its own REST client on to whoever uses it.
+        # Here discord.py passes its REST client on to its other parts.
         self.http = self._retrying_http = RetryingHttpClient(
             self.loop, instrumentation=self._instrumentation
         )
@@ -86,7 +85,7 @@ class SorabotClient(commands.Bot):
         install: Callable[[SorabotClient], Awaitable[None]],
         on_login: Callable[[], None],
     ) -> None:
-        """Give the client its services, its cogs and what waits for the login; before `start`."""
+        """Give the client its services, its cogs and a login callback; call it before `start`."""
         self.jobs = jobs
         self.pictures = pictures
         self._installers.append(install)
@@ -95,11 +94,11 @@ class SorabotClient(commands.Bot):
     async def start(self, token: str, *, reconnect: bool = True) -> None:
         """Log in and stay connected until `close`.
 
-        Raises SettingsError when Discord refuses the token, and DeliveryTroubleError when it can't
-        be reached or the connection broke in a way that takes a fresh client.
+        Raises SettingsError when Discord rejects the token, and DeliveryTroubleError when Discord
+        can't be reached or the connection broke so that another client is needed.
         """
-        # Connections stay open between commands: aiohttp drops idle ones after 15 s, and the next
-        # answer, with three seconds to come, would pay for a handshake.
+        # aiohttp closes idle connections after 15 s, and the next answer, which has three seconds,
+        # would need another handshake.
         self.http.connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
         use_retrying_adapter(self._instrumentation)
         try:
@@ -114,19 +113,19 @@ class SorabotClient(commands.Bot):
         except Exception as error:
             if isinstance(error, discord.ConnectionClosed) and error.code == _BAD_TOKEN:
                 raise _token_error("Discord does not accept it any more") from error
-            # Whatever it was: discord.py lets one event that it can't read end the connection.
+            # Any exception: discord.py ends the connection over one event that it can't read.
             if not isinstance(error, _CONNECTION_ERRORS):
                 _log.exception("the connection broke")
             raise DeliveryTroubleError(f"I can't reach Discord: {_first_cause(error)}") from error
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
-        # 2026-11, discord.py 2.7.1: two seconds after a READY it tells of it, even a client that was
-        # closed since, which has no loop to tell it in.
+        # 2026-11, discord.py 2.7.1: it dispatches READY two seconds late, even if the client was
+        # closed since and has no loop any more.
         if self.loop is not discord.utils.MISSING:
             super().dispatch(event_name, *args, **kwargs)
 
     async def leave_gateway(self) -> None:
-        """Stop listening, in seconds; requests under way go on until `close`."""
+        """Close the gateway within seconds; running requests go on until `close`."""
         if self._sync_task is not None:
             self._sync_task.cancel()
         # Until the first connection there is none.
@@ -143,7 +142,7 @@ class SorabotClient(commands.Bot):
         await super().close()
 
     def is_connected(self) -> bool:
-        """Whether events arrive now. (`is_ready` stays true after the connection was lost.)"""
+        """Whether events arrive now. (`is_ready` stays true after a lost connection.)"""
         return self.is_ready() and not self.is_closed() and self.ws.open
 
     async def setup_hook(self) -> None:
@@ -154,22 +153,22 @@ class SorabotClient(commands.Bot):
         if not await self._sync.sync_once(self.tree, _SYNC_TIMEOUT_S):
             self._sync_task = asyncio.create_task(self._sync.sync_until_done(self.tree))
         self.has_logged_in = True
-        for on_open in self._on_login:
-            on_open()
+        for on_login in self._on_login:
+            on_login()
 
     async def on_message(self, _message: discord.Message, /) -> None:
-        """Look for no prefix commands; replies have a listener of their own."""
+        """Skip discord.py's prefix commands; a cog listens for replies."""
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         if interaction.type is discord.InteractionType.modal_submit:
             await handle_modal_submit(interaction)
 
     async def on_ready(self) -> None:
-        _log.info("ready as %s in %d servers", self.user, len(self.guilds))
+        _log.info("ready as %s in %d guilds", self.user, len(self.guilds))
 
 
 def needed_intents() -> discord.Intents:
-    """Return the events that the bot asks for; none of them is privileged."""
+    """Return the intents of the bot; none of them is privileged."""
     intents = discord.Intents.none()
     intents.guilds = True
     # Replies to clips, and reactions to them.
@@ -183,16 +182,16 @@ def _token_error(problem: str) -> SettingsError:
 
 
 def _first_cause(error: BaseException) -> str:
-    """Return what went wrong first: discord.py 2.7.1 stumbles over a failed first connection."""
+    """Return the first error: after a failed first connection discord.py 2.7.1 raises AttributeError."""
     first = error.__context__ if isinstance(error, AttributeError) else None
     return f"{type(first or error).__name__}: {first or error}"
 
 
 def set_discord_urls(api_url: str | None, gateway_url: str | None) -> None:
-    """Send all Discord traffic of this process to other addresses; None leaves Discord's own.
+    """Send all Discord traffic of this process to other URLs; None keeps Discord's own.
 
     api_url      REST base including the version path, such as `http://127.0.0.1:9/api/v10`.
-    gateway_url  WebSocket address of the gateway.
+    gateway_url  WebSocket URL of the gateway.
     """
     if api_url is not None:
         Route.BASE = api_url

@@ -1,7 +1,7 @@
-"""The line to Discord: one client at a time, and another one when that breaks for good.
+"""Keeps one client connected to Discord, and replaces it when it fails for good.
 
-2026-11, discord.py 2.7.1: a client whose first gateway connection fails, or that stumbles over one
-event, leaves with whatever exception that was, and is not to be started again.
+2026-11, discord.py 2.7.1: if a client's first gateway connection fails, or if it can't read an
+event, `start` raises that exception, and the client can't be started again.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from bot.clock import Clock
 from bot.errors import DeliveryTroubleError
 
 _log = logging.getLogger(__name__)
-#: Seconds before the next client, doubling. At the longest, a day takes fewer than the thousand
-#: sign-ins that Discord allows (documentation, 2026-08).
+#: Seconds before the next client, doubling each time. The longest wait keeps a day's logins below
+#: the thousand that Discord allows (documentation, 2026-08).
 _FIRST_WAIT_S, _LAST_WAIT_S = 1.0, 90.0
-#: A connection that held for this long is forgiven what came before.
+#: After a connection of this length the waits start over.
 _STABLE_AFTER = timedelta(minutes=10)
-#: discord.py comes back by itself, but after a long outage up to 17 minutes late.
+#: discord.py reconnects by itself, but up to 17 minutes late after a long outage.
 _LOST_AFTER_S = 300.0
 _CHECK_INTERVAL_S = 5.0
-#: An upload under way may end on the client that began it.
+#: How long uploads may take to finish on a client that was replaced.
 _UPLOADS_TIMEOUT_S = 300.0
-#: A gateway that is not there any more never says goodbye.
+#: Limit for the close handshake: a dead gateway never answers it.
 _CLOSE_TIMEOUT_S = 2.0
 
 
 class GatewayConnection:
-    """Holds the connection; `client` is the one to use now.
+    """Keeps the connection; `client` is the current client.
 
-    make       returns a client that has never been started.
-    on_broken  told when a client is given up, before the next one logs in.
-    lost_s     a client that came in and has had no connection for so many seconds is given up.
+    make_client     returns a client that has never been started.
+    on_client_lost  called when a client is given up, before the next one logs in.
+    lost_after_s    seconds without connection after which a connected client is given up.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class GatewayConnection:
         self.client = make_client()
 
     async def run(self, token: str) -> None:
-        """Stay connected until `close`, whatever breaks. Cancellable.
+        """Stay connected until `close`, after any failure. Can be cancelled.
 
-        Jobs under way go on meanwhile. Raises SettingsError when Discord refuses the token.
+        Raises SettingsError when Discord rejects the token.
         """
         wait_s = self._first_wait_s
         while not self._is_closing:
@@ -69,13 +69,13 @@ class GatewayConnection:
                 return
             if self.client.has_logged_in and self._clock.now() - tried_at > _STABLE_AFTER:
                 wait_s = self._first_wait_s
-            _log.warning("%s; again with a fresh client in %.0f s", error, wait_s)
+            _log.warning("%s; trying again with another client in %.0f s", error, wait_s)
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, _LAST_WAIT_S)
             self._replace_client()
 
     async def _run_client(self, token: str) -> DeliveryTroubleError:
-        """Return why the present client is of no more use. Raises SettingsError."""
+        """Run the current client; return why it failed. Raises SettingsError."""
         running = asyncio.create_task(self.client.start(token))
         watching = asyncio.create_task(self._wait_until_lost(self.client))
         try:
@@ -94,7 +94,7 @@ class GatewayConnection:
         return DeliveryTroubleError("the connection to Discord ended")
 
     async def _wait_until_lost(self, client: SorabotClient) -> None:
-        """Return when `client` was connected once and has not been for too long."""
+        """Return when `client` was connected and has been disconnected for too long."""
         seen_at = None
         while True:
             await self._clock.sleep(min(_CHECK_INTERVAL_S, self._lost_after_s / 2))
@@ -112,7 +112,7 @@ class GatewayConnection:
         task.add_done_callback(self._retired.discard)
 
     async def close(self) -> None:
-        """Leave within seconds; idempotent. What is under way is cut off: let it finish before."""
+        """Disconnect within seconds, aborting running requests; idempotent."""
         self._is_closing = True
         leaving = set(self._retired)
         for task in leaving:
@@ -124,7 +124,7 @@ class GatewayConnection:
 
 
 async def _retire(client: SorabotClient) -> None:
-    """Let the requests of a client that was given up end, and close it."""
+    """Let the requests of a client that was given up finish, then close it."""
     try:
         await client.leave_gateway()
         await client.wait_until_idle(_UPLOADS_TIMEOUT_S)

@@ -1,9 +1,9 @@
-"""Every sentence a user can read that is not an error's own, and how values are put into words."""
+"""Sentences about jobs that users read, and how values are put into words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import discord
 
@@ -11,7 +11,7 @@ from bot.jobs.ports import JobStatus
 from bot.model import Job, Operation, Place, State, Viewer
 from bot.quota.sentences import dollars, relative
 
-#: What a card's title says; the states a member need not tell apart share one.
+#: Titles of a card; states that members need not tell apart share one.
 STATE_TITLES = {
     State.QUEUED: "In line",
     State.SUBMITTING: "Starting",
@@ -26,9 +26,10 @@ STATE_TITLES = {
 }
 WAITING_FOR_DISK_SPACE = "Waiting for disk space"
 
-#: Whatever begins markup, a mention, a masked link or a time; Discord takes a backslash before any
-#: of them. (discord.py's own escaping leaves links alone.)
+#: Characters that begin markup, a mention, a masked link or a time; Discord takes a backslash
+#: before each. (discord.py's own escaping leaves links alone.)
 _MARKUP = re.compile(r"([\\`*_~|<>\[\]()#-])")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 HELP = (
     "**/sora generate** makes a short video clip from your words. Choose a model, a length and a "
@@ -55,7 +56,7 @@ CANCELLING = (
 
 
 def state_title(status: JobStatus) -> str:
-    """Return where one job stands, in a word or two."""
+    """Return the state of one job, in a few words."""
     return WAITING_FOR_DISK_SPACE if status.waits_for_disk_space else STATE_TITLES[status.job.state]
 
 
@@ -68,20 +69,36 @@ def cancelled(jobs: Sequence[Job]) -> str:
 
 
 def escaped(words: str, max_chars: int) -> str:
-    """Return `words` cut to `most_chars` and made harmless: no mention, markup or link works."""
+    """Return `words` cut to `max_chars`, with every mention, markup and link escaped."""
     cut = words if len(words) <= max_chars else words[: max_chars - 1].rstrip() + "…"
     plain = _MARKUP.sub(r"\\\1", cut).replace("://", "\\://")
     return discord.utils.escape_mentions(plain)
 
 
+def fitted(page: Callable[[int], str], max_chars: int, lengths: Sequence[int]) -> str:
+    """Return `page(length)` for the first of `lengths` that makes it short enough, else the last."""
+    return next(
+        (words for words in map(page, lengths) if len(words) <= max_chars), page(lengths[-1])
+    )
+
+
+def base36(number: int) -> str:
+    """Return a number to the base 36, which `int(text, 36)` reads."""
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits or "0"
+
+
 def progress_bar(percent: int) -> str:
-    """Return a progress bar of twelve signs with its number."""
+    """Return a progress bar of twelve characters with its number."""
     full = round(12 * percent / 100)
     return f"{'▰' * full}{'▱' * (12 - full)} {percent} %"
 
 
 def duration_text(seconds: float) -> str:
-    """Return a stretch of time in words: `9 s`, `2 min 5 s`, `1 h 4 min`."""
+    """Return a duration in words: `9 s`, `2 min 5 s`, `1 h 4 min`."""
     whole = max(0, round(seconds))
     minutes, rest_s = divmod(whole, 60)
     if minutes == 0:
@@ -93,22 +110,22 @@ def duration_text(seconds: float) -> str:
 
 
 def spec_and_failover_line(status: JobStatus) -> str:
-    """Return what was ordered, and where it was sent on to another video service, in one line."""
+    """Return what was asked for and why another provider makes it, in one line."""
     sent_on = failover_text(status.job)
     return spec_line(status) if sent_on is None else f"{spec_line(status)} · {sent_on}"
 
 
 def spec_line(status: JobStatus) -> str:
-    """Return what was ordered, in one line: model, length, size, price, video service."""
-    job, order = status.job, status.job.spec
-    cost = order.estimate_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
-    price = "refunded" if job.refunded and order.estimate_usd_micros else dollars(cost)
-    made = f"{status.model_label} · {length_text(status)} · {order.size} · {price}"
+    """Return what was asked for, in one line: model, length, size, price, provider."""
+    job, spec = status.job, status.job.spec
+    cost = spec.estimate_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
+    price = "refunded" if job.refunded and spec.estimate_usd_micros else dollars(cost)
+    made = f"{status.model_label} · {length_text(status)} · {spec.size} · {price}"
     return made if status.provider_label is None else f"{made} · {status.provider_label}"
 
 
 def failover_text(job: Job) -> str | None:
-    """Return why another video service makes a job than was meant to; None: it is the same."""
+    """Return why another provider makes a job than was chosen; None if it is the same one."""
     if job.failed_over_from is None:
         return None
     return f"moved here from `{job.failed_over_from}`, which took no new work"
@@ -116,18 +133,18 @@ def failover_text(job: Job) -> str | None:
 
 def length_text(status: JobStatus) -> str:
     """Return how long the clip is: `8 s`, of an extension `12 s (4 s added)`."""
-    order, clip = status.job.spec, status.clip
-    if order.operation is not Operation.EXTEND:
-        return f"{order.seconds} s"
+    spec, clip = status.job.spec, status.clip
+    if spec.operation is not Operation.EXTEND:
+        return f"{spec.seconds} s"
     if clip is None:
-        return f"{order.seconds} s more"
+        return f"{spec.seconds} s more"
     if status.is_added_part_only:
-        return f"{order.seconds} s"
-    return f"{round(clip.duration_ms / 1000)} s ({order.seconds} s added)"
+        return f"{spec.seconds} s"
+    return f"{round(clip.duration_ms / 1000)} s ({spec.seconds} s added)"
 
 
 def status_line(status: JobStatus) -> str:
-    """Return where one job stands, in one line."""
+    """Return the state of one job, in one line."""
     job = status.job
     match job.state:
         case State.QUEUED:
@@ -153,7 +170,7 @@ def status_line(status: JobStatus) -> str:
 
 
 def charge_note(job: Job) -> str:
-    """Return what a job that was not posted counts, to follow a sentence; empty for a kept one."""
+    """Return whether a failed job counts, as a sentence to append; empty for a kept one."""
     if job.refunded:
         return " Nothing was counted."
     if job.state is State.FAILED:
@@ -162,7 +179,7 @@ def charge_note(job: Job) -> str:
 
 
 def owner_note(job: Job, viewer: Viewer) -> str | None:
-    """Return whose job a moderator looks at; None for one's own."""
+    """Return whose job the viewer looks at; None for their own."""
     return None if job.user_id == viewer.user_id else f"Asked for by <@{job.user_id}>"
 
 
@@ -178,7 +195,7 @@ def place_url(place: Place) -> str:
 
 
 def missing_permissions(names: list[str]) -> str:
-    """Return the refusal when the bot could not post the clip."""
+    """Return the refusal if the bot lacks permissions to post the clip."""
     listed = ", ".join(f"**{name}**" for name in names)
     return (
         f"I could not post your clip here: I lack {listed}. Ask a moderator to grant it, "

@@ -1,4 +1,7 @@
-"""Who asks, and what they can read at this moment; all from the cache, no request is made."""
+"""Who uses an interaction, what they can read now, and the service that answers them.
+
+Everything comes from discord.py's cache; no request is made.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,22 @@ from typing import Any
 
 import discord
 
+from bot.jobs.service import JobService
 from bot.model import Viewer
 
 
-def viewer_of(interaction: discord.Interaction[Any]) -> Viewer:
-    """Return who used the interaction; a moderator is whoever may manage the server.
+def job_service_of(interaction: discord.Interaction[Any]) -> JobService:
+    """Return the service that the interaction's client carries."""
+    service = getattr(interaction.client, "jobs", None)
+    if not isinstance(service, JobService):
+        raise TypeError("the client carries no job service")
+    return service
 
-    Without the rooms that they can read: `reader_of` knows those.
+
+def viewer_of(interaction: discord.Interaction[Any]) -> Viewer:
+    """Return who used the interaction; members with Manage Server are moderators.
+
+    `readable_channel_ids` stays empty: see `reader_of`.
     """
     in_guild = interaction.guild_id is not None
     return Viewer(
@@ -26,22 +38,22 @@ def viewer_of(interaction: discord.Interaction[Any]) -> Viewer:
 
 
 def reader_of(interaction: discord.Interaction[Any]) -> Viewer:
-    """Return who used the interaction, with the rooms that they can read.
+    """Return who used the interaction, with the channels that they can read.
 
-    Looks at the permissions of every channel: for whatever shows or uses clips.
+    For what shows or uses clips: it looks at the permissions of every channel.
     """
-    rooms = _readable_channel_ids(interaction.guild, interaction.user, interaction.channel)
-    return replace(viewer_of(interaction), readable_channel_ids=rooms)
+    readable = _readable_channel_ids(interaction.guild, interaction.user, interaction.channel)
+    return replace(viewer_of(interaction), readable_channel_ids=readable)
 
 
 def author_of(message: discord.Message) -> Viewer:
     """Return who wrote a message, as `reader_of` does."""
     guild, author = message.guild, message.author
-    is_keeper = isinstance(author, discord.Member) and author.guild_permissions.manage_guild
+    is_moderator = isinstance(author, discord.Member) and author.guild_permissions.manage_guild
     return Viewer(
         user_id=author.id,
         guild_id=None if guild is None else guild.id,
-        is_moderator=is_keeper,
+        is_moderator=is_moderator,
         channel_ids=_current_channel_ids(message.channel),
         readable_channel_ids=_readable_channel_ids(guild, author, message.channel),
         role_ids=_roles(author),
@@ -61,21 +73,12 @@ def _readable_channel_ids(
     if guild is None or not isinstance(user, discord.Member):
         return frozenset()
     granted = {each.id: each.permissions_for(user) for each in guild.channels}
-    rooms = {access_channel_id for access_channel_id, each in granted.items() if _can_read(each)}
-    # Whoever writes in a private thread is in it.
-    rooms |= {here.id} if isinstance(here, discord.Thread) and here.is_private() else set()
-    keeps = {
-        access_channel_id
-        for access_channel_id in rooms
-        if access_channel_id in granted and granted[access_channel_id].manage_threads
-    }
-    return frozenset(
-        rooms.union(
-            thread.id
-            for thread in guild.threads
-            if thread.is_private() and thread.parent_id in keeps
-        )
-    )
+    readable = {channel_id for channel_id, each in granted.items() if _can_read(each)}
+    managed = {channel_id for channel_id in readable if granted[channel_id].manage_threads}
+    # A member who writes in a private thread is in it.
+    readable |= {here.id} if isinstance(here, discord.Thread) and here.is_private() else set()
+    threads = (each for each in guild.threads if each.is_private() and each.parent_id in managed)
+    return frozenset(readable.union(each.id for each in threads))
 
 
 def _roles(user: discord.User | discord.Member) -> frozenset[int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.errors import BadOptionError, ModeratorsOnlyError, RefusedError
+from bot.errors import BadOptionError, RefusedError
 from bot.guild import (
     AuditEntry,
     Block,
@@ -68,7 +68,7 @@ class ModerationService:
 
         Raises BadOptionError where no amount is given.
         """
-        guild_id = _moderated_guild_id(by)
+        guild_id = by.moderated_guild_id()
         limits = [
             GuildLimit(scope=scope, subject_id=subject_id, unit=unit, window=window, amount=amount)
             for window, amounts in plan.items()
@@ -81,7 +81,7 @@ class ModerationService:
     async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
         """Remove a subject's limits; return how many there were."""
         return await self._guild_store.clear_limits(
-            _moderated_guild_id(by), scope, subject_id, self._actor(by)
+            by.moderated_guild_id(), scope, subject_id, self._actor(by)
         )
 
     @property
@@ -91,11 +91,11 @@ class ModerationService:
 
     async def limits(self, by: Viewer) -> tuple[GuildLimit, ...]:
         """Return all limits that are set in the server."""
-        return await self._guild_store.limits(_moderated_guild_id(by))
+        return await self._guild_store.limits(by.moderated_guild_id())
 
     async def quota_status(self, by: Viewer, member: Viewer) -> QuotaStatus:
         """Return where a member of the same server stands."""
-        _moderated_guild_id(by)
+        by.moderated_guild_id()
         now = self._clock.now()
         return await self._store.read_ledger(lambda books: self._quota.status(books, member, now))
 
@@ -103,7 +103,7 @@ class ModerationService:
         self, by: Viewer, user_id: int, amounts: Mapping[Unit, int], reason: str | None
     ) -> None:
         """Give a member a one-off extra. Raises BadOptionError where no amount is given."""
-        guild_id, actor = _moderated_guild_id(by), self._actor(by)
+        guild_id, actor = by.moderated_guild_id(), self._actor(by)
         if not amounts:
             raise BadOptionError(_amount_options(), "name at least one.")
         grants = [
@@ -121,20 +121,20 @@ class ModerationService:
 
     async def set_budget(self, by: Viewer, budget: Budget | None) -> BudgetStatus:
         """Set the server's budget, or none; return what holds then. One spent already is warned of."""
-        guild_id = _moderated_guild_id(by)
+        guild_id = by.moderated_guild_id()
         await self._guild_store.set_budget(guild_id, budget, self._actor(by))
         await self._budget_monitor.check(guild_id)
         return await self._budget_monitor.status(guild_id)
 
     async def budget_status(self, by: Viewer) -> BudgetStatus:
         """Return the server's budget and what is spent of it."""
-        return await self._budget_monitor.status(_moderated_guild_id(by))
+        return await self._budget_monitor.status(by.moderated_guild_id())
 
     async def block(
         self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
     ) -> Block:
         """Keep a member from making clips here, for a while or until it is lifted."""
-        guild_id, actor = _moderated_guild_id(by), self._actor(by)
+        guild_id, actor = by.moderated_guild_id(), self._actor(by)
         block = Block(
             guild_id=guild_id,
             user_id=user_id,
@@ -148,11 +148,11 @@ class ModerationService:
 
     async def unblock(self, by: Viewer, user_id: int) -> bool:
         """Lift a block; False when there was none in force."""
-        return await self._guild_store.unblock(_moderated_guild_id(by), user_id, self._actor(by))
+        return await self._guild_store.unblock(by.moderated_guild_id(), user_id, self._actor(by))
 
     async def blocks(self, by: Viewer) -> tuple[Block, ...]:
         """Return the blocks in force, latest first."""
-        return await self._guild_store.blocks(_moderated_guild_id(by), self._clock.now())
+        return await self._guild_store.blocks(by.moderated_guild_id(), self._clock.now())
 
     async def settings(self, guild_id: int) -> GuildSettings:
         """Return a server's rules; anybody may know them."""
@@ -163,9 +163,9 @@ class ModerationService:
     ) -> None:
         """Replace the server's rules, unless somebody else changed them since they were `seen`."""
         changed = await self._guild_store.replace_guild_settings(
-            _moderated_guild_id(by), settings, self._actor(by), expected=seen
+            by.moderated_guild_id(), settings, self._actor(by), expected=seen
         )
-        self._settings_cache.invalidate(_moderated_guild_id(by))
+        self._settings_cache.invalidate(by.moderated_guild_id())
         if not changed:
             raise RefusedError("Somebody else has just changed the settings. Open them again.")
 
@@ -174,12 +174,12 @@ class ModerationService:
     ) -> tuple[AuditEntry, ...]:
         """Return ten changes, latest first: all, or those by or about a member."""
         return await self._guild_store.audit_log(
-            _moderated_guild_id(by), user_id, before_id=before_id, limit=_AUDIT_PAGE
+            by.moderated_guild_id(), user_id, before_id=before_id, limit=_AUDIT_PAGE
         )
 
     async def usage(self, by: Viewer, days: int, *, most: int = _TOP_MEMBERS) -> UsageReport:
         """Return what the server used in so many days."""
-        guild_id = _moderated_guild_id(by)
+        guild_id = by.moderated_guild_id()
         since = self._clock.now() - timedelta(days=days)
         return UsageReport(
             days=days,
@@ -197,7 +197,7 @@ class ModerationService:
     ) -> tuple[tuple[int, Job], ...]:
         """Return five jobs of the server with their order of acceptance, latest first."""
         return await self._guild_store.guild_jobs(
-            _moderated_guild_id(by), states, user_id, before_seq=before_seq, limit=_JOBS_PAGE
+            by.moderated_guild_id(), states, user_id, before_seq=before_seq, limit=_JOBS_PAGE
         )
 
     def _actor(self, by: Viewer) -> Actor:
@@ -206,10 +206,3 @@ class ModerationService:
 
 def _amount_options() -> str:
     return ", ".join(unit.option for unit in Unit)
-
-
-def _moderated_guild_id(by: Viewer) -> int:
-    """Return the server that `by` may keep. Raises ModeratorsOnlyError."""
-    if by.guild_id is None or not by.is_moderator:
-        raise ModeratorsOnlyError
-    return by.guild_id

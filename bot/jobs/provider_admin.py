@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from bot.errors import (
     BadOptionError,
-    ModeratorsOnlyError,
     ProviderAccountError,
     ProviderError,
     RefusedError,
@@ -124,10 +123,9 @@ class ProviderAdmin:
         return f"All is well: {told}."
 
     async def _moderated_settings(self, by: Viewer) -> GuildSettings:
-        if by.guild_id is None or not by.is_moderator:
-            raise ModeratorsOnlyError
-        self._settings_cache.invalidate(by.guild_id)
-        return await self._settings_cache.settings(by.guild_id)
+        guild_id = by.moderated_guild_id()
+        self._settings_cache.invalidate(guild_id)
+        return await self._settings_cache.settings(guild_id)
 
     def _known_name(self, name: str) -> str:
         wanted = name.strip().lower()
@@ -139,12 +137,11 @@ class ProviderAdmin:
     async def _change_settings(
         self, by: Viewer, seen: GuildSettings, settings: GuildSettings
     ) -> None:
-        if by.guild_id is None:
-            raise ModeratorsOnlyError
+        guild_id = by.moderated_guild_id()
         actor = Actor(user_id=by.user_id, at=self._clock.now())
         changed = await self._guild_store.replace_guild_settings(
-            by.guild_id, settings, actor, expected=seen
+            guild_id, settings, actor, expected=seen
         )
-        self._settings_cache.invalidate(by.guild_id)
+        self._settings_cache.invalidate(guild_id)
         if not changed:
             raise RefusedError("Somebody else has just changed the settings. Try again.")

@@ -34,7 +34,7 @@ def status(job_id: str = "K7Q2", *, provider: str = "first", **changes: Any) -> 
         "variant": 0,
         "user_id": 4,
         "place": PLACE,
-        "order": order,
+        "spec": order,
         "seed": 5,
         "state": State.DONE,
         "created_at": NOW,

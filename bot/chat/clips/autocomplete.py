@@ -1,4 +1,4 @@
-"""What autocomplete offers; binding it is not, so everything is checked again on submit."""
+"""Choices of autocomplete. Members can type anything else, so submit checks everything again."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from discord import app_commands
 
 from bot.chat import text
 from bot.chat.clips.clip_text import request_text
-from bot.chat.serving import job_service_of
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import job_service_of, viewer_of
 from bot.errors import BadOptionError, NoProviderError
 from bot.jobs.catalogue import Catalogue, Offer
 from bot.model import Job
 from bot.quota.sentences import dollars
 
-#: Discord shows no more, and a longer list or name empties it without a word.
+#: With more choices or a longer name Discord shows no choice at all.
 _MAX_CHOICES = 25
 _NAME_CHARS = 100
 
@@ -24,7 +23,7 @@ _NAME_CHARS = 100
 async def offered_models(
     interaction: discord.Interaction, typed: str
 ) -> list[app_commands.Choice[str]]:
-    """Complete a `model` option with what the server uses."""
+    """Complete a `model` option with the models that the guild allows."""
     jobs = job_service_of(interaction)
     offered = await jobs.catalogue_for(viewer_of(interaction))
     return model_choices(offered, typed, with_provider=len(jobs.provider_admin.names) > 1)
@@ -33,7 +32,7 @@ async def offered_models(
 async def known_models(
     interaction: discord.Interaction, typed: str
 ) -> list[app_commands.Choice[str]]:
-    """Complete a `model` option with all that clips may have been made with, offered or not."""
+    """Complete a `model` option with all models, also those that are no longer offered."""
     known = {
         offer.model.name: offer
         for offer in reversed(job_service_of(interaction).catalogue.all_offers)
@@ -48,7 +47,7 @@ async def known_models(
 async def offered_seconds(
     interaction: discord.Interaction, typed: int | str
 ) -> list[app_commands.Choice[int]]:
-    """Complete a `seconds` option for the command's `model`, if it is named already."""
+    """Complete a `seconds` option for the command's `model`, if that is filled in."""
     offered = await job_service_of(interaction).catalogue_for(viewer_of(interaction))
     return seconds_choices(offered, interaction.namespace.model, str(typed))
 
@@ -67,7 +66,7 @@ def model_choices(
 ) -> list[app_commands.Choice[str]]:
     """Return the models whose name holds `typed`, with the price of their shortest clip.
 
-    named  say which video service has it, too.
+    with_provider  whether the name says which provider has it.
     """
     return _first_choices(
         app_commands.Choice(
@@ -120,7 +119,7 @@ def job_choices(jobs: Sequence[Job], typed: str) -> list[app_commands.Choice[str
 
 
 def clip_choices(jobs: Sequence[Job]) -> list[app_commands.Choice[str]]:
-    """Return finished clips, found already, by id and what was asked for."""
+    """Return the found clips by id and request."""
     return _first_choices(
         app_commands.Choice(name=f"{job.id} · {request_text(job)}"[:_NAME_CHARS], value=job.id)
         for job in jobs
@@ -143,9 +142,11 @@ def _model_name(offer: Offer, *, with_provider: bool) -> str:
     facts.append(f"{dollars(usd_micros)} a clip" if usd_micros else dollars(0))
     facts += ["audio"] if model.has_audio else []
     rest = "".join(f" · {each}" for each in facts)
-    # A long name is cut, and what it costs is not.
-    room = _NAME_CHARS - len(rest)
-    label = model.label if len(model.label) <= room else f"{model.label[: room - 1].rstrip()}…"
+    # Only the label is cut, never the price.
+    max_chars = _NAME_CHARS - len(rest)
+    label = model.label
+    if len(label) > max_chars:
+        label = f"{label[: max_chars - 1].rstrip()}…"
     return label + rest
 
 

@@ -1,4 +1,4 @@
-"""Shows a request's card to the channel once the job is accepted, whatever Discord does."""
+"""Shows the card of an accepted request in the channel, with fallbacks if Discord fails."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import logging
 from functools import partial
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot.chat import text
 from bot.chat.clips.status_embeds import build_card_message
+from bot.chat.transport.error_mapping import REQUEST_ERRORS
 from bot.jobs.ports import StatusCard
 
 _log = logging.getLogger(__name__)
-#: A card comes within seconds of its command: no more messages than this can stand between.
+#: A card follows its command within seconds, so few messages come between.
 _HISTORY_LIMIT = 100
-_DISCORD_ERRORS = (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError)
 
 
 async def announce_card(interaction: discord.Interaction[Any], card: StatusCard) -> int | None:
     """Answer the interaction with `card` and return its message's id; never raises.
 
-    The job is paid for from here on, so a failure must not read like a refusal: the card then goes
-    to the channel by itself, and if that fails too, None: the clip still comes.
+    The request is accepted, so a failure must not look like a refusal: then the card is sent to the
+    channel. If that fails, too, None is returned; the clip is posted all the same.
     """
     channel = interaction.client.get_partial_messageable(card.request.place.channel_id)
     if interaction.response.is_done():
@@ -35,7 +34,7 @@ async def announce_card(interaction: discord.Interaction[Any], card: StatusCard)
     for attempt in (send, look):
         try:
             message_id = await attempt()
-        except _DISCORD_ERRORS as error:
+        except REQUEST_ERRORS as error:
             _log.info("card of request %s not taken: %s", card.request.id, error)
         else:
             if message_id is not None:
@@ -45,32 +44,32 @@ async def announce_card(interaction: discord.Interaction[Any], card: StatusCard)
 
 async def reply_with_card(message: discord.Message, card: StatusCard) -> int | None:
     """Answer a message with `card`, as `announce_card` does an interaction; never raises."""
-    sheet = build_card_message(card)
+    shown = build_card_message(card)
     try:
-        # A message may be delivered twice, after a broken connection; its card comes once.
+        # The gateway may deliver a message twice; the nonce keeps its card from being sent twice.
         sent = await message.reply(
-            embed=sheet.embed,
+            embed=shown.embed,
             nonce=_nonce(card),
             allowed_mentions=discord.AllowedMentions.none(),
-            **sheet.view_arguments,
+            **shown.view_arguments,
         )
-    except _DISCORD_ERRORS as error:
+    except REQUEST_ERRORS as error:
         _log.info("card of request %s not taken as a reply: %s", card.request.id, error)
         return await _send_to_channel(message.channel, card)
     return sent.id
 
 
 async def _send_to_channel(channel: discord.abc.Messageable, card: StatusCard) -> int | None:
-    sheet = build_card_message(card)
+    shown = build_card_message(card)
     try:
         message = await channel.send(
-            embed=sheet.embed,
-            # As a reply's: if that got through with its receipt lost, this finds it.
+            embed=shown.embed,
+            # The same as the reply's, in case the reply was sent but Discord's response got lost.
             nonce=_nonce(card),
             allowed_mentions=discord.AllowedMentions.none(),
-            **sheet.view_arguments,
+            **shown.view_arguments,
         )
-    except _DISCORD_ERRORS as error:
+    except REQUEST_ERRORS as error:
         _log.warning("request %s goes on without a card: %s", card.request.id, error)
         return None
     return message.id
@@ -81,42 +80,41 @@ def _nonce(card: StatusCard) -> str:
 
 
 async def _respond(interaction: discord.Interaction[Any], card: StatusCard) -> int:
-    sheet = build_card_message(card)
-    sent = await interaction.response.send_message(embed=sheet.embed, **sheet.view_arguments)
-    # None when Discord's receipt got lost.
+    shown = build_card_message(card)
+    sent = await interaction.response.send_message(embed=shown.embed, **shown.view_arguments)
+    # None when Discord's response got lost.
     return sent.message_id or (await interaction.original_response()).id
 
 
 async def _adopt_response(interaction: discord.Interaction[Any], card: StatusCard) -> int:
-    """Return the answer that stands there although ours seemed to be refused.
+    """Edit the answer that exists although ours seemed to be rejected; return its id.
 
-    One of unknown fate may have been taken: the next try is then "already acknowledged", or, three
-    seconds later, "unknown". A second card would have buttons that nobody keeps true.
+    An earlier try may have succeeded; then the next fails with ALREADY_ACKNOWLEDGED or, after three
+    seconds, UNKNOWN_INTERACTION. A second card would never be updated.
     """
-    sheet = build_card_message(card)
+    shown = build_card_message(card)
     message = await interaction.edit_original_response(
-        embed=sheet.embed, view=sheet.view, allowed_mentions=discord.AllowedMentions.none()
+        embed=shown.embed, view=shown.view, allowed_mentions=discord.AllowedMentions.none()
     )
     return message.id
 
 
 async def _follow_up(interaction: discord.Interaction[Any], card: StatusCard) -> int:
-    """Show the card to everybody where so far the member alone was answered."""
-    sheet = build_card_message(card)
+    """Show the card publicly after an ephemeral answer."""
+    shown = build_card_message(card)
     await interaction.edit_original_response(
         content=text.PICTURE_RECEIVED, allowed_mentions=discord.AllowedMentions.none()
     )
-    message = await interaction.followup.send(embed=sheet.embed, wait=True, **sheet.view_arguments)
+    message = await interaction.followup.send(embed=shown.embed, wait=True, **shown.view_arguments)
     return message.id
 
 
 async def _find_follow_up(
     interaction: discord.Interaction[Any], channel: discord.abc.Messageable
 ) -> int | None:
-    """Return the card that stands in the channel although its receipt got lost.
+    """Return the card that was sent to the channel although Discord's response got lost.
 
-    A followup has no nonce that would hold off a second one. The answer to the member alone is not
-    among what the channel shows.
+    A followup has no nonce against duplicates. The ephemeral answer isn't in the channel's history.
     """
     since = discord.Object(interaction.id)
     async for message in channel.history(limit=_HISTORY_LIMIT, after=since, oldest_first=True):

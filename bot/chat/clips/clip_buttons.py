@@ -1,4 +1,4 @@
-"""The buttons below a finished clip. Whoever presses is checked anew each time."""
+"""The buttons below a finished clip. Each press checks its user anew."""
 
 from __future__ import annotations
 
@@ -6,29 +6,26 @@ import discord
 
 from bot.chat.clips import clip_text
 from bot.chat.clips.details import details_embed
-from bot.chat.clips.job_buttons import JobButton
+from bot.chat.clips.job_buttons import JOB_ID, JobButton
 from bot.chat.clips.modals import extend_modal, remix_modal
 from bot.chat.clips.submission import submit_and_announce
-from bot.chat.embed_message import EmbedMessage
-from bot.chat.serving import job_service_of
+from bot.chat.embed_message import EmbedMessage, respond_ephemerally
 from bot.chat.text import jump_url
-from bot.chat.viewers import reader_of
+from bot.chat.viewers import job_service_of, reader_of
 from bot.jobs.library import ClipDetails
 from bot.jobs.remixing import check_extend
 from bot.model import State
 
-_ID = r"(?P<job>[0-9A-Z]{4,12})"
-
 
 async def open_remix_modal(interaction: discord.Interaction, clip_id: str) -> None:
-    """Open the form for a remix of a clip. Raises as `Library.source`."""
+    """Open the form for a remix of a clip. Raises what `Library.parent` raises."""
     viewer, library = reader_of(interaction), job_service_of(interaction).library
     parent = (await library.parent(clip_id, viewer)).job
     known = await library.knows_origin(parent, viewer)
     await interaction.response.send_modal(remix_modal(parent, shows_ancestry=known))
 
 
-class RemixButton(JobButton, template=rf"sora:remix:{_ID}"):
+class RemixButton(JobButton, template=rf"sora:remix:{JOB_ID}"):
     """Opens the form for a remix."""
 
     action, style = "remix", discord.ButtonStyle.primary
@@ -38,8 +35,8 @@ class RemixButton(JobButton, template=rf"sora:remix:{_ID}"):
         await open_remix_modal(interaction, self.job_id)
 
 
-class AgainButton(JobButton, template=rf"sora:again:{_ID}"):
-    """Orders the same once more, with another seed."""
+class AgainButton(JobButton, template=rf"sora:again:{JOB_ID}"):
+    """Makes the same once more, with another seed."""
 
     action, style = "again", discord.ButtonStyle.secondary
     label, named_label = "Again", "Again {}"
@@ -51,8 +48,8 @@ class AgainButton(JobButton, template=rf"sora:again:{_ID}"):
         )
 
 
-class ExtendButton(JobButton, template=rf"sora:extend:{_ID}"):
-    """Opens the form for what happens next."""
+class ExtendButton(JobButton, template=rf"sora:extend:{JOB_ID}"):
+    """Opens the form for an extension."""
 
     action, style = "extend", discord.ButtonStyle.secondary
     label, named_label = "Extend", "Extend {}"
@@ -61,14 +58,14 @@ class ExtendButton(JobButton, template=rf"sora:extend:{_ID}"):
         viewer, jobs = reader_of(interaction), job_service_of(interaction)
         library = jobs.library
         parent = (await library.parent(self.job_id, viewer)).job
-        # Before the form, not after somebody has filled it in.
+        # Refused before the form is filled in.
         check_extend(await jobs.catalogue_for(viewer), parent)
         known = await library.knows_origin(parent, viewer)
         await interaction.response.send_modal(extend_modal(parent, shows_ancestry=known))
 
 
-class DeleteButton(JobButton, template=rf"sora:delete:{_ID}"):
-    """Asks whether the clip shall really go."""
+class DeleteButton(JobButton, template=rf"sora:delete:{JOB_ID}"):
+    """Asks for confirmation before a clip is deleted."""
 
     action, style = "delete", discord.ButtonStyle.secondary
     label, named_label = "Delete", "Delete {}"
@@ -82,8 +79,8 @@ class DeleteButton(JobButton, template=rf"sora:delete:{_ID}"):
         )
 
 
-class ConfirmDeleteButton(JobButton, template=rf"sora:erase:{_ID}"):
-    """Removes the clip for good."""
+class ConfirmDeleteButton(JobButton, template=rf"sora:erase:{JOB_ID}"):
+    """Deletes the clip."""
 
     action, label, style = "erase", "Delete {} for good", discord.ButtonStyle.danger
 
@@ -92,8 +89,8 @@ class ConfirmDeleteButton(JobButton, template=rf"sora:erase:{_ID}"):
         await interaction.response.edit_message(content=clip_text.deleted(self.job_id), view=None)
 
 
-class ForbidRemixesButton(JobButton, template=rf"sora:forbid:{_ID}"):
-    """Forbids others to make something of the presser's own clip."""
+class ForbidRemixesButton(JobButton, template=rf"sora:forbid:{JOB_ID}"):
+    """Forbids others to remix, extend or repeat the user's own clip."""
 
     action, label, style = "forbid", "Forbid remixes", discord.ButtonStyle.secondary
 
@@ -103,8 +100,8 @@ class ForbidRemixesButton(JobButton, template=rf"sora:forbid:{_ID}"):
         await interaction.response.send_message(clip_text.forbidden(self.job_id), ephemeral=True)
 
 
-class AllowRemixesButton(JobButton, template=rf"sora:allow:{_ID}"):
-    """Lets others make something of the presser's own clip again."""
+class AllowRemixesButton(JobButton, template=rf"sora:allow:{JOB_ID}"):
+    """Lets others remix, extend and repeat the user's own clip again."""
 
     action, label, style = "allow", "Allow remixes", discord.ButtonStyle.secondary
 
@@ -114,34 +111,35 @@ class AllowRemixesButton(JobButton, template=rf"sora:allow:{_ID}"):
         await interaction.response.send_message(clip_text.allowed(self.job_id), ephemeral=True)
 
 
-class DetailsButton(JobButton, template=rf"sora:details:{_ID}"):
-    """Shows the presser what there is to know of a clip."""
+class DetailsButton(JobButton, template=rf"sora:details:{JOB_ID}"):
+    """Shows a clip's details to the user alone."""
 
     action, style = "details", discord.ButtonStyle.secondary
     label, named_label = "Details", "Details {}"
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        viewer = reader_of(interaction)
-        sheet = build_details_message(
-            await job_service_of(interaction).library.details(self.job_id, viewer)
-        )
-        await interaction.response.send_message(
-            embed=sheet.embed, ephemeral=True, **sheet.view_arguments
-        )
+        await show_details(interaction, self.job_id)
+
+
+async def show_details(interaction: discord.Interaction, clip_id: str) -> None:
+    """Show a clip's details to the user alone. Raises what `Library.details` raises."""
+    library = job_service_of(interaction).library
+    details = await library.details(clip_id, reader_of(interaction))
+    await respond_ephemerally(interaction, None, build_details_message(details))
 
 
 def build_details_message(details: ClipDetails) -> EmbedMessage:
-    """Return a clip's details with the buttons that its viewer can use."""
+    """Return a clip's details, with the buttons that the viewer may use."""
     job = details.status.job
     view = discord.ui.View(timeout=None)
     if job.state is State.DONE:
         view.add_item(discord.ui.Button(label="Watch", url=jump_url(job), row=0))
-    is_filed = details.status.clip is not None
-    if is_filed and (job.remixable or details.is_own):
+    has_file = details.status.clip is not None
+    if has_file and (job.remixable or details.is_own):
         view.add_item(RemixButton(job.id, row=0)).add_item(AgainButton(job.id, row=0))
         if details.status.can_extend:
             view.add_item(ExtendButton(job.id, row=0))
-    if is_filed and details.is_own:
+    if has_file and details.is_own:
         share = ForbidRemixesButton if job.remixable else AllowRemixesButton
         view.add_item(share(job.id, row=1))
     if details.may_delete:

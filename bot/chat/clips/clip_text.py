@@ -1,4 +1,4 @@
-"""What is said about finished clips: above them, on their details, and when they are changed."""
+"""Sentences about finished clips: above them, in their details, and after changes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ NOT_YOUR_REPLY = "Only who wrote the reply can choose."
 
 
 def clip_message_text(statuses: Sequence[JobStatus]) -> str:
-    """Return the words above posted clips: of one job, or of several variants of a request.
-
-    statuses  those that the message shows, by variant; at least one.
-    """
+    """Return the text above the clips of one message; `statuses` holds at least one."""
     first = statuses[0]
     lines = [
         f"<@{first.job.user_id}> {_ready(statuses)}",
@@ -41,13 +38,13 @@ def clip_message_text(statuses: Sequence[JobStatus]) -> str:
 
 
 def moved_post_note(asked_in: Place) -> str:
-    """Return why clips stand elsewhere than where they were asked for."""
-    # Not as a mention: of a place that the reader can't see, that shows nothing.
+    """Return why a clip was posted elsewhere than it was asked for."""
+    # A link, because a mention of a channel that the reader can't see shows nothing.
     return f"It could not be posted [where you asked for it]({place_url(asked_in)})."
 
 
 def mirror_message_text(status: JobStatus) -> str:
-    """Return the words above a clip in its server's gallery channel."""
+    """Return the text above a clip in the gallery channel."""
     job = status.job
     return (
         f"{jump_url(job)} by <@{job.user_id}>\n"
@@ -57,14 +54,14 @@ def mirror_message_text(status: JobStatus) -> str:
 
 
 def escaped_request(job: Job, max_chars: int) -> str:
-    """Return what a member wrote for this job, harmless; see `request_text`."""
+    """Return `request_text`, cut and escaped."""
     return escaped(request_text(job), max_chars)
 
 
 def request_text(job: Job) -> str:
-    """Return what a member wrote for this job, as it was written: of a remix the change alone.
+    """Return what the member wrote for this job; for a remix only the change.
 
-    Never the parent's words: it may have been made where the reader may not look.
+    The parent's prompt is left out: its channel may be hidden from the reader.
     """
     if job.deleted_at is not None:
         return "(deleted)"
@@ -74,9 +71,9 @@ def request_text(job: Job) -> str:
 
 
 def escaped_history(job: Job, max_chars: int) -> str:
-    """Return all that a clip shows, generation by generation, harmless.
+    """Return the prompt and all changes of a clip, oldest first, cut and escaped.
 
-    Only for who may see each of its ancestors.
+    Only for viewers who may see each of its ancestors.
     """
     if job.deleted_at is not None:
         return "(deleted)"
@@ -84,7 +81,7 @@ def escaped_history(job: Job, max_chars: int) -> str:
 
 
 def origin_line(status: JobStatus) -> str | None:
-    """Return what a remix or an extension was made from, and how; None for anything else."""
+    """Return what a remix or an extension was made from, and how; None for other jobs."""
     source = status.origin
     if source is None:
         return None
@@ -97,16 +94,16 @@ def origin_line(status: JobStatus) -> str | None:
 
 
 def clip_link(job: Job) -> str:
-    """Return a job's id, leading to its message where there is one."""
+    """Return a job's id, as a link if it has a message."""
     if job.message_id is None or job.deleted_at is not None:
         return f"`{job.id}`"
     return f"[`{job.id}`]({jump_url(job)})"
 
 
 def parent_text(parent: Job, *, shows_ancestry: bool) -> str:
-    """Return what stands above a form about a clip.
+    """Return the text above a form about a clip.
 
-    known  whether the reader may see all that it was made from.
+    shows_ancestry  whether the reader may see all clips that it was made from.
     """
     words = escaped_history(parent, 600) if shows_ancestry else escaped_request(parent, 600)
     return f"-# What {parent.id} shows\n> {words}"
@@ -150,15 +147,15 @@ def _remix_method(source: Origin, *, extends: bool, alone: bool) -> str:
 
 
 def _spec_lines(statuses: Sequence[JobStatus]) -> list[str]:
-    """Return what was ordered with the ids of the clips; variants of two services are told apart."""
+    """Return what was asked for with the clips' ids, in one line for each provider."""
     if len(statuses) == 1:
         only = statuses[0]
         return [f"-# {spec_and_failover_line(only)}{_took(only)} · `{only.job.id}`"]
     alike: dict[str, list[str]] = {}
-    # Numbered as the videos stand there, so that a reader can tell whose button is whose.
+    # Numbered in the order of the videos, so that a reader finds the button of a video.
     for number, status in enumerate(statuses, start=1):
         alike.setdefault(spec_and_failover_line(status), []).append(f"{number}: `{status.job.id}`")
-    return [f"-# {ordered} · {', '.join(ids)}" for ordered, ids in alike.items()]
+    return [f"-# {line} · {', '.join(ids)}" for line, ids in alike.items()]
 
 
 def _ready(statuses: Sequence[JobStatus]) -> str:

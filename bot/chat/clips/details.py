@@ -1,4 +1,4 @@
-"""What is known of a clip: its order, its file, where it comes from and what became of it."""
+"""The details of a clip: what was asked for, its file, its ancestors and its remixes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bot.model import Clip, Job
 from bot.quota.sentences import dollars, relative
 
 _MAX_ANCESTORS = 6
-#: 2026-11: Discord refuses a longer field (developer documentation, embed limits).
+#: 2026-11: Discord rejects a longer field (developer documentation, embed limits).
 _FIELD_CHARS = 1024
 
 
 def details_embed(details: ClipDetails) -> discord.Embed:
-    """Return a clip's details; nothing that its viewer may not see is named."""
+    """Return a clip's details, without anything that the viewer may not see."""
     status, job = details.status, details.status.job
     embed = discord.Embed(title=f"Clip {job.id}", colour=STATE_COLOURS[job.state])
-    # Of an ancestor that its viewer may not see, or that is deleted, neither words nor place.
+    # The history holds the prompts of all ancestors, so it shows only if none is hidden or deleted.
     known = all(each is not None and each.deleted_at is None for each in details.ancestors)
     words = clip_text.escaped_history(job, 1500) if known else clip_text.escaped_request(job, 1500)
     embed.description = f"> {words}"
@@ -56,9 +56,12 @@ def _cost(job: Job) -> str:
 
 
 def _ancestry(ancestors: Sequence[Job | None]) -> str:
-    """Return the way up to the root, parent first; a long one without its middle."""
-    told = _steps([_step(each) for each in ancestors])
-    return told if len(told) <= _FIELD_CHARS else _steps([_step(each, 0) for each in ancestors])
+    """Return the ancestors, parent first; a long list without its middle."""
+    return text.fitted(
+        lambda max_chars: _steps([_step(each, max_chars) for each in ancestors]),
+        _FIELD_CHARS,
+        (40, 0),
+    )
 
 
 def _steps(steps: Sequence[str]) -> str:
@@ -67,7 +70,7 @@ def _steps(steps: Sequence[str]) -> str:
     return " ← ".join(steps)
 
 
-def _step(job: Job | None, max_chars: int = 40) -> str:
+def _step(job: Job | None, max_chars: int) -> str:
     if job is None:
         return "a clip elsewhere"
     if job.deleted_at is not None:
@@ -80,7 +83,7 @@ def _children(details: ClipDetails) -> str:
     lines: list[str] = []
     for job in details.children:
         line = f"{clip_text.clip_link(job)} {clip_text.escaped_request(job, 60)}"
-        # Room is left for the line that counts the rest.
+        # 30 characters are kept for the line that counts the rest.
         if sum(len(each) + 1 for each in lines) + len(line) > _FIELD_CHARS - 30:
             break
         lines.append(line)

@@ -1,84 +1,53 @@
-"""Buttons that work after a restart: the id is in the custom id, everything else in the database."""
+"""Buttons about jobs: the id is in the custom id, everything else in the database."""
 
 from __future__ import annotations
 
-import re
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import discord
 
 from bot.chat import text
 from bot.chat.clips.places import place_of
-from bot.chat.serving import job_service_of
-from bot.chat.transport.error_handler import SafeItem
-from bot.chat.viewers import viewer_of
+from bot.chat.transport.error_handler import SafeButton
+from bot.chat.viewers import job_service_of, viewer_of
+
+#: A job's id in the template of a button.
+JOB_ID = r"(?P<job>[0-9A-Z]{4,12})"
 
 
-class CancelButton(SafeItem[discord.ui.Button[Any]], template=r"sora:cancel:(?P<request>\d{1,20})"):
-    """Cancels what is still under way of a request."""
+class CancelButton(SafeButton, template=r"sora:cancel:(?P<request>\d{1,20})"):
+    """Cancels the jobs of a request that are under way."""
 
-    def __init__(self, request_id: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label="Cancel",
-                style=discord.ButtonStyle.secondary,
-                custom_id=f"sora:cancel:{request_id}",
-            )
-        )
-        self.request_id = request_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        _interaction: discord.Interaction,
-        _control: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        return cls(int(match["request"]))
+    def __init__(self, request_id: int | str) -> None:
+        super().__init__(f"sora:cancel:{request_id}", "Cancel")
+        self.request_id = int(request_id)
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         jobs = await job_service_of(interaction).cancel_all(self.request_id, viewer_of(interaction))
         await interaction.response.send_message(text.cancelled(jobs), ephemeral=True)
 
 
-class JobButton(SafeItem[discord.ui.Button[Any]], template=r"sora:job:(?P<job>[0-9A-Z]{4,12})"):
-    """A button about one job; those below say what it does.
+class JobButton(SafeButton, template=rf"sora:job:{JOB_ID}"):
+    """A button about one job; the subclasses say what it does.
 
-    named  whether the label says which job, where a message is about several.
+    named  whether the label says which job; for messages about several jobs.
     """
 
+    #: The second part of the custom id.
     action: ClassVar[str]
     style: ClassVar[discord.ButtonStyle]
-    #: Of a button that stands alone, and of one among others about other jobs.
     label: ClassVar[str]
+    #: The label if `named`; `label` if empty. `{}` becomes the id of the job.
     named_label: ClassVar[str] = ""
 
     def __init__(self, job_id: str, *, named: bool = False, row: int | None = None) -> None:
         label = (self.named_label or self.label) if named else self.label
-        super().__init__(
-            discord.ui.Button(
-                label=label.format(job_id),
-                style=self.style,
-                custom_id=f"sora:{self.action}:{job_id}",
-                row=row,
-            )
-        )
+        super().__init__(f"sora:{self.action}:{job_id}", label.format(job_id), self.style, row=row)
         self.job_id = job_id
 
-    @classmethod
-    async def from_custom_id(
-        cls,
-        _interaction: discord.Interaction,
-        _control: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        return cls(match["job"])
 
-
-class CancelJobButton(JobButton, template=r"sora:stop:(?P<job>[0-9A-Z]{4,12})"):
-    """Cancels one job, leaving other variants of its request alone."""
+class CancelJobButton(JobButton, template=rf"sora:stop:{JOB_ID}"):
+    """Cancels one job, but not the other variants of its request."""
 
     action, label, style = "stop", "Cancel {}", discord.ButtonStyle.secondary
 
@@ -87,8 +56,8 @@ class CancelJobButton(JobButton, template=r"sora:stop:(?P<job>[0-9A-Z]{4,12})"):
         await interaction.response.send_message(text.cancelled([job]), ephemeral=True)
 
 
-class FetchButton(JobButton, template=r"sora:fetch:(?P<job>[0-9A-Z]{4,12})"):
-    """Posts a kept clip where it is pressed."""
+class FetchButton(JobButton, template=rf"sora:fetch:{JOB_ID}"):
+    """Posts a kept clip in the channel where it is pressed."""
 
     action, label, style = "fetch", "Get my clip {}", discord.ButtonStyle.primary
 

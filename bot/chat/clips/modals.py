@@ -1,85 +1,80 @@
-"""Forms: the change that makes a remix, and the words that let a clip go on.
+"""Forms: what to change in a remix, and what happens next in an extension.
 
-What a form is about stands in its custom id, and `submitted` takes what comes back: a form that was
-open while the bot restarted is not lost.
+A form's custom id says which clip it is about, and `submit_clip_modal` takes what was typed: a form
+that was open while the bot restarted is not lost.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import discord
 
 from bot.chat.clips import clip_text
+from bot.chat.clips.job_buttons import JOB_ID
 from bot.chat.clips.submission import submit_and_announce
-from bot.chat.serving import job_service_of
-from bot.chat.transport.error_handler import respond_with_error
-from bot.chat.viewers import reader_of
+from bot.chat.viewers import job_service_of, reader_of
 from bot.jobs.catalogue import ClipOptions
 from bot.model import Job
 
-_FORM = re.compile(r"sora:(?P<what>remixing|extending):(?P<job>[0-9A-Z]{4,12})")
+CLIP_MODAL = re.compile(rf"sora:(?P<action>remixing|extending):{JOB_ID}")
 _FIELD = "words"
 _MAX_CHARS = 2000
 
 
 def remix_modal(parent: Job, *, shows_ancestry: bool) -> discord.ui.Modal:
-    """Return the form that asks what shall be different; the parent's words stand above.
+    """Return the form that asks what to change; the parent's words stand above.
 
-    known  whether its reader may see all that the parent was made from.
+    shows_ancestry  whether the reader may see all clips that the parent was made from.
     """
-    return _modal(
-        parent,
-        shows_ancestry=shows_ancestry,
-        title=f"Remix {parent.id}",
-        action="remixing",
-        label="What shall be different?",
-        hint="Model, length and size stay as they are.",
-        example="make it night, with rain on the windows",
-        required=True,
+    # Discord keeps what was typed for a form that is opened again under the same custom id.
+    modal = discord.ui.Modal(
+        title=f"Remix {parent.id}", custom_id=f"sora:remixing:{parent.id}", timeout=900
+    )
+    modal.add_item(_parent_text(parent, shows_ancestry=shows_ancestry))
+    return modal.add_item(
+        discord.ui.Label(
+            text="What shall be different?",
+            description="Model, length and size stay as they are.",
+            component=_field("make it night, with rain on the windows", required=True),
+        )
     )
 
 
 def extend_modal(parent: Job, *, shows_ancestry: bool) -> discord.ui.Modal:
-    """Return the form that asks what happens next; empty, the clip just goes on.
+    """Return the form that asks what happens next; left empty, the clip just goes on.
 
-    known  as for `remix_modal`.
+    shows_ancestry  as for `remix_modal`.
     """
-    return _modal(
-        parent,
-        shows_ancestry=shows_ancestry,
-        title=f"Extend {parent.id}",
-        action="extending",
-        label="What happens next?",
-        hint="Leave it empty to let the clip go on as it is.",
-        example="it begins to snow",
-        required=False,
+    modal = discord.ui.Modal(
+        title=f"Extend {parent.id}", custom_id=f"sora:extending:{parent.id}", timeout=900
+    )
+    modal.add_item(_parent_text(parent, shows_ancestry=shows_ancestry))
+    return modal.add_item(
+        discord.ui.Label(
+            text="What happens next?",
+            description="Leave it empty to let the clip go on as it is.",
+            component=_field("it begins to snow", required=False),
+        )
     )
 
 
-async def handle_clip_modal(interaction: discord.Interaction[Any]) -> None:
-    """Act on a form that was sent in; whatever goes wrong, its sender reads. Never raises."""
-    data = cast("dict[str, Any]", interaction.data or {})
-    form = _FORM.fullmatch(str(data.get("custom_id")))
-    if form is None:
-        return
-    words = next(_values(data.get("components")), "")
-    try:
-        await _submit(interaction, form["what"], form["job"], words)
-    except Exception as error:  # noqa: BLE001 - this is the door
-        await respond_with_error(interaction, error)
-
-
-async def _submit(
-    interaction: discord.Interaction[Any], action: str, parent_id: str, words: str
+async def submit_clip_modal(
+    interaction: discord.Interaction[Any], form: re.Match[str], typed: Mapping[str, str]
 ) -> None:
+    """Remix or extend the clip of a submitted form. Raises what `JobService.remix` raises.
+
+    form   the match of `CLIP_MODAL`.
+    typed  what was typed, by the custom id of the field.
+    """
     viewer, jobs = reader_of(interaction), job_service_of(interaction)
-    if action == "remixing":
-        wish = ClipOptions(prompt=words)
+    words, parent_id = typed.get(_FIELD, ""), form["job"]
+    if form["action"] == "remixing":
+        options = ClipOptions(prompt=words)
         await submit_and_announce(
-            interaction, lambda request: jobs.remix(parent_id, wish, viewer, request)
+            interaction, lambda request: jobs.remix(parent_id, options, viewer, request)
         )
     else:
         await submit_and_announce(
@@ -87,41 +82,15 @@ async def _submit(
         )
 
 
-def _modal(
-    parent: Job,
-    *,
-    shows_ancestry: bool,
-    title: str,
-    action: str,
-    label: str,
-    hint: str,
-    example: str,
-    required: bool,
-) -> discord.ui.Modal:
-    # Discord keeps what was typed for a form that is opened again under the same custom id.
-    modal = discord.ui.Modal(title=title, custom_id=f"sora:{action}:{parent.id}", timeout=900)
-    modal.add_item(
-        discord.ui.TextDisplay(clip_text.parent_text(parent, shows_ancestry=shows_ancestry))
-    )
-    field: discord.ui.TextInput[Any] = discord.ui.TextInput(
+def _parent_text(parent: Job, *, shows_ancestry: bool) -> discord.ui.TextDisplay[Any]:
+    return discord.ui.TextDisplay(clip_text.parent_text(parent, shows_ancestry=shows_ancestry))
+
+
+def _field(example: str, *, required: bool) -> discord.ui.TextInput[Any]:
+    return discord.ui.TextInput(
         style=discord.TextStyle.paragraph,
         custom_id=_FIELD,
         placeholder=example,
         required=required,
         max_length=_MAX_CHARS,
     )
-    modal.add_item(discord.ui.Label(text=label, description=hint, component=field))
-    return modal
-
-
-def _values(node: object) -> Iterator[str]:
-    """Yield what was typed into our field, wherever it stands among the components."""
-    if isinstance(node, list):
-        for each in cast("list[object]", node):
-            yield from _values(each)
-    elif isinstance(node, dict):
-        fields = cast("dict[str, object]", node)
-        if fields.get("custom_id") == _FIELD:
-            yield str(fields.get("value") or "")
-        for name in ("components", "component"):
-            yield from _values(fields.get(name))

@@ -1,4 +1,4 @@
-"""Pictures that members attach to a command."""
+"""Reference images that members attach to a command."""
 
 from __future__ import annotations
 
@@ -17,25 +17,22 @@ from bot.media.reference_picture import check_picture, check_upload_metadata
 class Pictures:
     """Fetches attachments into a folder of this machine.
 
-    folder  made when first needed; the picture of an accepted request stays there.
+    folder  created when first needed; the image of an accepted request stays in it.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def check_declared(self, image: discord.Attachment) -> None:
-        """Return if what the attachment says of itself is allowed; no I/O.
-
-        Raises BadOptionError naming the field and what is allowed.
-        """
+        """Raise BadOptionError unless the declared type and size are allowed; no I/O."""
         check_upload_metadata(image.content_type, image.size)
 
     @asynccontextmanager
     async def fetched(self, image: discord.Attachment, request_id: int) -> AsyncGenerator[Path]:
-        """Hold the checked picture on disk; it goes again when the block inside raises.
+        """Download and check the image; it is deleted if the block inside raises.
 
-        Its link expires, so it is fetched at once.
-        Raises BadOptionError when it can't be fetched or is not an allowed picture.
+        It is fetched at once because its link expires.
+        Raises BadOptionError when it can't be fetched or is not an allowed image.
         """
         path = self._folder / f"{request_id}.part"
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
@@ -43,7 +40,7 @@ class Pictures:
             await _save(image, path)
             path = await check_picture(path)
             yield path
-        except BaseException:  # whatever it was, a refused picture has no business here
+        except BaseException:  # the image of a refused request is deleted
             await asyncio.to_thread(path.unlink, missing_ok=True)
             raise
 

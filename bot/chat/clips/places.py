@@ -1,4 +1,4 @@
-"""Where a command, button or reply came from, and whether a clip may be posted there."""
+"""Where a command, button or reply came from, and whether the bot can post and read there."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import discord
 
 from bot.chat import text
-from bot.errors import MissingPermissionError
+from bot.errors import MissingPermissionError, PlaceClosedError
 from bot.model import Place
 
-#: Largest upload in direct messages, where no server's boosts count (2026-09-03: Discord's reference
-#: page raised it from 10 MiB).
-DIRECT_LIMIT_BYTES = 20 * 1024 * 1024
+#: Largest upload in direct messages, to which no guild's boosts apply (2026-09-03: Discord's
+#: reference page raised it from 10 MiB).
+_DIRECT_LIMIT_BYTES = 20 * 1024 * 1024
 
-#: What posting a clip takes. History is how a clip is found again after a crash, so that it is
-#: never posted twice.
+#: Permissions for posting a clip. After a crash the bot looks for the clip in the history, so that
+#: it never posts a clip twice.
 _NEEDED_PERMISSIONS = {
     "view_channel": "View Channel",
     "send_messages": "Send Messages",
@@ -26,9 +26,9 @@ _NEEDED_PERMISSIONS = {
 
 
 def place_of(interaction: discord.Interaction[Any]) -> Place:
-    """Return where the interaction was used, once it is sure that a clip may be posted there.
+    """Return where the interaction was used.
 
-    Raises MissingPermissionError naming what is missing.
+    Raises MissingPermissionError, naming what is missing, unless the bot may post a clip there.
     """
     channel = interaction.channel
     if channel is None or interaction.channel_id is None:
@@ -44,10 +44,10 @@ def place_of(interaction: discord.Interaction[Any]) -> Place:
 
 
 def place_of_message(message: discord.Message, upload_limit_bytes: int) -> Place:
-    """Return where a message was written, once it is sure that a clip may be posted there.
+    """Return where a message was written.
 
-    upload_limit_bytes  messages do not say what Discord takes there; interactions did.
-    Raises MissingPermissionError naming what is missing.
+    upload_limit_bytes  a message doesn't tell the limit of its place, as an interaction does.
+    Raises MissingPermissionError, naming what is missing, unless the bot may post a clip there.
     """
     guild, channel = message.guild, message.channel
     if guild is not None and not isinstance(channel, discord.DMChannel | discord.GroupChannel):
@@ -61,12 +61,35 @@ def place_of_message(message: discord.Message, upload_limit_bytes: int) -> Place
 
 
 def check_can_post_clips(channel: discord.TextChannel) -> None:
-    """Return if clips may be posted in `channel`. Raises MissingPermissionError."""
+    """Raise MissingPermissionError unless the bot may post clips in `channel`."""
     _check_permissions(channel.permissions_for(channel.guild.me), channel)
 
 
+def check_history_readable(client: discord.Client, place: Place) -> None:
+    """Raise PlaceClosedError if the bot is known to lack Read Message History at `place`.
+
+    Without that permission Discord shows an empty channel (its documentation, 2026-08), which would
+    look as if nothing had been posted.
+    """
+    channel = client.get_channel(place.access_channel_id)
+    if channel is None or isinstance(channel, discord.abc.PrivateChannel):
+        return
+    try:
+        granted = channel.permissions_for(channel.guild.me)
+    except discord.ClientException:  # a thread whose parent channel is not in the cache
+        return
+    if not granted.read_message_history:
+        raise PlaceClosedError(f"no Read Message History in {place.access_channel_id}")
+
+
+async def direct_message_place(client: discord.Client, user_id: int) -> Place:
+    """Return the direct messages with a member as a place. Raises what discord.py raises."""
+    channel = await client.create_dm(discord.Object(user_id))
+    return Place(guild_id=None, channel_id=channel.id, upload_limit_bytes=_DIRECT_LIMIT_BYTES)
+
+
 def _thread_of(channel: object) -> int | None:
-    """Return the channel whose readers read along: a public thread's parent."""
+    """Return a public thread's parent, whose readers can read the thread; else None."""
     if isinstance(channel, discord.Thread) and not channel.is_private():
         return channel.parent_id
     return None

@@ -1,29 +1,26 @@
-"""Carries cards and clips into Discord, with the bot's own token: an interaction's dies too soon."""
+"""Posts cards and clips with the bot's own token, since an interaction's expires too soon."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import aiohttp
 import discord
 
-from bot.chat.clip_post import build_clip_view
-from bot.chat.clips.clip_message import file_name
+from bot.chat.clips.clip_message import build_clip_view, clip_nonce, file_name
 from bot.chat.clips.clip_text import clip_message_text, mirror_message_text, request_text
+from bot.chat.clips.places import check_history_readable, direct_message_place
 from bot.chat.clips.status_embeds import build_card_message
 from bot.chat.text import jump_url
+from bot.chat.transport.error_codes import ErrorCode
 from bot.chat.transport.error_mapping import (
-    check_history_readable,
-    clip_nonce,
     delivery_error,
-    direct_message_place,
-    is_channel_deleted,
+    discord_code,
+    map_discord_errors,
     retry_unarchived,
 )
 from bot.clock import Clock
@@ -32,28 +29,22 @@ from bot.jobs.ports import JobStatus, StatusCard
 from bot.model import Job, Place
 
 _log = logging.getLogger(__name__)
-#: "Request entity too large".
-_REQUEST_TOO_LARGE = 40005
-#: "Thread is archived".
-_THREAD_ARCHIVED = 50083
-#: "A thread has already been created for this message".
-_THREAD_EXISTS = 160004
-#: How many messages are looked through for a clip whose answer was lost.
+#: How many messages are searched for a clip that may have been posted.
 _FORWARD_LIMIT = 1000
 _BACKWARD_LIMIT = 200
-#: A client that logged in hears of its servers within seconds, unless the gateway is away.
+#: A client that logged in learns its guilds within seconds, unless the gateway is down.
 _GATEWAY_TIMEOUT_S = 20.0
 _READY_CHECK_S = 0.1
-#: Clocks of two machines may differ by this much.
+#: How much the clocks of two machines may differ.
 _CLOCK_SKEW = timedelta(minutes=10)
-#: 2026-08: edits of older messages have a limit of their own, about three in twenty seconds.
+#: 2026-08: edits of older messages have a separate rate limit, about three in twenty seconds.
 _FREE_EDIT_AGE = timedelta(minutes=50)
 
 
 class DiscordClipPublisher:
     """The `jobs.ports.ClipPublisher` over a discord.py client.
 
-    client  returns the one to use now.
+    client  returns the current client.
     """
 
     def __init__(self, client: Callable[[], discord.Client], clock: Clock) -> None:
@@ -66,26 +57,27 @@ class DiscordClipPublisher:
         return self._get_client()
 
     def resume(self) -> None:
-        """Let deliveries begin; called when the client has logged in."""
+        """Start deliveries; called when the client has logged in."""
         self._logged_in.set()
 
     def pause(self) -> None:
-        """Let deliveries wait; called when the client is given up."""
+        """Hold deliveries back; called when the client is given up."""
         self._logged_in.clear()
 
     async def _wait_for_guilds(self) -> None:
-        """Wait for what only the gateway tells: channels, roles and permissions.
+        """Wait until the gateway has sent the guilds with their channels, roles and permissions.
 
-        Without it every place looks private, and none can have a thread. Raises DeliveryTroubleError.
+        Without them every place looks private, and none can have a thread.
+        Raises DeliveryTroubleError after a timeout.
         """
         await self._logged_in.wait()
         try:
             async with asyncio.timeout(_GATEWAY_TIMEOUT_S):
-                # Not on one client's word: another may have taken its place meanwhile.
+                # Looks at the client anew each time: another may have replaced it meanwhile.
                 while not self._client.is_ready():  # noqa: ASYNC110 - no event outlives its client
                     await asyncio.sleep(_READY_CHECK_S)
         except TimeoutError as error:
-            late = "Discord has not told of its servers yet"
+            late = "the gateway has not sent the guilds yet"
             raise DeliveryTroubleError(late, is_unknown=False) from error
 
     async def show_card(self, card: StatusCard) -> None:
@@ -93,18 +85,18 @@ class DiscordClipPublisher:
         if message_id is None:
             return
         await self._logged_in.wait()
-        sheet = build_card_message(card)
+        shown = build_card_message(card)
         message = self._channel(card.request.place.channel_id).get_partial_message(message_id)
         try:
             with map_discord_errors():
                 # An edit without allowed_mentions is parsed with Discord's defaults.
                 await message.edit(
-                    embed=sheet.embed,
-                    view=sheet.view,
+                    embed=shown.embed,
+                    view=shown.view,
                     allowed_mentions=discord.AllowedMentions.none(),
                 )
         except PlaceClosedError:
-            # Deleted, archived or locked away: the clip itself goes its own way.
+            # The card is deleted, archived or unreachable; the clip is delivered independently.
             return
 
     async def post_clip(
@@ -127,7 +119,7 @@ class DiscordClipPublisher:
 
     async def _send(self, status: JobStatus, path: Path) -> discord.Message:
         job = status.job
-        # By path: discord.py then streams it; bytes in memory cost the whole file per upload.
+        # Given a path, discord.py streams the file instead of holding it in memory.
         return await self._channel(job.place.channel_id).send(
             clip_message_text([status]),
             file=_file(job, path),
@@ -142,7 +134,7 @@ class DiscordClipPublisher:
     async def _append_to_message(
         self, status: JobStatus, path: Path, others: Sequence[JobStatus]
     ) -> int | None:
-        """Add a variant to the message of its siblings; None when it needs one of its own."""
+        """Add a variant to the message of its siblings; None if it needs a message of its own."""
         job, message_id = status.job, others[0].job.message_id or 0
         try:
             with map_discord_errors():
@@ -151,8 +143,7 @@ class DiscordClipPublisher:
                 if any(each.filename == file_name(job) for each in message.attachments):
                     return message.id
                 together = [*others, status]
-                # Through a partial message: a whole one would send its flags, too, and embeds would
-                # be shown again (discord.py 2.7.1).
+                # A full message would send its flags, too, and show embeds again (discord.py 2.7.1).
                 await place.get_partial_message(message_id).edit(
                     content=clip_message_text(together),
                     attachments=[*message.attachments, _file(job, path)],
@@ -160,15 +151,15 @@ class DiscordClipPublisher:
                     allowed_mentions=discord.AllowedMentions.none(),
                 )
         except (PlaceClosedError, ClipTooLargeError) as error:
-            # Deleted, full, or in an archived thread, where a message may be sent but not edited.
+            # The message is deleted or full, or its thread archived: there the bot can send, not edit.
             if (trouble := delivery_error(error)) is not error:
                 raise trouble from error.__cause__
-            _log.info("a message of its own: %s", error)
+            _log.info("variant %s gets a message of its own: %s", job.id, error)
             return None
         return message.id
 
     def _is_freely_editable(self, others: Sequence[JobStatus]) -> bool:
-        """Return whether the siblings' message may be edited freely: for an hour it may."""
+        """Return whether the siblings' message is young enough to be edited without a rate limit."""
         posted_at = discord.utils.snowflake_time(others[0].job.message_id or 0)
         return self._clock.now() - posted_at < _FREE_EDIT_AGE
 
@@ -195,12 +186,12 @@ class DiscordClipPublisher:
         return message.id
 
     def _is_public(self, job: Job) -> bool:
-        """Return whether everybody in the server may read where the clip was posted."""
+        """Return whether every member of the guild can read where the clip was posted."""
         guild = self._client.get_guild(job.place.guild_id or 0)
-        room = None if guild is None else guild.get_channel(job.place.access_channel_id)
-        if guild is None or room is None:
+        channel = None if guild is None else guild.get_channel(job.place.access_channel_id)
+        if guild is None or channel is None:
             return False
-        granted = room.permissions_for(guild.default_role)
+        granted = channel.permissions_for(guild.default_role)
         return granted.view_channel and granted.read_message_history
 
     async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
@@ -211,14 +202,13 @@ class DiscordClipPublisher:
         card = channel.get_partial_message(card_message_id)
         try:
             with map_discord_errors():
-                # No words of the prompt: nobody can take them out again when the clip is deleted.
+                # Without words of the prompt: they would stay when the clip is deleted.
                 await card.create_thread(name=f"Clip {job.id}")
         except PlaceClosedError as error:
-            cause = error.__cause__
-            if not isinstance(cause, discord.HTTPException) or cause.code != _THREAD_EXISTS:
+            if discord_code(error) != ErrorCode.THREAD_EXISTS:
                 _log.info("no thread for %s: %s", job.id, error)
                 return None
-        # A message's thread has the message's id.
+        # A thread that was made from a message has the message's id.
         return replace(job.place, channel_id=card_message_id, thread_of=job.place.channel_id)
 
     async def notify(self, channel_id: int, words: str, *, key: str) -> None:
@@ -234,7 +224,7 @@ class DiscordClipPublisher:
             return
         await self._logged_in.wait()
 
-        async def take_out() -> None:
+        async def detach() -> None:
             channel = self._channel(job.place.channel_id)
             message = await channel.fetch_message(job.message_id or 0)
             await channel.get_partial_message(message.id).edit(
@@ -244,14 +234,14 @@ class DiscordClipPublisher:
                 allowed_mentions=discord.AllowedMentions.none(),
             )
 
-        await self._remove_in_channel(job.place.channel_id, take_out)
+        await self._remove_in_channel(job.place.channel_id, detach)
 
     async def remove_unrecorded_mirror(self, job: Job, channel_id: int) -> None:
         await self._logged_in.wait()
         try:
             found = await self._find_clip_message(job, channel_id)
         except PlaceClosedError as error:
-            _log.info("no place to look for a copy: %s", error)
+            _log.info("can't look for a mirror of %s: %s", job.id, error)
             return
         if found is not None:
             await self.remove_message(channel_id, found)
@@ -262,20 +252,10 @@ class DiscordClipPublisher:
         await self._remove_in_channel(channel_id, message.delete)
 
     async def _remove_in_channel(self, channel_id: int, act: Callable[[], Awaitable[None]]) -> None:
-        """Do what removes something; in an archived thread after opening it again."""
+        """Await `act`, which removes something; reopens an archived thread for it."""
         try:
-            try:
-                with map_discord_errors():
-                    await act()
-            except PlaceClosedError as error:
-                cause = error.__cause__
-                if not isinstance(cause, discord.HTTPException) or cause.code != _THREAD_ARCHIVED:
-                    raise
-                with map_discord_errors():
-                    thread = await self._client.fetch_channel(channel_id)
-                    if isinstance(thread, discord.Thread):
-                        await thread.edit(archived=False)
-                    await act()
+            with map_discord_errors():
+                await retry_unarchived(self._client, channel_id, act)
         except PlaceClosedError as error:
             _log.info("nothing to remove, or no way to: %s", error)
 
@@ -285,7 +265,7 @@ class DiscordClipPublisher:
         try:
             return await self._find_clip_message(job, job.place.channel_id)
         except PlaceClosedError as error:
-            if is_channel_deleted(error):
+            if discord_code(error) == ErrorCode.UNKNOWN_CHANNEL:
                 return None
             raise
 
@@ -299,10 +279,10 @@ class DiscordClipPublisher:
             return None
 
     async def _find_clip_message(self, job: Job, channel_id: int) -> int | None:
-        """Look for a job's clip from the first try on, then from the end of the channel backwards.
+        """Search for a job's clip from the first try on, then from the end of the channel backwards.
 
-        The second look is for a clock that was ahead at the first try: the interaction's id is a
-        time of Discord's own, whatever ours said.
+        The second search is for the case that this machine's clock was ahead at the first try. It
+        goes back to the interaction's id, which is a time by Discord's clock.
         """
         asked = discord.Object(job.request_id)
         after, channel = _search_start(job), self._channel(channel_id)
@@ -332,9 +312,9 @@ class DiscordClipPublisher:
 
 
 def _search_start(job: Job) -> discord.Object:
-    """Return the point in Discord's time after which the job's clip must have been posted.
+    """Return a Discord id older than any message that can carry the job's clip.
 
-    The interaction's id is one whatever the clocks say; the first try to post is a later one.
+    It is the interaction's id or, if that is later, the time of the first try to post.
     """
     tried = 0
     if job.posting_at is not None:
@@ -344,22 +324,3 @@ def _search_start(job: Job) -> discord.Object:
 
 def _file(job: Job, path: Path) -> discord.File:
     return discord.File(path, filename=file_name(job), description=request_text(job)[:1000])
-
-
-@contextmanager
-def map_discord_errors() -> Generator[None]:
-    """Turn what discord.py raises into what the engine decides by."""
-    try:
-        yield
-    except discord.HTTPException as error:
-        if error.status == 413 or error.code == _REQUEST_TOO_LARGE:
-            raise ClipTooLargeError(str(error)) from error
-        if error.status == 429 or error.status >= 500 or error.status == 401:
-            is_unknown = error.status >= 500
-            raise DeliveryTroubleError(str(error), is_unknown=is_unknown) from error
-        raise PlaceClosedError(str(error)) from error
-    except (aiohttp.ClientError, TimeoutError, OSError, discord.RateLimited) as error:
-        # Where no connection came about, or we held back ourselves, nothing was sent.
-        is_unknown = not isinstance(error, aiohttp.ClientConnectorError | discord.RateLimited)
-        trouble = f"{type(error).__name__}: {error}"
-        raise DeliveryTroubleError(trouble, is_unknown=is_unknown) from error

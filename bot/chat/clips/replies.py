@@ -1,7 +1,7 @@
-"""A reply to a clip, with the change as text: one more way to a remix.
+"""Remixes a clip when a member replies to it with the change as text.
 
-Discord shows a bot without the message content intent the text of a reply only when the reply pings
-it and its target is a regular message (Discord's documentation, 2026-08); in a direct message always.
+Without the message content intent a bot gets the text of a reply only if the reply pings it and
+answers a regular message (Discord's documentation, 2026-08); in direct messages it always gets it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from bot.chat.clips import clip_text
 from bot.chat.clips.card_announcement import reply_with_card
 from bot.chat.clips.clip_buttons import RemixButton
+from bot.chat.clips.job_buttons import JOB_ID
 from bot.chat.clips.pictures import Pictures
 from bot.chat.clips.places import place_of_message
-from bot.chat.serving import job_service_of
-from bot.chat.transport.error_handler import MENTION_REPLIED_USER, SafeItem
-from bot.chat.viewers import author_of, reader_of
+from bot.chat.transport.error_handler import MENTION_REPLIED_USER, SafeButton
+from bot.chat.viewers import author_of, job_service_of, reader_of
 from bot.errors import RefusedError
 from bot.jobs.catalogue import ClipOptions
 from bot.jobs.ports import StatusCard
@@ -32,9 +32,9 @@ _log = logging.getLogger(__name__)
 
 
 async def handle_reply(jobs: JobService, pictures: Pictures, message: discord.Message) -> None:
-    """Act on a message if it is a member's reply to a clip; anything else is left alone.
+    """Remix the clip that a message replies to; ignore any other message.
 
-    Raises what `JobService.remix` raises; nothing was charged then.
+    Raises what `JobService.remix` raises; then nothing was charged.
     """
     target_id = _target_message_id(message)
     if target_id is None:
@@ -60,47 +60,28 @@ async def handle_reply(jobs: JobService, pictures: Pictures, message: discord.Me
 async def submit_reply_remix(
     jobs: JobService, pictures: Pictures, message: discord.Message, viewer: Viewer, parent: Job
 ) -> None:
-    """Remix `parent` as the reply `message` of `viewer` says, with its picture if it has one."""
+    """Remix `parent` as the reply `message` of `viewer` says, with its attached image if any."""
     place = place_of_message(message, parent.place.upload_limit_bytes)
     request = jobs.request(message.id, message.author.id, place)
-    wish = ClipOptions(prompt=_reply_text(message))
+    options = ClipOptions(prompt=_reply_text(message))
     image = next(iter(message.attachments), None)
     if image is None:
-        card = await jobs.remix(parent.id, wish, viewer, request)
+        card = await jobs.remix(parent.id, options, viewer, request)
     else:
         await jobs.library.parent(parent.id, viewer)
         pictures.check_declared(image)
         async with pictures.fetched(image, request.id) as picture:
-            card = await jobs.remix(parent.id, wish.with_image(picture), viewer, request)
+            card = await jobs.remix(parent.id, options.with_image(picture), viewer, request)
     await _announce_accepted(jobs, message, card)
 
 
-class ChooseClipButton(
-    SafeItem[discord.ui.Button[Any]],
-    template=r"sora:pick:(?P<job>[0-9A-Z]{4,12}):(?P<reply>\d{1,20})",
-):
+class ChooseClipButton(SafeButton, template=rf"sora:pick:{JOB_ID}:(?P<reply>\d{{1,20}})"):
     """Says which of several clips a reply was about."""
 
-    def __init__(self, job_id: str, reply_id: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=job_id,
-                style=discord.ButtonStyle.primary,
-                custom_id=f"sora:pick:{job_id}:{reply_id}",
-            )
-        )
+    def __init__(self, job_id: str, reply_id: int | str) -> None:
+        super().__init__(f"sora:pick:{job_id}:{reply_id}", job_id, discord.ButtonStyle.primary)
         self.job_id = job_id
-        self.reply_id = reply_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        _interaction: discord.Interaction,
-        _control: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        return cls(match["job"], int(match["reply"]))
+        self.reply_id = int(reply_id)
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         await interaction.response.defer()
@@ -115,26 +96,26 @@ class ChooseClipButton(
             raise RefusedError(clip_text.NOT_YOUR_REPLY)
         if not _reply_text(reply):
             raise RefusedError(clip_text.LOST_REPLY)
-        # A message that was fetched tells nothing of its author's roles; the press does.
+        # A fetched message doesn't have its author's roles; the interaction has them.
         jobs, viewer = job_service_of(interaction), reader_of(interaction)
         parent = await jobs.library.clip(self.job_id, viewer)
         pictures = getattr(interaction.client, "pictures", None)
         if not isinstance(pictures, Pictures):
             raise TypeError("the client carries no pictures")
         await submit_reply_remix(jobs, pictures, reply, viewer, parent)
-        # The order is accepted: whether the question goes away is no matter any more.
+        # The request is accepted, so a failure to remove the question doesn't matter.
         with suppress(discord.HTTPException):
             await interaction.delete_original_response()
 
 
 def _target_message_id(message: discord.Message) -> int | None:
-    """Return the message that a member's reply is about, if it may be one of ours."""
+    """Return the id of the message that a member replies to, if the bot may have written it."""
     reference = message.reference
     if message.author.bot or reference is None or message.type is not discord.MessageType.reply:
         return None
-    seen = reference.resolved
+    target = reference.resolved
     me = message.guild.me.id if message.guild is not None else None
-    if isinstance(seen, discord.Message) and me is not None and seen.author.id != me:
+    if isinstance(target, discord.Message) and me is not None and target.author.id != me:
         return None
     return reference.message_id
 
@@ -154,7 +135,7 @@ async def _send_hint(
     try:
         await message.reply(words, view=view, nonce=nonce, allowed_mentions=MENTION_REPLIED_USER)
     except discord.HTTPException as error:
-        # The reply is gone, or nothing may be written here: there is nobody to ask.
+        # The reply was deleted, or the bot may not write here.
         _log.info("no hint for message %d: %s", message.id, error)
 
 

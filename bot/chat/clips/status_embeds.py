@@ -1,4 +1,4 @@
-"""What members see of their jobs: cards and details."""
+"""The embeds of cards and of `/sora status`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bot.quota.sentences import relative
 
 
 def build_card_message(card: StatusCard) -> EmbedMessage:
-    """Return how a request's public card looks now."""
-    # All ask for the same; a deleted one has no words any more.
+    """Return a request's public card as it is now."""
+    # All variants have the same prompt, but a deleted one has lost it.
     first = min(card.statuses, key=lambda status: status.job.deleted_at is not None)
     embed = discord.Embed(title=_title(card), colour=_colour(card.statuses))
     embed.description = f"{_quoted_request(first, 400)}\n\n" + "\n".join(
@@ -32,7 +32,7 @@ def build_card_message(card: StatusCard) -> EmbedMessage:
 
 
 def build_status_message(status: JobStatus) -> EmbedMessage:
-    """Return one job in detail, for its owner or a moderator."""
+    """Return the details of one job, for its owner or a moderator."""
     job = status.job
     embed = discord.Embed(title=f"{job.id} · {text.state_title(status)}", colour=_colour([status]))
     embed.description = (
@@ -50,7 +50,7 @@ def build_status_message(status: JobStatus) -> EmbedMessage:
 
 
 def build_running_message(statuses: Sequence[JobStatus]) -> EmbedMessage:
-    """Return a member's jobs under way; at least one, the first ten shown."""
+    """Return the first ten of a member's jobs under way; there is at least one."""
     embed = discord.Embed(title="Your clips under way", colour=DEFAULT_COLOUR)
     embed.description = "\n\n".join(
         f"**{status.job.id}** · {status.model_label} · {status.job.spec.seconds} s · "
@@ -65,13 +65,13 @@ def build_running_message(statuses: Sequence[JobStatus]) -> EmbedMessage:
 
 
 def build_help_message() -> EmbedMessage:
-    """Return what can be done, in a reader's words."""
+    """Return the help."""
     embed = discord.Embed(title="Sorabot", description=text.HELP, colour=DEFAULT_COLOUR)
     return EmbedMessage(embed=embed, view=None)
 
 
 def _quoted_request(status: JobStatus, max_chars: int) -> str:
-    """Return what a job starts from, and what was asked for."""
+    """Return the origin of a job and what was asked for."""
     words = f"> {clip_text.escaped_request(status.job, max_chars)}"
     line = clip_text.origin_line(status)
     return words if line is None else f"{line}\n{words}"
@@ -90,18 +90,18 @@ def _title(card: StatusCard) -> str:
 
 
 def _footer(statuses: Sequence[JobStatus]) -> str:
-    """Return what was ordered; variants that different video services make are told apart."""
+    """Return what was asked for, in one line for each provider and model."""
     if len(statuses) == 1:
         return f"{statuses[0].job.id} · {text.spec_line(statuses[0])}"
     alike: dict[tuple[str, str], list[JobStatus]] = {}
     for status in statuses:
-        order = status.job.spec
-        alike.setdefault((order.provider, order.model), []).append(status)
+        spec = status.job.spec
+        alike.setdefault((spec.provider, spec.model), []).append(status)
     return "\n".join(f"{len(each)} × {text.spec_line(each[0])}" for each in alike.values())
 
 
 def _failover_lines(statuses: Sequence[JobStatus]) -> str | None:
-    """Return which jobs were sent on to another video service; None: not one."""
+    """Return which jobs failed over to another provider; None if none did."""
     sent_on: dict[str, list[str]] = {}
     for status in statuses:
         if (words := text.failover_text(status.job)) is not None:

@@ -1,4 +1,4 @@
-"""A page of a list as text that fits into a button: what was looked for, and where one is."""
+"""A page of a list as text that fits into a button's custom id: the filters and the position."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import zlib
 from dataclasses import dataclass, replace
 
 from bot.chat.lists.list_text import OUTDATED
+from bot.chat.text import base36
 from bot.errors import RefusedError
 from bot.storage.clip_search import ClipSort, Cursor
 
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-#: A custom id has room for so many characters of what was looked for.
+#: A custom id holds no more characters of a search.
 _MAX_SEARCH_CHARS = 30
 
 
@@ -19,7 +19,7 @@ _MAX_SEARCH_CHARS = 30
 class ListQuery:
     """What a list shows."""
 
-    #: Whose clips; None for everybody's.
+    #: Whose clips; None for all members'.
     user_id: int | None = None
     search: str = ""
     #: `model_hash` of a model's key; None for all.
@@ -36,7 +36,7 @@ class ListQuery:
         model: str | None = None,
         sort: ClipSort = ClipSort.NEWEST,
     ) -> ListQuery:
-        """Return the first page of a list; what does not fit into a button is cut off."""
+        """Return the first page of a list; a search too long for a button is cut."""
         folded = " ".join((search or "").split())[:_MAX_SEARCH_CHARS].strip()
         return cls(user_id=user_id, search=folded, model=model, sort=sort)
 
@@ -49,8 +49,8 @@ class ListQuery:
         at = ""
         if self.cursor is not None:
             way = "b" if self.cursor.is_before else "a"
-            at = f"{way}{_base36(self.cursor.seq)}.{_base36(self.cursor.reactions)}"
-        user = "" if self.user_id is None else _base36(self.user_id)
+            at = f"{way}{base36(self.cursor.seq)}.{base36(self.cursor.reactions)}"
+        user = "" if self.user_id is None else base36(self.user_id)
         sort = "l" if self.sort is ClipSort.LOVED else "n"
         return f"{sort}:{at}:{user}:{self.model or ''}:{self.search}"
 
@@ -82,14 +82,5 @@ class ListQuery:
 
 
 def model_hash(model: str) -> str:
-    """Return a short stand-in for a model's name: names may be longer than a button has room for."""
-    return _base36(zlib.crc32(model.encode()))
-
-
-def _base36(number: int) -> str:
-    """Return a number to the base 36."""
-    digits = ""
-    while number:
-        number, rest = divmod(number, 36)
-        digits = _DIGITS[rest] + digits
-    return digits or "0"
+    """Return a short hash of a model's name, which may be too long for a button."""
+    return base36(zlib.crc32(model.encode()))

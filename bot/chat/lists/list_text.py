@@ -1,4 +1,4 @@
-"""What is said about lists of clips: history and gallery."""
+"""Sentences and entries of the history and the gallery."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.chat.clips import clip_text
 from bot.model import Job, Operation, State
 from bot.quota.sentences import relative
 
-#: 2026-11: a message has room for 2000 characters (Discord's documentation); the title takes some.
+#: 2026-11: a message holds 2000 characters (Discord's documentation), with the title.
 _ENTRIES_CHARS = 1850
 _LABEL_CHARS = 60
 
@@ -20,7 +20,7 @@ OUTDATED = "This list is outdated. Run the command again."
 
 
 def history_entry(job: Job, model_label: str) -> str:
-    """Return a job in a member's history: what, when, how it ended and where it is."""
+    """Return a job in a member's history: state, model, length, time, request and error."""
     lines = [
         f"{clip_text.clip_link(job)} **{text.STATE_TITLES[job.state]}** · {_origin_text(job, model_label)}",
         clip_text.escaped_request(job, 90),
@@ -31,23 +31,23 @@ def history_entry(job: Job, model_label: str) -> str:
 
 
 def gallery_title(search: str) -> str:
-    """Return what stands above a page of the gallery."""
+    """Return the title of a page of the gallery."""
     return f"### Gallery: “{text.escaped(search, 40)}”" if search else "### Gallery"
 
 
-def gallery_entries(clips: Sequence[tuple[Job, str]]) -> list[str]:
-    """Return clips and their models' labels as a page of the gallery, short enough for a message.
+def gallery_entries(clips: Sequence[tuple[Job, str]]) -> str:
+    """Return clips with their models' labels as a page of the gallery, short enough for a message.
 
-    Each has the number that its poster has.
+    Each has the number of its picture on the contact sheet.
     """
-    for most_chars in (80, 40, 10):
-        entries = [
-            _gallery_entry(number, job, model_label[:_LABEL_CHARS], most_chars)
+
+    def page(max_chars: int) -> str:
+        return "\n".join(
+            _gallery_entry(number, job, model_label[:_LABEL_CHARS], max_chars)
             for number, (job, model_label) in enumerate(clips, start=1)
-        ]
-        if sum(len(entry) + 1 for entry in entries) <= _ENTRIES_CHARS:
-            break
-    return entries
+        )
+
+    return text.fitted(page, _ENTRIES_CHARS, (80, 40, 10))
 
 
 def _gallery_entry(number: int, job: Job, model_label: str, max_chars: int) -> str:

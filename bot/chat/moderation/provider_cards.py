@@ -1,4 +1,4 @@
-"""The video services as a moderator in a hurry reads them: how each is, and who gets the next clip."""
+"""The providers for moderators: the health of each, and which one makes the next clip."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import discord
 from discord import app_commands
 
 from bot.chat.embed_message import DEFAULT_COLOUR, EmbedMessage
-from bot.chat.serving import job_service_of
-from bot.chat.text import escaped
-from bot.chat.viewers import viewer_of
-from bot.errors import ModeratorsOnlyError, RefusedError
+from bot.chat.text import escaped, fitted
+from bot.chat.viewers import job_service_of, viewer_of
+from bot.errors import RefusedError
 from bot.jobs.catalogue import ClipOptions
 from bot.jobs.guild_policy import with_guild_defaults
 from bot.jobs.provider_admin import ProviderStatus
@@ -23,11 +22,10 @@ from bot.providers.base import Model
 from bot.providers.health import CircuitState
 from bot.quota.sentences import relative
 
-#: So many models of a service are named, fewer where all of it gets too long, each with so many
-#: characters.
+#: Most models that are named for each provider; the next number if the text gets too long.
 _MODELS_SHOWN = (4, 2, 0)
 _LABEL_CHARS = 30
-#: 2026-11: an embed's description has room for 4096 characters (Discord's documentation).
+#: 2026-11: an embed's description holds 4096 characters (Discord's documentation).
 _DESCRIPTION_CHARS = 4000
 _NEXT_NOTE = "▶ next: who makes the next clip of a member who names no model."
 _NO_PROVIDER_NOTE = (
@@ -44,49 +42,50 @@ _CONDITION_LABELS = {
 async def offered_providers(
     interaction: discord.Interaction, typed: str
 ) -> list[app_commands.Choice[str]]:
-    """Complete the name of a video service with how each is now; nothing for others than moderators."""
+    """Complete the name of a provider, with its health; offers nothing unless to moderators."""
     by = viewer_of(interaction)
     if not by.is_moderator:
         return []
-    kitchens = await job_service_of(interaction).provider_admin.all(by.guild_id)
+    providers = await job_service_of(interaction).provider_admin.all(by.guild_id)
     return [
         app_commands.Choice(name=f"{each.name} · {_condition_label(each)}", value=each.name)
-        for each in kitchens
+        for each in providers
         if typed.strip().casefold() in each.name
     ][:25]
 
 
 async def build_providers_message(jobs: JobService, by: Viewer, now: datetime) -> EmbedMessage:
-    """Return the services as `by`'s server has them, in the order in which they are tried.
+    """Return the providers as `by`'s guild has them, in the order in which they are tried.
 
     Raises ModeratorsOnlyError.
     """
-    if by.guild_id is None or not by.is_moderator:
-        raise ModeratorsOnlyError
-    kitchens = await jobs.provider_admin.all(by.guild_id)
-    first = await _next_provider(jobs, by, by.guild_id, kitchens)
+    guild_id = by.moderated_guild_id()
+    providers = await jobs.provider_admin.all(guild_id)
+    next_name = await _next_provider(jobs, by, guild_id, providers)
     embed = discord.Embed(title="Video services", colour=DEFAULT_COLOUR)
-    embed.description = _description(kitchens, first, now)
-    if first is not None:
+    embed.description = _description(providers, next_name, now)
+    if next_name is not None:
         embed.set_footer(text=_NEXT_NOTE)
     return EmbedMessage(embed=embed, view=None)
 
 
 async def preference_changed(jobs: JobService, by: Viewer, name: str | None) -> str:
-    """Return the answer after a service, or the usual order (None), was chosen."""
+    """Return the answer after a provider, or the usual order (None), was chosen."""
     if name is None:
         return "The services are tried in the operator's order again."
     chosen = await _provider_named(jobs, by, name)
-    said = f"`{chosen.name}` is tried first here from now on. Clips under way stay where they are."
+    answer = (
+        f"`{chosen.name}` is tried first here from now on. Clips under way stay where they are."
+    )
     if chosen.drained_everywhere:
-        return f"{said} But the bot's operator has drained it: so far it gets none."
+        return f"{answer} But the bot's operator has drained it: so far it gets none."
     if not chosen.takes_work:
-        return f"{said} It takes none at this moment: those who can make them get the next clips."
-    return said
+        return f"{answer} It takes none at this moment: those who can make them get the next clips."
+    return answer
 
 
 async def drain_changed(jobs: JobService, by: Viewer, name: str, *, back: bool) -> str:
-    """Return the answer after a service was drained, or given work again."""
+    """Return the answer after a provider was drained, or (`back`) is no longer."""
     chosen = await _provider_named(jobs, by, name)
     if not back:
         return (
@@ -101,7 +100,7 @@ async def drain_changed(jobs: JobService, by: Viewer, name: str, *, back: bool) 
 
 
 def provider_state(provider: ProviderStatus, now: datetime) -> tuple[str, str]:
-    """Return a sign for whether a service gets work here, and in words why not and for how long."""
+    """Return an emoji for a provider's state in a guild, and in words why it is so and until when."""
     if provider.models and all(each.is_retired(now) for each in provider.models):
         return "🗄️", "retired: none of its models is made any more"
     drained_by = ["by the operator"] if provider.drained_everywhere else []
@@ -109,7 +108,7 @@ def provider_state(provider: ProviderStatus, now: datetime) -> tuple[str, str]:
     sign, health = _health_text(provider)
     if not drained_by:
         return sign, health
-    # A pause is over before a drain is; an outage may be why it is drained.
+    # A cooldown ends before a drain; an outage may be the reason for the drain.
     is_out = provider.health.circuit is CircuitState.OUT
     return "🚰", f"drained {' and '.join(drained_by)}{f' · {sign} {health}' if is_out else ''}"
 
@@ -117,44 +116,45 @@ def provider_state(provider: ProviderStatus, now: datetime) -> tuple[str, str]:
 async def _next_provider(
     jobs: JobService, by: Viewer, guild_id: int, providers: Sequence[ProviderStatus]
 ) -> str | None:
-    """Return who gets the next order of somebody who names no model; None: it would be refused."""
+    """Return which provider gets the next clip without a model; None if it would be refused."""
     catalogue = await jobs.catalogue_for(by)
-    rules = await jobs.moderation.settings(guild_id)
-    wish = ClipOptions(prompt=".")
+    settings = await jobs.moderation.settings(guild_id)
+    options = ClipOptions(prompt=".")
     try:
-        order = catalogue.resolve(with_guild_defaults(rules, catalogue, wish), wish.prompt)
+        spec = catalogue.resolve(with_guild_defaults(settings, catalogue, options), options.prompt)
     except RefusedError:
         return None
-    if not any(each.name == order.provider and each.takes_work for each in providers):
-        # As the order will fare: it waits only where nobody else can make it now.
-        order = next(catalogue.alternatives(replace(order, any_model=True)), order)
-    return order.provider
+    if not any(each.name == spec.provider and each.takes_work for each in providers):
+        # The job fails over, and waits only if no other provider can make it now.
+        spec = next(catalogue.alternatives(replace(spec, any_model=True)), spec)
+    return spec.provider
 
 
 async def _provider_named(jobs: JobService, by: Viewer, name: str) -> ProviderStatus:
     wanted = name.strip().lower()
-    kitchens = await jobs.provider_admin.all(by.guild_id)
-    return next(each for each in kitchens if each.name == wanted)
+    providers = await jobs.provider_admin.all(by.guild_id)
+    return next(each for each in providers if each.name == wanted)
 
 
 def _description(providers: Sequence[ProviderStatus], next_name: str | None, now: datetime) -> str:
-    page = ""
-    for named in _MODELS_SHOWN:
+    note = [_NO_PROVIDER_NOTE] if next_name is None else []
+
+    def page(max_models: int) -> str:
         lines = [
-            _provider_line(each, now, named, is_next=each.name == next_name) for each in providers
+            _provider_line(each, now, max_models, is_next=each.name == next_name)
+            for each in providers
         ]
-        # Apart from each other: on a telephone each takes two or three lines.
-        page = "\n\n".join([*lines, *([_NO_PROVIDER_NOTE] if next_name is None else [])])
-        if len(page) <= _DESCRIPTION_CHARS:
-            break
-    return page
+        # With blank lines between: on a phone each takes two or three lines.
+        return "\n\n".join(lines + note)
+
+    return fitted(page, _DESCRIPTION_CHARS, _MODELS_SHOWN)
 
 
 def _provider_line(
     provider: ProviderStatus, now: datetime, max_models: int, *, is_next: bool
 ) -> str:
-    sign, words = provider_state(provider, now)
-    parts = [f"{sign} **{provider.name}**", words]
+    emoji, state = provider_state(provider, now)
+    parts = [f"{emoji} **{provider.name}**", state]
     if is_next:
         parts.append("▶ **next**")
     if provider.is_preferred:
@@ -188,7 +188,7 @@ def _health_text(provider: ProviderStatus) -> tuple[str, str]:
 
 
 def _is_healthy(provider: ProviderStatus) -> bool:
-    # A pause that is over was one; an outage is over when an order was taken.
+    # A cooldown ends by itself; an outage ends when the provider accepts a request.
     return provider.takes_work and provider.health.circuit is not CircuitState.OUT
 
 

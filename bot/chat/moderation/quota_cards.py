@@ -1,4 +1,4 @@
-"""What members and moderators see of limits, budgets, and what is used of them."""
+"""Embeds with limits, budgets and their usage, for members and moderators."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _FOOTER = (
     "service charged for them."
 )
 _PRECEDENCE_NOTE = "A member's own limit goes first; then the most generous role; then this server's; then the bot's."
-#: From here on members read of a budget that is not theirs alone, in percent.
+#: From this percentage on, members see that the guild's budget is low.
 _LOW_BUDGET_PERCENT = 80
-#: 2026-11: an embed's description has room for 4096 characters (Discord's documentation).
+#: 2026-11: an embed's description holds 4096 characters (Discord's documentation).
 _DESCRIPTION_CHARS = 3900
-#: Mentions of so many fit into a message.
+#: A message holds the mentions of this many lines.
 _MAX_LINES = 40
 
 
 def build_quota_message(quota_status: QuotaStatus) -> EmbedMessage:
-    """Return what the reader may use: limits as bars, and plainly whatever else is in the way."""
+    """Return the member's own limits with their usage, a block, and a low budget."""
     embed = discord.Embed(title="Your quota", colour=DEFAULT_COLOUR)
     _add_limits(embed, quota_status, own="your own")
     if not quota_status.usages and not quota_status.lifted:
@@ -50,7 +50,7 @@ def build_quota_message(quota_status: QuotaStatus) -> EmbedMessage:
 
 
 def build_quota_status_message(quota_status: QuotaStatus, last: Job | None = None) -> EmbedMessage:
-    """Return where a member stands, and what they did last, for a moderator."""
+    """Return a member's limits, usage and last job, for a moderator."""
     embed = discord.Embed(title="What applies", colour=DEFAULT_COLOUR)
     _add_limits(embed, quota_status, own="their own")
     if not quota_status.usages and not quota_status.lifted:
@@ -68,7 +68,7 @@ def build_quota_status_message(quota_status: QuotaStatus, last: Job | None = Non
 
 
 def role_mentions(quota_status: QuotaStatus) -> str:
-    """Return mentions of the roles whose rules apply; empty for none."""
+    """Return mentions of the roles whose limits apply; empty for none."""
     rules = [(each.scope, each.subject_id) for each in (*quota_status.usages, *quota_status.lifted)]
     return " ".join(dict.fromkeys(owner(*rule) for rule in rules if rule[0] is Scope.ROLE))
 
@@ -76,7 +76,7 @@ def role_mentions(quota_status: QuotaStatus) -> str:
 def build_limits_message(
     limits: Sequence[GuildLimit], defaults: Sequence[Limit]
 ) -> tuple[str, EmbedMessage]:
-    """Return limits by whom they are for and the bot's own, and a mention of each of those."""
+    """Return mentions of the subjects shown, and the limits by subject with the bot's defaults."""
     by_owner = {
         owner(scope, subject_id): limits_text(group)
         for (scope, subject_id), group in groupby(limits, lambda one: (one.scope, one.subject_id))
@@ -101,7 +101,7 @@ def build_limits_message(
 
 
 def build_budget_message(budget_status: BudgetStatus) -> EmbedMessage:
-    """Return what a server spent of its budget."""
+    """Return what a guild spent of its budget."""
     embed = discord.Embed(title="What this server spends", colour=DEFAULT_COLOUR)
     if budget_status.usage is None:
         embed.description = "No budget is set."
@@ -146,7 +146,7 @@ def _usage_text(usage: LimitUsage, own: str) -> str:
         f"**{amount(unit, usage.left)}** left · {used}",
         _scope_text(usage.scope, usage.subject_id, own),
     ]
-    # Over the limit, what returns first is not there to be used.
+    # Over the limit, the first return frees nothing.
     if usage.next_return_at is not None and usage.used <= usage.allowed:
         lines.insert(2, f"next returns {relative(usage.next_return_at)}")
     return "\n".join(lines)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import discord
 
@@ -56,14 +56,13 @@ def build_form(control: PanelControl, settings: GuildSettings, shown_hash: str) 
     return modal
 
 
-def apply_form(settings: GuildSettings, key: str, components: object) -> GuildSettings:
+def apply_form(settings: GuildSettings, key: str, typed: Mapping[str, str]) -> GuildSettings:
     """Return the settings with what was typed into the form of a control.
 
-    components  of the interaction's data.
+    typed  the texts by the custom ids of their fields.
     Raises BadOptionError naming the field whose number is wrong.
     """
     records = form_fields(key)
-    typed = dict(_typed_values(components, records))
     values: dict[str, Any] = {
         name: _parse(record, typed.get(name, "").strip()) for name, record in records.items()
     }
@@ -80,16 +79,3 @@ def _parse(record: GuildSetting, typed: str) -> int | str | None:
         problem = f"“{escaped(typed, 10)}” is not a whole number from 1 to {record.maximum}."
         raise BadOptionError(record.form_label, problem, record.form_hint)
     return number
-
-
-def _typed_values(node: object, names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield what was typed into each field, however deep among the components it is."""
-    if isinstance(node, list):
-        for each in cast("list[object]", node):
-            yield from _typed_values(each, names)
-    elif isinstance(node, Mapping):
-        fields = cast("Mapping[str, object]", node)
-        if fields.get("custom_id") in names:
-            yield str(fields["custom_id"]), str(fields.get("value") or "")
-        for name in ("components", "component"):
-            yield from _typed_values(fields.get(name), names)

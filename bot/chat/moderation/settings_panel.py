@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
 import discord
 
 from bot.chat.embed_message import DEFAULT_COLOUR
 from bot.chat.moderation.settings_form import (
-    FORM_ID,
     apply_form,
     build_form,
     form_fields,
@@ -24,9 +23,8 @@ from bot.chat.moderation.settings_form import (
 )
 from bot.chat.moderation.settings_menus import apply_choice, build_menu
 from bot.chat.moderation.settings_text import CHANGED_MEANWHILE, NOT_OFFERED, settings_text
-from bot.chat.serving import job_service_of
-from bot.chat.transport.error_handler import SafeItem, respond_with_error
-from bot.chat.viewers import viewer_of
+from bot.chat.transport.error_handler import SafeItem
+from bot.chat.viewers import job_service_of, viewer_of
 from bot.errors import ModeratorsOnlyError, RefusedError
 from bot.guild import GuildSettings, guild_setting_records
 from bot.guild_setting import Choice, PanelControl, SettingsPage
@@ -153,24 +151,14 @@ async def build_settings_panel(
     return view
 
 
-async def handle_limits_modal(interaction: discord.Interaction[Any]) -> None:
-    """Act on a form of the panel, and on no other; answer its sender with what goes wrong.
-
-    Never raises.
-    """
-    data = cast("dict[str, Any]", interaction.data or {})
-    form = FORM_ID.fullmatch(str(data.get("custom_id")))
-    if form is None:
-        return
-    try:
-        await _change_settings(
-            interaction,
-            form_key(form),
-            form["mark"],
-            lambda settings: apply_form(settings, form_key(form), data.get("components")),
-        )
-    except Exception as error:  # noqa: BLE001 - this is the door
-        await respond_with_error(interaction, error)
+async def submit_settings_modal(
+    interaction: discord.Interaction[Any], form: re.Match[str], typed: Mapping[str, str]
+) -> None:
+    """Save what was typed into a form of the panel, a match of `FORM_ID`. Raises RefusedError."""
+    key = form_key(form)
+    await _change_settings(
+        interaction, key, form["mark"], lambda settings: apply_form(settings, key, typed)
+    )
 
 
 async def _change_settings(
@@ -249,10 +237,8 @@ def _row(*items: SafeItem[Any]) -> discord.ui.ActionRow[Any]:
 
 async def _read_settings(interaction: discord.Interaction[Any]) -> GuildSettings:
     """Return the settings of the moderator's guild. Raises ModeratorsOnlyError."""
-    viewer = viewer_of(interaction)
-    if viewer.guild_id is None or not viewer.is_moderator:
-        raise ModeratorsOnlyError
-    return await job_service_of(interaction).moderation.settings(viewer.guild_id)
+    guild_id = viewer_of(interaction).moderated_guild_id()
+    return await job_service_of(interaction).moderation.settings(guild_id)
 
 
 def _guild(interaction: discord.Interaction[Any]) -> discord.Guild:

@@ -1,4 +1,4 @@
-"""What a server used, for moderators: words, a chart, and tables to take along."""
+"""The usage of a server, for moderators: text, a chart, and CSV files."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from io import BytesIO, StringIO
 import discord
 
 from bot.chat.embed_message import DEFAULT_COLOUR
-from bot.chat.serving import job_service_of
-from bot.chat.viewers import viewer_of
+from bot.chat.viewers import job_service_of, viewer_of
 from bot.jobs.moderation import UsageReport
 from bot.media.usage_chart import Bar, usage_chart
 from bot.storage.guild_settings import DayUsage, MemberUsage
 
 _CHART = "usage.png"
-#: Most members in the table, and in the words.
+#: Most members in the CSV file, and in the text.
 _TABLE_MEMBERS = 1000
 _TOP_MEMBERS = 8
-#: What a spreadsheet takes for the beginning of a formula.
+#: A spreadsheet reads a cell with such a beginning as a formula.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 _AMOUNT_COLUMNS = ("clips", "seconds", "usd", "failed")
 
 
 async def show_usage(interaction: discord.Interaction, length_days: int) -> None:
-    """Fill the deferred answer with what the server used in so many days.
+    """Fill the deferred answer with the server's usage of the last `length_days` days.
 
     Raises ModeratorsOnlyError.
     """
@@ -61,7 +60,7 @@ def member_table(members: Iterable[MemberUsage]) -> str:
 
 
 def escape_formula(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet reads as a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA_PREFIXES) else cell
 
 
@@ -81,7 +80,7 @@ def _file(name: str, table: str) -> discord.File:
 
 
 def _ranking(report: UsageReport) -> str:
-    """Return those who used most; their names show in a message's content only."""
+    """Return the members who used most; Discord shows their names only in a message's content."""
     span = "24 hours" if report.days == 1 else f"{report.days} days"
     lines = [f"### Usage of the last {span}"]
     lines += [
@@ -120,10 +119,10 @@ def _embed(report: UsageReport) -> discord.Embed:
 
 
 def _days(report: UsageReport, today: date) -> list[DayUsage]:
-    """Return all days of the report up to tomorrow, the empty ones too."""
+    """Return all days of the report, empty ones, too, until tomorrow at most."""
     used = {day.day: day for day in report.by_day}
     first = min((today - timedelta(days=report.days), *used))
-    # Two clocks may differ by a little; one that was years ahead would make a table of years.
+    # Clocks may differ by a little; after a clock was years ahead, the table would span years.
     last = min(max((today, *used)), today + timedelta(days=1))
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [
@@ -144,5 +143,5 @@ def _alt_text(bars: Sequence[Bar]) -> str:
 
 
 def _dollars(usd_micros: int) -> str:
-    """Return a sum to the cent; sums of many small prices need no more."""
+    """Return a sum in dollars and cents."""
     return f"${usd_micros / 1_000_000:,.2f}"

@@ -1,4 +1,4 @@
-"""Tells Discord the bot's commands, and only when it does not have them yet."""
+"""Registers the bot's commands with Discord, unless it has them already."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import discord
 from discord import app_commands
 
 _log = logging.getLogger(__name__)
-#: Seconds before a failed sync is tried again; the last one for ever after.
+#: Seconds before a failed sync is tried again; the last value repeats.
 _WAITS_S = (5.0, 15.0, 60.0, 300.0, 900.0)
 
 
 class CommandSync:
-    """The commands of one tree in one Discord.
+    """Registers the commands of one tree.
 
-    path       where it notes what Discord was told; without the file everything is told again.
-    guild_ids  servers that get the commands as their own; empty: everywhere.
+    path       records what was registered; without the file everything is registered again.
+    guild_ids  guilds that get the commands as their own; empty registers them globally.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class CommandSync:
         self._waits_s = tuple(waits_s)
 
     def prepare(self, tree: app_commands.CommandTree[Any]) -> None:
-        """Make the tree find its commands where they will be used. Not idempotent."""
+        """Copy the tree's commands to the guilds. Not idempotent."""
         for guild_id in self._guild_ids:
             tree.copy_global_to(guild=discord.Object(guild_id))
 
     async def sync_once(self, tree: app_commands.CommandTree[Any], timeout_s: float) -> bool:
-        """Return whether Discord has the commands after one try of at most `timeout_s` seconds.
+        """Try for at most `timeout_s` seconds; return whether Discord has the commands then.
 
-        Never raises for what Discord does.
+        Never raises for errors of Discord.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -50,12 +50,12 @@ class CommandSync:
                     *(self._try_scope(tree, each) for each in self._scopes)
                 )
         except TimeoutError:
-            _log.warning("Discord takes more than %.0f s to learn the commands", timeout_s)
+            _log.warning("registering the commands takes over %.0f s", timeout_s)
             return False
         return not any(waits)
 
     async def sync_until_done(self, tree: app_commands.CommandTree[Any]) -> None:
-        """Return when Discord has the commands; never raises for what Discord does."""
+        """Return when Discord has the commands; never raises for errors of Discord."""
         await asyncio.gather(*(self._retry_scope(tree, each) for each in self._scopes))
 
     @property
@@ -80,7 +80,7 @@ class CommandSync:
                 error,
             )
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            _log.warning("commands not told yet: %s", error)
+            _log.warning("commands not registered yet: %s", error)
         else:
             return False
         return True
@@ -90,16 +90,16 @@ class CommandSync:
         digest = _digest(tree, guild)
         scope = f"{tree.client.application_id}/{guild_id or 'everywhere'}"
         noted = (await asyncio.to_thread(self._read)).get(scope)
-        # Asked for their ids, too: another copy of the bot may have changed them, or an operator.
+        # The ids are compared, too: another process or an operator may have replaced the commands.
         if noted is not None and noted.get("digest") == digest:
             known = await tree.fetch_commands(guild=guild)
             if sorted(each.id for each in known) == noted.get("ids"):
                 _log.info("Discord has the commands already")
                 return
-        told = await tree.sync(guild=guild)
-        entry = {"digest": digest, "ids": sorted(each.id for each in told)}
+        commands = await tree.sync(guild=guild)
+        entry = {"digest": digest, "ids": sorted(each.id for each in commands)}
         await asyncio.to_thread(self._record, scope, entry)
-        _log.info("told Discord %d commands", len(told))
+        _log.info("registered %d commands with Discord", len(commands))
 
     def _read(self) -> Mapping[str, Any]:
         try:
@@ -109,14 +109,14 @@ class CommandSync:
         return cast("dict[str, Any]", noted) if isinstance(noted, dict) else {}
 
     def _record(self, scope: str, entry: Mapping[str, Any]) -> None:
-        """Note it for the next start; a disk that refuses costs one more sync then."""
+        """Record it for the next start; if the disk refuses, that start syncs once more."""
         whole = json.dumps({**self._read(), scope: entry}, indent=1)
-        draft = self._path.with_suffix(".part")
+        part = self._path.with_suffix(".part")
         try:
-            draft.write_text(whole, encoding="utf-8")
-            draft.replace(self._path)
+            part.write_text(whole, encoding="utf-8")
+            part.replace(self._path)
         except OSError as error:
-            _log.warning("the commands will be told again at the next start: %s", error)
+            _log.warning("the commands will be registered again at the next start: %s", error)
 
 
 def _digest(tree: app_commands.CommandTree[Any], guild: discord.Object | None) -> str:

@@ -1,4 +1,4 @@
-"""What Discord says to the bot's token, without connecting: for an operator who wonders."""
+"""Checks the bot's token and its guilds with a few REST calls, without the gateway; for `doctor`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from bot.chat.transport.invite import PERMISSIONS
 from bot.settings import Secret
 
 _CALL_TIMEOUT_S = 5.0
-#: The flags of an application that let it have a privileged intent: of a reviewed bot, or a small
-#: one (Discord's documentation of the application object, 2026-08).
+#: Flags of an application that allow a privileged intent: for a verified bot, and for a small one
+#: (Discord's documentation of the application object, 2026-08).
 _INTENT_FLAGS = {
     "presences": (1 << 12) | (1 << 13),
     "members": (1 << 14) | (1 << 15),
@@ -30,47 +30,47 @@ _INTENT_FLAGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildCheck:
-    """One server, as the bot finds it."""
+    """What the bot found out about one guild."""
 
     id: int
-    #: None: the bot is not in it, or could not look.
+    #: None: the bot is not in it, or could not find out.
     name: str | None = None
-    #: Permissions that it needs and no role gives it, as Discord's settings name them.
+    #: Permissions that the bot needs and has from no role, as Discord's settings name them.
     missing_permissions: tuple[str, ...] = ()
-    #: Why it could not be looked at; empty: it could.
+    #: Why it could not be checked; empty if it was.
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscordCheck:
-    """What a few harmless calls showed."""
+    """What the calls showed."""
 
-    #: When Discord answered, by its own clock, to the second; None: it did not.
+    #: When Discord answered, by its clock, in whole seconds; None if it didn't.
     answered_at: datetime | None = None
-    #: Why nothing more is known; empty: all is.
+    #: Why nothing more is known; empty if all calls succeeded.
     error: str = ""
     #: Discord does not accept the token.
     is_token_rejected: bool = False
     bot_name: str = ""
     application_id: int | None = None
-    #: Privileged intents that the bot asks for and the portal does not let it have.
+    #: Privileged intents that the bot requests and the developer portal doesn't allow.
     missing_intents: tuple[str, ...] = ()
-    #: Interactions go to an address of the application's, and not to the bot.
+    #: Discord sends interactions to a URL of the application's, not to the bot.
     has_interactions_endpoint: bool = False
-    #: Sign-ins that are left for today; None: not told.
+    #: Remaining gateway logins today; None if unknown.
     session_starts_left: int | None = None
-    #: Those that were asked for.
+    #: The guilds that were asked for.
     guilds: tuple[GuildCheck, ...] = ()
 
 
 async def check_discord(
     token: Secret | None, guild_ids: Sequence[int], *, api_url: str | None, timeout_s: float
 ) -> DiscordCheck:
-    """Return what Discord says of a token and of the bot's place in servers.
+    """Check a token and the bot's permissions in guilds. Never raises for failed calls.
 
-    token    None: only whether Discord answers.
-    api_url  another base address, as DISCORD_API_URL; None: Discord's own.
-    limit_s  for all calls together. Never raises for what goes wrong on the way.
+    token      None checks only whether Discord answers.
+    api_url    base URL as in DISCORD_API_URL; None is Discord's own.
+    timeout_s  for all calls together.
     """
     dates: list[datetime] = []
     calls = _RestCalls(Route.BASE if api_url is None else api_url, token, dates.append)
@@ -87,7 +87,7 @@ async def check_discord(
 
 
 class _StatusError(Exception):
-    """Discord answered with another status than 200."""
+    """Discord answered with a status other than 200."""
 
     def __init__(self, path: str, status: int) -> None:
         super().__init__(f"status {status} for {path}")
@@ -95,7 +95,7 @@ class _StatusError(Exception):
 
 
 class _RestCalls:
-    """GET calls with the bot's token; `told` hears the date of every answer."""
+    """GET calls with the bot's token; `on_date` gets the date of every response."""
 
     def __init__(
         self, base_url: str, token: Secret | None, on_date: Callable[[datetime], None]
@@ -103,7 +103,7 @@ class _RestCalls:
         self._base_url = base_url
         self._on_date = on_date
         self.has_token = token is not None
-        # Discord turns unknown programs away: it is asked in the name that the bot has.
+        # Discord rejects unknown user agents, so discord.py's is sent.
         headers = {"User-Agent": HTTPClient(asyncio.get_running_loop()).user_agent}
         if token is not None:
             headers["Authorization"] = f"Bot {token.reveal()}"
@@ -120,7 +120,7 @@ class _RestCalls:
     async def get(self, path: str) -> dict[str, Any]:
         address = f"{self._base_url}{path}"
         async with self._session.get(address, allow_redirects=False) as response:
-            # Whatever else it is: a date that can't be read is none.
+            # An unreadable date is ignored.
             with contextlib.suppress(ValueError):
                 date = parsedate_to_datetime(response.headers.get("Date", ""))
                 self._on_date(date.astimezone(UTC))
@@ -179,8 +179,8 @@ async def _check_guild(calls: _RestCalls, guild_id: int, user_id: str) -> GuildC
 
 
 def _granted_permissions(guild: dict[str, Any], member: dict[str, Any]) -> discord.Permissions:
-    """Return what the roles of a member give it in the whole server."""
-    # The role of everybody has the server's id, and no member lists it.
+    """Return the permissions that a member has from its roles in the whole guild."""
+    # Every member has the role @everyone, whose id is the guild's, without listing it.
     has = {str(guild["id"]), *(str(each) for each in member["roles"])}
     held = 0
     for role in cast("list[dict[str, Any]]", guild["roles"]):

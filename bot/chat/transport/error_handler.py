@@ -1,7 +1,6 @@
-"""The one door for errors: whoever asked reads a sentence, the log gets the rest.
+"""Answers errors of commands, buttons, menus and forms: the user reads a sentence, the log the rest.
 
-Commands, buttons, menus and modals all end here. discord.py itself would only log what goes wrong
-in a view, and drop what goes wrong in a dynamic item.
+discord.py by itself only logs errors in a view, and drops errors in a dynamic item.
 """
 
 from __future__ import annotations
@@ -10,54 +9,51 @@ import logging
 import re
 import secrets
 from abc import abstractmethod
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 import aiohttp
 import discord
 from discord import app_commands
 
+from bot.chat.transport.error_codes import ErrorCode
+from bot.chat.transport.error_mapping import REQUEST_ERRORS
 from bot.errors import RefusedError, SorabotError, StorageError
 from bot.model import ID_ALPHABET
 
 _log = logging.getLogger(__name__)
-#: Discord's codes for "answered already" and "the three seconds are over".
-_ALREADY_ACKNOWLEDGED = 40060
-_UNKNOWN_INTERACTION = 10062
-#: What a proxy's refusal has instead of one.
-_NO_CODE = 0
-#: Discord takes no longer message from a bot; an answer cut short beats none.
+#: Discord rejects a longer message, so the sentence is cut.
 _MAX_CHARS = 2000
-#: Of a reply: pings whom it answers, and nobody that its words name.
+#: A reply pings the author of the message that it answers, and nobody else.
 MENTION_REPLIED_USER = discord.AllowedMentions(
     everyone=False, users=False, roles=False, replied_user=True
 )
-#: The command may have done its work all the same.
+#: Doesn't say "failed": the command may have done its work.
 RESPONSE_FAILED = "Discord didn't take my answer. `/sora status` shows how your clips are."
+_OVER = (ErrorCode.UNKNOWN_INTERACTION, ErrorCode.ALREADY_ACKNOWLEDGED)
 _ItemT = TypeVar("_ItemT", bound="discord.ui.Item[Any]")
 
 
 async def respond_with_error(interaction: discord.Interaction, error: BaseException) -> None:
-    """Tell whoever used `interaction` what went wrong, to them alone; never raises.
+    """Answer `interaction` ephemerally with what went wrong; never raises.
 
-    An error of our own brings its sentence. Anything else is logged with its traceback under a
-    code that the user can quote. Where Discord takes no answer any more, that is logged, once.
+    If Discord takes no answer any more, that is logged.
     """
     cause = _unwrapped(error)
-    if isinstance(cause, discord.HTTPException) and cause.code in (
-        _UNKNOWN_INTERACTION,
-        _ALREADY_ACKNOWLEDGED,
-    ):
+    if isinstance(cause, discord.HTTPException) and cause.code in _OVER:
         _log.warning("interaction %s took no answer: %s", interaction.id, cause)
         return
-    sentence = error_text(error)
     try:
-        await _send_ephemeral(interaction, sentence)
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as trouble:
+        await _send_ephemeral(interaction, error_text(error))
+    except REQUEST_ERRORS as trouble:
         _log.warning("could not answer interaction %s: %s", interaction.id, trouble)
 
 
 def error_text(error: BaseException) -> str:
-    """Return what the user reads; whatever is not a refusal is logged."""
+    """Return what the user reads; anything but a refusal is logged.
+
+    A SorabotError has its own sentence. An unexpected error is logged with its traceback under a
+    random code, which the user can quote.
+    """
     cause = _unwrapped(error)
     if isinstance(cause, SorabotError):
         if not isinstance(cause, RefusedError):
@@ -72,9 +68,9 @@ def error_text(error: BaseException) -> str:
     if isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         return "That command has just changed. Try again in a minute."
     if isinstance(cause, discord.DiscordServerError | aiohttp.ClientError | TimeoutError) or (
-        isinstance(cause, discord.HTTPException) and cause.code == _NO_CODE
+        isinstance(cause, discord.HTTPException) and cause.code == ErrorCode.NONE
     ):
-        _log.warning("Discord stumbled over an answer: %s: %s", type(cause).__name__, cause)
+        _log.warning("Discord failed to take an answer: %s: %s", type(cause).__name__, cause)
         return RESPONSE_FAILED
     code = "".join(secrets.choice(ID_ALPHABET) for _ in range(6))
     _log.error("unexpected error %s", code, exc_info=cause)
@@ -91,10 +87,10 @@ async def _send_ephemeral(interaction: discord.Interaction, sentence: str) -> No
         try:
             await interaction.response.send_message(sentence, ephemeral=True)
         except discord.HTTPException as error:
-            if error.code == _UNKNOWN_INTERACTION:
-                _log.warning("interaction %s was over before its answer", interaction.id)
+            if error.code == ErrorCode.UNKNOWN_INTERACTION:
+                _log.warning("interaction %s expired before it was answered", interaction.id)
                 return
-            if error.code != _ALREADY_ACKNOWLEDGED:
+            if error.code != ErrorCode.ALREADY_ACKNOWLEDGED:
                 raise
         else:
             return
@@ -102,11 +98,11 @@ async def _send_ephemeral(interaction: discord.Interaction, sentence: str) -> No
 
 
 async def reply_with_error(message: discord.Message, error: BaseException) -> None:
-    """Tell who wrote `message` what went wrong, as a reply; never raises."""
+    """Reply to `message` with what went wrong; never raises."""
     sentence = error_text(error)[:_MAX_CHARS]
     try:
         await message.reply(sentence, allowed_mentions=MENTION_REPLIED_USER)
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as trouble:
+    except REQUEST_ERRORS as trouble:
         _log.warning("could not answer message %s: %s", message.id, trouble)
 
 
@@ -137,20 +133,42 @@ class SafeModal(discord.ui.Modal):
 
 
 class SafeItem(discord.ui.DynamicItem[_ItemT], Generic[_ItemT], template="sora:never"):
-    """A restart-proof item whose errors reach the user; its state is in the custom id only."""
+    """A button or menu that works after a restart, and whose errors reach the user.
+
+    Its whole state is in its custom id; the groups of the template are the constructor's arguments.
+    """
 
     async def callback(self, interaction: discord.Interaction) -> None:
         try:
             await self.pressed(interaction)
-        except Exception as error:  # noqa: BLE001 - this is the door
+        except Exception as error:  # noqa: BLE001 - every error is answered
             await respond_with_error(interaction, error)
 
     @abstractmethod
     async def pressed(self, interaction: discord.Interaction) -> None:
-        """Do what the item is for; whatever is raised, the presser reads."""
+        """Act on a press; the user reads what is raised."""
 
     @classmethod
     async def from_custom_id(
-        cls, interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> SafeItem[_ItemT]:
-        raise NotImplementedError
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(*cast("Any", match.groups()))
+
+
+class SafeButton(SafeItem[discord.ui.Button[Any]], template="sora:never"):
+    """A button that works after a restart, and whose errors reach the user."""
+
+    def __init__(
+        self,
+        custom_id: str,
+        label: str,
+        style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+        *,
+        row: int | None = None,
+        disabled: bool = False,
+    ) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=label, style=style, custom_id=custom_id, row=row, disabled=disabled
+            )
+        )

@@ -1,4 +1,4 @@
-"""How Discord takes what the bot sends it, told to whoever counts that."""
+"""Reports how Discord takes the bot's answers and requests, for the metrics."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from bot.chat.transport.error_codes import ErrorCode
 from bot.chat.transport.retry_policy import is_callback
 from bot.clock import Clock
-
-#: Discord's code for "the three seconds are over".
-_UNKNOWN_INTERACTION = 10062
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestInstrumentation:
-    """Who is told."""
+    """Callbacks for the metrics."""
 
     clock: Clock
-    #: Told of the first answer to each interaction: `taken`, `late` (Discord waits no longer) or
-    #: `failed`, and the seconds since Discord made the interaction, by its clock and this one.
+    #: Called for the first answer to each interaction: with `taken`, `late` (over three seconds) or
+    #: `failed`, and the seconds from its creation by Discord's clock to now by this machine's.
     on_first_response: Callable[[str, float], None]
-    #: Told of each 429: the scope that Discord names, empty where it names none.
+    #: Called for each 429 with the scope that Discord names, or an empty string.
     on_rate_limited: Callable[[str], None]
 
 
@@ -34,9 +32,9 @@ class RestInstrumentation:
 def observe_first_response(
     instrumentation: RestInstrumentation | None, route: Route
 ) -> Generator[None]:
-    """Tell `watch` what comes of the request made inside, if it is an interaction's first answer.
+    """Report the request made inside the block if it is an interaction's first answer.
 
-    Tries and all: a receipt that got lost and was asked for again is one answer.
+    All its tries count as one answer.
     """
     if instrumentation is None or route.webhook_id is None or not is_callback(route.path):
         yield
@@ -46,7 +44,7 @@ def observe_first_response(
         yield
         outcome = "taken"
     except discord.HTTPException as error:
-        if error.code == _UNKNOWN_INTERACTION:
+        if error.code == ErrorCode.UNKNOWN_INTERACTION:
             outcome = "late"
         raise
     finally:
@@ -57,7 +55,7 @@ def observe_first_response(
 
 
 def observe_rate_limits(trace: aiohttp.TraceConfig, instrumentation: RestInstrumentation) -> None:
-    """Let a session tell `watch` of each 429: discord.py waits those out by itself."""
+    """Report each 429 of a session; discord.py waits and retries by itself."""
 
     async def ended(
         _session: aiohttp.ClientSession,

@@ -1,4 +1,4 @@
-"""What is known of one request to Discord while it is tried again and again."""
+"""Tracks whether a request to Discord may have succeeded, over all its tries."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _OUTCOME: ContextVar[RequestOutcome | None] = ContextVar("fate", default=None)
 
 @dataclass(slots=True)
 class RequestOutcome:
-    """What is known of one request, tries and all."""
+    """The outcome of one request, over all its tries."""
 
-    #: Discord may have done what it asks, though it did not say so.
+    #: A try may have succeeded although Discord's response didn't say so.
     is_unknown: bool = False
-    #: A second one of unknown fate may do it a second time.
+    #: The request must not be repeated once a try may have succeeded.
     once_only: bool = False
 
 
 @contextmanager
 def track_outcome(*, once_only: bool) -> Generator[RequestOutcome]:
-    """Hold the fate of the one request that this task makes inside, tries and all.
+    """Track the outcome of the one request that this task makes inside the block.
 
-    once_only  it goes out no more once its fate is unknown, whoever would repeat it.
+    once_only  refuse a further try, also one by discord.py, once the outcome is unknown.
     """
     outcome = RequestOutcome(once_only=once_only)
     token = _OUTCOME.set(outcome)
@@ -38,9 +38,9 @@ def track_outcome(*, once_only: bool) -> Generator[RequestOutcome]:
 
 
 def outcome_trace_config() -> aiohttp.TraceConfig:
-    """Return what makes a session write down the fates of its requests.
+    """Return a trace that records the outcomes of a session's requests.
 
-    discord.py repeats some requests by itself: only the session sees every try.
+    discord.py repeats some requests by itself, so only the session sees every try.
     """
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(_started)
@@ -56,7 +56,7 @@ async def _started(
 ) -> None:
     outcome = _OUTCOME.get()
     if outcome is not None and outcome.is_unknown and outcome.once_only:
-        raise aiohttp.ClientConnectionError("not sent twice: the first may have got through")
+        raise aiohttp.ClientConnectionError("not sent again: the first try may have succeeded")
 
 
 async def _ended(
@@ -73,6 +73,6 @@ async def _broken(
     broken: aiohttp.TraceRequestExceptionParams,
 ) -> None:
     outcome = _OUTCOME.get()
-    # Where no connection came about nothing was sent.
+    # Without a connection nothing was sent.
     if outcome is not None and not isinstance(broken.exception, aiohttp.ClientConnectorError):
         outcome.is_unknown = True

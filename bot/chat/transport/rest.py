@@ -1,8 +1,8 @@
-"""discord.py's two ways to Discord's REST, with the patience that they lack.
+"""Retries for discord.py's two REST clients: with the bot's token, and with an interaction's.
 
-2026-11, discord.py 2.7.1: 500, 502, 504 and 524 are tried five times, 503 and a broken connection
-never. This is the one module that reaches into discord.py; `tests/unit/test_retry_policy.py` fails
-when what it reaches for has moved.
+discord.py 2.7.1 (2026-11) tries five times after 500, 502, 504 and 524, but not after 503 or a
+broken connection. This module alone uses private parts of discord.py;
+`tests/unit/test_retry_policy.py` fails when they have changed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import discord
 from discord.http import HTTPClient, Route
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
+from bot.chat.transport.error_codes import ErrorCode
 from bot.chat.transport.instrumentation import (
     RestInstrumentation,
     observe_first_response,
@@ -35,20 +36,18 @@ from bot.chat.transport.retry_policy import (
 _log = logging.getLogger(__name__)
 #: Seconds before the second try and each later one.
 _WAITS_S = (0.5, 1.0, 2.0)
-#: An interaction waits three seconds for its first answer, tries and all.
+#: All tries of an interaction's first answer must fit into three seconds.
 _CALLBACK_WAITS_S = (0.1, 0.3, 0.6)
 #: Longest that one try of a first answer may take.
 _CALLBACK_TIMEOUT_S = 2.5
-#: "Interaction has already been acknowledged".
-_ALREADY_ACKNOWLEDGED = 40060
-#: Answers that say nothing of the message: "too many requests" and whatever breaks at Discord.
+#: Statuses that don't tell whether the message exists: rate limits and failures of Discord.
 _INCONCLUSIVE_STATUSES = frozenset({429, 500, 502, 503, 504, 524})
-#: The connection broke: whether Discord did the work is unknown.
+#: The connection broke, so it is unknown whether Discord handled the request.
 _BROKEN_CONNECTION = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError)
 
 
 class RetryingHttpClient(HTTPClient):
-    """Requests with the bot's token; repeats what may be repeated, and lets no edit ping anybody."""
+    """Requests with the bot's token: retries those that are safe to repeat; edits ping nobody."""
 
     def __init__(
         self,
@@ -59,7 +58,7 @@ class RetryingHttpClient(HTTPClient):
     ) -> None:
         trace = outcome_trace_config()
         if instrumentation is not None:
-            # Answers with an interaction's token go through the same session.
+            # Requests with an interaction's token use the same session.
             observe_rate_limits(trace, instrumentation)
         super().__init__(loop, http_trace=trace)
         self._waits_s = tuple(waits_s)
@@ -97,10 +96,10 @@ class RetryingHttpClient(HTTPClient):
                     or error.status in _INCONCLUSIVE_STATUSES
                 ):
                     raise
-                # Refused at last, yet an earlier try may have made the message: nobody may take
-                # this for a word that there is none.
-                words = f"an earlier try may have got through ({error})"
-                raise aiohttp.ClientConnectionError(words) from error
+                # The last try was rejected, but an earlier one may have made the message. The
+                # caller must not conclude that there is none.
+                problem = f"an earlier try may have succeeded ({error})"
+                raise aiohttp.ClientConnectionError(problem) from error
             finally:
                 self._in_flight -= 1
                 if not self._in_flight:
@@ -157,7 +156,7 @@ class RetryingHttpClient(HTTPClient):
 class RetryingWebhookAdapter(AsyncWebhookAdapter):
     """Requests with an interaction's token.
 
-    An answer that Discord took, though its own answer got lost, counts as taken.
+    If Discord took an answer but its response got lost, the answer counts as taken.
     """
 
     def __init__(
@@ -199,11 +198,13 @@ class RetryingWebhookAdapter(AsyncWebhookAdapter):
                     route, session, what | kwargs, outcome, may_repeat=again
                 )
             except discord.HTTPException as error:
-                # An earlier try got through. Without one it was somebody else's answer, or one of
-                # ours that had been given up: whoever asks must know.
-                if error.code != _ALREADY_ACKNOWLEDGED or not outcome.is_unknown:
+                # An earlier try succeeded. If there was none, another process has answered, or a
+                # request that was given up: then the caller must know.
+                if error.code != ErrorCode.ALREADY_ACKNOWLEDGED or not outcome.is_unknown:
                     raise
-        _log.info("interaction %s: its answer was taken, its receipt lost", route.webhook_id)
+        _log.info(
+            "interaction %s: Discord took the answer, but its response got lost", route.webhook_id
+        )
         return {"interaction": {"id": str(route.webhook_id), "type": 2}, "resource": None}
 
     async def _request_with_retries(
@@ -220,7 +221,7 @@ class RetryingWebhookAdapter(AsyncWebhookAdapter):
                 return await self._request_once(route, session, arguments)
             except (*_BROKEN_CONNECTION, TimeoutError) as error:
                 if isinstance(error, TimeoutError) and not is_callback(route.path):
-                    # It has had minutes; whoever asked decides whether to try again.
+                    # It has had minutes; the caller decides whether to try again.
                     raise
                 outcome.is_unknown |= isinstance(error, TimeoutError)
                 _log_retry(route, error, wait_s)
@@ -232,24 +233,24 @@ class RetryingWebhookAdapter(AsyncWebhookAdapter):
     async def _request_once(
         self, route: Route, session: aiohttp.ClientSession, arguments: dict[str, Any]
     ) -> Any:
-        # Words alone are quick; how long a file takes is for the file to say.
-        hasty = is_callback(route.path) and not arguments["files"]
-        async with asyncio.timeout(self._callback_timeout_s if hasty else None):
+        # No limit with files: an upload takes as long as its size needs.
+        limited = is_callback(route.path) and not arguments["files"]
+        async with asyncio.timeout(self._callback_timeout_s if limited else None):
             return await super().request(route, session, **arguments)
 
 
 def use_retrying_adapter(instrumentation: RestInstrumentation | None = None) -> None:
-    """Let all interactions of this task, and of the tasks that it starts, use the adapter above."""
+    """Make this task, and the tasks that it starts, answer interactions through the adapter."""
     async_context.set(RetryingWebhookAdapter(instrumentation=instrumentation))
 
 
 def _json_object(body: object) -> Mapping[str, Any]:
-    """Return the body of a request if it is an object; lists and nothing say nothing."""
+    """Return the body of a request if it is a JSON object, else an empty one."""
     return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 
 
 def _log_retry(route: Route, error: Exception, wait_s: float) -> None:
-    # The template: the address itself may hold an interaction's token.
+    # The path is the route's template: the URL itself may hold an interaction's token.
     _log.warning(
         "%s %s: %s; again in %.1f s", route.method, route.path, _error_summary(error), wait_s
     )

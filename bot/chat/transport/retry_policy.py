@@ -1,4 +1,4 @@
-"""What a request to Discord may do: go out twice, or ping somebody. Looks at its words alone."""
+"""Decides from a request to Discord alone whether it may be retried, and keeps edits from pinging."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: Routes that make one thing however often they are called: a message has one thread (the second
-#: call is answered with 160004), a member one direct channel with the bot.
+#: POST routes that create at most one thing: a message has one thread (a second call fails with
+#: `ErrorCode.THREAD_EXISTS`), a member one direct message channel with the bot.
 _IDEMPOTENT_POSTS = frozenset(
     {"/channels/{channel_id}/messages/{message_id}/threads", "/users/@me/channels"}
 )
-#: Changes of a message that exists.
+#: Routes that change an existing message.
 _EDITS = frozenset(
     {
         "/channels/{channel_id}/messages/{message_id}",
@@ -20,24 +20,23 @@ _EDITS = frozenset(
     }
 )
 _CALLBACK = "/interactions/{webhook_id}/{webhook_token}/callback"
-#: A callback of this type changes the message that the button is on.
+#: A callback of this type edits the message with the button.
 _UPDATE_MESSAGE = 7
-#: What an edit must say to ping nobody.
 _NO_MENTIONS: Mapping[str, Any] = {"parse": []}
 
 
 def is_callback(path: str) -> bool:
-    """Whether `path`, a route's template, takes the first answer to an interaction."""
+    """Whether `path`, a route's template, is for the first answer to an interaction."""
     return path == _CALLBACK
 
 
 def may_retry(method: str, path: str, body: Mapping[str, Any]) -> bool:
-    """Whether a request whose fate is unknown may go out once more.
+    """Whether a request of unknown outcome may be sent once more.
 
     path  the route's template, such as `/channels/{channel_id}/messages`.
     body  the JSON of the request; empty without one.
-    A POST makes something: a second one only with a nonce that Discord enforces, or where Discord
-    itself lets there be one only. An interaction takes one answer (40060 afterwards).
+    A POST creates something, so it may be repeated only with a nonce that Discord enforces, or if
+    Discord allows one such thing only. An interaction takes one answer (then: ALREADY_ACKNOWLEDGED).
     """
     if method != "POST":
         return True
@@ -47,10 +46,10 @@ def may_retry(method: str, path: str, body: Mapping[str, Any]) -> bool:
 
 
 def without_mentions(method: str, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `body` as it pings nobody where it is an edit that says nothing of pings.
+    """Return `body`; that of an edit without allowed_mentions gets them, so that it pings nobody.
 
-    2026-08: an edit without allowed_mentions is parsed with Discord's defaults (documentation), and
-    discord.py 2.7.1 leaves it out when the content stays.
+    Discord parses such an edit with its defaults (its documentation, 2026-08), and discord.py 2.7.1
+    leaves allowed_mentions out when the content stays.
     """
     if method == "PATCH" and path in _EDITS:
         return {"allowed_mentions": _NO_MENTIONS, **body}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chat.transport.error_mapping import clip_nonce
+from bot.chat.clips.clip_message import clip_nonce
 from bot.errors import PlaceClosedError
 from bot.jobs.deliver import kept_notice
 from bot.model import Job, Place, RenderSpec, Size, State
