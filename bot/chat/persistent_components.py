@@ -40,7 +40,7 @@ _Submit = Callable[[discord.Interaction[Any], re.Match[str], Mapping[str, str]],
 #: Takes a submitted form, by the pattern of the form's custom id.
 MODAL_HANDLERS: Mapping[re.Pattern[str], _Submit] = {
     modals.CLIP_MODAL: modals.submit_clip_modal,
-    settings_form.FORM_ID: settings_panel.submit_settings_form,
+    settings_form.FORM_ID: settings_panel.submit_settings_modal,
 }
 
 

@@ -57,13 +57,14 @@ def build_form(control: PanelControl, settings: GuildSettings, shown_hash: str) 
 
 
 def apply_form(settings: GuildSettings, key: str, typed: Mapping[str, str]) -> GuildSettings:
-    """Return the settings with what was typed into the form of a control, by field.
+    """Return the settings with what was typed into the form of a control.
 
+    typed  the texts by the custom ids of their fields.
     Raises BadOptionError naming the field whose number is wrong.
     """
+    records = form_fields(key)
     values: dict[str, Any] = {
-        name: _parse(record, typed.get(name, "").strip())
-        for name, record in form_fields(key).items()
+        name: _parse(record, typed.get(name, "").strip()) for name, record in records.items()
     }
     return replace(settings, **values)
 

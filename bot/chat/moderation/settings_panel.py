@@ -151,7 +151,7 @@ async def build_settings_panel(
     return view
 
 
-async def submit_settings_form(
+async def submit_settings_modal(
     interaction: discord.Interaction[Any], form: re.Match[str], typed: Mapping[str, str]
 ) -> None:
     """Save what was typed into a form of the panel, a match of `FORM_ID`. Raises RefusedError."""
