@@ -50,8 +50,8 @@ class Webhooks:
     verifiers  by provider's name; any other name gets a 404.
     poll_now   called once per verified delivery; its errors are logged.
     body_s     how long a body may take to arrive.
-    A webhook is only a hint: a lost or rejected one costs the time until the next poll. Bodies and
-    signatures are never logged.
+    A webhook only makes the next poll come sooner: a lost or rejected one costs the time until then.
+    Bodies and signatures are never logged.
     """
 
     def __init__(

@@ -282,13 +282,11 @@ class Transport:
         pauses_s = retry.pauses_s(self._timeouts.backoff_s)
         while isinstance(got := await attempt(), _RetryableFailure):
             pause_s = next(pauses_s, None)
-            hint_s = got.error.retry_after_s
-            if pause_s is None or (
-                hint_s is not None and hint_s > self._timeouts.max_retry_after_s
-            ):
+            retry_after_s = got.error.retry_after_s
+            if pause_s is None or (retry_after_s or 0) > self._timeouts.max_retry_after_s:
                 raise got.error from got.cause
             _log.debug("trying again: %s", got.error)
-            await self._clock.sleep(pause_s if hint_s is None else hint_s)
+            await self._clock.sleep(pause_s if retry_after_s is None else retry_after_s)
         return got
 
     @asynccontextmanager

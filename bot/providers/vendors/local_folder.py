@@ -1,7 +1,7 @@
 """The folder of one render on disk: the request, its reference image, and then the clip or the failure.
 
     order.json    what was requested; the render exists as soon as this file does
-    picture       the reference image, if there is one; a remix or extension copies its source's
+    picture       the reference image, if there is one; a remix or extension has a copy of its source's
     clip.mp4      the finished clip; appears only when it is complete
     failure.json  the render failed or was cancelled; takes precedence over a clip
 
@@ -66,7 +66,7 @@ class RenderFolder:
         return self.path / "clip.mp4"
 
     @property
-    def picture(self) -> Path:
+    def image(self) -> Path:
         return self.path / "picture"
 
     def create(self, record: RenderRecord, image: Path | None) -> None:
@@ -78,7 +78,7 @@ class RenderFolder:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         if image is not None:
-            shutil.copyfile(image, self.picture)
+            shutil.copyfile(image, self.image)
         self._write("order.json", record.dump())
 
     def read(self) -> FolderContents | None:

@@ -59,7 +59,7 @@ async def render(
         "width_px": record.size.width_px,
         "height_px": record.size.height_px,
         "target": str(folder.clip.resolve()),
-        "image": str(folder.picture.resolve()) if record.has_image else None,
+        "image": str(folder.image.resolve()) if record.has_image else None,
         "exit_with_stdin": True,
     }
     process = await asyncio.create_subprocess_exec(
@@ -92,9 +92,7 @@ async def _communicate(
         process.stdin.write(spec.encode() + b"\n")
         await process.stdin.drain()
     _, stderr = await asyncio.gather(
-        _read_progress(process.stdout, on_progress),
-        _read_tail(process.stderr),
-        return_exceptions=False,
+        _read_progress(process.stdout, on_progress), _read_tail(process.stderr)
     )
     await process.wait()
     return stderr

@@ -1,9 +1,9 @@
-"""What is stored of a render's request: the requests that led to its film, oldest first."""
+"""What a render's folder stores: its request, and the earlier requests that its film builds on."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from bot.providers.base import ProviderRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmStep:
-    """One of the requests that led to a film."""
+    """One request of those that led to a film."""
 
     operation: Operation
     prompt: str
@@ -21,18 +21,9 @@ class FilmStep:
     #: Length of the whole film; of an EXTEND, of the added part.
     seconds: int
 
-    def dump(self) -> dict[str, str | int]:
-        """Return the fields as plain values."""
-        return {
-            "operation": self.operation.value,
-            "prompt": self.prompt,
-            "seed": self.seed,
-            "seconds": self.seconds,
-        }
-
     @classmethod
     def load(cls, fields: Any) -> FilmStep:
-        """Read what `dump` returned. Raises ValueError, KeyError or TypeError for anything else."""
+        """Read the fields of a stored step. Raises ValueError, KeyError or TypeError for others."""
         return cls(
             operation=Operation(fields["operation"]),
             prompt=str(fields["prompt"]),
@@ -45,7 +36,7 @@ class FilmStep:
 class RenderRecord:
     """The contents of `order.json`: all that the renderer needs, also for a remix or extension."""
 
-    #: As requested: for a remix or extension only what was said about the source.
+    #: As requested: of a remix or extension only its own prompt, without its source's.
     prompt: str
     model: str
     size: Size
@@ -53,31 +44,34 @@ class RenderRecord:
     created_at: datetime
     #: The requests that led to this film, oldest first.
     steps: tuple[FilmStep, ...]
-    #: The film that the steps start from, where a folder holds one in acts; passed on unread.
+    #: The film that the steps start from, where the record holds one as acts; passed on unread.
     acts: tuple[Any, ...] = ()
     #: The render that this one was made from.
     source: str | None = None
 
     @classmethod
     def of(
-        cls, order: ProviderRequest, created_at: datetime, source: RenderRecord | None = None
+        cls, request: ProviderRequest, created_at: datetime, source: RenderRecord | None = None
     ) -> RenderRecord:
         """Return the record of a request that arrived at `created_at`.
 
         source  the record of the render that a REMIX or EXTEND starts from.
         """
         step = FilmStep(
-            operation=order.operation, prompt=order.prompt, seed=order.seed, seconds=order.seconds
+            operation=request.operation,
+            prompt=request.prompt,
+            seed=request.seed,
+            seconds=request.seconds,
         )
         return cls(
-            prompt=order.prompt,
-            model=order.model,
-            size=order.size,
-            has_image=order.image is not None if source is None else source.has_image,
+            prompt=request.prompt,
+            model=request.model,
+            size=request.size,
+            has_image=request.image is not None if source is None else source.has_image,
             created_at=created_at,
             steps=(step,) if source is None else (*source.steps, step),
             acts=() if source is None else source.acts,
-            source=order.source_remote_id,
+            source=request.source_remote_id,
         )
 
     @property
@@ -90,7 +84,7 @@ class RenderRecord:
 
     def film(self) -> dict[str, list[Any]]:
         """Return what the renderer reads of the film."""
-        return {"acts": list(self.acts), "steps": [step.dump() for step in self.steps]}
+        return {"acts": list(self.acts), "steps": [asdict(step) for step in self.steps]}
 
     def dump(self) -> str:
         """Return the JSON that `load` reads."""
