@@ -117,10 +117,8 @@ class Webhooks:
 
     def _start_poll(self, endpoint: _Endpoint, event: WebhookEvent, now: datetime) -> None:
         if len(self._polls) >= _MAX_CONCURRENT_POLLS:
-            _log.warning(
-                "webhooks: too many at once; the render of %s waits for its next poll",
-                endpoint.name,
-            )
+            text = "webhooks: too many at once; the render of %s waits for its next poll"
+            _log.warning(text, endpoint.name)
         elif endpoint.replay_cache.is_first(event.delivery_id, now):
             task = asyncio.create_task(self._run_poll_now(endpoint.name, event.remote_id))
             self._polls.add(task)

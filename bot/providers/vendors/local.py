@@ -33,8 +33,7 @@ from bot.providers.base import (
 )
 from bot.providers.http import clip_file
 from bot.providers.vendors import local_process
-from bot.providers.vendors.local_folder import FolderContents, RenderFolder
-from bot.providers.vendors.local_record import RenderRecord
+from bot.providers.vendors.local_folder import FolderContents, RenderFolder, RenderRecord
 
 _LOG = logging.getLogger(__name__)
 _MODEL = "local-preview"

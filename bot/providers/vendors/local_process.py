@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.media.child_process import child_environment, reap
-from bot.providers.vendors.local_folder import RenderFolder
-from bot.providers.vendors.local_record import RenderRecord
+from bot.providers.vendors.local_folder import RenderFolder, RenderRecord
 
 #: A progress line is short; the reader drops longer ones.
 _LINE_MAX_BYTES = 4096

@@ -76,7 +76,7 @@ class ModelFacts:
 class AnyModel(Mapping[str, Model]):
     """A mapping that has every name, each with a model whose facts the API will tell; lists none."""
 
-    #: Where the rest will be read.
+    #: Where the bot reads the rest.
     source: str
 
     def __getitem__(self, name: str) -> Model:
