@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
@@ -200,13 +201,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.kept())
     @rule(pick=PICKS)
     def fetch(self, pick: int) -> None:
-        """A kept clip is on its way again: it is under way, and its account stays closed."""
+        """A kept clip is posted again: it counts as under way, and its ledger entry stays closed."""
         self.ledgers.fetch(self.kept()[pick % len(self.kept())])
 
     @precondition(lambda self: self.moved())
     @rule(pick=PICKS, close=st.sampled_from([EntryKind.SETTLE, EntryKind.REFUND]))
     def be_late(self, pick: int, close: EntryKind) -> None:
-        """A second hand wants to end a job that has gone on since it looked."""
+        """Another task tries to end a job that has moved since that task read it."""
         stale = self.moved()[pick % len(self.moved())].stale
         late = self.ledgers.store.move(
             stale, State.FAILED, self.ledgers.now, close=close, error_code="late"
@@ -351,14 +352,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_job_has_one_reservation_and_at_most_one_end_and_no_sum_is_negative(self) -> None:
-        rows = self.ledgers.run(
-            self.ledgers.store.database.read(
-                lambda conn: conn.execute(
-                    "SELECT job_id, sum(kind = 'reserve'), "
-                    "sum(kind IN ('settle', 'refund')), sum(clips), "
-                    "sum(seconds), sum(usd_micros) FROM ledger GROUP BY job_id"
-                ).fetchall()
-            )
+        rows = self.query(
+            "SELECT job_id, sum(kind = 'reserve'), sum(kind IN ('settle', 'refund')), sum(clips), "
+            "sum(seconds), sum(usd_micros) FROM ledger GROUP BY job_id"
         )
         accounts = {row[0]: tuple(row)[1:] for row in rows}
         assert all(number >= 0 for account in accounts.values() for number in account)
@@ -374,11 +370,11 @@ class LedgerMachine(RuleBasedStateMachine):
         }
 
     def audit_log_length(self) -> int:
-        return self.ledgers.run(
-            self.ledgers.store.database.read(
-                lambda conn: conn.execute("SELECT count(*) FROM audit").fetchone()[0]
-            )
-        )
+        return self.query("SELECT count(*) FROM audit")[0][0]
+
+    def query(self, sql: str) -> list[sqlite3.Row]:
+        read = self.ledgers.store.database.read(lambda conn: conn.execute(sql).fetchall())
+        return self.ledgers.run(read)
 
     def under_way(self, pick: int) -> PairedJob:
         return self.ledgers.under_way[pick % len(self.ledgers.under_way)]
