@@ -269,3 +269,19 @@ class PairedLedgers:
         pair = PairedJob(job=job, stale=job, in_memory=paper)
         self.pairs.append(pair)
         return pair
+
+    def untaken(self) -> list[PairedJob]:
+        """Return those that may be given to another provider."""
+        states = (State.QUEUED, State.SUBMITTING)
+        return [pair for pair in self.pairs if pair.job.state in states]
+
+    def kept(self) -> list[PairedJob]:
+        return [pair for pair in self.pairs if pair.job.state is State.KEPT]
+
+    def moved(self) -> list[PairedJob]:
+        """Return those that an earlier look shows in another state, under way."""
+        return [
+            pair
+            for pair in self.pairs
+            if pair.stale.state is not pair.job.state and not pair.stale.state.is_final
+        ]

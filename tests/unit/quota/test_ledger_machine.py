@@ -120,7 +120,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def advance(self, pick: int, state: State) -> None:
         self.ledgers.advance(self.under_way(pick), state)
 
-    @precondition(lambda self: self.untaken())
+    @precondition(lambda self: self.ledgers.untaken())
     @rule(
         pick=PICKS,
         provider=st.sampled_from(["local", "elsewhere", "third"]),
@@ -138,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
     ) -> None:
         """A job that no provider took goes to another: dearer, cheaper, or not at all; or ends there."""
         ledgers = self.ledgers
-        pair = self.untaken()[pick % len(self.untaken())]
+        pair = self.ledgers.untaken()[pick % len(self.ledgers.untaken())]
         was = pair.job
         who = Viewer(user_id=was.user_id, guild_id=was.place.guild_id, role_ids=frozenset(role_ids))
         extra = usd_micros - pair.in_memory.usd_micros
@@ -198,17 +198,17 @@ class LedgerMachine(RuleBasedStateMachine):
     def cancel(self, pick: int) -> None:
         self.ledgers.end(self.under_way(pick), State.CANCELLED, EntryKind.REFUND)
 
-    @precondition(lambda self: self.kept())
+    @precondition(lambda self: self.ledgers.kept())
     @rule(pick=PICKS)
     def fetch(self, pick: int) -> None:
         """A kept clip is posted again: it counts as under way, and its ledger entry stays closed."""
-        self.ledgers.fetch(self.kept()[pick % len(self.kept())])
+        self.ledgers.fetch(self.ledgers.kept()[pick % len(self.ledgers.kept())])
 
-    @precondition(lambda self: self.moved())
+    @precondition(lambda self: self.ledgers.moved())
     @rule(pick=PICKS, close=st.sampled_from([EntryKind.SETTLE, EntryKind.REFUND]))
     def be_late(self, pick: int, close: EntryKind) -> None:
         """Another task tries to end a job that has moved since that task read it."""
-        stale = self.moved()[pick % len(self.moved())].stale
+        stale = self.ledgers.moved()[pick % len(self.ledgers.moved())].stale
         late = self.ledgers.store.move(
             stale, State.FAILED, self.ledgers.now, close=close, error_code="late"
         )
@@ -378,22 +378,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def under_way(self, pick: int) -> PairedJob:
         return self.ledgers.under_way[pick % len(self.ledgers.under_way)]
-
-    def untaken(self) -> list[PairedJob]:
-        """Return those that may be given to another provider."""
-        states = (State.QUEUED, State.SUBMITTING)
-        return [pair for pair in self.ledgers.pairs if pair.job.state in states]
-
-    def kept(self) -> list[PairedJob]:
-        return [pair for pair in self.ledgers.pairs if pair.job.state is State.KEPT]
-
-    def moved(self) -> list[PairedJob]:
-        """Return those that an earlier look shows in another state, under way."""
-        return [
-            pair
-            for pair in self.ledgers.pairs
-            if pair.stale.state is not pair.job.state and not pair.stale.state.is_final
-        ]
 
 
 class TestLedgers(LedgerMachine.TestCase):
