@@ -29,7 +29,7 @@ def test_only_the_settings_read_the_environment_and_only_the_clock_reads_the_tim
 def test_sql_lies_in_the_storage_alone():
     folders = {path.parent for room in PRODUCT for path in (ROOT / room).rglob("*.sql")}
     storage = ROOT / "bot" / "storage"
-    assert folders == {storage / "migrations", storage / "queries"}
+    assert folders == {storage / "sqlite" / "migrations", storage / "sqlite" / "queries"}
 
 
 def test_no_vendor_is_named_outside_the_providers(sources):
