@@ -30,8 +30,7 @@ from bot.storage.errands import Chore
 _log = logging.getLogger(__name__)
 _AT_A_TIME = 500
 _IN_DELIVERY = frozenset({State.DOWNLOADING, State.FITTING, State.POSTING})
-#: Open, and not waiting for a slot.
-_UNDER_WAY = tuple(s for s in State if not s.is_final and s is not State.QUEUED)
+_OPEN = tuple(state for state in State if not state.is_final)
 #: Those that are looked at one by one; renders are asked for in rounds.
 _ONE_BY_ONE = (State.SUBMITTING, *_IN_DELIVERY)
 
@@ -110,29 +109,43 @@ class Flow:
         """
         store, kick = self._tools.store, self._kick
         now = self._tools.clock.now()
-        for job in await store.due(now, _ONE_BY_ONE, _AT_A_TIME):
-            kick(Kind.SUBMIT if job.state is State.SUBMITTING else Kind.DELIVER, job.id)
-        for name in await store.providers_due(now):
-            if name in self._tools.providers:
-                kick(Kind.POLL, name)
-            else:
-                for job in await store.renders_due(name, now, _AT_A_TIME):
-                    await self._orphaned(job)
+        # Most sweeps find little: only what is due is asked for.
+        first_at = await store.next_due_at(_OPEN)
+        due = {state for state, at in first_at.items() if at <= now}
+        if not due.isdisjoint(_ONE_BY_ONE):
+            for job in await store.due(now, _ONE_BY_ONE, _AT_A_TIME):
+                kick(Kind.SUBMIT if job.state is State.SUBMITTING else Kind.DELIVER, job.id)
+        if State.RENDERING in due:
+            await self._sweep_renders(now)
         # What is paid for now must come down soon: without room for that, nothing is sent off.
         has_room = await self._tools.room.has_room_for_clip()
-        for name, provider in self._tools.providers.items() if has_room else ():
+        if State.QUEUED in due and has_room:
+            await self._sweep_queue(now)
+        errand_at = await self._tools.errands.next_errand_at()
+        if errand_at is not None and errand_at <= now:
+            for errand in await self._tools.errands.errands_due(now, _AT_A_TIME):
+                kick(Kind.ERRAND, str(errand.id))
+        # A job in the queue waits for a slot, and whatever frees one wakes the loop.
+        nexts = [at for state, at in first_at.items() if state is not State.QUEUED]
+        return min([*nexts, errand_at] if errand_at is not None else nexts, default=None)
+
+    async def _sweep_renders(self, now: datetime) -> None:
+        """Kick the polls of each provider that has a render due."""
+        for name in await self._tools.store.providers_due(now):
+            if name in self._tools.providers:
+                self._kick(Kind.POLL, name)
+            else:
+                for job in await self._tools.store.renders_due(name, now, _AT_A_TIME):
+                    await self._orphaned(job)
+
+    async def _sweep_queue(self, now: datetime) -> None:
+        """Kick the jobs that may have a slot now."""
+        for name, provider in self._tools.providers.items():
             most = provider.capabilities().max_concurrent
             if not self._tools.health.takes_work(name):
                 most = _AT_A_TIME  # they are not sent there, but on
-            for job in await store.waiting(name, now, max_concurrent=most):
-                kick(Kind.SUBMIT, job.id)
-        for errand in await self._tools.errands.errands_due(now, _AT_A_TIME):
-            kick(Kind.ERRAND, str(errand.id))
-        nexts = (
-            await store.next_due_at(_UNDER_WAY),
-            await self._tools.errands.next_errand_at(),
-        )
-        return min((each for each in nexts if each is not None), default=None)
+            for job in await self._tools.store.waiting(name, now, max_concurrent=most):
+                self._kick(Kind.SUBMIT, job.id)
 
     async def refresh(self) -> bool:
         """Let every provider learn anew what it can do; return whether each knows of a model.

@@ -160,16 +160,15 @@ WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now AND provide
 ORDER BY due_at, created_at, seq
 LIMIT :limit;
 
--- When the first open job in any of some states (a JSON array) is due.
+-- When the first open job in each of some states (a JSON array) is due.
 -- name: next_due_at
-SELECT min(first.due_at) AS due_at
-FROM (
-    SELECT (
+SELECT
+    wanted.value AS state,
+    (
         SELECT min(jobs.due_at) FROM jobs
         WHERE jobs.finished_at IS NULL AND jobs.state = wanted.value
     ) AS due_at
-    FROM json_each(:states) AS wanted
-) AS first;
+FROM json_each(:states) AS wanted;
 
 -- Jobs that may have one of a provider's slots now, in the order in which they get it: by the turn
 -- of each among its member's, counted from how many slots that member has.
