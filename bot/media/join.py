@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import BadClipError, StorageError
-from bot.media.child import environment, reap
-from bot.media.joining.child import BAD_DISK
+from bot.media.child import BAD_DISK, environment, reap
 from bot.media.part import REFUSED, part_of
 
 _TIME_LIMIT_S = 300.0

@@ -24,6 +24,7 @@ from bot.jobs.pace import Pace
 from bot.model import Job, State, Usage, Viewer
 from bot.settings import Settings
 from sandbox.live import catch_up
+from tests.empty_database import lay_database
 from tests.wire.videos_api import VideosApi
 
 #: The same engine as always, with less patience.
@@ -247,6 +248,8 @@ async def town(
             | variables
         )
         clock = MovableClock()
+        if not (database := folder / "sorabot.db").exists():
+            lay_database(database)
         app = await build_app(settings, clock=clock, pace=pace)
         await app.start()
         env = simcord.Env(app.client, check_errors=False)

@@ -81,7 +81,6 @@ async def nursery() -> AsyncIterator[Nursery]:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "ignore",
-            "PYTHONDONTWRITEBYTECODE": "1",
             # Only a process of one thread is forked whole.
             "OPENBLAS_NUM_THREADS": "1",
         },

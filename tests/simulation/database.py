@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bot.storage import sqlite
-from bot.storage.migrate import migrate, read_migrations
 from bot.storage.queries import Queries
 from bot.storage.sqlite import Database
+from tests.empty_database import lay_database
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.sites import Site
 from tests.simulation.world import World
@@ -80,7 +78,7 @@ class Line:
 def open_line(world: World, loop: VirtualLoop, path: Path) -> tuple[Line, Database]:
     """Open the database at `path`, which is made when there is none."""
     if not path.exists():
-        path.write_bytes(_empty())
+        lay_database(path)
     line = Line(world, loop, path)
     return line, Database(line)  # pyright: ignore[reportArgumentType]
 
@@ -89,18 +87,3 @@ def open_line(world: World, loop: VirtualLoop, path: Path) -> tuple[Line, Databa
 def queries() -> Queries:
     """Return the bot's statements."""
     return Queries.load()
-
-
-@functools.cache
-def _empty() -> bytes:
-    """Return a database with the schema and nothing in it."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        path = folder / "empty.db"
-        conn = sqlite3.connect(path, isolation_level=None)
-        sqlite._prepare(conn)
-        migrate(conn, read_migrations())
-        conn.close()
-        return path.read_bytes()
-    finally:
-        shutil.rmtree(folder)

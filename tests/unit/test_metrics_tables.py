@@ -23,6 +23,7 @@ from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.store import SqliteStore
 from bot.web.figures import FigureReader
 from bot.web.readiness import database_check, disk_check
+from tests.empty_database import lay_database
 from tests.unit.storage.scene import NOW, PLACE, after, entries, reach, step
 from tests.unit.test_metrics import samples
 
@@ -47,7 +48,7 @@ class Hands:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "sorabot.db")
+    opened = await SqliteStore.open(lay_database(tmp_path / "sorabot.db"))
     yield opened
     await opened.close()
 

@@ -24,6 +24,7 @@ from bot.storage.room import Room
 from bot.storage.sqlite_errands import SqliteErrands
 from bot.storage.sqlite_leavings import SqliteLeavings
 from bot.storage.store import SqliteStore
+from tests.empty_database import lay_database
 from tests.unit.storage.scene import (
     ROUTES,
     accept,
@@ -125,7 +126,7 @@ def house(store: SqliteStore, tmp_path: Path) -> House:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "sorabot.db")
+    opened = await SqliteStore.open(lay_database(tmp_path / "sorabot.db"))
     yield opened
     await opened.close()
 

@@ -53,7 +53,6 @@ async def bot_process(
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "DATA_DIR": str(folder / "data"),
     } | dict(variables)
     with log_path.open("ab") as log:

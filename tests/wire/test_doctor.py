@@ -74,7 +74,6 @@ async def doctor(folder: Path, given: Mapping[str, str], *command: str) -> Told:
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "DATA_DIR": str(folder / "data"),
     } | dict(given)
     began_s = time.perf_counter()

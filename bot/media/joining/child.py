@@ -27,7 +27,7 @@ from av.packet import Packet
 from PIL import Image
 
 from bot.errors import BadClipError
-from bot.media.child import end_with_stdin, yield_to_others
+from bot.media.child import BAD_DISK, end_with_stdin, yield_to_others
 from bot.media.joining.film import Clip, Film, copied, encoded, skipped_s
 from bot.media.joining.plan import COMPARED_PX, SEAM_FRAMES, Greys, copyable, repeats
 from bot.media.joining.sound import Cut, Format, Samples, joined_sound
@@ -35,8 +35,8 @@ from bot.media.joining.track import read_track
 from bot.media.picture import picture_of, quarter_turns
 from bot.media.reading import first_frames, last_frames
 
-#: Exit codes: an order that cannot be read, a clip that cannot, a disk; see also `media.child`.
-BAD_ORDER, BAD_CLIP, BAD_DISK = 2, 3, 5
+#: Exit codes: an order that cannot be read, a clip that cannot; see also `media.child`.
+BAD_ORDER, BAD_CLIP = 2, 3
 _SAMPLES_PER_FRAME = 1024
 _BIT_RATES = {1: 96_000, 2: 160_000}
 

@@ -17,6 +17,7 @@ from bot.storage.base import Books, Draft
 from bot.storage.keeping import Actor
 from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.store import SqliteStore
+from tests.empty_database import lay_database
 from tests.unit.quota.paper import (
     ALICE,
     AWAY,
@@ -102,6 +103,7 @@ class TwoBooks:
         self.now = NOW
         self.paper = Paper()
         self.pairs: list[Pair] = []
+        lay_database(self._path)
         self._open()
 
     def run(self, work: Awaitable[_T]) -> _T:

@@ -7,11 +7,12 @@ import pytest
 
 from bot.storage.sqlite_keeping import SqliteKeeping
 from bot.storage.store import SqliteStore
+from tests.empty_database import lay_database
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "data" / "sorabot.sqlite3")
+    opened = await SqliteStore.open(lay_database(tmp_path / "data" / "sorabot.sqlite3"))
     yield opened
     await opened.close()
 
