@@ -3,97 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.wire.process import ROOT
+from tests.wire.process_pool import ForkedProcess, ProcessPool, shared_pool
 
 
-@dataclass(slots=True)
 class Life:
-    """A running bot; `dead` tells its wait status."""
+    """A running bot; `dead` tells its exit code, or minus the signal that ended it."""
 
-    pid: int
-    dead: asyncio.Future[int]
+    def __init__(self, process: ForkedProcess) -> None:
+        self.pid = process.pid
+        self.dead = asyncio.ensure_future(process.wait())
+        self._process = process
 
     @property
     def was_struck(self) -> bool:
         """Whether it ended by SIGKILL, and not by leaving or by breaking down."""
-        return self.dead.done() and os.waitstatus_to_exitcode(self.dead.result()) == -signal.SIGKILL
+        return self.dead.done() and self.dead.result() == -signal.SIGKILL
 
     def arm(self) -> None:
         """Let it count the passages of its point from now on."""
-        self._send(signal.SIGUSR1)
+        self._process.send_signal(signal.SIGUSR1)
 
     async def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is tidied up."""
-        self._send(signal.SIGKILL)
+        self._process.kill()
         await asyncio.shield(self.dead)
 
     async def stop(self, timeout_s: float = 25.0) -> int:
         """SIGTERM, as a supervisor sends it; return the exit code."""
-        self._send(signal.SIGTERM)
-        status = await asyncio.wait_for(asyncio.shield(self.dead), timeout_s)
-        return os.waitstatus_to_exitcode(status)
-
-    def _send(self, number: int) -> None:
-        if not self.dead.done():
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+        self._process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(asyncio.shield(self.dead), timeout_s)
 
 
+@dataclass(frozen=True, slots=True)
 class Nursery:
-    """Has everything imported already; one life at a time."""
+    """Starts lives."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    pool: ProcessPool
 
     async def born(self, folder: Path, environ: Mapping[str, str]) -> Life:
         """Start a bot in `folder`, which gets its log, with nothing but `environ` around it."""
-        order = {"environ": dict(environ), "folder": str(folder), "log": str(folder / "bot.log")}
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        pid = int((await self._told())["pid"])
-        return Life(pid, asyncio.ensure_future(self._status()))
-
-    async def _status(self) -> int:
-        return int((await self._told())["status"])
-
-    async def _told(self) -> dict[str, int]:
-        assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        assert line, "the nursery is gone"
-        return json.loads(line)
+        log = folder / "bot.log"
+        module = "tests.wire.killable"
+        return Life(await self.pool.start(module, folder=folder, environ=environ, out=log, err=log))
 
 
 @asynccontextmanager
 async def nursery() -> AsyncIterator[Nursery]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.wire.killable", "nursery"),
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "PYTHONWARNINGS": "ignore",
-            # Only a process of one thread is forked whole.
-            "OPENBLAS_NUM_THREADS": "1",
-        },
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Nursery(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 10)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    yield Nursery(shared_pool())

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_interactions import Sent
-from tests.wire.process import ROOT
+from tests.wire.process import run_command
 from tests.wire.test_main_trip import clips, running
 from tests.wire.videos_api import VideosApi
 
@@ -71,16 +69,9 @@ def assert_the_books_add_up(folder: Path, api: VideosApi, jobs: int) -> None:
 
 async def quota(folder: Path, *line: str) -> str:
     """Run `python -m bot quota` on the bot's own file; return what it said."""
-    shell = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "quota", *line),
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder / "data")},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await shell.communicate()
-    assert shell.returncode == 0, said.decode()
-    return said.decode()
+    told = await run_command(folder, {}, "quota", *line)
+    assert told.code == 0, told.out + told.err
+    return told.out + told.err
 
 
 async def test_two_hundred_commands_at_once_make_five_clips_and_195_polite_refusals(
