@@ -21,15 +21,24 @@ from tests.simulation.world import World
 class FaultyConnection(sqlite3.Connection):
     """A connection that refuses the n-th statement from now and all later ones, when told to."""
 
-    refuse_in: int | None = None
-    words = ""
+    def refuse(self, refuse_in: int, words: str) -> None:
+        """Refuse from the `refuse_in`-th statement on, with SQLite's `words`."""
+        left = refuse_in
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        if self.refuse_in is not None and not sql.startswith("ROLLBACK"):
-            self.refuse_in -= 1
-            if self.refuse_in < 0:
-                raise sqlite3.OperationalError(self.words)
-        return super().execute(sql, parameters)
+        def execute(sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            nonlocal left
+            if not sql.startswith("ROLLBACK"):
+                left -= 1
+                if left < 0:
+                    raise sqlite3.OperationalError(words)
+            return super(FaultyConnection, self).execute(sql, parameters)
+
+        # Of this connection alone, and only while it lasts: all others stay fast.
+        self.__dict__["execute"] = execute
+
+    def obey(self) -> None:
+        """Refuse nothing any more."""
+        self.__dict__.pop("execute", None)
 
 
 class Line:
@@ -52,14 +61,13 @@ class Line:
     def _run(self, call: Callable[..., Any], fn: Callable[..., Any], conn: FaultyConnection) -> Any:
         before = conn.total_changes
         if self._world.strikes(Site.DATABASE_LOCKED):
-            conn.refuse_in, conn.words = 0, "database is locked"
+            conn.refuse(0, "database is locked")
         elif self._world.strikes(Site.DISK_FULL):
-            conn.refuse_in = self._world.dice.randrange(1, 8)
-            conn.words = "database or disk is full"
+            conn.refuse(self._world.dice.randrange(1, 8), "database or disk is full")
         try:
             return call(fn, conn)
         finally:
-            conn.refuse_in = None
+            conn.obey()
             if conn.total_changes != before:
                 self._world.effects += 1
                 for (job_id,) in conn.execute("SELECT id FROM jobs WHERE finished_at IS NOT NULL"):

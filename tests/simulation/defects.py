@@ -48,6 +48,7 @@ class RandomNonce(Program):
     """Each try to post has a nonce of its own."""
 
     shows = "shown 2 times"
+    shown_by = 61
 
     def courier(self, courier: ScriptedCourier, store: Store, clock: Clock) -> Courier:
         class Nonces(ScriptedCourier):
@@ -82,6 +83,7 @@ class NoIntent(Program):
     """The paid call is made before SUBMITTING is written."""
 
     shows = "creates for"
+    shown_by = 3
 
     def store(self, store: SqliteStore) -> Store:
         class Late(Wrapped):
@@ -116,6 +118,7 @@ class TwoTransactions(Program):
     """The job ends in one transaction, its account in the next."""
 
     shows = "the ledger says ['reserve']"
+    shown_by = 3
 
     def store(self, store: SqliteStore) -> Store:
         _unguard(store)
@@ -165,6 +168,7 @@ class TroubleIsFailure(Program):
     """HTML or a 5xx while polling is taken for "failed"."""
 
     shows = "failed with render_failed: it did not"
+    shown_by = 9
 
     def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
         class Trusting(ScriptedProvider):
@@ -215,6 +219,7 @@ class NoQuiet(Program):
     """A create of unknown outcome is looked for at once."""
 
     shows = "creates for"
+    shown_by = 84
 
     def pace(self) -> Pace:
         return replace(super().pace(), quiet_s=0.0)
@@ -224,6 +229,7 @@ class BlindResubmit(Program):
     """A create of unknown outcome is taken for one that was refused."""
 
     shows = "creates for"
+    shown_by = 5
 
     def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
         class Bold(ScriptedProvider):
@@ -240,6 +246,7 @@ class RefundAndAdopt(Program):
     """A create of unknown outcome is refunded at once, and its render taken all the same."""
 
     shows = "'refund'] sum to"
+    shown_by = 5
 
     def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
         _unguard(store)
@@ -259,6 +266,7 @@ class ReserveRace(Program):
     """The limits are looked at before the transaction that reserves."""
 
     shows = "under way"
+    shown_by = 17
 
     def store(self, store: SqliteStore) -> Store:
         class Racing(Wrapped):
@@ -275,6 +283,7 @@ class OneMissing(Program):
     """The first 404 means that a render is lost."""
 
     shows = "failed with remote_not_found: it is there"
+    shown_by = 10
 
     def pace(self) -> Pace:
         return replace(super().pace(), missing_times=1)
@@ -284,6 +293,7 @@ class NoLength(Program):
     """The length of a download is not compared with what was announced."""
 
     shows = "not the bytes that were rendered"
+    shown_by = 41
 
     def provider(self, provider: ScriptedProvider, store: SqliteStore) -> Provider:
         class Careless(ScriptedProvider):

@@ -97,6 +97,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 handle._run()
         return True
 
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        """Do what asyncio does, without its checks of who calls: the simulation's half of it."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
     def __enter__(self) -> Self:
         events._set_running_loop(self)
         return self
