@@ -17,6 +17,7 @@ from bot.storage.base import LedgerReader, NewJob
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.empty_database import copy_empty_database
 from tests.unit.quota.in_memory_ledger import (
     ALICE,
     AWAY,
@@ -102,6 +103,7 @@ class PairedLedgers:
         self.now = NOW
         self.in_memory = InMemoryLedger()
         self.pairs: list[PairedJob] = []
+        copy_empty_database(self._path)
         self._open()
 
     def run(self, work: Awaitable[_T]) -> _T:

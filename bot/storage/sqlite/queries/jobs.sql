@@ -160,16 +160,15 @@ WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now AND provide
 ORDER BY due_at, created_at, seq
 LIMIT :limit;
 
--- The earliest `due_at` of open jobs in some states (a JSON array).
+-- The earliest `due_at` of the open jobs in each of some states (a JSON array).
 -- name: next_due_at
-SELECT min(first.due_at) AS due_at
-FROM (
-    SELECT (
+SELECT
+    wanted.value AS state,
+    (
         SELECT min(jobs.due_at) FROM jobs
         WHERE jobs.finished_at IS NULL AND jobs.state = wanted.value
     ) AS due_at
-    FROM json_each(:states) AS wanted
-) AS first;
+FROM json_each(:states) AS wanted;
 
 -- Queued jobs that get a provider's free slots, in fair order: by turn, then oldest first. The turn of
 -- a member's n-th queued job is n plus the slots that this member holds.
