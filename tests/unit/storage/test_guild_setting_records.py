@@ -73,7 +73,8 @@ def test_each_setting_is_in_the_panel(name: str) -> None:
     )
     default: Any = getattr(GuildSettings(), name)
     if record.choice is Choice.WORDS:
-        members: list[StrEnum] = list(type(default))
+        kind: type[StrEnum] = type(default)
+        members = list(kind)
         assert list(record.words) == [each.value for each in members], (
             f"`words` of {name} in bot/guild.py must have a label for each of {type(default)}"
         )
