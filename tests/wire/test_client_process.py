@@ -130,7 +130,7 @@ async def test_an_answer_whose_receipt_is_lost_counts_as_given(tmp_path: Path) -
     ):
         discord.cut_next(*CALLBACK)
         sent = await discord.slash("alice", "clips", "sora quota")
-        await eventually(lambda: "its answer was taken" in bot.log())
+        await eventually(lambda: "its response got lost" in bot.log())
         assert sent.is_ephemeral
         assert sent.followups == []
         assert "took no answer" not in bot.log()
