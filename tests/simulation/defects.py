@@ -48,6 +48,7 @@ class RandomNonce(Program):
     """Each try to post has a nonce of its own."""
 
     shows = "shown 2 times"
+    shown_by = 61
 
     def publisher(
         self, publisher: ScriptedPublisher, store: JobStore, clock: Clock
@@ -87,6 +88,7 @@ class NoIntent(Program):
     """The paid call is made before SUBMITTING is written."""
 
     shows = "creates for"
+    shown_by = 3
 
     def store(self, store: SqliteJobStore) -> JobStore:
         class Late(StoreProxy):
@@ -121,6 +123,7 @@ class TwoTransactions(Program):
     """The job ends in one transaction, its account in the next."""
 
     shows = "the ledger says ['reserve']"
+    shown_by = 3
 
     def store(self, store: SqliteJobStore) -> JobStore:
         _drop_closing_trigger(store)
@@ -170,6 +173,7 @@ class TroubleIsFailure(Program):
     """HTML or a 5xx while polling is taken for "failed"."""
 
     shows = "failed with render_failed: it did not"
+    shown_by = 9
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Trusting(ScriptedProvider):
@@ -224,6 +228,7 @@ class NoQuietPeriod(Program):
     """A create of unknown outcome is looked for at once."""
 
     shows = "creates for"
+    shown_by = 84
 
     def timings(self) -> Timings:
         return replace(super().timings(), quiet_s=0.0)
@@ -233,6 +238,7 @@ class BlindResubmit(Program):
     """A create of unknown outcome is taken for one that was refused."""
 
     shows = "creates for"
+    shown_by = 5
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Bold(ScriptedProvider):
@@ -249,6 +255,7 @@ class RefundAndAdopt(Program):
     """A create of unknown outcome is refunded at once, and its render taken all the same."""
 
     shows = "'refund'] sum to"
+    shown_by = 5
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         _drop_closing_trigger(store)
@@ -270,6 +277,7 @@ class ReserveRace(Program):
     """The limits are looked at before the transaction that reserves."""
 
     shows = "under way"
+    shown_by = 17
 
     def store(self, store: SqliteJobStore) -> JobStore:
         class Racing(StoreProxy):
@@ -289,6 +297,7 @@ class OneMissing(Program):
     """The first 404 means that a render is lost."""
 
     shows = "failed with remote_not_found: it is there"
+    shown_by = 10
 
     def timings(self) -> Timings:
         return replace(super().timings(), not_found_limit=1)
@@ -298,6 +307,7 @@ class NoLength(Program):
     """The length of a download is not compared with what was announced."""
 
     shows = "not the bytes that were rendered"
+    shown_by = 41
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Careless(ScriptedProvider):
@@ -326,7 +336,8 @@ DEFECTS: tuple[type[Program], ...] = (
 
 def _drop_closing_trigger(store: SqliteJobStore) -> None:
     """Take the schema's own guard away, which leaves such a job where it is for ever."""
-    store.database._raw.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
+    assert store.database._conn is not None
+    store.database._conn.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
 
 
 def _refund(store: SqliteJobStore, conn: Any, job_id: str) -> None:

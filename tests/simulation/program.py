@@ -18,6 +18,8 @@ class Program:
 
     #: What is broken by it, as the checker says it; nothing by the bot as it is.
     shows = ""
+    #: A seed that showed it; where one no longer does, another is found.
+    shown_by = 0
 
     def timings(self) -> Timings:
         """Return the usual waiting times; the table is asked less often while nothing is due."""
