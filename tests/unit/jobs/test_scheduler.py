@@ -43,7 +43,7 @@ class ScriptedReconciler:
         if self.on_reconcile is not None:
             self.on_reconcile()
         if self.reconciliations <= self.failures:
-            raise KeyError("a defect in the sweep")
+            raise KeyError("a defect in reconcile")
         return None
 
     async def refresh(self) -> bool:
@@ -86,7 +86,7 @@ async def test_a_reconcile_that_dies_is_logged_and_begun_again(
     async with scheduler(reconciler):
         await asyncio.sleep(0.3)
     assert reconciler.reconciliations > 3
-    assert sum("the sweep loop died" in record.message for record in caplog.records) == 2
+    assert sum("the reconcile loop died" in record.message for record in caplog.records) == 2
 
 
 async def test_one_jobs_defect_leaves_the_others_alone(caplog: pytest.LogCaptureFixture) -> None:
