@@ -1,4 +1,4 @@
-"""Bots that are born, killed and born again, each a process of its own."""
+"""Starts bots as processes of their own, forked from one that has imported everything."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from tests.wire.bot_process import ROOT
 
 @dataclass(slots=True)
 class PooledBot:
-    """A running bot; `exited` tells its wait status."""
+    """A running bot; `exited` gets its wait status."""
 
     pid: int
     exited: asyncio.Future[int]
 
     @property
     def was_killed(self) -> bool:
-        """Whether it ended by SIGKILL, and not by leaving or by breaking down."""
+        """Whether it ended by SIGKILL, not by an exit or a crash."""
         return (
             self.exited.done()
             and os.waitstatus_to_exitcode(self.exited.result()) == -signal.SIGKILL
         )
 
     def arm(self) -> None:
-        """Let it count the passages of its point from now on."""
+        """Have it count from now on how often it passes its crash point."""
         self._send(signal.SIGUSR1)
 
     async def kill(self) -> None:
-        """SIGKILL: no handler runs, nothing is tidied up."""
+        """Send SIGKILL, at which no handler runs, and wait for the end."""
         self._send(signal.SIGKILL)
         await asyncio.shield(self.exited)
 
     async def stop(self, timeout_s: float = 25.0) -> int:
-        """SIGTERM, as a supervisor sends it; return the exit code."""
+        """Send SIGTERM, as a supervisor does; return the exit code. Raises TimeoutError."""
         self._send(signal.SIGTERM)
         status = await asyncio.wait_for(asyncio.shield(self.exited), timeout_s)
         return os.waitstatus_to_exitcode(status)
@@ -52,16 +52,16 @@ class PooledBot:
 
 
 class ProcessPool:
-    """Has everything imported already; one life at a time."""
+    """A process that has imported everything and forks one bot at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     async def start(self, folder: Path, environ: Mapping[str, str]) -> PooledBot:
-        """Start a bot in `folder`, which gets its log, with nothing but `environ` around it."""
-        order = {"environ": dict(environ), "folder": str(folder), "log": str(folder / "bot.log")}
+        """Start a bot with exactly the environment `environ`; its log is in `folder`."""
+        request = {"environ": dict(environ), "folder": str(folder), "log": str(folder / "bot.log")}
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
         pid = int((await self._read_report())["pid"])
         return PooledBot(pid, asyncio.ensure_future(self._status()))
 
@@ -85,7 +85,7 @@ async def process_pool() -> AsyncIterator[ProcessPool]:
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "ignore",
             "PYTHONDONTWRITEBYTECODE": "1",
-            # Only a process of one thread is forked whole.
+            # fork() copies only the calling thread, so the pool must have no other.
             "OPENBLAS_NUM_THREADS": "1",
         },
         stdin=asyncio.subprocess.PIPE,
