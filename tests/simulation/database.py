@@ -1,4 +1,4 @@
-"""The real store over the real SQLite, its thread's work run between two steps of the loop."""
+"""The real SQLite store; the work of its thread runs as callbacks of the simulated loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.simulation.world import SimulatedWorld
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection that refuses the n-th statement from now and all later ones, when told to."""
+    """A connection whose n-th statement from now, and all later ones, fail while `refuse_in` is set."""
 
     refuse_in: int | None = None
     words = ""
@@ -35,7 +35,7 @@ class FaultyConnection(sqlite3.Connection):
 
 
 class SimulatedConnection:
-    """What `Database` takes for a connection of its own with a thread behind it."""
+    """Stands in for the connection with its own thread that `Database` uses."""
 
     def __init__(self, world: SimulatedWorld, loop: VirtualLoop, path: Path) -> None:
         self._world = world
@@ -44,7 +44,7 @@ class SimulatedConnection:
             path, isolation_level=None, cached_statements=256, factory=FaultyConnection
         )
         database._prepare(self._conn)
-        # A power cut is not simulated here, only the death of the process; and nobody else is here.
+        # Only a kill of the process is simulated, not a power cut, and no other process has the file.
         self._conn.execute("PRAGMA synchronous = OFF")
         self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
 
@@ -69,33 +69,33 @@ class SimulatedConnection:
 
     @property
     def raw(self) -> sqlite3.Connection:
-        """The connection, for those who look on from outside the process."""
+        """The connection, for reads from outside the process."""
         return self._conn
 
     def close(self) -> None:
-        """Close the file, as the death of the process does."""
+        """Close the file, as the kernel does when a process is killed."""
         self._conn.close()
 
 
 def open_simulated_database(
     world: SimulatedWorld, loop: VirtualLoop, path: Path
 ) -> tuple[SimulatedConnection, Database]:
-    """Open the database at `path`, which is made when there is none."""
+    """Open the database at `path`; create it if there is none."""
     if not path.exists():
         path.write_bytes(_empty())
-    line = SimulatedConnection(world, loop, path)
-    return line, Database(line)  # pyright: ignore[reportArgumentType]
+    connection = SimulatedConnection(world, loop, path)
+    return connection, Database(connection)  # pyright: ignore[reportArgumentType]
 
 
 @functools.cache
 def queries() -> Queries:
-    """Return the bot's statements."""
+    """Return the bot's named queries."""
     return Queries.load()
 
 
 @functools.cache
 def _empty() -> bytes:
-    """Return a database with the schema and nothing in it."""
+    """Return the bytes of a database file with the schema and no rows."""
     folder = Path(tempfile.mkdtemp())
     try:
         path = folder / "empty.db"

@@ -1,4 +1,4 @@
-"""The simulation is worth its zero: it finds each of these mistakes soon."""
+"""The simulation finds each planted defect within a few seeds."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.simulation.seeds import run_seed
 
 pytestmark = [
     pytest.mark.timeout(300),
-    # A killed process does not close its files.
+    # A killed process doesn't close its files.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]
 SOON = 300
