@@ -130,7 +130,7 @@ async def _python(*arguments: str, stdin: int = DEVNULL) -> AsyncIterator[Proces
         sys.executable,
         *arguments,
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
         stdin=stdin,
         stdout=PIPE,
         limit=_LINE_BYTES,

@@ -31,8 +31,8 @@ from bot.storage.outbox import OutboxKind
 _log = logging.getLogger(__name__)
 _BATCH_SIZE = 500
 _IN_DELIVERY = frozenset({State.DOWNLOADING, State.FITTING, State.POSTING})
-#: Open, and past the queue.
-_UNDER_WAY = tuple(s for s in State if not s.is_final and s is not State.QUEUED)
+#: Jobs that have not ended.
+_OPEN = tuple(state for state in State if not state.is_final)
 #: Jobs in these states get a coroutine each; renders are polled together, by provider.
 _ONE_BY_ONE = (State.SUBMITTING, *_IN_DELIVERY)
 
@@ -113,31 +113,47 @@ class Reconciler:
 
         Never waits for a provider or for Discord, so that neither can delay it.
         """
-        store, wake = self._context.store, self._wake
+        store = self._context.store
         now = self._context.clock.now()
-        for job in await store.due(now, _ONE_BY_ONE, _BATCH_SIZE):
-            wake(TaskKind.SUBMIT if job.state is State.SUBMITTING else TaskKind.DELIVER, job.id)
+        # Most passes find little, so only what is due is read.
+        first_at = await store.next_due_at(_OPEN)
+        due = {state for state, at in first_at.items() if at <= now}
+        if not due.isdisjoint(_ONE_BY_ONE):
+            for job in await store.due(now, _ONE_BY_ONE, _BATCH_SIZE):
+                kind = TaskKind.SUBMIT if job.state is State.SUBMITTING else TaskKind.DELIVER
+                self._wake(kind, job.id)
+        if State.RENDERING in due:
+            await self._wake_polls(now)
+        # What is submitted now must be downloaded soon: without disk space nothing is submitted.
+        has_space = await self._context.disk_space.allows_download()
+        if State.QUEUED in due and has_space:
+            await self._wake_queue(now)
+        outbox_at = await self._context.outbox.next_due_at()
+        if outbox_at is not None and outbox_at <= now:
+            for message in await self._context.outbox.due(now, _BATCH_SIZE):
+                self._wake(TaskKind.OUTBOX, str(message.id))
+        # A queued job waits for a slot, and what frees one wakes the scheduler.
+        nexts = [at for state, at in first_at.items() if state is not State.QUEUED]
+        return min([*nexts, outbox_at] if outbox_at is not None else nexts, default=None)
+
+    async def _wake_polls(self, now: datetime) -> None:
+        """Wake the poll of each provider that has a render due."""
+        store = self._context.store
         for name in await store.providers_due(now):
             if name in self._context.providers:
-                wake(TaskKind.POLL, name)
+                self._wake(TaskKind.POLL, name)
             else:
                 for job in await store.renders_due(name, now, _BATCH_SIZE):
                     await self._handle_unconfigured(job)
-        # What is submitted now must be downloaded soon: without disk space nothing is submitted.
-        has_space = await self._context.disk_space.allows_download()
-        for name, provider in self._context.providers.items() if has_space else ():
+
+    async def _wake_queue(self, now: datetime) -> None:
+        """Wake the queued jobs that may have a slot now."""
+        for name, provider in self._context.providers.items():
             most = provider.capabilities().max_concurrent
             if not self._context.health.takes_work(name):
                 most = _BATCH_SIZE  # `submit` moves them to another provider
-            for job in await store.waiting(name, now, max_concurrent=most):
-                wake(TaskKind.SUBMIT, job.id)
-        for message in await self._context.outbox.due(now, _BATCH_SIZE):
-            wake(TaskKind.OUTBOX, str(message.id))
-        nexts = (
-            await store.next_due_at(_UNDER_WAY),
-            await self._context.outbox.next_due_at(),
-        )
-        return min((each for each in nexts if each is not None), default=None)
+            for job in await self._context.store.waiting(name, now, max_concurrent=most):
+                self._wake(TaskKind.SUBMIT, job.id)
 
     async def refresh(self) -> bool:
         """Have every provider ask again what it can do; return whether each has a model.

@@ -14,6 +14,8 @@ from pathlib import Path
 
 #: The exit code of a child whose parent is gone.
 ORPHANED = 4
+#: The exit code of a child to which the disk refused its file.
+BAD_DISK = 5
 _NICENESS = 10
 #: Address space: several times what the largest clip needs.
 _MEMORY_MAX_BYTES = 3 * 1024**3

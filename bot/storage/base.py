@@ -288,8 +288,8 @@ class JobStore(Protocol):
         """Return a provider's RENDERING jobs whose `due_at` has come, longest due first."""
         ...
 
-    async def next_due_at(self, states: Sequence[State]) -> datetime | None:
-        """Return the earliest `due_at` among open jobs in `states`."""
+    async def next_due_at(self, states: Sequence[State]) -> dict[State, datetime]:
+        """Return the earliest `due_at` of open jobs in each of `states` that has one."""
         ...
 
     async def waiting(

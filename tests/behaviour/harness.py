@@ -25,6 +25,7 @@ from bot.jobs.timings import Timings
 from bot.model import Job, State, Usage, Viewer
 from bot.settings import Settings
 from sandbox.live_page import catch_up
+from tests.empty_database import copy_empty_database
 from tests.wire.videos_api import VideosApi
 
 #: The same engine as always, with less patience.
@@ -257,6 +258,8 @@ async def bot_harness(
             | variables
         )
         clock = MovableClock()
+        if not (database := folder / "sorabot.db").exists():
+            copy_empty_database(database)
         app = await build_app(settings, clock=clock, timings=timings)
         await app.start()
         env = simcord.Env(app.client, check_errors=False)

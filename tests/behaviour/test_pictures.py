@@ -1,6 +1,7 @@
 """`image`: checked before anything is reserved, passed on to the model."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,23 +34,23 @@ async def test_a_picture_is_passed_on_to_the_model(tmp_path: Path, kind: str, na
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "make", "said"),
     [
-        ("cat.png", b"<html>not a picture</html>", "does not decode"),
-        ("cat.png", picture()[:60], "does not decode"),
-        ("cat.gif", picture("GIF"), "picture"),
-        ("notes.txt", b"hello", "picture"),
-        ("huge.png", b"\x89PNG\r\n\x1a\n" + b"0" * (11 * 1024 * 1024), "too large"),
-        ("bomb.png", picture(size=(8000, 6000)), "too many pixels"),
+        ("cat.png", lambda: b"<html>not a picture</html>", "does not decode"),
+        ("cat.png", lambda: picture()[:60], "does not decode"),
+        ("cat.gif", lambda: picture("GIF"), "picture"),
+        ("notes.txt", lambda: b"hello", "picture"),
+        ("huge.png", lambda: b"\x89PNG\r\n\x1a\n" + b"0" * (11 * 1024 * 1024), "too large"),
+        ("bomb.png", lambda: picture(size=(8000, 6000)), "too many pixels"),
     ],
     ids=["html", "truncated", "gif", "text", "11 MiB", "48 megapixels"],
 )
 async def test_what_is_no_allowed_picture_is_refused_and_nothing_is_charged(
-    tmp_path: Path, name: str, content: bytes, said: str
+    tmp_path: Path, name: str, make: Callable[[], bytes], said: str
 ) -> None:
     async with bot_harness(tmp_path) as t:
         asked = await t.alice.slash(
-            t.channel, "sora generate", prompt="a cat", image=(name, content)
+            t.channel, "sora generate", prompt="a cat", image=(name, make())
         )
         answers = [asked.response, *asked.followups]
         text = " ".join(each.content for each in answers if each is not None)

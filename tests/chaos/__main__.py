@@ -23,9 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.bot_pool import BotPool, bot_pool
 from tests.chaos.faults import STEPS, mix
 from tests.chaos.harness import ChaosHarness, chaos_harness
-from tests.chaos.process_pool import ProcessPool, process_pool
 from tests.chaos.rounds import Round, play, play_at_random
 from tests.wire.crash_points import (
     CANCELLABLE_POINTS,
@@ -55,19 +55,19 @@ def _kill_rounds(rounds: int, only: Sequence[str]) -> list[RoundTask]:
     tasks: list[RoundTask] = []
     for number in range(rounds):
         for points in (DEFAULT_POINTS, GALLERY_POINTS, CANCELLABLE_POINTS):
-            for at, doing in before_and_after(points).items():
+            for at, action in before_and_after(points).items():
                 if only and not any(each in at for each in only):
                     continue
                 # A point that every job passes is also reached with the second and third job.
-                nth = 1 + number % 3 if doing == "ask" and "accept" not in at else 1
+                nth = 1 + number % 3 if action == "ask" and "accept" not in at else 1
                 tasks.append(
                     RoundTask(
                         name=at,
                         seed=number,
                         has_gallery=points is GALLERY_POINTS,
                         stops=points is CANCELLABLE_POINTS,
-                        play=lambda harness, at=at, doing=doing, nth=nth: play(
-                            harness, [(at, doing)], in_flight=_IN_FLIGHT, nth=nth
+                        play=lambda harness, at=at, action=action, nth=nth: play(
+                            harness, [(at, action)], in_flight=_IN_FLIGHT, nth=nth
                         ),
                     )
                 )
@@ -102,7 +102,7 @@ def _mixtures(rounds: int) -> list[RoundTask]:
 
 @asynccontextmanager
 async def _prepared_harness(
-    pool: ProcessPool, task: RoundTask, keep: Path
+    pool: BotPool, task: RoundTask, keep: Path
 ) -> AsyncIterator[ChaosHarness]:
     async with chaos_harness(pool, seed=task.seed, keep=keep, stops=task.stops) as harness:
         if task.has_gallery:
@@ -113,7 +113,7 @@ async def _prepared_harness(
 async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
     """Run the rounds left in `tasks`; return how many went wrong."""
     wrong = 0
-    async with process_pool() as pool:
+    async with bot_pool() as pool:
         while tasks:
             task = tasks.pop(0)
             began_s = time.monotonic()

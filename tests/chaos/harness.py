@@ -23,7 +23,7 @@ from bot.guild import GuildSettings, PostTarget
 from bot.settings import Settings
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.jobs import SqliteJobStore
-from tests.chaos.process_pool import PooledBot, ProcessPool
+from tests.chaos.bot_pool import BotPool, PooledBot
 from tests.wire.clips import make_clip
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_interactions import SentInteraction
@@ -63,7 +63,7 @@ class ChaosHarness:
     openai: VideosApi
     relay: VideosApi
     folder: Path
-    process_pool: ProcessPool
+    bot_pool: BotPool
     chance: random.Random
     #: Whether `relay` can cancel renders (vLLM-Omni); otherwise it has no list (CometAPI).
     stops: bool = False
@@ -141,7 +141,7 @@ class ChaosHarness:
         """
         more = {"KILL_AT": at, "KILL_NTH": str(nth), "KILL_PASSED": str(self.passed)}
         more |= {"KILL_ARMED": "1"} if is_armed else {}
-        bot = await self.process_pool.start(self.folder, self.environ() | more)
+        bot = await self.bot_pool.start(self.folder, self.environ() | more)
         try:
             yield bot
         finally:
@@ -208,7 +208,7 @@ async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
 
 @asynccontextmanager
 async def chaos_harness(
-    pool: ProcessPool, *, seed: int = 0, keep: Path | None = None, stops: bool = False
+    pool: BotPool, *, seed: int = 0, keep: Path | None = None, stops: bool = False
 ) -> AsyncIterator[ChaosHarness]:
     """Build a harness for one round.
 

@@ -1,41 +1,47 @@
-"""The real SQLite store; the work of its thread runs as callbacks of the simulated loop."""
+"""The real SQLite database; the work of its thread runs as callbacks of the simulated loop."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.storage.sqlite import database
-from bot.storage.sqlite.database import Database
-from bot.storage.sqlite.migrate import migrate, read_migrations
+from bot.storage.sqlite.database import Database, _prepare
+from bot.storage.sqlite.group_commit import GroupCommit
 from bot.storage.sqlite.queries import Queries
+from tests.empty_database import copy_empty_database
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import SimulatedWorld
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection whose n-th statement from now, and all later ones, fail while `refuse_in` is set."""
+    """A connection whose statements can be made to fail."""
 
-    refuse_in: int | None = None
-    words = ""
+    def refuse(self, refuse_in: int, words: str) -> None:
+        """Let `refuse_in` more statements pass, then fail each one with the message `words`."""
+        left = refuse_in
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        if self.refuse_in is not None and not sql.startswith("ROLLBACK"):
-            self.refuse_in -= 1
-            if self.refuse_in < 0:
-                raise sqlite3.OperationalError(self.words)
-        return super().execute(sql, parameters)
+        def execute(sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            nonlocal left
+            if not sql.startswith("ROLLBACK"):
+                left -= 1
+                if left < 0:
+                    raise sqlite3.OperationalError(words)
+            return super(FaultyConnection, self).execute(sql, parameters)
+
+        # Set on the instance and only while needed, so that other statements stay fast.
+        self.__dict__["execute"] = execute
+
+    def accept_all(self) -> None:
+        """Let all statements pass again."""
+        self.__dict__.pop("execute", None)
 
 
-class SimulatedConnection:
-    """Stands in for the connection with its own thread that `Database` uses."""
+class SimulatedThread:
+    """Stands in for the database's thread: runs its calls between two steps of the loop."""
 
     def __init__(self, world: SimulatedWorld, loop: VirtualLoop, path: Path) -> None:
         self._world = world
@@ -43,25 +49,28 @@ class SimulatedConnection:
         self._conn = sqlite3.connect(
             path, isolation_level=None, cached_statements=256, factory=FaultyConnection
         )
-        database._prepare(self._conn)
-        # Only a kill of the process is simulated, not a power cut, and no other process has the file.
+        _prepare(self._conn)
+        # Only kills are simulated, not power cuts, and no other process opens the file.
         self._conn.execute("PRAGMA synchronous = OFF")
         self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
 
-    def _execute(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        return self._loop.hop(lambda: self._run(call, *args))
+    async def call(self, fn: Callable[[], Any]) -> Any:
+        return await self._loop.hop(lambda: self._run(fn))
 
-    def _run(self, call: Callable[..., Any], fn: Callable[..., Any], conn: FaultyConnection) -> Any:
+    def stop(self) -> None:
+        """Do nothing: there is no thread."""
+
+    def _run(self, fn: Callable[[], Any]) -> Any:
+        conn = self._conn
         before = conn.total_changes
         if self._world.strikes(FaultSite.DATABASE_LOCKED):
-            conn.refuse_in, conn.words = 0, "database is locked"
+            conn.refuse(0, "database is locked")
         elif self._world.strikes(FaultSite.DISK_FULL):
-            conn.refuse_in = self._world.dice.randrange(1, 8)
-            conn.words = "database or disk is full"
+            conn.refuse(self._world.dice.randrange(1, 8), "database or disk is full")
         try:
-            return call(fn, conn)
+            return fn()
         finally:
-            conn.refuse_in = None
+            conn.accept_all()
             if conn.total_changes != before:
                 self._world.effects += 1
                 for (job_id,) in conn.execute("SELECT id FROM jobs WHERE finished_at IS NOT NULL"):
@@ -69,7 +78,7 @@ class SimulatedConnection:
 
     @property
     def raw(self) -> sqlite3.Connection:
-        """The connection, for reads from outside the process."""
+        """The connection, for checks from outside the simulated process."""
         return self._conn
 
     def close(self) -> None:
@@ -77,32 +86,29 @@ class SimulatedConnection:
         self._conn.close()
 
 
+class SimulatedDatabase(Database):
+    """The real `Database` on a simulated thread."""
+
+    def __init__(self, path: Path, thread: SimulatedThread) -> None:  # pyright: ignore[reportMissingSuperCall] - it would start a real thread
+        self._path, self._reserve_file = path, None
+        self._thread = thread  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
+        self._conn = thread.raw
+        self._is_timeout_brief = False
+        self._group_commit = GroupCommit()
+        self._is_closed = False
+
+
 def open_simulated_database(
     world: SimulatedWorld, loop: VirtualLoop, path: Path
-) -> tuple[SimulatedConnection, Database]:
+) -> tuple[SimulatedThread, Database]:
     """Open the database at `path`; create it if there is none."""
     if not path.exists():
-        path.write_bytes(_empty())
-    connection = SimulatedConnection(world, loop, path)
-    return connection, Database(connection)  # pyright: ignore[reportArgumentType]
+        copy_empty_database(path)
+    thread = SimulatedThread(world, loop, path)
+    return thread, SimulatedDatabase(path, thread)
 
 
 @functools.cache
 def queries() -> Queries:
     """Return the bot's named queries."""
     return Queries.load()
-
-
-@functools.cache
-def _empty() -> bytes:
-    """Return the bytes of a database file with the schema and no rows."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        path = folder / "empty.db"
-        conn = sqlite3.connect(path, isolation_level=None)
-        database._prepare(conn)
-        migrate(conn, read_migrations())
-        conn.close()
-        return path.read_bytes()
-    finally:
-        shutil.rmtree(folder)

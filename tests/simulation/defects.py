@@ -48,6 +48,7 @@ class RandomNonce(Program):
     """Each try to post uses another nonce."""
 
     shows = "shown 2 times"
+    shown_by = 61
 
     def publisher(
         self, publisher: ScriptedPublisher, store: JobStore, clock: Clock
@@ -87,6 +88,7 @@ class NoIntent(Program):
     """The paid call is made before SUBMITTING is committed."""
 
     shows = "creates for"
+    shown_by = 3
 
     def store(self, store: SqliteJobStore) -> JobStore:
         class Late(StoreProxy):
@@ -121,6 +123,7 @@ class TwoTransactions(Program):
     """The job ends in one transaction, and its ledger rows in the next."""
 
     shows = "the ledger says ['reserve']"
+    shown_by = 3
 
     def store(self, store: SqliteJobStore) -> JobStore:
         _drop_closing_trigger(store)
@@ -170,6 +173,7 @@ class TroubleIsFailure(Program):
     """HTML or a 5xx in answer to a poll counts as a failed render."""
 
     shows = "failed with render_failed: it did not"
+    shown_by = 9
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Trusting(ScriptedProvider):
@@ -224,6 +228,7 @@ class NoQuietPeriod(Program):
     """A paid call of unknown outcome is looked for at once."""
 
     shows = "creates for"
+    shown_by = 84
 
     def timings(self) -> Timings:
         return replace(super().timings(), quiet_s=0.0)
@@ -233,6 +238,7 @@ class BlindResubmit(Program):
     """A paid call of unknown outcome counts as not accepted, and is made again."""
 
     shows = "creates for"
+    shown_by = 5
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Bold(ScriptedProvider):
@@ -249,6 +255,7 @@ class RefundAndAdopt(Program):
     """A paid call of unknown outcome is refunded at once, and its render is used all the same."""
 
     shows = "'refund'] sum to"
+    shown_by = 5
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         _drop_closing_trigger(store)
@@ -269,7 +276,8 @@ class RefundAndAdopt(Program):
 class ReserveRace(Program):
     """The limits are checked before the transaction that reserves."""
 
-    shows = "under way"
+    shows = "open jobs"
+    shown_by = 17
 
     def store(self, store: SqliteJobStore) -> JobStore:
         class Racing(StoreProxy):
@@ -289,6 +297,7 @@ class OneMissing(Program):
     """The first 404 counts as a lost render."""
 
     shows = "failed with remote_not_found: it is there"
+    shown_by = 10
 
     def timings(self) -> Timings:
         return replace(super().timings(), not_found_limit=1)
@@ -298,6 +307,7 @@ class NoLength(Program):
     """The length of a download isn't compared with Content-Length."""
 
     shows = "not the bytes that were rendered"
+    shown_by = 41
 
     def provider(self, provider: ScriptedProvider, store: SqliteJobStore) -> Provider:
         class Careless(ScriptedProvider):
@@ -326,7 +336,8 @@ DEFECTS: tuple[type[Program], ...] = (
 
 def _drop_closing_trigger(store: SqliteJobStore) -> None:
     """Drop the schema's trigger, which would refuse the defect's statement forever."""
-    store.database._raw.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
+    assert store.database._conn is not None
+    store.database._conn.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
 
 
 def _refund(store: SqliteJobStore, conn: Any, job_id: str) -> None:

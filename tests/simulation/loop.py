@@ -97,6 +97,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 handle._run()
         return True
 
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        """Do what asyncio does, without its checks of the caller, which take half of the time here."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
+        return handle
+
     def __enter__(self) -> Self:
         events._set_running_loop(self)
         return self

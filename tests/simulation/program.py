@@ -18,6 +18,8 @@ class Program:
 
     #: Part of the violation that the defect causes; empty for none.
     shows = ""
+    #: The seed that is tried first, because it showed the defect.
+    shown_by = 0
 
     def timings(self) -> Timings:
         """Return production's timings, but with longer gaps, which makes a seed faster."""

@@ -78,7 +78,7 @@ async def test_the_copy_opens_as_the_bots_own_database(database: Path, tmp_path:
 async def test_what_was_written_a_moment_ago_is_in_it(database: Path, tmp_path: Path) -> None:
     store = await SqliteJobStore.open(database)
     await accept(store, 9)
-    done = await asyncio.to_thread(back_up, database, tmp_path / "copy.db")
+    done = await back_up(database, tmp_path / "copy.db")
     assert done.jobs == 4
     await accept(store, 10)
     await store.close()

@@ -23,6 +23,7 @@ from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.queries import Queries
 from bot.web.gauges import GaugeReader
 from bot.web.health import database_check, disk_check
+from tests.empty_database import copy_empty_database
 from tests.unit.storage.factories import NOW, PLACE, after, entries, reach, step
 from tests.unit.test_metrics import samples
 
@@ -47,7 +48,7 @@ class ManualClock:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteJobStore]:
-    opened = await SqliteJobStore.open(tmp_path / "sorabot.db")
+    opened = await SqliteJobStore.open(copy_empty_database(tmp_path / "sorabot.db"))
     yield opened
     await opened.close()
 

@@ -25,6 +25,7 @@ from bot.storage.retention import RetentionCursor
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.retention import SqliteRetentionStore
+from tests.empty_database import copy_empty_database
 from tests.unit.storage.factories import (
     ROUTES,
     accept,
@@ -126,7 +127,7 @@ def harness(store: SqliteJobStore, tmp_path: Path) -> RetentionHarness:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteJobStore]:
-    opened = await SqliteJobStore.open(tmp_path / "sorabot.db")
+    opened = await SqliteJobStore.open(copy_empty_database(tmp_path / "sorabot.db"))
     yield opened
     await opened.close()
 

@@ -6,19 +6,22 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.wire.process_pool import ROOT, ForkedProcess, ProcessPool, shared_pool
+
+__all__ = ["ROOT", "BotProcess", "CommandOutput", "bot_process", "run_command"]
 
 
 @dataclass(slots=True)
 class BotProcess:
     """A running `python -m bot`; its log is in `log_path`."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | ForkedProcess
     log_path: Path
 
     @property
@@ -39,25 +42,67 @@ class BotProcess:
         return await asyncio.wait_for(self.process.wait(), timeout_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOutput:
+    """What a command left with, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def run_command(
+    folder: Path, variables: Mapping[str, str], *words: str, timeout_s: float = 30
+) -> CommandOutput:
+    """Run `python -m bot …words` in `folder`, with only `variables` set, as `bot_process`."""
+    environ = _environ(folder, variables)
+    with tempfile.TemporaryDirectory() as said:
+        out, err = Path(said) / "out", Path(said) / "err"
+        process = await shared_pool().start(
+            "bot", *words, folder=folder, environ=environ, out=out, err=err
+        )
+        try:
+            code = await asyncio.wait_for(process.wait(), timeout_s)
+        finally:
+            process.kill()
+        return CommandOutput(code=code, out=out.read_text("utf-8"), err=err.read_text("utf-8"))
+
+
 @asynccontextmanager
 async def bot_process(
-    folder: Path, variables: Mapping[str, str], *, module: str = "bot"
+    folder: Path,
+    variables: Mapping[str, str],
+    *,
+    module: str = "bot",
+    pool: ProcessPool | None = None,
 ) -> AsyncIterator[BotProcess]:
     """Start the bot with only `variables` set beyond what Python needs; kill it at the end.
 
     folder  its working directory (so that no .env of the checkout is read) and home of its log.
+    pool    what it is forked from, without a Python of its own that starts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log_path = folder / "bot.log"
-    environ = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "DATA_DIR": str(folder / "data"),
-    } | dict(variables)
+    environ = _environ(folder, variables)
+    if pool is None:
+        process = await _started(module, folder, environ, log_path)
+    else:
+        process = await pool.start(
+            module, folder=folder, environ=environ, out=log_path, err=log_path
+        )
+    bot = BotProcess(process, log_path)
+    try:
+        yield bot
+    finally:
+        if process.returncode is None:
+            await bot.kill()
+
+
+async def _started(
+    module: str, folder: Path, environ: Mapping[str, str], log_path: Path
+) -> asyncio.subprocess.Process:
     with log_path.open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", module),
             cwd=folder,
@@ -66,9 +111,12 @@ async def bot_process(
             stdout=log,
             stderr=log,
         )
-    bot = BotProcess(process, log_path)
-    try:
-        yield bot
-    finally:
-        if process.returncode is None:
-            await bot.kill()
+
+
+def _environ(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+        "DATA_DIR": str(folder / "data"),
+    } | dict(variables)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +25,22 @@ def make_clip(
 
     pad_to_bytes  grow the file to exactly this size with a `free` box, which players skip.
     """
+    path.write_bytes(_encoded(seconds, size))
+    if pad_to_bytes is not None:
+        _pad(path, pad_to_bytes)
+    return path
+
+
+@functools.cache
+def _encoded(seconds: int, size: tuple[int, int]) -> bytes:
+    """Return the file; a process encodes each kind of clip once."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        _encode(path, seconds, size)
+        return path.read_bytes()
+
+
+def _encode(path: Path, seconds: int, size: tuple[int, int]) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         video = out.add_stream("libx264", rate=_FPS, options={"preset": "ultrafast"})
         video.width, video.height = size
@@ -42,9 +60,6 @@ def make_clip(
             tone.time_base = Fraction(1, _RATE_HZ)
             out.mux(audio.encode(tone))
         out.mux(audio.encode())
-    if pad_to_bytes is not None:
-        _pad(path, pad_to_bytes)
-    return path
 
 
 def count_frames(path: Path) -> int:

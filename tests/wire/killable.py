@@ -1,8 +1,6 @@
 """The bot as the kill tests start it: the real one, at another pace, that ends itself at a point.
 
-`python -m tests.wire.killable` runs one bot. With `pool` as its argument it reads one JSON object
-a line, {"environ": …, "folder": …, "log": …}, forks a bot for each and answers with its process id
-and, when it has ended, its wait status: the imports are paid for once.
+`python -m tests.wire.killable` runs one bot.
 
 Read from the environment, here and nowhere else:
 KILL_AT      a point such as `after store.move:fitting>posting`; empty: none.
@@ -14,15 +12,11 @@ KILL_PASSED  a file to which every point that is passed is added, one a line.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import inspect
-import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,44 +159,5 @@ async def run_bot() -> int:
     return 0 if was_told else 1
 
 
-def _die_with_parent() -> None:
-    """Leave no bot behind when whoever runs the tests is killed; Linux has a call for that."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def _serve_pool() -> None:
-    _die_with_parent()
-    for line in sys.stdin:
-        order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _run_child(order)
-        print(json.dumps({"pid": pid}), flush=True)  # noqa: T201
-        _, status = os.waitpid(pid, 0)
-        print(json.dumps({"status": status}), flush=True)  # noqa: T201
-
-
-def _run_child(order: dict[str, Any]) -> None:
-    code = 70
-    try:
-        _die_with_parent()
-        os.environ.clear()
-        os.environ.update(order["environ"])
-        os.chdir(order["folder"])
-        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for here, there in ((nothing, 0), (log, 1), (log, 2)):
-            os.dup2(here, there)
-        code = asyncio.run(run_bot())
-    except BaseException:  # noqa: BLE001 - whatever it was, no child goes on in the parent's loop
-        traceback.print_exc()
-        sys.stderr.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["pool"]:
-        _serve_pool()
-    else:
-        sys.exit(asyncio.run(run_bot()))
+    sys.exit(asyncio.run(run_bot()))

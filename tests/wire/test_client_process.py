@@ -14,6 +14,7 @@ import pytest
 
 from tests.wire.bot_process import bot_process
 from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.process_pool import shared_pool
 from tests.wire.test_end_to_end import (
     KILLABLE_MODULE,
     PROMPT,
@@ -175,7 +176,7 @@ async def test_commands_are_told_once_over_two_starts(tmp_path: Path) -> None:
 async def test_a_term_while_it_waits_for_the_gateway_ends_it(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi() as api:
         discord.gateway.refuse_next(99)
-        async with bot_process(tmp_path, variables(discord, api)) as bot:
+        async with bot_process(tmp_path, variables(discord, api), pool=shared_pool()) as bot:
             await eventually(lambda: "again with a fresh client" in bot.log())
             assert await bot.stop(5) == 0
 

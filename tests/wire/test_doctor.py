@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +14,10 @@ from bot.settings import Settings
 from bot.shell import doctor_discord
 from bot.shell.finding import format_findings
 from tests.wire.autojump_clock import AutojumpClock
-from tests.wire.bot_process import ROOT, bot_process
+from tests.wire.bot_process import bot_process, run_command
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_permissions import Permission
+from tests.wire.process_pool import shared_pool
 from tests.wire.videos_api import VideosApi
 
 
@@ -69,30 +67,14 @@ def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str
     } | more
 
 
-async def doctor(folder: Path, given: Mapping[str, str], *command: str) -> DoctorOutput:
+async def doctor(folder: Path, given: Mapping[str, str]) -> DoctorOutput:
     """Run the command with only `given` set beyond what Python needs."""
-    environ = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "DATA_DIR": str(folder / "data"),
-    } | dict(given)
     began_s = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bot", *(command or ("doctor",))),
-        cwd=folder,
-        env=environ,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, errors = await process.communicate()
-    assert process.returncode is not None
+    told = await run_command(folder, given, "doctor", timeout_s=50)
     return DoctorOutput(
-        code=process.returncode,
-        lines=said.decode().splitlines(),
-        errors=errors.decode(),
+        code=told.code,
+        lines=told.out.splitlines(),
+        errors=told.err,
         took_s=time.perf_counter() - began_s,
     )
 
@@ -133,7 +115,7 @@ async def test_beside_a_running_bot_it_finds_the_bot_and_disturbs_nothing(tmp_pa
         port = held.getsockname()[1]
     async with LoopbackDiscord() as discord, VideosApi() as api:
         given = variables(discord, api, HTTP_BIND=f"127.0.0.1:{port}")
-        async with bot_process(tmp_path, given) as bot:
+        async with bot_process(tmp_path, given, pool=shared_pool()) as bot:
             await discord.ready(20)
             told = await doctor(tmp_path, given)
             assert told.code == 0, told.lines

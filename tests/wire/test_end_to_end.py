@@ -13,6 +13,7 @@ from aiohttp import ClientSession
 
 from tests.wire.bot_process import BotProcess, bot_process
 from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.process_pool import shared_pool
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import VideosFault
 
@@ -34,10 +35,18 @@ def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str
 
 @asynccontextmanager
 async def running(
-    folder: Path, discord: LoopbackDiscord, api: VideosApi, *, module: str = "bot", **more: str
+    folder: Path,
+    discord: LoopbackDiscord,
+    api: VideosApi,
+    *,
+    module: str = "bot",
+    is_forked: bool = True,
+    **more: str,
 ) -> AsyncIterator[BotProcess]:
     times = discord.gateway.identifies + 1
-    async with bot_process(folder, variables(discord, api, **more), module=module) as bot:
+    pool = shared_pool() if is_forked else None
+    given = variables(discord, api, **more)
+    async with bot_process(folder, given, module=module, pool=pool) as bot:
         try:
             await discord.ready(20, times=times)
         except TimeoutError as error:
@@ -59,7 +68,7 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
     tmp_path: Path,
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=5, poll_after_ms=500) as api:
-        async with running(tmp_path, discord, api) as bot:
+        async with running(tmp_path, discord, api, is_forked=False) as bot:
             sent = await discord.slash(
                 "alice", "workshop", "sora generate", {"prompt": PROMPT, "seconds": 8}
             )
@@ -168,7 +177,7 @@ async def test_a_bot_killed_while_it_posts_ends_with_one_message(
 async def test_a_token_that_discord_refuses_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi() as api:
         wrong = variables(discord, api, DISCORD_TOKEN="not.the.token")
-        async with bot_process(tmp_path, wrong) as bot:
+        async with bot_process(tmp_path, wrong, pool=shared_pool()) as bot:
             assert await bot.process.wait() == 2
         assert "DISCORD_TOKEN: Discord does not accept it" in bot.log()
         assert "Traceback" not in bot.log()
@@ -180,15 +189,16 @@ async def test_a_refused_token_ends_the_bot_though_jobs_are_open_and_a_discord_t
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=600, poll_after_ms=500) as api:
         async with running(tmp_path, discord, api) as bot:
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
-            await eventually(lambda: api.creates[PROMPT])
+            # Asked for: the order's answer is kept.
+            await eventually(lambda: api.requests["retrieve"])
             await bot.kill()
         wrong = variables(discord, api, DISCORD_TOKEN="not.the.token")
-        async with bot_process(tmp_path, wrong) as bot:
+        async with bot_process(tmp_path, wrong, pool=shared_pool()) as bot:
             assert await asyncio.wait_for(bot.process.wait(), 20) == 2
         assert "DISCORD_TOKEN: Discord does not accept it" in bot.log()
         away = variables(discord, api, DISCORD_API_URL="http://127.0.0.1:9/api/v10")
         polls = api.requests["retrieve"] + api.requests["list"]
-        async with bot_process(tmp_path, away) as bot:
+        async with bot_process(tmp_path, away, pool=shared_pool()) as bot:
             await eventually(lambda: bot.log().count("I can't reach Discord") > 1, 30)
             # Renders are asked for all the while.
             await eventually(lambda: api.requests["retrieve"] + api.requests["list"] > polls, 30)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.chaos.bot_pool import bot_pool
 from tests.chaos.faults import STEPS, cases, meet_all, mix
 from tests.chaos.harness import chaos_harness
-from tests.chaos.process_pool import process_pool
 from tests.chaos.round_report import RoundReport
 
 #: How many jobs the troubles of an API rightly end without a clip: what was refused or failed, what
@@ -20,7 +20,7 @@ _ENDED = {"create": 4, "list": 0, "retrieve": 0, "content": 1, "list, gone": 0, 
 
 @pytest.mark.parametrize("what", list(cases()))
 async def test_a_job_survives_every_single_trouble(what: str) -> None:
-    async with process_pool() as nest, chaos_harness(nest) as place:
+    async with bot_pool() as nest, chaos_harness(nest) as place:
         # All orders go out at once: a service that stumbles gets no more.
         place.slots = 40
         result = await meet_all(place, cases()[what])
@@ -32,7 +32,7 @@ async def test_a_job_survives_every_single_trouble(what: str) -> None:
 
 
 async def _mixed(steps: list[str]) -> RoundReport:
-    async with process_pool() as nest, chaos_harness(nest) as place:
+    async with bot_pool() as nest, chaos_harness(nest) as place:
         return (await mix(place, steps)).report
 
 

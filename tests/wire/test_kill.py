@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.bot_pool import bot_pool
 from tests.chaos.harness import chaos_harness
-from tests.chaos.process_pool import process_pool
 from tests.chaos.rounds import Round, play
 from tests.wire.crash_points import (
     CANCELLABLE_POINTS,
@@ -45,7 +45,7 @@ def check_round(result: Round) -> None:
 async def test_bots_that_are_killed_one_after_the_other_end_all_jobs_right(
     tmp_path: Path, points: list[tuple[str, str]]
 ) -> None:
-    async with process_pool() as nest, chaos_harness(nest) as place:
+    async with bot_pool() as nest, chaos_harness(nest) as place:
         check_round(await play(place, points))
         passed = set(place.passed.read_text(encoding="utf-8").split("\n"))
     named = before_and_after(
@@ -55,11 +55,11 @@ async def test_bots_that_are_killed_one_after_the_other_end_all_jobs_right(
 
 
 async def test_a_gallery_and_threads_survive_kills_too(tmp_path: Path) -> None:
-    async with process_pool() as nest, chaos_harness(nest) as place:
+    async with bot_pool() as nest, chaos_harness(nest) as place:
         await place.set_guild_settings(gallery="gallery")
         check_round(await play(place, list(before_and_after(GALLERY_POINTS).items())))
 
 
 async def test_renders_that_can_be_stopped_survive_kills_too(tmp_path: Path) -> None:
-    async with process_pool() as nest, chaos_harness(nest, stops=True) as place:
+    async with bot_pool() as nest, chaos_harness(nest, stops=True) as place:
         check_round(await play(place, list(before_and_after(CANCELLABLE_POINTS).items())))

@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from tests.chaos.actions import ask
+from tests.chaos.bot_pool import bot_pool
 from tests.chaos.harness import ChaosHarness, chaos_harness, until
-from tests.chaos.process_pool import process_pool
 
 _RESUMED = "Resumed after a restart"
 
@@ -25,7 +25,7 @@ def put_back(place: ChaosHarness, seconds: int) -> None:
 
 @pytest.mark.parametrize("away_s", [0, 90])
 async def test_a_card_says_so_when_the_bot_was_away_for_more_than_a_minute(away_s: int) -> None:
-    async with process_pool() as nest, chaos_harness(nest) as place:
+    async with bot_pool() as nest, chaos_harness(nest) as place:
         place.openai.ready_after_s = 2.0
         async with place.connected_bot():
             asked = await ask(place)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.wire.bot_process import ROOT
+from tests.wire.bot_process import run_command
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_interactions import SentInteraction
 from tests.wire.test_end_to_end import clips, running
@@ -71,16 +69,9 @@ def assert_the_ledger_adds_up(folder: Path, api: VideosApi, jobs: int) -> None:
 
 async def quota(folder: Path, *line: str) -> str:
     """Run `python -m bot quota` on the bot's own file; return what it said."""
-    shell = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "quota", *line),
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder / "data")},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await shell.communicate()
-    assert shell.returncode == 0, said.decode()
-    return said.decode()
+    told = await run_command(folder, {}, "quota", *line)
+    assert told.code == 0, told.out + told.err
+    return told.out + told.err
 
 
 async def test_two_hundred_commands_at_once_make_five_clips_and_195_polite_refusals(
@@ -88,7 +79,7 @@ async def test_two_hundred_commands_at_once_make_five_clips_and_195_polite_refus
 ) -> None:
     limited = OPEN | {"QUOTA_CLIPS_PER_DAY": str(MOST)}
     async with LoopbackDiscord() as discord, VideosApi(poll_after_ms=100) as api:
-        async with running(tmp_path, discord, api, **limited) as bot:
+        async with running(tmp_path, discord, api, is_forked=True, **limited) as bot:
             sent = await rush(discord)
             await discord.until(lambda: len(clips(discord, "clips")) == MOST, 30)
             assert await bot.stop() == 0
@@ -103,7 +94,7 @@ async def test_a_limit_set_from_the_shell_while_the_bot_runs_holds_against_the_s
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(poll_after_ms=100) as api:
         whom = ("--server", discord.world.guild["id"], "--user", discord.world.user_id("alice"))
-        async with running(tmp_path, discord, api, **OPEN) as bot:
+        async with running(tmp_path, discord, api, is_forked=True, **OPEN) as bot:
             said = await quota(tmp_path, "set", *whom, "--clips", str(MOST), "--per", "week")
             assert "now     5 clips in 7 days" in said
             sent = await rush(discord)

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from tests.wire.bot_process import ROOT, bot_process
+from tests.wire.bot_process import bot_process, run_command
 from tests.wire.discord_double import LoopbackDiscord
+from tests.wire.process_pool import shared_pool
 from tests.wire.test_end_to_end import PROMPT, clips, eventually, running, variables
 from tests.wire.videos_api import VideosApi
 
 
 async def command(folder: Path, environ: Mapping[str, str], *words: str) -> tuple[int, str]:
     """Run `python -m bot …` in a folder; return its exit code and all that it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *words),
-        cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "DATA_DIR": str(folder / "data"),
-            **environ,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 30)
-    return await process.wait(), said.decode()
+    told = await run_command(folder, environ, *words)
+    return told.code, told.out + told.err
 
 
 async def test_the_second_bot_says_why_it_leaves_and_the_first_works_on(tmp_path: Path) -> None:
@@ -39,7 +26,8 @@ async def test_the_second_bot_says_why_it_leaves_and_the_first_works_on(tmp_path
         async with running(tmp_path, discord, api) as first:
             identifies = discord.gateway.identifies
             environ = variables(discord, api)
-            async with bot_process(tmp_path / "second", environ | _same_data(tmp_path)) as second:
+            second_folder, same = tmp_path / "second", environ | _same_data(tmp_path)
+            async with bot_process(second_folder, same, pool=shared_pool()) as second:
                 assert await asyncio.wait_for(second.process.wait(), 20) == 1
             [said] = [line for line in second.log().splitlines() if "already" in line]
             assert said.startswith("Sorabot stops: a bot runs on ")
@@ -58,7 +46,8 @@ async def test_a_killed_bot_locks_nobody_out(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=2, poll_after_ms=200) as api:
         async with running(tmp_path, discord, api) as bot:
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
-            await eventually(lambda: api.creates[PROMPT])
+            # Asked for: the order's answer is kept.
+            await eventually(lambda: api.requests["retrieve"])
             await bot.kill()
         async with running(tmp_path, discord, api):
             await eventually(lambda: clips(discord, "clips"))

@@ -27,7 +27,7 @@ from av.packet import Packet
 from PIL import Image
 
 from bot.errors import BadClipError
-from bot.media.child_process import exit_with_stdin, limit_resources
+from bot.media.child_process import BAD_DISK, exit_with_stdin, limit_resources
 from bot.media.clip_reader import first_frames, last_frames
 from bot.media.concat.audio import AudioFormat, AudioSegment, Samples, concat_audio
 from bot.media.concat.plan import COMPARED_PX, SEAM_FRAMES, GreyFrame, can_copy, is_frame_repeated
@@ -41,8 +41,8 @@ from bot.media.concat.video import (
 )
 from bot.media.video_frame import frame_to_image, quarter_turns
 
-#: Exit codes: an order that cannot be read, a clip that cannot, a disk; see also `media.child`.
-BAD_INPUT, BAD_CLIP, BAD_DISK = 2, 3, 5
+#: Exit codes: input that cannot be read, a clip that cannot; see also `media.child_process`.
+BAD_INPUT, BAD_CLIP = 2, 3
 _SAMPLES_PER_FRAME = 1024
 _BIT_RATES = {1: 96_000, 2: 160_000}
 

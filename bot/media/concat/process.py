@@ -11,8 +11,7 @@ from pathlib import Path
 
 from bot.errors import BadClipError, StorageError
 from bot.media.atomic_file import DISK_REFUSED_TEXT, partial_path
-from bot.media.child_process import child_environment, reap
-from bot.media.concat.child import BAD_DISK
+from bot.media.child_process import BAD_DISK, child_environment, reap
 
 _TIME_LIMIT_S = 300.0
 _STDERR_SHOWN_CHARS = 1000

@@ -214,9 +214,14 @@ class SqliteJobStore(JobStore):
     async def renders_due(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
         return await self._jobs("renders_due", provider=provider, now=to_ms(now), limit=limit)
 
-    async def next_due_at(self, states: Sequence[State]) -> datetime | None:
-        row = await self._row("next_due_at", states=json.dumps([state.value for state in states]))
-        return None if row is None or row["due_at"] is None else from_ms(row["due_at"])
+    async def next_due_at(self, states: Sequence[State]) -> dict[State, datetime]:
+        wanted = json.dumps([state.value for state in states])
+        rows = await self.database.read(
+            lambda conn: self.queries.rows(conn, "next_due_at", states=wanted)
+        )
+        return {
+            State(row["state"]): from_ms(row["due_at"]) for row in rows if row["due_at"] is not None
+        }
 
     async def waiting(
         self, provider: str, now: datetime, *, max_concurrent: int

@@ -1,4 +1,4 @@
-"""The scheduler: loops that raise are started again, one subject runs once at a time."""
+"""The scheduler restarts loops that raise, and runs one coroutine per subject at a time."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ TIMINGS = Timings(
 
 @dataclass
 class ScriptedReconciler:
-    """Does what a test says in place of the real coroutines."""
+    """A reconciler whose coroutines a test scripts."""
 
     failures: int = 0
     reconciliations: int = 0

@@ -17,6 +17,7 @@ from bot.storage.base import LedgerReader, NewJob
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
+from tests.empty_database import copy_empty_database
 from tests.unit.quota.in_memory_ledger import (
     ALICE,
     AWAY,
@@ -102,6 +103,7 @@ class PairedLedgers:
         self.now = NOW
         self.in_memory = InMemoryLedger()
         self.pairs: list[PairedJob] = []
+        copy_empty_database(self._path)
         self._open()
 
     def run(self, work: Awaitable[_T]) -> _T:
@@ -269,3 +271,19 @@ class PairedLedgers:
         pair = PairedJob(job=job, stale=job, in_memory=paper)
         self.pairs.append(pair)
         return pair
+
+    def untaken(self) -> list[PairedJob]:
+        """Return those that may be given to another provider."""
+        states = (State.QUEUED, State.SUBMITTING)
+        return [pair for pair in self.pairs if pair.job.state in states]
+
+    def kept(self) -> list[PairedJob]:
+        return [pair for pair in self.pairs if pair.job.state is State.KEPT]
+
+    def moved(self) -> list[PairedJob]:
+        """Return those that an earlier look shows in another state, under way."""
+        return [
+            pair
+            for pair in self.pairs
+            if pair.stale.state is not pair.job.state and not pair.stale.state.is_final
+        ]

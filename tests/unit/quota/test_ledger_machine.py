@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
@@ -119,7 +120,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def advance(self, pick: int, state: State) -> None:
         self.ledgers.advance(self.under_way(pick), state)
 
-    @precondition(lambda self: self.untaken())
+    @precondition(lambda self: self.ledgers.untaken())
     @rule(
         pick=PICKS,
         provider=st.sampled_from(["local", "elsewhere", "third"]),
@@ -137,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
     ) -> None:
         """A job that no provider took goes to another: dearer, cheaper, or not at all; or ends there."""
         ledgers = self.ledgers
-        pair = self.untaken()[pick % len(self.untaken())]
+        pair = self.ledgers.untaken()[pick % len(self.ledgers.untaken())]
         was = pair.job
         who = Viewer(user_id=was.user_id, guild_id=was.place.guild_id, role_ids=frozenset(role_ids))
         extra = usd_micros - pair.in_memory.usd_micros
@@ -197,17 +198,17 @@ class LedgerMachine(RuleBasedStateMachine):
     def cancel(self, pick: int) -> None:
         self.ledgers.end(self.under_way(pick), State.CANCELLED, EntryKind.REFUND)
 
-    @precondition(lambda self: self.kept())
+    @precondition(lambda self: self.ledgers.kept())
     @rule(pick=PICKS)
     def fetch(self, pick: int) -> None:
-        """A kept clip is on its way again: it is under way, and its account stays closed."""
-        self.ledgers.fetch(self.kept()[pick % len(self.kept())])
+        """A kept clip is posted again: it counts as under way, and its ledger entry stays closed."""
+        self.ledgers.fetch(self.ledgers.kept()[pick % len(self.ledgers.kept())])
 
-    @precondition(lambda self: self.moved())
+    @precondition(lambda self: self.ledgers.moved())
     @rule(pick=PICKS, close=st.sampled_from([EntryKind.SETTLE, EntryKind.REFUND]))
     def be_late(self, pick: int, close: EntryKind) -> None:
-        """A second hand wants to end a job that has gone on since it looked."""
-        stale = self.moved()[pick % len(self.moved())].stale
+        """Another task tries to end a job that has moved since that task read it."""
+        stale = self.ledgers.moved()[pick % len(self.ledgers.moved())].stale
         late = self.ledgers.store.move(
             stale, State.FAILED, self.ledgers.now, close=close, error_code="late"
         )
@@ -351,14 +352,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_job_has_one_reservation_and_at_most_one_end_and_no_sum_is_negative(self) -> None:
-        rows = self.ledgers.run(
-            self.ledgers.store.database.read(
-                lambda conn: conn.execute(
-                    "SELECT job_id, sum(kind = 'reserve'), "
-                    "sum(kind IN ('settle', 'refund')), sum(clips), "
-                    "sum(seconds), sum(usd_micros) FROM ledger GROUP BY job_id"
-                ).fetchall()
-            )
+        rows = self.query(
+            "SELECT job_id, sum(kind = 'reserve'), sum(kind IN ('settle', 'refund')), sum(clips), "
+            "sum(seconds), sum(usd_micros) FROM ledger GROUP BY job_id"
         )
         accounts = {row[0]: tuple(row)[1:] for row in rows}
         assert all(number >= 0 for account in accounts.values() for number in account)
@@ -374,30 +370,14 @@ class LedgerMachine(RuleBasedStateMachine):
         }
 
     def audit_log_length(self) -> int:
-        return self.ledgers.run(
-            self.ledgers.store.database.read(
-                lambda conn: conn.execute("SELECT count(*) FROM audit").fetchone()[0]
-            )
-        )
+        return self.query("SELECT count(*) FROM audit")[0][0]
+
+    def query(self, sql: str) -> list[sqlite3.Row]:
+        read = self.ledgers.store.database.read(lambda conn: conn.execute(sql).fetchall())
+        return self.ledgers.run(read)
 
     def under_way(self, pick: int) -> PairedJob:
         return self.ledgers.under_way[pick % len(self.ledgers.under_way)]
-
-    def untaken(self) -> list[PairedJob]:
-        """Return those that may be given to another provider."""
-        states = (State.QUEUED, State.SUBMITTING)
-        return [pair for pair in self.ledgers.pairs if pair.job.state in states]
-
-    def kept(self) -> list[PairedJob]:
-        return [pair for pair in self.ledgers.pairs if pair.job.state is State.KEPT]
-
-    def moved(self) -> list[PairedJob]:
-        """Return those that an earlier look shows in another state, under way."""
-        return [
-            pair
-            for pair in self.ledgers.pairs
-            if pair.stale.state is not pair.job.state and not pair.stale.state.is_final
-        ]
 
 
 class TestLedgers(LedgerMachine.TestCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import fields, replace
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -70,9 +71,11 @@ def test_each_setting_is_in_the_panel(name: str) -> None:
     assert panel_controls()[record.control.key] == record.control, (
         f"two controls have the key {record.control.key!r}: choose another for {name}"
     )
-    default = getattr(GuildSettings(), name)
+    default: Any = getattr(GuildSettings(), name)
     if record.choice is Choice.WORDS:
-        assert list(record.words) == [each.value for each in type(default)], (
+        kind: type[StrEnum] = type(default)
+        members = list(kind)
+        assert list(record.words) == [each.value for each in members], (
             f"`words` of {name} in bot/guild.py must have a label for each of {type(default)}"
         )
     if record.choice in (Choice.NUMBER, Choice.TEXT):

@@ -62,7 +62,7 @@ async def test_variants_of_a_request_keep_their_order_everywhere(store: SqliteJo
     assert await store.recent_jobs(1001, 7, limit=9) == jobs[::-1]
 
 
-async def test_the_next_due_instant_is_the_earliest_among_the_states_asked_for(
+async def test_the_next_due_instant_is_the_earliest_of_each_state_asked_for(
     store: SqliteJobStore,
 ):
     await accept(store, 1, at=after(50))
@@ -71,10 +71,13 @@ async def test_the_next_due_instant_is_the_earliest_among_the_states_asked_for(
     await store.update(rendering, due_at=after(70))
     await reach(store, State.DONE, 4)
 
-    assert await store.next_due_at([State.QUEUED, State.RENDERING]) == after(40)
-    assert await store.next_due_at([State.RENDERING]) == after(70)
-    assert await store.next_due_at([State.DONE, State.FITTING]) is None
-    assert await store.next_due_at([]) is None
+    assert await store.next_due_at([State.QUEUED, State.RENDERING]) == {
+        State.QUEUED: after(40),
+        State.RENDERING: after(70),
+    }
+    assert await store.next_due_at([State.RENDERING]) == {State.RENDERING: after(70)}
+    assert await store.next_due_at([State.DONE, State.FITTING]) == {}
+    assert await store.next_due_at([]) == {}
 
 
 async def test_jobs_wait_in_the_order_in_which_they_were_asked_for(store: SqliteJobStore):

@@ -1,4 +1,4 @@
-"""The queries that run all the time find their rows by an index, however many jobs there are."""
+"""Every query finds its rows by an index or a key, so its time does not grow with the jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.queries import Queries
 
-_HOT = [
+#: The indexes that each query uses.
+_BY_INDEX = [
     ("due", ["jobs_due_by_state"]),
     ("providers_due", ["jobs_due_by_state"]),
     ("renders_due", ["jobs_due_by_state"]),
@@ -73,17 +74,48 @@ _HOT = [
     ("next_outbox_due_at", ["errands_due"]),
     ("drop_outbox_message", ["sqlite_autoindex_errands"]),
     ("mirror_of", ["sqlite_autoindex_mirrors"]),
+    ("open_by_state", ["jobs_due_by_state"]),
+    ("ended_by_state", ["jobs_finished"]),
+    ("open_reservations", ["jobs_open", "a_job_reserves_once", "a_job_ends_once"]),
+    ("outbox_size", ["errands_due"]),
+    ("set_any_model", ["sqlite_autoindex_jobs"]),
+    ("extend_deadlines", ["jobs_in_slots"]),
+    ("defer_uncertain_posts", ["jobs_due_by_state", "sqlite_autoindex_jobs"]),
+    ("enqueue_erase", ["sqlite_autoindex_errands"]),
+    ("drop_mirror", ["sqlite_autoindex_mirrors"]),
+    ("drop_clip", ["sqlite_autoindex_clips"]),
+    ("drop_image", ["sqlite_autoindex_jobs"]),
+    ("finished_jobs", ["jobs_finished", "sqlite_autoindex_clips", "jobs_by_parent"]),
+    ("needed_pictures", ["jobs_by_image", "sqlite_autoindex_clips"]),
+    ("needed_pictures_of_requests", ["sqlite_autoindex_jobs", "sqlite_autoindex_clips"]),
+    ("create_search_partition", ["sqlite_autoindex_jobs"]),
 ]
 
-#: Those that read one job's or one member's few rows, or what has come due, may sort them.
-_MAY_SORT = {
-    "usage_by_job",
-    "due",
-    "providers_due",
-    "renders_due",
-    "finished_since",
-    "ancestors",
-} | {*("usage_by_day", "usage_by_member", "failures", "blocks", "waiting", "position")}
+#: INSERT … VALUES reads nothing, so its plan is empty.
+_INSERTS = {
+    *("insert_request", "insert_job", "put_clip", "append_entry", "append_audit"),
+    *("put_limit", "put_grant", "put_budget", "put_block", "put_guild_settings"),
+    *("put_mirror", "note_notified", "enqueue_notify"),
+}
+
+#: Queries that read whole tables, because only `python -m bot doctor` runs them.
+_WHOLE_READS = {"unbalanced_jobs", "job_counts"}
+
+_SEARCHES = ("newest_descending", "newest_ascending", "loved_descending", "loved_ascending")
+
+#: These read few rows (of one job, one member, or what is due), and may sort them.
+_MAY_SORT = (
+    {
+        "usage_by_job",
+        "due",
+        "providers_due",
+        "renders_due",
+        "finished_since",
+        "ancestors",
+    }
+    | {*("usage_by_day", "usage_by_member", "failures", "blocks", "waiting", "position")}
+    | {*("ended_by_state", "finished_jobs")}
+)
 
 _WHOLE_TABLES = {
     f"SCAN {table}"
@@ -93,8 +125,25 @@ _WHOLE_TABLES = {
     )
 }
 
-#: Tables that are their own index.
+#: Queries that look jobs up by `seq`.
+_BY_ROWID = ("postpone_job", "jobs_of_seqs")
+
+#: The primary key that each query uses.
 _BY_KEY = {
+    **{
+        name: f"{table} USING INTEGER PRIMARY KEY (rowid=?)"
+        for name, table in (
+            ("drop_budget", "budgets"),
+            ("outbox_message", "errands"),
+            ("reschedule_outbox_message", "errands"),
+            ("finish_outbox_message", "errands"),
+            ("request", "requests"),
+            ("set_roles", "requests"),
+            ("set_card", "requests"),
+        )
+    },
+    "drop_limits": "limits USING PRIMARY KEY (guild_id=? AND scope=? AND subject_id=?)",
+    "drop_block": "blocks USING PRIMARY KEY (guild_id=? AND user_id=?)",
     "limits": "limits USING PRIMARY KEY (guild_id=?)",
     "limits_of_subject": "limits USING PRIMARY KEY (guild_id=? AND scope=? AND subject_id=?)",
     "limits_for": "limits USING PRIMARY KEY (guild_id=? AND scope=? AND subject_id=?)",
@@ -119,8 +168,31 @@ async def plan_of(store: SqliteJobStore, name: str) -> list[str]:
     return [row["detail"] for row in rows]
 
 
-@pytest.mark.parametrize(("name", "indexes"), _HOT)
-async def test_a_hot_query_uses_its_index(store: SqliteJobStore, name: str, indexes: list[str]):
+def test_every_query_is_in_a_plan_test():
+    tested = {name for name, _indexes in _BY_INDEX} | _BY_KEY.keys() | {*_BY_ROWID, *_SEARCHES}
+    forgotten = set(Queries.load()) - tested - _INSERTS - _WHOLE_READS
+
+    assert not forgotten, (
+        f"no plan test for {sorted(forgotten)}: in tests/unit/storage/test_plans.py, add each to "
+        "_BY_INDEX with its indexes, to _BY_KEY with its key, or to _INSERTS if it reads nothing"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(_INSERTS))
+async def test_an_insert_reads_nothing(store: SqliteJobStore, name: str):
+    assert await plan_of(store, name) == []
+
+
+@pytest.mark.parametrize("name", _BY_ROWID)
+async def test_jobs_are_found_by_their_number(store: SqliteJobStore, name: str):
+    plan = await plan_of(store, name)
+
+    assert "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert not any(line in _WHOLE_TABLES for line in plan), plan
+
+
+@pytest.mark.parametrize(("name", "indexes"), _BY_INDEX)
+async def test_a_query_uses_its_index(store: SqliteJobStore, name: str, indexes: list[str]):
     plan = await plan_of(store, name)
 
     for index in indexes:
@@ -131,7 +203,7 @@ async def test_a_hot_query_uses_its_index(store: SqliteJobStore, name: str, inde
 
 
 @pytest.mark.parametrize("name", _BY_KEY)
-async def test_what_a_server_keeps_is_found_by_its_key(store: SqliteJobStore, name: str):
+async def test_a_query_uses_its_primary_key(store: SqliteJobStore, name: str):
     plan = await plan_of(store, name)
 
     searches = [line for line in plan if line.startswith("SEARCH") and "jobs" not in line]
@@ -140,7 +212,7 @@ async def test_what_a_server_keeps_is_found_by_its_key(store: SqliteJobStore, na
 
 
 @pytest.mark.parametrize("name", ["spent", "usage_by_day", "usage_by_member"])
-async def test_sums_of_a_server_are_read_from_the_index_alone(store: SqliteJobStore, name: str):
+async def test_sums_of_a_guild_are_read_from_the_index_alone(store: SqliteJobStore, name: str):
     assert any(
         "USING COVERING INDEX ledger_by_guild" in line for line in await plan_of(store, name)
     )
@@ -152,9 +224,7 @@ async def test_the_fair_order_is_read_from_the_index_alone(store: SqliteJobStore
     assert any("queued USING COVERING INDEX jobs_waiting (provider=?)" in line for line in plan)
 
 
-@pytest.mark.parametrize(
-    "name", ["newest_descending", "newest_ascending", "loved_descending", "loved_ascending"]
-)
+@pytest.mark.parametrize("name", _SEARCHES)
 async def test_a_search_is_one_pass_in_the_order_of_its_index(store: SqliteJobStore, name: str):
     first, second = await plan_of(store, name)
 

@@ -1,9 +1,9 @@
 -- Requests, their jobs, the finished clips and the ledger.
--- Instants are milliseconds since 1970-01-01 UTC; ids that only digits make are Discord's.
+-- Instants are milliseconds since 1970-01-01 UTC; ids that are integers are Discord's.
 
 BEGIN IMMEDIATE;
 
--- "Sora": says whose file this is.
+-- "Sora": which program the file belongs to.
 PRAGMA application_id = 0x536F7261;
 
 CREATE TABLE requests (
@@ -17,7 +17,7 @@ CREATE TABLE requests (
 ) STRICT;
 
 CREATE TABLE jobs (
-    -- The order of acceptance: decides between jobs of the same instant.
+    -- The order of acceptance, also among jobs of the same instant.
     seq                  INTEGER PRIMARY KEY,
     id                   TEXT    NOT NULL UNIQUE,
     request_id           INTEGER NOT NULL REFERENCES requests (id),
@@ -90,7 +90,7 @@ CREATE TABLE jobs (
         CHECK (attempts >= 0)
 ) STRICT;
 
--- A render belongs to one job: a second one cannot adopt it.
+-- A render belongs to one job; a second job cannot adopt it.
 CREATE UNIQUE INDEX jobs_by_remote ON jobs (provider, remote_id) WHERE remote_id IS NOT NULL;
 CREATE INDEX jobs_due_by_state ON jobs (state, due_at) WHERE finished_at IS NULL;
 CREATE INDEX jobs_open ON jobs (created_at) WHERE finished_at IS NULL;
@@ -153,8 +153,7 @@ BEGIN
     SELECT raise(ABORT, 'a ledger row is never deleted');
 END;
 
--- INSERT OR REPLACE deletes without asking the trigger above unless recursive_triggers is on,
--- which is up to each connection.
+-- INSERT OR REPLACE does not fire the trigger above unless the connection has recursive_triggers on.
 CREATE TRIGGER a_ledger_row_replaces_no_other BEFORE INSERT ON ledger
 WHEN EXISTS (SELECT 1 FROM ledger WHERE id = NEW.id)
      OR (NEW.kind = 'reserve' AND EXISTS (

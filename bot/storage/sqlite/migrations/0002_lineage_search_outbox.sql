@@ -1,4 +1,4 @@
--- Descent and threads of jobs, reactions and deletion; errands and mirrors.
+-- Lineage and threads of jobs, reactions, deletion, search; the outbox (`errands`) and mirrors.
 
 BEGIN IMMEDIATE;
 
@@ -38,7 +38,7 @@ CREATE INDEX jobs_by_image ON jobs (image) WHERE image IS NOT NULL AND deleted_a
 CREATE INDEX jobs_of_member ON jobs (user_id, guild_id) WHERE deleted_at IS NULL;
 CREATE INDEX jobs_shown ON jobs (guild_id, room_id) WHERE state = 'done' AND deleted_at IS NULL;
 
--- A number for each server that has final jobs; direct messages have number 0.
+-- The search partition of each guild that has final jobs; direct messages are partition 0.
 CREATE TABLE shelves (
     id        INTEGER PRIMARY KEY,
     guild_id  INTEGER NOT NULL UNIQUE,
@@ -50,10 +50,10 @@ CREATE TABLE shelves (
 INSERT INTO shelves (guild_id)
 SELECT DISTINCT guild_id FROM jobs WHERE finished_at IS NOT NULL AND guild_id IS NOT NULL;
 
--- Final jobs as the indexes below hold them. To take one out of an index its entry must be told
--- as it went in: before the job changes.
--- A key has 21 bits of the shelf, 10 of reactions and 32 of seq: what one server shows stands
--- together, in the order of the list.
+-- Final jobs as the indexes below hold them. Removing an entry from an index needs its former values,
+-- so remove it before the job changes.
+-- A key has 21 bits of the partition, 10 of reactions and 32 of seq, so that a guild's clips are
+-- adjacent and in the order of the list.
 CREATE VIEW search_entries AS
 SELECT
     jobs.id,
@@ -62,7 +62,7 @@ SELECT
     CASE WHEN jobs.state = 'done' AND jobs.reactions > 0
          THEN (coalesce(shelves.id, 0) << 42) | (min(jobs.reactions, 1023) << 32) | jobs.seq
     END AS loved_key,
-    -- Not the parent's words: they may come from a channel that the finder can't see.
+    -- Without the parent's prompt: it may come from a channel that the searching member can't read.
     CASE jobs.operation WHEN 'generate' THEN jobs.prompt ELSE coalesce(jobs.change, '') END
         || ' ' || jobs.id AS words,
     'u' || jobs.user_id
@@ -71,9 +71,9 @@ SELECT
 FROM jobs LEFT JOIN shelves ON shelves.guild_id = jobs.guild_id
 WHERE jobs.finished_at IS NOT NULL AND jobs.deleted_at IS NULL;
 
--- Every filter is a token and every list is in the order of rowids, so that a page is found in one
--- pass that stops when the page is full. Prefixes have lists of their own: without them the first
--- letters of a common word would gather hundreds of thousands of rows before the first is shown.
+-- Every filter is a token and every list is in the order of rowids, so that one pass finds a page and
+-- stops when it is full. Prefixes have indexes of their own: without them, the first letters of a
+-- common word would collect hundreds of thousands of rows before the first is returned.
 CREATE VIRTUAL TABLE search_newest USING fts5 (
     words, facets, content = '', columnsize = 0,
     prefix = '1 2 3 4 5 6 7 8 9 10', tokenize = 'unicode61 remove_diacritics 2'
@@ -86,9 +86,9 @@ CREATE VIRTUAL TABLE search_loved USING fts5 (
 INSERT INTO search_newest (rowid, words, facets)
 SELECT newest_key, words, facets FROM search_entries ORDER BY newest_key;
 
--- What is still to be done about final jobs, and what is still to be said.
+-- The outbox: what remains to be done about final jobs, and notices to send.
 CREATE TABLE errands (
-    -- Never used twice: who ends an errand ends that one, and none that came after it.
+    -- AUTOINCREMENT: an id is never used again, so that finishing a message cannot delete a later one.
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     chore       TEXT    NOT NULL,
     job_id      TEXT    REFERENCES jobs (id),
@@ -112,14 +112,14 @@ CREATE TABLE errands (
 
 CREATE INDEX errands_due ON errands (due_at);
 
--- Where clips were shown a second time.
+-- Where clips were posted a second time, in a gallery channel.
 CREATE TABLE mirrors (
     job_id      TEXT    NOT NULL PRIMARY KEY REFERENCES jobs (id),
     channel_id  INTEGER NOT NULL,
     message_id  INTEGER NOT NULL
 ) STRICT;
 
--- When each thing that is not said twice was said last.
+-- When each notice was last sent, by key.
 CREATE TABLE told (
     key  TEXT    NOT NULL PRIMARY KEY,
     at   INTEGER NOT NULL

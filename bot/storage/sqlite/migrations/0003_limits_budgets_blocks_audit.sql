@@ -1,4 +1,4 @@
--- What moderators keep of their server, the trail of it, and more that the ledger promises.
+-- What moderators set in their guild, the audit log, and more constraints on the ledger.
 
 BEGIN IMMEDIATE;
 
@@ -8,7 +8,7 @@ CREATE TABLE limits (
     subject_id  INTEGER NOT NULL,
     unit        TEXT    NOT NULL,
     window_ms   INTEGER NOT NULL,
-    -- NULL: no limit, which beats those of wider scopes.
+    -- NULL: no limit, which overrides limits of wider scopes.
     amount      INTEGER,
 
     CONSTRAINT a_subject_has_one_limit_of_a_unit_and_window
@@ -25,7 +25,7 @@ CREATE TABLE limits (
         CHECK (amount >= 0)
 ) STRICT, WITHOUT ROWID;
 
--- Append-only: a grant ends by growing old.
+-- Append-only: a grant stops counting when it is older than the window.
 CREATE TABLE grants (
     id        INTEGER PRIMARY KEY,
     guild_id  INTEGER NOT NULL,
@@ -119,7 +119,7 @@ CREATE TABLE audit (
     by_user_id     INTEGER,
     what           TEXT    NOT NULL,
     subject        TEXT    NOT NULL,
-    -- The member that it is about, if it is about one.
+    -- The member concerned, if there is one.
     about_user_id  INTEGER,
     before         TEXT    NOT NULL,
     after          TEXT    NOT NULL,
@@ -148,7 +148,7 @@ BEGIN
     SELECT raise(ABORT, 'an audit entry replaces no other');
 END;
 
--- Has all columns that sums of a server need: the table itself is not read.
+-- Covers sums over a guild, so that SQLite does not read the table.
 CREATE INDEX ledger_by_guild
     ON ledger (guild_id, counts_at, usd_micros, clips, seconds, user_id)
     WHERE guild_id IS NOT NULL;

@@ -1,4 +1,4 @@
--- Jobs that go to another provider, a fair order of those that wait, the choice of providers.
+-- Failover to another provider, the fair order of queued jobs, and the choice of providers.
 
 BEGIN IMMEDIATE;
 
@@ -19,15 +19,15 @@ ALTER TABLE house_rules ADD COLUMN drained_providers TEXT NOT NULL DEFAULT '[]'
     CONSTRAINT drained_providers_are_a_json_array
         CHECK (drained_providers LIKE '[%]');
 
--- Has all columns that the order needs, in the order of each member's turns: the table itself is
--- not read. For that the state must be in it, too, although it is always the same.
+-- Covers the fair order, with each member's jobs in the order of their turns, so that SQLite does not
+-- read the table. That takes the state, too, although it is always the same.
 DROP INDEX jobs_waiting;
 CREATE INDEX jobs_waiting ON jobs (provider, user_id, created_at, seq, due_at, state)
     WHERE state = 'queued';
 DROP INDEX jobs_in_slots;
 CREATE INDEX jobs_in_slots ON jobs (provider, user_id) WHERE state IN ('submitting', 'rendering');
 
--- They speak of the ledger, which is not there for a moment.
+-- These triggers name the ledger, which is dropped and created again below.
 DROP TRIGGER a_job_leaves_the_queue_with_a_reserve;
 DROP TRIGGER a_job_ends_as_the_ledger_has_it;
 
@@ -67,12 +67,12 @@ CREATE UNIQUE INDEX a_job_reserves_once ON ledger (job_id) WHERE kind = 'reserve
 CREATE UNIQUE INDEX a_job_ends_once ON ledger (job_id) WHERE kind IN ('settle', 'refund');
 CREATE INDEX ledger_amends ON ledger (job_id, usd_micros) WHERE kind = 'amend';
 CREATE INDEX ledger_by_user ON ledger (user_id, counts_at);
--- Has all columns that sums of a server need: the table itself is not read.
+-- Covers sums over a guild, so that SQLite does not read the table.
 CREATE INDEX ledger_by_guild
     ON ledger (guild_id, counts_at, usd_micros, clips, seconds, user_id)
     WHERE guild_id IS NOT NULL;
 
--- What each job has reserved, with all that was amended; its end, if any, is not in it.
+-- What each job has reserved, adjustments included, without its settlement or refund.
 CREATE VIEW reservations AS
 SELECT
     reserve.job_id,
@@ -100,8 +100,7 @@ BEGIN
     SELECT raise(ABORT, 'a ledger row is never deleted');
 END;
 
--- INSERT OR REPLACE deletes without asking the trigger above unless recursive_triggers is on,
--- which is up to each connection.
+-- INSERT OR REPLACE does not fire the trigger above unless the connection has recursive_triggers on.
 CREATE TRIGGER a_ledger_row_replaces_no_other BEFORE INSERT ON ledger
 WHEN EXISTS (SELECT 1 FROM ledger WHERE id = NEW.id)
      OR (NEW.kind = 'reserve' AND EXISTS (
@@ -167,7 +166,7 @@ BEGIN
     SELECT raise(ABORT, 'a job leaves the queue with a reserve');
 END;
 
--- The paid call is not made for more or less than the books have.
+-- The paid call costs what the ledger has reserved, no more and no less.
 CREATE TRIGGER a_job_is_submitted_for_what_is_reserved BEFORE UPDATE OF state ON jobs
 WHEN OLD.state = 'queued' AND NEW.state = 'submitting' AND EXISTS (
     SELECT 1 FROM reservations AS reserved

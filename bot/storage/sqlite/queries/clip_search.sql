@@ -1,4 +1,4 @@
--- Which of some rooms (a JSON array) show clips of a server.
+-- Those of some channels (a JSON array) that have clips of a guild.
 -- name: channels_with_clips
 SELECT room.value AS room_id
 FROM json_each(:rooms) AS room
@@ -8,7 +8,7 @@ WHERE EXISTS (
       AND state = 'done' AND deleted_at IS NULL
 );
 
--- A member's jobs in one server (NULL: in direct messages) older than a place, newest first.
+-- A member's jobs in one guild (NULL: direct messages) between two `seq`, newest first.
 -- name: history_descending
 SELECT * FROM jobs INDEXED BY jobs_of_member
 WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
@@ -16,7 +16,7 @@ WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
 ORDER BY seq DESC
 LIMIT :limit;
 
--- The same the other way: oldest first.
+-- The same, oldest first.
 -- name: history_ascending
 SELECT * FROM jobs INDEXED BY jobs_of_member
 WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
@@ -24,7 +24,7 @@ WHERE user_id = :user_id AND guild_id IS :guild_id AND deleted_at IS NULL
 ORDER BY seq
 LIMIT :limit;
 
--- A member's jobs in one server that are not final, between two places.
+-- A member's open jobs in one guild between two `seq`.
 -- name: open_history
 SELECT * FROM jobs INDEXED BY jobs_open_by_user
 WHERE user_id = :user_id AND finished_at IS NULL AND guild_id IS :guild_id
@@ -41,27 +41,27 @@ WITH RECURSIVE line (id, depth) AS (
 )
 SELECT jobs.* FROM line CROSS JOIN jobs ON jobs.id = line.id ORDER BY line.depth;
 
--- What was made of a clip and posted, newest first.
+-- Posted remixes and extensions of a clip, newest first.
 -- name: children
 SELECT * FROM jobs WHERE parent_id = :id AND state = 'done' ORDER BY seq DESC LIMIT :limit;
 
--- How much was made of a clip and posted.
+-- The count of posted remixes and extensions of a clip.
 -- name: child_count
 SELECT count(*) AS children FROM jobs WHERE parent_id = :id AND state = 'done';
 
--- Those of some jobs (a JSON array) whose finished file is kept.
+-- Those of some jobs (a JSON array) whose clip file is in the archive.
 -- name: archived_job_ids
 SELECT clips.job_id FROM json_each(:ids) AS wanted CROSS JOIN clips ON clips.job_id = wanted.value;
 
--- Let others make something of a clip, or not.
+-- Allow or forbid that other members remix a clip.
 -- name: set_remixable
 UPDATE jobs SET remixable = :remixable WHERE id = :id AND deleted_at IS NULL RETURNING *;
 
--- The jobs whose reactions are those of a message.
+-- The jobs whose clips a message carries: they share its reactions.
 -- name: ids_of_message
 SELECT id FROM jobs WHERE message_id = :message_id AND state = 'done' AND deleted_at IS NULL;
 
--- Count reactions to a clip.
+-- Add to a clip's count of reactions, or set it.
 -- name: set_reactions
 UPDATE jobs SET reactions = max(0, :by + CASE WHEN :from_zero THEN 0 ELSE reactions END)
 WHERE id = :id;

@@ -2,7 +2,7 @@
 -- name: clip
 SELECT * FROM clips WHERE job_id = :job_id;
 
--- Keep a finished file; a second download of the same job takes the place of the first.
+-- Store a clip; a second download of the same job replaces the first.
 -- name: put_clip
 INSERT INTO clips (
     job_id, sha256, size_bytes, width_px, height_px, duration_ms, archive_key, created_at

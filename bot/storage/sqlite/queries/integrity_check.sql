@@ -1,5 +1,5 @@
--- Jobs whose row and books do not agree, oldest first. A kept clip that is sent on its way again is
--- open though its books are closed.
+-- Jobs whose row and ledger disagree, oldest first. A kept clip that is posted again is open although
+-- its ledger is closed.
 -- name: unbalanced_jobs
 SELECT jobs.id
 FROM jobs
@@ -14,6 +14,6 @@ WHERE reserved.job_id IS NULL
 ORDER BY jobs.seq
 LIMIT :limit;
 
--- How many jobs there are, and how many of them are under way.
+-- The count of jobs, and of open ones.
 -- name: job_counts
 SELECT count(*) AS jobs, count(*) FILTER (WHERE finished_at IS NULL) AS under_way FROM jobs;

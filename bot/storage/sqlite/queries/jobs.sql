@@ -1,12 +1,12 @@
--- One job, wherever it stands.
+-- One job, in any state.
 -- name: job
 SELECT * FROM jobs WHERE id = :id;
 
--- Whether an id was given to a job.
+-- Whether a job has an id.
 -- name: job_exists
 SELECT 1 FROM jobs WHERE id = :id;
 
--- A job, provided that it still is in the state, and ordered where and as the caller saw it.
+-- A job, if its state, provider, model and estimate are still what the caller saw.
 -- name: job_as_seen
 SELECT * FROM jobs
 WHERE id = :id AND state = :state AND provider = :provider AND model = :model
@@ -42,11 +42,11 @@ INSERT INTO jobs (
     :remixable, :reactions, :deleted_at
 );
 
--- Note that the bot may choose which model makes a job's clip.
+-- Store that the bot may choose the model of a job.
 -- name: set_any_model
 UPDATE jobs SET any_model = 1 WHERE id = :id;
 
--- The guarded move: all that may change about a job, provided that it still is where it was.
+-- The guarded move: set every column that may change, if the job is still in its former state.
 -- name: save_job
 UPDATE jobs SET
     guild_id = :guild_id,
@@ -74,7 +74,7 @@ UPDATE jobs SET
 WHERE id = :id AND state = :state_was
 RETURNING *;
 
--- Give a job that no provider took to a provider; it waits there from now on.
+-- Move a job that no provider accepted to the queue of another provider.
 -- name: fail_over_job
 UPDATE jobs SET
     provider = :provider,
@@ -92,21 +92,21 @@ UPDATE jobs SET
 WHERE id = :id AND state = :state_was AND remote_id IS NULL
 RETURNING *;
 
--- Note how far a render is and when to look again, unless its owner wants it cancelled by now.
+-- Store a render's progress and next poll, unless its cancellation was requested meanwhile.
 -- name: note_render
 UPDATE jobs SET progress = :progress, attempts = 0, due_at = :due_at
 WHERE id = :id AND state = 'rendering' AND remote_id = :remote_id AND cancel_requested_at IS NULL;
 
--- Put off the ends of what a provider has in hand.
+-- Extend the deadlines of a provider's jobs in SUBMITTING and RENDERING.
 -- name: extend_deadlines
 UPDATE jobs SET
     deadline_at = max(coalesce(deadline_at, :deadline_at), :deadline_at),
     due_at = CASE WHEN state = 'submitting' THEN max(due_at, :quiet_until) ELSE due_at END
 WHERE provider = :provider AND state IN ('submitting', 'rendering');
 
--- Put off posts that may have been under way, where a variant could join another's message. Those
--- that rest were not, and rest no longer than these; when others are due, a clock may have said that
--- was ahead.
+-- Delay posts that may have been in flight when the process ended, if the request has other variants
+-- (they may share one message). A post that waits for a retry was not in flight: it keeps its time,
+-- but waits no longer than the others, because a clock that was ahead may have set a late time.
 -- name: defer_uncertain_posts
 UPDATE jobs SET
     attempts = max(attempts, 1),
@@ -120,19 +120,19 @@ WHERE finished_at IS NULL AND state = 'posting'
       WHERE sibling.request_id = jobs.request_id AND sibling.id <> jobs.id
   );
 
--- Make a render due now, unless it was due before.
+-- Make a render due now, or leave an earlier `due_at`.
 -- name: poll_now
 UPDATE jobs SET due_at = min(due_at, :now)
 WHERE provider = :provider AND state = 'rendering'
-  -- Says once more, in the words of the index that is used, where to look.
+  -- Repeats the condition of the index jobs_in_slots, so that SQLite uses it.
   AND state IN ('submitting', 'rendering')
-  -- Some APIs report only the last part of an id: what stands before it is the model's path.
+  -- Some APIs report only the last part of an id. The part before it is the model's path.
   AND (remote_id = :remote_id
        OR substr(remote_id, -length(:remote_id) - 1) = '/' || :remote_id)
 RETURNING id;
 
--- Note the first wish to cancel an open job, and make it due now unless it was due before. Not in
--- SUBMITTING, where the time of the next look keeps a create from being made twice.
+-- Store the first request to cancel an open job, and make the job due now or leave an earlier
+-- `due_at`. In SUBMITTING `due_at` stays, because it keeps a create from being sent twice.
 -- name: request_cancel
 UPDATE jobs SET
     cancel_requested_at = coalesce(cancel_requested_at, :now),
@@ -140,7 +140,7 @@ UPDATE jobs SET
 WHERE id = :id AND finished_at IS NULL
 RETURNING *;
 
--- Open jobs in some states (a JSON array) whose time has come, longest due first, then oldest.
+-- Open jobs in some states (a JSON array) that are due, longest due first, then oldest.
 -- name: due
 SELECT * FROM jobs
 WHERE finished_at IS NULL AND due_at <= :now
@@ -148,7 +148,7 @@ WHERE finished_at IS NULL AND due_at <= :now
 ORDER BY due_at, created_at, seq
 LIMIT :limit;
 
--- Providers of which a render is due.
+-- Providers that have a render to poll now.
 -- name: providers_due
 SELECT DISTINCT provider FROM jobs
 WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now;
@@ -160,19 +160,18 @@ WHERE finished_at IS NULL AND state = 'rendering' AND due_at <= :now AND provide
 ORDER BY due_at, created_at, seq
 LIMIT :limit;
 
--- When the first open job in any of some states (a JSON array) is due.
+-- The earliest `due_at` of the open jobs in each of some states (a JSON array).
 -- name: next_due_at
-SELECT min(first.due_at) AS due_at
-FROM (
-    SELECT (
+SELECT
+    wanted.value AS state,
+    (
         SELECT min(jobs.due_at) FROM jobs
         WHERE jobs.finished_at IS NULL AND jobs.state = wanted.value
     ) AS due_at
-    FROM json_each(:states) AS wanted
-) AS first;
+FROM json_each(:states) AS wanted;
 
--- Jobs that may have one of a provider's slots now, in the order in which they get it: by the turn
--- of each among its member's, counted from how many slots that member has.
+-- Queued jobs that get a provider's free slots, in fair order: by turn, then oldest first. The turn of
+-- a member's n-th queued job is n plus the slots that this member holds.
 -- name: waiting
 WITH taken AS MATERIALIZED (
     SELECT user_id, count(*) AS slots FROM jobs
@@ -194,7 +193,7 @@ WITH taken AS MATERIALIZED (
 SELECT jobs.* FROM first JOIN jobs ON jobs.seq = first.seq
 ORDER BY first.turn, jobs.created_at, jobs.seq;
 
--- How many jobs that wait for the same provider go before a job that waits, in that order.
+-- How many queued jobs of the same provider go before a queued job, in fair order.
 -- name: position
 WITH own AS MATERIALIZED (
     SELECT
@@ -229,44 +228,45 @@ WITH own AS MATERIALIZED (
     SELECT lines.length, lines.older, own.turn - coalesce(taken.slots, 0) AS nth
     FROM own CROSS JOIN lines LEFT JOIN taken ON taken.user_id = lines.user_id
 )
--- A member's n-th job has the same turn as this one: those before it go first, and it, if older.
+-- A member's n-th job has the same turn as this one. The jobs before it go first, and so does it if it
+-- is older.
 SELECT coalesce(sum(min(length, nth - 1) + (older >= nth)), 0) AS ahead FROM nths WHERE nth > 0;
 
--- How many render slots of a provider are taken.
+-- The count of a provider's render slots in use.
 -- name: slots_taken
 SELECT count(*) AS taken FROM jobs
 WHERE provider = :provider AND state IN ('submitting', 'rendering');
 
--- All jobs that are not final, oldest first.
+-- All open jobs, oldest first.
 -- name: open_jobs
 SELECT * FROM jobs WHERE finished_at IS NULL ORDER BY created_at, seq;
 
--- Requests of which a job became final since an instant.
+-- Requests that have a job which became final since an instant.
 -- name: finished_since
 SELECT DISTINCT request_id FROM jobs INDEXED BY jobs_finished WHERE finished_at >= :since;
 
--- A member's jobs that are not final, oldest first.
+-- A member's open jobs, oldest first.
 -- name: open_jobs_of_user
 SELECT * FROM jobs
 WHERE user_id = :user_id AND finished_at IS NULL
 ORDER BY created_at, seq;
 
--- How many of a member's jobs are not final.
+-- The count of a member's open jobs.
 -- name: active
 SELECT count(*) AS active FROM jobs WHERE user_id = :user_id AND finished_at IS NULL;
 
--- How many jobs of a server are not final.
+-- The count of open jobs in a guild.
 -- name: active_in_guild
 SELECT count(*) AS active FROM jobs WHERE guild_id = :guild_id AND finished_at IS NULL;
 
--- A member's jobs in one server (NULL: in direct messages), newest first.
+-- A member's jobs in one guild (NULL: direct messages), newest first.
 -- name: history
 SELECT * FROM jobs
 WHERE user_id = :user_id AND guild_id IS :guild_id
 ORDER BY created_at DESC, seq DESC
 LIMIT :limit;
 
--- How long the latest renders of one kind took from the paid call to ready, newest first.
+-- How long the latest renders of one model, length and size took from create to ready, newest first.
 -- name: durations
 SELECT rendered_at - submitted_at AS took_ms FROM jobs
 WHERE provider = :provider AND model = :model AND seconds = :seconds
@@ -275,11 +275,11 @@ WHERE provider = :provider AND model = :model AND seconds = :seconds
 ORDER BY rendered_at DESC, seq DESC
 LIMIT :limit;
 
--- Which job holds a provider's remote id.
+-- The job that has a provider's remote id.
 -- name: owner_of_remote
 SELECT id FROM jobs WHERE provider = :provider AND remote_id = :remote_id;
 
--- Look at an open job later, unless it is later anyhow.
+-- Make an open job due later, unless it is due even later.
 -- name: postpone_job
 UPDATE jobs SET due_at = :due_at
 WHERE seq = :seq AND finished_at IS NULL AND due_at < :due_at;

@@ -1,4 +1,4 @@
--- One more row of the books.
+-- Append a row to the ledger.
 -- name: append_entry
 INSERT INTO ledger (
     job_id, user_id, guild_id, kind, clips, seconds, usd_micros, at, counts_at
@@ -6,15 +6,15 @@ INSERT INTO ledger (
     :job_id, :user_id, :guild_id, :kind, :clips, :seconds, :usd_micros, :at, :counts_at
 );
 
--- What a job has reserved, with all that was amended.
+-- A job's reservation, adjustments included.
 -- name: reservation_of_job
 SELECT * FROM reservations WHERE job_id = :job_id;
 
--- How a job's account was closed, if it was.
+-- The settlement or refund of a job, if there is one.
 -- name: closing_entry_of_job
 SELECT * FROM ledger WHERE job_id = :job_id AND kind IN ('settle', 'refund');
 
--- What a member's jobs reserved after an instant sum to, in one server or (NULL) everywhere.
+-- The sum of what a member's jobs reserved after an instant, in one guild or (NULL) everywhere.
 -- name: usage
 SELECT
     coalesce(sum(clips), 0) AS clips,
@@ -24,7 +24,7 @@ FROM ledger
 WHERE user_id = :user_id AND counts_at > :since
   AND (:within IS NULL OR guild_id = :within);
 
--- What each of a member's jobs reserved after an instant counts at present, in one server or (NULL)
+-- The present usage of each job that a member reserved after an instant, in one guild or (NULL)
 -- everywhere, oldest first.
 -- name: usage_by_job
 SELECT

@@ -1,4 +1,4 @@
--- An errand to mirror a clip, in a server that has a gallery channel other than the clip's own.
+-- Enqueue the mirror of a clip, if the guild has a gallery channel and the clip is not in it.
 -- name: enqueue_mirror
 INSERT INTO errands (chore, job_id, channel_id, created_at, due_at)
 SELECT 'mirror', jobs.id, house_rules.gallery_channel_id, :now, :now
@@ -7,7 +7,7 @@ WHERE jobs.id = :job_id AND jobs.state = 'done'
   AND house_rules.gallery_channel_id <> jobs.channel_id
 ON CONFLICT (job_id, chore) DO NOTHING;
 
--- An errand to remove what a deleted job left; its channel is where a mirror may have got to.
+-- Enqueue the removal of a deleted job's leftovers. `channel_id` is where an unrecorded mirror may be.
 -- name: enqueue_erase
 INSERT INTO errands (chore, job_id, channel_id, created_at, due_at)
 VALUES (
@@ -18,33 +18,33 @@ VALUES (
     :at
 );
 
--- Drop a job's errand of one kind.
+-- Delete a job's outbox message of one kind.
 -- name: drop_outbox_message
 DELETE FROM errands WHERE job_id = :job_id AND chore = :chore;
 
--- Note that a final job is deleted, and blank its words; nothing for one that is deleted already.
+-- Mark a final job as deleted and blank its prompt, change and error text, unless it is deleted.
 -- name: blank_job
 UPDATE jobs SET deleted_at = :now, prompt = '', change = NULL, error_text = NULL
 WHERE id = :id AND finished_at IS NOT NULL AND deleted_at IS NULL
 RETURNING *;
 
--- One errand.
+-- One outbox message.
 -- name: outbox_message
 SELECT * FROM errands WHERE id = :id;
 
--- Errands whose time has come, longest due first.
+-- Outbox messages that are due, longest due first.
 -- name: outbox_due
 SELECT * FROM errands WHERE due_at <= :now ORDER BY due_at, id LIMIT :limit;
 
--- When the first errand is due.
+-- The earliest `due_at` of the outbox.
 -- name: next_outbox_due_at
 SELECT min(due_at) AS due_at FROM errands;
 
--- Count a try that failed, and try again later.
+-- Count a failed attempt and set the time of the next.
 -- name: reschedule_outbox_message
 UPDATE errands SET due_at = :due_at, attempts = attempts + 1 WHERE id = :id;
 
--- End an errand.
+-- Delete a finished outbox message.
 -- name: finish_outbox_message
 DELETE FROM errands WHERE id = :id AND chore = :chore RETURNING job_id;
 
@@ -52,36 +52,36 @@ DELETE FROM errands WHERE id = :id AND chore = :chore RETURNING job_id;
 -- name: mirror_of
 SELECT * FROM mirrors WHERE job_id = :job_id;
 
--- Note where a clip was mirrored.
+-- Store where a clip was mirrored.
 -- name: put_mirror
 INSERT INTO mirrors (job_id, channel_id, message_id) VALUES (:job_id, :channel_id, :message_id)
 ON CONFLICT (job_id) DO UPDATE SET
     channel_id = excluded.channel_id,
     message_id = excluded.message_id;
 
--- Forget a mirror.
+-- Delete the row of a mirror.
 -- name: drop_mirror
 DELETE FROM mirrors WHERE job_id = :job_id;
 
--- Forget a finished file.
+-- Delete the row of a clip.
 -- name: drop_clip
 DELETE FROM clips WHERE job_id = :job_id;
 
--- Forget where a job's reference picture was.
+-- Clear the path of a job's reference image.
 -- name: drop_image
 UPDATE jobs SET image = NULL WHERE id = :job_id;
 
--- Whether a job that is not deleted has a reference picture.
+-- Whether a job that is not deleted uses a reference image.
 -- name: image_is_used
 SELECT 1 FROM jobs WHERE image = :image AND deleted_at IS NULL LIMIT 1;
 
--- Note that something is said now, unless that was said lately; a row when it shall be said.
+-- Store that a notice is sent now. Returns a row, or none when it was sent recently.
 -- name: note_notified
 INSERT INTO told (key, at) VALUES (:key, :now)
 ON CONFLICT (key) DO UPDATE SET at = excluded.at WHERE told.at <= :said_before
 RETURNING key;
 
--- An errand to say something.
+-- Enqueue a notice.
 -- name: enqueue_notify
 INSERT INTO errands (chore, channel_id, words, created_at, due_at)
 VALUES ('tell', :channel_id, :words, :now, :now);

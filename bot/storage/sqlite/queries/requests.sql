@@ -2,7 +2,7 @@
 -- name: request
 SELECT * FROM requests WHERE id = :id;
 
--- Keep a request that was accepted.
+-- Insert an accepted request.
 -- name: insert_request
 INSERT INTO requests (
     id, user_id, guild_id, channel_id, upload_limit_bytes, thread_of, created_at, card_message_id
@@ -11,10 +11,10 @@ INSERT INTO requests (
     :card_message_id
 );
 
--- Note the asker's roles (a JSON array).
+-- Store the roles (a JSON array) of the member who made a request.
 -- name: set_roles
 UPDATE requests SET role_ids = :role_ids WHERE id = :id;
 
--- Note which message is the request's card.
+-- Store the message id of a request's status card.
 -- name: set_card
 UPDATE requests SET card_message_id = :message_id WHERE id = :id;

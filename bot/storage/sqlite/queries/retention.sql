@@ -1,5 +1,5 @@
--- A stretch of the jobs that became final until an instant, oldest first, after a place. Of each
--- whether its clip is there and not needed: posted, nothing being made from it, no errand left.
+-- A page of the jobs that became final before an instant, oldest first. `is_over` says whether the
+-- job has a clip that may be deleted: posted, no open job is made from it, no outbox message left.
 -- name: finished_jobs
 SELECT
     ended.id,
@@ -24,8 +24,8 @@ FROM (
 ) AS ended LEFT JOIN clips ON clips.job_id = ended.id
 ORDER BY ended.finished_at, ended.seq;
 
--- Those of some paths (a JSON array) of pictures that a job needs: an open one, or one that may be
--- ordered again, which takes its clip.
+-- Those of some image paths (a JSON array) that a job needs: an open job, or one that can be repeated,
+-- which it can as long as its clip is stored.
 -- name: needed_pictures
 SELECT wanted.value AS path FROM json_each(:paths) AS wanted
 WHERE EXISTS (
@@ -34,7 +34,7 @@ WHERE EXISTS (
       AND (jobs.finished_at IS NULL OR clips.job_id IS NOT NULL)
 );
 
--- Those of some requests (a JSON array) of which a job needs a picture, in the same sense.
+-- Those of some request ids (a JSON array) whose jobs need a reference image, as above.
 -- name: needed_pictures_of_requests
 SELECT wanted.value AS id FROM json_each(:ids) AS wanted
 WHERE EXISTS (

@@ -1,9 +1,9 @@
--- The money of what was reserved in a server after an instant, at its present cost.
+-- The USD micros of jobs reserved in a guild after an instant, at their present cost.
 -- name: spent
 SELECT coalesce(sum(usd_micros), 0) AS usd_micros FROM ledger INDEXED BY ledger_by_guild
 WHERE guild_id = :guild_id AND counts_at > :since;
 
--- What was reserved in a server after an instant, by UTC day.
+-- Usage of jobs reserved in a guild after an instant, by UTC day.
 -- name: usage_by_day
 SELECT
     counts_at / 86400000 AS day,
@@ -25,9 +25,9 @@ FROM ledger INDEXED BY ledger_by_guild
 WHERE guild_id = :guild_id AND counts_at > :since
 GROUP BY user_id;
 
--- The failures among what was reserved in a server after an instant: those that gave their clip back,
--- and the few that the provider charged for. Of the latter deleted ones are left out: to find them,
--- every clip that was paid for would have to be looked at.
+-- Failed jobs among those reserved in a guild after an instant: refunded ones, and the few that the
+-- provider charged for. Deleted ones of the latter are left out, because finding them would mean
+-- reading every paid clip.
 -- name: failures
 SELECT day, user_id, count(*) AS failed
 FROM (
@@ -43,7 +43,7 @@ FROM (
 )
 GROUP BY day, user_id;
 
--- A server's jobs in one state, one member's or (NULL) all, accepted before a place, latest first.
+-- A guild's jobs in one state, of one member or (NULL) all, with a smaller `seq`, latest first.
 -- name: guild_jobs
 SELECT * FROM jobs INDEXED BY jobs_of_server
 WHERE guild_id = :guild_id AND state = :state AND deleted_at IS NULL AND seq < :before_seq
@@ -51,7 +51,7 @@ WHERE guild_id = :guild_id AND state = :state AND deleted_at IS NULL AND seq < :
 ORDER BY seq DESC
 LIMIT :limit;
 
--- A member's jobs in a server in some states (a JSON array) accepted before a place, latest first.
+-- A member's jobs in a guild in some states (a JSON array), with a smaller `seq`, latest first.
 -- name: guild_jobs_of_member
 SELECT * FROM jobs INDEXED BY jobs_of_member
 WHERE user_id = :user_id AND guild_id = :guild_id AND deleted_at IS NULL AND seq < :before_seq

@@ -1,0 +1,204 @@
+"""Bots that start at once: processes forked from one that has imported everything.
+
+`python -m tests.wire.process_pool` reads one JSON object a line from stdin (`Order`), forks a
+process for each and answers with {"pid": …}, and with {"pid": …, "status": …} when one has ended. The
+forked process has nothing of its parent but the imported modules: it runs its module as
+`python -m` does, and ends as Python ends. All of them are killed when stdin ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import ctypes
+import functools
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ForkedProcess:
+    """A process of the pool; used like one of asyncio's."""
+
+    def __init__(self, pid: int, ended: Future[int]) -> None:
+        self.pid = pid
+        self._ended = ended
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, or minus the signal that ended it; None while it runs."""
+        return os.waitstatus_to_exitcode(self._ended.result()) if self._ended.done() else None
+
+    async def wait(self) -> int:
+        # A caller that gives up must not take the answer from the next one.
+        status = await asyncio.shield(asyncio.wrap_future(self._ended))
+        return os.waitstatus_to_exitcode(status)
+
+    def send_signal(self, number: int) -> None:
+        if not self._ended.done():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class ProcessPool:
+    """The process that forks the others; `shared_pool()` returns the one of this process."""
+
+    def __init__(self) -> None:
+        environ = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+            # Only a process of one thread is forked whole.
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._process = subprocess.Popen(
+            (sys.executable, "-m", "tests.wire.process_pool"),
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._asked: deque[Future[ForkedProcess]] = deque()
+        self._ended: dict[int, Future[int]] = {}
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    async def start(
+        self,
+        module: str,
+        *words: str,
+        folder: Path,
+        environ: Mapping[str, str],
+        out: Path,
+        err: Path,
+    ) -> ForkedProcess:
+        """Run `python -m module …words` in `folder` with nothing but `environ` around it.
+
+        out, err  files to which it adds what it says.
+        """
+        told = {"folder": str(folder), "out": str(out), "err": str(err)}
+        order = {"module": module, "words": words, "environ": dict(environ), **told}
+        started: Future[ForkedProcess] = Future()
+        self._asked.append(started)
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+        return await asyncio.wrap_future(started)
+
+    def close(self) -> None:
+        """End the pool and all that it started."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._reader.join()
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            told = json.loads(line)
+            pid = told["pid"]
+            if "status" in told:
+                self._ended.pop(pid).set_result(told["status"])
+            else:
+                self._ended[pid] = ended = Future()
+                self._asked.popleft().set_result(ForkedProcess(pid, ended))
+        for each in (*self._asked, *self._ended.values()):
+            each.set_exception(RuntimeError("the process pool is gone"))
+
+
+@functools.cache
+def shared_pool() -> ProcessPool:
+    """Return the pool of this process, which lives as long as it."""
+    pool = ProcessPool()
+    atexit.register(pool.close)
+    return pool
+
+
+def _serve() -> dict[str, Any]:
+    """Fork a process for each order; return the order in it. Leaves when stdin ends."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    rest = b""
+    while True:
+        ready, _, _ = select.select([0, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _tell_ended()
+        if 0 not in ready:
+            continue
+        if not (more := os.read(0, 1 << 16)):
+            sys.exit()
+        *lines, rest = (rest + more).split(b"\n")
+        for line in lines:
+            if (pid := os.fork()) == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.close(woken)
+                os.close(wake)
+                return json.loads(line)
+            _tell(pid=pid)
+
+
+def _tell_ended() -> None:
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            _tell(pid=ended[0], status=ended[1])
+
+
+def _tell(**fields: int) -> None:
+    os.write(1, json.dumps(fields).encode() + b"\n")
+
+
+def _become(order: dict[str, Any]) -> None:
+    """Leave nothing of the pool in a forked process, and run its module."""
+    die_with_parent()
+    os.environ.clear()
+    os.environ.update(order["environ"])
+    os.chdir(order["folder"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    out, err = (
+        os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND) for name in ("out", "err")
+    )
+    for here, there in ((nothing, 0), (out, 1), (err, 2)):
+        os.dup2(here, there)
+        os.close(here)
+    sys.argv[1:] = order["words"]
+    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+
+
+def die_with_parent() -> None:
+    """Leave no bot behind when whoever runs the tests is killed; Linux has a call for that."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _import_all() -> None:
+    for name in ("bot.__main__", "tests.wire.killable"):
+        importlib.import_module(name)
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    _import_all()
+    _become(_serve())
