@@ -130,7 +130,7 @@ async def test_an_answer_whose_receipt_is_lost_counts_as_given(tmp_path: Path) -
     ):
         discord.cut_next(*CALLBACK)
         sent = await discord.slash("alice", "clips", "sora quota")
-        await eventually(lambda: "its answer was taken" in bot.log())
+        await eventually(lambda: "its response got lost" in bot.log())
         assert sent.is_ephemeral
         assert sent.followups == []
         assert "took no answer" not in bot.log()
@@ -145,7 +145,7 @@ async def test_an_answer_that_never_gets_through_is_no_defect_of_the_bot(tmp_pat
         discord.reset_next("POST", "/(callback|webhooks/.*)$", times=99)
         await discord.slash("alice", "clips", "sora quota")
         await eventually(lambda: "could not answer interaction" in bot.log())
-        assert bot.log().count("Discord stumbled over an answer") == 1
+        assert bot.log().count("Discord failed to take an answer") == 1
         assert "Traceback" not in bot.log()
         discord.faults.clear()
         sent = await discord.slash("alice", "clips", "sora quota")
@@ -156,7 +156,7 @@ async def test_a_gateway_that_is_shut_at_first_is_tried_until_it_opens(tmp_path:
     async with LoopbackDiscord() as discord, VideosApi(poll_after_ms=200) as api:
         discord.gateway.refuse_next(2)
         async with running(tmp_path, discord, api) as bot:
-            assert "again with a fresh client" in bot.log()
+            assert "trying again with another client" in bot.log()
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
             await delivered(discord, api)
             assert await bot.stop() == 0
@@ -177,7 +177,7 @@ async def test_a_term_while_it_waits_for_the_gateway_ends_it(tmp_path: Path) -> 
     async with LoopbackDiscord() as discord, VideosApi() as api:
         discord.gateway.refuse_next(99)
         async with bot_process(tmp_path, variables(discord, api), pool=shared_pool()) as bot:
-            await eventually(lambda: "again with a fresh client" in bot.log())
+            await eventually(lambda: "trying again with another client" in bot.log())
             assert await bot.stop(5) == 0
 
 

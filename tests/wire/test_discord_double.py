@@ -95,7 +95,7 @@ async def test_a_context_menu_shows_the_bot_what_it_may_not_read_otherwise(bare_
 
 async def test_a_reply_is_readable_only_with_a_ping_to_a_regular_message(bare_session):
     loopback, bot = bare_session
-    regular = await bare_session.place("general").send("clip")
+    regular = await bare_session.channel("general").send("clip")
     mine = loopback.world.message(str(regular.channel.id), str(regular.id))
     await loopback.message("general", "alice", "add a hat", reply_to=mine)
     heard = await bot.hears("add a hat")

@@ -38,7 +38,7 @@ def held(bare_session: BareBotSession, post: Payload) -> list[bytes]:
 
 
 async def test_one_call_keeps_a_file_adds_another_and_changes_the_words(bare_session, clips):
-    message = await bare_session.place("general").send("1 of 2", files=files(clips[:1]))
+    message = await bare_session.channel("general").send("1 of 2", files=files(clips[:1]))
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="Remix", custom_id="remix:1"))
     edited = await message.edit(
@@ -60,7 +60,7 @@ async def test_one_call_keeps_a_file_adds_another_and_changes_the_words(bare_ses
 
 
 async def test_a_file_left_out_is_gone_and_one_not_spoken_of_stays(bare_session, clips):
-    message = await bare_session.place("general").send(files=files(clips[:3]))
+    message = await bare_session.channel("general").send(files=files(clips[:3]))
     message = await message.edit(content="three")
     assert held(bare_session, bare_session.loopback.posts("general")[0]) == [
         b"0.mp4",
@@ -72,7 +72,7 @@ async def test_a_file_left_out_is_gone_and_one_not_spoken_of_stays(bare_session,
 
 
 async def test_ten_files_fit_a_message_and_an_eleventh_does_not(bare_session, clips):
-    message = await bare_session.place("general").send("clips", files=files(clips[:9]))
+    message = await bare_session.channel("general").send("clips", files=files(clips[:9]))
     message = await message.edit(attachments=[*message.attachments, *files(clips[9:10])])
     assert len(held(bare_session, bare_session.loopback.posts("general")[0])) == 10
     with pytest.raises(discord.HTTPException) as refused:
@@ -84,7 +84,7 @@ async def test_ten_files_fit_a_message_and_an_eleventh_does_not(bare_session, cl
 
 
 async def test_each_file_of_an_edit_has_the_same_limit(bare_session, clips):
-    message = await bare_session.place("general").send("clip", files=files(clips[:1]))
+    message = await bare_session.channel("general").send("clip", files=files(clips[:1]))
     bare_session.loopback.world.upload_limit_bytes = 5
     message = await message.edit(attachments=[*message.attachments, *files(clips[1:2])])
     with pytest.raises(discord.HTTPException) as refused:
@@ -94,7 +94,7 @@ async def test_each_file_of_an_edit_has_the_same_limit(bare_session, clips):
 
 
 async def test_an_edit_takes_no_nonce(bare_session):
-    message = await bare_session.place("general").send("clip", nonce="job-1")
+    message = await bare_session.channel("general").send("clip", nonce="job-1")
     loopback = bare_session.loopback
     url = f"{loopback.api_url}/channels/{message.channel.id}/messages/{message.id}"
     headers = {"Authorization": f"Bot {loopback.token}"}
@@ -111,7 +111,7 @@ async def test_an_edit_takes_no_nonce(bare_session):
 
 
 async def test_what_is_deleted_can_neither_be_changed_nor_deleted_again(bare_session, clips):
-    message = await bare_session.place("general").send("clip")
+    message = await bare_session.channel("general").send("clip")
     await message.delete()
     codes = []
     for act in (message.edit(content="x", attachments=files(clips[:1])), message.delete()):
@@ -122,7 +122,7 @@ async def test_what_is_deleted_can_neither_be_changed_nor_deleted_again(bare_ses
 
 
 async def test_an_archived_thread_takes_no_file_by_an_edit(bare_session, clips):
-    message = await bare_session.place("workshop").send("clip")
+    message = await bare_session.channel("workshop").send("clip")
     bare_session.loopback.world.edit_thread("workshop", {"archived": True})
     with pytest.raises(discord.HTTPException) as refused:
         await message.edit(attachments=files(clips[:1]))
@@ -130,7 +130,7 @@ async def test_an_archived_thread_takes_no_file_by_an_edit(bare_session, clips):
 
 
 async def test_the_bot_hears_that_somebody_deleted_its_message(bare_session):
-    message = await bare_session.place("general").send("clip")
+    message = await bare_session.channel("general").send("clip")
     post = bare_session.loopback.posts("general")[0]
     with pytest.raises(UnavailableError):
         await bare_session.loopback.delete(post, by="alice")
@@ -147,6 +147,6 @@ async def test_the_bot_hears_that_somebody_deleted_its_message(bare_session):
 async def test_members_delete_their_own_and_nobody_elses_in_a_dm(bare_session):
     theirs = await bare_session.loopback.message("dm-alice", "alice", "hm")
     await bare_session.loopback.delete(theirs, by="alice")
-    await bare_session.place("dm-alice").send("clip")
+    await bare_session.channel("dm-alice").send("clip")
     with pytest.raises(UnavailableError):
         await bare_session.loopback.delete(bare_session.loopback.posts("dm-alice")[0], by="alice")

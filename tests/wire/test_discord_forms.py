@@ -226,7 +226,7 @@ async def test_a_press_opens_no_message_that_the_bot_could_not_read(bare_session
     theirs = await bare_session.loopback.message("general", "alice", "a secret")
     view = discord.ui.View(timeout=None)
     view.add_item(Again("K7Q2"))
-    channel = bare_session.place("general")
+    channel = bare_session.channel("general")
     await channel.send("hm", view=view, reference=channel.get_partial_message(int(theirs["id"])))
     post = bare_session.loopback.posts("general")[1]
     pressed = await (await bare_session.loopback.press("bob", post, "again:K7Q2")).answered()
@@ -238,7 +238,7 @@ async def test_five_rows_of_five_buttons_fit(bare_session):
     view = discord.ui.View(timeout=None)
     for number in range(25):
         view.add_item(discord.ui.Button(label=str(number), custom_id=f"b:{number}"))
-    await bare_session.place("general").send("grid", view=view)
+    await bare_session.channel("general").send("grid", view=view)
     rows = bare_session.loopback.posts("general")[0]["components"]
     assert [len(row["components"]) for row in rows] == [5] * 5
     ids = [part["id"] for row in rows for part in (row, *row["components"])]

@@ -45,15 +45,15 @@ async def test_a_private_thread_is_closed_to_whoever_is_not_in_it(bare_session):
     await loopback.message("attic", "alice", "just us")
     assert session.seq == before
     with pytest.raises(discord.Forbidden) as refused:
-        await bare_session.place("attic").send("hello?")
+        await bare_session.channel("attic").send("hello?")
     assert refused.value.code == 50001
     loopback.world.join_thread("attic", "bot")
-    await bare_session.place("attic").send("hello")
+    await bare_session.channel("attic").send("hello")
     leaving = bot.wait_for("thread_remove", timeout=5)
     loopback.world.leave_thread("attic", "bot")
     assert (await leaving).name == "attic"
     with pytest.raises(discord.Forbidden):
-        await bare_session.place("attic").send("hello?")
+        await bare_session.channel("attic").send("hello?")
 
 
 async def test_a_mention_in_a_private_thread_lets_the_bot_in(bare_session):
@@ -194,7 +194,7 @@ async def test_the_bot_hears_when_its_own_rights_change(bare_session):
     assert session.seq == before + 1
     loopback.world.edit_role("everyone", Permission.VIEW_CHANNEL)
     with pytest.raises(discord.Forbidden) as refused:
-        await bare_session.place("general").send("hm")
+        await bare_session.channel("general").send("hm")
     assert refused.value.code == 50013
 
 

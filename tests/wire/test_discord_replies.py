@@ -81,7 +81,7 @@ async def test_a_reply_to_somebody_else_stays_closed_and_so_does_what_it_quotes(
     theirs = await bare_session.loopback.message("general", "bob", "a secret")
     reply = await heard(bare_session, "general", "alice", "my answer", reply_to=theirs)
     assert (reply.content, quoted(reply).content) == ("", "")
-    mine = await bare_session.place("general").send(
+    mine = await bare_session.channel("general").send(
         "mine", reference=discord.MessageReference.from_message(reply, fail_if_not_exists=False)
     )
     assert mine.reference.resolved.content == ""
@@ -160,7 +160,7 @@ async def test_the_bot_replies_with_an_embed_and_buttons_and_pings_whom_it_wants
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="Write it here", custom_id="write:1"))
     for wanted in (False, True):
-        await bare_session.place("general").send(
+        await bare_session.channel("general").send(
             embed=discord.Embed(description="I can't read that"),
             view=view,
             reference=discord.MessageReference(
@@ -182,9 +182,9 @@ async def test_a_reply_to_what_is_gone_is_a_plain_message_or_an_error(bare_sessi
     theirs = await heard(bare_session, "general", "alice", "how?")
     await bare_session.loopback.delete(bare_session.loopback.posts("general")[0])
     with pytest.raises(discord.HTTPException) as refused:
-        await bare_session.place("general").send("so", reference=theirs)
+        await bare_session.channel("general").send("so", reference=theirs)
     reference = discord.MessageReference.from_message(theirs, fail_if_not_exists=False)
-    await bare_session.place("general").send("so", reference=reference)
+    await bare_session.channel("general").send("so", reference=reference)
     (plain,) = bare_session.loopback.posts("general")
     assert refused.value.code == 50035
     assert (plain["type"], "message_reference" in plain) == (0, False)

@@ -28,7 +28,7 @@ async def test_a_file_sent_into_a_thread_comes_out_byte_for_byte(bare_session, t
     loopback = bare_session.loopback
     source = tmp_path / "clip.mp4"
     source.write_bytes(CLIP)
-    thread = bare_session.place("workshop")
+    thread = bare_session.channel("workshop")
     message = await thread.send("done", file=discord.File(source, description="A cat"))
     (attachment,) = loopback.posts("workshop")[0]["attachments"]
     assert attachment["content_type"] == "video/mp4"
@@ -39,7 +39,7 @@ async def test_a_file_sent_into_a_thread_comes_out_byte_for_byte(bare_session, t
 
 async def test_a_link_to_a_file_dies_after_a_day(bare_session, tmp_path: Path):
     loopback = bare_session.loopback
-    channel = bare_session.place("general")
+    channel = bare_session.channel("general")
     (tmp_path / "clip.mp4").write_bytes(b"clip")
     message = await channel.send(file=discord.File(tmp_path / "clip.mp4"))
     loopback.world.forward(timedelta(hours=25).total_seconds())
@@ -52,14 +52,14 @@ async def test_a_file_over_the_limit_is_refused_by_size(bare_session, tmp_path: 
     loopback.world.upload_limit_bytes = len(CLIP) - 1
     (tmp_path / "clip.mp4").write_bytes(CLIP)
     with pytest.raises(discord.HTTPException) as refused:
-        await bare_session.place("general").send(file=discord.File(tmp_path / "clip.mp4"))
+        await bare_session.channel("general").send(file=discord.File(tmp_path / "clip.mp4"))
     assert (refused.value.status, refused.value.code) == (413, 40005)
     assert loopback.posts("general") == []
 
 
 async def test_the_same_nonce_makes_one_message_until_its_window_closes(bare_session):
     loopback = bare_session.loopback
-    channel = bare_session.place("general")
+    channel = bare_session.channel("general")
     first = await channel.send("clip", nonce="job-K7Q2")
     second = await channel.send("clip", nonce="job-K7Q2")
     assert first.id == second.id
@@ -71,7 +71,7 @@ async def test_the_same_nonce_makes_one_message_until_its_window_closes(bare_ses
 
 async def test_a_cut_after_the_work_leaves_a_message_that_the_nonce_finds(bare_session):
     loopback = bare_session.loopback
-    channel = bare_session.place("general")
+    channel = bare_session.channel("general")
     loopback.cut_next("POST", r"/channels/\d+/messages$")
     with pytest.raises((aiohttp.ClientError, OSError)):
         await channel.send("clip", nonce="n1")
@@ -92,15 +92,15 @@ async def test_missing_permissions_are_refused_by_their_codes(bare_session, tmp_
     for name, files in (("hidden", []), ("clips", ["clip.mp4"]), ("workshop", [])):
         parts = [discord.File(tmp_path / file) for file in files]
         with pytest.raises(discord.Forbidden) as refused:
-            await bare_session.place(name).send("clip", files=parts)
+            await bare_session.channel(name).send("clip", files=parts)
         codes.append(refused.value.code)
     assert codes == [50001, 50013, 50013]
-    await bare_session.place("clips").send("text is fine")
+    await bare_session.channel("clips").send("text is fine")
 
 
 async def test_threads_archive_lock_and_vanish_as_documented(bare_session):
     loopback = bare_session.loopback
-    thread = bare_session.place("workshop")
+    thread = bare_session.channel("workshop")
     message = await thread.send("clip")
     loopback.world.edit_thread("workshop", {"archived": True})
     with pytest.raises(discord.HTTPException) as archived:
@@ -120,7 +120,7 @@ async def test_history_pages_through_both_ends(bare_session):
     loopback = bare_session.loopback
     for number in range(5):
         await loopback.message("dm-alice", "alice", str(number))
-    channel = bare_session.place("dm-alice")
+    channel = bare_session.channel("dm-alice")
     newest = [m.content async for m in channel.history(limit=2)]
     pivot = discord.Object(int(loopback.posts("dm-alice")[1]["id"]))
     after = [m.content async for m in channel.history(limit=2, after=pivot)]
@@ -130,7 +130,7 @@ async def test_history_pages_through_both_ends(bare_session):
 
 async def test_ordered_failures_happen_once_and_show_in_the_log(bare_session):
     loopback = bare_session.loopback
-    channel = bare_session.place("general")
+    channel = bare_session.channel("general")
     loopback.fail_next("POST", r"/messages$", 403, 50001)
     with pytest.raises(discord.Forbidden):
         await channel.send("clip")
@@ -151,7 +151,7 @@ async def test_a_closed_dm_is_refused_but_opens(bare_session):
 
 
 async def test_an_empty_or_overlong_message_is_refused(bare_session):
-    channel = bare_session.place("general")
+    channel = bare_session.channel("general")
     codes = []
     for text in ("", "x" * 2001):
         with pytest.raises(discord.HTTPException) as refused:
@@ -165,8 +165,8 @@ async def test_an_empty_or_overlong_message_is_refused(bare_session):
 async def test_pings_are_what_allowed_mentions_lets_through(bare_session):
     loopback = bare_session.loopback
     alice = loopback.world.user_id("alice")
-    quiet = await bare_session.place("general").send(f"<@{alice}>")
-    loud = await bare_session.place("general").send(
+    quiet = await bare_session.channel("general").send(f"<@{alice}>")
+    loud = await bare_session.channel("general").send(
         f"<@{alice}>", allowed_mentions=discord.AllowedMentions(users=True)
     )
     assert ([], [alice]) == tuple([str(u.id) for u in m.mentions] for m in (quiet, loud))
@@ -179,7 +179,7 @@ async def test_a_layout_shows_its_uploaded_video(bare_session, tmp_path: Path):
     view.add_item(discord.ui.TextDisplay("A clip"))
     view.add_item(discord.ui.MediaGallery(discord.MediaGalleryItem("attachment://clip.mp4")))
     clip = discord.File(tmp_path / "clip.mp4")
-    await bare_session.place("general").send(view=view, file=clip)
+    await bare_session.channel("general").send(view=view, file=clip)
     message = loopback.posts("general")[0]
     media = message["components"][1]["items"][0]["media"]
     assert media["url"] == message["attachments"][0]["url"]
@@ -207,7 +207,7 @@ async def test_an_ephemeral_post_is_out_of_the_channels_reach(bare_session):
     loopback = bare_session.loopback
     sent = await loopback.slash("alice", "general", "sora generate", {"prompt": "cat"})
     await sent.until(lambda s: s.followups)
-    partial = bare_session.place("general").get_partial_message(int(sent.followups[0]["id"]))
+    partial = bare_session.channel("general").get_partial_message(int(sent.followups[0]["id"]))
     with pytest.raises(discord.NotFound) as refused:
         await partial.edit(content="seen?")
     assert refused.value.code == 10008
@@ -217,7 +217,7 @@ async def test_an_ephemeral_post_is_out_of_the_channels_reach(bare_session):
 async def test_a_file_edited_into_a_message_joins_those_that_stay(bare_session, tmp_path: Path):
     for name in ("one.mp4", "two.mp4"):
         (tmp_path / name).write_bytes(name.encode())
-    first = await bare_session.place("general").send(file=discord.File(tmp_path / "one.mp4"))
+    first = await bare_session.channel("general").send(file=discord.File(tmp_path / "one.mp4"))
     await first.edit(attachments=[*first.attachments, discord.File(tmp_path / "two.mp4")])
     (message,) = bare_session.loopback.posts("general")
     stored = [bare_session.loopback.stored(entry).read_bytes() for entry in message["attachments"]]
@@ -227,7 +227,7 @@ async def test_a_file_edited_into_a_message_joins_those_that_stay(bare_session, 
 
 
 async def test_a_thread_made_from_a_message_shares_its_id_and_has_no_twin(bare_session):
-    message = await bare_session.bot.get_channel(bare_session.place("general").id).send("clip")
+    message = await bare_session.bot.get_channel(bare_session.channel("general").id).send("clip")
     thread = await message.create_thread(name="remixes")
     with pytest.raises(discord.HTTPException) as refused:
         await message.create_thread(name="remixes")

@@ -16,8 +16,8 @@ from tests.unit.media.video_files import numbered_pictures, tone, write_video
 
 #: Begins a join of two files that never answer, and waits.
 CONCAT_FOREVER = (
-    "import asyncio, sys; from pathlib import Path; from bot.media.concat.process import join; "
-    "asyncio.run(join(*map(Path, sys.argv[1:])))"
+    "import asyncio, sys; from pathlib import Path; from bot.media.concat.process import concat_clips; "
+    "asyncio.run(concat_clips(*map(Path, sys.argv[1:])))"
 )
 
 

@@ -18,8 +18,8 @@ from bot.storage.instance_lock import InstanceLock
 #: Holds the guard, starts a child that outlives it, says so, and waits to be ended.
 _HOLDER = """
 import pathlib, subprocess, sys, time
-from bot.storage.instance_lock import Guard
-guard = Guard.hold(pathlib.Path(sys.argv[1]))
+from bot.storage.instance_lock import InstanceLock
+lock = InstanceLock.acquire(pathlib.Path(sys.argv[1]))
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print(child.pid, flush=True)
 time.sleep(60)

@@ -94,7 +94,7 @@ _BY_INDEX = [
 #: INSERT … VALUES reads nothing, so its plan is empty.
 _INSERTS = {
     *("insert_request", "insert_job", "put_clip", "append_entry", "append_audit"),
-    *("put_limit", "put_grant", "put_budget", "put_block", "put_guild_settings"),
+    *("put_limit", "put_grant", "put_budget", "put_block"),
     *("put_mirror", "note_notified", "enqueue_notify"),
 }
 
