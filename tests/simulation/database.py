@@ -1,4 +1,4 @@
-"""The real store over the real SQLite, its thread's work run between two steps of the loop."""
+"""The real SQLite database; the work of its thread runs as callbacks of the simulated loop."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.simulation.world import SimulatedWorld
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection that refuses the n-th statement from now and all later ones, when told to."""
+    """A connection whose statements can be made to fail."""
 
     def refuse(self, refuse_in: int, words: str) -> None:
-        """Refuse from the `refuse_in`-th statement on, with SQLite's `words`."""
+        """Let `refuse_in` more statements pass, then fail each one with the message `words`."""
         left = refuse_in
 
         def execute(sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
@@ -32,11 +32,11 @@ class FaultyConnection(sqlite3.Connection):
                     raise sqlite3.OperationalError(words)
             return super(FaultyConnection, self).execute(sql, parameters)
 
-        # Of this connection alone, and only while it lasts: all others stay fast.
+        # Set on the instance and only while needed, so that other statements stay fast.
         self.__dict__["execute"] = execute
 
-    def obey(self) -> None:
-        """Refuse nothing any more."""
+    def accept_all(self) -> None:
+        """Let all statements pass again."""
         self.__dict__.pop("execute", None)
 
 
@@ -50,7 +50,7 @@ class SimulatedThread:
             path, isolation_level=None, cached_statements=256, factory=FaultyConnection
         )
         _prepare(self._conn)
-        # Only the process dies in the simulation, never the machine, and no other process writes.
+        # Only kills are simulated, not power cuts, and no other process opens the file.
         self._conn.execute("PRAGMA synchronous = OFF")
         self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
 
@@ -70,7 +70,7 @@ class SimulatedThread:
         try:
             return fn()
         finally:
-            conn.obey()
+            conn.accept_all()
             if conn.total_changes != before:
                 self._world.effects += 1
                 for (job_id,) in conn.execute("SELECT id FROM jobs WHERE finished_at IS NOT NULL"):
@@ -82,7 +82,7 @@ class SimulatedThread:
         return self._conn
 
     def close(self) -> None:
-        """Close the file, as the death of the process does."""
+        """Close the file, as the kernel does when a process is killed."""
         self._conn.close()
 
 
@@ -101,7 +101,7 @@ class SimulatedDatabase(Database):
 def open_simulated_database(
     world: SimulatedWorld, loop: VirtualLoop, path: Path
 ) -> tuple[SimulatedThread, Database]:
-    """Open the database at `path`, which is made when there is none."""
+    """Open the database at `path`; create it if there is none."""
     if not path.exists():
         copy_empty_database(path)
     thread = SimulatedThread(world, loop, path)
@@ -110,5 +110,5 @@ def open_simulated_database(
 
 @functools.cache
 def queries() -> Queries:
-    """Return the bot's statements."""
+    """Return the bot's named queries."""
     return Queries.load()
