@@ -1,15 +1,14 @@
-"""The real store over the real SQLite, its thread's work run between two steps of the loop."""
+"""The real `Database` over the real SQLite; its calls run between two steps of the event loop."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.storage.sqlite import database
 from bot.storage.sqlite.database import Database
@@ -19,9 +18,11 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import SimulatedWorld
 
+_T = TypeVar("_T")
+
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection that refuses the n-th statement from now and all later ones, when told to."""
+    """A connection that fails, after `refuse_in` statements, with the message `words`."""
 
     refuse_in: int | None = None
     words = ""
@@ -34,24 +35,30 @@ class FaultyConnection(sqlite3.Connection):
         return super().execute(sql, parameters)
 
 
-class SimulatedConnection:
-    """What `Database` takes for a connection of its own with a thread behind it."""
+class SimulatedDatabase(Database):
+    """The real `Database` whose calls run as callbacks of a `VirtualLoop`, not on a thread."""
 
     def __init__(self, world: SimulatedWorld, loop: VirtualLoop, path: Path) -> None:
+        super().__init__(path)
         self._world = world
         self._loop = loop
-        self._conn = sqlite3.connect(
+        self._thread.stop()
+        #: The process's connection, which the simulation's checks read, too.
+        self.connection = sqlite3.connect(
             path, isolation_level=None, cached_statements=256, factory=FaultyConnection
         )
-        database._prepare(self._conn)
-        # A power cut is not simulated here, only the death of the process; and nobody else is here.
-        self._conn.execute("PRAGMA synchronous = OFF")
-        self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._conn = self.connection
+        database._prepare(self.connection)
+        # The simulation kills processes but cuts no power, and has one process at a time.
+        self.connection.execute("PRAGMA synchronous = OFF")
+        self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
 
-    def _execute(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        return self._loop.hop(lambda: self._run(call, *args))
+    async def run(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:
+        self._check_open()
+        return await self._loop.hop(lambda: self._run_with_faults(fn))
 
-    def _run(self, call: Callable[..., Any], fn: Callable[..., Any], conn: FaultyConnection) -> Any:
+    def _run_with_faults(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:
+        conn = self.connection
         before = conn.total_changes
         if self._world.strikes(FaultSite.DATABASE_LOCKED):
             conn.refuse_in, conn.words = 0, "database is locked"
@@ -59,7 +66,7 @@ class SimulatedConnection:
             conn.refuse_in = self._world.dice.randrange(1, 8)
             conn.words = "database or disk is full"
         try:
-            return call(fn, conn)
+            return self._map_errors(fn)
         finally:
             conn.refuse_in = None
             if conn.total_changes != before:
@@ -67,24 +74,18 @@ class SimulatedConnection:
                 for (job_id,) in conn.execute("SELECT id FROM jobs WHERE finished_at IS NOT NULL"):
                     self._world.ended_s.setdefault(job_id, self._world.now_s)
 
-    @property
-    def raw(self) -> sqlite3.Connection:
-        """The connection, for those who look on from outside the process."""
-        return self._conn
-
-    def close(self) -> None:
+    def close_file(self) -> None:
         """Close the file, as the death of the process does."""
-        self._conn.close()
+        self.connection.close()
 
 
 def open_simulated_database(
     world: SimulatedWorld, loop: VirtualLoop, path: Path
-) -> tuple[SimulatedConnection, Database]:
-    """Open the database at `path`, which is made when there is none."""
+) -> SimulatedDatabase:
+    """Open the database at `path`; create it with the schema when it is missing."""
     if not path.exists():
         path.write_bytes(_empty())
-    line = SimulatedConnection(world, loop, path)
-    return line, Database(line)  # pyright: ignore[reportArgumentType]
+    return SimulatedDatabase(world, loop, path)
 
 
 @functools.cache

@@ -28,6 +28,7 @@ from bot.storage.base import JobStore, LedgerReader, NewJob
 from bot.storage.sqlite import job_moves, ledger
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.rows import job_of_row
+from tests.simulation.database import SimulatedDatabase
 from tests.simulation.program import Program
 from tests.simulation.provider import ScriptedProvider
 from tests.simulation.publisher import ScriptedPublisher
@@ -325,8 +326,9 @@ DEFECTS: tuple[type[Program], ...] = (
 
 
 def _drop_closing_trigger(store: SqliteJobStore) -> None:
-    """Take the schema's own guard away, which leaves such a job where it is for ever."""
-    store.database._raw.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
+    """Drop the trigger with which the schema itself refuses this defect."""
+    assert isinstance(store.database, SimulatedDatabase)
+    store.database.connection.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
 
 
 def _refund(store: SqliteJobStore, conn: Any, job_id: str) -> None:
