@@ -72,7 +72,7 @@ def test_each_setting_is_in_the_panel(name: str) -> None:
     )
     default = getattr(GuildSettings(), name)
     if record.choice is Choice.WORDS:
-        assert list(record.words) == [each.value for each in type(default)], (
+        assert list(record.words) == [each.value for each in default.__class__], (
             f"`words` of {name} in bot/guild.py must have a label for each of {type(default)}"
         )
     if record.choice in (Choice.NUMBER, Choice.TEXT):
