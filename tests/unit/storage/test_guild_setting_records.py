@@ -1,4 +1,4 @@
-"""A setting of a guild is one record: what a newcomer forgets is named here."""
+"""Each guild setting is one record; these tests name the parts that are still missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queries that run all the time find their rows by an index, however many jobs there are."""
+"""Frequent queries find their rows by an index, so their speed does not depend on the number of jobs."""
 
 from __future__ import annotations
 

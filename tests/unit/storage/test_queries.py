@@ -54,8 +54,8 @@ async def test_every_query_of_the_bot_fits_the_schema(tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("name", list(Queries.load()))
 def test_every_query_is_used(name: str):
-    room = Path(__file__).parents[3] / "bot" / "storage"
-    code = "".join(path.read_text("utf-8") for path in room.glob("*.py"))
+    folder = Path(__file__).parents[3] / "bot" / "storage"
+    code = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
 
     assert f'"{name}"' in code
 
