@@ -28,6 +28,7 @@ from bot.storage.base import JobStore, LedgerReader, NewJob
 from bot.storage.sqlite import job_moves, ledger
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.rows import job_of_row
+from tests.simulation.database import SimulatedDatabase
 from tests.simulation.program import Program
 from tests.simulation.provider import ScriptedProvider
 from tests.simulation.publisher import ScriptedPublisher
@@ -335,9 +336,9 @@ DEFECTS: tuple[type[Program], ...] = (
 
 
 def _drop_closing_trigger(store: SqliteJobStore) -> None:
-    """Drop the schema's trigger, which would refuse the defect's statement forever."""
-    assert store.database._conn is not None
-    store.database._conn.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
+    """Drop the trigger with which the schema itself refuses this defect."""
+    assert isinstance(store.database, SimulatedDatabase)
+    store.database.connection.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
 
 
 def _refund(store: SqliteJobStore, conn: Any, job_id: str) -> None:

@@ -47,12 +47,10 @@ class Process:
         self.loop = VirtualLoop(world)
         self.environment = environment
         shutil.rmtree(folder / "tmp", ignore_errors=True)
-        self._connection, database = open_simulated_database(
-            world, self.loop, folder / "sorabot.db"
-        )
-        environment.connection = self._connection.raw
+        self._database = open_simulated_database(world, self.loop, folder / "sorabot.db")
+        environment.connection = self._database.connection
         clock = environment.program.clock(world, ProcessClock(world))
-        self._assemble(SqliteJobStore(database, queries()), clock, folder)
+        self._assemble(SqliteJobStore(self._database, queries()), clock, folder)
 
     def _assemble(self, real: SqliteJobStore, clock: Clock, folder: Path) -> None:
         environment, program = self.environment, self.environment.program
@@ -96,6 +94,6 @@ class Process:
         world_dice = self.environment.world.dice.getstate()
         self.loop.die()
         self.environment.connection = None
-        self._connection.close()
+        self._database.close_file()
         random.setstate(dice)
         self.environment.world.dice.setstate(world_dice)

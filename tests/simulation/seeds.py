@@ -288,26 +288,24 @@ def _plan_more(environment: SimulatedEnvironment, ask: Action) -> None:
 
 
 def _use_threads(environment: SimulatedEnvironment, folder: Path) -> None:
-    """Set the guild to post clips in threads."""
+    """Set the guild to post its clips in threads."""
     loop = VirtualLoop(SimulatedWorld(0, faults={}, calm_s=0))
-    connection, database = open_simulated_database(
+    database = open_simulated_database(
         SimulatedWorld(0, faults={}, calm_s=0), loop, folder / "sorabot.db"
     )
     guild_store = SqliteGuildSettingsStore(database, queries())
 
     async def change() -> None:
         actor = Actor(user_id=None, at=environment.world.now())
-        settings = GuildSettings(post=PostTarget.THREAD)
-        await guild_store.replace_guild_settings(
-            GUILD_ID, settings, actor, expected=GuildSettings()
-        )
+        threads = GuildSettings(post=PostTarget.THREAD)
+        await guild_store.replace_guild_settings(GUILD_ID, threads, actor, expected=GuildSettings())
 
     with loop:
         task = loop.create_task(change())
         while not task.done():
             loop.step(0)
         task.result()
-    connection.close()
+    database.close_file()
     loop.close()
 
 
