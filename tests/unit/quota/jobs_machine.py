@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -187,11 +188,11 @@ class JobsMachine(RuleBasedStateMachine):
         assert self.ledgers.run(late) is None
 
     def audit_log_length(self) -> int:
-        return self.ledgers.run(
-            self.ledgers.store.database.read(
-                lambda conn: conn.execute("SELECT count(*) FROM audit").fetchone()[0]
-            )
-        )
+        return self.query("SELECT count(*) FROM audit")[0][0]
+
+    def query(self, sql: str) -> list[sqlite3.Row]:
+        read = self.ledgers.store.database.read(lambda conn: conn.execute(sql).fetchall())
+        return self.ledgers.run(read)
 
     def under_way(self, pick: int) -> PairedJob:
         return self.ledgers.under_way[pick % len(self.ledgers.under_way)]
