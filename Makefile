@@ -6,10 +6,10 @@ PY    := $(VENV)/bin/python
 # Exists when .venv holds what requirements-dev.lock lists.
 READY := $(VENV)/ready
 
-.PHONY: help setup sandbox run test coverage chaos lint check hooks audit bench migrate lock format clean
+.PHONY: help setup sandbox run test test-throttled coverage chaos lint check hooks audit bench migrate lock format clean
 
 help:  ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s  %s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## Make .venv with all dependencies, unless it is up to date
 
@@ -35,6 +35,10 @@ coverage: $(READY)  ## Run all tests and list the lines that none reaches; fails
 
 # A round is one kill at each named point, 100 random kills, 20 mixtures of faults and 2,000 seeds.
 CHAOS_ROUNDS ?= 10
+
+# Timeouts are longer by the factor by which each process is slower.
+test-throttled: $(READY)  ## Run all tests with a fifth of a core a process; finds tests that depend on speed
+	$(PY) -m tests.throttled $(PY) -m pytest --quiet --numprocesses logical --dist worksteal --timeout 300
 
 chaos: $(READY)  ## Kill the bot and disturb it for hours; CHAOS_ROUNDS=1 for a tenth of it
 	$(PY) -m tests.simulation --seeds $$((2000 * $(CHAOS_ROUNDS)))

@@ -55,7 +55,7 @@ def test_each_target_of_make_is_listed_with_its_line_and_help_comes_first():
     makefile = text_of("Makefile")
     phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert phony is not None
-    listed = re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE)
+    listed = re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)
     assert listed[0] == "help"
     assert sorted(listed) == sorted(phony[1].split())
 
