@@ -9,7 +9,7 @@ from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from tests.empty_database import copy_empty_database
-from tests.unit.storage.outbox_helpers import GALLERY, choose_gallery
+from tests.unit.storage.outbox_rows import GALLERY, choose_gallery
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.unit.storage.factories import (
     reach,
     step,
 )
-from tests.unit.storage.outbox_helpers import GALLERY, choose_gallery, only_message
+from tests.unit.storage.outbox_rows import GALLERY, choose_gallery, only_message
 
 _WEEK = timedelta(days=7)
 

@@ -27,7 +27,7 @@ from tests.unit.storage.factories import (
     request,
     step,
 )
-from tests.unit.storage.outbox_helpers import only_message, select
+from tests.unit.storage.outbox_rows import only_message, select
 
 
 def remix_of(parent_id: str) -> NewJob:
