@@ -223,6 +223,11 @@ class ProviderRejectedError(ProviderError):
 
     default_text = "The video service refused this order. Try other options or words."
 
+    @property
+    def code(self) -> str:
+        """As for all errors, but `rejected_order` for this class itself: jobs are stored with it."""
+        return "rejected_order" if type(self) is ProviderRejectedError else super().code
+
 
 class ModerationError(ProviderRejectedError):
     """The provider rejects the content of the prompt, the reference image or the result."""

@@ -91,9 +91,7 @@ async def test_autocomplete_finds_clips_by_id_and_by_words(tmp_path: Path, typed
     async with bot_harness(tmp_path) as t:
         parent, _ = await make_clip(t)
         other, _ = await make_clip(t, t.bob, prompt="a storm over the sea")
-        text = typed.format(
-            id=parent.id, lower=parent.id.lower(), submit_and_announce=parent.id[:2]
-        )
+        text = typed.format(id=parent.id, lower=parent.id.lower(), begin=parent.id[:2])
         choices = await t.moderator.autocomplete(t.channel, "sora remix", "clip", text)
         expected = [parent.id] if typed else [other.id, parent.id]
         assert [each["value"] for each in choices] == expected

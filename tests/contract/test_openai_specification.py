@@ -134,7 +134,7 @@ async def test_every_remix_we_can_send_keeps_to_the_document(document, api, prov
             )
             child = await provider.submit(remix)
             validator.validate(api.continuations[-1].body)
-            answer.validate(api.jobs[child.id].describe())
+            answer.validate(api.renders[child.id].describe())
     assert len(api.continuations) == 3 * (2 + 4) * 2
     assert api.violations == []
 
@@ -150,7 +150,7 @@ async def test_every_edit_we_can_send_keeps_to_the_document(document, api, edito
         child = await editor.submit(edit)
         assert api.continuations[-1].route == "edit"
         validator.validate(api.continuations[-1].body)
-        answer.validate(api.jobs[child.id].describe())
+        answer.validate(api.renders[child.id].describe())
     assert len(api.continuations) == 3 * (2 + 4)
     assert api.violations == []
 
@@ -164,7 +164,7 @@ async def test_every_extension_we_can_send_keeps_to_the_document(document, api, 
             replace(request, operation=Operation.EXTEND, source_remote_id=parent.id)
         )
         validator.validate(api.continuations[-1].body)
-        answer.validate(api.jobs[child.id].describe())
+        answer.validate(api.renders[child.id].describe())
     assert len(api.continuations) == 3 * (2 + 4)
     assert api.violations == []
 

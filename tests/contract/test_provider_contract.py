@@ -105,7 +105,7 @@ async def test_its_capabilities_are_sane_and_constant(under_test):
         assert len(set(model.sizes)) == len(model.sizes) >= 1
         assert Operation.GENERATE in model.operations
         assert model.prompt_max_chars >= 500
-        assert model.source
+        assert model.facts_source
         assert model.verified_on is not None
         for size in model.sizes:
             assert size.width_px % 2 == size.height_px % 2 == 0

@@ -210,8 +210,8 @@ async def test_where_nothing_answers_it_says_so_within_20_s(tmp_path: Path) -> N
     assert told.code == 1
     assert told.took_s < 20
     assert told.about("problem", "Discord: can't be reached")
-    assert told.about("problem", "openai: it does not answer")
-    assert told.about("problem", "xai: it does not answer")
+    assert told.about("problem", "openai: it does not respond")
+    assert told.about("problem", "xai: it does not respond")
     assert told.about("ok", "clock: not compared")
 
 

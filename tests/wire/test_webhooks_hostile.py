@@ -117,4 +117,4 @@ async def test_forgeries_by_the_hundred_cost_little_and_do_not_fill_the_log(
         assert time.process_time() - began_s < 4
         assert await here.send() == 204
         await here.settled(1)
-    assert sum("refused" in record.getMessage() for record in caplog.records) == 1
+    assert sum("webhooks: rejected" in record.getMessage() for record in caplog.records) == 1

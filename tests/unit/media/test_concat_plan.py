@@ -65,7 +65,7 @@ def test_two_tracks_coded_alike_are_copied():
         {"time_base": Fraction(1, 250)},
         {"pts": (0, 31, 10, 20)},
         {"dts": (-10, 0, 10, 20)},
-        {"opens_clean": False},
+        {"starts_with_idr": False},
         {"has_hidden": True},
     ],
 )
