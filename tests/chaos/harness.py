@@ -152,7 +152,7 @@ class ChaosHarness:
         """Hold a bot that is connected to Discord."""
         times = self.discord.gateway.identifies + 1
         async with self.started_bot(at, nth) as life:
-            await either(self.discord.ready(20, times=times), life)
+            await either(self.discord.ready(times=times), life)
             assert not life.exited.done(), f"never came up:\n{self.log[-3000:]}"
             yield life
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
+from tests.patience import PATIENCE_S
 from tests.wire.bot_process import ROOT
 
 CHROMIUM = next(
@@ -41,7 +42,7 @@ async def sandbox(folder: Path, **variables: str) -> AsyncIterator[str]:
         )  # fmt: skip
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             address = None
             while address is None:
                 line = (await process.stdout.readline()).decode()
@@ -49,7 +50,7 @@ async def sandbox(folder: Path, **variables: str) -> AsyncIterator[str]:
                 address = re.search(r"http://127\.0\.0\.1:\d+/#\S+", line)
         yield address[0]
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
         assert "Traceback" not in (folder / "sandbox.log").read_text()
     finally:
         if process.returncode is None:
@@ -73,7 +74,7 @@ async def page_at(address: str) -> AsyncIterator[Page]:
 
 async def until(page: Page, true: str) -> None:
     """Wait until a script says yes; the page's own rules keep Playwright's waiting out."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not await page.evaluate(true):
             await asyncio.sleep(0.2)
 
@@ -172,7 +173,7 @@ async def said_at_start(tmp_path: Path, **variables: str) -> tuple[int | None, l
         cwd=ROOT, env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)} | variables,
         stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, [
         line for line in said.decode().splitlines() if "audioop" not in line
     ]
