@@ -6,10 +6,10 @@ PY    := $(VENV)/bin/python
 # Exists when .venv holds what requirements-dev.lock lists.
 READY := $(VENV)/ready
 
-.PHONY: help setup sandbox run test coverage chaos lint check hooks audit bench migrate lock format clean
+.PHONY: help setup sandbox run test test-throttled coverage chaos lint check hooks audit bench migrate lock format clean
 
 help:  ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s  %s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## Make .venv with all dependencies, unless it is up to date
 
@@ -23,6 +23,10 @@ run: $(READY)  ## Start the bot on Discord; settings come from the environment o
 # worksteal: a worker that has finished takes tests from the others.
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet --numprocesses logical --dist worksteal
+
+test-throttled: $(READY)  ## Run all tests with a fifth of a core for each process
+	$(PY) -m tests.throttle --share 0.2 -- \
+		$(PY) -m pytest --quiet --numprocesses logical --dist worksteal --timeout 1200
 
 # Measuring slows the tests down, so one that depends on time may fail here: only the coverage floor
 # decides this run, and `make test` decides about tests. Children with a clean environment are not
