@@ -34,7 +34,7 @@ _MONTH = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSearchConfig:
-    """How much is measured: so many calls of each kind in a database of so many jobs."""
+    """How much is measured: `calls` of each kind in a database of `jobs` jobs."""
 
     jobs: int = 1_000_000
     calls: int = 200
@@ -43,14 +43,14 @@ class ClipSearchConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long the database's thread took for a kind of question."""
+    """How long the database thread took for one kind of query."""
 
     wall_ms: Quantiles
-    #: Without the waiting for a core; what other programs do to this machine is not in it.
+    #: CPU time of the thread; other programs on the machine don't count.
     busy_ms: Quantiles
 
 
-#: One call to the database; it draws what to ask for before the clock starts.
+#: Draws the arguments before timing starts, and returns the call to time.
 _Draw = Callable[[], Callable[[], Awaitable[object]]]
 
 
@@ -58,18 +58,18 @@ async def run(config: ClipSearchConfig) -> None:
     """Measure and print."""
     heading(f"Lists and searches with {config.jobs:,} jobs, ms in the database")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        path, town = Path(name) / "seeded.sqlite3", Population()
+        path, population = Path(name) / "seeded.sqlite3", Population()
         began_s = time.monotonic()
-        await seed(path, town, config.jobs)
+        await seed(path, population, config.jobs)
         size_mb = path.stat().st_size / 1e6
         print(f"Seeded {size_mb:,.0f} MB in {time.monotonic() - began_s:.0f} s.\n", flush=True)
-        bare = await asyncio.to_thread(_bare, path, town, config)
-        found = await _ours(path, town, config)
+        bare = await asyncio.to_thread(_bare, path, population, config)
+        found = await _ours(path, population, config)
     _print(bare, found)
 
 
 def _bare(path: Path, population: Population, config: ClipSearchConfig) -> Timing:
-    """Look jobs up by primary key with nothing but the module of the standard library."""
+    """Look jobs up by primary key with plain sqlite3."""
     conn = sqlite3.connect(path)
     took: list[tuple[float, float]] = []
     for _ in range(config.calls * 5):
@@ -86,7 +86,7 @@ def _bare(path: Path, population: Population, config: ClipSearchConfig) -> Timin
 async def _ours(
     path: Path, population: Population, config: ClipSearchConfig
 ) -> dict[str, list[Timing]]:
-    """Return what each kind of question took, in each server."""
+    """Return the timings of each kind of query, in a small and a large guild."""
     database = await _TimedDatabase.open(path)
     assert isinstance(database, _TimedDatabase)
     try:
@@ -94,10 +94,10 @@ async def _ours(
         clip_search = SqliteClipSearch(database, store.queries)
         found: dict[str, list[Timing]] = {}
         for server in (population.guilds[-1], population.guilds[0]):
-            visit = _GuildQuestions(clip_search, population, server, config)
+            guild_queries = _GuildQueries(clip_search, population, server, config)
             for name, draw in [
-                *visit.lists(),
-                *_member_questions(store, clip_search, population, server, config),
+                *guild_queries.lists(),
+                *_member_queries(store, clip_search, population, server, config),
             ]:
                 found.setdefault(name, []).append(await _measure(database, draw, config.calls))
     finally:
@@ -114,7 +114,7 @@ async def _measure(database: _TimedDatabase, draw: _Draw, calls: int) -> Timing:
 
 
 class _TimedDatabase(Database):
-    """A database that notes how long its thread takes for each call, in ms: wall time and CPU."""
+    """A database that records how long its thread takes for each call, in ms: wall time and CPU."""
 
     def __init__(self, path: Path, reserve_file: ReserveFile | None = None) -> None:
         super().__init__(path, reserve_file)
@@ -134,8 +134,8 @@ class _TimedDatabase(Database):
         return await super().run(timed)
 
 
-class _GuildQuestions:
-    """Members who look through the clips of one server, each with other rooms open to them."""
+class _GuildQueries:
+    """Queries over the clips of one guild, by members who can read different channels."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class _GuildQuestions:
         self._config = config
 
     def lists(self) -> Iterable[tuple[str, _Draw]]:
-        """Yield the questions that depend on the rooms, for each number of rooms."""
+        """Yield the queries that depend on the readable channels, for each number of channels."""
         word, newest, loved = self._word, ClipSort.NEWEST, ClipSort.LOVED
         kinds: dict[str, Callable[[], tuple[ClipFilter, ClipSort, Cursor | None, int]]] = {
             "autocomplete, empty": lambda: (ClipFilter(), newest, None, _SUGGESTIONS),
@@ -198,8 +198,8 @@ class _GuildQuestions:
             "… and a common word": lambda: (ClipFilter(words=word(0, 20)), loved, None, _PAGE),
         }
         for name, kind in kinds.items():
-            for rooms in self._config.channel_counts:
-                yield f"{name}; {rooms} rooms", functools.partial(self._clips, kind, rooms)
+            for channels in self._config.channel_counts:
+                yield f"{name}; {channels} channels", functools.partial(self._clips, kind, channels)
 
     def _clips(
         self, kind: Callable[[], tuple[ClipFilter, ClipSort, Cursor | None, int]], channels: int
@@ -209,7 +209,7 @@ class _GuildQuestions:
         return lambda: self._clip_search.clips(viewer, wanted, sort, at, limit)
 
     def _viewer(self, channels: int) -> Viewer:
-        # A server with fewer rooms than that shows all of them, and has channels without clips.
+        # A guild with fewer channels is filled up with channels that have no clips.
         shown = self._guild.channel_ids
         quiet = [shown[-1] + number for number in range(1, channels - len(shown) + 1)]
         drawn = self._population.chance.sample(shown, min(channels, len(shown)))
@@ -232,20 +232,20 @@ class _GuildQuestions:
         return Cursor(seq=self._population.chance.randint(1, self._config.jobs), reactions=1)
 
 
-def _member_questions(
+def _member_queries(
     store: SqliteJobStore,
     clip_search: SqliteClipSearch,
     population: Population,
     guild: PopulationGuild,
     config: ClipSearchConfig,
 ) -> Iterable[tuple[str, _Draw]]:
-    """Yield the questions about one member or one clip; the member is the busiest there."""
+    """Yield the queries about one clip, or about the busiest member of the guild."""
     viewer = Viewer(user_id=guild.members[0], guild_id=guild.guild_id)
 
     def history(words: Sequence[str], deep: bool) -> Callable[[], Awaitable[object]]:
         at = Cursor(seq=population.chance.randint(1, config.jobs)) if deep else None
-        said = population.chance.choice(words)
-        return lambda: clip_search.history(viewer, said, at, _PAGE)
+        words_typed = population.chance.choice(words)
+        return lambda: clip_search.history(viewer, words_typed, at, _PAGE)
 
     def lineage() -> Callable[[], Awaitable[object]]:
         job_id = population.chance.choice(ids)
@@ -253,7 +253,7 @@ def _member_questions(
 
     def usage() -> Callable[[], Awaitable[object]]:
         since = datetime(2025, 10, 1, tzinfo=UTC) - _MONTH
-        return lambda: store.read_ledger(lambda books: books.usage(viewer.user_id, since))
+        return lambda: store.read_ledger(lambda ledger: ledger.usage(viewer.user_id, since))
 
     ids = [job_id_of(population.chance.randint(1, config.jobs)) for _ in range(config.calls)]
     yield "history, first page", functools.partial(history, [""], False)

@@ -32,7 +32,7 @@ from tests.wire.clips import make_clip
 
 _PER_S = 50
 _MEMBERS = ("alice", "bob", "moderator", "owner")
-_CHANNELS = ("general", "clips", "workshop", "general")
+_CHANNELS = ("general", "clips", "film-club", "general")
 _PING, _QUOTA, _GENERATE = "ping", "sora quota", "sora generate"
 _SETTLE_S = 5.0
 _P99_TIMES, _P99_MS = 3.0, 250.0

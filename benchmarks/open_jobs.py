@@ -1,4 +1,4 @@
-"""A bot's world in the middle of a rush: thousands of open jobs, their cards and their renders."""
+"""Test data of a bot at peak load: thousands of open jobs, their cards and their renders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.wire.videos_render import LoopbackRender
 #: How many people share the jobs.
 MEMBERS = 200
 _CHANNELS = 20
-#: Each render takes an hour, and they are spread over the half of it around the middle.
+#: Each render takes an hour; at the start they are between a quarter and three quarters done.
 _RENDER_S = 3600.0
 
 
@@ -64,7 +64,7 @@ class OpenJobsApi(VideosApi):
         #: Oldest first, as their ids go.
         self._listed = list(self.renders.values())
         self._ids = list(self.renders)
-        #: How many times a render was told about.
+        #: How many render descriptions were sent.
         self.told = 0
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
@@ -94,11 +94,11 @@ def member_name(number: int) -> str:
 
 def channel_name(number: int) -> str:
     """Return the name of the channel of the n-th job, 0 or more."""
-    return f"room-{number % _CHANNELS}"
+    return f"channel-{number % _CHANNELS}"
 
 
 async def seed(path: Path, world: DiscordWorld, open_jobs: OpenJobs) -> None:
-    """Make the database of the crowd's jobs; its members, channels and cards in `world`."""
+    """Write the jobs to a database, and add their members, channels and cards to `world`."""
     store = await SqliteJobStore.open(path)
     await store.close()
     for number in range(_CHANNELS):

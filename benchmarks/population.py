@@ -1,4 +1,4 @@
-"""Servers, channels, members and words in the proportions of a bot that has been used for long."""
+"""Guilds, channels, members and words in the proportions of a bot that has run for years."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHANNELS_OF_SMALLEST = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopulationGuild:
-    """A server and the channels and private threads where clips are posted."""
+    """A guild and the channels and private threads where clips are posted."""
 
     guild_id: int
     channel_ids: tuple[int, ...]
@@ -32,7 +32,7 @@ class PopulationGuild:
 
 
 class Population:
-    """All servers and words, and chance to draw of them; equal seeds make equal towns."""
+    """Random guilds, members and words; equal seeds give equal populations."""
 
     def __init__(self, *, guilds: int = 200, members: int = 20_000, seed: int = 1) -> None:
         self.chance = random.Random(seed)
@@ -48,11 +48,11 @@ class Population:
         }
 
     def draw_guild(self) -> PopulationGuild:
-        """Draw a server, the first one most often."""
+        """Draw a guild, the first one most often."""
         return self.chance.choices(self.guilds, cum_weights=self._guild_weights)[0]
 
     def draw_one(self, things: Sequence[int]) -> int:
-        """Draw one of a server's rooms or members, the first ones most often."""
+        """Draw one of a guild's channels or members, the first ones most often."""
         return self.chance.choices(things, cum_weights=self._weights[len(things)])[0]
 
     def draw_prompt(self) -> str:
@@ -70,11 +70,11 @@ class Population:
 
     def _make_guild(self, number: int, everyone: Sequence[int]) -> PopulationGuild:
         guild_id = 2 * 10**17 + number
-        rooms = max(_CHANNELS_OF_SMALLEST, _CHANNELS_OF_LARGEST // (number + 1))
+        channels = max(_CHANNELS_OF_SMALLEST, _CHANNELS_OF_LARGEST // (number + 1))
         members = max(20, len(everyone) // (number + 1) // 2)
         return PopulationGuild(
             guild_id=guild_id,
-            channel_ids=tuple(3 * 10**17 + number * 1000 + room for room in range(rooms)),
+            channel_ids=tuple(3 * 10**17 + number * 1000 + channel for channel in range(channels)),
             members=tuple(self.chance.sample(everyone, min(members, len(everyone)))),
         )
 

@@ -1,4 +1,4 @@
-"""The real flow between a real database and the real OpenAI provider, with a clock that jumps."""
+"""The real engine between a real database and the real OpenAI provider, with a clock that jumps."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.wire.clips import make_clip
 
 _VIEWER = Viewer(user_id=3, guild_id=1)
 _PLACE = Place(guild_id=1, channel_id=2, upload_limit_bytes=2**30)
-#: Members ask this long after one another, or faster where that would not keep as many in flight.
+#: Gap between two commands; shorter when it would not keep enough jobs in flight.
 _TYPING_S = 0.7
 _RAMP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayResult:
-    """What became of the clips: seconds from ready to posted, and requests for all of them."""
+    """Seconds from ready to posted for each clip, and the requests for all of them."""
 
     delays_s: Sequence[float]
     #: Requests about one render, and for a page of the list.
@@ -82,7 +82,7 @@ class _Player:
         self._publisher = TimedPublisher(clock, api)
         self._woken: dict[tuple[TaskKind, str], None] = {}
         providers = {provider.name: provider}
-        ports = Dependencies(
+        dependencies = Dependencies(
             store=store,
             clip_search=SqliteClipSearch(store.database, store.queries),
             outbox=SqliteOutbox(store.database, store.queries),
@@ -102,8 +102,8 @@ class _Player:
             data_dir=folder,
             max_clip_bytes=2**30,
         )
-        workshop = assemble(ports, self._wake)
-        self._jobs, self._reconciler = workshop.jobs, workshop.reconciler
+        engine = assemble(dependencies, self._wake)
+        self._jobs, self._reconciler = engine.jobs, engine.reconciler
 
     def _wake(self, kind: TaskKind, subject: str) -> None:
         self._woken[kind, subject] = None
@@ -125,9 +125,9 @@ class _Player:
         return ReplayResult(delays_s=posted, gets=requests["retrieve"], lists=requests["list"])
 
     async def _settle(self) -> datetime | None:
-        """Sweep and run what is kicked until nothing is; return when to sweep again.
+        """Reconcile and run the woken tasks until none is left; return when to reconcile again.
 
-        As in the engine, where the end of every step wakes the loop. Steps take no time here.
+        The scheduler does the same: the end of each step wakes its loop. Steps take no time here.
         """
         steps = {
             TaskKind.SUBMIT: self._reconciler.submit,
@@ -144,7 +144,7 @@ class _Player:
                 await steps[kind](subject)
 
     def _wait_s(self, next_at: datetime | None) -> float:
-        """Wait as `bot.jobs.scheduler.Engine` does between two sweeps."""
+        """Return the wait until the next reconcile, as `bot.jobs.scheduler` computes it."""
         if next_at is None:
             return self._timings.reconcile_max_gap_s
         until_s = (next_at - self._clock.now()).total_seconds()

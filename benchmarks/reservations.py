@@ -27,15 +27,15 @@ from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import from_ms, row_of_entry, row_of_job, row_of_request, to_ms
 
-#: As for command → answer, of which a reservation is the larger part.
+#: The same budget as for command → answer, most of which is the reservation.
 _BUDGET_RATIO, _BUDGET_MS = 3.0, 250.0
 _MANY = 1_000_000
 _DOLLAR_MICROS = 1_000_000
 _BUDGET = Budget(usd_micros=_MANY * _DOLLAR_MICROS)
 _ROLES = (801, 802, 803)
-#: In each server the busiest members have used up a limit of such a window.
+#: In each guild the busiest members have used up a limit of one of these windows.
 _LIMITED = ("day", "month")
-#: What a member asks for, and what no budget has left.
+#: The price of a usual clip, and one that exceeds what is left of any budget.
 _USUAL_MICROS, _DEAR_MICROS = 800_000, _BUDGET.usd_micros - 1
 _RULE = QuotaRule(
     defaults=(Limit(unit=Unit.SECONDS, amount=_MANY, window=WINDOWS["day"]),),
@@ -43,7 +43,7 @@ _RULE = QuotaRule(
     max_active_in_guild=_MANY,
     guild_budget_usd_micros=None,
 )
-#: Between rounds: no server has hundreds of jobs under way.
+#: Run between rounds, because no real guild has hundreds of jobs in progress.
 _END_ALL = """
 BEGIN;
 INSERT INTO ledger (job_id, user_id, guild_id, kind, clips, seconds, usd_micros, at, counts_at)
@@ -58,7 +58,7 @@ COMMIT;
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationsConfig:
-    """How much is measured: rounds in turns, in each so many callers with so many calls."""
+    """How much is measured: the scenarios take turns; each round has `callers` making `calls` each."""
 
     jobs: int = 100_000
     callers: int = 64
@@ -77,7 +77,7 @@ class ReservationCall:
 
 @dataclass(slots=True, kw_only=True)
 class ReservationScenario:
-    """One way to handle a wish, and how long that took."""
+    """One scenario to handle a call, and how long each call took."""
 
     handle: Callable[[ReservationCall], Awaitable[None]]
     draw: Callable[[], ReservationCall]
@@ -89,12 +89,12 @@ async def run(config: ReservationsConfig) -> None:
     """Measure and print."""
     heading(f"Reservations by {config.callers} callers at once, {config.jobs:,} jobs of history")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        path, town = Path(name) / "seeded.sqlite3", Population()
-        await seed(path, town, config.jobs)
+        path, population = Path(name) / "seeded.sqlite3", Population()
+        await seed(path, population, config.jobs)
         store, bare = await SqliteJobStore.open(path), _Bare(path, config.jobs)
         try:
-            members = _Members(town, await _set_limits_and_budgets(store, town))
-            ways = {
+            members = _Members(population, await _set_limits_and_budgets(store, population))
+            scenarios = {
                 "bare sqlite3: one SUM, the same rows": ReservationScenario(
                     handle=bare.accept, draw=members.draw
                 ),
@@ -110,17 +110,17 @@ async def run(config: ReservationsConfig) -> None:
                 ),
             }
             for _ in range(config.rounds):
-                for way in ways.values():
-                    await _round(way, config)
+                for scenario in scenarios.values():
+                    await _round(scenario, config)
                     await store.database.run(lambda conn: conn.executescript(_END_ALL))
         finally:
             bare.close()
             await store.close()
-    _print(ways)
+    _print(scenarios)
 
 
 async def _set_limits_and_budgets(store: SqliteJobStore, population: Population) -> datetime:
-    """Give every server limits and a budget; return when its history ends."""
+    """Give every guild limits and a budget; return a time just after the newest seeded job."""
     latest = await store.database.read(
         lambda conn: conn.execute("SELECT max(created_at) FROM jobs").fetchone()[0]
     )
@@ -149,7 +149,7 @@ def _limits(guild: PopulationGuild) -> Iterator[GuildLimit]:
 
 
 class _Members:
-    """Members who ask for clips: in servers as busy as they are, or in the largest one."""
+    """Draws calls of members, in guilds weighted by their activity or in the largest guild."""
 
     def __init__(self, population: Population, now: datetime) -> None:
         self._population = population
@@ -157,7 +157,7 @@ class _Members:
         self._numbers = itertools.count(8 * 10**17)
 
     def draw(self) -> ReservationCall:
-        """Draw a wish that is granted."""
+        """Draw a call that is accepted."""
         server = self._population.draw_guild()
         while (user_id := self._population.draw_one(server.members)) in server.members[
             : len(_LIMITED)
@@ -166,17 +166,17 @@ class _Members:
         return self._call(server, user_id)
 
     def with_a_days_limit(self) -> ReservationCall:
-        """Draw a wish of who makes most, and has had their clip of the day."""
+        """Draw a call of the busiest member, whose limit for the day is used up."""
         server = self._population.guilds[0]
         return self._call(server, server.members[0])
 
     def with_a_months_limit(self) -> ReservationCall:
-        """Draw a wish of who makes nearly as much; hundreds of clips count in their month."""
+        """Draw a call of the second busiest member; hundreds of clips count in their month."""
         server = self._population.guilds[0]
         return self._call(server, server.members[1])
 
     def over_budget(self) -> ReservationCall:
-        """Draw a wish that the budget of the largest server has no room for."""
+        """Draw a call that exceeds the budget of the largest guild."""
         server = self._population.guilds[0]
         return self._call(server, server.members[2], _DEAR_MICROS)
 
@@ -188,7 +188,7 @@ class _Members:
             channel_id=self._population.draw_one(guild.channel_ids),
             upload_limit_bytes=10_485_760,
         )
-        order = RenderSpec(
+        spec = RenderSpec(
             prompt=self._population.draw_prompt(),
             provider="openai",
             model="sora-2",
@@ -199,13 +199,13 @@ class _Members:
         number = next(self._numbers)
         return ReservationCall(
             request=Request(id=number, user_id=user_id, place=place, created_at=self._now),
-            new_job=NewJob(spec=order, seed=1),
+            new_job=NewJob(spec=spec, seed=1),
             viewer=Viewer(user_id=user_id, guild_id=guild.guild_id, role_ids=frozenset(_ROLES)),
         )
 
 
 class _Bare:
-    """The least that such a transaction can be, on a thread of its own."""
+    """The smallest such transaction in plain sqlite3, on a thread of its own."""
 
     def __init__(self, path: Path, jobs: int) -> None:
         self._queries = Queries.load()
@@ -225,14 +225,14 @@ class _Bare:
         self._conn.close()
 
     def _rows(self, call: ReservationCall) -> list[tuple[str, dict[str, object]]]:
-        request, order = call.request, call.new_job.spec
+        request, spec = call.request, call.new_job.spec
         job = Job(
             id=job_id_of(next(self._numbers)),
             request_id=request.id,
             variant=0,
             user_id=request.user_id,
             place=request.place,
-            spec=order,
+            spec=spec,
             seed=1,
             state=State.QUEUED,
             created_at=request.created_at,
@@ -245,8 +245,8 @@ class _Bare:
             guild_id=request.place.guild_id,
             kind=EntryKind.RESERVE,
             clips=1,
-            seconds=order.seconds,
-            usd_micros=order.estimate_usd_micros,
+            seconds=spec.seconds,
+            usd_micros=spec.estimate_usd_micros,
             at=job.created_at,
             counts_at=job.created_at,
         )
@@ -269,12 +269,12 @@ class _Bare:
 
 
 def _accepting(store: SqliteJobStore) -> Callable[[ReservationCall], Awaitable[None]]:
-    async def accept(wish: ReservationCall) -> None:
-        orders, now = [wish.new_job.spec], wish.request.created_at
+    async def accept(call: ReservationCall) -> None:
+        specs, now = [call.new_job.spec], call.request.created_at
         await store.accept(
-            wish.request,
-            [wish.new_job],
-            lambda books: _RULE.check(books, wish.viewer, orders, now),
+            call.request,
+            [call.new_job],
+            lambda ledger: _RULE.check(ledger, call.viewer, specs, now),
         )
 
     return accept
@@ -283,38 +283,38 @@ def _accepting(store: SqliteJobStore) -> Callable[[ReservationCall], Awaitable[N
 def _refusing(store: SqliteJobStore) -> Callable[[ReservationCall], Awaitable[None]]:
     accept = _accepting(store)
 
-    async def refuse(wish: ReservationCall) -> None:
+    async def refuse(call: ReservationCall) -> None:
         try:
-            await accept(wish)
+            await accept(call)
         except OverQuotaError:
             return
-        raise AssertionError("this was to be refused")
+        raise AssertionError("the call should have been refused")
 
     return refuse
 
 
 async def _round(scenario: ReservationScenario, config: ReservationsConfig) -> None:
     """Let each caller make its calls, one after the other, all callers at once."""
-    wishes = [[scenario.draw() for _ in range(config.calls)] for _ in range(config.callers)]
+    calls = [[scenario.draw() for _ in range(config.calls)] for _ in range(config.callers)]
 
-    async def call(own: Sequence[ReservationCall]) -> None:
-        for wish in own:
+    async def run_calls(own: Sequence[ReservationCall]) -> None:
+        for call in own:
             began_s = time.perf_counter()
-            await scenario.handle(wish)
+            await scenario.handle(call)
             scenario.took_ms.append((time.perf_counter() - began_s) * 1e3)
 
     began_s = time.perf_counter()
-    await asyncio.gather(*map(call, wishes))
+    await asyncio.gather(*map(run_calls, calls))
     scenario.wall_s += time.perf_counter() - began_s
 
 
-def _print(ways: dict[str, ReservationScenario]) -> None:
-    found = {name: quantiles(way.took_ms) for name, way in ways.items()}
+def _print(scenarios: dict[str, ReservationScenario]) -> None:
+    found = {name: quantiles(scenario.took_ms) for name, scenario in scenarios.items()}
     bare, accepted, *_ = found.values()
     rows = [
         (
             name,
-            f"{each.count / ways[name].wall_s:,.0f}",
+            f"{each.count / scenarios[name].wall_s:,.0f}",
             each.p50,
             each.p95,
             each.p99,
@@ -323,7 +323,7 @@ def _print(ways: dict[str, ReservationScenario]) -> None:
         )
         for name, each in found.items()
     ]
-    table(["way", "a second", "p50 ms", "p95", "p99", "worst", "p99 ÷ bare"], rows)
+    table(["scenario", "calls/s", "p50 ms", "p95", "p99", "worst", "p99 ÷ bare"], rows)
     ratio = accepted.p99 / bare.p99
     verdict(
         f"accepted, p99 ≤ {_BUDGET_RATIO:.0f} × bare and < {_BUDGET_MS:.0f} ms",

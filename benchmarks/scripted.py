@@ -1,4 +1,4 @@
-"""A clock, a video API and a courier of which everything is known beforehand."""
+"""A clock, a video API and a publisher whose timing is set in advance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.wire.videos_render import LoopbackRender
 
 
 class ScriptedClock:
-    """A `Clock` that goes on only when it is told to."""
+    """A `Clock` that moves only in `forward` and `sleep`."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)

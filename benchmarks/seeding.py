@@ -19,7 +19,7 @@ from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.queries import Queries
 
 _CHUNK = 50_000
-#: So many of the jobs enter the indexes one by one, as they do in the bot.
+#: How many of the newest jobs are indexed one by one, as the bot does it.
 _ONE_BY_ONE = 2_000
 _FIRST_AT_MS = 1_700_000_000_000
 _GAP_MS = 60_000
@@ -48,9 +48,9 @@ WHERE loved_key NOTNULL AND seq > :after AND seq <= :to ORDER BY loved_key
 
 
 async def seed(path: Path, population: Population, jobs: int) -> None:
-    """Make the database at `path` and fill it with `jobs` jobs of the town.
+    """Make the database at `path` and fill it with `jobs` jobs of the population.
 
-    Through the project's own migrations and indexes, but in bulk and without waiting for the disk.
+    Uses the project's migrations and indexes, but writes in bulk and without fsync.
     Stops within seconds when cancelled.
     """
     store = await SqliteJobStore.open(path)
@@ -109,7 +109,7 @@ def _job(
 ) -> dict[str, Any]:
     chance = population.chance
     state = "queued" if is_open else chance.choice(_STATES)
-    room = population.draw_one(guild.channel_ids)
+    channel_id = population.draw_one(guild.channel_ids)
     in_thread = chance.random() < 0.1
     created_at = _FIRST_AT_MS + number * _GAP_MS
     posted = state == "done"
@@ -119,8 +119,8 @@ def _job(
         "variant": 0,
         "user_id": population.draw_one(guild.members),
         "guild_id": guild.guild_id if chance.random() < 0.97 else None,
-        "channel_id": room + 10**16 if in_thread else room,
-        "thread_of": room if in_thread else None,
+        "channel_id": channel_id + 10**16 if in_thread else channel_id,
+        "thread_of": channel_id if in_thread else None,
         "upload_limit_bytes": 10_485_760,
         "operation": "generate",
         "prompt": population.draw_prompt(),

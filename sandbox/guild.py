@@ -33,7 +33,7 @@ async def build_guild(env: simcord.Env, *, in_thread: bool = False) -> SandboxGu
     """
     guild = env.create_guild("Clip club")
     channel = guild.create_text_channel("clips", topic="Type /sora generate")
-    moderators = guild.create_role("Keepers", permissions=discord.Permissions(manage_guild=True))
+    moderators = guild.create_role("Moderators", permissions=discord.Permissions(manage_guild=True))
     alice = guild.add_member(env.create_user("alice", global_name="Alice"))
     bob = guild.add_member(env.create_user("bob", global_name="Bob"))
     mona = guild.add_member(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from bot.jobs.budget import BudgetMonitor
 from bot.jobs.catalogue import Catalogue
@@ -77,27 +77,15 @@ def assemble(dependencies: Dependencies, wake: Wake | None = None) -> Assembly:
     )
     status_cards = StatusCards(jobs.card, dependencies.publisher, clock, dependencies.timings)
     context = WorkerContext(
-        store=store,
-        outbox=dependencies.outbox,
-        guild_store=dependencies.guild_store,
+        **{each.name: getattr(dependencies, each.name) for each in fields(dependencies)},
         status_reader=status_reader,
         thumbnails=thumbnails,
-        clock=clock,
-        providers=dependencies.providers,
-        health=dependencies.health,
         not_found_debounce=NotFoundDebounce(clock, dependencies.timings.not_found_gap_s),
         catalogue=catalogue,
         settings_cache=settings_cache,
-        quota=dependencies.quota,
         budget_monitor=budget_monitor,
         wake=wake_task,
-        archive=dependencies.archive,
-        publisher=dependencies.publisher,
         status_cards=status_cards,
-        timings=dependencies.timings,
-        temp_dir=dependencies.data_dir / "tmp",
-        max_clip_bytes=dependencies.max_clip_bytes,
-        disk_space=dependencies.disk_space,
     )
     reconciler = Reconciler(context, wake_task)
     scheduler = Scheduler(reconciler, status_cards, clock, dependencies.timings)

@@ -1,4 +1,4 @@
-"""What members can ask for: the models of all providers, and the way from a wish to an order."""
+"""The models of all providers, and how clip options become a render spec."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bot.model import Operation, RenderSpec, Size
 from bot.providers.base import Model, Provider
 from bot.providers.health import CircuitBreakers
 
-#: So many models are named where none of that name is known.
+#: How many models the answer to an unknown model name lists.
 _MAX_NAMED = 15
-#: 2026-11-20: Discord's documentation of choices.
+#: Longest value of a command option. 2026-11-20: Discord's documentation of choices.
 _OPTION_MAX_CHARS = 100
 
 
@@ -27,13 +27,13 @@ class ClipOptions:
     model: str | None = None
     seconds: int | None = None
     size: str | None = None
-    #: A picture that was checked already.
+    #: A reference image that was checked already.
     image: Path | None = None
     #: 1 to 4 variants.
     count: int = 1
 
     def with_image(self, image: Path) -> ClipOptions:
-        """Return the same wish with a checked picture."""
+        """Return the same options with a checked reference image."""
         return replace(self, image=image)
 
 
@@ -46,12 +46,12 @@ class Offer:
 
     @property
     def key(self) -> str:
-        """What the model option holds; unique."""
+        """`provider/model`: the value of the model option; unique."""
         return f"{self.provider}/{self.model.name}"
 
     @property
     def option_value(self) -> str:
-        """What names it in an option of a command, which holds 100 characters."""
+        """A name of this offer that fits into a command option (100 characters)."""
         names = (self.key, self.model.name, self.model.label)
         return next(
             (name for name in names if len(name) <= _OPTION_MAX_CHARS), self.key[:_OPTION_MAX_CHARS]
@@ -59,25 +59,25 @@ class Offer:
 
     @property
     def names(self) -> frozenset[str]:
-        """What people may call it, case folded."""
+        """The names by which people may ask for it, case folded."""
         names = (self.key, self.option_value, self.model.name, self.model.label)
         return frozenset(name.casefold() for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSelection:
-    """Which of the offers somebody may have, and which they would rather have."""
+    """Which offers a guild may use, and which of its providers are tried first."""
 
-    #: Offers with these keys; empty: all.
+    #: Keys of the allowed offers; empty: all are allowed.
     keys: frozenset[str] = frozenset()
-    #: Providers that are tried before the others, the most wanted first.
+    #: Providers that are tried before the others, the most preferred first.
     preferred: tuple[str, ...] = ()
     #: Providers that get no new jobs.
     drained: frozenset[str] = frozenset()
 
     @classmethod
     def from_settings(cls, *settings: GuildSettings) -> ModelSelection:
-        """Return the choice that all of these rules leave; the first one's preference goes first."""
+        """Combine settings: providers drained in any are drained; the first preference goes first."""
         limited = (frozenset(each.models) for each in settings if each.models)
         wanted = [each.preferred_provider for each in settings]
         return cls(
@@ -104,14 +104,14 @@ class Catalogue:
 
     @property
     def offers(self) -> tuple[Offer, ...]:
-        """What can be asked for now: nothing that is retired, drained, or out of service."""
+        """The offers that can be used now: not retired, not drained, and not out of service."""
         return tuple(
             each for each in self._enabled_offers() if not self._health.is_out(each.provider)
         )
 
     @property
     def all_offers(self) -> tuple[Offer, ...]:
-        """Every model of every configured provider, also what can't be asked for now."""
+        """Every model of every configured provider, also those that can't be used now."""
         found = [
             Offer(provider=name, model=model)
             for name, provider in self._providers.items()
@@ -128,18 +128,18 @@ class Catalogue:
         )
 
     def select(self, selection: ModelSelection) -> Catalogue:
-        """Return the catalogue of what `choice` leaves."""
+        """Return a catalogue limited to `selection`."""
         return Catalogue(self._providers, self._health, self._clock, selection)
 
     def offer_named(self, name: str) -> Offer:
         """Return the offer that `name` means: its key, model name or label, in any case.
 
-        Of several the first that takes work now. Raises BadOptionError listing what there is, or
-        naming the nearest to one that is retired, and NoProviderError for one that is out of
-        service.
+        If several match, returns the first one that can be used now, also another provider's
+        offer of the same model. Raises BadOptionError, which lists the models there are or names
+        the nearest to a retired one, and NoProviderError when the model is out of service.
         """
         found = self._offers_named(name)
-        # Somebody else may have the very same model where the one that was named is out.
+        # If the named provider is out, another provider may offer the same model.
         models = {each.model.name for each in found}
         same = [each for each in self.all_offers if each.model.name in models]
         for each in (*found, *same):
@@ -154,9 +154,9 @@ class Catalogue:
         raise BadOptionError("model", "I don't have that one.", self._available_hint())
 
     def model_named(self, name: str) -> Model:
-        """Return the model that `name` means as in `named`, also one that can't be asked for now.
+        """Return the model that `name` means, as `offer_named` does, also one that can't be used now.
 
-        Raises BadOptionError for one that no configured provider has.
+        Raises BadOptionError for a model that no configured provider has.
         """
         found = self._offers_named(name)
         if not found:
@@ -164,16 +164,16 @@ class Catalogue:
         return found[0].model
 
     def takes_image(self, provider: str, model: str) -> bool:
-        """Whether this model, be it offered or not, begins with a picture where there is one."""
+        """Whether this model accepts a reference image; also answers for models that are out."""
         found = self._find_offer(self.all_offers, provider, model)
         return found is not None and found.model.takes_image
 
     def offer(self, provider: str, model: str) -> Offer | None:
-        """Return the offer of just this model at this provider, if it can be asked for."""
+        """Return the offer of this model at this provider; None when it can't be used now."""
         return self._find_offer(self.offers, provider, model)
 
     def offers_of_model(self, spec: RenderSpec) -> tuple[Offer, ...]:
-        """Return the offers of the model that `order` is for, whoever has it."""
+        """Return the offers of the model that `spec` is for, at all providers."""
         label = self.model_label(spec.provider, spec.model)
         return tuple(
             each
@@ -182,24 +182,24 @@ class Catalogue:
         )
 
     def provider_label(self, provider: str) -> str | None:
-        """Return the name of a provider for people; None where there is no other."""
+        """Return a provider's name for people; None when only one provider is configured."""
         return provider if len(self._providers) > 1 else None
 
     def can_cancel(self, provider: str) -> bool:
-        """Whether a render that this provider has begun can be stopped before it is paid for."""
+        """Whether this provider can cancel a running render so that it isn't billed."""
         known = self._providers.get(provider)
         return known is not None and known.capabilities().can_cancel
 
     def model_label(self, provider: str, model: str) -> str:
-        """Return the model's name for people; its own name when nobody knows it any more."""
+        """Return the model's name for people; `model` itself when no provider has it any more."""
         offer = self._find_offer(self.all_offers, provider, model)
         return model if offer is None else offer.model.label
 
     def resolve(self, options: ClipOptions, prompt: str) -> RenderSpec:
-        """Return the order for a wish: its model's, or the first that can do all of it.
+        """Return the render spec for `options`: at their model, or at the first one that can do all.
 
-        prompt  as the prompt gate let it through.
-        Raises BadOptionError naming the option and what is possible, and NoProviderError.
+        prompt  the prompt as the prompt gate returned it.
+        Raises BadOptionError, which names the option and the possible values, and NoProviderError.
         """
         if options.model is not None:
             return resolve_at(self.offer_named(options.model), options, prompt)
@@ -208,14 +208,15 @@ class Catalogue:
     def resolve_first(
         self, offers: Sequence[Offer], options: ClipOptions, prompt: str
     ) -> RenderSpec:
-        """Return the order at the first of `offers` that can do all of `wish`, now if possible.
+        """Return the render spec at the first of `offers` that can do all that `options` ask for.
 
-        Raises BadOptionError, the first offer's, when none can, and NoProviderError for no offers.
+        Offers whose provider takes jobs now are tried before the others.
+        Raises the first offer's BadOptionError when none can, and NoProviderError without offers.
         """
         if not offers:
             raise NoProviderError("No video service is available right now. Try again later.")
         refusals: list[BadOptionError] = []
-        # One that asked for a pause is better than none: the order waits for it.
+        # A provider that is cooling down is better than none: the job waits until it takes jobs.
         for offer in sorted(offers, key=lambda each: not self._health.takes_work(each.provider)):
             try:
                 return resolve_at(offer, options, prompt)
@@ -224,10 +225,10 @@ class Catalogue:
         raise refusals[0]
 
     def alternatives(self, spec: RenderSpec) -> Iterator[RenderSpec]:
-        """Yield the same order at other providers that take work now, preferred first.
+        """Yield the spec for other providers that take jobs now, preferred ones first.
 
-        Where the model was not left to the bot, only at those that have the same one. The clip is
-        made from words and picture there, never from a render of the first provider's.
+        If the member chose the model, only providers with the same model are tried. They make the
+        clip from prompt and reference image, never from a render of the first provider.
         """
         for offer in self.offers if spec.any_model else self.offers_of_model(spec):
             model = offer.model
@@ -244,7 +245,7 @@ class Catalogue:
         return [each for each in self.all_offers if wanted in each.names]
 
     def _enabled_offers(self) -> list[Offer]:
-        """Return what may be asked for while its provider is well."""
+        """Return the allowed offers that aren't drained or retired, in service or not."""
         choice, now = self._selection, self._clock.now()
         return [
             each
@@ -278,9 +279,9 @@ class Catalogue:
 
 
 def can_make(model: Model, spec: RenderSpec) -> bool:
-    """Return whether a model can make `order` from words and picture alone.
+    """Return whether a model can make `spec` from its prompt and reference image alone.
 
-    A native remix may be longer, or have more words in all, than the model takes from nothing.
+    A native remix may be longer, or have a longer whole prompt, than the model accepts otherwise.
     """
     return (
         spec.seconds in model.seconds
@@ -291,9 +292,9 @@ def can_make(model: Model, spec: RenderSpec) -> bool:
 
 
 def resolve_at(offer: Offer, options: ClipOptions, prompt: str) -> RenderSpec:
-    """Return the order for `wish` at one offer; `wish.model` has been looked at already.
+    """Return the render spec for `options` at one offer, whatever `options.model` says.
 
-    Raises BadOptionError naming the option and what is possible.
+    Raises BadOptionError, which names the option and the possible values.
     """
     model = offer.model
     if model.prompt_length(prompt) > model.prompt_max_chars:
@@ -322,7 +323,10 @@ def resolve_at(offer: Offer, options: ClipOptions, prompt: str) -> RenderSpec:
 
 
 def prompt_too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
-    """Return the error for more words than a model takes; `about` says of what they are made."""
+    """Return the error for a prompt that is too long for a model.
+
+    about  begins the sentence: what the prompt consists of; for example with a parent's prompt.
+    """
     length = model.prompt_length(prompt)
     double = "" if length == len(prompt) else " An emoji counts as two or more."
     return BadOptionError(

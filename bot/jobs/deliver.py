@@ -274,7 +274,7 @@ async def _statuses_in_message(context: WorkerContext, job: Job) -> tuple[JobSta
 
 
 def in_message_order(jobs: Iterable[Job]) -> list[Job]:
-    """Return the jobs of one message in the order of their clips there."""
+    """Sort jobs that share a message as their clips stand in it."""
     return sorted(jobs, key=lambda job: (str(job.finished_at), job.variant))
 
 

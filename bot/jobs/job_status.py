@@ -1,4 +1,4 @@
-"""Jobs as members see them: the row, and all that belongs to it."""
+"""Reads jobs as members see them: the row with clip, queue position and origin."""
 
 from __future__ import annotations
 

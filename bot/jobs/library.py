@@ -1,4 +1,4 @@
-"""Finished clips: who may see them, where they come from, and what their owners may do to them."""
+"""Finished clips: who may see them, what they were made from, and what their owners may change."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ from bot.jobs.thumbnails import Thumbnails
 from bot.model import Job, State, Viewer
 from bot.storage.clip_search import ClipFilter, ClipSort, Cursor, KeysetPage
 
-#: Children that details name.
+#: How many children `ClipDetails` lists.
 _MAX_CHILDREN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipDetails:
-    """All that a viewer may know of a clip."""
+    """A clip as its viewer may see it."""
 
     status: JobStatus
-    #: Parent first, up to the root; those that the viewer may not see are None.
+    #: The parent first, then its parent, up to the root; None for those the viewer may not see.
     ancestors: tuple[Job | None, ...]
     #: Direct children that the viewer may see, newest first.
     children: tuple[Job, ...]
-    #: Direct children in all.
+    #: Number of direct children, also of those that the viewer may not see.
     child_count: int
-    #: Whether the viewer may delete it, and (only the owner) forbid remixes.
+    #: Whether the viewer may delete it.
     may_delete: bool
+    #: Whether the viewer owns it; only the owner may forbid remixes.
     is_own: bool
 
 
@@ -70,11 +71,11 @@ class Library:
         self._keep_days = dependencies.keep_days
 
     async def parent(self, clip_id: str, viewer: Viewer) -> Parent:
-        """Return a clip that the viewer may make something of.
+        """Return a clip that the viewer may remix or extend.
 
         Raises as `clip`, NoSuchClipError also where the viewer can't read its channel now,
-        RemixForbiddenError, ForbiddenByGuildError where the server forbids it, and ClipExpiredError when
-        its file was removed.
+        RemixForbiddenError, ForbiddenByGuildError where the guild forbids it, and ClipExpiredError
+        when its file was removed.
         """
         job = await self.clip(clip_id, viewer)
         if not _may_read_place(job, viewer):
@@ -91,8 +92,8 @@ class Library:
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:
         """Return a clip that the viewer may see: posted, or kept and their own.
 
-        Raises NoSuchClipError, and ClipElsewhereError for their own that was asked for in this
-        server and posted to them alone.
+        Raises NoSuchClipError, and ClipElsewhereError for the viewer's own clip that was requested
+        in this guild but posted in their direct messages.
         """
         job = await self._store.job(clip_id.strip().strip("`"))
         if job is None or not _is_clip(job, viewer):
@@ -110,12 +111,12 @@ class Library:
         return request is not None and request.place.guild_id == viewer.guild_id
 
     async def clips_in_message(self, message_id: int, viewer: Viewer) -> tuple[Job, ...]:
-        """Return the clips that a message carries, as far as the viewer may see them."""
+        """Return the clips of a message that the viewer may see."""
         jobs = await self._store.jobs_of_message(message_id)
         return tuple(job for job in jobs if _is_clip(job, viewer) and may_see(job, viewer))
 
     async def details(self, clip_id: str, viewer: Viewer) -> ClipDetails:
-        """Return what there is to know of a clip. Raises NoSuchClipError."""
+        """Return a clip's details. Raises as `clip`."""
         job = await self.clip(clip_id, viewer)
         lineage = await self._clip_search.lineage(job.id, children=_MAX_CHILDREN)
         is_own = job.user_id == viewer.user_id
@@ -129,21 +130,24 @@ class Library:
         )
 
     async def is_gone(self, clip_id: str) -> bool:
-        """Return whether a clip was deleted, or never was."""
+        """Return whether a clip was deleted or never existed."""
         job = await self._store.job(clip_id)
         return job is None or job.deleted_at is not None
 
     async def knows_origin(self, job: Job, viewer: Viewer) -> bool:
-        """Return whether the viewer may see all that a clip was made from, so far as it is there."""
+        """Return whether the viewer may see every clip that this one was made from.
+
+        False also when one of them was deleted.
+        """
         if job.parent_id is None:
             return True
         lineage = await self._clip_search.lineage(job.id, children=0)
         return all(each.deleted_at is None and may_see(each, viewer) for each in lineage.ancestors)
 
     async def find(self, typed: str, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
-        """Return the newest clips that the viewer may see and whose id or words begin like that.
+        """Return the newest clips that the viewer may see and that match `typed`.
 
-        Without those whose file was removed: nothing can be made of them.
+        Clips whose file was removed are left out, because they can't be remixed or extended.
         """
         wanted = ClipFilter(words=typed)
         found = (await self._clip_search.clips(viewer, wanted, ClipSort.NEWEST, None, limit)).jobs
@@ -153,11 +157,11 @@ class Library:
     async def gallery(
         self, viewer: Viewer, wanted: ClipFilter, sort: ClipSort, at: Cursor | None, limit: int
     ) -> KeysetPage:
-        """Return a page of the server's clips that the viewer may see."""
+        """Return a page of the guild's clips that the viewer may see."""
         return await self._clip_search.clips(viewer, wanted, sort, at, limit)
 
     async def thumbnails(self, jobs: Sequence[Job]) -> tuple[Path | None, ...]:
-        """Return a poster of each clip, None where there is no file any more."""
+        """Return each clip's thumbnail; None where its file is gone or unreadable."""
         return tuple(await asyncio.gather(*(self._thumbnails.thumbnail(job.id) for job in jobs)))
 
     def model_label(self, job: Job) -> str:
@@ -167,9 +171,9 @@ class Library:
     async def history(
         self, viewer: Viewer, user_id: int, words: str, at: Cursor | None, limit: int
     ) -> KeysetPage:
-        """Return a page of a member's jobs in this place: one's own in every state.
+        """Return a page of a member's jobs in this guild or in direct messages.
 
-        Of somebody else only clips that the viewer sees anyway.
+        The viewer's own jobs in every state; of another member only clips that the viewer may see.
         """
         if user_id == viewer.user_id:
             return await self._clip_search.history(viewer, words, at, limit)
@@ -177,9 +181,9 @@ class Library:
         return await self._clip_search.clips(viewer, wanted, ClipSort.NEWEST, at, limit)
 
     async def set_remixable(self, clip_id: str, viewer: Viewer, *, remixable: bool) -> Job:
-        """Let others make something of the viewer's own clip, or not.
+        """Allow or forbid others to remix and extend the viewer's own clip.
 
-        Raises NoSuchClipError and NotYoursError.
+        Raises as `clip`, and NotYoursError.
         """
         job = await self.clip(clip_id, viewer)
         if job.user_id != viewer.user_id:
@@ -190,9 +194,10 @@ class Library:
         return changed
 
     async def delete(self, clip_id: str, viewer: Viewer) -> Job:
-        """Remove a clip for good: message, file, words; its account stays.
+        """Delete a clip for good: message, file and prompt; its ledger rows stay.
 
-        The rest goes in the background, as soon as Discord and the provider let it.
+        The row is cleared at once. The outbox removes message and files as soon as Discord and the
+        provider answer.
         Raises as `deletable`.
         """
         job = await self.deletable(clip_id, viewer)
@@ -200,15 +205,15 @@ class Library:
         gone = await self._outbox.erase(job.id, now)
         if gone is None:
             raise NoSuchClipError(clip_id)
-        for errand in await self._outbox.due(now, 100):
-            self._wake(TaskKind.OUTBOX, str(errand.id))
+        for message in await self._outbox.due(now, 100):
+            self._wake(TaskKind.OUTBOX, str(message.id))
         self._mark_dirty(gone.request_id)
         return gone
 
     async def deletable(self, clip_id: str, viewer: Viewer) -> Job:
-        """Return a job that the viewer may delete: its owner may, and a moderator of its server.
+        """Return a job that the viewer may delete: their own, or any of the guild for a moderator.
 
-        Raises NoSuchClipError, NotYoursError and TooLateError for one that is not final.
+        Raises NoSuchClipError, NotYoursError, and TooLateError for a job that is not final.
         """
         job = await self._store.job(clip_id.strip())
         here = job is not None and job.place.guild_id == viewer.guild_id
@@ -227,18 +232,19 @@ class Library:
         return job
 
     async def react(self, message_id: int, by: int) -> None:
-        """Count reactions that came to (or, negative, went from) a message; others do nothing."""
+        """Add `by` (negative: removed) reactions to a message; ignored if it carries no clip."""
         await self._clip_search.add_reactions(message_id, by)
 
     async def forget_reactions(self, message_id: int) -> None:
-        """Note that a message has no reactions any more."""
+        """Reset a message's count of reactions to 0."""
         await self._clip_search.clear_reactions(message_id)
 
 
 def may_see(job: Job, viewer: Viewer) -> bool:
-    """Return whether a clip may be shown: in its own server, to its owner and its channel's readers.
+    """Return whether a clip may be shown to a viewer.
 
-    In direct messages only to its owner.
+    In its own guild to its owner and to members who can read its channel; in direct messages only
+    to its owner.
     """
     if job.place.guild_id != viewer.guild_id:
         return False
@@ -250,7 +256,7 @@ def may_see(job: Job, viewer: Viewer) -> bool:
 
 
 def _may_read_place(job: Job, viewer: Viewer) -> bool:
-    """Return whether the viewer can read where a clip was posted; its owner must, too."""
+    """Return whether the viewer can read the channel of a posted clip; the owner must, too."""
     posted = job.state is State.DONE and viewer.guild_id is not None
     return not posted or job.place.access_channel_id in viewer.readable_channel_ids
 

@@ -1,4 +1,4 @@
-"""What those who keep order in a server can do. Who calls is checked here, at each call."""
+"""What moderators of a guild can do. Every call checks that the caller is a moderator."""
 
 from __future__ import annotations
 
@@ -32,17 +32,21 @@ _JOBS_PAGE = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReport:
-    """What a server used lately."""
+    """What a guild used in the last `days` days."""
 
     days: int
     #: By UTC day, earliest first; empty days left out.
     by_day: tuple[DayUsage, ...]
-    #: Those who used most.
+    #: The members who used most, first the one who used most of all.
     by_member: tuple[MemberUsage, ...]
 
 
 class ModerationService:
-    """The moderators' side of the service. Every refusal is a RefusedError."""
+    """Limits, grants, budgets, blocks, settings and reports of a guild.
+
+    Methods that take `by` raise ModeratorsOnlyError for other members. Every refusal is a
+    RefusedError.
+    """
 
     def __init__(
         self,
@@ -64,9 +68,9 @@ class ModerationService:
         subject_id: int,
         plan: Mapping[timedelta, Mapping[Unit, int | None]],
     ) -> None:
-        """Set limits, by window; None for an amount lifts the limit of that unit. All, or none.
+        """Set all limits of `plan` (window → unit → amount), or none; amount None lifts a limit.
 
-        Raises BadOptionError where no amount is given.
+        Raises BadOptionError when `plan` has no amount.
         """
         guild_id = by.moderated_guild_id()
         limits = [
@@ -86,23 +90,23 @@ class ModerationService:
 
     @property
     def defaults(self) -> tuple[Limit, ...]:
-        """The bot's own limits, for units that no limit of a server is about."""
+        """The operator's limits, which apply to units that no limit of a guild names."""
         return self._quota.defaults
 
     async def limits(self, by: Viewer) -> tuple[GuildLimit, ...]:
-        """Return all limits that are set in the server."""
+        """Return all limits that are set in the guild."""
         return await self._guild_store.limits(by.moderated_guild_id())
 
     async def quota_status(self, by: Viewer, member: Viewer) -> QuotaStatus:
-        """Return where a member of the same server stands."""
+        """Return the limits that apply to a member of the same guild, and the usage."""
         by.moderated_guild_id()
         now = self._clock.now()
-        return await self._store.read_ledger(lambda books: self._quota.status(books, member, now))
+        return await self._store.read_ledger(lambda ledger: self._quota.status(ledger, member, now))
 
     async def grant(
         self, by: Viewer, user_id: int, amounts: Mapping[Unit, int], reason: str | None
     ) -> None:
-        """Give a member a one-off extra. Raises BadOptionError where no amount is given."""
+        """Give a member a one-off extra. Raises BadOptionError when `amounts` is empty."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         if not amounts:
             raise BadOptionError(_amount_options(), "name at least one.")
@@ -120,20 +124,23 @@ class ModerationService:
         await self._guild_store.grant(grants, actor)
 
     async def set_budget(self, by: Viewer, budget: Budget | None) -> BudgetStatus:
-        """Set the server's budget, or none; return what holds then. One spent already is warned of."""
+        """Set the guild's budget, or remove it (None); return the budget status afterwards.
+
+        Warns at once if the budget is already nearly or wholly spent.
+        """
         guild_id = by.moderated_guild_id()
         await self._guild_store.set_budget(guild_id, budget, self._actor(by))
         await self._budget_monitor.check(guild_id)
         return await self._budget_monitor.status(guild_id)
 
     async def budget_status(self, by: Viewer) -> BudgetStatus:
-        """Return the server's budget and what is spent of it."""
+        """Return the guild's budget and what is spent of it."""
         return await self._budget_monitor.status(by.moderated_guild_id())
 
     async def block(
         self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
     ) -> Block:
-        """Keep a member from making clips here, for a while or until it is lifted."""
+        """Block a member from making clips in the guild; `lasting` None: until it is lifted."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         block = Block(
             guild_id=guild_id,
@@ -155,13 +162,16 @@ class ModerationService:
         return await self._guild_store.blocks(by.moderated_guild_id(), self._clock.now())
 
     async def settings(self, guild_id: int) -> GuildSettings:
-        """Return a server's rules; anybody may know them."""
+        """Return a guild's settings; not only for moderators."""
         return await self._guild_store.guild_settings(guild_id)
 
     async def change_settings(
         self, by: Viewer, settings: GuildSettings, *, seen: GuildSettings
     ) -> None:
-        """Replace the server's rules, unless somebody else changed them since they were `seen`."""
+        """Replace the guild's settings.
+
+        Raises RefusedError, and changes nothing, unless the stored settings still equal `seen`.
+        """
         changed = await self._guild_store.replace_guild_settings(
             by.moderated_guild_id(), settings, self._actor(by), expected=seen
         )
@@ -172,13 +182,13 @@ class ModerationService:
     async def audit(
         self, by: Viewer, user_id: int | None, *, before_id: int | None = None
     ) -> tuple[AuditEntry, ...]:
-        """Return ten changes, latest first: all, or those by or about a member."""
+        """Return ten audit entries, latest first: all, or those by or about a member."""
         return await self._guild_store.audit_log(
             by.moderated_guild_id(), user_id, before_id=before_id, limit=_AUDIT_PAGE
         )
 
     async def usage(self, by: Viewer, days: int, *, most: int = _TOP_MEMBERS) -> UsageReport:
-        """Return what the server used in so many days."""
+        """Return what the guild used in the last `days` days, with the `most` heaviest users."""
         guild_id = by.moderated_guild_id()
         since = self._clock.now() - timedelta(days=days)
         return UsageReport(
@@ -195,7 +205,7 @@ class ModerationService:
         *,
         before_seq: int | None = None,
     ) -> tuple[tuple[int, Job], ...]:
-        """Return five jobs of the server with their order of acceptance, latest first."""
+        """Return five jobs of the guild, each with its sequence number, latest first."""
         return await self._guild_store.guild_jobs(
             by.moderated_guild_id(), states, user_id, before_seq=before_seq, limit=_JOBS_PAGE
         )

@@ -1,4 +1,4 @@
-"""From what a member asks for to the drafts of jobs, under the rules of the server it is asked in."""
+"""Turns a member's request into new jobs, under the settings of the guild where it was made."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from bot.storage.base import NewJob
 
 
 class Ordering:
-    """Drafts of jobs. Every refusal is a RefusedError; nothing is reserved here.
+    """Makes new jobs from requests; reserves nothing.
 
-    All raise BadOptionError, ForbiddenByGuildError, UnsafePromptError, NoProviderError and StorageError.
+    All methods that return jobs raise BadOptionError, ForbiddenByGuildError, UnsafePromptError,
+    NoProviderError (all of them RefusedErrors) and StorageError.
     """
 
     def __init__(
@@ -44,28 +45,25 @@ class Ordering:
         self._gate = gate
 
     async def catalogue_for(self, guild_id: int | None) -> Catalogue:
-        """Return what can be asked for in a server, or in direct messages."""
+        """Return the offers of a guild, or with None those of direct messages."""
         return await self._selected(await self._settings_cache.settings(guild_id))
 
     async def generate(
         self, options: ClipOptions, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
-        """Return a draft for each variant of a wish."""
-        rules = await self._settings_cache.settings(viewer.guild_id)
-        check_place(rules, viewer)
-        catalogue = await self._selected(rules)
-        full = with_guild_defaults(rules, catalogue, options)
-        order = catalogue.resolve(full, self._gate.sanitize(options.prompt))
-        order = replace(order, any_model=options.model is None)
-        return [NewJob(spec=order, seed=_seed(request.id, each)) for each in range(options.count)]
+        """Return a new job for each variant that `options` ask for."""
+        settings = await self._settings_cache.settings(viewer.guild_id)
+        check_place(settings, viewer)
+        catalogue = await self._selected(settings)
+        full = with_guild_defaults(settings, catalogue, options)
+        spec = catalogue.resolve(full, self._gate.sanitize(options.prompt))
+        spec = replace(spec, any_model=options.model is None)
+        return [NewJob(spec=spec, seed=_seed(request.id, each)) for each in range(options.count)]
 
     async def remix(
         self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
-        """Return the draft of a clip made again with a change.
-
-        Raises as `Library.source`, too.
-        """
+        """Return the job that makes a clip again with a change. Also raises as `Library.parent`."""
         catalogue = await self._catalogue_for_viewer(viewer)
         parent = await self._library.parent(clip_id, viewer)
         return [new_remix_job(catalogue, self._gate, parent, options, _seed(request.id, 0))]
@@ -73,35 +71,35 @@ class Ordering:
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
-        """Return the draft of a clip that goes on. Raises as `Library.source`, too."""
+        """Return the job that continues a clip. Also raises as `Library.parent`."""
         catalogue = await self._catalogue_for_viewer(viewer)
         parent = await self._library.parent(clip_id, viewer)
         return [new_extend_job(catalogue, self._gate, parent, words, _seed(request.id, 0))]
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> Sequence[NewJob]:
-        """Return the draft of what was ordered once, with another seed.
+        """Return the job that makes a clip once more, with another seed.
 
-        Raises as `Library.source`, too.
+        Also raises as `Library.parent`.
         """
         catalogue = await self._catalogue_for_viewer(viewer)
         before = (await self._library.parent(clip_id, viewer)).job
-        order, seed = before.spec, _seed(request.id, 0)
-        offer = _repeat_offer(catalogue, order)
-        is_ours = order.any_model or offer is None
-        wish = ClipOptions(
-            prompt=order.prompt,
+        spec, seed = before.spec, _seed(request.id, 0)
+        offer = _repeat_offer(catalogue, spec)
+        any_model = spec.any_model or offer is None
+        options = ClipOptions(
+            prompt=spec.prompt,
             model=None if offer is None else offer.key,
-            seconds=order.seconds,
-            size=str(order.size),
-            image=order.image,
+            seconds=spec.seconds,
+            size=str(spec.size),
+            image=spec.image,
         )
         if before.parent_id is not None:
-            draft = await self._repeat_from_parent(
-                catalogue, before, before.parent_id, wish, viewer, seed
+            new_job = await self._repeat_from_parent(
+                catalogue, before, before.parent_id, options, viewer, seed
             )
-            return [replace(draft, spec=replace(draft.spec, any_model=is_ours))]
-        anew = replace(self._resolve_again(catalogue, wish), any_model=is_ours)
-        return [NewJob(spec=anew, seed=seed)]
+            return [replace(new_job, spec=replace(new_job.spec, any_model=any_model))]
+        again = replace(self._resolve_again(catalogue, options), any_model=any_model)
+        return [NewJob(spec=again, seed=seed)]
 
     async def _repeat_from_parent(
         self,
@@ -112,8 +110,8 @@ class Ordering:
         viewer: Viewer,
         seed: int,
     ) -> NewJob:
-        """Return the draft that starts from the same parent; of one that is gone, from its words."""
-        order = before.spec
+        """Return the job that starts from the same parent; if a remix's is gone, from the prompt."""
+        spec = before.spec
         try:
             parent = await self._library.parent(parent_id, viewer)
         except (
@@ -124,20 +122,20 @@ class Ordering:
         ) as refusal:
             is_gone = isinstance(refusal, ClipExpiredError)
             if not is_gone and not await self._library.is_gone(parent_id):
-                told = (
+                text = (
                     f"`{before.id}` was made from a clip that you can't use: it can't be repeated."
                 )
-                raise RemixForbiddenError(told) from refusal
-            if order.operation is Operation.EXTEND:
-                told = f"The clip that `{before.id}` goes on from is gone: it can't be repeated."
-                raise RemixForbiddenError(told) from refusal
-            # A remix still, so that what others read stays its change and not the parent's words.
+                raise RemixForbiddenError(text) from refusal
+            if spec.operation is Operation.EXTEND:
+                text = f"The clip that `{before.id}` goes on from is gone: it can't be repeated."
+                raise RemixForbiddenError(text) from refusal
+            # It stays a remix, so that others still read its change and not the parent's prompt.
             again = self._resolve_again(catalogue, options)
-            again = replace(again, operation=order.operation, change=order.change)
+            again = replace(again, operation=spec.operation, change=spec.change)
             return NewJob(spec=again, seed=seed, parent_id=parent_id)
-        if order.operation is Operation.EXTEND:
-            return new_extend_job(catalogue, self._gate, parent, order.change, seed)
-        options = replace(options, prompt=order.change or order.prompt)
+        if spec.operation is Operation.EXTEND:
+            return new_extend_job(catalogue, self._gate, parent, spec.change, seed)
+        options = replace(options, prompt=spec.change or spec.prompt)
         try:
             return new_remix_job(catalogue, self._gate, parent, options, seed)
         except BadOptionError:
@@ -145,23 +143,23 @@ class Ordering:
             return new_remix_job(catalogue, self._gate, parent, kept, seed)
 
     def _resolve_again(self, catalogue: Catalogue, options: ClipOptions) -> RenderSpec:
-        """Return the order for what was ordered once, as near to it as can be had now."""
+        """Return the spec for an earlier clip's options, or the nearest that is possible now."""
         prompt = self._gate.sanitize(options.prompt)
         try:
             return catalogue.resolve(options, prompt)
         except BadOptionError:
-            # As long as an extended clip was, or of another size: nobody offers that from nothing.
+            # No model makes a clip as long as an extended one, or of its size, from a prompt.
             return catalogue.resolve(replace(options, seconds=None, size=None), prompt)
 
     async def check_place(self, viewer: Viewer) -> None:
-        """Return if the server lets clips be where the viewer is. Raises ForbiddenByGuildError."""
+        """Raise ForbiddenByGuildError unless the guild allows clips where the viewer is."""
         check_place(await self._settings_cache.settings(viewer.guild_id), viewer)
 
     async def _catalogue_for_viewer(self, viewer: Viewer) -> Catalogue:
-        """Return what can be asked for where the viewer is."""
-        rules = await self._settings_cache.settings(viewer.guild_id)
-        check_place(rules, viewer)
-        return await self._selected(rules)
+        """Return the offers of the viewer's guild. Raises as `check_place`."""
+        settings = await self._settings_cache.settings(viewer.guild_id)
+        check_place(settings, viewer)
+        return await self._selected(settings)
 
     async def _selected(self, settings: GuildSettings) -> Catalogue:
         return self._catalogue.select(
@@ -170,7 +168,10 @@ class Ordering:
 
 
 def _repeat_offer(catalogue: Catalogue, spec: RenderSpec) -> Offer | None:
-    """Return where `order` is made again: as it was; else, if its model was chosen, who else has it."""
+    """Return the offer for repeating `spec`: the same one if it can be used now.
+
+    Otherwise another provider's offer of the same model, if the member chose that model; else None.
+    """
     offer = catalogue.offer(spec.provider, spec.model)
     if offer is not None or spec.any_model:
         return offer

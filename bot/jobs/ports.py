@@ -27,7 +27,7 @@ from bot.storage.outbox import Outbox
 class Origin:
     """What a remix or an extension was made from, and how."""
 
-    #: Without a prompt once it is deleted.
+    #: The job of the parent; it has no prompt once the clip is deleted.
     parent: Job
     #: Whether the provider itself remixed or extended the parent's render; else the prompt was
     #: composed from the parent's.
@@ -214,11 +214,11 @@ class Dependencies:
     quota: QuotaRule
     clock: Clock
     timings: Timings
-    #: Holds the folders for temporary files and thumbnails.
+    #: Folder that contains the folders for temporary files and thumbnails.
     data_dir: Path
     #: Largest file that is downloaded from a provider, in bytes.
     max_clip_bytes: int
     #: How long a posted clip's file is kept, in days; None: forever.
     keep_days: int | None = None
-    #: The space on the disks; by default there is always enough.
+    #: Free disk space; by default there is always enough.
     disk_space: DiskSpace = field(default_factory=DiskSpace)

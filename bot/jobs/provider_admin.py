@@ -1,4 +1,4 @@
-"""The video services as moderators see them, and their choice of who gets the next order."""
+"""The providers as moderators see them, and the choice of which provider gets new jobs."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ from bot.storage.guild_settings import Actor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderStatus:
-    """One video service, seen from one server."""
+    """One provider, as one guild has it."""
 
     name: str
     health: ProviderHealth
-    #: Whether it takes orders at this moment, by itself.
+    #: Whether its circuit lets it take jobs now.
     takes_work: bool
-    #: No new jobs of this server; of any server, which only the operator changes.
+    #: Whether this guild gives it no new jobs.
     drained_here: bool
+    #: Whether no guild gives it new jobs; only the operator changes that.
     drained_everywhere: bool
-    #: Tried first in this server.
+    #: Whether it is tried first in this guild.
     is_preferred: bool
-    #: What it can do at present, retired models too.
+    #: Its models, retired ones too.
     models: tuple[Model, ...]
-    #: Jobs of all servers that are being made there now.
+    #: Jobs of all guilds that it is working on now.
     running: int
-    #: … and how many it takes at a time.
+    #: How many jobs it works on at a time.
     slots: int
 
 
 class ProviderAdmin:
-    """What moderators can see and choose of the video services of their server.
+    """Lists, prefers, drains and tests the providers of a guild.
 
-    A choice holds for new jobs of that server; running jobs stay where they are. Refusals are
-    RefusedErrors; all but `all` raise ModeratorsOnlyError for others, and BadOptionError for a name
-    that is not configured.
+    A choice applies to the guild's new jobs; running jobs keep their provider. Methods that take
+    `by` raise ModeratorsOnlyError for other members, and BadOptionError for a provider that is not
+    configured. Every refusal is a RefusedError.
     """
 
     def __init__(self, dependencies: Dependencies, settings_cache: GuildSettingsCache) -> None:
@@ -59,11 +60,11 @@ class ProviderAdmin:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The services there are, in the operator's order."""
+        """The configured providers, in the operator's order."""
         return tuple(self._providers)
 
     async def all(self, guild_id: int | None) -> tuple[ProviderStatus, ...]:
-        """Return every service as a server has it, in the order in which they are tried there."""
+        """Return every provider's status in a guild, in the order in which they are tried there."""
         here = await self._settings_cache.settings(guild_id)
         everywhere = await self._settings_cache.everywhere()
         wanted = [here.preferred_provider, everywhere.preferred_provider]
@@ -86,32 +87,34 @@ class ProviderAdmin:
         )
 
     async def use(self, by: Viewer, name: str | None) -> None:
-        """Let a service be tried before all others, and not be drained; None: the usual order."""
-        rules, name = (
-            await self._moderated_settings(by),
-            None if name is None else self._known_name(name),
-        )
-        left = tuple(each for each in rules.drained_providers if each != name)
+        """Try a provider before all others and stop draining it; None: the operator's order."""
+        settings = await self._moderated_settings(by)
+        name = None if name is None else self._known_name(name)
+        drained = tuple(each for each in settings.drained_providers if each != name)
         await self._change_settings(
-            by, rules, replace(rules, preferred_provider=name, drained_providers=left)
+            by, settings, replace(settings, preferred_provider=name, drained_providers=drained)
         )
 
     async def drain(self, by: Viewer, name: str, *, back: bool = False) -> None:
-        """Give a service no new jobs, or (`back`) give it some again."""
-        rules, name = await self._moderated_settings(by), self._known_name(name)
-        others = tuple(each for each in rules.drained_providers if each != name)
-        wanted = None if rules.preferred_provider == name and not back else rules.preferred_provider
+        """Give a provider no new jobs; with `back`, give it new jobs again."""
+        settings, name = await self._moderated_settings(by), self._known_name(name)
+        others = tuple(each for each in settings.drained_providers if each != name)
+        wanted = (
+            None
+            if settings.preferred_provider == name and not back
+            else settings.preferred_provider
+        )
         drained = others if back else (*others, name)
         await self._change_settings(
-            by, rules, replace(rules, preferred_provider=wanted, drained_providers=drained)
+            by, settings, replace(settings, preferred_provider=wanted, drained_providers=drained)
         )
 
     async def test(self, by: Viewer, name: str) -> str:
-        """Make one free call to a service and return what came of it, in one sentence."""
+        """Make one free call to a provider and return the result as a sentence for people."""
         await self._moderated_settings(by)
         provider = self._providers[self._known_name(name)]
         try:
-            told = await provider.check()
+            result = await provider.check()
         except ProviderAccountError:
             return "It refuses the key, or the balance is used up: the bot's operator has to act."
         except UnsupportedError:
@@ -119,8 +122,8 @@ class ProviderAdmin:
         except ProviderError:
             return "It does not answer as it should right now."
         if self._health.of(provider.name).circuit is CircuitState.OUT:
-            return f"It answers: {told}. But it refused the last order: the next clip will tell."
-        return f"All is well: {told}."
+            return f"It answers: {result}. But it refused the last order: the next clip will tell."
+        return f"All is well: {result}."
 
     async def _moderated_settings(self, by: Viewer) -> GuildSettings:
         guild_id = by.moderated_guild_id()

@@ -1,7 +1,8 @@
-"""How a finished clip becomes the order for the next one; pure, no I/O.
+"""Makes new jobs that remix or extend a finished clip; pure, no I/O.
 
-The parent's provider does it by itself where it can; otherwise the order is composed from the
-parent's words, and its last frame opens the clip where the model takes a picture.
+If the parent's provider can remix or extend its own render, it does (a native remix or extension).
+Otherwise the prompt is composed from the parent's prompt and the change, and the parent's last frame
+is the first frame of the clip where the model accepts a reference image.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from bot.model import Clip, Job, Operation, RenderSpec, Size
 from bot.safety.prompt_gate import PromptGate
 from bot.storage.base import NewJob
 
-#: Whoever typed ten words would not believe a thousand.
+#: Explains why a short change makes a prompt that is too long.
 _WITH_PARENT_PROMPT = "with the words of the clip before, "
 _CANNOT_EXTEND = "No video service here can continue this clip."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """A clip that something is made from."""
+    """A clip that is remixed or extended."""
 
     job: Job
     clip: Clip
 
     @property
     def seconds(self) -> int:
-        """How long the whole clip is."""
+        """Length of the whole clip."""
         whole = self.job.spec.operation is not Operation.EXTEND
         return self.job.spec.seconds if whole else round(self.clip.duration_ms / 1000)
 
@@ -40,16 +41,16 @@ class Parent:
 
     @property
     def remote_id(self) -> str | None:
-        """What its provider knows the whole clip as; of one that was joined here it has a part."""
+        """The provider's id of the whole clip; None if the bot joined it: the provider has only a part."""
         return _remote_id(self.job)
 
 
 def new_remix_job(
     catalogue: Catalogue, gate: PromptGate, parent: Parent, options: ClipOptions, seed: int
 ) -> NewJob:
-    """Return the job that makes `parent` again with the change that `wish.prompt` describes.
+    """Return the job that makes `parent` again with the change that `options.prompt` describes.
 
-    Whatever the wish leaves open is kept: model, length, size, provider.
+    Model, length, size and provider stay the parent's where `options` don't name them.
     Raises UnsafePromptError, BadOptionError and NoProviderError.
     """
     change = gate.sanitize(options.prompt)
@@ -63,16 +64,14 @@ def new_remix_job(
     native = offer is not None and _can_remix(catalogue, offer, parent, whole, change)
     if offer is not None and native:
         seconds = parent.seconds if whole.seconds is None else whole.seconds
-        order = _spec_at(
-            offer, prompt, seconds, _parse_size(whole.size) or parent.size, sent=change
-        )
+        spec = _spec_at(offer, prompt, seconds, _parse_size(whole.size) or parent.size, sent=change)
     else:
-        order = _composed_spec(
+        spec = _composed_spec(
             catalogue, offer, parent, whole, prompt, wanted_seconds=options.seconds
         )
-    any_model = options.model is None and _is_any_model(catalogue, order, parent)
+    any_model = options.model is None and _is_any_model(catalogue, spec, parent)
     return NewJob(
-        spec=replace(order, operation=Operation.REMIX, change=change, any_model=any_model),
+        spec=replace(spec, operation=Operation.REMIX, change=change, any_model=any_model),
         seed=seed,
         parent_id=parent.job.id,
         source_remote_id=parent.remote_id if native else None,
@@ -82,9 +81,9 @@ def new_remix_job(
 def new_extend_job(
     catalogue: Catalogue, gate: PromptGate, parent: Parent, words: str | None, seed: int
 ) -> NewJob:
-    """Return the job that lets `parent` go on, as `words` say or as it was.
+    """Return the job that continues `parent`: with `words`, or with the parent's prompt if None.
 
-    Raises UnsafePromptError, BadOptionError, and NoProviderError where nothing can continue it.
+    Raises UnsafePromptError, BadOptionError, and NoProviderError where no model can continue it.
     """
     before = parent.job.spec
     change = gate.sanitize(words) if words and words.strip() else None
@@ -98,17 +97,17 @@ def new_extend_job(
     )
     if offer is not None and native:
         sent = prompt if change is None else change
-        order = _spec_at(
+        spec = _spec_at(
             offer, prompt, _extend_seconds(offer, before.seconds), before.size, sent=sent
         )
     else:
-        order = _extend_spec(catalogue, offer, before, prompt)
+        spec = _extend_spec(catalogue, offer, before, prompt)
     return NewJob(
         spec=replace(
-            order,
+            spec,
             operation=Operation.EXTEND,
             change=change,
-            any_model=_is_any_model(catalogue, order, parent),
+            any_model=_is_any_model(catalogue, spec, parent),
         ),
         seed=seed,
         parent_id=parent.job.id,
@@ -117,34 +116,34 @@ def new_extend_job(
 
 
 def can_extend(catalogue: Catalogue, job: Job) -> bool:
-    """Return whether `new_extend_job` would find somebody to continue this job's clip."""
+    """Return whether `new_extend_job` would find a model that can continue this job's clip."""
     offer = catalogue.offer(job.spec.provider, job.spec.model)
-    goes_on = offer is not None and Operation.EXTEND in offer.model.operations
-    if goes_on and _remote_id(job) is not None:
+    extends_natively = offer is not None and Operation.EXTEND in offer.model.operations
+    if extends_natively and _remote_id(job) is not None:
         return True
     return any(_can_continue(each, job.spec.size) for each in catalogue.offers)
 
 
 def check_extend(catalogue: Catalogue, job: Job) -> None:
-    """Return if somebody here can continue this job's clip. Raises NoProviderError."""
+    """Raise NoProviderError unless a model can continue this job's clip."""
     if not can_extend(catalogue, job):
         raise NoProviderError(_CANNOT_EXTEND)
 
 
 def provider_prompt(job: Job) -> str:
-    """Return what the video service reads: of a native remix the change alone."""
-    order = job.spec
+    """Return the prompt for the provider: for a native remix or extension only the change."""
+    spec = job.spec
     native = job.source_remote_id is not None
-    return order.change if native and order.change is not None else order.prompt
+    return spec.change if native and spec.change is not None else spec.prompt
 
 
 def compose_prompt(prompt: str, how: str, change: str) -> str:
-    """Return one prompt of a parent's and what is asked for now: `a cat. Change: by night`."""
+    """Join a parent's prompt and a change into one prompt: `a cat. Change: by night`."""
     return f"{prompt.rstrip(' .')}. {how}: {change}"
 
 
 def split_prompt(prompt: str) -> list[str]:
-    """Return what was asked for in each generation of a composed prompt, the first one first."""
+    """Split a composed prompt into the first prompt and the changes, oldest first."""
     return re.split(r"\. (?:Change|Then): ", prompt)
 
 
@@ -154,19 +153,19 @@ def _remote_id(job: Job) -> str | None:
 
 
 def _is_any_model(catalogue: Catalogue, spec: RenderSpec, parent: Parent) -> bool:
-    """Return whether any model may make `order`: one that was chosen for its parent is kept."""
+    """Return whether any model may make `spec`; False if its model was chosen for the parent."""
     at = (spec.provider, spec.model)
     chosen = _offers_of_chosen_model(catalogue, parent.job.spec)
     return at not in [(each.provider, each.model.name) for each in chosen]
 
 
 def _offers_of_chosen_model(catalogue: Catalogue, before: RenderSpec) -> tuple[Offer, ...]:
-    """Return the offers of the model that was chosen for a parent; none where it was left to us."""
+    """Return the offers of the model that a member chose for the parent; none if the bot chose."""
     return () if before.any_model else catalogue.offers_of_model(before)
 
 
 def _offers_in_order(catalogue: Catalogue, offer: Offer | None, before: RenderSpec) -> list[Offer]:
-    """Return the parent's own `offer`, then others of the model that was chosen, then the rest."""
+    """Return the parent's own `offer`, then others of the model chosen for it, then the rest."""
     chosen = _offers_of_chosen_model(catalogue, before)
     others = [each for each in catalogue.offers if each != offer]
     others.sort(key=lambda each: each not in chosen)
@@ -174,7 +173,7 @@ def _offers_in_order(catalogue: Catalogue, offer: Offer | None, before: RenderSp
 
 
 def _offer_named(catalogue: Catalogue, offer: Offer | None, name: str) -> Offer:
-    """Return what `name` means, the parent's own `offer` before others of that name."""
+    """Return the offer that `name` means; if the parent's own `offer` has that name, that one."""
     if offer is not None and name.strip().casefold() in offer.names:
         return offer
     return catalogue.offer_named(name)
@@ -210,11 +209,11 @@ def _composed_spec(
     *,
     wanted_seconds: int | None,
 ) -> RenderSpec:
-    """Return the order at the model that was asked for, else the parent's, else the next.
+    """Return the spec at the model that `full_options` name, else the parent's, else another.
 
-    Where the parent's model was chosen, that one has the order also while its service rests.
-    stretch  the length that was asked for, if one was. A parent that was extended may be longer than
-             any of the model's clips, and so may its remixes: they are made as long as possible.
+    A model that was chosen for the parent is kept also while its provider is cooling down.
+    wanted_seconds  the length that the member asked for. If None and the parent, being an extended
+                    clip, is longer than the model's clips can be, the longest possible is used.
     """
     if full_options.model is not None:
         offers = [_offer_named(catalogue, offer, full_options.model)]
@@ -238,16 +237,16 @@ def _composed_spec(
 def _extend_spec(
     catalogue: Catalogue, offer: Offer | None, before: RenderSpec, prompt: str
 ) -> RenderSpec:
-    """Return the order for a clip that begins with `before`'s last frame."""
-    wordy: BadOptionError | None = None
+    """Return the spec for a clip that begins with the last frame of `before`'s clip."""
+    too_long: BadOptionError | None = None
     for each in _offers_in_order(catalogue, offer, before):
         if _can_continue(each, before.size):
             length = _extend_seconds(each, before.seconds)
             try:
                 return _spec_at(each, prompt, length, before.size, sent=prompt)
             except BadOptionError as refusal:
-                wordy = wordy or refusal
-    raise wordy or NoProviderError(_CANNOT_EXTEND)
+                too_long = too_long or refusal
+    raise too_long or NoProviderError(_CANNOT_EXTEND)
 
 
 def _can_continue(offer: Offer, size: Size) -> bool:
@@ -266,9 +265,9 @@ def _parse_size(text: str | None) -> Size | None:
 
 
 def _spec_at(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) -> RenderSpec:
-    """Return an order that is not measured by the model's list of lengths.
+    """Return a spec without checking that the model offers this length and size.
 
-    sent  the words that the video service will read; those are measured.
+    sent  the prompt that the provider will get. Raises BadOptionError when it is too long.
     """
     model = offer.model
     if model.prompt_length(sent) > model.prompt_max_chars:

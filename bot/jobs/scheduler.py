@@ -82,7 +82,7 @@ class Scheduler:
         """Start the loops, and continue what was open when the last process ended."""
         await self._reconciler.resume()
         loops: dict[str, _Loop] = {
-            "sweep": self._reconcile_forever,
+            "reconcile": self._reconcile_forever,
             "cards": self._status_cards.run,
             "refresh": self._refresh_forever,
             **self._extra_loops,

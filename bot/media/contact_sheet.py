@@ -1,4 +1,4 @@
-"""Several pictures as one, numbered."""
+"""Draws several pictures as one numbered sheet."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _read(path: Path | None) -> Image.Image | None:
             return picture.convert("RGB")
     except (
         OSError,
-        SyntaxError,  # Pillow's word for a broken PNG
+        SyntaxError,  # raised by Pillow for a broken PNG
         ValueError,
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
@@ -88,7 +88,7 @@ def _read(path: Path | None) -> Image.Image | None:
 
 
 def _cell(picture: Image.Image) -> Image.Image:
-    """Return a picture whole in a cell, what is left filled with its own dimmed blur."""
+    """Return a cell that shows the whole picture over its own dimmed blur."""
     shown = ImageOps.contain(picture, _CELL_PX, Image.Resampling.LANCZOS)
     if _CELL_PX[0] - shown.width <= 8 and _CELL_PX[1] - shown.height <= 8:
         return ImageOps.fit(picture, _CELL_PX, Image.Resampling.LANCZOS)
@@ -100,7 +100,7 @@ def _cell(picture: Image.Image) -> Image.Image:
 
 
 def _tile() -> Image.Image:
-    """Return what stands for a picture that is not there: a faint frame with a play mark."""
+    """Return the tile for a missing picture: a faint frame with a play mark."""
     width_px, height_px = (side * _SMOOTHING for side in _CELL_PX)
     tile = Image.new("RGB", (width_px, height_px), _TILE)
     draw = ImageDraw.Draw(tile)
@@ -128,7 +128,7 @@ def _badge(text: str) -> Image.Image:
     font = ImageFont.load_default(side_px * 0.6)
     centre = (side_px / 2, side_px / 2)
     left, top, right, bottom = draw.textbbox(centre, text, font=font, anchor="lt")
-    # Centred by its ink: the middle that a font declares leaves digits a little high.
+    # Centred by the drawn pixels: by the font's own middle, digits stand a little high.
     place = (side_px - (right - left)) / 2, (side_px - (bottom - top)) / 2
     draw.text(place, text, font=font, fill=_TEXT, anchor="lt", stroke_width=1, stroke_fill=_TEXT)
     return badge.resize((_BADGE_PX, _BADGE_PX), Image.Resampling.LANCZOS)

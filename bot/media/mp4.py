@@ -1,4 +1,4 @@
-"""The outermost layer of an MP4 file: its boxes, read without decoding anything."""
+"""Reads the top-level boxes of an MP4 file without decoding anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was used day by day, as a picture: a bar for each day's clips, a quiet one for its cost."""
+"""Draws the usage of each day: a bar for the clips, and below it one for the cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 640
-#: Chat shows the picture about 350 pixels wide on a phone: letters keep some 11 of these.
+#: Discord shows the picture about 350 px wide on a phone: letters are then about 11 px high.
 _FONT_PX = 32
 _LEFT_PX, _RIGHT_PX = 140, 956
 #: Top and bottom of the two plots, and the middle of the titles above them.
@@ -21,7 +21,7 @@ _COST_PX = (456, 560)
 _TITLE_PX = 46
 #: Shapes are drawn this much larger and scaled down: Pillow draws without smoothing.
 _SMOOTHING = 2
-#: A ground of its own, so that light and dark themes show the same picture.
+#: Opaque, so that light and dark themes show the same picture.
 _BACKGROUND = (30, 31, 36)
 _LINE = (66, 69, 79)
 _TEXT = (226, 228, 234)
@@ -32,7 +32,7 @@ _COLOURS = 64
 #: Most days whose dates are written below, and how far from the edge the last one's middle is.
 _DATES = 6
 _DATE_EDGE_PX = 60
-#: Where the scales of days without use end: a clip, and a cent.
+#: Smallest ends of the two scales: one clip, one cent.
 _LEAST_CLIPS, _LEAST_USD_MICROS = 1, 10_000
 
 
@@ -100,13 +100,13 @@ def _plot(
         _write(draw, (_LEFT_PX - 16, y_px), told, "rm", _MUTED_TEXT)
     for (left_px, right_px), value in zip(_columns(len(amounts)), amounts, strict=True):
         if value:
-            # However little it is beside the others, it is seen.
+            # At least 4 px, so that small values stay visible.
             height_px = max(4.0, (bottom_px - top_px) * value / top)
             _shape(draw, (left_px, bottom_px - height_px, right_px, bottom_px), colour)
 
 
 def _dates(draw: ImageDraw.ImageDraw, days: Sequence[date]) -> None:
-    """Write the dates of some days, the last one of them, at equal steps."""
+    """Write the dates of some days at equal steps, the last day included."""
     step = -(-len(days) // _DATES)
     columns = _columns(len(days))
     for index in range(len(days) - 1, -1, -step):
@@ -116,7 +116,7 @@ def _dates(draw: ImageDraw.ImageDraw, days: Sequence[date]) -> None:
 
 
 def axis_maximum(*amounts: int) -> int:
-    """Return where a scale ends that holds all amounts, one of them 1 or more.
+    """Return the end of a scale for all amounts, of which at least one is 1 or more.
 
     It is 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, as small as can be.
     """

@@ -1,4 +1,4 @@
-"""A decoded frame as people see it."""
+"""Colour and rotation of a decoded frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
-#: H.273 matrix coefficients that say nothing.
+#: H.273 matrix coefficients for "unspecified".
 _UNSPECIFIED = 2
 #: By quarter turns to the left.
 _TRANSPOSES = {
@@ -17,14 +17,14 @@ _TRANSPOSES = {
 
 
 def color_matrix(frame: VideoFrame) -> int:
-    """Return the H.273 matrix of a frame; what players assume where it has none.
+    """Return the H.273 matrix of a frame, or the one that players assume if it is unspecified.
 
     Both names of BT.601 give 5.
     """
-    told = frame.colorspace
-    if told == _UNSPECIFIED:
-        told = 1 if min(frame.width, frame.height) >= 720 else 5
-    return 5 if told == 6 else told
+    matrix = frame.colorspace
+    if matrix == _UNSPECIFIED:
+        matrix = 1 if min(frame.width, frame.height) >= 720 else 5
+    return 5 if matrix == 6 else matrix
 
 
 def is_full_range(frame: VideoFrame) -> bool:

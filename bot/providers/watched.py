@@ -76,13 +76,15 @@ class WatchedProvider:
         if any(isinstance(each, ProviderAccountError) for each in statuses):
             self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED)
         elif statuses and all(isinstance(each, ProviderTroubleError) for each in statuses):
-            hints = [
+            retry_after_s = [
                 each.retry_after_s
                 for each in statuses
                 if isinstance(each, ProviderTroubleError) and each.retry_after_s is not None
             ]
             why = "it does not answer"
-            self._health.record_trouble(self.name, why, retry_after_s=max(hints, default=None))
+            self._health.record_trouble(
+                self.name, why, retry_after_s=max(retry_after_s, default=None)
+            )
         return answers
 
     async def recent(self, since: datetime) -> Sequence[RenderStatus]:

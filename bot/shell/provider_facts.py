@@ -1,4 +1,4 @@
-"""What is known of every video API there is, configured or not, without calling any."""
+"""Collects what is known of every supported video API, configured or not."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class ProviderFacts:
     title: str
     #: Whether VIDEO_PROVIDERS names it.
     is_configured: bool = False
-    #: The variable that keeps it from being used; empty: none.
+    #: The variable whose value is wrong; empty: none.
     faulty_variable: str = ""
-    #: The same as a sentence, with what is allowed.
+    #: What is wrong with that value, and what is allowed.
     fault: str = ""
-    #: What can be asked of it as it is set up, or else by default.
+    #: The models it offers as configured, or else by default.
     models: tuple[Model, ...]
-    #: Models of which its API tells the rest, when it is asked.
+    #: Models whose details only its API can tell.
     undescribed_models: tuple[str, ...] = ()
-    #: The variable that models must be named in; empty: some are there by default.
+    #: The variable that must name the models; empty: there are default models.
     models_variable: str = ""
     #: "with each order", "set up there" or "no".
     webhook: str
@@ -57,7 +57,7 @@ async def collect_facts(
 ) -> Sequence[ProviderFacts]:
     """Return every API: the configured ones in their order, then the others.
 
-    is_live  the configured ones are asked what they can do, where they tell; ten seconds at most.
+    is_live  ask the configured APIs for their models, where they offer that; ten seconds at most.
     """
     others = (name for name in provider_names() if name not in settings.video_providers)
     known = (name for name in settings.video_providers if name in provider_names())
@@ -67,7 +67,7 @@ async def collect_facts(
 
 
 async def default_facts(clock: Clock) -> Sequence[ProviderFacts]:
-    """Return every API as it is by default, whatever the settings here."""
+    """Return every API with its defaults, ignoring the settings."""
     nothing = Settings(video_providers=())
     return [await _facts_of_provider(name, nothing, clock) for name in provider_names()]
 
@@ -79,17 +79,17 @@ async def _facts_of_provider(
     if vendor is None:
         return await _facts_of_renderer(settings, clock, is_configured=is_configured)
     wrong = fault = ""
-    # Webhooks are told as the API has them, not as this bot is set up.
-    usual, untold = await _capabilities(vendor, _stand_in_settings(vendor), clock)
+    # Webhook support is the API's, whether or not this bot uses it.
+    usual, undescribed = await _capabilities(vendor, _stand_in_settings(vendor), clock)
     models, by_hand = usual.models, not vendor.default_models
     if is_configured:
         try:
-            able, untold = await _capabilities(vendor, settings, clock, is_live=is_live)
+            able, undescribed = await _capabilities(vendor, settings, clock, is_live=is_live)
             models, by_hand = able.models, False
         except SettingsError as error:
             wrong, fault = error.variable, str(error)
     elif by_hand and not list(vendor.known_models):
-        models = untold = ()
+        models = undescribed = ()
     return ProviderFacts(
         name=name,
         title=vendor.title,
@@ -97,7 +97,7 @@ async def _facts_of_provider(
         faulty_variable=wrong,
         fault=fault,
         models=models,
-        undescribed_models=untold,
+        undescribed_models=undescribed,
         models_variable=f"{vendor.prefix}_MODELS" if by_hand else "",
         webhook=_webhook(vendor, usual),
         can_cancel=usual.can_cancel,
@@ -130,20 +130,20 @@ async def _facts_of_renderer(
 async def _capabilities(
     vendor: Vendor, settings: Settings, clock: Clock, *, is_live: bool = False
 ) -> tuple[Capabilities, tuple[str, ...]]:
-    """Return what can be asked of an API, and models of which it has yet to tell the rest."""
+    """Return the capabilities of an API, and the configured models it hasn't described yet."""
     async with open_provider(vendor.name, settings, clock) as provider:
         if is_live:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
                     await provider.refresh()
         able = provider.capabilities()
-    told = {each.name for each in able.models}
+    described = {each.name for each in able.models}
     named = vendor.read_account(settings.others, clock).models
-    return able, tuple(each.name for each in named if each.name not in told)
+    return able, tuple(each.name for each in named if each.name not in described)
 
 
 def _stand_in_settings(vendor: Vendor) -> Settings:
-    """Return settings that say nothing but what the vendor's file says."""
+    """Return settings that hold only the defaults of the vendor's file."""
     key, address, models, *_ = (each.name for each in vendor.variables)
     return Settings(
         public_url=_PUBLIC_URL,

@@ -1,4 +1,4 @@
-"""The video APIs as a table: for a terminal of 100 columns, and for the documentation."""
+"""Formats the video APIs as a table for a terminal of 100 columns, and for the docs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def terminal_table(
 ) -> str:
     """Return all APIs, their models under each; no line is over 100 columns.
 
-    checked  what calls showed, by name; empty: none were made.
+    checks  results of check calls, by provider name; empty: none were made.
     """
     blocks = [_HEAD]
     for place, each in enumerate(facts, 1):
@@ -49,7 +49,7 @@ def terminal_table(
 
 
 def markdown_table(facts: Iterable[ProviderFacts]) -> str:
-    """Return the table of the documentation, the same wherever it is made."""
+    """Return the table for the docs; it doesn't depend on this machine's settings."""
     head = ["name", "what", "models", "webhook", "cancel", "delete", "verified against", "on"]
     lines = [_row(head), _row(["---"] * len(head))]
     for each in facts:
@@ -80,10 +80,10 @@ def describe_choice(
     name: str | None,
     running: int,
 ) -> str:
-    """Return what holds in all servers after a choice about `name`.
+    """Return what applies in all guilds after the operator's choice about `name`.
 
     names    the configured APIs in their order.
-    running  its jobs that are being made.
+    running  number of its jobs that are rendering.
     """
     first = after.preferred_provider
     order = sorted(names, key=lambda each: each != first)
@@ -103,7 +103,7 @@ def _state(facts: ProviderFacts, guild_settings: GuildSettings, position: int) -
     if not facts.is_configured:
         return "not configured"
     if facts.faulty_variable:
-        # A longer name would push the columns apart.
+        # Truncated, so that the columns stay aligned.
         return f"wrong: {facts.faulty_variable}"[:27]
     if facts.name in guild_settings.drained_providers:
         return "drained"
@@ -124,7 +124,7 @@ def _check_line(check: ProviderCheck) -> str:
 
 
 def _models(facts: ProviderFacts) -> list[tuple[str, str]]:
-    """Return models by name, each with what is known of it."""
+    """Return (name, description) of each model."""
     return [
         *((each.name, _model(each)) for each in facts.models),
         *((name, "what it can do and costs, the API tells") for name in facts.undescribed_models),
@@ -149,7 +149,7 @@ def _model(model: Model) -> str:
 
 
 def _lengths(seconds: Sequence[int]) -> str:
-    """Return `4, 8, 12`, or `2 to 10` where each in between can be had."""
+    """Return `4, 8, 12`, or `2 to 10` when all values between are allowed."""
     if len(seconds) > 2 and list(seconds) == list(range(seconds[0], seconds[-1] + 1)):
         return f"{seconds[0]} to {seconds[-1]}"
     return ", ".join(map(str, seconds))

@@ -1,4 +1,4 @@
-"""`python -m bot quota …`: limits looked at and changed by the operator, beside a running bot."""
+"""`python -m bot quota …`: the operator shows and changes limits while the bot runs."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _RECENT = timedelta(days=30)
 
 
 async def run_quota(settings: Settings, command: QuotaCommand) -> str:
-    """Do what the operator asks for and return what they read; changes are audited as theirs.
+    """Carry out a command and return its report; changes go to the audit log as the operator's.
 
-    Raises StorageError, also where there is no database yet.
+    Raises StorageError, also when there is no database yet.
     """
-    desk = await open_admin_context(settings)
+    context = await open_admin_context(settings)
     try:
-        return await _run_command(desk, command)
+        return await _run_command(context, command)
     finally:
-        await desk.store.close()
+        await context.store.close()
 
 
 async def _run_command(context: AdminContext, command: QuotaCommand) -> str:
@@ -56,7 +56,7 @@ async def _show_limits(context: AdminContext, command: ShowLimits) -> str:
 async def _guild_report(context: AdminContext, guild_id: int) -> str:
     now = context.clock.now()
     budget = await context.store.read_ledger(
-        lambda books: context.quota.budget(books, guild_id, now)
+        lambda ledger: context.quota.budget(ledger, guild_id, now)
     )
     return quota_report.guild_report(
         guild_id,
@@ -69,10 +69,10 @@ async def _guild_report(context: AdminContext, guild_id: int) -> str:
 
 async def _member_report(context: AdminContext, viewer: Viewer) -> str:
     now = context.clock.now()
-    standing = await context.store.read_ledger(
-        lambda books: context.quota.status(books, viewer, now)
+    status = await context.store.read_ledger(
+        lambda ledger: context.quota.status(ledger, viewer, now)
     )
-    return quota_report.member_report(viewer, standing, now)
+    return quota_report.member_report(viewer, status, now)
 
 
 async def _change_limits(context: AdminContext, command: ChangeLimits) -> str:
@@ -114,10 +114,10 @@ async def _grant_extra(context: AdminContext, command: GrantExtra) -> str:
         for unit, amount in command.amounts.items()
     ]
     await context.guild_store.grant(given, operator)
-    standing = await _member_report(
+    status = await _member_report(
         context, Viewer(user_id=command.user_id, guild_id=command.guild_id)
     )
-    return f"{quota_report.grant_report(given)}\n\n{standing}"
+    return f"{quota_report.grant_report(given)}\n\n{status}"
 
 
 def _operator(context: AdminContext) -> Actor:

@@ -1,4 +1,4 @@
-"""The arguments of `python -m bot quota`, and the commands that they give."""
+"""The arguments of `python -m bot quota`, parsed into commands."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REASON_MAX_CHARS = 300
 
 @final
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line, on standard error, and exit code 2."""
+    """A parser that reports an error as one line on stderr and exits with code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and leave."""
+        """Print the error and exit with code 2."""
         line = " ".join(message.split())
         self.exit(2, f"{self.prog}: {line} (--help tells more)\n")
 
@@ -39,7 +39,7 @@ class Subparsers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSubject:
-    """Whom limits are for."""
+    """The user, role or guild that limits apply to."""
 
     guild_id: int
     #: USER, ROLE or GUILD.
@@ -50,7 +50,7 @@ class LimitSubject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowLimits:
-    """Tell what is set in a server, or where one member stands."""
+    """Show the limits of a guild, or the quota status of a member."""
 
     guild_id: int
     #: None: the whole server.
@@ -87,12 +87,12 @@ class GrantExtra:
     reason: str | None
 
 
-#: What an operator asks for.
+#: One of the quota commands.
 QuotaCommand = ShowLimits | ChangeLimits | ClearLimits | GrantExtra
 
 
 def add_quota(subparsers: Subparsers) -> None:
-    """Add `quota` and its four commands; what they are given, `read_quota_command` reads."""
+    """Add `quota` and its four subcommands; `read_quota_command` reads their arguments."""
     what = "show and change limits, beside a running bot"
     quota = subparsers.add_parser("quota", help=what, description=what)
     ways = quota.add_subparsers(dest="way", metavar="show | set | clear | grant", required=True)
@@ -120,7 +120,7 @@ def add_quota(subparsers: Subparsers) -> None:
 
 
 def read_quota_command(arguments: argparse.Namespace) -> QuotaCommand:
-    """Return what was asked for; leaves with exit code 2 where arguments don't go together."""
+    """Return the command; exits with code 2 if its arguments don't go together."""
     read: Callable[[argparse.Namespace], QuotaCommand] = arguments.read
     return read(arguments)
 
@@ -191,7 +191,7 @@ def _grant(parser: Parser, arguments: argparse.Namespace) -> GrantExtra:
 
 
 def _subject(arguments: argparse.Namespace) -> LimitSubject:
-    # The role of everybody has the server's id.
+    # The @everyone role has the id of the guild.
     if arguments.user is None and arguments.role in (None, arguments.server):
         return LimitSubject(guild_id=arguments.server, scope=Scope.GUILD, id=arguments.server)
     if arguments.user is None:
@@ -222,7 +222,7 @@ def _positive(raw: str) -> int:
 
 
 def _dollars(least_micros: int, raw: str) -> int:
-    """Return an amount in millionths, digit by digit: no float comes near it."""
+    """Return an amount in millionths of a dollar, without float rounding."""
     match = re.fullmatch(r"\$?([0-9]{1,7})(?:\.([0-9]{1,6}))?", raw)
     if match is not None:
         micros = int(match[1]) * _DOLLAR_MICROS + int((match[2] or "").ljust(6, "0"))

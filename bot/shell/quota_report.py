@@ -26,7 +26,7 @@ def guild_report(
     budget: BudgetUsage | None,
     recent_usage: Sequence[DayUsage],
 ) -> str:
-    """Return what is set in a server, what the settings say beside it, and 30 days of use."""
+    """Return the limits of a guild, the bot's defaults, and the usage of 30 days."""
     clips = sum(day.clips for day in recent_usage)
     seconds = sum(day.seconds for day in recent_usage)
     usd_micros = sum(day.usd_micros for day in recent_usage)
@@ -52,17 +52,17 @@ def guild_report(
 
 
 def member_report(viewer: Viewer, quota_status: QuotaStatus, now: datetime) -> str:
-    """Return where a member stands: each limit that holds, whose rule it is, and what is left."""
+    """Return a member's quota status: each effective limit, where it is set, and what is left."""
     roles = ", ".join(map(str, sorted(viewer.role_ids))) or "none named; --role adds one they have"
     lines = [f"User {viewer.user_id} in server {viewer.guild_id} (roles: {roles})"]
     if quota_status.block is not None:
         lines.append(f"  BLOCKED {_block(quota_status.block)}")
-    for reading in quota_status.usages:
-        lines += _usage_lines(reading, now)
-    for ruling in quota_status.lifted:
+    for usage in quota_status.usages:
+        lines += _usage_lines(usage, now)
+    for limit in quota_status.lifted:
         lines.append(
-            f"  No limit in {unit_name(ruling.unit)}: "
-            f"lifted for {_subject_name(ruling.scope, ruling.subject_id)}"
+            f"  No limit in {unit_name(limit.unit)}: "
+            f"lifted for {_subject_name(limit.scope, limit.subject_id)}"
         )
     if not quota_status.usages and not quota_status.lifted:
         lines.append("  No limits")
@@ -163,5 +163,5 @@ def _wait(time: timedelta) -> str:
 
 
 def _one_line(text: str) -> str:
-    # A moderator wrote it; a terminal obeys what it is sent.
+    # The text is a moderator's; control characters could drive the operator's terminal.
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -16,6 +16,8 @@ from bot.errors import SettingsError, StorageError
 from bot.obs.metrics import CONTENT_TYPE
 from bot.web.webhooks import Webhooks
 
+_log = logging.getLogger(__name__)
+
 #: Returns what is wrong, or None. The page may be public, so the text names no path and quotes no
 #: error.
 ReadinessCheck: TypeAlias = Callable[[], Awaitable[str | None]]
@@ -56,8 +58,6 @@ def disk_check(folder: Path, min_free_bytes: int) -> ReadinessCheck:
 
     return check
 
-
-_log = logging.getLogger(__name__)
 
 # Clients that poll a page or post webhooks return sooner than this, or connect again.
 _KEEPALIVE_S = 75.0

@@ -50,8 +50,8 @@ class Webhooks:
     verifiers  by provider's name; any other name gets a 404.
     poll_now   called once per verified delivery; its errors are logged.
     body_s     how long a body may take to arrive.
-    A webhook is only a hint: a lost or rejected one costs the time until the next poll. Bodies and
-    signatures are never logged.
+    A webhook only makes the next poll come sooner: a lost or rejected one costs the time until then.
+    Bodies and signatures are never logged.
     """
 
     def __init__(
@@ -117,10 +117,8 @@ class Webhooks:
 
     def _start_poll(self, endpoint: _Endpoint, event: WebhookEvent, now: datetime) -> None:
         if len(self._polls) >= _MAX_CONCURRENT_POLLS:
-            _log.warning(
-                "webhooks: too many at once; the render of %s waits for its next poll",
-                endpoint.name,
-            )
+            text = "webhooks: too many at once; the render of %s waits for its next poll"
+            _log.warning(text, endpoint.name)
         elif endpoint.replay_cache.is_first(event.delivery_id, now):
             task = asyncio.create_task(self._run_poll_now(endpoint.name, event.remote_id))
             self._polls.add(task)

@@ -39,7 +39,7 @@ RETIRED_WORDS = {
 #: Names with a retired word that stay: the database, files, metrics and running tasks have them, or
 #: the renderer draws or plays the thing itself.
 ALLOWED_NAMES = {
-    *("house_rules", "shelves", "errands"),  # tables
+    *("house_rules", "shelves", "errands", "chore"),  # tables, and a column
     "errand",  # the value of TaskKind.OUTBOX, a label in metrics
     "sora_errands_waiting",
     "sorabot.db.ballast",  # the file that earlier releases made

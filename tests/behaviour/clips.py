@@ -1,4 +1,4 @@
-"""Clips made in a town, and what was said about them."""
+"""Make clips in the bot harness and read the messages about them."""
 
 from __future__ import annotations
 

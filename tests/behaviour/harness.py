@@ -112,7 +112,7 @@ class BotHarness:
     async def usage_of(self, user_id: int) -> Usage:
         """What counts against a member, everywhere and ever."""
         long_ago = self.clock.now().replace(year=2020)
-        return await self.app.store.read_ledger(lambda books: books.usage(user_id, long_ago))
+        return await self.app.store.read_ledger(lambda ledger: ledger.usage(user_id, long_ago))
 
     async def job(self) -> Job:
         """The only job there is."""
@@ -167,7 +167,7 @@ class BotHarness:
         attachments  pairs of file name and content.
         SimCord's own `send(reply_to=…)` always pings, and without a ping a bot reads nothing.
 
-        Raises SetupError for somebody who doesn't see the message.
+        Raises SetupError for a member who doesn't see the message.
         """
         backend = self.env.backend
         place = backend.get_channel(message.channel.id)
@@ -205,7 +205,7 @@ class BotHarness:
     ) -> tuple[simcord.ChannelHandle, simcord.MemberActor]:
         """Put the bot into another server; return its one channel and its one member.
 
-        member  a name for somebody who is nowhere else, or somebody of the first server.
+        member  the name of a user who is in no other guild, or a member of the first guild.
         """
         guild = self.env.create_guild("Film club")
         user = self.env.create_user(member) if isinstance(member, str) else member.user

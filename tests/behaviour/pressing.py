@@ -57,7 +57,7 @@ def presses(before: Before) -> dict[str, list[Press]]:
 
 
 def presser(before: Before, press: Press) -> Any:
-    """Return who may press it: whoever the message was for, else whose job it is about."""
+    """Return the member who may press it: the message's addressee, else the owner of its job."""
     asked = press.message["interaction_metadata"]
     if asked is not None:
         user_id = int(asked["user"]["id"])

@@ -40,7 +40,7 @@ class Before:
     t: BotHarness
     left: dict[str, Any]
     path: Path
-    #: Everybody by id and server; None stands for direct messages.
+    #: Members by user id and guild id; None stands for direct messages.
     people: dict[tuple[int | None, int], Any]
     channels: dict[str, simcord.ChannelHandle]
     #: What answers to buttons and menus that this process has not sent, as discord.py holds it.
@@ -67,8 +67,8 @@ class Before:
         """Wait until so few jobs are under way, and nothing remains to be done about others."""
 
         def few() -> bool:
-            (errands,) = self.rows("SELECT count(*) FROM errands")
-            return self.open_jobs() <= most_open and (most_open > 0 or errands[0] == 0)
+            (outbox,) = self.rows("SELECT count(*) FROM errands")
+            return self.open_jobs() <= most_open and (most_open > 0 or outbox[0] == 0)
 
         await self.t.until(few)
 
@@ -89,7 +89,7 @@ class Before:
         return simcord.ResponseMessage(self.t.env, stored)
 
     def opened(self, form: dict[str, Any]) -> InteractionResult:
-        """Return a form as it stood open on somebody's screen."""
+        """Return a form that a member had open before the upgrade."""
         guild_id = form["guild_id"] and int(form["guild_id"])
         record = self.t.env.backend.new_interaction(
             _MODAL_OPENED, int(form["channel_id"]), int(form["user_id"]), guild_id
@@ -243,7 +243,7 @@ def _content(name: str) -> bytes:
 
 
 def _lay_out(folder: Path, taken_at_ms: int, now_ms: int) -> None:
-    """Put the old database, archive and pictures into a data folder."""
+    """Copy the old database, archive and reference images into a data folder."""
     for each in folder.glob("sorabot.db*"):
         each.unlink()
     shift_ms = now_ms - _STOPPED_AGO_MS - taken_at_ms

@@ -58,7 +58,7 @@ async def wait_for_outbox(t: BotHarness) -> None:
 
 
 def left_on_disk(t: BotHarness) -> list[str]:
-    """Return the names of all clips, posters and pictures that are still there."""
+    """Return the names of all clips, posters and reference images that are still there."""
     folders = (t.settings.archive_dir, t.settings.data_dir / "stills", t.settings.data_dir)
     found = {path for each in folders for path in each.rglob("*") if path.is_file()}
     return sorted(path.name for path in found if not path.name.startswith("sorabot.db"))

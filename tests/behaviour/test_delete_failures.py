@@ -126,8 +126,8 @@ async def test_a_restart_right_after_a_deletion_leaves_no_words_on_the_card(
         # Later than a restart looks for cards to mend.
         t.clock.forward(2 * 3600)
         # As if the process had died between the commit and all that follows it.
-        errands = SqliteOutbox(t.app.store.database, Queries.load())
-        await errands.erase(job.id, t.clock.now())
+        outbox = SqliteOutbox(t.app.store.database, Queries.load())
+        await outbox.erase(job.id, t.clock.now())
         await t.restart()
         await wait_for_outbox(t)
         assert message_of(t, job) is None

@@ -111,7 +111,7 @@ async def test_children_are_listed_newest_first_and_the_rest_is_counted(tmp_path
 
 
 async def test_the_longest_words_fit_into_the_details(tmp_path: Path) -> None:
-    # Signs that are escaped take twice their room.
+    # An escaped character counts twice towards the length limit.
     async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="100", QUOTA_USD_PER_DAY="100") as t:
         line = [await generate_clip(t, t.alice, "a" + "*" * 1400)]
         for _ in range(6):

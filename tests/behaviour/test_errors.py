@@ -1,4 +1,4 @@
-"""The one door for errors: whatever breaks, whoever asked reads a sentence."""
+"""The error handler answers every failed command with a sentence."""
 
 import re
 from collections.abc import AsyncIterator

@@ -39,7 +39,7 @@ STEEPEST = 0.4 * 2 * np.pi * 440 / RATE_HZ * 1.3
 
 
 def counting(folder: Path) -> Callable[[LoopbackRender], Path]:
-    """Let each render be as long as ordered, its frames counted on from the picture it begins with.
+    """Let each render be as long as requested; its frame numbers go on from its first frame.
 
     The sound is one tone, at each frame where it would be if all had been one clip.
     """

@@ -119,7 +119,7 @@ async def test_a_service_is_drained_then_killed_and_comes_back_and_nothing_is_lo
             ]
             return seen.health.failures_in_a_row >= 1
 
-        # A round of polls that nobody answered.
+        # One poll of each render failed.
         await t.until(unanswered)
         assert await rendering()
         assert len(api.seen) == heard
@@ -203,7 +203,7 @@ async def test_a_create_of_unknown_outcome_never_goes_to_the_other_service(
         job = await t.until(lambda: settled(t))
         assert t.api.creates["a cat"] + other.creates["a cat"] == 1
         # One that is known to have never arrived may go anywhere.
-        assert not accepted or job.order.provider == "openai"
+        assert not accepted or job.spec.provider == "openai"
         assert len(t.clips()) == 1
 
 
@@ -265,7 +265,7 @@ async def test_the_log_channel_hears_of_an_outage_once(tmp_path: Path) -> None:
             await t.alice.slash(t.channel, "sora generate", prompt=f"a cat {number}")
         await wait_until_finished(t, 3)
         await t.until(log.history)
-        # Tried again with one order after a while, and refused again: the same outage still.
+        # A single request tried the provider again and was refused: it is still the same outage.
         t.clock.forward(400)
         await t.bob.slash(t.channel, "sora generate", prompt="a dog")
         await wait_until_finished(t, 4)
@@ -287,8 +287,8 @@ async def test_the_log_channel_hears_of_an_outage_once(tmp_path: Path) -> None:
 async def test_words_that_are_turned_away_with_403_take_no_service_out(
     tmp_path: Path, code: str
 ) -> None:
-    rules = "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"
-    refused = {"code": "The caller does not have permission to do this", "error": rules}
+    refusal = "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"
+    refused = {"code": "The caller does not have permission to do this", "error": refusal}
     fault = VideosFault.html(403) if code == "rejected_order" else VideosFault.json(403, refused)
     async with two(tmp_path) as (t, other):
         t.api.fault("create", fault)
@@ -296,8 +296,8 @@ async def test_words_that_are_turned_away_with_403_take_no_service_out(
         await t.alice.slash(t.channel, "sora generate", prompt="' OR 1=1; --")
         job = await ended(t, State.FAILED)
         assert (job.error_code, job.failed_over_from) == (code, None)
-        kitchens = await t.app.jobs.provider_admin.all(t.guild.id)
-        assert [each.health.reason for each in kitchens] == ["", ""]
+        providers = await t.app.jobs.provider_admin.all(t.guild.id)
+        assert [each.health.reason for each in providers] == ["", ""]
 
 
 async def test_two_services_that_say_at_once_do_not_pass_a_job_to_and_fro(tmp_path: Path) -> None:

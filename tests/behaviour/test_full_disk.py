@@ -14,7 +14,7 @@ _MIB = 1 << 20
 
 
 async def fill_disk_after_submit(t: BotHarness, disk: Path) -> Path:
-    """Order a clip and fill the disk before it is rendered; return the file that fills it."""
+    """Request a clip and fill the disk before it is rendered; return the file that fills it."""
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     await t.wait_for_state(State.RENDERING)
     return fill(disk, but_bytes=3 * _MIB)

@@ -1,4 +1,4 @@
-"""`/sora gallery`: the clips of a server as pictures to leaf through."""
+"""`/sora gallery`: pages of thumbnails of the clips of a guild."""
 
 from io import BytesIO
 from pathlib import Path
@@ -33,7 +33,7 @@ async def listed(
 
 
 async def sheet(result: simcord.InteractionResult) -> Image.Image:
-    """Return the one picture that an answer carries, decoded."""
+    """Return the one image attached to an answer, decoded."""
     assert result.response is not None
     (attached,) = result.response.attachments
     picture = Image.open(BytesIO(await attached.read()))
@@ -87,7 +87,7 @@ async def test_leafing_replaces_the_picture_also_after_a_restart(tmp_path: Path)
         await t.restart()
         await t.bob.click(page, label="More ▶")
         assert order_in(private_answer(result), jobs) == newest[12:]
-        # One clip needs less room than six.
+        # The image of one clip is smaller than that of six.
         assert (await sheet(result)).size != first.size
         await t.bob.click(page, label="◀ Back")
         assert order_in(private_answer(result), jobs) == newest[6:12]

@@ -112,7 +112,7 @@ async def test_refused_options_are_named_with_what_is_possible(tmp_path: Path) -
             assert said.casefold() in refused.response.content.casefold()
         assert await t.jobs() == []
         long_ago = t.clock.now().replace(year=2020)
-        used = await t.app.store.read_ledger(lambda books: books.usage(t.alice.id, long_ago))
+        used = await t.app.store.read_ledger(lambda ledger: ledger.usage(t.alice.id, long_ago))
         assert used.clips == 0
 
 

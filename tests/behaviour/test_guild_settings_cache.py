@@ -1,4 +1,4 @@
-"""Rules that another process changes, such as the operator's shell, hold for the very next order."""
+"""A change of guild settings by another process, such as the operator's shell, holds at once."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ def slow() -> VideosApi:
 
 
 async def changed_elsewhere(t: BotHarness, guild_id: int, **changes: Any) -> None:
-    """Change rules through a connection of its own, of which the bot hears nothing."""
-    desk = await open_admin_context(t.settings)
+    """Change guild settings over a second connection, as another process does."""
+    context = await open_admin_context(t.settings)
     try:
-        seen = await desk.guild_store.guild_settings(guild_id)
-        actor = Actor(user_id=None, at=desk.clock.now())
-        rules = replace(seen, **changes)
-        assert await desk.guild_store.replace_guild_settings(guild_id, rules, actor, expected=seen)
+        seen = await context.guild_store.guild_settings(guild_id)
+        actor = Actor(user_id=None, at=context.clock.now())
+        changed = replace(seen, **changes)
+        assert await context.guild_store.replace_guild_settings(
+            guild_id, changed, actor, expected=seen
+        )
     finally:
-        await desk.store.close()
+        await context.store.close()
 
 
 async def asked(t: BotHarness) -> str | None:

@@ -1,4 +1,4 @@
-"""What the town adds to SimCord, heard by a bot that listens and does nothing else."""
+"""The events that the harness adds to SimCord, received by a bot that only listens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RecordingClient(discord.Client):
 
 @asynccontextmanager
 async def listening(folder: Path) -> AsyncGenerator[tuple[BotHarness, RecordingClient]]:
-    """Run a town whose bot has been replaced by one that only listens."""
+    """Run the harness with a bot that only listens."""
     async with bot_harness(folder) as t:
         ears = RecordingClient()
         await t.env.restart_bot(ears)

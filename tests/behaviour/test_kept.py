@@ -1,4 +1,4 @@
-"""A clip that was kept is posted where it may be: in its own server, by its rules."""
+"""A kept clip can be posted only in its own guild, as the guild's settings say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a server with hundreds of channels and threads the bot still answers everybody at once."""
+"""In a guild with hundreds of channels and threads the bot still answers every member at once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ async def build_large_guild(t: BotHarness, roles_each: int, threads: int) -> Non
     roles = [t.guild.create_role(f"role-{n}") for n in range(100)]
     for role in roles:
         t.env.backend.add_member_role(t.guild.id, t.alice.id, role.id)
-    # Whoever manages threads sees the private ones, too.
+    # Members who manage threads see the private ones, too.
     shown = discord.PermissionOverwrite(view_channel=True, manage_threads=True)
     hidden = discord.PermissionOverwrite(view_channel=False)
     opened = dict.fromkeys(roles[:roles_each], shown)
     overwrites: dict[Any, Any] = {t.guild.default_role: hidden, **opened}
-    places = [t.guild.create_text_channel(f"room-{n}", overwrites=overwrites) for n in range(500)]
+    places = [
+        t.guild.create_text_channel(f"channel-{n}", overwrites=overwrites) for n in range(500)
+    ]
     me = t.guild.me
     assert me is not None
     for n in range(threads):
@@ -52,11 +54,11 @@ async def test_finding_all_visible_channels_never_holds_up_the_loop(
         assert message.guild is not None
         assert len(message.guild.threads) == threads
         took_s: list[float] = []
-        rooms: list[int] = []
+        readable_counts: list[int] = []
         for _ in range(5):
             # This thread's own time: what else the machine does is not counted.
             began_s = time.thread_time()
-            rooms.append(len(author_of(message).readable_channel_ids))
+            readable_counts.append(len(author_of(message).readable_channel_ids))
             took_s.append(time.thread_time() - began_s)
-        assert rooms == [501 + threads] * 5
+        assert readable_counts == [501 + threads] * 5
         assert min(took_s) < MOST_S

@@ -84,7 +84,7 @@ async def test_a_long_remix_whose_source_is_gone_fails_with_a_refund_and_a_reaso
             return job if job.state is State.FAILED else None
 
         job = await t.until(failed)
-        assert (job.error_code, job.refunded, job.order.seconds) == ("source_gone", True, 24)
+        assert (job.error_code, job.refunded, job.spec.seconds) == ("source_gone", True, 24)
         assert await t.usage_of(t.bob.id) == before
         # Nothing was paid for at another length.
         assert t.api.requests["create"] == 1

@@ -159,7 +159,7 @@ async def test_again_starts_from_the_same_picture(tmp_path: Path) -> None:
         await t.bob.click(message, label="Again")
         again = await wait_for_newest(t, 2)
         assert again.spec == before.spec
-        # The picture stays as long as one of them needs it.
+        # The reference image stays as long as one of the jobs needs it.
         await t.alice.click(really, label=buttons(really)[0])
         await t.until(lambda: len(t.clips()) == 1)
         await t.bob.click(t.clips()[0], label="Again")

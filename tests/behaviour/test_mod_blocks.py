@@ -1,4 +1,4 @@
-"""`/sora-mod block`, `unblock`, `blocks`, `audit`: keeping somebody out, and the trail of changes."""
+"""`/sora-mod block`, `unblock`, `blocks`, `audit`: blocking members, and the audit log."""
 
 from __future__ import annotations
 

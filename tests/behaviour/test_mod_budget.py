@@ -44,46 +44,47 @@ async def test_a_budget_above_the_operators_is_shown_as_what_it_is(tmp_path: Pat
 
 async def test_moderators_are_warned_where_they_want_it(tmp_path: Path) -> None:
     async with bot_harness(tmp_path) as t:
-        desk = t.guild.create_text_channel("desk")
-        told = await mod(t, "budget set", usd=0.5, channel=desk)
-        assert f"warnings in <#{desk.id}>" in told
+        alerts = t.guild.create_text_channel("alerts")
+        told = await mod(t, "budget set", usd=0.5, channel=alerts)
+        assert f"warnings in <#{alerts.id}>" in told
         assert await asks(t, t.alice) is None
 
         async def warned() -> bool:
-            return any("80 %" in message.content for message in desk.history())
+            return any("80 %" in message.content for message in alerts.history())
 
         await t.until(warned)
-        assert f"<#{desk.id}>" in await mod(t, "budget show")
+        assert f"<#{alerts.id}>" in await mod(t, "budget show")
         # Another amount keeps the channel; the channel alone keeps the amount.
         told = await mod(t, "budget set", usd=7)
-        assert f"**$7.00 in 30 days, warnings in <#{desk.id}>**" in told
+        assert f"**$7.00 in 30 days, warnings in <#{alerts.id}>**" in told
         told = await mod(t, "budget set", channel=t.channel)
         assert f"**$7.00 in 30 days, warnings in <#{t.channel.id}>**" in told
 
 
 async def test_a_budget_that_is_spent_already_says_so_at_once_and_warns(tmp_path: Path) -> None:
     async with bot_harness(tmp_path) as t:
-        desk = t.guild.create_text_channel("desk")
+        alerts = t.guild.create_text_channel("alerts")
         assert await asks(t, t.alice, count=2) is None
         told = await mod(t, "budget set", usd=9)
         assert "$0.80 of it is used." in told
-        assert not desk.history()
-        told = await mod(t, "budget set", usd=0.5, channel=desk)
+        assert not alerts.history()
+        told = await mod(t, "budget set", usd=0.5, channel=alerts)
         assert "It is **used up**: $0.80 was spent in the last 30 days." in told
-        await t.until(desk.history)
-        assert "used up:** $0.80 of $0.50 in 30 days" in desk.history()[0].content
+        await t.until(alerts.history)
+        assert "used up:** $0.80 of $0.50 in 30 days" in alerts.history()[0].content
         assert "100 %\n**$0** left · $0.80 used" in await mod(t, "budget show")
 
 
 async def test_a_dearer_service_that_takes_over_counts_for_the_warning(tmp_path: Path) -> None:
     async with two(tmp_path, models=DEARER) as (t, _):
-        desk = t.guild.create_text_channel("desk")
-        await mod(t, "budget set", usd=1, channel=desk)
+        alerts = t.guild.create_text_channel("alerts")
+        await mod(t, "budget set", usd=1, channel=alerts)
         t.api.fault("create", BUSY)
         assert await asks(t, t.alice) is None
-        await t.until(desk.history)
+        await t.until(alerts.history)
         assert (
-            "80 % of this server's budget for clips are used:** $0.80" in desk.history()[0].content
+            "80 % of this server's budget for clips are used:** $0.80"
+            in alerts.history()[0].content
         )
 
 

@@ -59,9 +59,9 @@ async def drained_by_operator(t: BotHarness, *names: str) -> None:
     store = t.app.store
     guild_store = SqliteGuildSettingsStore(store.database, store.queries)
     seen = await guild_store.guild_settings(EVERYWHERE)
-    rules = replace(GuildSettings(), drained_providers=names)
+    changed = replace(GuildSettings(), drained_providers=names)
     actor = Actor(user_id=None, at=t.clock.now())
-    assert await guild_store.replace_guild_settings(EVERYWHERE, rules, actor, expected=seen)
+    assert await guild_store.replace_guild_settings(EVERYWHERE, changed, actor, expected=seen)
     t.clock.forward(6)
 
 
@@ -170,7 +170,7 @@ async def test_a_pause_and_an_outage_are_told_with_their_reason_and_time(tmp_pat
         line = line_of(page, "openai")
         assert line.startswith("⏳ **openai** · pause, ends <t:")
         assert "it takes no new work right now" in line
-        # Nobody else can do it: the next clip waits for the end of the pause.
+        # No other provider has the model: the next clip waits for the end of the pause.
         assert "▶ **next**" in line
         line = line_of(page, "litellm")
         assert line.startswith("⛔ **litellm** · out since <t:")

@@ -96,7 +96,7 @@ async def test_clips_are_made_in_private_threads_of_the_chosen_channels_too(
 
 async def test_twenty_five_channels_can_be_chosen_and_are_all_named(tmp_path: Path) -> None:
     async with bot_harness(tmp_path) as t:
-        channels = [t.guild.create_text_channel(f"room-{n}") for n in range(25)]
+        channels = [t.guild.create_text_channel(f"channel-{n}") for n in range(25)]
         panel = await open_settings(t)
         await choose(t, panel, "channels", *channels)
         assert all(f"<#{each.id}>" in text_of(panel) for each in channels)
@@ -129,17 +129,17 @@ async def test_defaults_hold_where_a_member_names_nothing(tmp_path: Path) -> Non
         await choose(t, panel, "seconds", "8")
         await choose(t, panel, "size", "720x1280")
         assert "Sora 2 Pro · 8 s · 720x1280" in text_of(panel)
-        order = (await generate_clip(t, t.alice, "a cat")).spec
-        assert (order.model, order.seconds, str(order.size)) == ("sora-2-pro", 8, "720x1280")
-        order = (await generate_clip(t, t.alice, "a cat", seconds=4, size="1280x720")).spec
-        assert (order.model, order.seconds, str(order.size)) == ("sora-2-pro", 4, "1280x720")
-        order = (await generate_clip(t, t.alice, "a cat", model="openai/sora-2")).spec
-        assert (order.model, order.seconds, str(order.size)) == ("sora-2", 8, "720x1280")
+        spec = (await generate_clip(t, t.alice, "a cat")).spec
+        assert (spec.model, spec.seconds, str(spec.size)) == ("sora-2-pro", 8, "720x1280")
+        spec = (await generate_clip(t, t.alice, "a cat", seconds=4, size="1280x720")).spec
+        assert (spec.model, spec.seconds, str(spec.size)) == ("sora-2-pro", 4, "1280x720")
+        spec = (await generate_clip(t, t.alice, "a cat", model="openai/sora-2")).spec
+        assert (spec.model, spec.seconds, str(spec.size)) == ("sora-2", 8, "720x1280")
         for what in ("model", "seconds", "size"):
             await choose(t, panel, what, "-")
         assert await guild_settings_of(t) == GuildSettings()
-        order = (await generate_clip(t, t.alice, "a cat")).spec
-        assert (order.model, order.seconds, str(order.size)) == ("sora-2", 4, "1280x720")
+        spec = (await generate_clip(t, t.alice, "a cat")).spec
+        assert (spec.model, spec.seconds, str(spec.size)) == ("sora-2", 4, "1280x720")
 
 
 async def test_a_default_model_that_is_not_allowed_is_said_to_be_idle(tmp_path: Path) -> None:

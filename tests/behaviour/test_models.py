@@ -104,7 +104,7 @@ async def test_the_servers_choice_of_models_and_service_decides_what_is_offered_
 
 @pytest.mark.parametrize("name", ["openai/sora-2", "sora 2", "SORA-2"])
 async def test_a_retired_model_is_refused_with_the_nearest_to_it(tmp_path: Path, name: str) -> None:
-    # By price and pictures: the dear one that takes pictures, not the free one that takes none.
+    # The dear model accepts reference images, the free one does not.
     near = "near seconds=4 sizes=1280x720 usd_per_second=0.12 image=yes label=Near"
     async with two(tmp_path, f"{FREE}; {near}") as (t, other):
         await retire(t, {"sora-2": "2026-09-24", "sora-2-pro": "2026-09-24"})
@@ -183,8 +183,8 @@ async def test_a_name_longer_than_discord_takes_spoils_no_list(tmp_path: Path) -
 async def test_models_that_could_not_be_learned_at_the_start_are_soon_asked_for_again(
     tmp_path: Path,
 ) -> None:
-    async with ProviderDouble(OpenRouterWire()) as kitchen:
-        kitchen.fault(Step.CHECK, VideosFault.html(502), times=3)
+    async with ProviderDouble(OpenRouterWire()) as double:
+        double.fault(Step.CHECK, VideosFault.html(502), times=3)
         names = {"VIDEO_PROVIDERS": "openrouter", "OPENROUTER_MODELS": "google/veo-3.1-lite"}
-        async with bot_harness(tmp_path, kitchen.environ() | names) as t:
+        async with bot_harness(tmp_path, double.environ() | names) as t:
             await t.until(lambda: t.app.providers["openrouter"].capabilities().models)

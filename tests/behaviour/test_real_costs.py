@@ -39,19 +39,19 @@ async def charging(
     folder: Path, usd_micros: int, **variables: str
 ) -> AsyncGenerator[tuple[BotHarness, ProviderDouble]]:
     """Run a bot whose only service charges so much for a clip that should cost $0.35."""
-    async with ProviderDouble(PricedWire(usd_micros)) as kitchen:
+    async with ProviderDouble(PricedWire(usd_micros)) as double:
         models = {"XAI_MODELS": "grok-imagine-video usd_per_second=0.07"}
-        environ = kitchen.environ() | models | variables
+        environ = double.environ() | models | variables
         async with bot_harness(folder, environ, VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await t.wait_for_state(State.RENDERING)
             assert "$0.35" in t.card_text()
             assert (await t.usage_of(t.alice.id)).usd_micros == ESTIMATE_USD_MICROS
-            let_it_be_ready(t, kitchen)
+            let_it_be_ready(t, double)
             job = await t.wait_for_state(State.DONE)
             assert (job.cost_usd_micros, job.refunded) == (usd_micros, False)
             await t.until(lambda: "Done" in t.card_text())
-            yield t, kitchen
+            yield t, double
 
 
 def let_it_be_ready(t: BotHarness, double: ProviderDouble) -> None:
@@ -97,17 +97,17 @@ async def test_a_clip_that_has_cost_more_than_the_limit_leaves_nothing_and_less_
 async def test_moderators_are_warned_of_what_a_clip_has_cost_in_the_end(
     tmp_path: Path, refused: bool
 ) -> None:
-    async with charging(tmp_path, 1_700_000, BUDGET_USD_PER_SERVER_PER_MONTH="9") as (t, kitchen):
-        desk = t.guild.create_text_channel("desk")
-        await t.moderator.slash(t.channel, "sora-mod budget set", usd=4, channel=desk)
-        assert not desk.history()
+    async with charging(tmp_path, 1_700_000, BUDGET_USD_PER_SERVER_PER_MONTH="9") as (t, double):
+        alerts = t.guild.create_text_channel("alerts")
+        await t.moderator.slash(t.channel, "sora-mod budget set", usd=4, channel=alerts)
+        assert not alerts.history()
         await t.bob.slash(t.channel, "sora generate", prompt="a dog")
-        await t.until(lambda: len(kitchen.renders) == 2)
-        assert not desk.history()
+        await t.until(lambda: len(double.renders) == 2)
+        assert not alerts.history()
         if refused:
             place = f"/channels/{t.channel.id}/messages"
             t.env.inject_error("POST", place, status=403, code=50013, times=None)
-        let_it_be_ready(t, kitchen)
-        await t.until(desk.history)
-        (told,) = desk.history()
+        let_it_be_ready(t, double)
+        await t.until(alerts.history)
+        (told,) = alerts.history()
         assert "80 % of this server's budget for clips are used:** $3.40 of $4.00" in told.content

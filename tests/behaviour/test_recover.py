@@ -146,34 +146,34 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
 async def test_a_server_that_keeps_renders_in_memory_has_lost_one_that_it_does_not_know(
     tmp_path: Path,
 ) -> None:
-    async with ProviderDouble(VllmWire()) as kitchen:
-        async with bot_harness(tmp_path, kitchen.environ(), VIDEO_PROVIDERS="vllm") as t:
+    async with ProviderDouble(VllmWire()) as double:
+        async with bot_harness(tmp_path, double.environ(), VIDEO_PROVIDERS="vllm") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await t.wait_for_state(State.RENDERING)
-            kitchen.renders.clear()
+            double.renders.clear()
             # Until the first look.
             t.clock.forward(20)
             await refunded(t, "remote_not_found")
-        assert kitchen.requests[Step.POLL] < 5
+        assert double.requests[Step.POLL] < 5
 
 
 async def test_a_server_that_has_forgotten_all_its_renders_gets_a_lost_order_again(
     tmp_path: Path,
 ) -> None:
-    async with ProviderDouble(VllmWire()) as kitchen:
+    async with ProviderDouble(VllmWire()) as double:
         several = {"VLLM_MAX_CONCURRENT": "2"}
-        async with bot_harness(tmp_path, kitchen.environ() | several, VIDEO_PROVIDERS="vllm") as t:
+        async with bot_harness(tmp_path, double.environ() | several, VIDEO_PROVIDERS="vllm") as t:
             await t.bob.slash(t.channel, "sora generate", prompt="a dog")
             await t.wait_for_state(State.RENDERING)
-            kitchen.renders.clear()
-            kitchen.fault(Step.CREATE, VideosFault.cut(accepted=False))
+            double.renders.clear()
+            double.fault(Step.CREATE, VideosFault.cut(accepted=False))
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
 
             async def both_there() -> bool:
                 return [job.state for job in await t.jobs()] == [State.RENDERING] * 2
 
             await t.until(both_there)
-        assert kitchen.requests[Step.CREATE] == 3
+        assert double.requests[Step.CREATE] == 3
 
 
 async def test_a_bot_stopped_during_the_paid_call_finds_its_render_again(tmp_path: Path) -> None:

@@ -224,8 +224,8 @@ async def ledger(t: BotHarness, job: Job) -> list[tuple[str, int, int, int]]:
 async def assert_quota(t: BotHarness, counted: Usage, left: tuple[str, ...]) -> None:
     """What counts, and what alice reads of it."""
     since = t.clock.now().replace(year=2020)
-    assert await t.app.store.read_ledger(lambda books: books.usage(t.alice.id, since)) == counted
-    assert await t.app.store.read_ledger(lambda books: books.active(t.alice.id)) == 0
+    assert await t.app.store.read_ledger(lambda ledger: ledger.usage(t.alice.id, since)) == counted
+    assert await t.app.store.read_ledger(lambda ledger: ledger.active(t.alice.id)) == 0
     shown = await t.alice.slash(t.channel, "sora quota")
     assert shown.response is not None
     said = words(shown.response.embeds[0])

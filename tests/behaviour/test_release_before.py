@@ -30,7 +30,7 @@ STATES = {
 #: What a start leaves as it is; jobs and what remains to be done about others go on.
 KEPT = ("limits", "grants", "budgets", "blocks", "house_rules", "audit", "requests")
 CAT = "a calico cat plays piano"
-#: In the order in which they are pressed; the first before renders end.
+#: In the order in which the test presses them; the first before renders end.
 WHILE_UNDER_WAY = ("cancel", "stop", "jobs")
 BUTTONS = (
     *("history", "gallery", "audit", "blocks", "set:page", "set:limits"),
@@ -93,8 +93,8 @@ async def moderators_see_what_they_set(before: Before) -> None:
     assert "$500.00" in budget
     assert f"<#{channels['desk'].id}>" in budget
     assert "extra8 was rude" in await mod("blocks")
-    trail = await mod("audit")
-    assert "drained providers: litellm" in trail
+    audit_log = await mod("audit")
+    assert "drained providers: litellm" in audit_log
     assert "drained here" in await mod("provider list")
     panel = await t.moderator.slash(t.channel, "sora-mod settings")
     shown = heard(panel)

@@ -1,4 +1,4 @@
-"""The disk refuses the picture that a composed remix opens with: our trouble, and no API's."""
+"""Writing the first frame of a composed remix fails: the disk is to blame, not the provider."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMPOSED = f"{PROMPT}. Change: {CHANGE}"
 
 
 async def is_remixed(t: BotHarness, folder: Path) -> Path:
-    """Let bob remix a clip whose source is gone; return the folder that its picture goes to."""
+    """Let bob remix a clip whose source is gone; return the folder for its first frame."""
     parent, message = await make_clip(t)
     del t.api.renders[str(parent.remote_id)]
     await t.until(lambda: not list((folder / "tmp").iterdir()))
@@ -41,8 +41,8 @@ async def test_the_remix_waits_for_the_disk_and_goes_to_no_other_service(tmp_pat
 
         await t.until(was_tried)
         assert (t.api.creates[COMPOSED], other.requests["create"]) == (0, 0)
-        kitchens = await t.app.jobs.provider_admin.all(t.guild.id)
-        assert all(each.takes_work for each in kitchens)
+        providers = await t.app.jobs.provider_admin.all(t.guild.id)
+        assert all(each.takes_work for each in providers)
 
         folder.unlink()
 

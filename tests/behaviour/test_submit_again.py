@@ -1,4 +1,4 @@
-"""An order that may be repeated, after one of unknown outcome: a refusal proves nothing of that."""
+"""A paid call repeated after one of unknown outcome: its rejection proves nothing about the first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.behaviour.harness import BotHarness, bot_harness
 
 
 class ScriptedSubmitProvider(LocalProvider):
-    """Takes an order and says something else, as often as it was told."""
+    """Accepts a request and answers with an error, as often as it was set to."""
 
     answers: list[ProviderError]
     keys: list[str]
@@ -38,7 +38,7 @@ class ScriptedSubmitProvider(LocalProvider):
 async def ask_and_answer(
     folder: Path, answers: Sequence[ProviderError]
 ) -> AsyncGenerator[tuple[BotHarness, ScriptedSubmitProvider]]:
-    """Have alice ask for a clip of a service that answers its orders so."""
+    """Let alice request a clip from a provider that answers paid calls in this way."""
     async with bot_harness(folder, VIDEO_PROVIDERS="local") as t:
         stammering = ScriptedSubmitProvider(folder / "local", t.clock)
         stammering.answers, stammering.keys = list(answers), []

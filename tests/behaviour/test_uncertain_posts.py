@@ -131,7 +131,7 @@ async def test_variants_that_only_wait_for_their_turn_hold_up_nobody(tmp_path: P
 async def left_in_a_post(
     t: BotHarness, job: Job, *, failed_before: int = 0, due_in: timedelta = timedelta()
 ) -> None:
-    """Have a bot die while it posts a clip, and another one start."""
+    """Kill a bot while it posts a clip, and start another one."""
     stumble(t, 503)
     in_doubt = await put_off(t, job)
     await t.app.scheduler.stop()
@@ -141,7 +141,7 @@ async def left_in_a_post(
 
 
 async def rest_of(t: BotHarness, job: Job) -> float:
-    """Return for how long a job is left alone as it stands now."""
+    """Return how long the job is deferred from now."""
     now = await t.app.store.job(job.id)
     assert now is not None
     assert now.state is State.POSTING

@@ -1,4 +1,4 @@
-"""Variants of one order: one message with a file and a button each, wherever that is possible."""
+"""Variants of one request: one message with a file and a button for each, where they fit."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ async def let_go(t: BotHarness, *jobs: Job, into: State = State.DONE) -> None:
 
 
 def refuse_edits(t: BotHarness, message: discord.Message, **trouble: Any) -> None:
-    """Let the next edit of this message go wrong; cards are edited all the same."""
+    """Make the next edit of this message fail; edits of status cards still work."""
     t.env.inject_error("PATCH", f"/channels/*/messages/{message.id}", **trouble)
 
 

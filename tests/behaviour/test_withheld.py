@@ -1,4 +1,4 @@
-"""Renders that a service made, or may have made, and gives to nobody."""
+"""Renders that a provider made, or may have made, but withholds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.wire.xai.wire import XaiWire
 
 
 async def looked_at(t: BotHarness) -> None:
-    """Let the time pass until a render is first asked for."""
+    """Advance the clock to the first poll of a render."""
     await t.wait_for_state(State.RENDERING)
     t.clock.forward(15)
 
@@ -25,9 +25,9 @@ async def looked_at(t: BotHarness) -> None:
 async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counted(
     tmp_path: Path,
 ) -> None:
-    async with ProviderDouble(XaiWire()) as kitchen:
-        kitchen.stage = RenderStage.MODERATED
-        async with bot_harness(tmp_path, kitchen.environ(), VIDEO_PROVIDERS="xai") as t:
+    async with ProviderDouble(XaiWire()) as double:
+        double.stage = RenderStage.MODERATED
+        async with bot_harness(tmp_path, double.environ(), VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
             job = await t.wait_for_state(State.FAILED)
@@ -58,7 +58,7 @@ async def test_a_render_that_fails_for_its_content_is_refunded_and_the_risk_is_l
 
 
 class DearWire(XaiWire):
-    """Tells costs that no column can hold."""
+    """Reports costs too large for the database column."""
 
     def shown(self, render: DoubleRender) -> Answer:
         answer = super().shown(render)
@@ -69,9 +69,9 @@ class DearWire(XaiWire):
 async def test_a_clip_comes_though_its_cost_is_told_in_numbers_that_cannot_be_kept(
     tmp_path: Path,
 ) -> None:
-    async with ProviderDouble(DearWire()) as kitchen:
-        kitchen.stage = RenderStage.READY
-        async with bot_harness(tmp_path, kitchen.environ(), VIDEO_PROVIDERS="xai") as t:
+    async with ProviderDouble(DearWire()) as double:
+        double.stage = RenderStage.READY
+        async with bot_harness(tmp_path, double.environ(), VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
             job = await t.wait_for_state(State.DONE)

@@ -55,19 +55,19 @@ def _kill_rounds(rounds: int, only: Sequence[str]) -> list[RoundTask]:
     tasks: list[RoundTask] = []
     for number in range(rounds):
         for points in (DEFAULT_POINTS, GALLERY_POINTS, CANCELLABLE_POINTS):
-            for at, doing in before_and_after(points).items():
+            for at, action in before_and_after(points).items():
                 if only and not any(each in at for each in only):
                     continue
                 # A point that every job passes is also reached with the second and third job.
-                nth = 1 + number % 3 if doing == "ask" and "accept" not in at else 1
+                nth = 1 + number % 3 if action == "ask" and "accept" not in at else 1
                 tasks.append(
                     RoundTask(
                         name=at,
                         seed=number,
                         has_gallery=points is GALLERY_POINTS,
                         stops=points is CANCELLABLE_POINTS,
-                        play=lambda harness, at=at, doing=doing, nth=nth: play(
-                            harness, [(at, doing)], in_flight=_IN_FLIGHT, nth=nth
+                        play=lambda harness, at=at, action=action, nth=nth: play(
+                            harness, [(at, action)], in_flight=_IN_FLIGHT, nth=nth
                         ),
                     )
                 )

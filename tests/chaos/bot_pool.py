@@ -1,4 +1,4 @@
-"""Bots that are born, killed and born again, each a process of its own."""
+"""Starts bots as processes of their own, which tests kill and start again."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ class PooledBot:
 
     @property
     def was_killed(self) -> bool:
-        """Whether it ended by SIGKILL, and not by leaving or by breaking down."""
+        """Whether it ended by SIGKILL, not by an exit or a crash."""
         return self.exited.done() and self.exited.result() == -signal.SIGKILL
 
     def arm(self) -> None:
-        """Let it count the passages of its point from now on."""
+        """Have it count from now on how often it passes its crash point."""
         self._process.send_signal(signal.SIGUSR1)
 
     async def kill(self) -> None:
-        """SIGKILL: no handler runs, nothing is tidied up."""
+        """Send SIGKILL, at which no handler runs, and wait for the end."""
         self._process.kill()
         await asyncio.shield(self.exited)
 
     async def stop(self, timeout_s: float = PATIENCE_S) -> int:
-        """SIGTERM, as a supervisor sends it; return the exit code."""
+        """Send SIGTERM, as a supervisor does; return the exit code. Raises TimeoutError."""
         self._process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(asyncio.shield(self.exited), timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
 class BotPool:
-    """Starts bots that end themselves at a crash point."""
+    """Starts bots that kill themselves at a crash point."""
 
     pool: ProcessPool
 
     async def start(self, folder: Path, environ: Mapping[str, str]) -> PooledBot:
-        """Start a bot in `folder`, which gets its log, with nothing but `environ` around it."""
+        """Start a bot with exactly the environment `environ`; its log is in `folder`."""
         log = folder / "bot.log"
         module = "tests.wire.killable"
         process = await self.pool.start(module, folder=folder, environ=environ, out=log, err=log)

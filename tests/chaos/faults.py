@@ -1,4 +1,4 @@
-"""Every single trouble of the loopbacks, each met by a job of its own, and mixtures of them."""
+"""Every failure that the Discord and provider doubles can produce, one job each, and mixtures."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tests.chaos.actions import ACTIONS, ask, words_of
+from tests.chaos.actions import ACTIONS, ask, unique_prompt
 from tests.chaos.harness import ChaosHarness, PooledBot, until
 from tests.chaos.rounds import Kill, Round, finish, rest
 from tests.wire.videos_faults import VideosFault
 
-#: The account, which was fine until now.
+#: The provider rejects an API key that was valid before.
 REFUSED = VideosFault.error(401, "Incorrect API key provided.", "invalid_api_key")
-#: Troubles of a paid call; what is accepted is billed, whatever was answered.
+#: Failures of a paid call, by name. An accepted call is billed, whatever the response says.
 CREATE = {
     "html": VideosFault.html(502),
     "html, but taken": VideosFault.html(502).but_accepted(),
@@ -35,7 +35,7 @@ CREATE = {
     "400": VideosFault.error(400, "No such size."),
     "401": REFUSED,
 }
-#: … of a question about a render.
+#: Failures of a poll for one render.
 RETRIEVE = {
     "html": VideosFault.html(502),
     "500": VideosFault.error(500, "Oh."),
@@ -47,7 +47,7 @@ RETRIEVE = {
     "slow": VideosFault.slow(1.0),
     "401": REFUSED,
 }
-#: … of a download.
+#: Failures of a download.
 CONTENT = {
     "html": VideosFault.html(200),
     "502": VideosFault.html(502),
@@ -62,22 +62,22 @@ CONTENT = {
     "slow": VideosFault.slow(1.0),
     "401": REFUSED,
 }
-#: … of a look at the list; by a 404 to the first one the bot learns that there is none.
+#: Failures of the list of renders. A 404 is left out: it tells the bot that there is no list.
 LIST = {name: fault for name, fault in RETRIEVE.items() if name != "404"}
 ROUTES = {"create": CREATE, "list": LIST, "retrieve": RETRIEVE, "content": CONTENT}
 
-#: Orders for Discord's doubles: method on its faults → what it is given beside method and path.
-Trouble = Callable[[ChaosHarness, str, str], None]
+#: Makes the Discord double fail at the next request with this method and path.
+DiscordFault = Callable[[ChaosHarness, str, str], None]
 
 
-def _fails(status: int, code: int | None = None, *, after_work: bool = False) -> Trouble:
-    return lambda town, method, path: town.discord.fail_next(
+def _fails(status: int, code: int | None = None, *, after_work: bool = False) -> DiscordFault:
+    return lambda harness, method, path: harness.discord.fail_next(
         method, path, status, code, after_work=after_work
     )
 
 
-#: Troubles of any request to Discord. A refusal that Discord itself gives is never a lie.
-DISCORD: dict[str, Trouble] = {
+#: Failures of any request to Discord. "but done": Discord did the work before the error.
+DISCORD: dict[str, DiscordFault] = {
     "500": _fails(500),
     "500, but done": _fails(500, after_work=True),
     "502, but done": _fails(502, after_work=True),
@@ -86,13 +86,13 @@ DISCORD: dict[str, Trouble] = {
     "429": _fails(429),
     "a proxy's 400": _fails(400, 0),
     "a proxy's 400, but done": _fails(400, 0, after_work=True),
-    "cut": lambda town, method, path: town.discord.cut_next(method, path),
-    "reset": lambda town, method, path: town.discord.reset_next(method, path),
-    "drip": lambda town, method, path: town.discord.drip_next(method, path, 0.7),
-    "delay": lambda town, method, path: town.discord.delay_next(method, path, 0.7),
+    "cut": lambda harness, method, path: harness.discord.cut_next(method, path),
+    "reset": lambda harness, method, path: harness.discord.reset_next(method, path),
+    "drip": lambda harness, method, path: harness.discord.drip_next(method, path, 0.7),
+    "delay": lambda harness, method, path: harness.discord.delay_next(method, path, 0.7),
 }
-#: … of a post: certain refusals, which send the clip on to the next place.
-REFUSALS: dict[str, Trouble] = {
+#: Refusals of a post: nothing was posted, so the bot tries the next place.
+REFUSALS: dict[str, DiscordFault] = {
     "too large": _fails(413, 40005),
     "no access": _fails(403, 50001),
     "no permission": _fails(403, 50013),
@@ -106,52 +106,52 @@ EDIT = ("PATCH", r"/channels/{id}/messages/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One trouble; `meet` has one job meet it and returns what tells whether it did."""
+    """One failure. `meet` starts a job that runs into it and returns a check whether it did."""
 
     name: str
     meet: Callable[[ChaosHarness], Awaitable[Callable[[], bool]]]
 
 
 def _provider_case(route: str, name: str, fault: VideosFault) -> Case:
-    async def meet(town: ChaosHarness) -> Callable[[], bool]:
-        prompt = words_of(town)
-        # Late, so that all orders are out before the bot begins to doubt this service.
+    async def meet(harness: ChaosHarness) -> Callable[[], bool]:
+        prompt = unique_prompt(harness)
+        # Delayed, so that all paid calls have left before the circuit breaker opens.
         at_once = fault.kind == "lost" or route == "list"
         late = replace(fault, delay_s=fault.delay_s if at_once else max(fault.delay_s, 0.8))
-        # What the list tells is not asked for one by one.
+        # The bot polls single renders only when the list fails.
         if route == "retrieve":
-            town.openai.fault("list", VideosFault.cut())
+            harness.openai.fault("list", VideosFault.cut())
         if route == "list":
-            # It is asked once a round, about two or more: there must be rounds enough.
-            town.openai.ready_after_s = 5.0
+            # The bot reads the list once a round, if two or more renders run: make many rounds.
+            harness.openai.ready_after_s = 5.0
         about = None if route == "list" else prompt
-        town.openai.fault(route, late, prompt=about)
-        await ask(town, prompt)
-        return lambda: not town.openai._faults[route, about]
+        harness.openai.fault(route, late, prompt=about)
+        await ask(harness, prompt)
+        return lambda: not harness.openai._faults[route, about]
 
     return Case(name=f"{route}: {name}", meet=meet)
 
 
-def _discord_case(name: str, trouble: Trouble, kind: str, where: tuple[str, str]) -> Case:
-    async def meet(town: ChaosHarness) -> Callable[[], bool]:
-        channel = town.discord.world.add_channel(f"{kind}-{next(town.numbers)}")
+def _discord_case(name: str, fault: DiscordFault, kind: str, where: tuple[str, str]) -> Case:
+    async def meet(harness: ChaosHarness) -> Callable[[], bool]:
+        channel = harness.discord.world.add_channel(f"{kind}-{next(harness.numbers)}")
         method, path = where[0], where[1].format(id=channel["id"])
-        trouble(town, method, path)
-        orders = town.discord.faults._orders
-        (order,) = [each for each in orders if each.path.pattern == path]
-        await ask(town, where=channel["id"], count=2)
-        return lambda: order.times == 0
+        fault(harness, method, path)
+        planned = harness.discord.faults._orders
+        (planned_fault,) = [each for each in planned if each.path.pattern == path]
+        await ask(harness, where=channel["id"], count=2)
+        return lambda: planned_fault.times == 0
 
     return Case(name=f"Discord, {kind}: {name}", meet=meet)
 
 
 async def _lose_the_list(harness: ChaosHarness) -> Callable[[], bool]:
-    """Have an order of unknown outcome while a list that was there is not there any more."""
+    """Lose the response of a paid call, and remove the list that was there before."""
     harness.openai.ready_after_s = 5.0
     await asyncio.gather(ask(harness), ask(harness))
-    # The second is asked for when the first was answered.
+    # The bot relies on the list once it was answered: wait until it is read again.
     await until(lambda: harness.openai.requests["list"] > 1)
-    lost = words_of(harness)
+    lost = unique_prompt(harness)
     harness.openai.fault("create", VideosFault.cut(accepted=True), prompt=lost)
     gone = [VideosFault.error(status, "No such route.") for status in (404, 405)]
     harness.openai.fault("list", *gone * 6)
@@ -159,8 +159,8 @@ async def _lose_the_list(harness: ChaosHarness) -> Callable[[], bool]:
     return lambda: not harness.openai._faults["list", None]
 
 
-async def _be_refused_for_a_while(harness: ChaosHarness) -> Callable[[], bool]:
-    """Have orders, renders and clips under way as the first service refuses every key."""
+async def _reject_key_for_a_while(harness: ChaosHarness) -> Callable[[], bool]:
+    """Reject every API key of the first provider for 2 s, while jobs are in every step there."""
     harness.openai.ready_after_s = 1.0
     for _ in range(3):
         await ask(harness, count=2)
@@ -175,37 +175,37 @@ async def _be_refused_for_a_while(harness: ChaosHarness) -> Callable[[], bool]:
 
 
 def cases() -> dict[str, list[Case]]:
-    """Return every single trouble, by what is troubled."""
+    """Return every failure, by the kind of request that fails."""
     posts = {**DISCORD, **REFUSALS}
     return {
         **{
-            r: [_provider_case(r, name, f) for name, f in some.items()]
-            for r, some in ROUTES.items()
+            route: [_provider_case(route, name, fault) for name, fault in faults.items()]
+            for route, faults in ROUTES.items()
         },
         "list, gone": [Case(name="list: not there any more", meet=_lose_the_list)],
-        "account": [Case(name="refused for a while", meet=_be_refused_for_a_while)],
+        "account": [Case(name="refused for a while", meet=_reject_key_for_a_while)],
         "post": [_discord_case(name, each, "post", POST) for name, each in posts.items()],
         "edit": [_discord_case(name, each, "edit", EDIT) for name, each in DISCORD.items()],
     }
 
 
 async def meet_all(harness: ChaosHarness, some: Sequence[Case], *, rest_s: float = 45.0) -> Round:
-    """Let a job each meet the troubles, all of them at once, and then let all of it end."""
+    """Run a job for each case, all at once, and wait until all jobs are final."""
     result = Round()
-    async with harness.connected_bot() as life:
+    async with harness.connected_bot() as bot:
         met = await asyncio.gather(*(each.meet(harness) for each in some))
-        await finish(harness, life, result, rest_s)
+        await finish(harness, bot, result, rest_s)
     for case, was_met in zip(some, met, strict=True):
         if not was_met():
-            result.report.breach("other", f"nobody met {case.name}")
+            result.report.breach("other", f"no request met {case.name}")
     return result
 
 
 def _gateway(
     act: Callable[[ChaosHarness], None],
 ) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
-    async def step(town: ChaosHarness, _: PooledBot) -> None:
-        act(town)
+    async def step(harness: ChaosHarness, _: PooledBot) -> None:
+        act(harness)
 
     return step
 
@@ -219,9 +219,9 @@ async def _wait(_: ChaosHarness, __: PooledBot) -> None:
 
 
 def _action(name: str) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
-    async def step(town: ChaosHarness, life: PooledBot) -> None:
-        done = asyncio.ensure_future(ACTIONS[name](town))
-        await asyncio.wait((done, life.exited), timeout=8, return_when=asyncio.FIRST_COMPLETED)
+    async def step(harness: ChaosHarness, bot: PooledBot) -> None:
+        done = asyncio.ensure_future(ACTIONS[name](harness))
+        await asyncio.wait((done, bot.exited), timeout=8, return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
         await asyncio.gather(done, return_exceptions=True)
 
@@ -229,28 +229,30 @@ def _action(name: str) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
 
 
 def _disturb(
-    trouble: Trouble, method: str, path: str
+    fault: DiscordFault, method: str, path: str
 ) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
-    async def step(town: ChaosHarness, _: PooledBot) -> None:
-        trouble(town, method, path)
+    async def step(harness: ChaosHarness, _: PooledBot) -> None:
+        fault(harness, method, path)
 
     return step
 
 
 def _spoil(route: str, fault: VideosFault) -> Callable[[ChaosHarness, PooledBot], Awaitable[None]]:
-    async def step(town: ChaosHarness, _: PooledBot) -> None:
-        town.chance.choice((town.openai, town.relay)).fault(route, fault)
+    async def step(harness: ChaosHarness, _: PooledBot) -> None:
+        harness.chance.choice((harness.openai, harness.relay)).fault(route, fault)
 
     return step
 
 
-#: What a mixture is made of, by name.
+#: The steps of which a mixture is made, by name.
 STEPS: dict[str, Callable[[ChaosHarness, PooledBot], Awaitable[None]]] = {
     "kill": _kill,
     "wait": _wait,
-    "the gateway breaks": _gateway(lambda town: town.discord.gateway.cut()),
-    "the gateway asks for a reconnect": _gateway(lambda town: town.discord.gateway.reconnect()),
-    "the gateway forgets": _gateway(lambda town: town.discord.gateway.invalidate()),
+    "the gateway breaks": _gateway(lambda harness: harness.discord.gateway.cut()),
+    "the gateway asks for a reconnect": _gateway(
+        lambda harness: harness.discord.gateway.reconnect()
+    ),
+    "the gateway forgets": _gateway(lambda harness: harness.discord.gateway.invalidate()),
     **{name: _action(name) for name in ACTIONS if name != "delete_before_it_is_mirrored"},
     **{
         f"{method}: {name}": _disturb(each, method, path)
@@ -271,18 +273,18 @@ STEPS: dict[str, Callable[[ChaosHarness, PooledBot], Awaitable[None]]] = {
 
 
 async def mix(harness: ChaosHarness, steps: Sequence[str], *, rest_s: float = 60.0) -> Round:
-    """Take the steps one after the other; whenever the bot dies it is started again."""
+    """Run the steps one after the other, starting the bot again after each kill."""
     result = Round()
     left = list(steps)
     step = ""
     while left:
-        async with harness.connected_bot() as life:
-            while left and not life.exited.done():
+        async with harness.connected_bot() as bot:
+            while left and not bot.exited.done():
                 step = left.pop(0)
-                await STEPS[step](harness, life)
+                await STEPS[step](harness, bot)
                 if step == "kill":
-                    flying = harness.in_flight()
-                    result.kills.append(Kill(at=step, was_reached=True, in_flight=flying))
-            if life.exited.done() and (not result.kills or step != "kill"):
-                result.report.breach("other", f"the bot died of {step!r}")
+                    in_flight = harness.in_flight()
+                    result.kills.append(Kill(at=step, was_reached=True, in_flight=in_flight))
+            if bot.exited.done() and (not result.kills or step != "kill"):
+                result.report.breach("other", f"the bot ended at {step!r}")
     return await rest(harness, result, rest_s)

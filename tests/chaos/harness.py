@@ -34,7 +34,7 @@ from tests.wire.webhook_senders import SECRET, said, standard
 MEMBERS = ("alice", "bob", "carol", "dave", "erin", "frank")
 #: A member who accepts no direct messages.
 MEMBER_WITHOUT_DMS = "hermit"
-#: Words in a prompt that make its clip larger, and to how many bytes.
+#: Words in a prompt that make its clip larger: word → bytes.
 SIZES = {"large": 60_000, "huge": 1_300_000}
 _SMALL = (96, 54)
 _STOPPABLE = "wan seconds=4,8,12 sizes=1280x720,720x1280 usd_per_second=0.1"
@@ -42,7 +42,7 @@ _STOPPABLE = "wan seconds=4,8,12 sizes=1280x720,720x1280 usd_per_second=0.1"
 
 @dataclass(slots=True)
 class SentCommand:
-    """One command, as the member sees it."""
+    """A `/sora generate` that a member sent."""
 
     prompt: str
     count: int
@@ -50,14 +50,14 @@ class SentCommand:
 
     @property
     def card(self) -> Any:
-        """The public card; None while there is no answer, or another one."""
+        """The public status card; None without an answer, or when it was ephemeral."""
         answer = self.sent.message
         return None if self.sent.is_ephemeral else answer
 
 
 @dataclass(slots=True)
 class ChaosHarness:
-    """Everything outside the bot, and the bot's data folder."""
+    """Discord and provider doubles, and the bot's data folder."""
 
     discord: LoopbackDiscord
     openai: VideosApi
@@ -67,7 +67,7 @@ class ChaosHarness:
     chance: random.Random
     #: Whether `relay` can cancel renders (vLLM-Omni); otherwise it has no list (CometAPI).
     stops: bool = False
-    #: Renders at a time, of each provider.
+    #: How many renders each provider runs at a time.
     slots: int = 10
     sent_commands: list[SentCommand] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -135,26 +135,26 @@ class ChaosHarness:
     async def started_bot(
         self, at: str = "", nth: int = 1, *, is_armed: bool = False
     ) -> AsyncIterator[PooledBot]:
-        """Hold a bot process that was just started; kill it at the end.
+        """Start a bot process; kill it when the context ends.
 
-        at  the point to be killed at, once it is armed.
+        at  the crash point at which it kills itself, once it is armed.
         """
         more = {"KILL_AT": at, "KILL_NTH": str(nth), "KILL_PASSED": str(self.passed)}
         more |= {"KILL_ARMED": "1"} if is_armed else {}
-        life = await self.bot_pool.start(self.folder, self.environ() | more)
+        bot = await self.bot_pool.start(self.folder, self.environ() | more)
         try:
-            yield life
+            yield bot
         finally:
-            await life.kill()
+            await bot.kill()
 
     @asynccontextmanager
     async def connected_bot(self, at: str = "", nth: int = 1) -> AsyncIterator[PooledBot]:
-        """Hold a bot that is connected to Discord."""
+        """Start a bot and wait until it is connected to Discord."""
         times = self.discord.gateway.identifies + 1
-        async with self.started_bot(at, nth) as life:
-            await either(self.discord.ready(times=times), life)
-            assert not life.exited.done(), f"never came up:\n{self.log[-3000:]}"
-            yield life
+        async with self.started_bot(at, nth) as bot:
+            await either(self.discord.ready(times=times), bot)
+            assert not bot.exited.done(), f"never came up:\n{self.log[-3000:]}"
+            yield bot
 
     def rows(self, query: str, *given: Any) -> list[sqlite3.Row]:
         """Query the bot's database file from this process."""
@@ -171,7 +171,7 @@ class ChaosHarness:
         return len(self.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL"))
 
     async def set_guild_settings(self, *, gallery: str) -> None:
-        """Have clips posted in threads and mirrored; only while no bot runs."""
+        """Set the guild to post clips in threads and mirror them; only while no bot runs."""
         environment = Settings.from_env(self.environ())
         environment.data_dir.mkdir(parents=True, exist_ok=True)
         await (await SqliteJobStore.open(self.database)).close()
@@ -199,7 +199,7 @@ async def either(waiting: Any, bot: PooledBot) -> Any:
 
 
 async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
-    """Return the first truthy answer; raises TimeoutError."""
+    """Call repeatedly until the result is truthy; return it. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while not (answer := true()):
             await asyncio.sleep(0.03)
@@ -220,7 +220,7 @@ async def chaos_harness(
     original_bytes = original.read_bytes()
 
     def content(job: LoopbackRender) -> bytes:
-        """Make a clip whose bytes are unlike those of every other job."""
+        """Make a clip whose bytes differ from those of every other job."""
         words = job.prompt.split()
         most = max((SIZES[word] for word in words if word in SIZES), default=0)
         told = f"{job.id} {job.prompt}".encode().ljust(most, b".")

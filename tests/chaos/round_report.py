@@ -18,13 +18,13 @@ _FINAL = ("done", "kept", "failed", "cancelled")
 
 @dataclass(slots=True)
 class RoundReport:
-    """The figures of a round: from `lost` on, numbers of breaches, which `found` describes."""
+    """The figures of a round; from `lost` on they count breaches, which `found` describes."""
 
     jobs: int = 0
     done: int = 0
     #: Jobs that failed because the outcome of the paid call is unknown: refunded, may be billed.
     unknown: int = 0
-    #: Those of `unknown` at the provider that has a list.
+    #: How many of the `unknown` were at the provider that has a list.
     unlisted: int = 0
     lost: int = 0
     twice: int = 0
@@ -48,7 +48,7 @@ def check_round(harness: ChaosHarness, report: RoundReport) -> None:
         report.done += job["state"] == "done"
         if job["error_code"] == "render_lost":
             report.unknown += 1
-            # The other provider has no list; this one has, so every outcome can be found.
+            # This provider has a list, so the bot can find the outcome of every call.
             if job["provider"] == "openai":
                 report.unlisted += 1
         _check_end(report, job)
@@ -68,14 +68,14 @@ def check_round(harness: ChaosHarness, report: RoundReport) -> None:
 
 
 def _tracebacks(log: str) -> Iterator[str]:
-    """Yield tracebacks through the bot's own code; those of libraries alone come from the kill."""
+    """Yield tracebacks that pass through the bot's own code; the kill itself causes the others."""
     for block in re.split(r"^(?=Traceback )", log, flags=re.MULTILINE)[1:]:
         if f'"{ROOT / "bot"}/' in block:
             yield block[:2000]
 
 
 def unfinished(harness: ChaosHarness) -> str | None:
-    """Return what is still under way; None when nothing is."""
+    """Describe what is not finished yet; None when everything is."""
     for job in harness.rows("SELECT id, state FROM jobs WHERE finished_at IS NULL"):
         return f"{job['id']} is {job['state']}"
     for message in harness.rows("SELECT * FROM errands"):
@@ -84,7 +84,7 @@ def unfinished(harness: ChaosHarness) -> str | None:
 
 
 def _stale_cards(harness: ChaosHarness) -> Iterator[str]:
-    """Yield the status cards that do not show how their jobs ended."""
+    """Yield the status cards that don't show how their jobs ended."""
     for asked in harness.sent_commands:
         jobs = harness.rows(
             "SELECT * FROM jobs WHERE request_id = ?", int(asked.sent.payload["id"])
@@ -182,7 +182,7 @@ def _check_bytes(
 
 
 def _check_bills(report: RoundReport, harness: ChaosHarness, jobs: list[sqlite3.Row]) -> None:
-    """Check that a job has one create at most, and that each render has a job or was reported."""
+    """Check that each job has at most one render, and that the log reports renders without a job."""
     # A deleted job has no prompt; the command that was sent has.
     asked = {int(each.sent.payload["id"]): each.prompt for each in harness.sent_commands}
     most = Counter(_billed_words(job, asked) for job in jobs)
@@ -211,7 +211,7 @@ def _billed_words(job: sqlite3.Row, asked: dict[int, str]) -> str:
 
 
 def _check_promises(report: RoundReport, harness: ChaosHarness, jobs: list[sqlite3.Row]) -> None:
-    """Check that a command with a card has all its jobs, and one without has all or none."""
+    """Check that a command with a card has all its jobs, and one without a card all or none."""
     by_request = Counter(job["request_id"] for job in jobs)
     for asked in harness.sent_commands:
         there = by_request[int(asked.sent.payload["id"])]

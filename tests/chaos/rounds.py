@@ -1,4 +1,4 @@
-"""Rounds: bots are killed at points while clips are under way, and then left to mend it all."""
+"""Rounds: bots are killed while jobs are in progress; a last bot must finish them all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.chaos.actions import ACTIONS, ask, ask_for_variants, cancel_late, rem
 from tests.chaos.harness import ChaosHarness, PooledBot
 from tests.chaos.round_report import RoundReport, check_round, unfinished
 
-#: A point that was not reached after its doing was done so often is not reached at all.
+#: After so many runs of its action a crash point counts as not reached.
 _TRIES = 4
 _REACH_S = 12.0
 
@@ -24,13 +24,13 @@ class Kill:
     was_reached: bool
     #: Jobs that were not final when the process died.
     in_flight: int
-    #: What went wrong in the doing, as it may when the bot dies under it.
+    #: Errors of the action, which are expected when the bot dies during it.
     trouble: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """What came of a round."""
+    """The kills and the report of a round."""
 
     kills: list[Kill] = field(default_factory=list)
     report: RoundReport = field(default_factory=RoundReport)
@@ -46,13 +46,13 @@ async def play(
 ) -> Round:
     """Kill one bot at each of the points in turn; a last bot then finishes all jobs.
 
-    points     (point, action); the jobs of killed bots stay under way.
-    in_flight  jobs under way when each bot reaches its point.
+    points     (point, action); jobs of killed bots stay in progress.
+    in_flight  jobs in progress when each bot reaches its point.
     nth        each bot is killed the nth time it passes its point.
     """
     result = Round()
-    for at, doing in points:
-        result.kills.append(await _kill(harness, at, doing, in_flight, nth))
+    for at, action in points:
+        result.kills.append(await _kill(harness, at, action, in_flight, nth))
     return await rest(harness, result, rest_s)
 
 
@@ -63,14 +63,14 @@ async def play_at_random(
     result = Round()
     for _ in range(kills):
         wait_s = harness.chance.uniform(0.0, 2.5)
-        async with harness.started_bot() as life:
+        async with harness.started_bot() as bot:
             busy = asyncio.ensure_future(_be_busy(harness, in_flight))
             await asyncio.sleep(wait_s)
-            flying = harness.in_flight()
-            await life.kill()
+            in_flight_then = harness.in_flight()
+            await bot.kill()
             busy.cancel()
             await asyncio.gather(busy, return_exceptions=True)
-        result.kills.append(Kill(at="any time", was_reached=True, in_flight=flying))
+        result.kills.append(Kill(at="any time", was_reached=True, in_flight=in_flight_then))
     return await rest(harness, result, rest_s)
 
 
@@ -78,9 +78,9 @@ async def _be_busy(harness: ChaosHarness, in_flight: int) -> None:
     await harness.discord.ready(20, times=harness.discord.gateway.identifies + 1)
     await fill(harness, in_flight)
     while True:
-        doing = harness.chance.choice(list(ACTIONS.values()))
+        action = harness.chance.choice(list(ACTIONS.values()))
         with suppress(Exception):
-            await doing(harness)
+            await action(harness)
 
 
 async def rest(harness: ChaosHarness, result: Round, rest_s: float) -> Round:
@@ -88,8 +88,8 @@ async def rest(harness: ChaosHarness, result: Round, rest_s: float) -> Round:
     harness.discord.faults.clear()
     for provider in harness.providers.values():
         provider._faults.clear()
-    async with harness.connected_bot() as life:
-        return await finish(harness, life, result, rest_s)
+    async with harness.connected_bot() as bot:
+        return await finish(harness, bot, result, rest_s)
 
 
 async def finish(harness: ChaosHarness, bot: PooledBot, result: Round, rest_s: float) -> Round:
@@ -111,29 +111,32 @@ async def finish(harness: ChaosHarness, bot: PooledBot, result: Round, rest_s: f
 async def _kill(harness: ChaosHarness, at: str, action: str, in_flight: int, nth: int) -> Kill:
     if action == "be_born":
         return await _kill_at_start(harness, at, in_flight)
-    async with harness.connected_bot(at, nth) as life:
+    async with harness.connected_bot(at, nth) as bot:
         await fill(harness, in_flight)
-        life.arm()
+        bot.arm()
         troubles: list[str] = []
         full = asyncio.ensure_future(_keep_full(harness, in_flight))
         for _ in range(_TRIES):
-            troubles.append(await _do(life, harness, action))
-            if life.exited.done():
+            troubles.append(await _do(bot, harness, action))
+            if bot.exited.done():
                 break
-        flying = harness.in_flight()
+        in_flight_then = harness.in_flight()
         full.cancel()
         await asyncio.gather(full, return_exceptions=True)
         return Kill(
-            at=at, was_reached=life.was_killed, in_flight=flying, trouble=" / ".join(troubles)
+            at=at,
+            was_reached=bot.was_killed,
+            in_flight=in_flight_then,
+            trouble=" / ".join(troubles),
         )
 
 
 async def _kill_at_start(harness: ChaosHarness, at: str, in_flight: int) -> Kill:
     async with harness.connected_bot():
         await fill(harness, max(in_flight, 2))
-    async with harness.started_bot(at, is_armed=True) as life:
-        await asyncio.wait((life.exited,), timeout=_REACH_S)
-        return Kill(at=at, was_reached=life.was_killed, in_flight=harness.in_flight())
+    async with harness.started_bot(at, is_armed=True) as bot:
+        await asyncio.wait((bot.exited,), timeout=_REACH_S)
+        return Kill(at=at, was_reached=bot.was_killed, in_flight=harness.in_flight())
 
 
 async def _do(bot: PooledBot, harness: ChaosHarness, action: str) -> str:
@@ -155,7 +158,7 @@ async def _keep_full(harness: ChaosHarness, in_flight: int) -> None:
 
 
 async def fill(harness: ChaosHarness, in_flight: int) -> None:
-    """Have members send commands, also remixes and cancels, until `in_flight` jobs are under way."""
+    """Have members send commands, also remixes and cancels, until `in_flight` jobs are open."""
     actions = [ask_for_variants, ask, remix, ask_for_variants, cancel_late, ask]
     while (lacking := in_flight - harness.in_flight()) > 0:
         some = [actions[harness.chance.randrange(len(actions))] for _ in range(min(lacking, 8))]

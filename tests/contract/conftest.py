@@ -1,4 +1,4 @@
-"""The OpenAI-shaped provider beside a loopback API, with little patience and no waiting."""
+"""The OpenAI-shaped provider beside a loopback API, with short timeouts and no waiting."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def openai(videos_api, autojump_clock):
 
 @pytest.fixture
 def target(tmp_path: Path):
-    """Where a clip goes, in a folder that holds nothing else."""
+    """The target file of a download, in an empty folder."""
     folder = tmp_path / "K7Q2"
     folder.mkdir()
     return folder / "clip.mp4"
@@ -81,15 +81,15 @@ async def parent(openai):
 def continuation(request, parent):
     """A call that starts from the parent."""
     operation = OPERATIONS[request.param]
-    order = replace(REQUEST, operation=operation, source_remote_id=parent.id)
-    return PaidCase(route=request.param, request=order)
+    paid = replace(REQUEST, operation=operation, source_remote_id=parent.id)
+    return PaidCase(route=request.param, request=paid)
 
 
 @pytest.fixture(params=list(OPERATIONS))
 async def paid(request, openai):
-    """Each call that costs money, ready to be made; all but a create after one for the parent."""
+    """Each kind of paid call, ready to send; all but a create follow one for the parent."""
     if request.param == "create":
         return PaidCase(route="create", request=REQUEST)
     parent = await openai.submit(PARENT_REQUEST)
-    order = replace(REQUEST, operation=OPERATIONS[request.param], source_remote_id=parent.id)
-    return PaidCase(route=request.param, request=order)
+    paid = replace(REQUEST, operation=OPERATIONS[request.param], source_remote_id=parent.id)
+    return PaidCase(route=request.param, request=paid)

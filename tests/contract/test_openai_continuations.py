@@ -1,4 +1,4 @@
-"""Remixes and extensions at an OpenAI-shaped API: what is sent, and what it means when it lacks it."""
+"""Remixes and extensions at an OpenAI-shaped API: the bytes sent, and how a missing endpoint is reported."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def _operations(openai):
 
 
 async def test_a_remix_sends_its_words_and_nothing_else(videos_api, openai, parent):
-    order = replace(REQUEST, seconds=12, operation=Operation.REMIX, source_remote_id=parent.id)
-    remote = await openai.submit(order)
+    request = replace(REQUEST, seconds=12, operation=Operation.REMIX, source_remote_id=parent.id)
+    remote = await openai.submit(request)
     assert videos_api.violations == []
     [asked] = videos_api.continuations
     assert (asked.route, asked.source, asked.body) == (
@@ -68,14 +68,14 @@ async def test_a_remix_sends_its_words_and_nothing_else(videos_api, openai, pare
         {"prompt": REQUEST.prompt},
     )
     assert (remote.source_remote_id, remote.prompt) == (parent.id, REQUEST.prompt)
-    # The API keeps what the source has, whatever the order says.
+    # The API keeps the length of the source and ignores the length requested.
     assert (remote.model, remote.seconds, remote.size) == ("sora-2", 8, REQUEST.size)
     assert videos_api.creates[REQUEST.prompt] == 1
 
 
 async def test_an_extension_names_its_source_and_the_seconds_to_add(videos_api, openai, parent):
-    order = replace(REQUEST, operation=Operation.EXTEND, source_remote_id=parent.id)
-    remote = await openai.submit(order)
+    request = replace(REQUEST, operation=Operation.EXTEND, source_remote_id=parent.id)
+    remote = await openai.submit(request)
     assert videos_api.violations == []
     [asked] = videos_api.continuations
     assert asked.route == "extend"
@@ -125,13 +125,13 @@ async def test_an_extension_that_the_server_lacks_is_taken_back_and_logged_once(
 async def test_a_server_without_remixes_is_asked_for_edits_from_the_next_on(
     videos_api, openai, parent, fault
 ):
-    order = replace(REQUEST, operation=Operation.REMIX, source_remote_id=parent.id)
+    request = replace(REQUEST, operation=Operation.REMIX, source_remote_id=parent.id)
     videos_api.fault("remix", fault)
     with pytest.raises(SourceGoneError):
-        await openai.submit(order)
+        await openai.submit(request)
     assert videos_api.requests["edit"] == 0
     assert _operations(openai) == set(Operation)
-    await openai.submit(order)
+    await openai.submit(request)
     asked = videos_api.continuations[-1]
     assert asked.route == "edit"
     assert asked.body == {"prompt": REQUEST.prompt, "video": {"id": parent.id}}
@@ -143,12 +143,12 @@ async def test_a_server_without_remixes_is_asked_for_edits_from_the_next_on(
 async def test_a_server_without_remixes_and_edits_is_asked_for_neither(
     videos_api, openai, parent, fault
 ):
-    order = replace(REQUEST, operation=Operation.REMIX, source_remote_id=parent.id)
+    request = replace(REQUEST, operation=Operation.REMIX, source_remote_id=parent.id)
     videos_api.fault("remix", fault)
     videos_api.fault("edit", fault)
     for _ in range(2):
         with pytest.raises(SourceGoneError):
-            await openai.submit(order)
+            await openai.submit(request)
     assert _operations(openai) == set(Operation) - {Operation.REMIX}
     assert videos_api.creates[REQUEST.prompt] == 0
 

@@ -1,4 +1,4 @@
-"""The dialects of OpenAI's Videos API, each at a provider double that is as strict as its documents."""
+"""The dialects of OpenAI's Videos API, each against a provider double that enforces its documentation."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _ProviderBesideDouble:
 
 @pytest.fixture
 async def connect(autojump_clock):
-    """Lays a table for a wire; nothing on it may have broken the documents in the end."""
+    """Connects a provider to the double of a wire; fails when a request broke the documentation."""
     tables = []
 
     async def laid(wire):
@@ -109,14 +109,14 @@ async def test_each_dialect_has_just_the_calls_that_it_says(connected):
     can = connected.provider.capabilities()
     remote_id = await connected.finished()
     for operation in (Operation.REMIX, Operation.EXTEND):
-        order = replace(
+        request = replace(
             connected.request, prompt="on", operation=operation, source_remote_id=remote_id
         )
         if operation in can.models[0].operations:
-            await connected.provider.submit(order)
+            await connected.provider.submit(request)
         else:
             with pytest.raises(SourceGoneError):
-                await connected.provider.submit(order)
+                await connected.provider.submit(request)
     assert await connected.provider.delete(remote_id) is can.can_delete
     await connected.provider.check()
 
@@ -221,7 +221,7 @@ async def test_a_list_that_forgets_is_no_proof_that_an_order_never_arrived(conne
 
 
 async def test_an_answer_under_another_name_still_may_be_the_order(connect, autojump_clock):
-    """Else an order whose answer was lost would be made, and paid for, a second time."""
+    """Otherwise a request whose answer was lost would be sent, and paid for, a second time."""
     for wire in (AzureWire(), VllmWire(), SglangWire()):
         table = await connect(wire)
         since = autojump_clock.now()
@@ -273,8 +273,8 @@ async def test_a_server_that_takes_seeds_is_sent_them(connect, wire, tmp_path):
     table = await connect(wire())
     image = tmp_path / "cat.png"
     Image.new("RGB", (64, 36)).save(image)
-    for order in (table.request, replace(table.request, image=image)):
-        await table.provider.submit(order)
+    for request in (table.request, replace(table.request, image=image)):
+        await table.provider.submit(request)
         assert str(table.double.last.paid_call.more["seed"]) == "7"
 
 

@@ -1,4 +1,4 @@
-"""A clip comes down whole or not at all, and the key stays at home while it does."""
+"""A clip is downloaded whole or not at all, and the API key goes only to the API's own host."""
 
 from __future__ import annotations
 

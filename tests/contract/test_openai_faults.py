@@ -1,4 +1,4 @@
-"""Paid calls to an OpenAI-shaped API in trouble: every fault has its name, none is sent twice."""
+"""Paid calls to an OpenAI-shaped API in trouble: each fault raises its own error, and no call is sent twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polling, listing and deleting at an OpenAI-shaped API in trouble: patient, and never a lie."""
+"""Polling, listing and deleting at an OpenAI-shaped API in trouble: it is retried, and no failure is taken for an answer."""
 
 from __future__ import annotations
 

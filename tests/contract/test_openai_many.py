@@ -1,4 +1,4 @@
-"""Asking about many renders at once: one list instead of many requests, and never less certain."""
+"""Polling many renders at once: one list replaces many requests and is just as reliable."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def submitted(openai, count: int) -> list[str]:
-    orders = [replace(REQUEST, idempotency_key=f"JOB{number}") for number in range(count)]
-    return [(await openai.submit(order)).id for order in orders]
+    requests = [replace(REQUEST, idempotency_key=f"JOB{number}") for number in range(count)]
+    return [(await openai.submit(request)).id for request in requests]
 
 
 async def test_many_renders_are_asked_for_with_one_request(videos_api, openai):

@@ -1,4 +1,4 @@
-"""OpenAI's own Python SDK at our loopback Videos API: the server that our tests trust is a fair one."""
+"""OpenAI's own Python SDK at our loopback Videos API: shows that our double answers as the SDK expects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we send and what our loopback API answers, held against OpenAI's published document."""
+"""Compares our requests and our loopback API's answers with OpenAI's published specification."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ async def test_every_create_we_can_send_keeps_to_the_document(document, api, pro
     body = document["paths"]["/videos"]["post"]["requestBody"]["content"]["multipart/form-data"]
     validator = _validator(document, _closed(document, body["schema"]))
     sent = 0
-    for order in _every_request(provider, (None, image)):
-        await provider.submit(order)
+    for request in _every_request(provider, (None, image)):
+        await provider.submit(request)
         validator.validate(api.forms[-1])
         sent += 1
     assert sent == len(api.forms) == 2 * 3 * (2 + 4)
@@ -126,11 +126,11 @@ async def test_the_check_itself_can_fail(document):
 async def test_every_remix_we_can_send_keeps_to_the_document(document, api, provider):
     validator = _continuation(document, "/videos/{video_id}/remix")
     answer = _validator(document, _answer(document, "/videos/{video_id}/remix", "post"))
-    for order in _every_request(provider):
-        parent = await provider.submit(order)
+    for request in _every_request(provider):
+        parent = await provider.submit(request)
         for prompt in ("x" * 32_000, "night — 夜"):
             remix = replace(
-                order, prompt=prompt, operation=Operation.REMIX, source_remote_id=parent.id
+                request, prompt=prompt, operation=Operation.REMIX, source_remote_id=parent.id
             )
             child = await provider.submit(remix)
             validator.validate(api.continuations[-1].body)
@@ -142,10 +142,10 @@ async def test_every_remix_we_can_send_keeps_to_the_document(document, api, prov
 async def test_every_edit_we_can_send_keeps_to_the_document(document, api, editor):
     validator = _continuation(document, "/videos/edits")
     answer = _validator(document, _answer(document, "/videos/edits", "post"))
-    for order in _every_request(editor):
-        parent = await editor.submit(order)
+    for request in _every_request(editor):
+        parent = await editor.submit(request)
         edit = replace(
-            order, prompt="night — 夜", operation=Operation.REMIX, source_remote_id=parent.id
+            request, prompt="night — 夜", operation=Operation.REMIX, source_remote_id=parent.id
         )
         child = await editor.submit(edit)
         assert api.continuations[-1].route == "edit"
@@ -158,10 +158,10 @@ async def test_every_edit_we_can_send_keeps_to_the_document(document, api, edito
 async def test_every_extension_we_can_send_keeps_to_the_document(document, api, provider):
     validator = _continuation(document, "/videos/extensions")
     answer = _validator(document, _answer(document, "/videos/extensions", "post"))
-    for order in _every_request(provider):
-        parent = await provider.submit(order)
+    for request in _every_request(provider):
+        parent = await provider.submit(request)
         child = await provider.submit(
-            replace(order, operation=Operation.EXTEND, source_remote_id=parent.id)
+            replace(request, operation=Operation.EXTEND, source_remote_id=parent.id)
         )
         validator.validate(api.continuations[-1].body)
         answer.validate(api.jobs[child.id].describe())
@@ -197,7 +197,7 @@ async def test_the_check_of_continuations_can_fail(document):
 
 async def test_our_loopback_api_answers_as_the_document_says(document, api, provider):
     client = provider._transport
-    order = ProviderRequest(
+    request = ProviderRequest(
         idempotency_key="K7Q2",
         prompt="a cat",
         model="sora-2",
@@ -205,7 +205,7 @@ async def test_our_loopback_api_answers_as_the_document_says(document, api, prov
         size=Size(width_px=1280, height_px=720),
         seed=3,
     )
-    remote = await provider.submit(order)
+    remote = await provider.submit(request)
     video = await client.get(f"videos/{remote.id}")
     _validator(document, _answer(document, "/videos/{video_id}", "get")).validate(video.body)
     page = await client.get("videos", {"limit": "5"})
@@ -236,11 +236,11 @@ async def test_a_picture_is_of_a_kind_and_under_a_name_that_the_document_has(
 async def test_every_path_and_query_we_send_is_in_the_document(
     document, api, provider, editor, tmp_path
 ):
-    order = next(_every_request(provider))
-    remote = await provider.submit(order)
+    request = next(_every_request(provider))
+    remote = await provider.submit(request)
     for operation in (Operation.REMIX, Operation.EXTEND):
-        await provider.submit(replace(order, operation=operation, source_remote_id=remote.id))
-    await editor.submit(replace(order, operation=Operation.REMIX, source_remote_id=remote.id))
+        await provider.submit(replace(request, operation=operation, source_remote_id=remote.id))
+    await editor.submit(replace(request, operation=Operation.REMIX, source_remote_id=remote.id))
     await provider.poll([remote.id])
     await provider.poll([remote.id, "video_unknown"])
     api.page_max = 2

@@ -359,7 +359,7 @@ async def _continued(
 
 
 def _concatenated_clip(folder: Path) -> Callable[[LoopbackRender], Path | None]:
-    """What the loopback API serves for an extension: a clip of the whole length."""
+    """Make the clip that the loopback API serves for an extension, of the whole length."""
 
     def content_of(job: LoopbackRender) -> Path | None:
         if job.route != "extend":

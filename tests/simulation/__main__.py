@@ -1,4 +1,4 @@
-"""`python -m tests.simulation SEED` tells a seed's history; `--seeds N` runs many."""
+"""`python -m tests.simulation SEED` prints a seed's history; `--seeds N` runs many."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.simulation.seeds import run_seed
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("seed", nargs="?", type=int, help="tell this seed's history")
-    parser.add_argument("--seeds", type=int, help="run so many seeds, from --first on")
+    parser.add_argument("seed", nargs="?", type=int, help="print this seed's history")
+    parser.add_argument("--seeds", type=int, help="run this many seeds, from --first on")
     parser.add_argument("--first", type=int, default=0)
     given = parser.parse_args()
     if given.seed is not None:

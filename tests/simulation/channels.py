@@ -1,4 +1,4 @@
-"""A Discord outside the process: messages, their files, and nonces that are soon forgotten."""
+"""A simulated Discord: messages, their files, and nonces that are forgotten after minutes."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ NONCE_WINDOW_S = 180.0
 
 @dataclass(slots=True, kw_only=True)
 class Message:
-    """A message of the bot's."""
+    """A message of the bot."""
 
     id: int
     channel_id: int
     at_s: float
     nonce: str | None
-    #: The bytes of its files by name, in their order.
+    #: Its files in their order: name → bytes.
     files: dict[str, bytes] = field(default_factory=dict)
 
 
 class Channels:
-    """All channels; a message's id tells when it was posted, as Discord's do."""
+    """All channels. A message's id contains its time, as Discord's ids do."""
 
     def __init__(self, world: SimulatedWorld) -> None:
         self.world = world
         self.messages: dict[int, Message] = {}
         self.is_down = False
-        #: Until then no history can be read.
+        #: Until this second no history can be read.
         self.mute_until_s = 0.0
-        #: Second by second, how many requests came.
+        #: Number of requests per second of true time.
         self.requests: dict[int, int] = {}
         self._number = 0
 
@@ -41,12 +41,12 @@ class Channels:
         self.requests[second] = self.requests.get(second, 0) + 1
 
     def snowflake(self) -> int:
-        """Return an id of now."""
+        """Return a fresh id with the current time."""
         self._number += 1
         return id_at(self.world.now_s) + self._number
 
     def post(self, channel_id: int, nonce: str | None, files: dict[str, bytes]) -> Message:
-        """Add a message, or find the one that came with the same nonce just before."""
+        """Add a message, or return the recent one with the same nonce."""
         world = self.world
         for message in self.messages.values():
             is_same = (message.channel_id, message.nonce) == (channel_id, nonce)
@@ -65,14 +65,14 @@ class Channels:
         return message
 
     def edit(self, message_id: int, kept: list[str], files: dict[str, bytes]) -> Message:
-        """Replace a message's files by those of `kept` and more."""
+        """Leave a message the files named in `kept`, and add more."""
         message = self.messages[message_id]
         message.files = {**{n: f for n, f in message.files.items() if n in kept}, **files}
         self.world.note(f"discord shows {len(message.files)} file(s) in one message")
         return message
 
     def after(self, channel_id: int, snowflake: int) -> list[Message]:
-        """Return the messages of a channel that are younger than an id."""
+        """Return the messages of a channel that were posted after an id."""
         return [
             each
             for each in self.messages.values()
@@ -80,15 +80,15 @@ class Channels:
         ]
 
     def holding(self, name: str) -> list[Message]:
-        """Return the messages that show a file of this name."""
+        """Return the messages that have a file of this name."""
         return [each for each in self.messages.values() if name in each.files]
 
 
 def id_at(seconds: float) -> int:
-    """Return the smallest id of an instant, in seconds of the true time."""
+    """Return the smallest id of a moment, given in seconds of true time."""
     return max(0, int((seconds + 100_000) * 1000)) << 22
 
 
 def nonce_label(world: SimulatedWorld, nonce: str | None) -> str:
-    """Return what the history calls a nonce."""
+    """Return a nonce's name in the history."""
     return world.label((nonce or "").removeprefix("sora-"))

@@ -5,6 +5,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def killed_processes_leave_nothing():
-    """Collect what dead processes left open: a real kill closes files without a word."""
+    """Collect objects of killed processes before warnings about unclosed files would be raised."""
     yield
     gc.collect()

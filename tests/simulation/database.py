@@ -1,4 +1,4 @@
-"""The real store over the real SQLite, its thread's work run between two steps of the loop."""
+"""The real `Database` over the real SQLite; its calls run between two steps of the event loop."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import functools
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.storage.sqlite.database import Database, _prepare
-from bot.storage.sqlite.group_commit import GroupCommit
 from bot.storage.sqlite.queries import Queries
 from tests.empty_database import copy_empty_database
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import SimulatedWorld
 
+_T = TypeVar("_T")
+
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection that refuses the n-th statement from now and all later ones, when told to."""
+    """A connection whose statements can be made to fail."""
 
     def refuse(self, refuse_in: int, words: str) -> None:
-        """Refuse from the `refuse_in`-th statement on, with SQLite's `words`."""
+        """Let `refuse_in` more statements pass, then fail each one with the message `words`."""
         left = refuse_in
 
         def execute(sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
@@ -32,83 +33,67 @@ class FaultyConnection(sqlite3.Connection):
                     raise sqlite3.OperationalError(words)
             return super(FaultyConnection, self).execute(sql, parameters)
 
-        # Of this connection alone, and only while it lasts: all others stay fast.
+        # Set on the instance and only while needed, so that other statements stay fast.
         self.__dict__["execute"] = execute
 
-    def obey(self) -> None:
-        """Refuse nothing any more."""
+    def accept_all(self) -> None:
+        """Let all statements pass again."""
         self.__dict__.pop("execute", None)
 
 
-class SimulatedThread:
-    """Stands in for the database's thread: runs its calls between two steps of the loop."""
+class SimulatedDatabase(Database):
+    """The real `Database` whose calls run as callbacks of a `VirtualLoop`, not on a thread."""
 
     def __init__(self, world: SimulatedWorld, loop: VirtualLoop, path: Path) -> None:
+        super().__init__(path)
         self._world = world
         self._loop = loop
-        self._conn = sqlite3.connect(
+        self._thread.stop()
+        #: The process's connection, which the simulation's checks read, too.
+        self.connection = sqlite3.connect(
             path, isolation_level=None, cached_statements=256, factory=FaultyConnection
         )
-        _prepare(self._conn)
-        # Only the process dies in the simulation, never the machine, and no other process writes.
-        self._conn.execute("PRAGMA synchronous = OFF")
-        self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._conn = self.connection
+        _prepare(self.connection)
+        # The simulation kills processes but cuts no power, and has one process at a time.
+        self.connection.execute("PRAGMA synchronous = OFF")
+        self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
 
-    async def call(self, fn: Callable[[], Any]) -> Any:
-        return await self._loop.hop(lambda: self._run(fn))
+    async def run(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:
+        self._check_open()
+        return await self._loop.hop(lambda: self._run_with_faults(fn))
 
-    def stop(self) -> None:
-        """Do nothing: there is no thread."""
-
-    def _run(self, fn: Callable[[], Any]) -> Any:
-        conn = self._conn
+    def _run_with_faults(self, fn: Callable[[sqlite3.Connection], _T]) -> _T:
+        conn = self.connection
         before = conn.total_changes
         if self._world.strikes(FaultSite.DATABASE_LOCKED):
             conn.refuse(0, "database is locked")
         elif self._world.strikes(FaultSite.DISK_FULL):
             conn.refuse(self._world.dice.randrange(1, 8), "database or disk is full")
         try:
-            return fn()
+            return self._map_errors(fn)
         finally:
-            conn.obey()
+            conn.accept_all()
             if conn.total_changes != before:
                 self._world.effects += 1
                 for (job_id,) in conn.execute("SELECT id FROM jobs WHERE finished_at IS NOT NULL"):
                     self._world.ended_s.setdefault(job_id, self._world.now_s)
 
-    @property
-    def raw(self) -> sqlite3.Connection:
-        """The connection, for checks from outside the simulated process."""
-        return self._conn
-
-    def close(self) -> None:
+    def close_file(self) -> None:
         """Close the file, as the death of the process does."""
-        self._conn.close()
-
-
-class SimulatedDatabase(Database):
-    """The real `Database` on a simulated thread."""
-
-    def __init__(self, path: Path, thread: SimulatedThread) -> None:  # pyright: ignore[reportMissingSuperCall] - it would start a real thread
-        self._path, self._reserve_file = path, None
-        self._thread = thread  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
-        self._conn = thread.raw
-        self._is_timeout_brief = False
-        self._group_commit = GroupCommit()
-        self._is_closed = False
+        self.connection.close()
 
 
 def open_simulated_database(
     world: SimulatedWorld, loop: VirtualLoop, path: Path
-) -> tuple[SimulatedThread, Database]:
-    """Open the database at `path`, which is made when there is none."""
+) -> SimulatedDatabase:
+    """Open the database at `path`; create it with the schema when it is missing."""
     if not path.exists():
         copy_empty_database(path)
-    thread = SimulatedThread(world, loop, path)
-    return thread, SimulatedDatabase(path, thread)
+    return SimulatedDatabase(world, loop, path)
 
 
 @functools.cache
 def queries() -> Queries:
-    """Return the bot's statements."""
+    """Return the bot's named queries."""
     return Queries.load()

@@ -1,6 +1,6 @@
 """Planted defects: the mistakes that bots of this kind make, one at a time.
 
-None touches the program: each replaces a piece at a port, a pace or a clock.
+Each replaces an implementation of a protocol, a waiting time or a clock; the bot's code is untouched.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from bot.storage.base import JobStore, LedgerReader, NewJob
 from bot.storage.sqlite import job_moves, ledger
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.rows import job_of_row
+from tests.simulation.database import SimulatedDatabase
 from tests.simulation.program import Program
 from tests.simulation.provider import ScriptedProvider
 from tests.simulation.publisher import ScriptedPublisher
@@ -45,7 +46,7 @@ class StoreProxy:
 
 
 class RandomNonce(Program):
-    """Each try to post has a nonce of its own."""
+    """Each try to post uses another nonce."""
 
     shows = "shown 2 times"
     shown_by = 61
@@ -61,7 +62,7 @@ class RandomNonce(Program):
 
 
 class PostedFirst(Program):
-    """DONE is written before the post."""
+    """DONE is committed before the post."""
 
     shows = "its message does not show it"
 
@@ -85,7 +86,7 @@ class PostedFirst(Program):
 
 
 class NoIntent(Program):
-    """The paid call is made before SUBMITTING is written."""
+    """The paid call is made before SUBMITTING is committed."""
 
     shows = "creates for"
     shown_by = 3
@@ -120,7 +121,7 @@ class NoIntent(Program):
 
 
 class TwoTransactions(Program):
-    """The job ends in one transaction, its account in the next."""
+    """The job ends in one transaction, and its ledger rows in the next."""
 
     shows = "the ledger says ['reserve']"
     shown_by = 3
@@ -170,7 +171,7 @@ class TwoTransactions(Program):
 
 
 class TroubleIsFailure(Program):
-    """HTML or a 5xx while polling is taken for "failed"."""
+    """HTML or a 5xx in answer to a poll counts as a failed render."""
 
     shows = "failed with render_failed: it did not"
     shown_by = 9
@@ -194,7 +195,7 @@ class TroubleIsFailure(Program):
 
 
 class WallClock(Program):
-    """Deadlines go by a clock that jumps."""
+    """Deadlines use the wall clock, which jumps."""
 
     shows = "failed with deadline: after"
 
@@ -210,7 +211,7 @@ class WallClock(Program):
 
 
 class NoHistorySearch(Program):
-    """Nobody looks into the history before posting again: the nonce will do."""
+    """The history isn't searched before posting again; only the nonce protects."""
 
     shows = "shown 2 times"
 
@@ -225,7 +226,7 @@ class NoHistorySearch(Program):
 
 
 class NoQuietPeriod(Program):
-    """A create of unknown outcome is looked for at once."""
+    """A paid call of unknown outcome is looked for at once."""
 
     shows = "creates for"
     shown_by = 84
@@ -235,7 +236,7 @@ class NoQuietPeriod(Program):
 
 
 class BlindResubmit(Program):
-    """A create of unknown outcome is taken for one that was refused."""
+    """A paid call of unknown outcome counts as not accepted, and is made again."""
 
     shows = "creates for"
     shown_by = 5
@@ -252,7 +253,7 @@ class BlindResubmit(Program):
 
 
 class RefundAndAdopt(Program):
-    """A create of unknown outcome is refunded at once, and its render taken all the same."""
+    """A paid call of unknown outcome is refunded at once, and its render is used all the same."""
 
     shows = "'refund'] sum to"
     shown_by = 5
@@ -274,9 +275,9 @@ class RefundAndAdopt(Program):
 
 
 class ReserveRace(Program):
-    """The limits are looked at before the transaction that reserves."""
+    """The limits are checked before the transaction that reserves."""
 
-    shows = "under way"
+    shows = "open jobs"
     shown_by = 17
 
     def store(self, store: SqliteJobStore) -> JobStore:
@@ -294,7 +295,7 @@ class ReserveRace(Program):
 
 
 class OneMissing(Program):
-    """The first 404 means that a render is lost."""
+    """The first 404 counts as a lost render."""
 
     shows = "failed with remote_not_found: it is there"
     shown_by = 10
@@ -304,7 +305,7 @@ class OneMissing(Program):
 
 
 class NoLength(Program):
-    """The length of a download is not compared with what was announced."""
+    """The length of a download isn't compared with Content-Length."""
 
     shows = "not the bytes that were rendered"
     shown_by = 41
@@ -335,9 +336,9 @@ DEFECTS: tuple[type[Program], ...] = (
 
 
 def _drop_closing_trigger(store: SqliteJobStore) -> None:
-    """Take the schema's own guard away, which leaves such a job where it is for ever."""
-    assert store.database._conn is not None
-    store.database._conn.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
+    """Drop the trigger with which the schema itself refuses this defect."""
+    assert isinstance(store.database, SimulatedDatabase)
+    store.database.connection.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
 
 
 def _refund(store: SqliteJobStore, conn: Any, job_id: str) -> None:

@@ -1,4 +1,4 @@
-"""All that a process works against, and a look at its database that it does not notice."""
+"""What a process works with, and access to its database from outside."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.simulation.world import SimulatedWorld
 
 
 class SimulatedEnvironment:
-    """Discord, video services, members, and the file that outlives the process."""
+    """Discord, providers, members, and the database file; they survive each kill."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class SimulatedEnvironment:
             name: Videos(world, name, has_keys=name == "keyed") for name in provider_names
         }
         self.members = Members(world, self.channels, clips_per_day, accepted=self.check_limits)
-        #: The connection of the process that lives.
+        #: The connection of the running process; None while none runs.
         self.connection: sqlite3.Connection | None = None
         world.look_up = self._label
 
     def quota(self) -> QuotaRule:
-        """Return what the operator allows."""
+        """Return the quota rule with the operator's limits."""
         clips, day = self.members.clips_per_day, WINDOWS["day"]
         return QuotaRule(
             defaults=(Limit(unit=Unit.CLIPS, amount=clips, window=day),),
@@ -59,11 +59,14 @@ class SimulatedEnvironment:
         )
 
     def publisher(self) -> ScriptedPublisher:
-        """Return a process's way to Discord."""
+        """Return a publisher for a new process."""
         return ScriptedPublisher(self.channels)
 
     def providers(self) -> Sequence[ScriptedProvider]:
-        """Return a process's ways to the services: one with a list, one without, one with keys."""
+        """Return the providers for a new process.
+
+        "relay" has a list of renders, "bare" has none, "keyed" honours idempotency keys.
+        """
         return [
             ScriptedProvider(
                 videos,
@@ -80,11 +83,11 @@ class SimulatedEnvironment:
         ]
 
     def models(self) -> list[str]:
-        """Return the keys of what can be asked for."""
+        """Return the keys of all offers."""
         return [f"{name}/{model_of(name)}" for name in self.videos]
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Read the database from outside, between two steps of the process, or when it is dead."""
+        """Read the database between two steps of the process, or while none runs."""
         if self.connection is not None:
             return self.connection.execute(sql, values).fetchall()
         with self.reading():
@@ -92,30 +95,30 @@ class SimulatedEnvironment:
 
     @contextmanager
     def reading(self) -> Generator[None]:
-        """Hold the database open while no process lives."""
+        """Keep the database open while no process runs."""
         with closing(sqlite3.connect(self.path)) as self.connection:
             self.connection.row_factory = sqlite3.Row
             yield
         self.connection = None
 
     def is_at_rest(self) -> bool:
-        """Whether nothing is left to do for anybody."""
+        """Whether all members are idle and all jobs final."""
         if not self.members.are_idle or not self.path.exists():
             return False
         return not self.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL LIMIT 1")
 
     def check_limits(self, user_id: int) -> None:
-        """Breach when a member has more than the limits allow, just after something was accepted."""
+        """Record a violation if a member has more clips or open jobs than the limits allow."""
         ((clips,),) = self.rows("SELECT sum(clips) FROM ledger WHERE user_id = ?", user_id)
-        # A kept clip that is fetched is under way again, in the same COMMIT perhaps; it waits for
-        # no limit, as it was settled when it was kept.
+        # A kept clip that is being fetched is an open job again, but the limit doesn't count it: it
+        # was settled when it was kept.
         active = (
             "SELECT count(*) FROM jobs WHERE user_id = ? AND finished_at IS NULL AND NOT EXISTS"
             " (SELECT 1 FROM ledger WHERE job_id = jobs.id AND kind = 'settle')"
         )
-        ((under_way,),) = self.rows(active, user_id)
-        if clips > self.members.clips_per_day or under_way > self.max_active:
-            self.world.breach(f"member {user_id}: {clips} clips, {under_way} under way")
+        ((open_jobs,),) = self.rows(active, user_id)
+        if clips > self.members.clips_per_day or open_jobs > self.max_active:
+            self.world.breach(f"member {user_id}: {clips} clips, {open_jobs} open jobs")
 
     def _label(self, job_id: str) -> str:
         found = self.rows("SELECT request_id, variant FROM jobs WHERE id = ?", job_id)

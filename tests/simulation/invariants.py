@@ -1,4 +1,4 @@
-"""What must hold when all is at rest, asked of the outside and of the table, not of the program."""
+"""What must hold when all jobs are final, read from the simulated world and the database."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from tests.simulation.provider import DEADLINE_S
 from tests.simulation.videos import SimulatedRender
 from tests.simulation.world import SimulatedWorld
 
-#: Errors that come of patience that is at its end.
-
 
 def check(environment: SimulatedEnvironment) -> None:
-    """Breach for every promise that was not kept."""
+    """Record a violation for each invariant that doesn't hold."""
     jobs = environment.rows("SELECT * FROM jobs ORDER BY seq")
     for job in jobs:
         _check_end(environment, job)
@@ -36,7 +34,7 @@ def _check_end(environment: SimulatedEnvironment, job: sqlite3.Row) -> None:
 
 
 def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str | None:
-    """Return what is wrong with the reason for which a job failed."""
+    """Return why a failed job's error is untrue; None if it is true."""
     render = _render(environment, job)
     match job["error_code"]:
         case "moderation" | "render_lost":
@@ -49,14 +47,14 @@ def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str |
         case "deadline" | "not_accepted":
             return _early(environment.world, job)
         case other:
-            return f"nobody expects {other}"
+            return f"unexpected error {other}"
 
 
 def _early(world: SimulatedWorld, job: sqlite3.Row) -> str | None:
-    """Return why a deadline was too early, by the true time."""
+    """Return after how long a job failed, if that was too early by true time."""
     asked_s = world.asked_s[f"R{job['request_id'] & 0xFFFF}"][0]
     waited_s = world.ended_s[job["id"]] - asked_s
-    # A next try that would come after the deadline is not waited for.
+    # A job fails before its deadline if the next try would come after it.
     return None if waited_s > DEADLINE_S - 200 else f"after {waited_s:.0f} s"
 
 
@@ -71,8 +69,8 @@ def _check_ledger(environment: SimulatedEnvironment, job: sqlite3.Row) -> None:
         world.breach(f"{label} {job['state']}: the ledger says {kinds}")
     if job["state"] in ("done", "kept"):
         render = _render(environment, job)
-        told = None if render is None else render.cost_usd_micros
-        wanted = (1, job["seconds"], job["estimate_usd_micros"] if told is None else told)
+        cost = None if render is None else render.cost_usd_micros
+        wanted = (1, job["seconds"], job["estimate_usd_micros"] if cost is None else cost)
         if sums != wanted or kinds[-1] != "settle":
             world.breach(f"{label} {job['state']}: {kinds} sum to {sums}, not {wanted}")
     elif sums != (0, 0, 0):
@@ -96,13 +94,16 @@ def _check_messages(environment: SimulatedEnvironment, job: sqlite3.Row) -> None
 
 
 def _two_of(world: SimulatedWorld, job_id: str) -> KnownLimit | None:
-    """Return what explains that a clip is shown more than once."""
+    """Return the known limit that explains why a clip is shown more than once."""
     channels = {channel_id for _, channel_id in world.sent.get(job_id, set())}
     return KnownLimit.TWO_PLACES if len(channels) > 1 else None
 
 
 def _check_bills(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> None:
-    """Breach for a render that was paid for twice; equal orders may have each other's renders."""
+    """Record a violation for each render that was paid for twice.
+
+    Jobs with equal prompt and length are counted together: they may get each other's renders.
+    """
     world = environment.world
     asked = Counter((job["prompt"], job["seconds"]) for job in jobs)
     gone = Counter((job["prompt"], job["seconds"]) for job in jobs if job["state"] == "cancelled")
@@ -110,18 +111,18 @@ def _check_bills(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> 
     kept: Counter[tuple[str, int]] = Counter()
     for videos in environment.videos.values():
         for render in videos.renders.values():
-            order = render.request.prompt, render.request.seconds
-            made[order] += 1
-            kept[order] += not render.is_stopped
-    for order, count in made.items():
-        if count > asked[order]:
-            world.breach(f"{order[0]!r}: {count} creates for {asked[order]} jobs")
-        elif kept[order] > asked[order] - gone[order]:
-            world.breach(f"{order[0]!r}: a cancelled job's render is billed")
+            wanted = render.request.prompt, render.request.seconds
+            made[wanted] += 1
+            kept[wanted] += not render.is_stopped
+    for wanted, count in made.items():
+        if count > asked[wanted]:
+            world.breach(f"{wanted[0]!r}: {count} creates for {asked[wanted]} jobs")
+        elif kept[wanted] > asked[wanted] - gone[wanted]:
+            world.breach(f"{wanted[0]!r}: a cancelled job's render is billed")
 
 
 def _check_promises(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> None:
-    """Breach when what a member was told came otherwise."""
+    """Record a violation where the bot told a member something untrue."""
     world, states = environment.world, {job["id"]: job["state"] for job in jobs}
     for job_id in environment.members.known.values():
         if job_id not in states:

@@ -1,4 +1,4 @@
-"""What cannot be had, by name: a breach that one of these explains is counted, not failed."""
+"""Known limits: a violation that one of these explains is counted, but fails no seed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import StrEnum
 
 
 class KnownLimit(StrEnum):
-    """What explains a breach."""
+    """A known cause of a violation."""
 
-    #: Kept because the place where a post of unknown outcome may hang could not be read, then
-    #: fetched into another channel by its owner: nobody can know that it hangs there, too.
+    #: A post had an unknown outcome and its channel could not be read, so the clip was kept. Its
+    #: owner then fetched it into another channel; the bot can't know that it is in the first, too.
     TWO_PLACES = "posted in two places"

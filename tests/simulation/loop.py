@@ -1,4 +1,4 @@
-"""An event loop in virtual time: one thread, one order, and an end that spares nothing."""
+"""An event loop in virtual time: one thread, a fixed order of callbacks, and a simulated SIGKILL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 
 class ProcessKilled(BaseException):
-    """What a process that is dead already meets wherever it reaches for the outside."""
+    """Raised where a killed process waits for anything outside of it."""
 
 
 class VirtualTime(Protocol):
@@ -19,15 +19,15 @@ class VirtualTime(Protocol):
     now_s: float
 
     def pass_to(self, at_s: float) -> None:
-        """Let the time be `at_s`, if it is not later already."""
+        """Advance the time to `at_s`; does nothing if it is later already."""
         ...
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Runs callbacks in the order in which they were made, and threads' work between them.
+    """Runs callbacks in the order in which they were scheduled; a thread's work is a callback too.
 
-    Where nothing is ready, time goes on to the next timer. `steps` counts callbacks: between any
-    two of them, at every await of the program that waits, the process may be killed.
+    When none is ready, time advances to the next timer. `steps` counts callbacks. The process may
+    be killed between any two of them, so at every await that suspends.
     """
 
     def __init__(self, virtual_time: VirtualTime) -> None:
@@ -43,17 +43,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._virtual_time.now_s
 
     def _write_to_self(self) -> None:
-        """Nobody sleeps in a selector."""
+        """Do nothing: there is no selector to wake."""
 
     def _process_events(self, event_list: object) -> None:
-        """No sockets, no events."""
+        """Do nothing: there are no sockets."""
 
     def run_in_executor(self, executor: object, func: Callable[..., Any], *args: Any) -> Any:
-        """Run a thread's work as a callback of its own; a dead process starts none."""
+        """Run a thread's work as one callback; a killed process starts none."""
         return self.hop(lambda: func(*args))
 
     def hop(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Return what `work` will return; it runs whole or, in a dead process, not at all."""
+        """Return a future of `work`, which runs as one callback, or never in a killed process."""
         future = self.create_future()
         if self.is_dead:
             future.set_exception(ProcessKilled())
@@ -68,16 +68,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._in_threads.discard(future)
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
+        except Exception as error:  # noqa: BLE001 - the future raises it
             if not future.cancelled():
                 future.set_exception(error)
         else:
-            # As in a thread: work that nobody waits for any more was done all the same.
+            # As in a thread, the work is done even if its future was cancelled.
             if not future.cancelled():
                 future.set_result(result)
 
     def step(self, until_s: float) -> bool:
-        """Run one callback, passing time where none is ready; False when none is before `until_s`."""
+        """Run one callback, advancing time if none is ready; False if none is due by `until_s`."""
         ready, timers = self._ready, self._scheduled  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
         while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False
@@ -111,7 +111,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         events._set_running_loop(None)
 
     def die(self) -> None:
-        """End all tasks without letting one of them do anything outside."""
+        """Cancel all tasks; none of them can do anything outside the process any more."""
         self.is_dead = True
         now_s = self._virtual_time.now_s
         for future in list(self._in_threads):

@@ -20,7 +20,7 @@ GUILD_ID = 1
 
 
 class ActionKind(StrEnum):
-    """What a member does."""
+    """The kinds of actions."""
 
     ASK = "asks"
     CANCEL = "cancels"
@@ -30,54 +30,54 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One interaction."""
+    """One interaction of a member with the bot."""
 
     at_s: float
     kind: ActionKind
-    #: Which request it is about; its interaction's id hangs on it.
+    #: Number of the request it is about; the interaction's id is derived from it.
     request: int
     user_id: int
     prompt: str = ""
     model: str | None = None
     count: int = 1
     variant: int = 0
-    #: The largest upload where they are.
+    #: Upload limit of the channel in which the member is.
     upload_limit_bytes: int = 10_000_000
-    #: Whether it is posted elsewhere than where it was asked for.
+    #: Whether the member acts in another channel than that of the request.
     elsewhere: bool = False
     tries: int = 0
 
 
 @dataclass(slots=True)
 class Members:
-    """All members: what they will do, what they are about, and what they were told."""
+    """All members: what they will do, what they are doing, and what the bot told them."""
 
     world: SimulatedWorld
     channels: Channels
-    #: How many clips of one member may count in a day.
+    #: Daily limit of clips per member.
     clips_per_day: int
-    #: Called with a member of whom something was accepted just now.
+    #: Called with a member's id right after a request of theirs was accepted.
     accepted: Callable[[int], None]
     agenda: list[tuple[float, int, Action]] = field(default_factory=list)
     doing: dict[int, Action] = field(default_factory=dict)
-    #: Job ids by request and variant, as far as a card named them.
+    #: Job ids by request and variant, once the bot named them.
     known: dict[tuple[int, int], str] = field(default_factory=dict)
     #: Jobs of which a member was told that they are cancelled.
     told_cancelled: set[str] = field(default_factory=set)
     _number: int = 0
 
     def plan(self, action: Action) -> None:
-        """Put something on the agenda."""
+        """Add an action to the agenda."""
         self._number += 1
         heapq.heappush(self.agenda, (action.at_s, self._number, action))
 
     @property
     def are_idle(self) -> bool:
-        """Whether nobody does or will do anything."""
+        """Whether no action is running or planned."""
         return not self.agenda and not self.doing
 
     def process_died(self) -> None:
-        """Deliver half of what was cut off again, and forget the rest."""
+        """Plan half of the interrupted actions again, as redelivered interactions; drop the others."""
         for action in self.doing.values():
             self.world.hit(FaultSite.ANSWER_LOST)
             if self.world.dice.random() < 0.5 and action.tries < 5:
@@ -85,7 +85,7 @@ class Members:
         self.doing.clear()
 
     async def act(self, jobs: JobService) -> None:
-        """Do what is on the agenda while the process lives; ends with the agenda."""
+        """Run the actions at their times; returns when all have ended."""
         async with asyncio.TaskGroup() as group:
             while self.agenda:
                 at_s, number, action = self.agenda[0]
@@ -103,22 +103,22 @@ class Members:
             ActionKind.CANCEL_ALL: self._cancel,
             ActionKind.FETCH: self._fetch,
         }
-        who = f"member {action.user_id}"
-        self.world.note(f"{who} {action.kind} R{action.request} {action.prompt}")
+        member = f"member {action.user_id}"
+        self.world.note(f"{member} {action.kind} R{action.request} {action.prompt}")
         try:
             await steps[action.kind](jobs, action)
         except (RefusedError, StorageError) as error:
-            self.world.note(f"{who} is told: {type(error).__name__}")
+            self.world.note(f"{member} is told: {type(error).__name__}")
         except SorabotError as error:
-            self.world.breach(f"{who} reads {type(error).__name__}: {error}")
+            self.world.breach(f"{member} reads {type(error).__name__}: {error}")
         del self.doing[number]
 
     async def _ask(self, jobs: JobService, action: Action) -> None:
         viewer, place = _viewer(action), _place(action)
         self.world.asked(f"R{action.request}")
         request = jobs.request(interaction_id(action.request), action.user_id, place)
-        wish = ClipOptions(prompt=action.prompt, model=action.model, count=action.count)
-        card = await jobs.submit(wish, viewer, request)
+        options = ClipOptions(prompt=action.prompt, model=action.model, count=action.count)
+        card = await jobs.submit(options, viewer, request)
         self.accepted(action.user_id)
         for status in card.statuses:
             job = status.job
@@ -148,7 +148,7 @@ class Members:
 
 
 def interaction_id(request: int) -> int:
-    """Return the id of the interaction that a request comes from; of the beginning of time."""
+    """Return the id of the interaction that a request comes from, dated at second 0."""
     return id_at(0) + request
 
 

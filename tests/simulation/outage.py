@@ -1,4 +1,4 @@
-"""An hour in which nobody answers: of Discord, of the video services, of both."""
+"""An hour in which Discord, the providers or both don't answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ENDS_S = BEGINS_S + LASTS_S
 
 
 class ProductionTimings(Program):
-    """The bot with all its waiting times."""
+    """The bot with the waiting times of production."""
 
     def timings(self) -> Timings:
         return Timings()
@@ -34,22 +34,22 @@ class ProductionTimings(Program):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageResult:
-    """What an outage left."""
+    """The outcome of an outage."""
 
     violations: tuple[str, ...]
     #: How many jobs ended in which state.
     states: Counter[str]
-    #: How many were open when the outage began.
+    #: How many jobs were open when the outage began.
     in_flight: int
     #: How long after the outage the last job ended, in seconds; negative: during it.
     last_end_s: float
-    #: Most requests in one second while it lasted, and afterwards, to Discord and to the service.
+    #: Most requests in one second, (during the outage, after it): to Discord and to the providers.
     discord_peaks: tuple[int, int]
     videos_peaks: tuple[int, int]
 
 
 def run_outage(*, discord: bool, videos: bool, program: Program | None = None) -> OutageResult:
-    """Let fifty jobs meet an outage of an hour, and look at what becomes of them."""
+    """Run fifty jobs into an outage of an hour; return how they ended."""
     random.seed(4)
     world = SimulatedWorld(4, faults={}, calm_s=0.0)
     folder = Path(tempfile.mkdtemp(prefix="sora", dir=fast_folder()))
@@ -74,12 +74,12 @@ def run_outage(*, discord: bool, videos: bool, program: Program | None = None) -
             )
         )
     try:
-        return _live(environment, folder, discord=discord, videos=videos)
+        return _run(environment, folder, discord=discord, videos=videos)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _live(
+def _run(
     environment: SimulatedEnvironment, folder: Path, *, discord: bool, videos: bool
 ) -> OutageResult:
     world, process = environment.world, Process(environment, folder)

@@ -1,4 +1,4 @@
-"""One life of the bot: the real workshop over the real store, joined as bot.app joins them."""
+"""One run of the bot: the real job engine on the real store, assembled as in bot.app."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.simulation.world import SimulatedWorld
 
 
 class ProcessClock:
-    """The wall clock as it was at the start, carried on by the monotonic one: as SystemClock."""
+    """The wall clock at the start plus the monotonic time since then, like SystemClock."""
 
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
@@ -40,25 +40,23 @@ class ProcessClock:
 
 
 class Process:
-    """A life of the bot over `folder`, from start to kill."""
+    """One run of the bot with the data in `folder`, from start to kill."""
 
     def __init__(self, environment: SimulatedEnvironment, folder: Path) -> None:
         world = environment.world
         self.loop = VirtualLoop(world)
         self.environment = environment
         shutil.rmtree(folder / "tmp", ignore_errors=True)
-        self._connection, database = open_simulated_database(
-            world, self.loop, folder / "sorabot.db"
-        )
-        environment.connection = self._connection.raw
+        self._database = open_simulated_database(world, self.loop, folder / "sorabot.db")
+        environment.connection = self._database.connection
         clock = environment.program.clock(world, ProcessClock(world))
-        self._join(SqliteJobStore(database, queries()), clock, folder)
+        self._assemble(SqliteJobStore(self._database, queries()), clock, folder)
 
-    def _join(self, real: SqliteJobStore, clock: Clock, folder: Path) -> None:
+    def _assemble(self, real: SqliteJobStore, clock: Clock, folder: Path) -> None:
         environment, program = self.environment, self.environment.program
-        book = CircuitBreakers(environment.videos, clock)
+        health = CircuitBreakers(environment.videos, clock)
         store = program.store(real)
-        workshop = assemble(
+        assembly = assemble(
             Dependencies(
                 store=store,
                 clip_search=SqliteClipSearch(real.database, real.queries),
@@ -67,10 +65,10 @@ class Process:
                 archive=FolderArchive(folder / "archive"),
                 publisher=program.publisher(environment.publisher(), store, clock),
                 providers={
-                    each.name: WatchedProvider(program.provider(each, real), book)
+                    each.name: WatchedProvider(program.provider(each, real), health)
                     for each in environment.providers()
                 },
-                health=book,
+                health=health,
                 quota=environment.quota(),
                 clock=clock,
                 timings=program.timings(),
@@ -78,24 +76,24 @@ class Process:
                 max_clip_bytes=1_000_000,
             )
         )
-        self.jobs, self.engine = workshop.jobs, workshop.scheduler
+        self.jobs, self.scheduler = assembly.jobs, assembly.scheduler
 
-    async def live(self) -> None:
-        """Start, and let members in; the engine goes on when they are through."""
-        await self.engine.start()
+    async def _run(self) -> None:
+        """Start the scheduler and run the members' actions; the scheduler goes on afterwards."""
+        await self.scheduler.start()
         await self.environment.members.act(self.jobs)
         await asyncio.Event().wait()
 
     def start(self) -> None:
-        """Begin; `loop.step` does the rest."""
-        self.main = self.loop.create_task(self.live())
+        """Create the main task, which `loop.step` then runs."""
+        self.main = self.loop.create_task(self._run())
 
     def kill(self) -> None:
-        """End it as SIGKILL does: nothing of it acts any more, nor throws the dice."""
+        """End the process as SIGKILL does; its cleanup changes neither the outside nor the dice."""
         dice = random.getstate()
-        outside_dice = self.environment.world.dice.getstate()
+        world_dice = self.environment.world.dice.getstate()
         self.loop.die()
         self.environment.connection = None
-        self._connection.close()
+        self._database.close_file()
         random.setstate(dice)
-        self.environment.world.dice.setstate(outside_dice)
+        self.environment.world.dice.setstate(world_dice)

@@ -1,4 +1,4 @@
-"""The pieces of the program that a variant may replace; this one replaces none."""
+"""The parts of the bot that a planted defect may replace; this one replaces none."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.simulation.world import SimulatedWorld
 
 
 class Program:
-    """The bot as it is."""
+    """The bot without a planted defect."""
 
-    #: What is broken by it, as the checker says it; nothing by the bot as it is.
+    #: Part of the violation that the defect causes; empty for none.
     shows = ""
-    #: A seed that showed it; where one no longer does, another is found.
+    #: The seed that is tried first, because it showed the defect.
     shown_by = 0
 
     def timings(self) -> Timings:
-        """Return the usual waiting times; the table is asked less often while nothing is due."""
+        """Return production's timings, but with longer gaps, which makes a seed faster."""
         return Timings(
             reconcile_max_gap_s=120.0, reconcile_min_gap_s=2.0, poll_few_s=10.0, card_gap_s=10.0
         )

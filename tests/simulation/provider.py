@@ -1,4 +1,4 @@
-"""The process's side of the video service: the `Provider` with every answer that APIs give."""
+"""A `Provider` that talks to the simulated video API and gives every error APIs can give."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from tests.simulation.sites import FaultSite
 from tests.simulation.videos import SKEW_S, SimulatedRender, Videos, size
 from tests.simulation.world import EPOCH, SimulatedWorld
 
-#: How long the engine waits for a create; what hangs lands up to half a minute after that.
+#: How long the engine waits for a paid call. A late one arrives up to `_LATE_S` after that.
 CREATE_S = 90.0
 _LATE_S = 30.0
-#: A render must be through after this long.
+#: The provider's deadline for a job, in seconds.
 DEADLINE_S = 900.0
 
 
 class ScriptedProvider:
-    """Speaks to `Videos`. Every request leaves at once; only the answer depends on the process."""
+    """Sends to `Videos`. A request that was sent arrives even if the process is killed."""
 
     def __init__(self, videos: Videos, capabilities: Capabilities) -> None:
         self.videos = videos
@@ -81,13 +81,13 @@ class ScriptedProvider:
         if world.strikes(FaultSite.CREATE_LATE, about):
             world.send(lambda: self._create(request), CREATE_S + world.dice.uniform(0, _LATE_S))
             await asyncio.sleep(10_000)
-        flight = world.send(lambda: self._create(request), self._latency_s())
+        sent = world.send(lambda: self._create(request), self._latency_s())
         for site in (FaultSite.CREATE_LOST, FaultSite.CREATE_500_DONE, FaultSite.CREATE_HTML):
             if world.strikes(site, about):
                 await self._wait(1.0)
                 raise UnknownOutcomeError(site)
         await self._wait(1.0)
-        return flight.answer()
+        return sent.answer()
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         world = self._world
@@ -139,7 +139,7 @@ class ScriptedProvider:
         )
 
     def announced_bytes(self, body: bytes) -> int | None:
-        """Return what Content-Length says of a whole file."""
+        """Return the Content-Length of a whole file."""
         return len(body)
 
     async def cancel(self, remote_id: str) -> bool:
@@ -162,10 +162,10 @@ class ScriptedProvider:
         return "well"
 
     async def refresh(self) -> None:
-        """Nothing is learnt anew."""
+        """Do nothing: capabilities are fixed."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: it holds no resources."""
 
     def _create(self, request: ProviderRequest) -> RenderStatus:
         if self.videos.is_down:
@@ -177,13 +177,13 @@ class ScriptedProvider:
         if render.outcome == "lost" or world.now_s < render.unknown_until_s:
             return RemoteNotFoundError("404")
         if render.unknown_until_s == 0 and world.strikes(FaultSite.POLL_404, render.id):
-            # Shorter than the engine's patience, which is three gaps of a minute.
+            # Shorter than the three gaps of a minute after which the engine gives up.
             render.unknown_until_s = world.now_s + world.dice.uniform(5, 150)
             return RemoteNotFoundError("404")
         return self._describe(render)
 
     def _describe(self, render: SimulatedRender) -> RenderStatus:
-        world, order = self._world, render.request
+        world, request = self._world, render.request
         state, progress, error = RenderState.RUNNING, None, None
         if render.is_stopped:
             state, error = RenderState.FAILED, RenderFailedError("stopped")
@@ -191,7 +191,7 @@ class ScriptedProvider:
             state = RenderState.FAILED if render.outcome == "failed" else RenderState.READY
             error = RenderFailedError("it says") if render.outcome == "failed" else None
         elif world.strikes(FaultSite.POLL_WORDS):
-            # "postprocessing", 100 %: neither is a promise.
+            # Such as "postprocessing" with 100 %: the render isn't ready.
             progress = 100
         elif world.strikes(FaultSite.POLL_DISORDER):
             progress = world.dice.randrange(100)
@@ -201,10 +201,10 @@ class ScriptedProvider:
             progress=progress,
             error=error,
             cost_usd_micros=render.cost_usd_micros if state is RenderState.READY else None,
-            prompt=order.prompt,
-            model=order.model,
-            seconds=order.seconds,
-            size=order.size,
+            prompt=request.prompt,
+            model=request.model,
+            seconds=request.seconds,
+            size=request.size,
             created_at=EPOCH + timedelta(seconds=int(render.created_s + SKEW_S)),
         )
 
@@ -214,7 +214,7 @@ class ScriptedProvider:
             yield b"<!doctype html><title>Sign in</title>"
             return
         if world.strikes(FaultSite.FILE_TRUNCATED):
-            # At the end of a box: only the announced length tells.
+            # Cut at the end of an MP4 box: only Content-Length shows that bytes are missing.
             yield body[:-32]
             return
         half = len(body) // 2
@@ -225,9 +225,9 @@ class ScriptedProvider:
         yield body[half:]
 
     async def _through(self, effect: Callable[[], Any]) -> Any:
-        flight = self._world.send(effect, self._latency_s())
+        sent = self._world.send(effect, self._latency_s())
         await self._wait(1.0)
-        return flight.answer()
+        return sent.answer()
 
     def _latency_s(self) -> float:
         return self._world.dice.uniform(0.05, 0.9)
@@ -245,7 +245,7 @@ def capabilities(
     max_concurrent: int,
     deadline_s: float,
 ) -> Capabilities:
-    """Return what a service of that kind can do."""
+    """Return the capabilities of one of the simulated providers."""
     model = Model(
         name=model_of(name),
         label=name.title(),
@@ -265,5 +265,5 @@ def capabilities(
 
 
 def model_of(name: str) -> str:
-    """Return what a service sells; two sell the same, so that a job may go to the other."""
+    """Return a provider's only model; two offer the same one, so that a job can fail over."""
     return "bare-1" if name == "bare" else "clip-1"

@@ -1,6 +1,6 @@
-"""The process's side of Discord: the `ClipPublisher` with every answer that Discord gives.
+"""A `ClipPublisher` that talks to the simulated Discord and gives every error Discord can give.
 
-What it decides by itself (nonce, look-up, joining a message) it decides as bot.chat.clips.publisher does.
+It chooses nonces, searches history and adds to messages as `bot.chat.clips.publisher` does.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tests.simulation.channels import NONCE_WINDOW_S, Channels, Message, id_at
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import EPOCH
 
-#: As long as the client waits for an answer to an upload.
+#: How long the client waits for the response to an upload.
 _UPLOAD_TIMEOUT_S = 30.0
-#: So much before the first try the look-up begins.
+#: The search in the history begins this long before the first try.
 SEARCH_SKEW_S = 600.0
 
 
 class ScriptedPublisher:
-    """Speaks to `Channels`. What was sent arrives, whatever becomes of the process."""
+    """Sends to `Channels`. A request that was sent arrives even if the process is killed."""
 
     def __init__(self, channels: Channels) -> None:
         self.channels = channels
@@ -73,7 +73,7 @@ class ScriptedPublisher:
             raise DeliveryTroubleError("500")
         if self._world.strikes(FaultSite.HISTORY_50001, self._world.label(job.id)):
             raise PlaceClosedError("50001")
-        # From the first try on, and then all since it was asked for: the clock may have been ahead.
+        # First since the first try, then since the request: the clock may have been ahead at the try.
         for earliest in (_earliest(job), job.request_id):
             for message in self.channels.after(job.place.channel_id, earliest):
                 if file_name(job) in message.files:
@@ -95,19 +95,19 @@ class ScriptedPublisher:
         return None
 
     async def notify(self, channel_id: int, words: str, *, key: str) -> None:
-        """Nobody listens."""
+        """Do nothing: no test reads these messages."""
 
     async def remove_clip(self, job: Job, remaining: Sequence[JobStatus]) -> None:
-        """Nobody deletes here."""
+        """Do nothing: simulated members delete no clips."""
 
     async def remove_unrecorded_mirror(self, job: Job, channel_id: int) -> None:
-        """Nobody deletes here."""
+        """Do nothing: simulated members delete no clips."""
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
-        """Nobody deletes here."""
+        """Do nothing: simulated members delete no clips."""
 
     def nonce(self, job: Job) -> str:
-        """Return what holds off a second message for a few minutes."""
+        """Return the nonce, which prevents a second message for a few minutes."""
         return f"sora-{job.id}"
 
     async def _join(self, job: Job, body: bytes, others: Sequence[JobStatus]) -> int | None:
@@ -126,7 +126,7 @@ class ScriptedPublisher:
         )
 
     async def _send(self, job: Job, way: str, effect: Callable[[], Message]) -> int:
-        """Send what shows a clip, once."""
+        """Run `effect`, which shows a clip, in flight; raise the fault that was drawn, if any."""
         world, about = self._world, self._world.label(job.id)
         self.channels.count()
         if self.channels.is_down:
@@ -148,13 +148,13 @@ class ScriptedPublisher:
             world.send(effect, _UPLOAD_TIMEOUT_S + world.dice.uniform(0, 30))
             await self._wait(_UPLOAD_TIMEOUT_S)
             raise DeliveryTroubleError("timed out")
-        flight = world.send(effect, world.dice.uniform(0.05, 0.9))
+        sent = world.send(effect, world.dice.uniform(0.05, 0.9))
         await self._wait(1.0)
         if world.strikes(FaultSite.POST_LOST, about):
-            # Whatever cut the answer off may last.
+            # The failure that lost the response may last.
             self.channels.mute_until_s = world.now_s + world.dice.choice([0, 300, 300])
             raise DeliveryTroubleError("connection reset")
-        return flight.answer().id
+        return sent.answer().id
 
     def _is_mute(self) -> bool:
         return self.channels.is_down or self._world.now_s < self.channels.mute_until_s
@@ -164,12 +164,12 @@ class ScriptedPublisher:
 
 
 def file_name(job: Job) -> str:
-    """Return what a job's clip is called in a message."""
+    """Return the file name of a job's clip in a message."""
     return f"sora-{job.id}.mp4"
 
 
 def _earliest(job: Job) -> int:
-    """Return the id after which the job's clip must have been posted."""
+    """Return the id from which on the history is searched for a job's clip."""
     tried = 0
     if job.posting_at is not None:
         tried = id_at((job.posting_at - EPOCH).total_seconds() - SEARCH_SKEW_S)

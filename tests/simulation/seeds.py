@@ -1,4 +1,4 @@
-"""From a number to a whole history: what members do, what breaks, when the process is killed."""
+"""Runs a seed: from it follow the members' actions, the faults, and the times of kills."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from tests.simulation.program import Program
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import LONGEST_IN_FLIGHT_S, SimulatedWorld
 
-#: Members act and things break for this long, in virtual seconds.
+#: Members act and faults happen for this long, in virtual seconds.
 CALM_S = 900.0
-#: By then all must be at rest.
+#: By this virtual second all jobs must be final.
 END_S = 6 * 3600.0
 _REST_CHECK_S = 30.0
-#: No life takes so many callbacks.
+#: More callbacks than this in one process mean that it runs without end.
 _HOT_STEPS = 200_000
-#: Struck by the driver of a seed, or by the program's own doing: no dice of theirs.
-_NOT_THROWN = {
+#: Faults that the driver causes, or that are only observed: they have no probability.
+_NOT_DRAWN = {
     FaultSite.NONCE_FORGOTTEN,
     FaultSite.CLOCK_JUMPS,
     FaultSite.CLOCK_OFF_AT_START,
@@ -45,9 +45,9 @@ _NOT_THROWN = {
     FaultSite.REDELIVERED,
     FaultSite.ANSWER_LOST,
 }
-#: Thrown at every statement these would drown all others.
+#: Factors for faults that are drawn at every statement, so that others happen too.
 _RARE = {FaultSite.DATABASE_LOCKED: 0.1, FaultSite.DISK_FULL: 0.1}
-#: Seldom thrown, and all the likelier then.
+#: Faults that are seldom drawn, and get a higher probability for that.
 _SELDOM = {
     FaultSite.RENDER_STUCK,
     FaultSite.CANCEL_500,
@@ -61,7 +61,7 @@ _SELDOM = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedResult:
-    """What came of a seed."""
+    """The outcome of a seed."""
 
     seed: int
     violations: tuple[str, ...]
@@ -75,7 +75,7 @@ class SeedResult:
 
 
 def run_seed(seed: int, program: Program | None = None) -> SeedResult:
-    """Run one seed from its first request to rest, and check what must hold then."""
+    """Run one seed until all jobs are final, then check the invariants."""
     random.seed(seed)
     world = SimulatedWorld(seed, faults={}, calm_s=CALM_S)
     world.faults = _faults(world)
@@ -98,7 +98,7 @@ def run_seed(seed: int, program: Program | None = None) -> SeedResult:
 
 
 class Run:
-    """One seed's processes, one after the other."""
+    """Runs the processes of one seed, one after the other."""
 
     def __init__(self, environment: SimulatedEnvironment, folder: Path, *, kills: int) -> None:
         self._environment = environment
@@ -108,10 +108,10 @@ class Run:
         self._kills = 0
 
     def go(self) -> SeedResult:
-        """Live until all is at rest, or until it should have been."""
+        """Run processes until all jobs are final, or END_S is over; check the invariants."""
         world = self._world
         with alarmed(world):
-            while not self._live():
+            while not self._run_process():
                 self._restart()
         world.pass_to(world.now_s + LONGEST_IN_FLIGHT_S)
         with self._environment.reading():
@@ -129,8 +129,8 @@ class Run:
             states=Counter(dict(map(tuple, ends))),
         )
 
-    def _live(self) -> bool:
-        """Let a process live until it is killed (False) or all is at rest (True)."""
+    def _run_process(self) -> bool:
+        """Run a process; return False when it was killed or ended, True when the seed is over."""
         world = self._world
         process = Process(self._environment, self._folder)
         loop = process.loop
@@ -139,16 +139,16 @@ class Run:
         started_at = world.effects
         with loop:
             process.start()
-            glance_s = world.now_s + _REST_CHECK_S
+            next_check_s = world.now_s + _REST_CHECK_S
             while True:
-                if not loop.step(glance_s):
-                    world.pass_to(glance_s)
-                    glance_s += _REST_CHECK_S
+                if not loop.step(next_check_s):
+                    world.pass_to(next_check_s)
+                    next_check_s += _REST_CHECK_S
                     if self._environment.is_at_rest() or world.now_s > END_S:
                         process.kill()
                         return True
                 if loop.steps > _HOT_STEPS:
-                    world.breach("it runs hot: time stands still")
+                    world.breach("it runs without end, and time stands still")
                     process.kill()
                     return True
                 if process.main.done():
@@ -167,7 +167,7 @@ class Run:
                         return False
 
     def _failed(self, process: Process) -> None:
-        """Note why a process ended by itself; a database that is locked at the start is a reason."""
+        """Note why a process ended by itself; any error but a StorageError is a violation."""
         error = process.main.exception()
         if isinstance(error, StorageError):
             self._world.note(f"can't start: {error}")
@@ -190,7 +190,7 @@ class Run:
 
 @contextmanager
 def alarmed(world: SimulatedWorld) -> Generator[None]:
-    """Take what the program logs as unexpected for a breach; the rest of its log goes nowhere."""
+    """Count every exception that the bot logs as an error as a violation; drop the other log lines."""
     alarm, logger = _Alarm(world), logging.getLogger("bot")
     before = logger.level, logger.propagate
     logger.setLevel(logging.ERROR)
@@ -205,7 +205,7 @@ def alarmed(world: SimulatedWorld) -> Generator[None]:
 
 
 class _Alarm(logging.Handler):
-    """Takes what the program did not expect for a breach."""
+    """Records logged exceptions as violations."""
 
     def __init__(self, world: SimulatedWorld) -> None:
         super().__init__(logging.ERROR)
@@ -217,7 +217,7 @@ class _Alarm(logging.Handler):
 
 
 def _draw_kill_point(world: SimulatedWorld) -> tuple[int, int, int]:
-    """Return after how many steps, or effects and then steps, a process is killed."""
+    """Return when to kill a process: (after so many steps, or after effects, and then more steps)."""
     dice = world.dice
     if dice.random() < 0.3:
         return int(10 ** dice.uniform(0.3, 3.5)), 1 << 60, 0
@@ -225,19 +225,19 @@ def _draw_kill_point(world: SimulatedWorld) -> tuple[int, int, int]:
 
 
 def _faults(world: SimulatedWorld) -> dict[FaultSite, float]:
-    """Return how likely each fault is in this seed: most are not in it at all."""
+    """Draw the probability of each fault in this seed; most faults are left out."""
     dice = world.dice
     eager = dice.choice([0.1, 0.25, 0.5])
     return {
         site: dice.choice([0.3, 0.6] if site in _SELDOM else [0.02, 0.1, 0.3, 0.6])
         * _RARE.get(site, 1.0)
         for site in FaultSite
-        if site not in _NOT_THROWN and dice.random() < eager * (2 if site in _SELDOM else 1)
+        if site not in _NOT_DRAWN and dice.random() < eager * (2 if site in _SELDOM else 1)
     }
 
 
 def _prepare(environment: SimulatedEnvironment, folder: Path) -> None:
-    """Write what members will do, and what the server wants."""
+    """Plan clock jumps, the members' actions and the guild's settings."""
     world, dice, members = environment.world, environment.world.dice, environment.members
     for jump in range(dice.choice([0, 0, 0, 1, 2])):
         at_s, offset_s = dice.uniform(0, CALM_S), dice.uniform(-7200, 3600)
@@ -288,27 +288,27 @@ def _plan_more(environment: SimulatedEnvironment, ask: Action) -> None:
 
 
 def _use_threads(environment: SimulatedEnvironment, folder: Path) -> None:
-    """Let the server want its clips in threads."""
+    """Set the guild to post its clips in threads."""
     loop = VirtualLoop(SimulatedWorld(0, faults={}, calm_s=0))
-    line, database = open_simulated_database(
+    database = open_simulated_database(
         SimulatedWorld(0, faults={}, calm_s=0), loop, folder / "sorabot.db"
     )
     guild_store = SqliteGuildSettingsStore(database, queries())
 
     async def change() -> None:
         actor = Actor(user_id=None, at=environment.world.now())
-        rules = GuildSettings(post=PostTarget.THREAD)
-        await guild_store.replace_guild_settings(GUILD_ID, rules, actor, expected=GuildSettings())
+        threads = GuildSettings(post=PostTarget.THREAD)
+        await guild_store.replace_guild_settings(GUILD_ID, threads, actor, expected=GuildSettings())
 
     with loop:
         task = loop.create_task(change())
         while not task.done():
             loop.step(0)
         task.result()
-    line.close()
+    database.close_file()
     loop.close()
 
 
 def fast_folder() -> str | None:
-    """Return a folder in memory, where the machine has one."""
+    """Return a folder in memory; None where the machine has none."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108

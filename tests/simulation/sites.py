@@ -1,4 +1,4 @@
-"""Where things go wrong: every fault that a seed may meet, by name."""
+"""The faults that can happen in a seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FaultSite(StrEnum):
-    """A fault; its value is what the history and the table of hits call it."""
+    """A fault; its value is its name in the history and in the table of counts."""
 
     # The paid call.
     CREATE_REFUSED = "create refused"
@@ -18,7 +18,7 @@ class FaultSite(StrEnum):
     CREATE_HANGS = "create hangs, never lands"
     CREATE_LATE = "create hangs, lands late"
     CREATE_MODERATED = "create refused for its words"
-    # Looking at a render.
+    # Polls, the list, and cancelling.
     POLL_500 = "poll 500"
     POLL_HTML = "poll HTML"
     POLL_HANGS = "poll times out"
@@ -29,11 +29,11 @@ class FaultSite(StrEnum):
     LIST_500 = "list 500"
     CANCEL_500 = "cancel 500"
     CANCEL_NO = "cancel too late"
-    # What becomes of a render.
+    # Renders.
     RENDER_FAILS = "render fails"
     RENDER_LOST = "render lost for good"
     RENDER_STUCK = "render never ends"
-    # The file.
+    # Downloads.
     FILE_TRUNCATED = "download truncated"
     FILE_HTML = "download HTML"
     FILE_CUT = "download cut off"

@@ -1,4 +1,4 @@
-"""The simulation is worth its zero: it finds each of these mistakes soon."""
+"""The simulation finds each planted defect within a few seeds."""
 
 import pytest
 
@@ -7,10 +7,10 @@ from tests.simulation.seeds import run_seed
 
 pytestmark = [
     pytest.mark.timeout(300),
-    # A killed process does not close its files.
+    # A killed process doesn't close its files.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]
-#: Where a change moves a defect out of its seed, `shown_by` is to name another: it saves the search.
+#: Seeds that are tried when the seed `shown_by` doesn't show the defect; update `shown_by` then.
 SOON = 300
 
 

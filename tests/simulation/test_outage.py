@@ -1,11 +1,11 @@
-"""An hour in which nobody answers ends without a stampede and without a job that hangs."""
+"""After an hour's outage every job ends, and the bot floods neither Discord nor the providers."""
 
 import pytest
 
 from tests.simulation.outage import JOBS, run_outage
 
 pytestmark = pytest.mark.timeout(300)
-#: Requests in one second to any one party, with fifty jobs in flight.
+#: Most requests in one second to Discord or to the providers, with fifty open jobs.
 BOUND = 25
 
 

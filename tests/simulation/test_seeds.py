@@ -1,4 +1,4 @@
-"""Two thousand histories: kills, faults and jumping clocks, and every promise kept."""
+"""Runs 2,000 seeds with kills, faults and clock jumps; every invariant must hold."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = [
 ]
 SEEDS = 2000
 AT_A_TIME = 500
-#: Over all seeds each fault strikes a hundred times or more; how often in each fourth varies.
+#: Each fault happens a hundred times or more over all seeds; in each quarter at least this often.
 LEAST_HITS = 20
 
 

@@ -1,4 +1,4 @@
-"""A video service outside the process: it takes orders, renders, and counts what it bills."""
+"""A simulated video API: it accepts requests, renders, and records what it bills."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bot.providers.base import ProviderRequest
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import SimulatedWorld
 
-#: Its clock differs from the true time by this much.
+#: By how many seconds its clock is ahead of true time.
 SKEW_S = 4.0
 
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedRender:
-    """What the service knows of an order that it took."""
+    """A render that the API accepted."""
 
     id: str
     request: ProviderRequest
@@ -29,22 +29,25 @@ class SimulatedRender:
     #: "ready", "failed", "lost" or "stuck".
     outcome: str
     body: bytes
-    #: What it says that it costs; None when it says nothing.
+    #: The cost that it reports; None when it reports none.
     cost_usd_micros: int | None
-    #: Its answers are 404 until then.
+    #: Polls get a 404 until this second.
     unknown_until_s: float = 0.0
     is_stopped: bool = False
 
 
 class Videos:
-    """One service; `has_keys`: the same key twice makes one render."""
+    """One video API.
+
+    has_keys  whether it honours idempotency keys: the same key twice makes one render.
+    """
 
     def __init__(self, world: SimulatedWorld, name: str, *, has_keys: bool) -> None:
         self.world = world
         self.name = name
         self.renders: dict[str, SimulatedRender] = {}
         self.is_down = False
-        #: Second by second, how many requests came.
+        #: Number of requests per second of true time.
         self.requests: dict[int, int] = {}
         self._has_keys = has_keys
 
@@ -54,7 +57,7 @@ class Videos:
         self.requests[second] = self.requests.get(second, 0) + 1
 
     def create(self, request: ProviderRequest) -> SimulatedRender:
-        """Take an order, and its price."""
+        """Accept a request, which is billed from then on; return its render."""
         if self._has_keys:
             for render in self.renders.values():
                 if render.request.idempotency_key == request.idempotency_key:
@@ -76,7 +79,7 @@ class Videos:
         return render
 
     def stop(self, render: SimulatedRender) -> bool:
-        """Stop a render that is under way, which then costs nothing."""
+        """Cancel a render that is not ready, which is then not billed; return whether that worked."""
         if self.world.now_s < render.ready_s or render.outcome == "stuck":
             render.is_stopped = True
             self.world.note(f"{self.name} stops {render.id}")
@@ -94,19 +97,19 @@ class Videos:
 
 
 def size() -> Size:
-    """Return the only size that is sold here."""
+    """Return the only size that is offered."""
     return Size(width_px=64, height_px=48)
 
 
 def _body(name: str) -> bytes:
-    """Return a clip like no other; its last box can be cut off without a trace in the boxes."""
+    """Return a unique clip. Without its last MP4 box, it is still a well-formed file."""
     mark = name.encode().ljust(24)
     return _clip() + (8 + len(mark)).to_bytes(4) + b"free" + mark
 
 
 @functools.cache
 def _clip() -> bytes:
-    """Return a clip of one picture."""
+    """Return a clip with one frame."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         with av.open(str(path), "w", format="mp4") as out:

@@ -1,4 +1,4 @@
-"""A copy of the database, made while others write to it."""
+"""Back up the database while other connections write to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def database(tmp_path: Path) -> Path:
 
 @contextmanager
 def writer(database: Path) -> Iterator[list[float]]:
-    """Write two rows in one transaction, again and again; hold the seconds that each took."""
+    """Write two rows per transaction on a thread; the yielded list has the seconds each took."""
     took_s: list[float] = []
     stop = threading.Event()
 
@@ -84,7 +84,7 @@ async def test_what_was_written_a_moment_ago_is_in_it(database: Path, tmp_path: 
     await store.close()
 
 
-async def test_it_is_one_instant_and_writers_are_not_held_up(
+async def test_the_copy_shows_one_instant_and_writers_do_not_wait(
     database: Path, tmp_path: Path
 ) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as conn:
@@ -101,7 +101,7 @@ async def test_it_is_one_instant_and_writers_are_not_held_up(
         await back_up(database, tmp_path / "copy.db")
         lasted_s = time.monotonic() - began_s
         written = took_s[before:]
-    # It did not begin anew with every write, and they did not wait for it.
+    # The backup did not start over after a write, and no write waited for the backup.
     assert len(written) > 20
     assert lasted_s < 20
     assert sorted(written)[len(written) // 2] < 0.1
@@ -136,7 +136,9 @@ async def test_the_database_is_never_its_own_backup(database: Path, tmp_path: Pa
     assert rows(database, "SELECT count(*) FROM jobs") == [(3,)]
 
 
-async def test_without_a_database_or_a_folder_it_says_so(database: Path, tmp_path: Path) -> None:
+async def test_without_a_database_or_a_folder_the_backup_fails_with_the_reason(
+    database: Path, tmp_path: Path
+) -> None:
     with pytest.raises(StorageError, match="No such file"):
         await back_up(tmp_path / "nothing.db", tmp_path / "copy.db")
     with pytest.raises(StorageError, match="No such file"):
@@ -167,7 +169,7 @@ async def test_a_damaged_database_gives_no_copy_that_looks_good(
     assert [each.name for each in sorted(tmp_path.iterdir())] == ["copy.db", "data"]
 
 
-async def test_it_does_not_fill_the_disk(database: Path, tmp_path: Path) -> None:
+async def test_a_backup_does_not_fill_the_disk(database: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 2 << 20) as disk:
         with pytest.raises(StorageError, match="free there"):
             await back_up(database, disk / "copy.db", spare_bytes=2 << 20)

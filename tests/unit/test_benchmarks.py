@@ -111,7 +111,7 @@ async def test_clip_search_seeds_a_database_and_prints_each_question_beside_a_ba
     assert "with 2,000 jobs" in printed
     assert re.search(r"^bare look-up by key( +\d+\.\d\d){3}$", printed, re.MULTILINE)
     assert (
-        len(re.findall(r"^\S.*; (?:5|30|500) rooms(?: +\d+\.\d\d){6}$", printed, re.MULTILINE))
+        len(re.findall(r"^\S.*; (?:5|30|500) channels(?: +\d+\.\d\d){6}$", printed, re.MULTILINE))
         == 39
     )
     assert re.search(r"^history, deep page( +\d+\.\d\d){6}$", printed, re.MULTILINE)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import ProviderTroubleError
-from bot.providers.webhooks.ed25519_signatures import Ed25519Signatures
 from bot.providers.webhooks.key_ring import KeyRing
+from bot.providers.webhooks.signatures import Ed25519Signatures
 from bot.providers.webhooks.verifier import BadSignatureError
 from tests.wire.webhook_senders import Fal
 

@@ -11,7 +11,7 @@ from bot.errors import RefusedError
 from bot.storage.clip_search import ClipSort, Cursor
 
 LARGEST = 2**63 - 1
-#: What a list of clips holds at most: as many jobs and reactions as their one key has room for.
+#: The most jobs and reactions that the combined sort key of a clip list can hold.
 cursors = st.builds(
     Cursor,
     seq=st.integers(0, 2**40 - 1),

@@ -1,4 +1,4 @@
-"""Who tells the counters what: the engine of its steps, a provider of its calls, Discord's answers."""
+"""The scheduler reports its steps, a provider its calls, and Discord's client its first responses."""
 
 from __future__ import annotations
 
@@ -34,69 +34,69 @@ RUNNING = RenderStatus(id="r", state=RenderState.RUNNING)
 
 
 class FailingDeliveryReconciler(ScriptedReconciler):
-    """A flow whose deliveries meet a database that refuses."""
+    """A reconciler whose deliveries raise StorageError."""
 
     async def deliver(self, subject: str) -> None:
         raise StorageError("the disk is full")
 
 
-async def test_each_step_is_told_by_its_kind_and_how_it_ended() -> None:
-    told: list[tuple[TaskKind, str, float]] = []
+async def test_each_step_is_reported_with_its_kind_and_outcome() -> None:
+    reported: list[tuple[TaskKind, str, float]] = []
     reconciler = FailingDeliveryReconciler(breaks=frozenset({"BAD"}), takes_s=0.05)
     async with scheduler(reconciler) as running:
-        running.observe_steps(lambda *step: told.append(step))
+        running.observe_steps(lambda *step: reported.append(step))
         running.wake(TaskKind.SUBMIT, "GOOD")
         running.wake(TaskKind.POLL, "BAD")
         running.wake(TaskKind.DELIVER, "FULL")
         await asyncio.sleep(0.15)
-    ends = {(kind, outcome) for kind, outcome, _ in told}
+    ends = {(kind, outcome) for kind, outcome, _ in reported}
     assert ends == {
         (TaskKind.SUBMIT, "ok"),
         (TaskKind.POLL, "defect"),
         (TaskKind.DELIVER, "storage"),
     }
-    (took_s,) = [took_s for kind, _, took_s in told if kind is TaskKind.SUBMIT]
+    (took_s,) = [took_s for kind, _, took_s in reported if kind is TaskKind.SUBMIT]
     assert 0.04 < took_s < 0.5
 
 
-async def test_a_step_that_the_end_of_the_engine_cuts_off_is_told_as_that() -> None:
-    told: list[tuple[TaskKind, str, float]] = []
+async def test_a_step_interrupted_by_shutdown_is_reported_as_cut_off() -> None:
+    reported: list[tuple[TaskKind, str, float]] = []
     async with scheduler(ScriptedReconciler(takes_s=30)) as running:
-        running.observe_steps(lambda *step: told.append(step))
+        running.observe_steps(lambda *step: reported.append(step))
         running.wake(TaskKind.DELIVER, "LONG")
         await asyncio.sleep(0.1)
-    assert [(kind, outcome) for kind, outcome, _ in told] == [(TaskKind.DELIVER, "cut_off")]
+    assert [(kind, outcome) for kind, outcome, _ in reported] == [(TaskKind.DELIVER, "cut_off")]
 
 
 class StubMetricsProvider:
-    """A provider that answers as it is told."""
+    """Returns or raises `answer`; `poll` returns `answers`."""
 
-    name = "kitchen"
+    name = "lantern"
 
     def __init__(self) -> None:
         self.answer: Any = RUNNING
         self.answers: dict[str, Any] = {}
 
     async def submit(self, request: object) -> Any:
-        return self._said()
+        return self._respond()
 
     async def poll(self, remote_ids: object) -> Any:
-        self._said()
+        self._respond()
         return self.answers
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Any:
         await asyncio.sleep(60)
 
-    def _said(self) -> Any:
+    def _respond(self) -> Any:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
-def watched(vendor: Any) -> tuple[WatchedProvider, list[tuple[str, str, str]]]:
-    told: list[tuple[str, str, str]] = []
-    book = CircuitBreakers(["kitchen"], ManualClock())
-    return WatchedProvider(vendor, book, lambda *call: told.append(call)), told
+def watched(inner: Any) -> tuple[WatchedProvider, list[tuple[str, str, str]]]:
+    reported: list[tuple[str, str, str]] = []
+    breakers = CircuitBreakers(["lantern"], ManualClock())
+    return WatchedProvider(inner, breakers, lambda *call: reported.append(call)), reported
 
 
 @pytest.mark.parametrize(
@@ -108,34 +108,34 @@ def watched(vendor: Any) -> tuple[WatchedProvider, list[tuple[str, str, str]]]:
         (KeyError("id"), "defect"),
     ],
 )
-async def test_a_paid_call_is_told_once_by_what_came_of_it(answer: Any, outcome: str) -> None:
-    vendor = StubMetricsProvider()
-    vendor.answer = answer
-    kitchen, told = watched(vendor)
+async def test_a_paid_call_is_reported_once_with_its_outcome(answer: Any, outcome: str) -> None:
+    inner = StubMetricsProvider()
+    inner.answer = answer
+    provider, reported = watched(inner)
     with contextlib.suppress(UnknownOutcomeError, ModerationError, KeyError):
-        await kitchen.submit(REQUEST)
-    assert told == [("kitchen", "submit", outcome)]
+        await provider.submit(REQUEST)
+    assert reported == [("lantern", "submit", outcome)]
 
 
-async def test_a_poll_is_told_once_for_each_render_and_a_broken_one_once() -> None:
-    vendor = StubMetricsProvider()
-    vendor.answers = {"a": RUNNING, "b": RemoteNotFoundError("b"), "c": RUNNING}
-    kitchen, told = watched(vendor)
-    assert await kitchen.poll(["a", "b", "c"]) == vendor.answers
-    assert [outcome for _, _, outcome in told] == ["ok", "remote_not_found", "ok"]
-    told.clear()
-    vendor.answer = ProviderTroubleError("503")
+async def test_a_poll_is_reported_once_for_each_render_and_a_failed_one_once() -> None:
+    inner = StubMetricsProvider()
+    inner.answers = {"a": RUNNING, "b": RemoteNotFoundError("b"), "c": RUNNING}
+    provider, reported = watched(inner)
+    assert await provider.poll(["a", "b", "c"]) == inner.answers
+    assert [outcome for _, _, outcome in reported] == ["ok", "remote_not_found", "ok"]
+    reported.clear()
+    inner.answer = ProviderTroubleError("503")
     with pytest.raises(ProviderTroubleError):
-        await kitchen.poll(["a", "b"])
-    assert told == [("kitchen", "poll", "provider_trouble")]
+        await provider.poll(["a", "b"])
+    assert reported == [("lantern", "poll", "provider_trouble")]
 
 
-async def test_a_call_that_is_cut_off_is_told_as_that(tmp_path: Path) -> None:
-    kitchen, told = watched(StubMetricsProvider())
+async def test_a_cancelled_call_is_reported_as_cut_off(tmp_path: Path) -> None:
+    provider, reported = watched(StubMetricsProvider())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await kitchen.download("r", tmp_path / "x", max_bytes=1)
-    assert told == [("kitchen", "download", "cut_off")]
+            await provider.download("r", tmp_path / "x", max_bytes=1)
+    assert reported == [("lantern", "download", "cut_off")]
 
 
 def route(path: str = CALLBACK) -> Route:
@@ -152,28 +152,28 @@ def refusal(status: int, code: int) -> discord.HTTPException:
 
 
 @pytest.fixture
-def told() -> list[tuple[str, float]]:
+def reported() -> list[tuple[str, float]]:
     return []
 
 
 @pytest.fixture
-def instrumentation(told: list[tuple[str, float]]) -> RestInstrumentation:
+def instrumentation(reported: list[tuple[str, float]]) -> RestInstrumentation:
     clock = ManualClock()
     clock.at = MADE_AT
     clock.forward(1.5)
     return RestInstrumentation(
         clock=clock,
-        on_first_response=lambda *each: told.append(each),
+        on_first_response=lambda *each: reported.append(each),
         on_rate_limited=lambda _scope: None,
     )
 
 
-def test_a_first_answer_is_told_with_the_age_of_its_interaction(
-    instrumentation: RestInstrumentation, told: list[tuple[str, float]]
+def test_a_first_response_is_reported_with_the_age_of_its_interaction(
+    instrumentation: RestInstrumentation, reported: list[tuple[str, float]]
 ) -> None:
     with observe_first_response(instrumentation, route()):
         pass
-    assert told == [("taken", 1.5)]
+    assert reported == [("taken", 1.5)]
 
 
 @pytest.mark.parametrize(
@@ -185,28 +185,28 @@ def test_a_first_answer_is_told_with_the_age_of_its_interaction(
         (asyncio.CancelledError(), "failed"),
     ],
 )
-def test_an_answer_that_comes_to_nothing_is_told_and_raised_as_it_was(
+def test_a_failed_first_response_is_reported_and_its_error_raised_unchanged(
     instrumentation: RestInstrumentation,
-    told: list[tuple[str, float]],
+    reported: list[tuple[str, float]],
     error: BaseException,
     outcome: str,
 ) -> None:
     with pytest.raises(type(error)), observe_first_response(instrumentation, route()):
         raise error
-    assert told == [(outcome, 1.5)]
+    assert reported == [(outcome, 1.5)]
 
 
 def test_a_clock_that_is_behind_discord_s_makes_no_negative_age(
-    instrumentation: RestInstrumentation, told: list[tuple[str, float]]
+    instrumentation: RestInstrumentation, reported: list[tuple[str, float]]
 ) -> None:
     instrumentation.clock.forward(-10)  # type: ignore[attr-defined]
     with observe_first_response(instrumentation, route()):
         pass
-    assert told == [("taken", 0.0)]
+    assert reported == [("taken", 0.0)]
 
 
-def test_only_an_interaction_s_first_answer_is_told(
-    instrumentation: RestInstrumentation, told: list[tuple[str, float]]
+def test_only_the_first_response_to_an_interaction_is_reported(
+    instrumentation: RestInstrumentation, reported: list[tuple[str, float]]
 ) -> None:
     with observe_first_response(instrumentation, route("/webhooks/{webhook_id}/{webhook_token}")):
         pass
@@ -216,4 +216,4 @@ def test_only_an_interaction_s_first_answer_is_told(
         pass
     with observe_first_response(None, route()):
         pass
-    assert told == []
+    assert reported == []

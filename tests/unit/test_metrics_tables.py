@@ -163,9 +163,9 @@ async def test_a_job_that_is_put_off_has_not_waited(
 
 
 async def test_outbox_messages_are_counted(store: SqliteJobStore, reader: GaugeReader) -> None:
-    errands = SqliteOutbox(store.database, store.queries)
+    outbox = SqliteOutbox(store.database, store.queries)
     for key in ("a", "b"):
-        await errands.notify(70, "words", NOW, key=key, again_after=timedelta(hours=1))
+        await outbox.notify(70, "words", NOW, key=key, again_after=timedelta(hours=1))
     assert (await tables(reader)).outbox_messages == 2
 
 

@@ -1,4 +1,4 @@
-"""What a provider's answers make of its health, and what its health makes of new orders."""
+"""Responses of a provider open and close its circuit breaker; the breaker decides about new work."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ from tests.contract.conftest import REQUEST
 
 
 class SteppedClock:
-    """A clock that is put forward by hand."""
+    """A clock that moves only when a test calls `forward`."""
 
     def __init__(self):
         self.at = datetime(2026, 11, 20, tzinfo=UTC)
@@ -33,7 +33,7 @@ class SteppedClock:
 
 
 class StubProvider:
-    """A provider that answers as it is told."""
+    """Returns or raises `answer`."""
 
     name = "lantern"
 
@@ -41,16 +41,16 @@ class StubProvider:
         self.answer = RenderStatus(id="r", state=RenderState.RUNNING)
 
     async def submit(self, request):
-        return self._said()
+        return self._respond()
 
     async def poll(self, remote_ids):
         return dict.fromkeys(remote_ids, self.answer)
 
     async def check(self):
-        self._said()
-        return "the key is taken"
+        self._respond()
+        return "the key is accepted"
 
-    def _said(self):
+    def _respond(self):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -93,7 +93,7 @@ async def submit(provider, inner, answer):
 OK = RenderStatus(id="r", state=RenderState.RUNNING)
 
 
-async def test_a_refused_account_takes_it_out_and_is_told_once(
+async def test_a_refused_account_opens_the_circuit_and_alerts_once(
     provider, inner, breakers, clock, outages
 ):
     for _ in range(3):
@@ -106,7 +106,7 @@ async def test_a_refused_account_takes_it_out_and_is_told_once(
 
 
 @pytest.mark.parametrize("pause", [NotAcceptedError("429"), UnknownOutcomeError("reset")])
-async def test_a_pause_that_it_asks_for_meanwhile_ends_no_outage(
+async def test_a_pause_during_an_outage_does_not_end_the_outage(
     provider, inner, breakers, clock, outages, pause
 ):
     await submit(provider, inner, ProviderAccountError("402"))
@@ -144,7 +144,7 @@ async def test_a_key_that_is_good_again_ends_the_outage_and_not_the_pause(
     assert outages == ["lantern", "lantern"]
 
 
-async def test_an_order_that_was_refused_before_a_pause_is_proved_by_no_free_call(
+async def test_a_free_call_does_not_clear_a_request_refused_before_a_pause(
     provider, inner, breakers, clock, outages
 ):
     await submit(provider, inner, ProviderAccountError("402"))
@@ -162,9 +162,7 @@ async def test_an_order_that_was_refused_before_a_pause_is_proved_by_no_free_cal
     assert outages == ["lantern"]
 
 
-async def test_it_recovers_by_itself_when_an_order_is_taken(
-    provider, inner, breakers, clock, outages
-):
+async def test_an_outage_ends_when_a_request_is_accepted(provider, inner, breakers, clock, outages):
     await submit(provider, inner, ProviderAccountError("402"))
     clock.forward(300)
     await submit(provider, inner, OK)
@@ -173,7 +171,9 @@ async def test_it_recovers_by_itself_when_an_order_is_taken(
     assert outages == ["lantern", "lantern"]
 
 
-async def test_tries_of_one_that_stays_out_grow_rare(provider, inner, breakers, clock):
+async def test_retries_during_an_outage_are_spaced_further_and_further_apart(
+    provider, inner, breakers, clock
+):
     pauses = []
     for _ in range(6):
         await submit(provider, inner, ProviderAccountError("402"))
@@ -194,7 +194,7 @@ async def test_polls_that_work_do_not_end_an_outage_and_a_free_call_does(provide
 @pytest.mark.parametrize(
     "error", [NotAcceptedError("429", retry_after_s=40), UnknownOutcomeError()]
 )
-async def test_a_pause_that_is_asked_for_and_trouble_cool_it_down(
+async def test_a_requested_pause_or_an_unknown_outcome_cools_it_down(
     provider, inner, breakers, clock, outages, error
 ):
     await submit(provider, inner, error)
@@ -206,7 +206,7 @@ async def test_a_pause_that_is_asked_for_and_trouble_cool_it_down(
     assert outages == []
 
 
-async def test_a_retry_after_is_kept_to(provider, inner, breakers, clock):
+async def test_retry_after_is_respected(provider, inner, breakers, clock):
     await submit(provider, inner, NotAcceptedError("429", retry_after_s=40))
     clock.forward(39.9)
     assert not breakers.takes_work("lantern")
@@ -219,7 +219,7 @@ async def test_free_calls_that_work_say_nothing_of_the_balance(
         await submit(provider, inner, ProviderAccountError("no balance"))
         inner.answer = OK
         await provider.check()
-        # One order may try it, and it is the same outage still.
+        # One request may try the provider; the outage is the same one.
         assert breakers.takes_work("lantern")
         assert breakers.of("lantern").circuit is CircuitState.OUT
     assert outages == ["lantern"]
@@ -241,7 +241,7 @@ async def test_an_answer_from_before_a_pause_was_asked_for_does_not_end_it(
 
 
 @pytest.mark.parametrize("hint_s", [0.0, 0.5])
-async def test_at_once_from_one_that_refuses_again_and_again_is_not_believed(
+async def test_a_tiny_retry_after_does_not_undercut_the_back_off(
     provider, inner, breakers, clock, hint_s
 ):
     for number in range(5):
@@ -251,9 +251,7 @@ async def test_at_once_from_one_that_refuses_again_and_again_is_not_believed(
         clock.forward(pause_s)
 
 
-async def test_stumbling_again_and_again_grows_the_pause_to_two_minutes(
-    provider, inner, breakers, clock
-):
+async def test_repeated_failures_grow_the_pause_to_two_minutes(provider, inner, breakers, clock):
     for number in range(12):
         await submit(provider, inner, UnknownOutcomeError("500"))
         pause_s = (breakers.of("lantern").until - clock.at).total_seconds()
@@ -263,9 +261,7 @@ async def test_stumbling_again_and_again_grows_the_pause_to_two_minutes(
 
 
 @pytest.mark.parametrize("error", [ProviderRejectedError("400"), ModerationError("no")])
-async def test_an_order_that_is_refused_says_nothing_of_the_provider(
-    provider, inner, breakers, error
-):
+async def test_a_rejected_request_does_not_affect_the_circuit(provider, inner, breakers, error):
     await submit(provider, inner, error)
     assert breakers.of("lantern").circuit is CircuitState.CLOSED
 
@@ -286,25 +282,25 @@ async def test_a_poll_with_a_refused_key_takes_it_out(provider, inner, breakers)
 
 
 def test_calls_are_spread_over_the_minute(clock):
-    meter = RateLimiter(3, clock)
-    assert [meter.take() for _ in range(7)] == [0, 0, 0, 60, 60, 60, 120]
+    limiter = RateLimiter(3, clock)
+    assert [limiter.take() for _ in range(7)] == [0, 0, 0, 60, 60, 60, 120]
     clock.forward(121)
-    assert [meter.take() for _ in range(3)] == [0, 0, 59]
+    assert [limiter.take() for _ in range(3)] == [0, 0, 59]
     clock.forward(60)
-    assert meter.wait_s() == 0
+    assert limiter.wait_s() == 0
 
 
 @pytest.mark.parametrize(
     ("reset", "wait_s"),
     [("1s", 1), ("6m0s", 120), ("20ms", 0.02), ("1m30s", 90), ("soon", 0), ("", 0), ("1s x", 0)],
 )
-def test_a_vendor_that_says_no_call_is_left_is_left_alone_until_then(clock, reset, wait_s):
-    meter = RateLimiter(None, clock)
-    meter.update_from_headers(
+def test_no_call_is_made_until_the_reset_that_the_headers_announce(clock, reset, wait_s):
+    limiter = RateLimiter(None, clock)
+    limiter.update_from_headers(
         {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": reset}
     )
-    assert meter.wait_s() == pytest.approx(wait_s)
-    meter.update_from_headers(
+    assert limiter.wait_s() == pytest.approx(wait_s)
+    limiter.update_from_headers(
         {"x-ratelimit-remaining-requests": "5", "x-ratelimit-reset-requests": "50s"}
     )
-    assert meter.wait_s() == pytest.approx(wait_s)
+    assert limiter.wait_s() == pytest.approx(wait_s)

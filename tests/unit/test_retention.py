@@ -1,4 +1,4 @@
-"""Files past their time go; what somebody still needs, and every account, stays."""
+"""Retention removes expired files and keeps the ones in use and all ledger rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DAY_S = 86_400.0
 
 
 class LaterClock(SystemClock):
-    """A clock that stands so many days after the scene, and never waits."""
+    """A clock fixed `days` after the jobs were made; `sleep` returns at once."""
 
     def __init__(self, days: float) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class LaterClock(SystemClock):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionHarness:
-    """A database, and a folder with all that jobs leave."""
+    """A database, and a folder with the files that jobs leave."""
 
     store: SqliteJobStore
     folder: Path
@@ -70,19 +70,19 @@ class RetentionHarness:
         """Make a job with a clip in the archive, a poster, and a render on this disk."""
         job = await accept(self.store, number, **changes)
         for stop in ROUTES[state]:
-            given: dict[str, Any] = {}
+            fields: dict[str, Any] = {}
             if stop is State.RENDERING:
-                given["remote_id"] = f"render-{number}"
+                fields["remote_id"] = f"render-{number}"
                 self.render(number).mkdir(parents=True)
                 (self.render(number) / "clip.mp4").write_bytes(b"clip")
             if stop is State.FITTING:
                 source = self.folder / "new.mp4"
                 source.write_bytes(b"clip")
                 key = await self.archive.put(job.id, source)
-                given["clip"] = clip(job, archive_key=key)
+                fields["clip"] = clip(job, archive_key=key)
                 self.poster(job).parent.mkdir(exist_ok=True)
                 self.poster(job).write_bytes(b"poster")
-            job = await step(self.store, job, stop, **given)
+            job = await step(self.store, job, stop, **fields)
         return job
 
     def file(self, job: Job) -> Path:
@@ -98,7 +98,7 @@ class RetentionHarness:
         path = self.folder / "pictures" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"picture")
-        # By the clock that the tidying goes by.
+        # Relative to the clock that `run_retention` uses.
         made_s = after(40 * _DAY_S).timestamp() - days_old * _DAY_S
         os.utime(path, (made_s, made_s))
         return path
@@ -106,7 +106,7 @@ class RetentionHarness:
     async def run_retention(self, *, days_later: float = 40, keep_days: float | None = 30) -> None:
         clock = LaterClock(days_later)
         local = LocalProvider(self.folder / "local", clock)
-        leftovers = RetentionDependencies(
+        dependencies = RetentionDependencies(
             retention_store=SqliteRetentionStore(self.store.database, self.store.queries),
             archive=self.archive,
             thumbnails=Thumbnails(self.store, self.archive, self.folder / "stills"),
@@ -116,7 +116,7 @@ class RetentionHarness:
             reserve_file=ReserveFile(self.folder / "ballast", 1_000),
         )
         keep = None if keep_days is None else timedelta(days=keep_days)
-        await RetentionLoop(leftovers, clock, keep).remove_expired()
+        await RetentionLoop(dependencies, clock, keep).remove_expired()
         await local.close()
 
 
@@ -132,7 +132,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteJobStore]:
     await opened.close()
 
 
-async def test_a_clip_past_its_time_goes_and_its_account_stays(harness: RetentionHarness) -> None:
+async def test_an_expired_clip_is_removed_and_its_ledger_rows_stay(
+    harness: RetentionHarness,
+) -> None:
     job = await harness.job(1)
     before = await entries(harness.store)
 
@@ -155,7 +157,7 @@ async def test_a_younger_clip_stays_whole(harness: RetentionHarness) -> None:
     assert await harness.store.clip(job.id) is not None
 
 
-async def test_without_a_time_every_clip_stays(harness: RetentionHarness) -> None:
+async def test_without_a_retention_period_every_clip_stays(harness: RetentionHarness) -> None:
     job = await harness.job(1)
     await harness.run_retention(days_later=40_000, keep_days=None)
     assert harness.file(job).exists()
@@ -163,7 +165,7 @@ async def test_without_a_time_every_clip_stays(harness: RetentionHarness) -> Non
 
 
 @pytest.mark.parametrize("state", [State.KEPT, State.POSTING, State.FITTING])
-async def test_a_clip_that_nobody_was_given_yet_stays(
+async def test_a_clip_that_is_not_delivered_yet_stays(
     harness: RetentionHarness, state: State
 ) -> None:
     job = await harness.job(1, state)
@@ -172,13 +174,13 @@ async def test_a_clip_that_nobody_was_given_yet_stays(
     assert await harness.store.clip(job.id) is not None
 
 
-async def test_a_clip_that_something_is_made_from_stays_until_that_is_done(
+async def test_the_parent_of_an_open_job_stays_until_that_job_ends(
     harness: RetentionHarness,
 ) -> None:
     parent = await harness.job(1)
     derived = new_job(operation=Operation.REMIX, change="in the rain")
-    child_draft = type(derived)(spec=derived.spec, seed=1, parent_id=parent.id)
-    (child,) = await harness.store.accept(request(2), [child_draft], allow)
+    child_job = type(derived)(spec=derived.spec, seed=1, parent_id=parent.id)
+    (child,) = await harness.store.accept(request(2), [child_job], allow)
     await harness.run_retention()
     assert harness.file(parent).exists()
     await step(harness.store, child, State.CANCELLED)
@@ -188,10 +190,10 @@ async def test_a_clip_that_something_is_made_from_stays_until_that_is_done(
 
 async def test_a_clip_with_an_outbox_message_left_stays(harness: RetentionHarness) -> None:
     job = await harness.job(1)
-    errands = SqliteOutbox(harness.store.database, harness.store.queries)
-    await errands.erase(job.id, after(1))
+    outbox = SqliteOutbox(harness.store.database, harness.store.queries)
+    await outbox.erase(job.id, after(1))
     await harness.run_retention()
-    # The errand removes it, the message and the copy elsewhere with it.
+    # The outbox message removes the file together with the clip message and other copies.
     assert harness.file(job).exists()
 
 
@@ -199,9 +201,9 @@ async def test_more_than_fit_into_one_query_go_in_one_pass(harness: RetentionHar
     jobs = [await harness.job(number, user_id=number) for number in range(1, 8)]
     retention_store = SqliteRetentionStore(harness.store.database, harness.store.queries)
     seen: list[str] = []
-    mark: RetentionCursor | None = RetentionCursor()
-    while mark is not None:
-        old, mark = await retention_store.expired_clips(mark, after(_DAY_S), 3)
+    cursor: RetentionCursor | None = RetentionCursor()
+    while cursor is not None:
+        old, cursor = await retention_store.expired_clips(cursor, after(_DAY_S), 3)
         assert len(old) <= 3
         seen += [each.job_id for each in old]
     assert sorted(seen) == sorted(job.id for job in jobs)
@@ -221,7 +223,9 @@ async def test_a_file_that_can_t_be_removed_waits_and_holds_up_no_other(
     assert await harness.store.clip(stuck.id) is None
 
 
-async def test_a_pass_that_was_killed_half_way_is_made_up_for(harness: RetentionHarness) -> None:
+async def test_the_next_pass_finishes_one_that_was_killed_half_way(
+    harness: RetentionHarness,
+) -> None:
     job = await harness.job(1)
     harness.file(job).unlink()
     await harness.run_retention()
@@ -229,7 +233,9 @@ async def test_a_pass_that_was_killed_half_way_is_made_up_for(harness: Retention
     await harness.run_retention()
 
 
-async def test_pictures_that_nobody_needs_go_and_others_stay(harness: RetentionHarness) -> None:
+async def test_unused_reference_images_are_removed_and_others_stay(
+    harness: RetentionHarness,
+) -> None:
     stray = harness.picture("777.png")
     fresh = harness.picture("778.png", days_old=0.5)
     pending = harness.picture("1.png")
@@ -245,7 +251,7 @@ async def test_pictures_that_nobody_needs_go_and_others_stay(harness: RetentionH
     assert there == [False, True, True, True, False]
 
 
-async def test_a_picture_goes_with_the_last_clip_that_can_be_ordered_again(
+async def test_a_reference_image_goes_with_the_last_clip_that_uses_it(
     harness: RetentionHarness,
 ) -> None:
     shared = harness.picture("1.png")
@@ -257,7 +263,7 @@ async def test_a_picture_goes_with_the_last_clip_that_can_be_ordered_again(
     assert shared.exists()
 
 
-async def test_a_picture_is_known_by_whatever_name_its_folder_had(
+async def test_a_reference_image_is_recognised_under_any_path_of_its_folder(
     harness: RetentionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(harness.folder)
@@ -269,7 +275,7 @@ async def test_a_picture_is_known_by_whatever_name_its_folder_had(
     assert odd.exists()
 
 
-async def test_retention_leaves_the_loop_to_others(harness: RetentionHarness) -> None:
+async def test_retention_does_not_block_the_event_loop(harness: RetentionHarness) -> None:
     for number in range(1, 40):
         await harness.job(number, user_id=number)
         harness.picture(f"{number + 900}.png")
@@ -278,7 +284,7 @@ async def test_retention_leaves_the_loop_to_others(harness: RetentionHarness) ->
     async def watch() -> None:
         nonlocal longest_s
         while True:
-            # This thread's own work: others may have the machine meanwhile.
+            # CPU time of this thread, so that other processes don't count.
             began_s = time.thread_time()
             await asyncio.sleep(0)
             longest_s = max(longest_s, time.thread_time() - began_s)
@@ -292,8 +298,8 @@ async def test_retention_leaves_the_loop_to_others(harness: RetentionHarness) ->
 async def test_the_reserve_file_is_written_where_there_is_space_and_never_where_it_is_short(
     harness: RetentionHarness,
 ) -> None:
-    def tidying(least_bytes: int) -> RetentionLoop:
-        leftovers = RetentionDependencies(
+    def retention(least_bytes: int) -> RetentionLoop:
+        dependencies = RetentionDependencies(
             retention_store=SqliteRetentionStore(harness.store.database, harness.store.queries),
             archive=harness.archive,
             thumbnails=Thumbnails(harness.store, harness.archive, harness.folder / "stills"),
@@ -302,9 +308,9 @@ async def test_the_reserve_file_is_written_where_there_is_space_and_never_where_
             disk_space=DiskSpace([harness.folder], least_bytes),
             reserve_file=ReserveFile(harness.folder / "ballast", 1_000),
         )
-        return RetentionLoop(leftovers, LaterClock(0), None)
+        return RetentionLoop(dependencies, LaterClock(0), None)
 
-    await tidying(1 << 60).restore_reserve_file()
+    await retention(1 << 60).restore_reserve_file()
     assert not (harness.folder / "ballast").exists()
-    await tidying(1).restore_reserve_file()
+    await retention(1).restore_reserve_file()
     assert (harness.folder / "ballast").stat().st_size == 1_000

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.providers.webhooks import vendor_verifiers as vendors
-from bot.providers.webhooks.ed25519_signatures import Ed25519Signatures
 from bot.providers.webhooks.key_ring import KeyRing
-from bot.providers.webhooks.standard_webhooks import StandardWebhooks
-from bot.providers.webhooks.timestamped_signatures import TimestampedSignatures
+from bot.providers.webhooks.signatures import (
+    Ed25519Signatures,
+    StandardWebhooks,
+    TimestampedSignatures,
+)
 from bot.providers.webhooks.verifier import BadSignatureError, WebhookVerifier
 from bot.settings import Secret
 from tests.wire.webhook_senders import (

@@ -31,7 +31,7 @@ DEFAULT_POINTS = {
     "provider.poll": "ask",
     "store.note_renders": "ask",
     "store.update:rendering>rendering": "cancel_late",
-    "store.poll_now": "be_told_by_a_webhook",
+    "store.poll_now": "send_webhook",
     "store.move:rendering>downloading": "ask",
     "provider.download": "ask",
     "archive.put": "ask",
@@ -42,33 +42,33 @@ DEFAULT_POINTS = {
     "store.move:posting>done": "ask",
     "publisher.show_card": "ask",
     # The paid call goes wrong.
-    "store.update:submitting>submitting": "lose_an_answer",
-    "provider.recent": "lose_an_answer",
-    "store.move:submitting>queued": "lose_an_order",
-    "store.move:submitting>failed": "be_refused",
-    "store.fail_over:submitting>queued": "be_turned_away",
-    "store.fail_over:queued>queued": "come_after_one_turned_away",
+    "store.update:submitting>submitting": "lose_create_response",
+    "provider.recent": "lose_create_response",
+    "store.move:submitting>queued": "lose_create_request",
+    "store.move:submitting>failed": "reject_prompt",
+    "store.fail_over:submitting>queued": "rate_limit_create",
+    "store.fail_over:queued>queued": "ask_after_rate_limit",
     # Members change their minds.
     "store.move:queued>cancelled": "cancel",
     "store.request_cancel": "cancel_late",
     "provider.cancel": "cancel_late",
     # The render or its file is not what it should be.
-    "store.move:rendering>failed": "have_a_render_fail",
-    "store.update:downloading>downloading": "get_a_spoilt_file",
-    "store.move:downloading>failed": "get_too_much",
+    "store.move:rendering>failed": "fail_render",
+    "store.update:downloading>downloading": "corrupt_download",
+    "store.move:downloading>failed": "exceed_max_bytes",
     # The place does not take it.
-    "store.update:posting>posting": "meet_a_proxy",
-    "publisher.find_clip": "meet_a_proxy",
-    "store.move:posting>posting": "lock_the_thread",
-    "publisher.direct_messages": "close_the_channel",
-    "store.move:posting>kept": "close_everything",
+    "store.update:posting>posting": "get_proxy_error_for_post",
+    "publisher.find_clip": "get_proxy_error_for_post",
+    "store.move:posting>posting": "lock_thread",
+    "publisher.direct_messages": "deny_posting",
+    "store.move:posting>kept": "deny_posting_without_dms",
     "store.repost:kept>posting": "fetch",
-    "store.update:fitting>fitting": "be_out_of_reach",
+    "store.update:fitting>fitting": "fail_to_open_dms",
     "store.move:fitting>kept": "ask_for_more_than_fits",
-    "outbox.notify": "blind_the_bot",
-    "publisher.notify": "blind_the_bot",
-    "outbox.finish_notify": "blind_the_bot",
-    "outbox.reschedule": "blind_the_bot_and_stop_its_mouth",
+    "outbox.notify": "deny_history",
+    "publisher.notify": "deny_history",
+    "outbox.finish_notify": "deny_history",
+    "outbox.reschedule": "deny_history_and_dms",
     # A clip is taken back.
     "outbox.erase": "delete",
     "publisher.remove_clip": "delete",
@@ -87,7 +87,7 @@ GALLERY_POINTS = {
 }
 
 #: … where the second video service can stop a render.
-CANCELLABLE_POINTS = {"store.move:rendering>cancelled": "stop_a_render"}
+CANCELLABLE_POINTS = {"store.move:rendering>cancelled": "cancel_render"}
 
 
 def before_and_after(points: dict[str, str]) -> dict[str, str]:

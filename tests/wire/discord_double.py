@@ -7,7 +7,7 @@
         await sent.answered()
 
 It holds one server ("everyone" may do the usual) with the members owner, alice, bob and moderator,
-the channels general and clips, the thread workshop and the DM dm-alice; `world` makes more.
+the channels general and clips, the thread film-club and the DM dm-alice; `world` makes more.
 Nothing is accepted that the documentation does not name: see `violations`.
 """
 

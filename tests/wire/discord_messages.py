@@ -197,16 +197,16 @@ class Messages:
     ) -> Payload:
         """Change a post in place without asking for permission, and tell the bot."""
         rules.check_message(body, files, self._world.limit_bytes(channel), before=message)
-        draft = dict(message)
-        if draft["flags"] & rules.LOADING:
-            draft["flags"] &= ~rules.LOADING
+        edited = dict(message)
+        if edited["flags"] & rules.LOADING:
+            edited["flags"] &= ~rules.LOADING
         else:
-            draft["edited_timestamp"] = payloads.iso(self._world.now())
+            edited["edited_timestamp"] = payloads.iso(self._world.now())
         if "flags" in body:
             added = (body["flags"] or 0) & (4 | rules.COMPONENTS_V2)
-            draft["flags"] = (draft["flags"] & ~4) | added
-        self._fill(draft, body, files, message.get("referenced_message"))
-        message |= draft
+            edited["flags"] = (edited["flags"] & ~4) | added
+        self._fill(edited, body, files, message.get("referenced_message"))
+        message |= edited
         self._tell("MESSAGE_UPDATE", message)
         return message
 

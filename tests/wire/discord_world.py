@@ -72,7 +72,7 @@ class DiscordWorld:
         self.application = payloads.application(self.bot["id"], bot_name, self.users[owner_id])
         self.add_channel("general")
         self.add_channel("clips")
-        self.add_thread("general", "workshop")
+        self.add_thread("general", "film-club")
         self.dm("alice")
 
     # ---- time

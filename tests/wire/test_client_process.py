@@ -1,4 +1,4 @@
-"""The real process under a Discord that stumbles, and under signals: one card, one clip, one bill."""
+"""The real process with a failing Discord and with signals makes one card, one clip, one paid call."""
 
 from __future__ import annotations
 

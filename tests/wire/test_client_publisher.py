@@ -1,4 +1,4 @@
-"""The courier waits for a client that is logged in and knows its servers."""
+"""The publisher waits until the client is logged in and has its guilds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def nothing(_client: SorabotClient) -> None:
 async def connecting(
     loopback: LoopbackDiscord, folder: Path
 ) -> AsyncIterator[tuple[GatewayConnection, DiscordClipPublisher]]:
-    """Begin to connect, with a courier as in the whole bot."""
+    """Start to connect, with a publisher as in the whole bot."""
     clock = SystemClock()
     publisher = DiscordClipPublisher(lambda: line.client, clock)
 

@@ -1,4 +1,4 @@
-"""A real process, killed between the places that a clip may be posted in, posts it once."""
+"""A real bot process is killed while it tries the places for a clip; it posts the clip once."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def where_clips_are(discord: LoopbackDiscord) -> list[str]:
     """Return the places of all clips, one name for each message."""
     return [
         place
-        for place in ("workshop", "general", _DIRECT)
+        for place in ("film-club", "general", _DIRECT)
         for _ in clips(discord, id_of(discord, place))
     ]
 
 
 def uploads(discord: LoopbackDiscord, place: str) -> int:
-    """Return how often the bot began to post in a place."""
+    """Return how often the bot started a post in a place."""
     end = f"/channels/{id_of(discord, place)}/messages"
     calls = discord.called("POST", "/channels/{channel}/messages")
     return sum(call.path.endswith(end) for call in calls)
 
 
 async def killed_over(discord: LoopbackDiscord, bot: BotProcess, place: str) -> None:
-    """Wait until the bot posts in a place, and kill it before it knows what came of it."""
+    """Wait until the bot posts in a place, and kill it before the response arrives."""
     before = uploads(discord, place)
     discord.delay_next("POST", rf"/channels/{id_of(discord, place)}/messages$", 0.5)
     await eventually(lambda: uploads(discord, place) > before)
@@ -53,9 +53,9 @@ async def test_a_bot_killed_over_the_threads_channel_posts_there_once(
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
         post = ("POST", rf"/channels/{id_of(discord, 'general')}/messages$")
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
-            sent = await discord.slash("alice", "workshop", "sora generate", {"prompt": PROMPT})
+            sent = await discord.slash("alice", "film-club", "sora generate", {"prompt": PROMPT})
             await sent.answered()
-            discord.world.edit_thread("workshop", {"locked": True})
+            discord.world.edit_thread("film-club", {"locked": True})
             if arrives:
                 discord.cut_next(*post, times=99)
             else:
@@ -63,8 +63,8 @@ async def test_a_bot_killed_over_the_threads_channel_posts_there_once(
             await eventually(lambda: uploads(discord, "general"))
             await bot.kill()
         discord.faults.clear()
-        # A thread that takes posts again does not call the clip back.
-        discord.world.edit_thread("workshop", {"locked": False})
+        # The clip stays in the channel although the thread accepts posts again.
+        discord.world.edit_thread("film-club", {"locked": False})
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             await eventually(lambda: "posted as message" in bot.log())
             assert await bot.stop() == 0
@@ -80,10 +80,10 @@ async def test_a_bot_killed_at_every_place_on_the_way_posts_at_the_last_one_once
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
-            sent = await discord.slash("alice", "workshop", "sora generate", {"prompt": PROMPT})
+            sent = await discord.slash("alice", "film-club", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             discord.world.overwrite("general", "bot", deny=int(_SEND))
-            await killed_over(discord, bot, "workshop")
+            await killed_over(discord, bot, "film-club")
         for place in ("general", _DIRECT):
             async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
                 await killed_over(discord, bot, place)
@@ -94,7 +94,7 @@ async def test_a_bot_killed_at_every_place_on_the_way_posts_at_the_last_one_once
         assert api.creates[PROMPT] == 1
 
 
-async def test_a_clip_that_nobody_takes_is_kept_with_a_word_in_the_log_and_no_message(
+async def test_a_clip_that_no_place_accepts_is_kept_and_logged_without_a_message(
     tmp_path: Path,
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
@@ -118,18 +118,18 @@ async def test_a_clip_that_nobody_takes_is_kept_with_a_word_in_the_log_and_no_me
 async def test_a_refusal_that_follows_a_lost_answer_posts_nothing_elsewhere(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
-            sent = await discord.slash("alice", "workshop", "sora generate", {"prompt": PROMPT})
+            sent = await discord.slash("alice", "film-club", "sora generate", {"prompt": PROMPT})
             await sent.answered()
-            post = ("POST", rf"/channels/{id_of(discord, 'workshop')}/messages$")
-            # The library tries again by itself; what it hears then is true of the second try only.
+            post = ("POST", rf"/channels/{id_of(discord, 'film-club')}/messages$")
+            # discord.py retries after the 502; the 403 says nothing about the first attempt.
             discord.fail_next(*post, 502, after_work=True)
             discord.fail_next(*post, 403, 50013)
             await eventually(lambda: "posted as message" in bot.log())
             assert await bot.stop() == 0
-        assert where_clips_are(discord) == ["workshop"]
+        assert where_clips_are(discord) == ["film-club"]
 
 
-async def test_a_restarted_bot_does_not_take_what_it_may_not_read_for_nothing(
+async def test_a_restarted_bot_does_not_repost_when_it_cannot_read_the_history(
     tmp_path: Path,
 ) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
@@ -141,7 +141,7 @@ async def test_a_restarted_bot_does_not_take_what_it_may_not_read_for_nothing(
             await eventually(lambda: clips(discord, "general"))
             await bot.kill()
         discord.faults.clear()
-        # Long after, the nonce holds nothing off any more.
+        # After 15 minutes Discord no longer deduplicates by the nonce.
         discord.world.forward(900)
         discord.world.overwrite("general", "bot", deny=int(Permission.READ_MESSAGE_HISTORY))
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:

@@ -194,8 +194,8 @@ async def test_responses_in_a_locked_thread_fail(bare_session):
     ) -> None:
         troubles.put_nowait(error.__cause__ or getattr(error, "original", None))
 
-    loopback.world.edit_thread("workshop", {"locked": True, "archived": True})
-    await loopback.slash("alice", "workshop", "sora find", {"clip": "K7"})
+    loopback.world.edit_thread("film-club", {"locked": True, "archived": True})
+    await loopback.slash("alice", "film-club", "sora find", {"clip": "K7"})
     trouble = await asyncio.wait_for(troubles.get(), PATIENCE_S)
     assert trouble.code == 50083
 

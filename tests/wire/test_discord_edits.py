@@ -123,8 +123,8 @@ async def test_what_is_deleted_can_neither_be_changed_nor_deleted_again(bare_ses
 
 
 async def test_an_archived_thread_takes_no_file_by_an_edit(bare_session, clips):
-    message = await bare_session.channel("workshop").send("clip")
-    bare_session.loopback.world.edit_thread("workshop", {"archived": True})
+    message = await bare_session.channel("film-club").send("clip")
+    bare_session.loopback.world.edit_thread("film-club", {"archived": True})
     with pytest.raises(discord.HTTPException) as refused:
         await message.edit(attachments=files(clips[:1]))
     assert refused.value.code == 50083

@@ -25,7 +25,7 @@ def secret(bare_session: BareBotSession, name: str = "attic") -> None:
     bare_session.loopback.world.add_thread("general", name, owner="alice", kind=PRIVATE_THREAD)
 
 
-@pytest.mark.parametrize(("place", "kind"), [("workshop", 11), ("attic", 12)])
+@pytest.mark.parametrize(("place", "kind"), [("film-club", 11), ("attic", 12)])
 async def test_an_interaction_in_a_thread_names_it_and_its_parent(bare_session, place, kind):
     secret(bare_session)
     sent = await bare_session.loopback.slash("alice", place, "sora find", {"clip": "K7"})
@@ -91,14 +91,14 @@ async def test_who_is_in_a_thread_can_be_asked_one_by_one(bare_session):
 
 async def test_writing_in_a_thread_joins_it(bare_session):
     world = bare_session.loopback.world
-    joined = world.thread_members[world.channel("workshop")["id"]]
+    joined = world.thread_members[world.channel("film-club")["id"]]
     assert world.user_id("bob") not in joined
-    await bare_session.loopback.message("workshop", "bob", "hm")
-    thread = await bare_session.bot.fetch_channel(int(world.channel("workshop")["id"]))
+    await bare_session.loopback.message("film-club", "bob", "hm")
+    thread = await bare_session.bot.fetch_channel(int(world.channel("film-club")["id"]))
     assert (await thread.fetch_member(int(world.user_id("bob")))).id
     assert thread.member_count == 2
-    await bare_session.loopback.delete(bare_session.loopback.posts("workshop")[0])
-    assert world.channel("workshop")["message_count"] == 0
+    await bare_session.loopback.delete(bare_session.loopback.posts("film-club")[0])
+    assert world.channel("film-club")["message_count"] == 0
 
 
 async def test_moderators_of_threads_see_private_ones(bare_session):
@@ -207,6 +207,6 @@ async def test_what_happens_in_a_hidden_place_is_not_heard(bare_session):
     (session,) = loopback.gateway.connected
     before = session.seq
     await loopback.delete(message)
-    loopback.world.edit_thread("workshop", {"locked": True})
-    loopback.world.delete_channel("workshop")
+    loopback.world.edit_thread("film-club", {"locked": True})
+    loopback.world.delete_channel("film-club")
     assert session.seq == before

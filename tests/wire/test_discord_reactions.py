@@ -13,7 +13,7 @@ from tests.wire.discord_permissions import Permission
 INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_reactions=True, dm_reactions=True)
 
 
-@pytest.mark.parametrize("place", ["general", "workshop", "dm-alice"])
+@pytest.mark.parametrize("place", ["general", "film-club", "dm-alice"])
 async def test_a_reaction_is_heard_when_it_comes_and_when_it_goes(place):
     async with bare_bot_session(INTENTS) as stage:
         loopback, bot = stage

@@ -46,7 +46,7 @@ def quoted(reply: discord.Message) -> discord.Message:
     return reply.reference.resolved
 
 
-@pytest.mark.parametrize("place", ["general", "workshop", "dm-alice"])
+@pytest.mark.parametrize("place", ["general", "film-club", "dm-alice"])
 async def test_a_ping_reply_to_a_regular_message_is_read_wherever_it_is(bare_session, place):
     mine = await post(bare_session, place)
     reply = await heard(bare_session, place, "alice", "add a hat", reply_to=mine)
@@ -56,7 +56,9 @@ async def test_a_ping_reply_to_a_regular_message_is_read_wherever_it_is(bare_ses
     assert quoted(reply).content == "clip"
 
 
-@pytest.mark.parametrize(("place", "text"), [("general", ""), ("workshop", ""), ("dm-alice", "hm")])
+@pytest.mark.parametrize(
+    ("place", "text"), [("general", ""), ("film-club", ""), ("dm-alice", "hm")]
+)
 async def test_a_reply_without_a_ping_is_read_in_a_dm_alone(bare_session, place, text):
     mine = await post(bare_session, place)
     image = bare_session.loopback.upload(b"pixels", filename="hat.png", width=2, height=3)

@@ -28,9 +28,9 @@ async def test_a_file_sent_into_a_thread_comes_out_byte_for_byte(bare_session, t
     loopback = bare_session.loopback
     source = tmp_path / "clip.mp4"
     source.write_bytes(CLIP)
-    thread = bare_session.channel("workshop")
+    thread = bare_session.channel("film-club")
     message = await thread.send("done", file=discord.File(source, description="A cat"))
-    (attachment,) = loopback.posts("workshop")[0]["attachments"]
+    (attachment,) = loopback.posts("film-club")[0]["attachments"]
     assert attachment["content_type"] == "video/mp4"
     assert attachment["description"] == "A cat"
     assert loopback.stored(attachment).sha256 == hashlib.sha256(CLIP).hexdigest()
@@ -89,7 +89,7 @@ async def test_missing_permissions_are_refused_by_their_codes(bare_session, tmp_
     world.overwrite("general", "sorabot", deny=Permission.SEND_MESSAGES_IN_THREADS)
     (tmp_path / "clip.mp4").write_bytes(b"clip")
     codes = []
-    for name, files in (("hidden", []), ("clips", ["clip.mp4"]), ("workshop", [])):
+    for name, files in (("hidden", []), ("clips", ["clip.mp4"]), ("film-club", [])):
         parts = [discord.File(tmp_path / file) for file in files]
         with pytest.raises(discord.Forbidden) as refused:
             await bare_session.channel(name).send("clip", files=parts)
@@ -100,17 +100,17 @@ async def test_missing_permissions_are_refused_by_their_codes(bare_session, tmp_
 
 async def test_threads_archive_lock_and_vanish_as_documented(bare_session):
     loopback = bare_session.loopback
-    thread = bare_session.channel("workshop")
+    thread = bare_session.channel("film-club")
     message = await thread.send("clip")
-    loopback.world.edit_thread("workshop", {"archived": True})
+    loopback.world.edit_thread("film-club", {"archived": True})
     with pytest.raises(discord.HTTPException) as archived:
         await message.edit(content="edited")
     await thread.send("wakes it up")
-    assert not loopback.world.channel("workshop")["thread_metadata"]["archived"]
-    loopback.world.edit_thread("workshop", {"archived": True, "locked": True})
+    assert not loopback.world.channel("film-club")["thread_metadata"]["archived"]
+    loopback.world.edit_thread("film-club", {"archived": True, "locked": True})
     with pytest.raises(discord.Forbidden) as locked:
         await thread.send("late")
-    loopback.world.delete_channel("workshop")
+    loopback.world.delete_channel("film-club")
     with pytest.raises(discord.NotFound) as gone:
         await thread.send("later")
     assert (archived.value.code, locked.value.code, gone.value.code) == (50083, 160005, 10003)

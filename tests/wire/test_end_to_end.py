@@ -71,7 +71,7 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=5, poll_after_ms=500) as api:
         async with running(tmp_path, discord, api, is_forked=False) as bot:
             sent = await discord.slash(
-                "alice", "workshop", "sora generate", {"prompt": PROMPT, "seconds": 8}
+                "alice", "film-club", "sora generate", {"prompt": PROMPT, "seconds": 8}
             )
             await sent.answered()
             assert sent.answered_after_s is not None
@@ -80,8 +80,8 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
             assert not sent.is_ephemeral
             assert sent.message is not None
             card_id = sent.message["id"]
-            await discord.until(lambda: clips(discord, "workshop"))
-            (clip,) = clips(discord, "workshop")
+            await discord.until(lambda: clips(discord, "film-club"))
+            (clip,) = clips(discord, "film-club")
             stored = discord.stored(clip["attachments"][0])
             assert isinstance(api.content, bytes)
             assert stored.read_bytes() == api.content
@@ -99,7 +99,7 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
             assert post.body["enforce_nonce"] is True
 
             def card_links_to_the_clip() -> bool:
-                card = next(post for post in discord.posts("workshop") if post["id"] == card_id)
+                card = next(post for post in discord.posts("film-club") if post["id"] == card_id)
                 return clip["id"] in card["embeds"][0]["description"]
 
             await discord.until(card_links_to_the_clip)

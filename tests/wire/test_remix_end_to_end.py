@@ -37,20 +37,20 @@ async def test_three_generations_in_a_thread_with_a_restart_between_them(tmp_pat
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=1, poll_after_ms=200) as api:
         async with running(tmp_path, discord, api) as bot:
             sent = await discord.slash(
-                "alice", "workshop", "sora generate",
+                "alice", "film-club", "sora generate",
                 {"prompt": PROMPT, "seconds": 8, "size": "720x1280", "model": "openai/sora-2"},
             )  # fmt: skip
             await sent.answered()
-            root = await newest_clip(discord, "workshop", 1)
-            await discord.message("workshop", "bob", "at night, with rain", reply_to=root)
-            child = await newest_clip(discord, "workshop", 2)
+            root = await newest_clip(discord, "film-club", 1)
+            await discord.message("film-club", "bob", "at night, with rain", reply_to=root)
+            child = await newest_clip(discord, "film-club", 2)
             assert await bot.stop() == 0
         async with running(tmp_path, discord, api) as bot:
             pressed = await discord.press("alice", child, buttons(child)["Remix"])
             await pressed.answered()
             await discord.submit_modal(pressed, {"words": "and a dog listens"})
-            grandchild = await newest_clip(discord, "workshop", 3)
-            shown = await discord.menu("bob", "workshop", "Clip details", grandchild)
+            grandchild = await newest_clip(discord, "film-club", 3)
+            shown = await discord.menu("bob", "film-club", "Clip details", grandchild)
             await shown.answered()
             assert await bot.stop() == 0
 

@@ -1,4 +1,4 @@
-"""The sound of two clips as one run of samples."""
+"""Joins the sound of two clips into one run of samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.media.clip_reader import open_clip
 
 Samples = NDArray[np.float32]
 
-#: What AAC can be (ISO 14496-3, table 1.18).
+#: Sample rates that AAC allows (ISO 14496-3, table 1.18).
 _AAC_RATES_HZ = frozenset(
     (
         *(96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000),
@@ -25,21 +25,21 @@ _AAC_RATES_HZ = frozenset(
     )
 )
 _USUAL_RATE_HZ = 48_000
-#: Timestamps that are this little off are rounding, not a gap.
+#: A timestamp off by no more than this is a rounding error, not a gap.
 _JITTER_S = 0.02
-#: Where sound begins or ends within a clip it is faded for this long.
+#: Length of the fade where sound begins or ends inside a clip.
 _RAMP_S = 0.005
-#: Samples on each side of the seam that are drawn anew if they click. AAC is off by up to a quarter
+#: Seconds on each side of the seam that are replaced if they click. AAC is off by up to a quarter
 #: of the loudness in a clip's first and last third of a millisecond (libavcodec 62, 2026-11-20).
 _BRIDGE_S = 0.0006
-#: How far around the seam to look for steps to compare with, and what makes one a click.
+#: A step at the seam this many times larger than any step within `_NEAR_S` of it is a click.
 _NEAR_S = 0.005
 _CLICK_RATIO = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFormat:
-    """What samples are like."""
+    """Sample rate and channels."""
 
     rate_hz: int
     #: 1 or 2.
@@ -47,13 +47,13 @@ class AudioFormat:
 
     @property
     def layout(self) -> str:
-        """The name that libavutil has for the channels."""
+        """Name of the channel layout in libavutil."""
         return "mono" if self.channels == 1 else "stereo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSegment:
-    """The stretch of a clip that is shown, on the clip's own clock."""
+    """The part of a clip that is used, in the clip's own time."""
 
     path: Path
     start_s: Fraction
@@ -61,14 +61,15 @@ class AudioSegment:
 
 
 def concat_audio(first: AudioSegment, second: AudioSegment) -> tuple[AudioFormat, Samples] | None:
-    """Return the sound of both stretches, (channels, samples) of -1 to 1; None if neither has any.
+    """Return the sound of both segments, (channels, samples) of -1 to 1; None if neither has any.
 
-    Each takes as many samples as its stretch lasts; what is missing is silence. The rate is the
-    first's, or 48 kHz; both channels are kept if either clip has two. Blocking.
+    Each segment is padded with silence to its whole length. The rate is the first clip's, or 48 kHz
+    if AAC can't have that or the first clip is silent; the result is stereo if either clip is.
+    Blocking.
 
     Raises BadClipError for sound that does not decode.
     """
-    formats = [audio_format_of(cut.path) for cut in (first, second)]
+    formats = [audio_format_of(segment.path) for segment in (first, second)]
     if formats == [None, None]:
         return None
     wanted = common_format(*formats)
@@ -76,8 +77,10 @@ def concat_audio(first: AudioSegment, second: AudioSegment) -> tuple[AudioFormat
     total = round(both_s * wanted.rate_hz)
     before = round(first.length_s * wanted.rate_hz)
     one, other = (
-        _read(cut, wanted, count) if told else _silence(wanted, count)
-        for cut, told, count in zip((first, second), formats, (before, total - before), strict=True)
+        _read(segment, wanted, count) if told else _silence(wanted, count)
+        for segment, told, count in zip(
+            (first, second), formats, (before, total - before), strict=True
+        )
     )
     return wanted, smooth_seam(one, other, wanted.rate_hz)
 
@@ -93,9 +96,9 @@ def common_format(first: AudioFormat | None, second: AudioFormat | None) -> Audi
 
 
 def smooth_seam(one: Samples, other: Samples, rate_hz: int) -> Samples:
-    """Return `one` and then `other`, the seam bridged where it would click.
+    """Return `one` followed by `other`, smoothed where the seam would click.
 
-    Sound that goes on by itself, as that of a native extension does, is not touched.
+    Sound that continues across the seam, as after a native extension, is left unchanged.
     """
     whole = np.concatenate((one, other), axis=1)
     edge, bridge, near = one.shape[1], round(_BRIDGE_S * rate_hz), round(_NEAR_S * rate_hz)
@@ -121,7 +124,7 @@ def fade_edges(samples: Samples, begin: int, end: int, ramp: int) -> None:
 
 
 def audio_format_of(path: Path) -> AudioFormat | None:
-    """Return what the sound of a clip is like; None without any. Raises BadClipError."""
+    """Return the sound format of a clip, None if it has no sound. Raises BadClipError."""
     with open_clip(path) as (container, _):
         if not container.streams.audio:
             return None
@@ -133,15 +136,15 @@ def _silence(wanted: AudioFormat, count: int) -> Samples:
     return np.zeros((wanted.channels, count), dtype=np.float32)
 
 
-def _read(cut: AudioSegment, wanted: AudioFormat, count: int) -> Samples:
+def _read(segment: AudioSegment, wanted: AudioFormat, count: int) -> Samples:
     """Return exactly `count` samples of a clip that has sound."""
     samples = _silence(wanted, count)
     begin, cursor = count, None
-    with open_clip(cut.path) as (container, _):
+    with open_clip(segment.path) as (container, _):
         for frame in _resampled(container, wanted):
             at = cursor
             if frame.pts is not None and frame.time_base is not None:
-                told = round((frame.pts * frame.time_base - cut.start_s) * wanted.rate_hz)
+                told = round((frame.pts * frame.time_base - segment.start_s) * wanted.rate_hz)
                 if at is None or abs(told - at) > _JITTER_S * wanted.rate_hz:
                     at = told
             at = at or 0
@@ -170,5 +173,5 @@ def _resampled(container: InputContainer, wanted: AudioFormat) -> Iterator[Audio
 
 
 def _fade_out_curve(count: int) -> Samples:
-    """Return a smooth way from 1 to 0."""
+    """Return a cosine curve from 1 to 0."""
     return ((1 + np.cos(np.linspace(0, np.pi, count))) / 2).astype(np.float32)

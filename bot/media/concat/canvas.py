@@ -1,4 +1,4 @@
-"""Frames of any size, colour and position, made alike."""
+"""Converts frames of any size, colour space and rotation to one format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Canvas:
 
     @classmethod
     def of(cls, frame: VideoFrame, pixel_aspect: Fraction) -> Canvas:
-        """Return the canvas that `frame` fills."""
+        """Return the canvas on which `frame` fills everything."""
         width_px, height_px = frame.width, frame.height
         if quarter_turns(frame) % 2:
             width_px, height_px, pixel_aspect = height_px, width_px, 1 / pixel_aspect
@@ -59,7 +59,7 @@ class Canvas:
             scaled = self._scaled(frame, width_px, height_px)
         if turns or (width_px, height_px) != (self.width_px, self.height_px):
             scaled = self._placed(scaled, turns)
-        # The encoder would otherwise take over where the source had its keyframes.
+        # Otherwise the encoder would put keyframes where the source had them.
         scaled.pict_type = PictureType.NONE
         return scaled
 

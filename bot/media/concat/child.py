@@ -1,9 +1,9 @@
-"""The joiner: an order as a line of JSON on stdin, what was done as a line of JSON on stdout.
+"""The concat child process: reads a task as a line of JSON on stdin, writes its result to stdout.
 
     {"first": "a.mp4", "second": "b.mp4", "part": "ab.mp4.part"}
 
-`bot.media.concat.process` starts it. It ends as soon as stdin does, for it must not outlive a parent that
-was killed. Exit code 0 means that `part` is whole; with any other it is gone.
+`bot.media.concat.process` starts it. It exits when stdin closes, so that it doesn't outlive a
+killed parent. Exit code 0 means that `part` is complete; after any other code `part` is deleted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from bot.media.concat.video import (
 )
 from bot.media.video_frame import frame_to_image, quarter_turns
 
-#: Exit codes: input that cannot be read, a clip that cannot; see also `media.child_process`.
+#: Exit codes: unreadable task, unreadable clip; see also `media.child_process`.
 BAD_INPUT, BAD_CLIP = 2, 3
 _SAMPLES_PER_FRAME = 1024
 _BIT_RATES = {1: 96_000, 2: 160_000}
@@ -50,7 +50,7 @@ _BIT_RATES = {1: 96_000, 2: 160_000}
 def concat_files(first: Path, second: Path, part: Path) -> dict[str, int | bool]:
     """Write the joined MP4 to `part` and return the fields of `bot.media.concat.process.ConcatResult`.
 
-    Raises BadClipError for a clip that cannot be read, OSError for a disk that refuses.
+    Raises BadClipError for a clip that cannot be read, OSError when writing fails.
     """
     one, other = ConcatInput(path=first, track=read_track(first)), read_track(second)
     before, after = last_frames(first, SEAM_FRAMES), first_frames(second, SEAM_FRAMES)
@@ -75,7 +75,7 @@ def concat_files(first: Path, second: Path, part: Path) -> dict[str, int | bool]
 
 
 def _small(frame: av.VideoFrame) -> GreyFrame:
-    # Whole numbers would round a slow scene's motion away.
+    # Floats, because rounding to integers would lose the motion of a slow scene.
     shown = frame_to_image(frame).convert("L").convert("F")
     return np.asarray(shown.resize(COMPARED_PX, Image.Resampling.BOX))
 
@@ -112,19 +112,19 @@ def _decode_time(packet: Packet) -> Fraction:
 
 
 def _mux(out: OutputContainer, packets: list[Packet]) -> None:
-    """Write everything, the index in front. Raises OSError for a disk that refuses."""
+    """Write everything, with the index in front. Raises OSError when writing fails."""
     for packet in packets:
         out.mux(packet)
     out.close()
 
 
 def main() -> int:
-    """Carry out one order from stdin and return the exit code."""
+    """Read one task from stdin, carry it out and exit with its code."""
     try:
-        order = json.loads(sys.stdin.readline())
-        first, second, part = (Path(str(order[name])) for name in ("first", "second", "part"))
+        task = json.loads(sys.stdin.readline())
+        first, second, part = (Path(str(task[name])) for name in ("first", "second", "part"))
     except (ValueError, KeyError, TypeError) as error:
-        sys.stderr.write(f"bad order: {error!r}\n")
+        sys.stderr.write(f"bad task: {error!r}\n")
         return BAD_INPUT
     limit_resources()
     tidy = functools.partial(part.unlink, missing_ok=True)
@@ -141,7 +141,7 @@ def main() -> int:
     (sys.stderr if code else sys.stdout).write(told + "\n")
     sys.stdout.flush()
     sys.stderr.flush()
-    # Past the interpreter's own end: it would wait for the thread that reads stdin.
+    # Skip the interpreter's shutdown, which would wait for the thread that reads stdin.
     os._exit(code)
 
 

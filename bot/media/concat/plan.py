@@ -1,4 +1,4 @@
-"""How two clips become one: decisions, without touching a file."""
+"""Decides how two clips are joined; reads no file."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from bot.media.concat.track import VideoTrack
 GreyFrame = NDArray[np.float32]
 _Frame = TypeVar("_Frame")
 
-#: Rates that are kept; a stranger one is a clock gone wrong.
+#: Frame rates are clamped to this range; others come from wrong timestamps.
 _MIN_FPS, _MAX_FPS = 1, 120
-#: Frames on each side of the seam that are looked at.
+#: Frames compared on each side of the seam.
 SEAM_FRAMES = 3
 #: Size at which they are compared: coding noise is gone, motion of a few pixels is not.
 COMPARED_PX = (80, 45)
-#: A repeated frame comes back through a codec or a model's eye: its strongest differences stay
-#: under this, of 255.
+#: A codec or a model changes a repeated frame slightly: its strongest differences stay under this,
+#: of 255.
 _SAME_MAX = 16.0
-#: Every step before and after a repeated frame is this many times what the codec did, and more.
+#: Frames count as moving if they differ by `ratio` × the difference at the seam + `min`, or more.
 _MOTION_RATIO = 1.5
 _MOTION_MIN = 0.3
 
 
 def can_copy(first: VideoTrack, second: VideoTrack) -> bool:
-    """Whether the second's packets can follow the first's as they are.
+    """Whether the second clip's packets can follow the first's unchanged.
 
-    Only H.264 with one distance from frame to frame: whatever else comes is made H.264 anyway, so
-    that it plays everywhere.
+    Only for H.264 with a constant frame rate: other codecs are encoded to H.264 anyway, because it
+    plays everywhere.
     """
     if first.coding != second.coding or first.coding.codec != "h264":
         return False
@@ -48,7 +48,7 @@ def can_copy(first: VideoTrack, second: VideoTrack) -> bool:
         return False
     times = [*shifted_timestamps(first, 0), *shifted_timestamps(second, len(first.pts))]
     decoded = [dts for _, dts in times]
-    # With another delay between decoding and showing, the seam would stretch the track.
+    # If the delay between decoding and showing differs, the seam would lengthen the track.
     return all(later - sooner == 1 for sooner, later in pairwise(decoded))
 
 
@@ -89,12 +89,12 @@ def at_frame_rate(
     end_s   when the last one ends.
     A clip that already has this rate passes unchanged; one with any frame yields at least one.
     """
-    told, held = 0, None
+    shown, held = 0, None
 
     def until(time_s: Fraction, frame: _Frame) -> Iterator[_Frame]:
-        nonlocal told
-        while (told + Fraction(1, 2)) / rate < time_s:
-            told += 1
+        nonlocal shown
+        while (shown + Fraction(1, 2)) / rate < time_s:
+            shown += 1
             yield frame
 
     for time_s, frame in frames:
@@ -103,7 +103,7 @@ def at_frame_rate(
         held = (frame,)
     if held is not None:
         yield from until(end_s, held[0])
-        if not told:
+        if not shown:
             yield held[0]
 
 
@@ -114,7 +114,7 @@ def is_frame_repeated(before: Sequence[GreyFrame], after: Sequence[GreyFrame]) -
             fewer from a short clip.
     True only where the picture moves on both sides and stands still between: in ordinary motion
     the step from clip to clip is like its neighbours; in a still scene, or one drawn on every
-    other frame, one more is not seen, so nothing is dropped. A clip of one frame is never one.
+    other frame, a repeated frame is not visible, so nothing is dropped. False for a one-frame clip.
     """
     if len(before) < 2 or len(after) < 2:
         return False
@@ -127,10 +127,10 @@ def is_frame_repeated(before: Sequence[GreyFrame], after: Sequence[GreyFrame]) -
 def difference(one: GreyFrame, other: GreyFrame) -> float:
     """Return the mean of the strongest twentieth of differences, 0 to 255.
 
-    A mean over everything would miss a small thing that moves before a still background. A change
-    of all by the same amount is left out: it is what a model's eye adds.
+    A mean over all pixels would miss a small object that moves before a still background. A change
+    of all pixels by the same amount is ignored, because models shift the brightness.
     """
-    apart = other - one
-    apart = np.abs(apart - apart.mean()).ravel()
-    strongest = max(1, apart.size // 20)
-    return float(np.partition(apart, -strongest)[-strongest:].mean())
+    differences = other - one
+    differences = np.abs(differences - differences.mean()).ravel()
+    strongest = max(1, differences.size // 20)
+    return float(np.partition(differences, -strongest)[-strongest:].mean())

@@ -1,4 +1,4 @@
-"""Two clips as one."""
+"""Joins two clips in a child process."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _STDERR_SHOWN_CHARS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConcatResult:
-    """What became of two clips."""
+    """How two clips were joined."""
 
-    #: Whether the picture was taken over as it was, without encoding it anew.
+    #: Whether the video was copied without encoding it again.
     copied: bool
     #: Whether the second's first frame repeated the first's last one and was left out.
     dropped: bool
@@ -39,22 +39,22 @@ async def concat_clips(
     as the picture, silent where a clip has none, absent if neither has any. `target` may be one of
     the two and appears only when it is whole.
 
-    Works in a process of its own, which ends with this one. Cancellable: that process is dead and
-    its file gone when this returns or raises. Safe to run twice.
+    Runs a child process, which ends when this process does. Cancellable: the child has ended and
+    its partial file is deleted when this returns or raises. Safe to run twice.
 
     Raises BadClipError when a clip cannot be read or `time_limit_s` is over, StorageError when
-    the disk refuses.
+    writing fails.
     """
     part = partial_path(target)
     try:
-        told = await _run(_job_json(first, second, part), time_limit_s)
+        output = await _run(_job_json(first, second, part), time_limit_s)
         await asyncio.to_thread(part.replace, target)
     except OSError as error:
-        told = f"cannot join clips to {target.name}: {error}"
-        raise StorageError(told, user_text=DISK_REFUSED_TEXT) from error
+        output = f"cannot join clips to {target.name}: {error}"
+        raise StorageError(output, user_text=DISK_REFUSED_TEXT) from error
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
-    return ConcatResult(**json.loads(told))
+    return ConcatResult(**json.loads(output))
 
 
 def _job_json(first: Path, second: Path, part: Path) -> str:
@@ -63,7 +63,7 @@ def _job_json(first: Path, second: Path, part: Path) -> str:
 
 
 async def _run(job_json: str, time_limit_s: float) -> str:
-    """Return the joiner's answer; it is dead and reaped when this returns or raises."""
+    """Return the child's stdout; the child has ended when this returns or raises."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "bot.media.concat.child"),
         stdin=asyncio.subprocess.PIPE,
@@ -73,27 +73,27 @@ async def _run(job_json: str, time_limit_s: float) -> str:
     )
     try:
         async with asyncio.timeout(time_limit_s):
-            told, complaint = await _communicate(process, job_json)
+            output, stderr = await _communicate(process, job_json)
     except TimeoutError as error:
         raise BadClipError(f"joining took more than {time_limit_s:.0f} s") from error
     finally:
         await reap(process)
-    shown = complaint.decode("utf-8", "replace").strip()[-_STDERR_SHOWN_CHARS:]
+    shown = stderr.decode("utf-8", "replace").strip()[-_STDERR_SHOWN_CHARS:]
     if process.returncode == BAD_DISK:
         raise StorageError(f"joining failed: {shown}", user_text=DISK_REFUSED_TEXT)
     if process.returncode:
         raise BadClipError(f"joining ended with {process.returncode}: {shown}")
-    return told.decode()
+    return output.decode()
 
 
 async def _communicate(process: asyncio.subprocess.Process, job_json: str) -> tuple[bytes, bytes]:
-    """Give the child its order and read it to its end; its stdin stays open until then."""
+    """Send the child its task and read its output to the end; stdin stays open until then."""
     if process.stdin is None or process.stdout is None or process.stderr is None:
-        raise OSError("the joiner has no pipes")
-    # It may die before it has read its order; its exit code tells.
+        raise OSError("the concat process has no pipes")
+    # The child may exit before it reads its task; its exit code then says why.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(job_json.encode() + b"\n")
         await process.stdin.drain()
-    told, complaint = await asyncio.gather(process.stdout.read(), process.stderr.read())
+    output, stderr = await asyncio.gather(process.stdout.read(), process.stderr.read())
     await process.wait()
-    return told, complaint
+    return output, stderr

@@ -1,4 +1,4 @@
-"""What the header and the packets of a clip say of its picture."""
+"""Reads the video track of a clip from its header and packets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from av.video import VideoStream
 from bot.errors import BadClipError
 from bot.media.clip_reader import open_clip
 
-#: NAL unit type of an H.264 picture that needs nothing before it.
+#: NAL unit type of an H.264 frame that is decoded without earlier ones.
 _IDR = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoCoding:
-    """How a picture is coded; packets of two clips with equal codings make one stream."""
+    """How a video track is coded; packets of two clips with equal codings make one stream."""
 
     codec: str
     #: Parameter sets as the file's header holds them.
@@ -35,16 +35,16 @@ class VideoCoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoTrack:
-    """The picture of one clip."""
+    """The video track of one clip."""
 
     coding: VideoCoding
-    #: Seconds a tick lasts.
+    #: Length of a tick in seconds.
     time_base: Fraction
-    #: When each packet that is shown is shown, in ticks, in the order of the file.
+    #: Presentation time of each packet that is shown, in ticks, in the order of the file.
     pts: tuple[int, ...]
-    #: When each of them is decoded, in ticks.
+    #: Decode time of each of them, in ticks.
     dts: tuple[int, ...]
-    #: How long the frame that is shown last stays.
+    #: How long the last frame is shown.
     last_ticks: int
     #: Whether the first packet needs nothing before it and no later one is shown before it.
     starts_with_idr: bool
@@ -90,7 +90,7 @@ def read_track(path: Path) -> VideoTrack:
 
 
 def _last_ticks(told: int, pts: tuple[int, ...]) -> int:
-    """Return how long the last frame stays: as long as the others where the file hardly says."""
+    """Return the last frame's length: the mean of the others if the file's value is less than half that."""
     mean = (max(pts) - min(pts)) // max(1, len(pts) - 1)
     return told if 2 * told >= mean and told else max(1, mean)
 
@@ -115,7 +115,7 @@ def _coding(stream: VideoStream) -> VideoCoding:
 
 
 def _is_idr(packet: Packet, stream: VideoStream) -> bool:
-    """Whether an H.264 packet of an MP4 surely holds an IDR picture."""
+    """Whether an H.264 packet of an MP4 certainly holds an IDR frame."""
     header = bytes(stream.codec_context.extradata or b"")
     # ISO 14496-15, avcC: the length before each unit may also be 1 or 2 bytes, but never is.
     if len(header) < 5 or header[4] & 3 != 3:

@@ -1,4 +1,4 @@
-"""The picture of two clips as packets of one stream."""
+"""Joins the video tracks of two clips into packets of one stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.media.concat.canvas import Canvas
 from bot.media.concat.plan import at_frame_rate, frame_rate, length_s, shifted_timestamps
 from bot.media.concat.track import VideoTrack
 
-#: x264's quality: hardly told from the source, and about its size.
+#: x264's quality: hardly distinguishable from the source, and about the same size.
 _CRF = "18"
 _THREADS = 2
 #: H.273 value for "not said", and libavutil's limited range.
@@ -27,7 +27,7 @@ _UNSPECIFIED, _LIMITED_RANGE = 2, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConcatInput:
-    """One of the two, with what is to be shown of it."""
+    """One of the two clips, and how much of it is used."""
 
     path: Path
     track: VideoTrack
@@ -37,7 +37,7 @@ class ConcatInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoPackets:
-    """The picture of the result."""
+    """The video of the result."""
 
     packets: list[Packet]
     rate: Fraction
@@ -46,9 +46,9 @@ class VideoPackets:
 
 
 def copy_packets(out: OutputContainer, first: ConcatInput, second: ConcatInput) -> VideoPackets:
-    """Return both pictures' own packets, one after the other, for a stream it adds to `out`.
+    """Add a stream to `out` and return the packets of both clips for it, unchanged.
 
-    The tracks are `can_copy` and nothing is skipped.
+    Needs tracks for which `can_copy` is true; skips no frame.
     """
     step = first.track.step_ticks or 1
     packets: list[Packet] = []
@@ -68,7 +68,7 @@ def copy_packets(out: OutputContainer, first: ConcatInput, second: ConcatInput) 
 
 
 def encode_packets(out: OutputContainer, first: ConcatInput, second: ConcatInput) -> VideoPackets:
-    """Return both pictures decoded and made one H.264 stream, which it adds to `out`.
+    """Add an H.264 stream to `out` and return both clips encoded for it.
 
     Size, rate and colours are the first's.
     """
@@ -122,7 +122,7 @@ def _decode_timed(clip: ConcatInput) -> Iterator[tuple[Fraction, VideoFrame]]:
 
 
 def _packets(found: Iterator[Packet], track: VideoTrack, before: int) -> list[Packet]:
-    """Give the packets of a track their times, counted in frames."""
+    """Return the packets of a track with their times counted in frames."""
     packets = [packet for packet in found if packet.size]
     for packet, (pts, dts) in zip(packets, shifted_timestamps(track, before), strict=True):
         packet.pts, packet.dts = pts, dts

@@ -181,18 +181,8 @@ class Transport:
                     return await self._save_clip(response, target, max_bytes)
                 return self._retry_or_raise(response, await read_error_body(response))
 
-        try:
-            async with asyncio.timeout(waits.download_s):
-                return await self._retry(attempt)
-        except TimeoutError as error:
-            failure = ProviderTroubleError(f"no clip within {waits.download_s:g} s")
-            raise self._log_failure("GET", url, failure) from error
-        except httpx.HTTPError as error:
-            failure = ProviderTroubleError(f"the download broke off: {describe_error(error)}")
-            raise self._log_failure("GET", url, failure) from error
-        except ProviderError as error:
-            self._log_failure("GET", url, error)
-            raise
+        async with self._time_limit(waits.download_s, "GET", url, "clip"):
+            return await self._retry(attempt)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -248,7 +238,8 @@ class Transport:
 
         async def attempt() -> JsonResponse | _RetryableFailure:
             try:
-                await self._wait_for_rate_limit()
+                if wait_s := self._rate_limiter.take():
+                    await self._clock.sleep(wait_s)
                 async with self._send_following_redirects(method, url, body=body) as response:
                     self._rate_limiter.update_from_headers(response.headers)
                     content = await read_body(response, max_bytes)
@@ -260,20 +251,25 @@ class Transport:
                     error=ProviderTroubleError(describe_error(error)), cause=error
                 )
 
+        async with self._time_limit(self._timeouts.call_s, method, url, "answer"):
+            return await self._retry(attempt)
+
+    @asynccontextmanager
+    async def _time_limit(
+        self, limit_s: float, method: str, url: httpx.URL, result: str
+    ) -> AsyncGenerator[None]:
+        """Log a failure inside; raise ProviderTroubleError without a `result` in `limit_s`."""
         try:
-            async with asyncio.timeout(self._timeouts.call_s):
-                return await self._retry(attempt)
-        except TimeoutError as error:
-            failure = ProviderTroubleError(f"no answer within {self._timeouts.call_s:g} s")
-            raise self._log_failure(method, url, failure) from error
+            async with asyncio.timeout(limit_s):
+                yield
+        except (TimeoutError, httpx.HTTPError) as error:
+            why = f"no {result} within {limit_s:g} s"
+            if isinstance(error, httpx.HTTPError):
+                why = f"the download broke off: {describe_error(error)}"
+            raise self._log_failure(method, url, ProviderTroubleError(why)) from error
         except ProviderError as error:
             self._log_failure(method, url, error)
             raise
-
-    async def _wait_for_rate_limit(self) -> None:
-        """Wait until a call fits into the minute."""
-        if wait_s := self._rate_limiter.take():
-            await self._clock.sleep(wait_s)
 
     async def _retry(
         self, attempt: Callable[[], Awaitable[_ResultT | _RetryableFailure]]
@@ -282,13 +278,11 @@ class Transport:
         pauses_s = retry.pauses_s(self._timeouts.backoff_s)
         while isinstance(got := await attempt(), _RetryableFailure):
             pause_s = next(pauses_s, None)
-            hint_s = got.error.retry_after_s
-            if pause_s is None or (
-                hint_s is not None and hint_s > self._timeouts.max_retry_after_s
-            ):
+            retry_after_s = got.error.retry_after_s
+            if pause_s is None or (retry_after_s or 0) > self._timeouts.max_retry_after_s:
                 raise got.error from got.cause
             _log.debug("trying again: %s", got.error)
-            await self._clock.sleep(pause_s if hint_s is None else hint_s)
+            await self._clock.sleep(pause_s if retry_after_s is None else retry_after_s)
         return got
 
     @asynccontextmanager

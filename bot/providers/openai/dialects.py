@@ -84,25 +84,14 @@ class Dialect:
 # calls remix superseded by edits, so that a server may have only one of the two.
 OPENAI = Dialect(
     prefix="OPENAI",
-    calls=frozenset(
-        {
-            OptionalCall.LIST,
-            OptionalCall.DELETE,
-            OptionalCall.MODELS,
-            OptionalCall.REMIX,
-            OptionalCall.EDITS,
-            OptionalCall.EXTENSIONS,
-        }
-    ),
+    calls=frozenset(OptionalCall) - {OptionalCall.CANCEL},
 )
 # 2026-11-20: Microsoft's page on Sora 2 of 2025-12-01: `model` is the deployment's name, which the
 # answers need not repeat; jobs and clips are removed after 24 h; two creates a minute, and no limit
 # for other calls.
 AZURE = Dialect(
     prefix="AZURE_OPENAI",
-    calls=frozenset(
-        {OptionalCall.LIST, OptionalCall.DELETE, OptionalCall.MODELS, OptionalCall.REMIX}
-    ),
+    calls=OPENAI.calls - {OptionalCall.EDITS, OptionalCall.EXTENSIONS},
     key_header="api-key",
     key_scheme="",
     ignored_fields=frozenset({"model"}),
@@ -120,15 +109,7 @@ COMETAPI = Dialect(
 # upstream's, under the upstream's names for models, and objects have no prompt.
 LITELLM = Dialect(
     prefix="LITELLM_PROXY",
-    calls=frozenset(
-        {
-            OptionalCall.LIST,
-            OptionalCall.MODELS,
-            OptionalCall.REMIX,
-            OptionalCall.EDITS,
-            OptionalCall.EXTENSIONS,
-        }
-    ),
+    calls=OPENAI.calls - {OptionalCall.DELETE},
     list_is_complete=False,
     ignored_fields=frozenset({"model"}),
 )

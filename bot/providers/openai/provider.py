@@ -17,7 +17,6 @@ from bot.errors import (
     ProviderError,
     ProviderTroubleError,
     RemoteNotFoundError,
-    SettingsError,
     UnsupportedError,
 )
 from bot.model import Operation
@@ -32,6 +31,7 @@ from bot.providers.openai.dialects import Dialect, OptionalCall
 from bot.providers.openai.models import OPENAI_MODELS
 from bot.providers.openai.video_list import VideoList
 from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
+from bot.providers.vendors.model_check import check_model
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -45,7 +45,8 @@ class OpenAIProvider(HttpProvider):
     """
 
     def __init__(self, account: ProviderAccount, dialect: Dialect = dialects.OPENAI) -> None:
-        _check_models(account, dialect)
+        for model in account.models:
+            check_model(f"{dialect.prefix}_MODELS", model, operations=dialect.operations)
         can = Capabilities(
             models=account.models,
             max_concurrent=account.max_concurrent,
@@ -245,17 +246,6 @@ class OpenAIProvider(HttpProvider):
             self._calls -= {OptionalCall.LIST}
             self._capabilities = replace(self._capabilities, can_list=False)
             return {}
-
-
-def _check_models(account: ProviderAccount, dialect: Dialect) -> None:
-    for model in account.models:
-        if odd := sorted(model.operations - dialect.operations):
-            able = ", ".join(sorted(dialect.operations))
-            raise SettingsError(
-                f"{dialect.prefix}_MODELS",
-                f"{model.name!r} has {', '.join(odd)}, for which {account.name} has no call",
-                f"{able}; the bot composes what is left",
-            )
 
 
 OPENAI = Vendor(

@@ -17,12 +17,12 @@ from bot.providers.http.json_fields import is_usable_id, object_of, text_or_none
 
 #: The meaning of each status word, in lower case.
 STATES: Mapping[str, RenderState] = {
-    # 2026-08-21, OpenAI's published specification 2.3.0 knows these four.
+    # OpenAI's published specification 2.3.0 of 2026-08-21 has these four.
     "queued": RenderState.QUEUED,
     "in_progress": RenderState.RUNNING,
     "completed": RenderState.READY,
     "failed": RenderState.FAILED,
-    # 2026-11-20: dialects. CometAPI's task rows, relays, and xAI's shape behind the former …
+    # 2026-11-20: dialects. These are of CometAPI's task rows, of relays, and of xAI's shape behind both.
     "not_start": RenderState.QUEUED,
     "pending": RenderState.QUEUED,
     "submitted": RenderState.QUEUED,
@@ -33,7 +33,7 @@ STATES: Mapping[str, RenderState] = {
     "failure": RenderState.FAILED,
     "error": RenderState.FAILED,
     "expired": RenderState.FAILED,
-    # … SGLang (python/sglang/multimodal_gen, 2026) and Azure's sample loop.
+    # These are of SGLang (python/sglang/multimodal_gen, 2026) and Azure's sample loop.
     "cancelling": RenderState.RUNNING,
     "cancelled": RenderState.FAILED,
     "canceled": RenderState.FAILED,
@@ -104,7 +104,7 @@ def edit_body(request: ProviderRequest, source_remote_id: str) -> dict[str, obje
 def extend_body(request: ProviderRequest, source_remote_id: str) -> dict[str, object]:
     """Return the whole body of an extension by `request.seconds`.
 
-    JSON, because there is no agreed way to write the object under `video` in a form (specification 2.3.0 of
+    JSON: there is no agreed way to write the object under `video` in a form (specification 2.3.0 of
     2026-08-21), and relays show JSON (github BerriAI/litellm @02ac6ac5, 2026).
     """
     return {
@@ -207,20 +207,15 @@ def read_deleted(value: object) -> bool:
     if not isinstance(value, dict):
         return True
     # 2026-11-20: OpenAI says `deleted: true`; SGLang gives the video with the status `deleted`.
-    fields = cast("dict[str, Any]", value)
-    return fields.get("deleted") is not False
+    return cast("dict[str, Any]", value).get("deleted") is not False
 
 
 def is_stopped(value: object) -> bool:
     """Whether the answer to a cancel says that the render stops; an empty answer counts as yes."""
     if not isinstance(value, dict):
         return True
-    return status_word(cast("dict[str, Any]", value)) in (
-        "cancelling",
-        "cancelled",
-        "canceled",
-        "deleted",
-    )
+    word = status_word(cast("dict[str, Any]", value))
+    return word in ("cancelling", "cancelled", "canceled", "deleted")
 
 
 def poll_after_s(headers: Mapping[str, str]) -> float | None:

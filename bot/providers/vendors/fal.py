@@ -16,11 +16,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote
 
-from bot.errors import (
-    ProviderTroubleError,
-    RemoteNotFoundError,
-    SettingsError,
-)
+from bot.errors import ProviderTroubleError, RemoteNotFoundError, SettingsError
 from bot.model import Size
 from bot.providers.base import Capabilities, Model, ProviderRequest, RenderState, RenderStatus
 from bot.providers.http import error_body, error_mapping
@@ -129,22 +125,20 @@ _MODELS = (
         label="Seedance 2.0 Fast",
         usd_micros_per_second=dict.fromkeys(SIZES_720P, 242_000),
     ),
-    replace(
-        _SEEDANCE_2,
-        name="fal-ai/kling-video/v3/standard/text-to-video",
-        label="Kling 3",
-        seconds=(5, 8, 10, 15),
-        usd_micros_per_second=dict.fromkeys(SIZES_720P, 126_000),
-        prompt_max_chars=2500,
-    ),
-    replace(
-        _SEEDANCE_2,
-        name="fal-ai/kling-video/v3/pro/text-to-video",
-        label="Kling 3 Pro",
-        seconds=(5, 8, 10, 15),
-        sizes=SIZES_1080P,
-        usd_micros_per_second=dict.fromkeys(SIZES_1080P, 168_000),
-        prompt_max_chars=2500,
+    *(
+        replace(
+            _SEEDANCE_2,
+            name=f"fal-ai/kling-video/v3/{tier}/text-to-video",
+            label=label,
+            seconds=(5, 8, 10, 15),
+            sizes=sizes,
+            usd_micros_per_second=dict.fromkeys(sizes, usd_micros),
+            prompt_max_chars=2500,
+        )
+        for tier, label, sizes, usd_micros in (
+            ("standard", "Kling 3", SIZES_720P, 126_000),
+            ("pro", "Kling 3 Pro", SIZES_1080P, 168_000),
+        )
     ),
 )
 

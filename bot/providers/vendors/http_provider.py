@@ -67,7 +67,7 @@ class HttpProvider(ABC):
 
     account       the operator's settings.
     capabilities  with the models of `account`.
-    credentials   header names and values, for the API's own origin only.
+    credentials   header names and values, for the API's own origin only; None: the key as a bearer token.
     headers       further headers of each call to the API.
     """
 
@@ -76,9 +76,11 @@ class HttpProvider(ABC):
         account: ProviderAccount,
         capabilities: Capabilities,
         *,
-        credentials: Mapping[str, Secret],
+        credentials: Mapping[str, Secret] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        if credentials is None:
+            credentials = {"Authorization": Secret(f"Bearer {account.api_key_text}")}
         self._account = account
         self._capabilities = capabilities
         self._transport = Transport(
@@ -192,19 +194,13 @@ class HttpProvider(ABC):
 
     def _read_state(self, status_word: str, states: Mapping[str, RenderState]) -> RenderState:
         """Return what a status word means; RUNNING for one that is not known, logged once."""
-        state = states.get(status_word)
-        if state is not None:
-            return state
-        if (
-            status_word not in self._unknown_words_logged
-            and len(self._unknown_words_logged) < _MAX_UNKNOWN_WORDS_LOGGED
-        ):
-            self._unknown_words_logged.add(status_word)
-            _log.warning(
-                "%s: the status %a is not known; it counts as still running",
-                self.name,
-                status_word[:40],
-            )
+        if status_word in states:
+            return states[status_word]
+        logged = self._unknown_words_logged
+        if status_word not in logged and len(logged) < _MAX_UNKNOWN_WORDS_LOGGED:
+            logged.add(status_word)
+            text = "%s: the status %a is not known; it counts as still running"
+            _log.warning(text, self.name, status_word[:40])
         return RenderState.RUNNING
 
     async def _poll_one(self, remote_id: str) -> RenderStatus | ProviderError:

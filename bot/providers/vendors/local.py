@@ -33,11 +33,9 @@ from bot.providers.base import (
 )
 from bot.providers.http import clip_file
 from bot.providers.vendors import local_process
-from bot.providers.vendors.local_folder import FolderContents, RenderFolder
-from bot.providers.vendors.local_record import RenderRecord
+from bot.providers.vendors.local_folder import FolderContents, RenderFolder, RenderRecord
 
 _LOG = logging.getLogger(__name__)
-
 _MODEL = "local-preview"
 #: The longest film that the renderer takes, in seconds.
 MAX_S = 60
@@ -141,12 +139,12 @@ class LocalProvider:
         try:
             if await asyncio.to_thread(folder.read) is None:
                 await asyncio.to_thread(self._store, folder, request)
-            remote = await self._status(folder)
+            status = await self._status(folder)
         except OSError as error:
             raise NotAcceptedError(f"cannot store the request: {error}") from error
-        if isinstance(remote, ProviderError):
-            raise NotAcceptedError(f"the request was removed at once: {remote}")
-        return remote
+        if isinstance(status, ProviderError):
+            raise NotAcceptedError(f"the request was removed at once: {status}")
+        return status
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         ids = list(dict.fromkeys(remote_ids))
@@ -233,7 +231,6 @@ class LocalProvider:
             raise ProviderRejectedError(f"cannot draw {request.size}")
         if not 1 <= request.seconds <= MAX_S:
             raise ProviderRejectedError(f"cannot draw {request.seconds} s")
-
         if (request.operation is Operation.GENERATE) is not (request.source_remote_id is None):
             raise ProviderRejectedError(f"cannot {request.operation} {request.source_remote_id!r}")
 
@@ -243,7 +240,7 @@ class LocalProvider:
             self._store_derived(folder, request, request.source_remote_id)
             return
         if request.image is not None and not request.image.is_file():
-            raise ProviderRejectedError(f"no picture at {request.image.name!r}")
+            raise ProviderRejectedError(f"no reference image at {request.image.name!r}")
         folder.create(RenderRecord.of(request, self._clock.now()), request.image)
 
     def _store_derived(
@@ -260,13 +257,13 @@ class LocalProvider:
         record = RenderRecord.of(request, self._clock.now(), contents.record)
         if record.seconds > MAX_S:
             raise ProviderRejectedError(f"cannot draw {record.seconds} s")
-        if record.has_image and not source.picture.is_file():
-            raise SourceGoneError(f"{source_id} has lost its picture")
+        if record.has_image and not source.image.is_file():
+            raise SourceGoneError(f"{source_id} has lost its reference image")
         try:
-            folder.create(record, source.picture if record.has_image else None)
+            folder.create(record, source.image if record.has_image else None)
         except FileNotFoundError as error:
-            # The source was deleted while its picture was being copied.
-            raise SourceGoneError(f"{source_id} has lost its picture") from error
+            # The source was deleted while its reference image was being copied.
+            raise SourceGoneError(f"{source_id} has lost its reference image") from error
 
     async def _poll_one(self, remote_id: str) -> RenderStatus | ProviderError:
         try:
@@ -341,12 +338,8 @@ class LocalProvider:
                     end = await self._run_renderer(folder, run)
                     if await asyncio.to_thread(folder.clip.exists):
                         return
-                    _LOG.warning(
-                        "render %s: the renderer exited with %s: %s",
-                        folder.remote_id,
-                        end.exit_code,
-                        end.stderr,
-                    )
+                    text = "render %s: the renderer exited with %s: %s"
+                    _LOG.warning(text, folder.remote_id, end.exit_code, end.stderr)
                     if last or end.permanent:
                         reason = (end.stderr.splitlines() or ["no clip and no error message"])[-1]
                         await asyncio.to_thread(folder.fail, reason)

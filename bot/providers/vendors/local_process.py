@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.media.child_process import child_environment, reap
-from bot.providers.vendors.local_folder import RenderFolder
-from bot.providers.vendors.local_record import RenderRecord
+from bot.providers.vendors.local_folder import RenderFolder, RenderRecord
 
 #: A progress line is short; the reader drops longer ones.
 _LINE_MAX_BYTES = 4096
@@ -59,7 +58,7 @@ async def render(
         "width_px": record.size.width_px,
         "height_px": record.size.height_px,
         "target": str(folder.clip.resolve()),
-        "image": str(folder.picture.resolve()) if record.has_image else None,
+        "image": str(folder.image.resolve()) if record.has_image else None,
         "exit_with_stdin": True,
     }
     process = await asyncio.create_subprocess_exec(
@@ -92,9 +91,7 @@ async def _communicate(
         process.stdin.write(spec.encode() + b"\n")
         await process.stdin.drain()
     _, stderr = await asyncio.gather(
-        _read_progress(process.stdout, on_progress),
-        _read_tail(process.stderr),
-        return_exceptions=False,
+        _read_progress(process.stdout, on_progress), _read_tail(process.stderr)
     )
     await process.wait()
     return stderr

@@ -24,7 +24,8 @@ def check_model(
     """
     if odd := sorted(model.operations - set(operations)):
         problem = f"{model.name!r} can't {' or '.join(odd)}"
-        raise SettingsError(variable, problem, ", ".join(sorted(operations)))
+        allowed = f"{', '.join(sorted(operations))}; the bot composes the others"
+        raise SettingsError(variable, problem, allowed)
     if sizes is not None and (odd := [str(size) for size in model.sizes if size not in sizes]):
         problem = f"{model.name!r} has no {', '.join(odd)}"
         raise SettingsError(variable, problem, ", ".join(map(str, sizes)))

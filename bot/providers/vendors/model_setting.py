@@ -38,7 +38,8 @@ def read_models(
     known_models  models whose facts are known, by name; the setting can override them.
 
     An entry is a name and `key=value` words; quotes keep spaces together. Names that are not known
-    need `seconds`, `sizes` and `usd_per_second`. 1280x720 is moved to the front of `sizes`. Raises SettingsError naming the variable for anything else.
+    need `seconds`, `sizes` and `usd_per_second`. 1280x720 is moved to the front of `sizes`.
+    Raises SettingsError naming the variable for anything else.
     """
     try:
         return _read(text, known_models, f"the operator's {variable}")

@@ -36,10 +36,8 @@ from bot.providers.vendors.openrouter_models import (
 )
 from bot.providers.vendors.size_formats import format_of
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
-from bot.settings import Secret
 
 _log = logging.getLogger(__name__)
-
 _STATES: Mapping[str, RenderState] = {
     "pending": RenderState.QUEUED,
     "in_progress": RenderState.RUNNING,
@@ -68,7 +66,6 @@ class OpenRouterProvider(HttpProvider):
                 typical_first_poll_s=30.0,
                 has_webhook=self._callback_url is not None,
             ),
-            credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
         )
         self._facts: Mapping[str, ModelFacts] = {}
         self._complaints: Mapping[str, str] = {}
@@ -92,11 +89,8 @@ class OpenRouterProvider(HttpProvider):
         with trouble_from("check of the key"):
             about_key = object_of(object_of(reply.body).get("data"))
         left = number_or_none(about_key.get("limit_remaining"))
-        return (
-            "the key is taken"
-            if left is None
-            else f"the key is taken, ${left:.2f} left of its limit"
-        )
+        rest = "" if left is None else f", ${left:.2f} left of its limit"
+        return f"the key is taken{rest}"
 
     async def _create(self, request: ProviderRequest) -> RenderStatus:
         fields = object_of(
@@ -168,6 +162,6 @@ OPENROUTER = Vendor(
     has_webhook_secret=True,
     make_provider=OpenRouterProvider,
     verified="its API specification of 2026-08-22 (github OpenRouterTeam/typescript-sdk) and its"
-    " guide. Not: the keys of prices, which have no documentation; pictures within an order",
+    " guide. Not: the keys of prices, which have no documentation; images within a request",
     verified_on=date(2026, 11, 20),
 )

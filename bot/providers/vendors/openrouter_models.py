@@ -76,7 +76,7 @@ class ModelFacts:
 class AnyModel(Mapping[str, Model]):
     """A mapping that has every name, each with a model whose facts the API will tell; lists none."""
 
-    #: Where the rest will be read.
+    #: Where the bot reads the rest.
     source: str
 
     def __getitem__(self, name: str) -> Model:
@@ -171,13 +171,13 @@ def _read_facts(entry: Mapping[str, Any], *, has_audio: bool) -> ModelFacts:
         size: format_of(size, SIZES).resolution for size in SIZES if _is_supported(entry, size)
     }
     words = {size: _max_price(lines, "text", audio, each) for size, each in sizes.items()}
-    pictures = {size: _max_price(lines, "image", audio, each) for size, each in sizes.items()}
+    image_prices = {size: _max_price(lines, "image", audio, each) for size, each in sizes.items()}
     # The bot knows one price per model, so a model with a surcharge for images takes none.
     takes_image = "first_frame" in _strings(entry.get("supported_frame_images"))
     takes_image = takes_image and _PER_IMAGE not in skus
-    takes_image = takes_image and all(pictures[size] for size, price in words.items() if price)
+    takes_image = takes_image and all(image_prices[size] for size, price in words.items() if price)
     prices = {
-        size: max(price, pictures[size] or 0) if takes_image else price
+        size: max(price, image_prices[size] or 0) if takes_image else price
         for size, price in words.items()
         if price
     }

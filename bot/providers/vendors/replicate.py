@@ -51,7 +51,6 @@ from bot.providers.vendors.size_formats import (
     format_of,
 )
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
-from bot.settings import Secret
 
 _STATES: Mapping[str, RenderState] = {
     "starting": RenderState.QUEUED,
@@ -126,7 +125,6 @@ class ReplicateProvider(HttpProvider):
                 can_cancel=True,
                 has_webhook=self._callback_url is not None,
             ),
-            credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
         )
 
     async def recent(self, since: datetime) -> Sequence[RenderStatus]:

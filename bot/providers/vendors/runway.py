@@ -31,7 +31,6 @@ from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
 from bot.providers.vendors.model_inputs import ModelInputs, check_inputs
 from bot.providers.vendors.size_formats import SIZES_720P, SIZES_1080P
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
-from bot.settings import Secret
 
 _VERSION = "2024-11-06"
 _STATES: Mapping[str, RenderState] = {
@@ -49,11 +48,7 @@ _POLL_AFTER_S = 5.0
 #: Limit for an image within the request, as a data: address.
 _IMAGE_MAX_CHARS = 5 * 1024 * 1024
 
-_VEO = ModelInputs(
-    has_audio=True,
-    sizes=(*SIZES_720P, *SIZES_1080P),
-    seconds=range(4, 9, 2),
-)
+_VEO = ModelInputs(has_audio=True, sizes=(*SIZES_720P, *SIZES_1080P), seconds=range(4, 9, 2))
 _KNOWN_INPUTS: Mapping[str, ModelInputs] = {
     "gen4.5": ModelInputs(has_seed=True, sizes=SIZES_720P, seconds=range(2, 11)),
     "veo3.1": _VEO,
@@ -110,7 +105,6 @@ class RunwayProvider(HttpProvider):
                 can_cancel=True,
                 can_delete=True,
             ),
-            credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
             headers={"X-Runway-Version": _VERSION},
         )
 
@@ -146,10 +140,10 @@ class RunwayProvider(HttpProvider):
         body |= _inputs_of(request.model).audio_and_seed(request, self._account, "audio")
         path = "v1/text_to_video"
         if request.image is not None:
-            path, picture = "v1/image_to_video", await data_url(request.image)
-            if len(picture) > _IMAGE_MAX_CHARS:
+            path, image_url = "v1/image_to_video", await data_url(request.image)
+            if len(image_url) > _IMAGE_MAX_CHARS:
                 raise ProviderRejectedError("the reference image is too large")
-            body["promptImage"] = picture
+            body["promptImage"] = image_url
         fields = object_of((await self._transport.create_json(path, body)).body)
         return RenderStatus(id=id_of(fields, pattern=_ID), state=RenderState.QUEUED)
 

@@ -55,7 +55,7 @@ class ProviderAccount:
         return all(each.has_audio for each in self.models if each.name == model)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Variable:
     """One setting of a vendor, as the documentation shows it."""
 
@@ -106,39 +106,27 @@ class Vendor:
     @property
     def variables(self) -> tuple[Variable, ...]:
         """Its settings, in the order of the documentation."""
-        prefix, title = self.prefix, self.title
+        prefix, title, rate = self.prefix, self.title, self.requests_per_minute
         address = self.base_url_variable or f"{prefix}_BASE_URL"
-        rate = self.requests_per_minute
+        names = (f"{prefix}_{end}" for end in ("MODELS", "MAX_CONCURRENT", "REQUESTS_PER_MINUTE"))
+        models, concurrent, per_minute = names
         found = [
-            Variable(name=self.key_variable, meaning=f"Key for {title}.", is_secret=True),
-            Variable(name=address, meaning=f"Address of {title}.", default=self.base_url),
+            Variable(self.key_variable, f"Key for {title}.", is_secret=True),
+            Variable(address, f"Address of {title}.", self.base_url),
             Variable(
-                name=f"{prefix}_MODELS",
-                meaning="Models members can choose.",
-                default=self.default_models,
-                example=self.models_example,
+                models, "Models members can choose.", self.default_models, self.models_example
             ),
+            Variable(concurrent, "Max renders at once.", str(self.max_concurrent), unit="renders"),
             Variable(
-                name=f"{prefix}_MAX_CONCURRENT",
-                meaning="Max renders at once.",
-                default=str(self.max_concurrent),
-                unit="renders",
-            ),
-            Variable(
-                name=f"{prefix}_REQUESTS_PER_MINUTE",
-                meaning="Max calls per minute; `none`: no limit.",
-                default="" if rate is None else str(rate),
+                per_minute,
+                "Max calls per minute; `none`: no limit.",
+                str(rate or ""),
                 unit="calls",
             ),
         ]
         if self.has_webhook_secret:
-            found.append(
-                Variable(
-                    name=f"{prefix}_WEBHOOK_SECRET",
-                    meaning="Webhook signing secret.",
-                    is_secret=True,
-                )
-            )
+            secret = f"{prefix}_WEBHOOK_SECRET"
+            found.append(Variable(secret, "Webhook signing secret.", is_secret=True))
         return tuple(found)
 
     def read_account(

@@ -45,7 +45,6 @@ from bot.providers.vendors.size_formats import (
     sizes_of,
 )
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
-from bot.settings import Secret
 
 _STATES: Mapping[str, RenderState] = {
     "pending": RenderState.RUNNING,
@@ -112,7 +111,6 @@ class XaiProvider(HttpProvider):
         super().__init__(
             account,
             Capabilities(models=account.models, max_concurrent=account.max_concurrent),
-            credentials={"Authorization": Secret(f"Bearer {account.api_key_text}")},
         )
 
     async def check(self) -> str:
@@ -189,8 +187,8 @@ class XaiProvider(HttpProvider):
             seen = await self._fetch_render(request.source_remote_id or "")
         except (ProviderTroubleError, UnsupportedError, ValueError) as error:
             # No render was requested yet.
-            hint_s = error.retry_after_s if isinstance(error, ProviderTroubleError) else None
-            raise NotAcceptedError(f"its source: {error}", retry_after_s=hint_s) from error
+            pause_s = error.retry_after_s if isinstance(error, ProviderTroubleError) else None
+            raise NotAcceptedError(f"its source: {error}", retry_after_s=pause_s) from error
         place, seconds = seen.clip_url, seen.status.seconds
         if place is None:
             raise SourceGoneError(f"the source has no clip, state {seen.status.state}")

@@ -8,10 +8,12 @@ from bot.clock import Clock
 from bot.providers.http.json_fields import object_or_empty
 from bot.providers.http.timeouts import Timeouts
 from bot.providers.http.transport import Transport
-from bot.providers.webhooks.ed25519_signatures import Ed25519Signatures
 from bot.providers.webhooks.key_ring import KeyRing
-from bot.providers.webhooks.standard_webhooks import StandardWebhooks
-from bot.providers.webhooks.timestamped_signatures import TimestampedSignatures
+from bot.providers.webhooks.signatures import (
+    Ed25519Signatures,
+    StandardWebhooks,
+    TimestampedSignatures,
+)
 from bot.providers.webhooks.verifier import RenderIdFinder, WebhookVerifier
 from bot.settings import Secret
 

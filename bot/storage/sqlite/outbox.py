@@ -49,7 +49,7 @@ class SqliteOutbox(Outbox):
 
     async def finish_mirror(self, outbox_message: OutboxMessage, message_id: int | None) -> None:
         if outbox_message.kind is not OutboxKind.MIRROR:
-            raise ValueError(f"not an errand to mirror: {outbox_message}")
+            raise ValueError(f"not an outbox message to mirror: {outbox_message}")
         await self._database.write(
             lambda conn: self._finish_mirror(conn, outbox_message, message_id)
         )

@@ -1,4 +1,4 @@
-"""Clips of every vendor come down whole or not at all, and the key stays at home while they do."""
+"""Every vendor's clips are downloaded whole or not at all, and API keys go only to their own hosts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_a_clip_comes_down_byte_for_byte(harness, target):
 async def _broken(
     harness: VendorHarness, folder: Path, name: str, fault: ProviderFault
 ) -> type[ProviderError]:
-    """Fetch a clip of its own into a fault, and then without; return what was told."""
+    """Download a clip with a fault, then without it; return the error."""
     target = folder / name / "clip.mp4"
     target.parent.mkdir()
     remote_id = await harness.submitted(RenderStage.READY, prompt=name)

@@ -1,4 +1,4 @@
-"""Polls, lists, cancels, deletes and checks, at every vendor: patient, and never a lie."""
+"""Polls, lists, cancels, deletes and checks, at every vendor: retried, and no failure is taken for an answer."""
 
 from __future__ import annotations
 

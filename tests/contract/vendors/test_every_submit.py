@@ -1,4 +1,4 @@
-"""Orders that go well, at every vendor: sent once, exactly as asked."""
+"""Successful paid calls, at every vendor: sent once, exactly as requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders in trouble, at every vendor: each fault has its name, and none is sent twice."""
+"""Failed paid calls, at every vendor: each fault raises its own error, and no call is sent twice."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def _refused(harness: VendorHarness, request: ProviderRequest) -> Provider
 async def _spoiled(
     harness: VendorHarness, requests: Sequence[ProviderRequest], name: str, fault: ProviderFault
 ) -> list[ProviderError]:
-    """Send every kind of order into a fault; return what each was told."""
+    """Send every kind of request while the fault holds; return the error of each."""
     told: list[ProviderError] = []
     for request in requests:
         named = replace(request, prompt=f"{name}: {request.prompt}")
@@ -103,24 +103,24 @@ async def _spoiled(
 
 
 async def test_an_order_that_is_turned_away_says_why(harness):
-    orders = await harness.native_requests()
-    told = {row[0]: await _spoiled(harness, orders, *row[:2]) for row in _CERTAIN}
+    requests = await harness.native_requests()
+    told = {row[0]: await _spoiled(harness, requests, *row[:2]) for row in _CERTAIN}
     assert _kinds(told) == {name: {expected} for name, _, expected in _CERTAIN}
     assert harness.double.violations == []
 
 
 async def test_an_order_that_may_have_been_taken_is_never_called_refused(harness):
-    orders = await harness.native_requests()
-    told = {name: await _spoiled(harness, orders, name, fault) for name, fault in _UNKNOWN}
+    requests = await harness.native_requests()
+    told = {name: await _spoiled(harness, requests, name, fault) for name, fault in _UNKNOWN}
     assert _kinds(told) == {name: {UnknownOutcomeError} for name, _ in _UNKNOWN}
     assert harness.double.violations == []
 
 
 async def test_an_order_whose_answer_never_comes_may_have_been_taken(harness):
-    orders = await harness.native_requests()
+    requests = await harness.native_requests()
     answers = await asyncio.gather(
         *(
-            _spoiled(harness, orders[at:][:1], name, fault)
+            _spoiled(harness, requests[at:][:1], name, fault)
             for name, fault in _LATE
             for at in range(3)
         )
@@ -144,12 +144,12 @@ async def test_a_refusal_in_the_vendors_own_words_is_understood(harness):
 
 
 async def test_a_full_api_says_when_to_come_back(harness):
-    orders = await harness.native_requests()
+    requests = await harness.native_requests()
     for number, (headers, expected_s) in enumerate(
         (({"retry_after": "7"}, 7.0), ({"retry_after": "soon"}, None), ({}, None))
     ):
         fault = ProviderFault.json(429, {"detail": "full"}, **headers)
-        for error in await _spoiled(harness, orders, str(number), fault):
+        for error in await _spoiled(harness, requests, str(number), fault):
             assert isinstance(error, NotAcceptedError)
             assert error.retry_after_s == expected_s
 
@@ -172,11 +172,11 @@ async def test_an_address_that_is_not_there_took_nothing(harness):
 
 
 async def test_an_order_never_follows_a_redirect(harness):
-    orders = await harness.native_requests()
+    requests = await harness.native_requests()
     async with OtherHost() as host:
         for status in (301, 302, 303, 307, 308):
             told = await _spoiled(
-                harness, orders, str(status), ProviderFault.redirect(host.url, status)
+                harness, requests, str(status), ProviderFault.redirect(host.url, status)
             )
             for error in told:
                 assert isinstance(
@@ -186,19 +186,19 @@ async def test_an_order_never_follows_a_redirect(harness):
 
 
 async def test_a_source_that_the_vendor_lost_can_be_told_from_a_refused_order(harness):
-    orders = await harness.native_requests()
+    requests = await harness.native_requests()
     harness.double.renders.clear()
-    for request in orders:
+    for request in requests:
         if request.operation is not Operation.GENERATE:
             assert type(await _refused(harness, request)) is SourceGoneError
             assert harness.double.creates[request.prompt] == 0
 
 
 async def test_a_source_that_is_not_finished_makes_no_order(harness):
-    orders = await harness.native_requests()
+    requests = await harness.native_requests()
     for render in harness.double.renders.values():
         render.stage = RenderStage.RUNNING
-    for request in orders:
+    for request in requests:
         if request.operation is not Operation.GENERATE:
             error = await _refused(harness, request)
             assert isinstance(error, ProviderRejectedError | SourceGoneError | NotAcceptedError)

@@ -1,4 +1,4 @@
-"""No vendor is forgotten."""
+"""Every vendor has a double and is under the contract tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only xAI does: clips named by their addresses, verdicts in odd places, costs in ticks."""
+"""What only xAI does: clips identified by URL, moderation results in unusual fields, costs in ticks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def xai():
 
 
 async def _seen(xai: VendorHarness, body: dict[str, Any]) -> RenderStatus:
-    """Return what is made of one answer to a poll."""
+    """Return the render status read from one poll response."""
     remote_id = await xai.submitted()
     xai.double.fault(Step.POLL, ProviderFault.answer(Answer(json=body)))
     seen = await xai.polled(remote_id)

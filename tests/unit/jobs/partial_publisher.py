@@ -10,7 +10,7 @@ from bot.model import Job, Place
 
 
 class PartialPublisher(ClipPublisher):
-    """Fails at each call; subclasses implement the calls that their test expects."""
+    """Raises at each call; subclasses implement the calls that their test expects."""
 
     async def show_card(self, card: StatusCard) -> None:
         raise NotImplementedError

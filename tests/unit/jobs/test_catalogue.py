@@ -1,4 +1,4 @@
-"""From a wish to an order: what is offered, what is refused, what is chosen."""
+"""The catalogue: which offers there are, which is chosen, and what is refused."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,7 +93,7 @@ def test_a_prompt_is_as_long_as_the_models_api_counts_it() -> None:
     with pytest.raises(BadOptionError, match="21 characters are too many for Units") as refused:
         resolve(ClipOptions(prompt=is_long), units)
     assert refused.value.user_text.endswith("It takes 20. An emoji counts as two or more.")
-    # Where characters are counted it is just short enough.
+    # Counted in characters, the prompt is just short enough.
     assert (
         resolve(ClipOptions(prompt=is_long), catalogue(first=(model("signs"),))).prompt == is_long
     )
@@ -117,6 +117,6 @@ def test_a_model_that_is_no_longer_offered_keeps_its_own_name() -> None:
     assert BOTH.model_label("gone", "vhs-1") == "vhs-1"
 
 
-def test_without_any_provider_nothing_can_be_ordered() -> None:
+def test_without_any_provider_every_request_is_refused() -> None:
     with pytest.raises(NoProviderError):
         resolve(ClipOptions(prompt="a cat"), catalogue())

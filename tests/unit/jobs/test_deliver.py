@@ -1,4 +1,4 @@
-"""The nonce of a clip at a place, and what is said of a clip that was kept."""
+"""The nonce of a clip message, and the notice about a kept clip."""
 
 from __future__ import annotations
 

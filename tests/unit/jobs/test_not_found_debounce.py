@@ -1,4 +1,4 @@
-"""An "unknown id" counts a gap after the last that did, however often a render is asked for."""
+"""A 404 counts at most once per gap, however often a render is polled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_first_counts_at_once_and_the_next_a_gap_later(debounce, clock):
     assert debounce.next_at(ONCE) is None
 
 
-def test_what_is_asked_in_between_puts_the_next_off_no_further(debounce, clock):
+def test_a_404_that_does_not_count_does_not_delay_the_next_one_that_does(debounce, clock):
     debounce.next_at(NEVER)
     first = debounce.next_at(ONCE)
     clock.forward(30)

@@ -1,4 +1,4 @@
-"""The scheduler: loops that raise are started again, one subject runs once at a time."""
+"""The scheduler restarts loops that raise, and runs one coroutine per subject at a time."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ TIMINGS = Timings(
 
 @dataclass
 class ScriptedReconciler:
-    """Does what a test says in place of the real coroutines."""
+    """A reconciler whose coroutines a test scripts."""
 
     failures: int = 0
     reconciliations: int = 0
@@ -43,7 +43,7 @@ class ScriptedReconciler:
         if self.on_reconcile is not None:
             self.on_reconcile()
         if self.reconciliations <= self.failures:
-            raise KeyError("a defect in the sweep")
+            raise KeyError("a defect in reconcile")
         return None
 
     async def refresh(self) -> bool:
@@ -86,7 +86,7 @@ async def test_a_reconcile_that_dies_is_logged_and_begun_again(
     async with scheduler(reconciler):
         await asyncio.sleep(0.3)
     assert reconciler.reconciliations > 3
-    assert sum("the sweep loop died" in record.message for record in caplog.records) == 2
+    assert sum("the reconcile loop died" in record.message for record in caplog.records) == 2
 
 
 async def test_one_jobs_defect_leaves_the_others_alone(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Cards: few edits, only for a change, never after they are old."""
+"""Status cards are edited seldom, only for a change, and without progress once they are old."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ def job(progress: int | None = None, state: State = State.RENDERING) -> Job:
 
 
 class FakePublisher(PartialPublisher):
-    """Records the progress of each card that it is given; its first calls may fail."""
+    """Records the progress on each card that it shows; its first calls may fail."""
 
     def __init__(self, failures: int = 0) -> None:
         self.shown: list[int | None] = []
@@ -129,7 +129,7 @@ async def test_a_card_was_left_as_its_rows_were_and_not_as_they_are_when_it_is_d
 
     long_ago = datetime.now(UTC) - timedelta(minutes=2)
     left = replace(job(10), created_at=long_ago, state_at=long_ago, due_at=long_ago)
-    # The first poll of this process is through before any card is drawn.
+    # The process polls for the first time before it draws any card.
     desk.shows(replace(left, progress=20, due_at=datetime.now(UTC) + timedelta(seconds=5)))
     status_cards = StatusCards(desk.read, Reader(), SystemClock(), Timings(card_gap_s=GAP_S))
     status_cards.mark_interrupted([left])

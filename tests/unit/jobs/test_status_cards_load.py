@@ -1,4 +1,4 @@
-"""Thousands of cards: progress is shown at a pace, and what happened does not wait behind it."""
+"""With thousands of cards, progress edits are rate limited, and state changes come first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUEST_IDS = range(1, 201)
 
 
 class CountingPublisher(FakePublisher):
-    """Remembers whose cards it showed, in order."""
+    """Records the requests whose cards it showed, in order."""
 
     def __init__(self, failures: int = 0) -> None:
         super().__init__(failures)

@@ -1,4 +1,4 @@
-"""When the engine looks again."""
+"""When the engine polls and tries again."""
 
 import random
 
@@ -24,7 +24,7 @@ def test_with_experience_it_comes_a_tenth_before_the_fifth_percentile_of_past_re
 
 
 def test_the_first_poll_follows_renders_that_become_faster() -> None:
-    """A duration is never shorter than the poll that found it: what is learnt must not stick."""
+    """A measured duration is never shorter than the first poll, so the first poll must move earlier."""
     seen, at_s = [100.0] * 50, 0.0
     for _ in range(200):
         at_s = first_poll_s(seen[-50:], REMOTE, TIMINGS)

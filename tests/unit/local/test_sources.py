@@ -15,7 +15,7 @@ from bot.errors import ProviderRejectedError, SourceGoneError
 from bot.model import Operation, Size
 from bot.providers.base import ProviderRequest, RenderState, RenderStatus
 from bot.providers.vendors.local import LocalProvider
-from bot.providers.vendors.local_record import RenderRecord
+from bot.providers.vendors.local_folder import RenderRecord
 from tests.unit.local.orders import endless, order, until
 
 

@@ -43,7 +43,7 @@ def concat_processes(parent: int | None = None) -> list[psutil.Process]:
 
 
 async def wait_for_concat_process(parent: int | None = None) -> psutil.Process:
-    """Wait for a joiner that has come as far as its work."""
+    """Wait until the concat process has started its work."""
     while True:
         for child in concat_processes(parent):
             if child.nice() == 10:
@@ -92,7 +92,9 @@ async def test_a_clip_that_cannot_be_read_is_told_and_nothing_is_left(
     assert sorted(tmp_path.iterdir()) == before
 
 
-async def test_a_clip_with_rotten_data_never_breaks_the_joiner(clip: Path, tmp_path: Path):
+async def test_a_clip_with_corrupt_data_never_crashes_the_concat_process(
+    clip: Path, tmp_path: Path
+):
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(clip.read_bytes())
     without_its_last_pictures(bad)
@@ -147,7 +149,7 @@ async def test_a_join_over_its_time_is_ended(silent: Path, tmp_path: Path):
     assert list(tmp_path.iterdir()) == [silent]
 
 
-async def test_the_joiner_does_not_outlive_a_killed_parent(silent: Path, tmp_path: Path):
+async def test_the_concat_process_does_not_outlive_a_killed_parent(silent: Path, tmp_path: Path):
     command = (sys.executable, "-c", CONCAT_FOREVER, str(silent), str(silent), str(tmp_path / "j"))
     parent = await asyncio.create_subprocess_exec(*command)
     child = await wait_for_concat_process(parent.pid)

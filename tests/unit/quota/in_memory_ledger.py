@@ -1,6 +1,6 @@
-"""The books kept on paper: lists instead of tables, and nothing summed up in advance.
+"""A ledger reader over lists instead of tables, which sums up every time it is asked.
 
-The rule is tried against them, and `test_books_machine.py` holds the database's books to them.
+The tests of the quota rule use it, and `test_ledger_machine.py` compares the database with it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAINTERS, POETS = 801, 802
 
 @dataclass(kw_only=True)
 class LedgerJob:
-    """A job as far as books are concerned."""
+    """The part of a job that the ledger records."""
 
     user_id: int = ALICE
     guild_id: int | None = HOME
@@ -34,9 +34,9 @@ class LedgerJob:
     clips: int = 1
     seconds: int = 4
     usd_micros: int = 400_000
-    #: Whether its reservation holds: the job has not ended.
+    #: Whether its reservation is neither settled nor refunded: the job has not ended.
     is_open: bool = False
-    #: Whether it was kept and is on its way to be posted again.
+    #: Whether its clip was kept and is being posted again.
     is_fetched: bool = False
     has_failed: bool = False
 
@@ -54,13 +54,13 @@ class LedgerJob:
 
 @dataclass(kw_only=True)
 class InMemoryLedger(LedgerReader):
-    """All that was ever written down, in order."""
+    """All jobs, limits, grants, blocks, budgets and settings, in memory."""
 
     jobs: list[LedgerJob] = field(default_factory=list)
-    #: By server, scope, subject, unit and window.
+    #: By guild, scope, subject, unit and window.
     limits: dict[tuple[int, Scope, int, Unit, timedelta], GuildLimit] = field(default_factory=dict)
     given: list[Grant] = field(default_factory=list)
-    #: By server and member.
+    #: By guild and member.
     blocks: dict[tuple[int, int], Block] = field(default_factory=dict)
     budgets: dict[int, Budget] = field(default_factory=dict)
     settings_by_guild: dict[int, GuildSettings] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class InMemoryLedger(LedgerReader):
         return self.settings_by_guild.get(guild_id, GuildSettings())
 
     def by_member(self, guild_id: int, since: datetime) -> list[MemberUsage]:
-        """Return what each member used in a server, those who spent most first."""
+        """Return what each member used in a guild, the biggest spender first."""
         here = [job for job in self.jobs if job.guild_id == guild_id and job.at > since]
         usage = [
             MemberUsage(user_id=user_id, **_sums(job for job in here if job.user_id == user_id))
@@ -144,7 +144,7 @@ class InMemoryLedger(LedgerReader):
         return sorted(found, key=lambda each: (-each.usd_micros, -each.clips, each.user_id))
 
     def by_day(self, guild_id: int, since: datetime) -> list[DayUsage]:
-        """Return what a server used on each day on which it used anything."""
+        """Return what a guild used, for each day with any usage."""
         here = [job for job in self.jobs if job.guild_id == guild_id and job.at > since]
         days = sorted({job.at.date() for job in here})
         usage = [
@@ -177,14 +177,14 @@ def _sums(jobs: Iterable[LedgerJob]) -> dict[str, int]:
 
 
 def in_memory_ledger(*jobs: LedgerJob, limits: Collection[GuildLimit] = ()) -> InMemoryLedger:
-    books = InMemoryLedger(jobs=list(jobs))
+    ledger = InMemoryLedger(jobs=list(jobs))
     for limit in limits:
-        books.put(limit)
-    return books
+        ledger.put(limit)
+    return ledger
 
 
-def used(hours_ago: float = 1, **told: object) -> LedgerJob:
-    return LedgerJob(at=NOW - timedelta(hours=hours_ago), **told)  # pyright: ignore[reportArgumentType]
+def used(hours_ago: float = 1, **changes: object) -> LedgerJob:
+    return LedgerJob(at=NOW - timedelta(hours=hours_ago), **changes)  # pyright: ignore[reportArgumentType]
 
 
 def clips(amount: int, window: timedelta = DAY) -> Limit:

@@ -1,4 +1,4 @@
-"""Whether a wish fits, found out the long way: by going through every job there ever was."""
+"""Decides whether a request fits the limits in the simplest way: from the list of all jobs."""
 
 from __future__ import annotations
 
@@ -10,33 +10,39 @@ from bot.model import RenderSpec, Viewer
 from bot.quota.rule import QuotaRule
 from tests.unit.quota.in_memory_ledger import MONTH, InMemoryLedger, LedgerJob
 
-#: Divisible by every window: what is allowed in so many days is a whole number.
+#: Days divisible by every window, so that an amount over this time is a whole number.
 _LONG_DAYS = 210
 
 
 def may(
     ledger: InMemoryLedger, rule: QuotaRule, who: Viewer, specs: Sequence[RenderSpec], now: datetime
 ) -> bool:
-    """Return whether every block, cap, limit and budget lets `orders` through."""
+    """Return whether every block, cap, limit and budget allows `specs`."""
     guild_id = who.guild_id
     if guild_id is not None and ledger.block_of(guild_id, who.user_id, now) is not None:
         return False
     under_way = [job for job in ledger.jobs if job.is_open or job.is_fetched]
     own = [job for job in under_way if job.user_id == who.user_id]
     here = [job for job in under_way if job.guild_id == guild_id]
-    house = None if guild_id is None else ledger.settings_by_guild.get(guild_id)
-    per_user = [rule.max_active, *([] if house is None else [house.max_active_per_user])]
-    per_server = [rule.max_active_in_guild, *([] if house is None else [house.max_active])]
+    guild_settings = None if guild_id is None else ledger.settings_by_guild.get(guild_id)
+    per_user = [
+        rule.max_active,
+        *([] if guild_settings is None else [guild_settings.max_active_per_user]),
+    ]
+    per_guild = [
+        rule.max_active_in_guild,
+        *([] if guild_settings is None else [guild_settings.max_active]),
+    ]
     if len(own) + len(specs) > min(cap for cap in per_user if cap is not None):
         return False
     if guild_id is not None and len(here) + len(specs) > min(
-        cap for cap in per_server if cap is not None
+        cap for cap in per_guild if cap is not None
     ):
         return False
     asked = {
         Unit.CLIPS: len(specs),
-        Unit.SECONDS: sum(order.seconds for order in specs),
-        Unit.USD_MICROS: sum(order.estimate_usd_micros for order in specs),
+        Unit.SECONDS: sum(spec.seconds for spec in specs),
+        Unit.USD_MICROS: sum(spec.estimate_usd_micros for spec in specs),
     }
     if any(asked[unit] and not _fits(ledger, rule, who, unit, asked[unit], now) for unit in Unit):
         return False
@@ -46,7 +52,7 @@ def may(
 def may_cost_more(
     ledger: InMemoryLedger, rule: QuotaRule, who: Viewer, extra: int, now: datetime
 ) -> bool:
-    """Return whether every limit of money and the budget have room for so much more."""
+    """Return whether every limit in US dollars and the budget allow `extra` micro-dollars more."""
     if extra <= 0:
         return True
     return _fits(ledger, rule, who, Unit.USD_MICROS, extra, now) and _is_affordable(
@@ -93,13 +99,13 @@ def _fits(
 def _limits(
     ledger: InMemoryLedger, rule: QuotaRule, who: Viewer, unit: Unit
 ) -> tuple[list[tuple[int, timedelta]], bool]:
-    """Return the amounts and windows that hold for a unit, and whether use anywhere counts."""
+    """Return the amounts and windows for a unit, and whether usage in every guild counts."""
     here = [
         limit
         for (guild_id, *_), limit in ledger.limits.items()
         if guild_id == who.guild_id and limit.unit is unit
     ]
-    rules = [
+    limits_by_subject = [
         [each for each in here if (each.scope, each.subject_id) == (scope, subject_id)]
         for scope, subject_ids in (
             (Scope.USER, [who.user_id]),
@@ -108,14 +114,14 @@ def _limits(
         )
         for subject_id in subject_ids
     ]
-    told = [rule for rule in rules if rule]
-    if not told:
+    present = [limits for limits in limits_by_subject if limits]
+    if not present:
         defaults = [limit for limit in rule.defaults if limit.unit is unit]
         return [(limit.amount, limit.window) for limit in defaults], True
-    best = told[0]
+    best = present[0]
     if best[0].scope is Scope.ROLE:
-        roles = [rule for rule in told if rule[0].scope is Scope.ROLE]
-        # `max` keeps the first of equals, and they stand in the order of their ids.
+        roles = [limits for limits in present if limits[0].scope is Scope.ROLE]
+        # `max` returns the first of equals; the roles are sorted by their ids.
         best = max(
             roles,
             key=lambda role: min(

@@ -1,4 +1,4 @@
-"""A database and the same on paper; whatever is done is done to both."""
+"""A database and an in-memory ledger; every change is made to both."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ _T = TypeVar("_T")
 
 @dataclass(kw_only=True)
 class PairedJob:
-    """A job in the database, and the same on paper."""
+    """A job in the database, and the same job in the in-memory ledger."""
 
     job: Job
-    #: As it was before its latest move.
+    #: The job as it was before its latest move.
     stale: Job
     in_memory: LedgerJob
 
 
 class StoreKilled(Exception):  # noqa: N818
-    """The process is no more."""
+    """Stands for the kill of the process."""
 
 
 class KilledHalfWayJobs(Sequence[NewJob]):
-    """Drafts of which one is written when the process dies; its files stay as they are then."""
+    """New jobs whose first is written when the process is killed; copies the files as they are then."""
 
     def __init__(self, new_jobs: Sequence[NewJob], database: Path, left_behind: Path) -> None:
         self._new_jobs = new_jobs
@@ -93,7 +93,7 @@ class KilledHalfWayJobs(Sequence[NewJob]):
 
 
 class PairedLedgers:
-    """An open store, its paper, and the hands that write into both."""
+    """An open store, an in-memory ledger, and methods that write to both."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
@@ -133,17 +133,17 @@ class PairedLedgers:
         """Go on with the files as a killed process leaves them in the middle of a transaction."""
         database = self._path
         self._lives += 1
-        halves = KilledHalfWayJobs(new_jobs, database, self._path)
+        killed_half_way = KilledHalfWayJobs(new_jobs, database, self._path)
         try:
-            self.run(self.store.accept(request, halves, lambda _ledger: None))
+            self.run(self.store.accept(request, killed_half_way, lambda _ledger: None))
         except StoreKilled:
             self.run(self.store.close())
             self._open()
         else:
-            raise AssertionError("nobody was killed")
+            raise AssertionError("the process was not killed")
 
     def request(self, who: Viewer) -> Request:
-        """Return a request of an id that never was before."""
+        """Return a request with an unused id."""
         self._requests += 1
         channel_id = 5 if who.guild_id is None else who.guild_id * 10
         place = Place(guild_id=who.guild_id, channel_id=channel_id, upload_limit_bytes=1)
@@ -155,54 +155,60 @@ class PairedLedgers:
     def accept(
         self, request: Request, specs: Sequence[RenderSpec], who: Viewer
     ) -> tuple[PairedJob, ...]:
-        """Accept what the rule lets through; raises its refusals."""
+        """Accept the specs when the quota rule allows them; raises its refusals."""
         accepting = self.store.accept(
             request,
             self.new_jobs(specs),
-            lambda books: RULE.check(books, who, specs, request.created_at),
+            lambda reader: RULE.check(reader, who, specs, request.created_at),
         )
         return tuple(self._note(job) for job in self.run(accepting))
 
     def advance(self, pair: PairedJob, state: State) -> None:
-        """Carry a job that is under way forward to a state of `ROUTE`."""
+        """Move an open job, state by state, to a state of `ROUTE`."""
         for to in ROUTE[ROUTE.index(pair.job.state) + 1 : ROUTE.index(state) + 1]:
-            told = {"remote_id": f"remote-{pair.job.id}"} if to is State.RENDERING else {}
-            self.move(pair, to, due_at=self.now, **told)
+            changes = {"remote_id": f"remote-{pair.job.id}"} if to is State.RENDERING else {}
+            self.move(pair, to, due_at=self.now, **changes)
 
-    def move(self, pair: PairedJob, to: State, **told: Any) -> None:
-        moved = self.run(self.store.move(pair.job, to, self.now, **told))
+    def move(self, pair: PairedJob, to: State, **changes: Any) -> None:
+        moved = self.run(self.store.move(pair.job, to, self.now, **changes))
         assert moved is not None
         assert moved.state is to
         pair.stale, pair.job = pair.job, moved
 
     def fail_over(self, pair: PairedJob, provider: str, usd_micros: int, who: Viewer) -> None:
-        """Give a job that no provider took to a provider; raises the rule's refusals."""
-        asked = replace(pair.job.spec, provider=provider, estimate_usd_micros=usd_micros)
+        """Move a job that no provider accepted to another one; raises the quota rule's refusals."""
+        spec = replace(pair.job.spec, provider=provider, estimate_usd_micros=usd_micros)
         extra = usd_micros - pair.in_memory.usd_micros
         failed_over = self.run(
             self.store.fail_over(
                 pair.job,
-                asked,
+                spec,
                 self.now,
-                lambda books: RULE.check_increase(books, who, extra, self.now),
+                lambda reader: RULE.check_increase(reader, who, extra, self.now),
             )
         )
         assert failed_over is not None
         assert (failed_over.state, failed_over.spec, failed_over.due_at) == (
             State.QUEUED,
-            asked,
+            spec,
             self.now,
         )
         pair.stale, pair.job = pair.job, failed_over
         pair.in_memory.fail_over(usd_micros)
 
     def end(
-        self, pair: PairedJob, to: State, close: EntryKind, *, cost: int | None = None, **told: Any
+        self,
+        pair: PairedJob,
+        to: State,
+        close: EntryKind,
+        *,
+        cost: int | None = None,
+        **changes: Any,
     ) -> None:
-        """End a job; `cost` is what the provider says that it was."""
+        """End a job; `cost` is the price that the provider reports, in micro-dollars."""
         if cost is not None:
-            told["cost_usd_micros"] = cost
-        self.move(pair, to, close=close, **told)
+            changes["cost_usd_micros"] = cost
+        self.move(pair, to, close=close, **changes)
         pair.in_memory.has_failed = to is State.FAILED
         pair.in_memory.is_fetched = False
         if not pair.in_memory.is_open:
@@ -219,14 +225,14 @@ class PairedLedgers:
         pair.in_memory.is_fetched = True
 
     def answers(self, ledger: LedgerReader) -> list[object]:
-        """Ask everything there is to ask."""
-        told: list[object] = []
+        """Return the answers to every question that a ledger reader answers."""
+        answers: list[object] = []
         for user_id in (ALICE, BOB):
-            told += [ledger.active(user_id), *self._uses(ledger, user_id)]
+            answers += [ledger.active(user_id), *self._usages(ledger, user_id)]
             for guild_id in (HOME, AWAY):
                 who = Viewer(user_id=user_id, guild_id=guild_id, role_ids=frozenset(ROLES))
                 grants = ledger.grants(guild_id, user_id, self.now - DAY)
-                told += [
+                answers += [
                     frozenset(ledger.limits_for(guild_id, user_id, ())),
                     frozenset(ledger.limits_for(guild_id, user_id, (PAINTERS,))),
                     sorted(grant.amount for grant in grants),
@@ -234,15 +240,15 @@ class PairedLedgers:
                     RULE.status(ledger, who, self.now),
                 ]
         for guild_id in (HOME, AWAY):
-            told += [
+            answers += [
                 ledger.active_in_guild(guild_id),
                 ledger.budget(guild_id),
                 ledger.guild_settings(guild_id),
                 *(ledger.spent(guild_id, self.now - age) for age in (DAY, MONTH)),
             ]
-        return told
+        return answers
 
-    def _uses(self, ledger: LedgerReader, user_id: int) -> Iterator[object]:
+    def _usages(self, ledger: LedgerReader, user_id: int) -> Iterator[object]:
         for age in (DAY, WEEK, MONTH):
             for within in (None, HOME, AWAY):
                 yield ledger.usage(user_id, self.now - age, within=within)
@@ -255,11 +261,11 @@ class PairedLedgers:
     def _open(self) -> None:
         self.store = self.run(SqliteJobStore.open(self._path))
         self.guild_store = SqliteGuildSettingsStore(self.store.database, self.store.queries)
-        # So small that a transaction is on its way to the disk before it is whole.
+        # So small that SQLite writes parts of a transaction to the disk before its COMMIT.
         self.run(self.store.database.run(lambda conn: conn.execute("PRAGMA cache_size = 1")))
 
     def _note(self, job: Job) -> PairedJob:
-        paper = LedgerJob(
+        in_memory = LedgerJob(
             user_id=job.user_id,
             guild_id=job.place.guild_id,
             at=self.now,
@@ -267,8 +273,8 @@ class PairedLedgers:
             usd_micros=job.spec.estimate_usd_micros,
             is_open=True,
         )
-        self.in_memory.jobs.append(paper)
-        pair = PairedJob(job=job, stale=job, in_memory=paper)
+        self.in_memory.jobs.append(in_memory)
+        pair = PairedJob(job=job, stale=job, in_memory=in_memory)
         self.pairs.append(pair)
         return pair
 

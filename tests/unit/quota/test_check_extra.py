@@ -46,9 +46,9 @@ def fits(asked: QuotaRule, ledger: InMemoryLedger, extra: int, who: Viewer | Non
 
 
 def test_so_much_more_fits_as_the_limit_of_money_leaves():
-    asked, books = rule(dollars(1_000_000)), in_memory_ledger(used(is_open=True))
-    assert fits(asked, books, 600_000)
-    assert not fits(asked, books, 600_001)
+    asked, ledger = rule(dollars(1_000_000)), in_memory_ledger(used(is_open=True))
+    assert fits(asked, ledger, 600_000)
+    assert not fits(asked, ledger, 600_001)
 
 
 def test_the_refusal_names_what_is_left():
@@ -58,33 +58,33 @@ def test_the_refusal_names_what_is_left():
 
 
 def test_so_much_more_fits_as_the_budget_leaves_and_only_in_a_server():
-    asked, books = rule(budget=1_000_000), in_memory_ledger(used(is_open=True))
-    assert fits(asked, books, 600_000)
+    asked, ledger = rule(budget=1_000_000), in_memory_ledger(used(is_open=True))
+    assert fits(asked, ledger, 600_000)
     with pytest.raises(OverBudgetError):
-        asked.check_increase(books, viewer(), 600_001, NOW)
-    assert fits(asked, books, 600_001, viewer(ALICE, None))
+        asked.check_increase(ledger, viewer(), 600_001, NOW)
+    assert fits(asked, ledger, 600_001, viewer(ALICE, None))
 
 
 def test_a_servers_own_limits_and_budget_hold_too():
-    books = in_memory_ledger(
+    ledger = in_memory_ledger(
         used(), limits=[set_limit(Scope.ROLE, 500_000, MONTH, unit=Unit.USD_MICROS)]
     )
-    assert not fits(rule(), books, 100_001, viewer(ALICE, HOME, PAINTERS))
-    assert fits(rule(), books, 100_001, viewer(ALICE, HOME))
-    books.given.append(
+    assert not fits(rule(), ledger, 100_001, viewer(ALICE, HOME, PAINTERS))
+    assert fits(rule(), ledger, 100_001, viewer(ALICE, HOME))
+    ledger.given.append(
         Grant(guild_id=HOME, user_id=ALICE, unit=Unit.USD_MICROS, amount=1, at=NOW - timedelta(1))
     )
-    assert fits(rule(), books, 100_001, viewer(ALICE, HOME, PAINTERS))
-    books.budgets[HOME] = Budget(usd_micros=500_000)
-    assert not fits(rule(), books, 100_001, viewer(ALICE, HOME, PAINTERS))
+    assert fits(rule(), ledger, 100_001, viewer(ALICE, HOME, PAINTERS))
+    ledger.budgets[HOME] = Budget(usd_micros=500_000)
+    assert not fits(rule(), ledger, 100_001, viewer(ALICE, HOME, PAINTERS))
 
 
 def test_blocks_caps_and_limits_of_clips_and_seconds_do_not_stop_an_accepted_job():
     seconds = Limit(unit=Unit.SECONDS, amount=0, window=MONTH)
-    books = in_memory_ledger(used(is_open=True), used(is_open=True))
-    books.settings_by_guild[HOME] = GuildSettings(max_active=0, max_active_per_user=0)
-    books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW - MS, by_user_id=3)
-    assert fits(rule(clips(0), seconds), books, 5)
+    ledger = in_memory_ledger(used(is_open=True), used(is_open=True))
+    ledger.settings_by_guild[HOME] = GuildSettings(max_active=0, max_active_per_user=0)
+    ledger.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW - MS, by_user_id=3)
+    assert fits(rule(clips(0), seconds), ledger, 5)
 
 
 class ForbiddenLedger(InMemoryLedger):
@@ -106,8 +106,8 @@ def test_what_costs_no_more_needs_no_look_into_the_ledger():
 
 @pytest.mark.parametrize("extra", [0, -1, -800_000])
 def test_what_costs_no_more_fits_even_where_all_is_used_up(extra: int):
-    books = in_memory_ledger(used())
-    books.budgets[HOME] = Budget(usd_micros=0)
+    ledger = in_memory_ledger(used())
+    ledger.budgets[HOME] = Budget(usd_micros=0)
     asked = rule(dollars(0), budget=0)
-    assert fits(asked, books, extra)
-    assert not fits(asked, books, 1)
+    assert fits(asked, ledger, extra)
+    assert not fits(asked, ledger, 1)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
-from bot.errors import BlockedError, OverQuotaError
 from bot.guild import Block, Budget, Grant, GuildLimit, Scope, Unit
-from bot.model import EntryKind, State, Viewer
-from bot.storage.base import LedgerReader
+from bot.model import Viewer
 from tests.unit.quota.in_memory_ledger import (
     ALICE,
     AWAY,
@@ -27,13 +24,8 @@ from tests.unit.quota.in_memory_ledger import (
     WEEK,
     render_spec,
 )
-from tests.unit.quota.oracle import may, may_cost_more
-from tests.unit.quota.paired_ledgers import ROLES, ROUTE, RULE, PairedJob, PairedLedgers
+from tests.unit.quota.jobs_machine import GUILDS, PICKS, USERS, JobsMachine
 
-USERS = st.sampled_from([ALICE, BOB])
-GUILDS = st.sampled_from([HOME, AWAY])
-PICKS = st.integers(0, 30)
-COSTS = st.sampled_from([None, 0, 1, 150_000, 1_000_000])
 SUBJECTS = st.sampled_from(
     [
         (Scope.USER, ALICE),
@@ -43,7 +35,7 @@ SUBJECTS = st.sampled_from(
         (Scope.GUILD, None),
     ]
 )
-#: Small enough to bite.
+#: Small enough that requests are often refused.
 AMOUNTS = st.one_of(
     st.tuples(st.just(Unit.CLIPS), st.none() | st.integers(0, 6)),
     st.tuples(st.just(Unit.SECONDS), st.sampled_from([None, 0, 4, 20, 60])),
@@ -54,165 +46,8 @@ EXTRAS = st.sampled_from([(Unit.CLIPS, 1), (Unit.CLIPS, 3), (Unit.SECONDS, 8)]) 
 )
 
 
-class LedgerMachine(RuleBasedStateMachine):
-    @initialize()
-    def start(self) -> None:
-        self.ledgers = PairedLedgers()
-        self.accepted: list[tuple[int, tuple[PairedJob, ...]]] = []
-
-    def teardown(self) -> None:
-        if hasattr(self, "ledgers"):
-            self.ledgers.close()
-
-    # --- Jobs ---
-
-    @rule(
-        user_id=USERS,
-        guild_id=st.sampled_from([HOME, HOME, AWAY, None]),
-        role_ids=st.sets(st.sampled_from(ROLES)),
-        count=st.integers(1, 4),
-        seconds=st.sampled_from([4, 8]),
-        usd_micros=st.sampled_from([0, 200_000, 800_000]),
-    )
-    def submit(
-        self,
-        user_id: int,
-        guild_id: int | None,
-        role_ids: set[int],
-        count: int,
-        seconds: int,
-        usd_micros: int,
-    ) -> None:
-        ledgers = self.ledgers
-        who = Viewer(user_id=user_id, guild_id=guild_id, role_ids=frozenset(role_ids))
-        request = ledgers.request(who)
-        orders = [render_spec(seconds, usd_micros)] * count
-        welcome = may(ledgers.in_memory, RULE, who, orders, ledgers.now)
-        refusal = None
-        try:
-            pairs = ledgers.accept(request, orders, who)
-        except (BlockedError, OverQuotaError) as refused:
-            refusal = refused.user_text
-            assert ledgers.run(ledgers.store.jobs_of(request.id)) == ()
-        else:
-            assert len(pairs) == count
-            self.accepted.append((request.id, pairs))
-        assert welcome is (refusal is None), refusal
-
-    @precondition(lambda self: self.accepted)
-    @rule(pick=PICKS)
-    def redeliver(self, pick: int) -> None:
-        """A redelivered interaction finds its jobs, whatever the ledgers say by now."""
-        request_id, pairs = self.accepted[pick % len(self.accepted)]
-        first = pairs[0].job
-        who = Viewer(user_id=first.user_id, guild_id=first.place.guild_id)
-        again = replace(self.ledgers.request(who), id=request_id)
-
-        def never(_ledger: LedgerReader) -> None:
-            raise AssertionError("asked twice")
-
-        new_jobs = self.ledgers.new_jobs([pair.job.spec for pair in pairs])
-        jobs = self.ledgers.run(self.ledgers.store.accept(again, new_jobs, never))
-        assert jobs == tuple(pair.job for pair in pairs)
-
-    @precondition(lambda self: self.ledgers.under_way)
-    @rule(pick=PICKS, state=st.sampled_from(ROUTE[1:]))
-    def advance(self, pick: int, state: State) -> None:
-        self.ledgers.advance(self.under_way(pick), state)
-
-    @precondition(lambda self: self.ledgers.untaken())
-    @rule(
-        pick=PICKS,
-        provider=st.sampled_from(["local", "elsewhere", "third"]),
-        usd_micros=st.sampled_from([0, 1, 150_000, 800_000, 2_500_000]),
-        role_ids=st.sets(st.sampled_from(ROLES)),
-        close=st.sampled_from([None, EntryKind.SETTLE, EntryKind.REFUND]),
-    )
-    def fail_over(
-        self,
-        pick: int,
-        provider: str,
-        usd_micros: int,
-        role_ids: set[int],
-        close: EntryKind | None,
-    ) -> None:
-        """A job that no provider took goes to another: dearer, cheaper, or not at all; or ends there."""
-        ledgers = self.ledgers
-        pair = self.ledgers.untaken()[pick % len(self.ledgers.untaken())]
-        was = pair.job
-        who = Viewer(user_id=was.user_id, guild_id=was.place.guild_id, role_ids=frozenset(role_ids))
-        extra = usd_micros - pair.in_memory.usd_micros
-        welcome = may_cost_more(ledgers.in_memory, RULE, who, extra, ledgers.now)
-        refusal = None
-        try:
-            ledgers.fail_over(pair, provider, usd_micros, who)
-        except OverQuotaError as refused:
-            refusal = refused.user_text
-            assert ledgers.run(ledgers.store.job(was.id)) == was
-        assert welcome is (refusal is None), refusal
-        if refusal is None and close is not None:
-            ledgers.end(pair, State.FAILED, close, error_code="render_failed")
-
-    @precondition(lambda self: self.ledgers.under_way)
-    @rule(pick=PICKS, cost=COSTS, is_posted=st.booleans())
-    def finish(self, pick: int, cost: int | None, is_posted: bool) -> None:
-        pair = self.under_way(pick)
-        self.ledgers.advance(pair, State.POSTING)
-        if is_posted:
-            self.ledgers.end(pair, State.DONE, EntryKind.SETTLE, cost=cost, message_id=9)
-        else:
-            self.ledgers.end(
-                pair, State.KEPT, EntryKind.SETTLE, cost=cost, error_code="place_closed"
-            )
-
-    @precondition(lambda self: self.ledgers.under_way)
-    @rule(pick=PICKS, is_charged=st.booleans(), cost=COSTS)
-    def fail(self, pick: int, is_charged: bool, cost: int | None) -> None:
-        """A job ends without a clip, and what the provider charged for it all the same counts."""
-        pair = self.under_way(pick)
-        if is_charged:
-            self.ledgers.end(
-                pair, State.FAILED, EntryKind.SETTLE, cost=cost, error_code="moderation"
-            )
-        else:
-            self.ledgers.end(pair, State.FAILED, EntryKind.REFUND, error_code="render_failed")
-
-    @precondition(lambda self: self.ledgers.under_way)
-    @rule(pick=PICKS, by_moderator=st.sampled_from([None, 3]))
-    def ask_for_the_end(self, pick: int, by_moderator: int | None) -> None:
-        """A wish alone changes no account; a moderator's is in the trail when it is the first."""
-        ledgers, pair = self.ledgers, self.under_way(pick)
-        if pair.job.place.guild_id is None:
-            by_moderator = None
-        for _ in range(2):
-            is_first = pair.job.cancel_requested_at is None
-            before = self.audit_log_length()
-            request = ledgers.store.request_cancel(pair.job, ledgers.now, by_moderator=by_moderator)
-            after = ledgers.run(request)
-            assert after is not None
-            pair.job = after
-            assert self.audit_log_length() - before == (is_first and by_moderator is not None)
-
-    @precondition(lambda self: self.ledgers.under_way)
-    @rule(pick=PICKS)
-    def cancel(self, pick: int) -> None:
-        self.ledgers.end(self.under_way(pick), State.CANCELLED, EntryKind.REFUND)
-
-    @precondition(lambda self: self.ledgers.kept())
-    @rule(pick=PICKS)
-    def fetch(self, pick: int) -> None:
-        """A kept clip is posted again: it counts as under way, and its ledger entry stays closed."""
-        self.ledgers.fetch(self.ledgers.kept()[pick % len(self.ledgers.kept())])
-
-    @precondition(lambda self: self.ledgers.moved())
-    @rule(pick=PICKS, close=st.sampled_from([EntryKind.SETTLE, EntryKind.REFUND]))
-    def be_late(self, pick: int, close: EntryKind) -> None:
-        """Another task tries to end a job that has moved since that task read it."""
-        stale = self.ledgers.moved()[pick % len(self.ledgers.moved())].stale
-        late = self.ledgers.store.move(
-            stale, State.FAILED, self.ledgers.now, close=close, error_code="late"
-        )
-        assert self.ledgers.run(late) is None
+class LedgerMachine(JobsMachine):
+    """Adds what moderators change, time, restarts and kills, and checks after every step."""
 
     # --- Moderators ---
 
@@ -274,7 +109,7 @@ class LedgerMachine(RuleBasedStateMachine):
         block = Block(guild_id=guild_id, user_id=user_id, at=ledgers.now, by_user_id=3, until=until)
         ledgers.run(ledgers.guild_store.block(block, ledgers.moderator))
         kept = ledgers.in_memory.block_of(guild_id, user_id, ledgers.now)
-        # One that ends alike changes nothing: the first goes on.
+        # A block with the same end as the one in force changes nothing.
         if kept is None or kept.until != until:
             ledgers.in_memory.blocks[guild_id, user_id] = block
 
@@ -298,15 +133,15 @@ class LedgerMachine(RuleBasedStateMachine):
     ) -> None:
         ledgers = self.ledgers
         seen = ledgers.in_memory.guild_settings(guild_id)
-        house = replace(seen, max_active_per_user=per_user, max_active=in_all)
+        changed = replace(seen, max_active_per_user=per_user, max_active=in_all)
         for basis, is_changed in ((replace(seen, log_channel_id=404), False), (seen, True)):
             changing = ledgers.guild_store.replace_guild_settings(
-                guild_id, house, ledgers.moderator, expected=basis
+                guild_id, changed, ledgers.moderator, expected=basis
             )
             assert ledgers.run(changing) is is_changed
-        ledgers.in_memory.settings_by_guild[guild_id] = house
+        ledgers.in_memory.settings_by_guild[guild_id] = changed
 
-    # --- Time and disaster ---
+    # --- Time, restarts and kills ---
 
     @rule(
         step=st.sampled_from(
@@ -321,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledgers.restart()
 
     @rule(count=st.integers(2, 4))
-    def be_killed_in_the_middle_of_accepting(self, count: int) -> None:
+    def be_killed_while_accepting(self, count: int) -> None:
         request = self.ledgers.request(Viewer(user_id=ALICE, guild_id=HOME))
         self.ledgers.die_while_accepting(request, self.ledgers.new_jobs([render_spec()] * count))
         assert self.ledgers.run(self.ledgers.store.request(request.id)) is None
@@ -330,8 +165,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def both_ledgers_answer_every_question_alike(self) -> None:
-        told = self.ledgers.run(self.ledgers.store.read_ledger(self.ledgers.answers))
-        assert told == self.ledgers.answers(self.ledgers.in_memory)
+        answers = self.ledgers.run(self.ledgers.store.read_ledger(self.ledgers.answers))
+        assert answers == self.ledgers.answers(self.ledgers.in_memory)
 
     @invariant()
     def reports_agree_with_the_in_memory_ledger(self) -> None:
@@ -344,7 +179,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert list(by_day) == ledgers.in_memory.by_day(guild_id, since)
 
     @invariant()
-    def every_open_job_is_in_the_database_as_it_was_seen_last(self) -> None:
+    def every_open_job_in_the_database_equals_the_last_copy(self) -> None:
         found = self.ledgers.run(self.ledgers.store.open_jobs())
         assert {job.id: job for job in found} == {
             pair.job.id: pair.job for pair in self.ledgers.under_way
@@ -368,16 +203,6 @@ class LedgerMachine(RuleBasedStateMachine):
             )
             for pair in self.ledgers.pairs
         }
-
-    def audit_log_length(self) -> int:
-        return self.query("SELECT count(*) FROM audit")[0][0]
-
-    def query(self, sql: str) -> list[sqlite3.Row]:
-        read = self.ledgers.store.database.read(lambda conn: conn.execute(sql).fetchall())
-        return self.ledgers.run(read)
-
-    def under_way(self, pick: int) -> PairedJob:
-        return self.ledgers.under_way[pick % len(self.ledgers.under_way)]
 
 
 class TestLedgers(LedgerMachine.TestCase):

@@ -38,14 +38,16 @@ def test_a_quota_status_tells_all_that_decides():
     seconds = set_limit(Scope.GUILD, None, unit=Unit.SECONDS)
     block = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
     mine = (used(30), used(2), used(1, is_open=True), used(guild_id=AWAY, is_open=True))
-    books = in_memory_ledger(*mine, used(9, user_id=BOB, is_open=True), limits=[week, day, seconds])
-    books.budgets[HOME] = Budget(usd_micros=4_000_000)
-    books.settings_by_guild[HOME] = GuildSettings(max_active=6)
-    books.blocks[HOME, ALICE] = block
+    ledger = in_memory_ledger(
+        *mine, used(9, user_id=BOB, is_open=True), limits=[week, day, seconds]
+    )
+    ledger.budgets[HOME] = Budget(usd_micros=4_000_000)
+    ledger.settings_by_guild[HOME] = GuildSettings(max_active=6)
+    ledger.blocks[HOME, ALICE] = block
     at = NOW - timedelta(days=2)
-    books.given = [Grant(guild_id=HOME, user_id=ALICE, unit=Unit.CLIPS, amount=3, at=at)]
+    ledger.given = [Grant(guild_id=HOME, user_id=ALICE, unit=Unit.CLIPS, amount=3, at=at)]
 
-    assert RULE.status(books, viewer(), NOW) == QuotaStatus(
+    assert RULE.status(ledger, viewer(), NOW) == QuotaStatus(
         usages=(
             LimitUsage(
                 limit=clips(5),
@@ -76,20 +78,24 @@ def test_a_quota_status_tells_all_that_decides():
 
 
 def test_in_direct_messages_only_the_bot_s_own_limits_and_caps_are_told():
-    books = in_memory_ledger(used(), limits=[set_limit(Scope.GUILD, 1)])
-    standing = RULE.status(books, viewer(ALICE, None), NOW)
-    (reading,) = standing.usages
-    assert (reading.limit, reading.scope, reading.subject_id) == (clips(10), Scope.BOT, None)
-    assert (standing.lifted, standing.budget, standing.block) == ((), None, None)
-    assert standing.caps == Caps(active=0, max_active=4)
+    ledger = in_memory_ledger(used(), limits=[set_limit(Scope.GUILD, 1)])
+    status = RULE.status(ledger, viewer(ALICE, None), NOW)
+    (usage,) = status.usages
+    assert (usage.limit, usage.scope, usage.subject_id) == (
+        clips(10),
+        Scope.BOT,
+        None,
+    )
+    assert (status.lifted, status.budget, status.block) == ((), None, None)
+    assert status.caps == Caps(active=0, max_active=4)
 
 
 def test_a_budget_that_was_lowered_below_what_is_spent_has_nothing_left():
-    books = in_memory_ledger(used(), used())
-    books.budgets[HOME] = Budget(usd_micros=500_000)
-    reading = RULE.budget(books, HOME, NOW)
-    assert reading is not None
-    assert (reading.spent_usd_micros, reading.left_usd_micros) == (800_000, 0)
+    ledger = in_memory_ledger(used(), used())
+    ledger.budgets[HOME] = Budget(usd_micros=500_000)
+    usage = RULE.budget(ledger, HOME, NOW)
+    assert usage is not None
+    assert (usage.spent_usd_micros, usage.left_usd_micros) == (800_000, 0)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +120,12 @@ def test_a_budget_is_warned_of_at_80_and_at_100_percent(
 
 
 def test_a_warning_says_how_much_is_used_and_what_that_means():
-    reading = BudgetUsage(
-        limit_usd_micros=10_000_000, scope=Scope.GUILD, spent_usd_micros=8_400_000
-    )
-    assert budget_warning(reading, 80) == (
+    usage = BudgetUsage(limit_usd_micros=10_000_000, scope=Scope.GUILD, spent_usd_micros=8_400_000)
+    assert budget_warning(usage, 80) == (
         "**80 % of this server's budget for clips are used:** $8.40 of $10.00 in 30 days, clips "
         "under way counted; $1.60 is left."
     )
-    assert budget_warning(reading, 100) == (
+    assert budget_warning(usage, 100) == (
         "**This server's budget for clips is used up:** $8.40 of $10.00 in 30 days, clips under "
         "way counted. Clips that cost something are refused until some of it returns."
     )

@@ -1,4 +1,4 @@
-"""Who may have what: blocks, caps, limits and budgets, in that order."""
+"""Decides which requests are accepted: blocks, caps, limits and budgets, in that order."""
 
 from __future__ import annotations
 
@@ -76,36 +76,36 @@ def test_one_clip_too_many_is_refused_with_the_limit_the_request_the_rest_and_th
 def test_a_unit_returns_a_whole_window_after_it_was_reserved_and_not_a_millisecond_before(
     window: timedelta,
 ):
-    books = in_memory_ledger(LedgerJob(at=NOW))
-    assert refusal(rule(clips(1, window)), books, now=NOW + window - MS) is not None
-    assert refusal(rule(clips(1, window)), books, now=NOW + window) is None
+    ledger = in_memory_ledger(LedgerJob(at=NOW))
+    assert refusal(rule(clips(1, window)), ledger, now=NOW + window - MS) is not None
+    assert refusal(rule(clips(1, window)), ledger, now=NOW + window) is None
 
 
 def test_what_is_promised_to_fit_fits_then_and_not_before():
-    limits, books = rule(clips(3)), in_memory_ledger(used(20), used(10), used(1))
+    limits, ledger = rule(clips(3)), in_memory_ledger(used(20), used(10), used(1))
     for count, hours in ((1, 4), (2, 14), (3, 23)):
         at = NOW + timedelta(hours=hours)
-        assert stamp(at) in (refusal(limits, books, count) or "")
-        assert refusal(limits, books, count, now=at - MS) is not None
-        assert refusal(limits, books, count, now=at) is None
+        assert stamp(at) in (refusal(limits, ledger, count) or "")
+        assert refusal(limits, ledger, count, now=at - MS) is not None
+        assert refusal(limits, ledger, count, now=at) is None
 
 
 def test_of_two_limits_that_are_used_up_the_one_is_named_that_lets_go_last():
-    books = in_memory_ledger(used(23), used(22))
+    ledger = in_memory_ledger(used(23), used(22))
     both = rule(clips(2), clips(2, WEEK))
-    assert "2 clips in 7 days" in (refusal(both, books) or "")
+    assert "2 clips in 7 days" in (refusal(both, ledger) or "")
     never = rule(clips(2), Limit(unit=Unit.SECONDS, amount=3, window=DAY))
-    assert "3 s of video in 24 hours" in (refusal(never, books) or "")
+    assert "3 s of video in 24 hours" in (refusal(never, ledger) or "")
 
 
 def test_five_a_day_and_twenty_a_week_hold_together():
-    books = in_memory_ledger(limits=[set_limit(Scope.USER, 5), set_limit(Scope.USER, 20, WEEK)])
-    books.jobs = [used(1) for _ in range(5)]
-    assert "5 clips in 24 hours" in (refusal(rule(), books) or "")
-    books.jobs = [used(30) for _ in range(20)]
-    assert "20 clips in 7 days" in (refusal(rule(), books) or "")
-    books.jobs.pop()
-    assert refusal(rule(), books) is None
+    ledger = in_memory_ledger(limits=[set_limit(Scope.USER, 5), set_limit(Scope.USER, 20, WEEK)])
+    ledger.jobs = [used(1) for _ in range(5)]
+    assert "5 clips in 24 hours" in (refusal(rule(), ledger) or "")
+    ledger.jobs = [used(30) for _ in range(20)]
+    assert "20 clips in 7 days" in (refusal(rule(), ledger) or "")
+    ledger.jobs.pop()
+    assert refusal(rule(), ledger) is None
 
 
 def test_a_request_larger_than_the_limit_never_fits():
@@ -133,19 +133,19 @@ def test_free_clips_never_hit_a_limit_or_budget_in_dollars():
 
 def test_a_job_that_cost_more_than_its_estimate_counts_with_what_it_cost():
     limit = rule(Limit(unit=Unit.USD_MICROS, amount=2 * DOLLAR, window=MONTH))
-    books = in_memory_ledger(used(is_open=True))
-    assert refusal(limit, books) is None
-    books.jobs[0].settle(1_700_000)
+    ledger = in_memory_ledger(used(is_open=True))
+    assert refusal(limit, ledger) is None
+    ledger.jobs[0].settle(1_700_000)
     assert "$2.00 in 30 days; this asks for $0.40 and you have $0.30 left" in (
-        refusal(limit, books) or ""
+        refusal(limit, ledger) or ""
     )
 
 
 def test_a_refunded_job_counts_nothing():
-    books = in_memory_ledger(used(is_open=True))
-    assert refusal(rule(clips(1)), books) is not None
-    books.jobs[0].refund()
-    assert refusal(rule(clips(1)), books) is None
+    ledger = in_memory_ledger(used(is_open=True))
+    assert refusal(rule(clips(1)), ledger) is not None
+    ledger.jobs[0].refund()
+    assert refusal(rule(clips(1)), ledger) is None
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_a_refusal_says_whose_limit_it_is(limit, whose: str):
 
 def test_a_role_s_limit_holds_for_those_who_have_the_role_at_this_moment():
     generous = set_limit(Scope.ROLE, 5, subject_id=POETS)
-    books = in_memory_ledger(used(), limits=[set_limit(Scope.ROLE, 1), generous])
+    ledger = in_memory_ledger(used(), limits=[set_limit(Scope.ROLE, 1), generous])
     for roles, fits in (((PAINTERS,), False), ((PAINTERS, POETS), True), ((), True), ((9,), True)):
-        told = refusal(rule(clips(9)), books, who=viewer(ALICE, HOME, *roles))
+        told = refusal(rule(clips(9)), ledger, who=viewer(ALICE, HOME, *roles))
         assert (told is None) is fits
 
 
@@ -181,15 +181,15 @@ def test_a_server_s_limit_counts_what_was_used_there_and_the_bot_s_counts_everyt
 
 
 def test_in_direct_messages_only_the_bot_s_own_limits_hold():
-    books = in_memory_ledger(used(), limits=[set_limit(Scope.USER, 0)])
-    books.given = [granted(9)]
-    books.budgets[HOME] = Budget(usd_micros=0)
-    books.settings_by_guild[HOME] = GuildSettings(max_active=0, max_active_per_user=0)
-    books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
+    ledger = in_memory_ledger(used(), limits=[set_limit(Scope.USER, 0)])
+    ledger.given = [granted(9)]
+    ledger.budgets[HOME] = Budget(usd_micros=0)
+    ledger.settings_by_guild[HOME] = GuildSettings(max_active=0, max_active_per_user=0)
+    ledger.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
     alone = viewer(ALICE, None)
-    assert refusal(rule(clips(2), budget=0), books, who=alone) is None
-    assert refusal(rule(clips(1)), books, who=alone) is not None
-    assert refusal(rule(active=9, in_server=1), books, 4, who=alone) is None
+    assert refusal(rule(clips(2), budget=0), ledger, who=alone) is None
+    assert refusal(rule(clips(1)), ledger, who=alone) is not None
+    assert refusal(rule(active=9, in_server=1), ledger, 4, who=alone) is None
 
 
 def test_others_use_does_not_count():
@@ -200,39 +200,39 @@ def test_others_use_does_not_count():
     "limit", [None, *(set_limit(scope, 1) for scope in (Scope.USER, Scope.ROLE, Scope.GUILD))]
 )
 def test_a_grant_raises_whatever_limit_holds_by_its_amount(limit):
-    books = in_memory_ledger(used(), limits=[] if limit is None else [limit])
+    ledger = in_memory_ledger(used(), limits=[] if limit is None else [limit])
     who = viewer(ALICE, HOME, PAINTERS)
-    books.given = [granted(2)]
-    assert refusal(rule(clips(1)), books, 2, who=who) is None
-    told = refusal(rule(clips(1)), books, 3, who=who)
+    ledger.given = [granted(2)]
+    assert refusal(rule(clips(1)), ledger, 2, who=who) is None
+    told = refusal(rule(clips(1)), ledger, 3, who=who)
     assert "1 clip in 24 hours, plus 2 clips extra; this asks for 3 clips and you have 2 clips" in (
         told or ""
     )
 
 
 def test_a_grant_lasts_as_long_as_the_limit_s_window():
-    books = in_memory_ledger(used(0, usd_micros=0))
-    books.given = [granted(1, 0)]
+    ledger = in_memory_ledger(used(0, usd_micros=0))
+    ledger.given = [granted(1, 0)]
     for window in (DAY, WEEK):
-        books.jobs[0].at = NOW + window
+        ledger.jobs[0].at = NOW + window
         limits = rule(clips(1, window))
-        assert refusal(limits, books, now=NOW + window - MS) is None
-        assert refusal(limits, books, now=NOW + window) is not None
+        assert refusal(limits, ledger, now=NOW + window - MS) is None
+        assert refusal(limits, ledger, now=NOW + window) is not None
 
 
 @pytest.mark.parametrize(
     "grant", [granted(guild_id=AWAY), granted(user_id=BOB), granted(hours_ago=24)]
 )
 def test_a_grant_elsewhere_to_others_or_long_ago_raises_nothing(grant: Grant):
-    books = in_memory_ledger(used())
-    books.given = [grant]
-    assert refusal(rule(clips(1)), books) is not None
+    ledger = in_memory_ledger(used())
+    ledger.given = [grant]
+    assert refusal(rule(clips(1)), ledger) is not None
 
 
 def test_too_many_jobs_at_a_time_are_refused_whatever_is_left():
-    books = in_memory_ledger(*(used(is_open=True, guild_id=AWAY) for _ in range(3)), used())
-    assert refusal(rule(active=4), books) is None
-    assert refusal(rule(active=4), books, 2) == (
+    ledger = in_memory_ledger(*(used(is_open=True, guild_id=AWAY) for _ in range(3)), used())
+    assert refusal(rule(active=4), ledger) is None
+    assert refusal(rule(active=4), ledger, 2) == (
         "You can have 4 clips under way at a time; 3 running, and this asks for 2. Try again when "
         "one is done. Nothing was charged."
     )
@@ -240,85 +240,85 @@ def test_too_many_jobs_at_a_time_are_refused_whatever_is_left():
 
 
 def test_a_busy_server_has_no_room_for_anybody():
-    books = in_memory_ledger(*(used(user_id=user_id, is_open=True) for user_id in (11, 12, 13)))
-    assert refusal(rule(in_server=4), books) is None
+    ledger = in_memory_ledger(*(used(user_id=user_id, is_open=True) for user_id in (11, 12, 13)))
+    assert refusal(rule(in_server=4), ledger) is None
     assert "4 clips under way at a time; 1 is free, and this asks for 2" in (
-        refusal(rule(in_server=4), books, 2) or ""
+        refusal(rule(in_server=4), ledger, 2) or ""
     )
-    assert "none is free" in (refusal(rule(in_server=3), books) or "")
-    assert refusal(rule(in_server=3), books, who=viewer(ALICE, AWAY)) is None
+    assert "none is free" in (refusal(rule(in_server=3), ledger) or "")
+    assert refusal(rule(in_server=3), ledger, who=viewer(ALICE, AWAY)) is None
 
 
 @pytest.mark.parametrize(("chosen", "holds"), [(None, 4), (2, 2), (4, 4), (9, 4), (0, 0)])
 def test_a_server_may_lower_the_caps_and_not_raise_them(chosen: int | None, holds: int):
-    books = in_memory_ledger()
-    for house, limits in (
+    ledger = in_memory_ledger()
+    for guild_settings, limits in (
         (GuildSettings(max_active_per_user=chosen), rule(active=4)),
         (GuildSettings(max_active=chosen), rule(active=99, in_server=4)),
     ):
-        books.settings_by_guild[HOME] = house
-        assert refusal(limits, books, holds) is None
-        assert f"{holds} clips under way" in (refusal(limits, books, holds + 1) or "")
+        ledger.settings_by_guild[HOME] = guild_settings
+        assert refusal(limits, ledger, holds) is None
+        assert f"{holds} clips under way" in (refusal(limits, ledger, holds + 1) or "")
 
 
 def test_a_blocked_member_hears_until_when_and_why_before_anything_else():
-    books = in_memory_ledger(limits=[set_limit(Scope.USER, 0)])
+    ledger = in_memory_ledger(limits=[set_limit(Scope.USER, 0)])
     until = NOW + DAY
-    books.blocks[HOME, ALICE] = Block(
+    ledger.blocks[HOME, ALICE] = Block(
         guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3, until=until, reason="42 cats\nin a row"
     )
     with pytest.raises(BlockedError) as blocked:
-        rule(active=1).check(books, viewer(), [render_spec()] * 2, NOW)
+        rule(active=1).check(ledger, viewer(), [render_spec()] * 2, NOW)
     assert blocked.value.user_text == (
         "Sorry, a moderator has paused making clips for you in this server. "
         f"It ends {stamp(until)}.\nReason: 42 cats in a row"
     )
-    assert refusal(rule(), books, who=viewer(ALICE, AWAY)) is None
-    assert refusal(rule(), books, who=viewer(BOB)) is None
+    assert refusal(rule(), ledger, who=viewer(ALICE, AWAY)) is None
+    assert refusal(rule(), ledger, who=viewer(BOB)) is None
     assert refusal(rule(), in_memory_ledger(), now=until) is None
 
 
 def test_a_block_without_end_is_lifted_by_a_moderator():
-    books = in_memory_ledger()
-    books.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
+    ledger = in_memory_ledger()
+    ledger.blocks[HOME, ALICE] = Block(guild_id=HOME, user_id=ALICE, at=NOW, by_user_id=3)
     with pytest.raises(BlockedError, match=r"until a moderator lifts it\.$"):
-        rule().check(books, viewer(), [render_spec()], NOW)
+        rule().check(ledger, viewer(), [render_spec()], NOW)
 
 
 def test_caps_are_asked_before_limits_and_limits_before_the_budget():
-    books = in_memory_ledger(used(is_open=True), limits=[set_limit(Scope.GUILD, 1)])
-    books.budgets[HOME] = Budget(usd_micros=0)
-    assert "under way" in (refusal(rule(active=1), books) or "")
-    assert "1 clip in 24 hours" in (refusal(rule(), books) or "")
-    books.limits.clear()
-    assert "budget" in (refusal(rule(), books) or "")
+    ledger = in_memory_ledger(used(is_open=True), limits=[set_limit(Scope.GUILD, 1)])
+    ledger.budgets[HOME] = Budget(usd_micros=0)
+    assert "under way" in (refusal(rule(active=1), ledger) or "")
+    assert "1 clip in 24 hours" in (refusal(rule(), ledger) or "")
+    ledger.limits.clear()
+    assert "budget" in (refusal(rule(), ledger) or "")
 
 
 def test_the_budget_counts_the_whole_server_over_30_days_and_tells_what_is_left():
     here = [used(hours, user_id=user) for user, hours in ((BOB, 700), (8, 24), (ALICE, 1))]
-    books = in_memory_ledger(*here, used(guild_id=AWAY), used(721))
-    books.budgets[HOME] = Budget(usd_micros=2 * DOLLAR)
-    assert refusal(rule(), books, 2) is None
-    assert refusal(rule(), books, 3) == (
+    ledger = in_memory_ledger(*here, used(guild_id=AWAY), used(721))
+    ledger.budgets[HOME] = Budget(usd_micros=2 * DOLLAR)
+    assert refusal(rule(), ledger, 2) is None
+    assert refusal(rule(), ledger, 3) == (
         "This server's budget is $2.00 in 30 days for all members together; this asks for $1.20 "
         f"and $0.80 is left. It will fit {stamp(NOW + timedelta(hours=20))}. Nothing was charged."
     )
-    assert "It can't fit: ask for less. Nothing" in (refusal(rule(), books, 6) or "")
+    assert "It can't fit: ask for less. Nothing" in (refusal(rule(), ledger, 6) or "")
 
 
 @pytest.mark.parametrize("hours_ago", [0, 0.01, 0.5, 1, 25.7, 400.2, 719, 719.99])
 def test_what_the_budget_is_promised_to_pay_it_pays_by_then_and_not_an_hour_before(
     hours_ago: float,
 ):
-    books = in_memory_ledger(used(hours_ago))
-    books.budgets[HOME] = Budget(usd_micros=DOLLAR // 2)
-    told = refusal(rule(), books)
+    ledger = in_memory_ledger(used(hours_ago))
+    ledger.budgets[HOME] = Budget(usd_micros=DOLLAR // 2)
+    told = refusal(rule(), ledger)
     fitting = NOW - timedelta(hours=hours_ago) + MONTH
     promised = next(
         at for hours in range(721) if stamp(at := NOW + timedelta(hours=hours)) in (told or "")
     )
     assert timedelta(0) <= promised - fitting < timedelta(hours=1)
-    assert refusal(rule(), books, now=promised) is None
+    assert refusal(rule(), ledger, now=promised) is None
 
 
 @pytest.mark.parametrize(
@@ -333,10 +333,10 @@ def test_what_the_budget_is_promised_to_pay_it_pays_by_then_and_not_an_hour_befo
     ],
 )
 def test_of_two_budgets_the_lower_holds(own: int | None, operator_s: int | None, told: str | None):
-    books = in_memory_ledger()
+    ledger = in_memory_ledger()
     if own is not None:
-        books.budgets[HOME] = Budget(usd_micros=own)
-    said = refusal(rule(budget=operator_s), books)
+        ledger.budgets[HOME] = Budget(usd_micros=own)
+    said = refusal(rule(budget=operator_s), ledger)
     assert (said is None) is (told is None)
     assert (said or "").startswith(told or "")
 

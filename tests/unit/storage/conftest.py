@@ -7,7 +7,9 @@ import pytest
 
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.outbox import SqliteOutbox
 from tests.empty_database import copy_empty_database
+from tests.unit.storage.outbox_helpers import GALLERY, choose_gallery
 
 
 @pytest.fixture
@@ -20,3 +22,15 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteJobStore]:
 @pytest.fixture
 def guild_store(store: SqliteJobStore) -> SqliteGuildSettingsStore:
     return SqliteGuildSettingsStore(store.database, store.queries)
+
+
+@pytest.fixture
+def outbox(store: SqliteJobStore) -> SqliteOutbox:
+    return SqliteOutbox(store.database, store.queries)
+
+
+@pytest.fixture
+async def gallery(store: SqliteJobStore) -> int:
+    """The id of the gallery channel that guild 7 has chosen."""
+    await choose_gallery(store, GALLERY)
+    return GALLERY

@@ -1,4 +1,4 @@
-"""Requests, orders and jobs in any state, as the tests of this room need them."""
+"""Makes requests, render specs and jobs in any state for the tests of storage."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def request(
 
 
 def allow(_ledger: LedgerReader) -> None:
-    """Agree to anything."""
+    """Accept every request: a check that raises nothing."""
 
 
 def clip(job: Job, **changes: Any) -> Clip:
@@ -83,7 +83,7 @@ async def accept(store: SqliteJobStore, number: int = 1, **changes: Any) -> Job:
 
 
 async def step(store: SqliteJobStore, job: Job, to: State, at: datetime = NOW, **given: Any) -> Job:
-    """Move with whatever `to` cannot do without."""
+    """Move a job with the columns that the state `to` requires."""
     needs: dict[State, dict[str, Any]] = {
         State.SUBMITTING: {"submitted_at": at},
         State.RENDERING: {"remote_id": f"remote-{job.id}"},
@@ -109,11 +109,11 @@ async def reach(store: SqliteJobStore, state: State, number: int = 1, **changes:
 
 
 async def usage(store: SqliteJobStore, user_id: int, since: datetime) -> Usage:
-    return await store.read_ledger(lambda books: books.usage(user_id, since))
+    return await store.read_ledger(lambda ledger: ledger.usage(user_id, since))
 
 
 async def spends(store: SqliteJobStore, user_id: int, since: datetime) -> Sequence[JobUsage]:
-    return await store.read_ledger(lambda books: books.usage_by_job(user_id, since))
+    return await store.read_ledger(lambda ledger: ledger.usage_by_job(user_id, since))
 
 
 async def entries(store: SqliteJobStore) -> list[dict[str, Any]]:

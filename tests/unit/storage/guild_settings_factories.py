@@ -1,4 +1,4 @@
-"""What moderators keep, as the tests of this room need it."""
+"""Makes guild settings, limits and blocks for the tests of storage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WEEK = WINDOWS["week"]
 MODERATOR = Actor(user_id=5, at=NOW)
 OPERATOR = Actor(user_id=None, at=after(60))
 
-#: Every rule other than as it is by default.
+#: Every setting differs from its default.
 CHANGED_SETTINGS = GuildSettings(
     channel_ids=(70, 71),
     models=("local/toy", "openai/sora-2"),

@@ -1,7 +1,7 @@
 """A moderator in a process: `python -m tests.unit.storage.guild_settings_writer FILE USER_ID COUNT`.
 
 Sets and clears a limit of the server COUNT times, and raises `max_active` by one as often, looking
-again whenever somebody else was faster.
+again whenever another process was faster.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ async def change(path: Path, user_id: int, count: int) -> None:
         changed = False
         while not changed:
             seen = await guild_store.guild_settings(7)
-            rules = replace(seen, max_active=(seen.max_active or 0) + 1)
-            changed = await guild_store.replace_guild_settings(7, rules, actor, expected=seen)
+            changed = replace(seen, max_active=(seen.max_active or 0) + 1)
+            changed = await guild_store.replace_guild_settings(7, changed, actor, expected=seen)
     await store.close()
 
 

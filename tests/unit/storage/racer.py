@@ -34,10 +34,10 @@ async def race(path: Path, first: int, count: int, most: int) -> None:
 
 
 async def _ask(store: SqliteJobStore, rule: QuotaRule, number: int) -> None:
-    asked, wish = request(number), new_job()
+    asked, job = request(number), new_job()
     viewer = Viewer(user_id=asked.user_id, guild_id=asked.place.guild_id)
     try:
-        await store.accept(asked, [wish], lambda books: rule.check(books, viewer, [wish.spec], NOW))
+        await store.accept(asked, [job], lambda ledger: rule.check(ledger, viewer, [job.spec], NOW))
     except OverQuotaError as error:
         say(error.user_text)
     else:

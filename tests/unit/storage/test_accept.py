@@ -112,8 +112,8 @@ async def test_any_other_error_of_a_check_comes_out_unchanged(
 
 
 async def test_ten_at_once_against_a_limit_of_five_give_exactly_five(store: SqliteJobStore):
-    def five_clips(books: LedgerReader) -> None:
-        if books.usage(1001, NOW - _DAY).clips >= 5:
+    def five_clips(ledger: LedgerReader) -> None:
+        if ledger.usage(1001, NOW - _DAY).clips >= 5:
             raise OverQuotaError("Five are enough.")
 
     answers = await asyncio.gather(
@@ -132,10 +132,10 @@ async def test_a_check_sees_usage_spends_and_active_jobs_of_its_member_only(stor
     await accept(store, 2, user_id=2002)
     seen = {}
 
-    def look(books: LedgerReader) -> None:
-        seen["usage"] = books.usage(1001, NOW - _DAY)
-        seen["usage_by_job"] = len(books.usage_by_job(1001, NOW - _DAY))
-        seen["active"] = books.active(1001)
+    def look(ledger: LedgerReader) -> None:
+        seen["usage"] = ledger.usage(1001, NOW - _DAY)
+        seen["usage_by_job"] = len(ledger.usage_by_job(1001, NOW - _DAY))
+        seen["active"] = ledger.active(1001)
 
     await store.accept(request(3), [new_job(), new_job()], look)
 

@@ -1,4 +1,4 @@
-"""The database itself refuses amends that make no sense."""
+"""The database itself rejects inconsistent adjustments."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_a_job_is_submitted_for_what_is_reserved(store: SqliteJobStore):
     with pytest.raises(StorageError, match="a job is submitted for what is reserved"):
         await store.move(job, State.SUBMITTING, after(1))
 
-    # It can end, though: nobody's money hangs in it for ever.
+    # It can still end, so its reservation is closed.
     failed = await store.move(
         job, State.FAILED, after(2), close=EntryKind.REFUND, error_code="render_failed"
     )

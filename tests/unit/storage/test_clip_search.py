@@ -82,10 +82,12 @@ async def test_a_clip_is_seen_by_who_can_read_its_channel(
 ):
     job = await reach(store, State.DONE, place=place)
 
-    for room in (70, 79, 80):
-        viewer = Viewer(user_id=1001, guild_id=7, readable_channel_ids=frozenset({room, 81}))
-        assert await seen(clip_search, viewer) == ([job.id] if room in channel_ids else [])
-        assert await seen(clip_search, viewer, job.id) == ([job.id] if room in channel_ids else [])
+    for channel_id in (70, 79, 80):
+        viewer = Viewer(user_id=1001, guild_id=7, readable_channel_ids=frozenset({channel_id, 81}))
+        assert await seen(clip_search, viewer) == ([job.id] if channel_id in channel_ids else [])
+        assert await seen(clip_search, viewer, job.id) == (
+            [job.id] if channel_id in channel_ids else []
+        )
     many = Viewer(
         user_id=1, guild_id=7, readable_channel_ids=frozenset({*channel_ids, *range(1_000, 1_499)})
     )
@@ -311,8 +313,8 @@ async def test_descent_is_told_up_to_the_root_and_down_to_the_children(
     await remix(store, 5, root, State.FAILED)
     await remix(store, 6, root, State.QUEUED)
     grandchild = await remix(store, 7, child)
-    errands = SqliteOutbox(store.database, store.queries)
-    erased = await errands.erase(child.id, NOW)
+    outbox = SqliteOutbox(store.database, store.queries)
+    erased = await outbox.erase(child.id, NOW)
 
     below = await clip_search.lineage(root.id.lower(), children=2)
     above = await clip_search.lineage(grandchild.id, children=9)

@@ -1,4 +1,4 @@
-"""A job that can't be read any more stops itself and nobody else."""
+"""A job whose row can't be read stops; all other jobs go on."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def notes(database: Database) -> list[int]:
 
 
 def lock(path: Path) -> sqlite3.Connection:
-    """Be another process in the middle of a write."""
+    """Hold the write lock, as another process does."""
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     return other

@@ -1,4 +1,4 @@
-"""A full disk: nothing more is accepted, what was accepted is closed, nobody restarts anything."""
+"""A full disk: no job is accepted, accepted jobs still end, and no restart is needed afterwards."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_on_a_full_disk_accounts_are_closed_with_the_space_of_the_reserve_
 
 
 async def accept_until_it_is_full(store: SqliteJobStore) -> None:
-    """Ask for more and more: the write-ahead log has room for a few."""
+    """Accept jobs until the disk is full: the write-ahead log has space for a few."""
     for number in range(1_000, 3_000):
         await accept(store, number)
 
@@ -92,8 +92,8 @@ async def test_orders_are_refused_before_the_disk_is_full_and_known_ones_are_not
 ) -> None:
     caplog.set_level(logging.WARNING)
     with small_disk(tmp_path / "disk", 8 * _MIB) as disk:
-        room = DiskSpace([disk, disk / "clips"], 4 * _MIB)
-        async with store_on(disk, disk_space=room) as store:
+        disk_space = DiskSpace([disk, disk / "clips"], 4 * _MIB)
+        async with store_on(disk, disk_space=disk_space) as store:
             job = await accept(store, 1)
             hog = fill(disk, but_bytes=3 * _MIB)
             await asyncio.sleep(1.1)
@@ -103,10 +103,10 @@ async def test_orders_are_refused_before_the_disk_is_full_and_known_ones_are_not
             assert "nothing was started or charged" in caught.value.user_text
             # The same interaction, delivered a second time.
             assert await accept(store, 1) == job
-            assert await room.allows_download()
+            assert await disk_space.allows_download()
             fill(disk, but_bytes=_MIB)
             await asyncio.sleep(1.1)
-            assert not await room.allows_download()
+            assert not await disk_space.allows_download()
             assert (await usage(store, 1001, after(-1))).clips == 1
             hog.unlink()
             await asyncio.sleep(1.1)
@@ -116,9 +116,9 @@ async def test_orders_are_refused_before_the_disk_is_full_and_known_ones_are_not
 
 
 async def test_without_folders_there_is_always_space() -> None:
-    room = DiskSpace()
-    room.check_new_job()
-    assert await room.allows_download()
+    disk_space = DiskSpace()
+    disk_space.check_new_job()
+    assert await disk_space.allows_download()
 
 
 def test_a_disk_that_is_gone_has_no_space(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Jobs that no provider took, given to another one: the reservation goes with them."""
+"""Failover of jobs that no provider accepted: their reservations move with them."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def test_the_difference_is_booked_where_the_reservation_counts(
     assert await spends(store, 1001, _BEFORE) == (
         JobUsage(counts_at=NOW, clips=1, seconds=8, usd_micros=usd_micros, is_reserved=True),
     )
-    assert await store.read_ledger(lambda books: books.spent(7, _BEFORE)) == usd_micros
+    assert await store.read_ledger(lambda ledger: ledger.spent(7, _BEFORE)) == usd_micros
 
 
 async def test_an_equal_estimate_writes_no_row(store: SqliteJobStore):
@@ -187,8 +187,8 @@ async def test_a_refusal_leaves_the_job_and_its_reservation_as_they_are(store: S
     refusal = OverQuotaError("too dear")
     seen: list[Usage] = []
 
-    def refuse(books: LedgerReader) -> None:
-        seen.append(books.usage(1001, _BEFORE))
+    def refuse(ledger: LedgerReader) -> None:
+        seen.append(ledger.usage(1001, _BEFORE))
         raise refusal
 
     with pytest.raises(OverQuotaError) as caught:

@@ -1,4 +1,4 @@
-"""Who gets a slot next: members take turns, and a position says the same as the order."""
+"""Which job gets a slot next: members take turns, and positions shown match that order."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_a_job_that_comes_from_another_provider_has_the_place_of_its_age(
     await store.fail_over(guest, render_spec(), after(60), allow)
 
     assert await queue_order(store) == [guest.id, a1.id, b1.id]
-    # Whoever still sees it elsewhere is told how it stands.
+    # A caller with an older copy gets the current one.
     assert await store.position(guest) == 0
     assert await store.position(b1) == 2
 

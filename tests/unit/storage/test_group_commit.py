@@ -1,4 +1,4 @@
-"""Writes that come at once share a COMMIT, and each is still wholly done or not at all."""
+"""Simultaneous writes share a COMMIT, and each is still done wholly or not at all."""
 
 from __future__ import annotations
 

@@ -132,8 +132,8 @@ async def test_a_grant_is_kept_and_told(
     for grant in (grants[1], grants[0], other, replace(grants[0], guild_id=8)):
         await guild_store.grant([grant], MODERATOR)
 
-    assert await store.read_ledger(lambda books: books.grants(7, 1001, after(-1))) == grants
-    assert await store.read_ledger(lambda books: books.grants(7, 1001, NOW)) == grants[1:]
+    assert await store.read_ledger(lambda ledger: ledger.grants(7, 1001, after(-1))) == grants
+    assert await store.read_ledger(lambda ledger: ledger.grants(7, 1001, NOW)) == grants[1:]
     assert await audit_lines(guild_store) == [
         ("extra granted", "<@1001>", "", "$0.50"),
         ("extra granted", "<@1001>", "", "1 clip: won"),
@@ -149,7 +149,7 @@ async def test_grants_given_together_are_given_whole_or_not_at_all(
     with pytest.raises(StorageError, match="CHECK"):
         await guild_store.grant([good, wrong], MODERATOR)
 
-    assert await store.read_ledger(lambda books: books.grants(7, 1001, after(-1))) == ()
+    assert await store.read_ledger(lambda ledger: ledger.grants(7, 1001, after(-1))) == ()
     assert await audit_log(guild_store) == ()
 
 
@@ -178,7 +178,7 @@ async def test_a_block_is_in_force_until_its_end(
         await guild_store.block(each, MODERATOR)
 
     async def of(user_id: int, at: float) -> Block | None:
-        return await store.read_ledger(lambda books: books.block_of(7, user_id, after(at)))
+        return await store.read_ledger(lambda ledger: ledger.block_of(7, user_id, after(at)))
 
     assert await guild_store.blocks(7, after(59.999)) == (lasting, short)
     assert await guild_store.blocks(7, after(60)) == (lasting,)
@@ -261,7 +261,7 @@ async def test_rules_are_the_defaults_until_they_are_changed(
     )
 
     assert await guild_store.guild_settings(7) == CHANGED_SETTINGS
-    assert await store.read_ledger(lambda books: books.guild_settings(7)) == CHANGED_SETTINGS
+    assert await store.read_ledger(lambda ledger: ledger.guild_settings(7)) == CHANGED_SETTINGS
     assert await guild_store.guild_settings(8) == GuildSettings()
 
 
@@ -314,7 +314,7 @@ async def test_the_operators_choice_of_providers_is_kept_like_a_servers_rules(
     )
 
     assert await guild_store.guild_settings(EVERYWHERE) == chosen
-    assert await store.read_ledger(lambda books: books.guild_settings(EVERYWHERE)) == chosen
+    assert await store.read_ledger(lambda ledger: ledger.guild_settings(EVERYWHERE)) == chosen
     assert await guild_store.guild_settings(7) == GuildSettings()
     assert await audit_log(guild_store) == ()
     (entry,) = await audit_log(guild_store, EVERYWHERE)

@@ -1,4 +1,4 @@
-"""Many moderators at once: every change starts from what the one before it left."""
+"""Many moderators at once: every change starts from the result of the change before it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server_limit(amount: int) -> GuildLimit:
 
 
 def assert_chained(entries: list[AuditEntry], now: object) -> None:
-    """Check that each entry begins where the one before it ended, and the last where we are."""
+    """Check that each audit entry starts from the one before, and the last gives the current state."""
     befores = [each.before for each in entries]
     afters = [each.after for each in entries]
     assert befores == ["", *afters[:-1]]
@@ -105,9 +105,9 @@ async def test_of_sixteen_equal_blocks_one_is_told(guild_store: SqliteGuildSetti
 async def test_a_limit_that_was_set_holds_for_everything_accepted_after_it(
     store: SqliteJobStore, guild_store: SqliteGuildSettingsStore
 ):
-    def check(books: LedgerReader) -> None:
-        used = books.usage(1001, NOW - DAY, within=7).clips
-        limits = books.limits_for(7, 1001, ())
+    def check(ledger: LedgerReader) -> None:
+        used = ledger.usage(1001, NOW - DAY, within=7).clips
+        limits = ledger.limits_for(7, 1001, ())
         if any(each.amount is not None and used >= each.amount for each in limits):
             raise OverQuotaError("Enough.")
 
@@ -119,7 +119,7 @@ async def test_a_limit_that_was_set_holds_for_everything_accepted_after_it(
     )
 
     assert sum(isinstance(each, OverQuotaError) for each in accepted) == 6
-    usage = await store.read_ledger(lambda books: books.usage(1001, after(-1), within=7))
+    usage = await store.read_ledger(lambda ledger: ledger.usage(1001, after(-1), within=7))
     assert usage.clips == 10
 
 

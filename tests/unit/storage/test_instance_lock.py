@@ -1,4 +1,4 @@
-"""A second bot on the same database is told to leave, by real processes."""
+"""A second bot process on the same database is refused; the processes are real."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ time.sleep(60)
 
 @contextmanager
 def lock_holder(database: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that holds the guard, and has a child."""
+    """Run a process that holds the instance lock and has a child process."""
     process = subprocess.Popen(  # noqa: S603 - our own words
         [sys.executable, "-c", _HOLDER, str(database)], stdout=subprocess.PIPE, text=True
     )

@@ -218,7 +218,7 @@ async def test_a_cancel_request_is_noted_while_the_job_is_open(store: SqliteJobS
     if state.is_final:
         assert noted is None
         return
-    # A create of unknown outcome is not looked for sooner because somebody lost patience.
+    # A cancel request does not bring forward the search for a create of unknown outcome.
     due_at = job.due_at if state is State.SUBMITTING else after(60)
     assert noted == replace(job, cancel_requested_at=after(60), due_at=due_at)
     again = await store.request_cancel(job, after(90))

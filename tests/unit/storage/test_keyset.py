@@ -1,4 +1,4 @@
-"""Lists of a seeded database, walked forth and back, beside a plain list of all its jobs."""
+"""Pages of a seeded database, forwards and backwards, compared with a plain list of all jobs."""
 
 from __future__ import annotations
 
@@ -104,14 +104,14 @@ async def page_through(
 def _viewers() -> list[Viewer]:
     chance = random.Random(2)
     viewers = [Viewer(user_id=_POPULATION.guilds[0].members[0], guild_id=None)]
-    for server, rooms in ((0, 5), (0, 48), (0, 49), (0, 250), (0, 500), (1, 30), (2, 166)):
+    for server, channels in ((0, 5), (0, 48), (0, 49), (0, 250), (0, 500), (1, 30), (2, 166)):
         there = _POPULATION.guilds[server]
         viewers.append(
             Viewer(
                 user_id=there.members[0],
                 guild_id=there.guild_id,
                 readable_channel_ids=frozenset(
-                    chance.sample(there.channel_ids, min(rooms, len(there.channel_ids)))
+                    chance.sample(there.channel_ids, min(channels, len(there.channel_ids)))
                 ),
             )
         )

@@ -20,8 +20,8 @@ _ELSEWHERE = Place(guild_id=8, channel_id=80, upload_limit_bytes=1)
 async def test_what_is_asked_of_the_ledger_is_one_state_of_it(store: SqliteJobStore):
     await accept(store)
 
-    def ask(books: LedgerReader) -> tuple[int, Usage]:
-        return books.active(1001), books.usage(1001, after(-1))
+    def ask(ledger: LedgerReader) -> tuple[int, Usage]:
+        return ledger.active(1001), ledger.usage(1001, after(-1))
 
     assert await store.read_ledger(ask) == (1, Usage(clips=1, seconds=8, usd_micros=800_000))
 
@@ -47,9 +47,9 @@ async def test_a_server_counts_what_was_asked_for_there_and_everywhere_counts_al
     await accept(store, 3, place=DIRECT, seconds=12)
 
     def seconds(within: int | None) -> Callable[[LedgerReader], tuple[int, list[int]]]:
-        def ask(books: LedgerReader) -> tuple[int, list[int]]:
-            spends = books.usage_by_job(1001, after(-1), within=within)
-            return books.usage(1001, after(-1), within=within).seconds, [
+        def ask(ledger: LedgerReader) -> tuple[int, list[int]]:
+            spends = ledger.usage_by_job(1001, after(-1), within=within)
+            return ledger.usage(1001, after(-1), within=within).seconds, [
                 each.seconds for each in spends
             ]
 
@@ -70,10 +70,10 @@ async def test_a_clip_fetched_to_another_server_counts_where_it_was_asked_for(
 
     async def counted(guild_id: int) -> tuple[int, int, int]:
         return await store.read_ledger(
-            lambda books: (
-                books.usage(1001, after(-1), within=guild_id).clips,
-                books.spent(guild_id, after(-1)),
-                books.active_in_guild(guild_id),
+            lambda ledger: (
+                ledger.usage(1001, after(-1), within=guild_id).clips,
+                ledger.spent(guild_id, after(-1)),
+                ledger.active_in_guild(guild_id),
             )
         )
 
@@ -86,7 +86,7 @@ async def test_a_spend_is_reserved_until_its_job_has_ended(store: SqliteJobStore
     await accept(store, 2, at=after(2))
 
     async def reserved() -> list[bool]:
-        spends = await store.read_ledger(lambda books: books.usage_by_job(1001, NOW))
+        spends = await store.read_ledger(lambda ledger: ledger.usage_by_job(1001, NOW))
         return [each.is_reserved for each in spends]
 
     assert await reserved() == [True, True]
@@ -101,8 +101,8 @@ async def test_a_server_s_jobs_are_active_until_they_are_final(store: SqliteJobS
     await accept(store, 3, place=DIRECT)
 
     expected = 1 if state.is_final else 2
-    assert await store.read_ledger(lambda books: books.active_in_guild(7)) == expected
-    assert await store.read_ledger(lambda books: books.active_in_guild(8)) == 0
+    assert await store.read_ledger(lambda ledger: ledger.active_in_guild(7)) == expected
+    assert await store.read_ledger(lambda ledger: ledger.active_in_guild(8)) == 0
 
 
 async def test_the_limits_for_a_member_are_theirs_their_roles_and_the_server_s(
@@ -125,7 +125,7 @@ async def test_the_limits_for_a_member_are_theirs_their_roles_and_the_server_s(
     await guild_store.set_limits(8, [limit(Scope.USER, 1001, 9)], MODERATOR)
 
     async def of(user_id: int, *role_ids: int) -> tuple[GuildLimit, ...]:
-        limits = await store.read_ledger(lambda books: books.limits_for(7, user_id, role_ids))
+        limits = await store.read_ledger(lambda ledger: ledger.limits_for(7, user_id, role_ids))
         return tuple(limits)
 
     assert await of(1001, 300, 301, 999, 300) == theirs
@@ -140,5 +140,5 @@ async def test_what_moderators_changed_is_seen_by_the_next_check(
         await guild_store.set_limits(
             7, [limit(Scope.GUILD, 7, amount)], Actor(user_id=5, at=after(amount))
         )
-        limits = await store.read_ledger(lambda books: books.limits_for(7, 1001, ()))
+        limits = await store.read_ledger(lambda ledger: ledger.limits_for(7, 1001, ()))
         assert [each.amount for each in limits] == [amount]

@@ -1,4 +1,4 @@
-"""A database that is locked, or takes no writes: clear refusals, and no restart afterwards."""
+"""A database that is locked, or takes no writes: calls fail with clear errors, and work again without a restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.storage.factories import accept, after, step
 
 
 def lock(tmp_path: Path) -> sqlite3.Connection:
-    """Be another process in the middle of a write."""
+    """Hold the write lock, as another process does."""
     other = sqlite3.connect(tmp_path / "data" / "sorabot.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     return other

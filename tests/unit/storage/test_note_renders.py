@@ -1,4 +1,4 @@
-"""Renders that go on are written down together, and none that has moved on is touched."""
+"""Poll results of many renders are stored in one write; jobs that have moved on stay unchanged."""
 
 from __future__ import annotations
 

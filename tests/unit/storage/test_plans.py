@@ -1,4 +1,4 @@
-"""Every query finds its rows by an index or a key, so its time does not grow with the jobs."""
+"""Frequent queries find their rows by an index, so their speed does not depend on the number of jobs."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def test_every_query_of_the_bot_fits_the_schema(tmp_path: Path, name: str)
 @pytest.mark.parametrize("name", list(Queries.load()))
 def test_every_query_is_used(name: str):
     folder = Path(__file__).parents[3] / "bot" / "storage"
-    code = "".join(path.read_text("utf-8") for path in folder.rglob("*.py"))
+    code = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
 
     assert f'"{name}"' in code
 

@@ -1,4 +1,4 @@
-"""One limit, one file, several processes."""
+"""Several processes on one database never exceed a limit together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two search indexes say what the rows say, whatever happened to the jobs."""
+"""The two search indexes agree with the rows after any changes to jobs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ENDS = (State.DONE, State.KEPT, State.FAILED, State.CANCELLED)
 
 
 def disagreements(conn: sqlite3.Connection) -> list[str]:
-    """Return what an index holds though the rows don't, or lacks though they do."""
+    """Return the entries in which an index and the rows differ."""
     found: list[str] = []
     for index, key in (("search_newest", "newest_key"), ("search_loved", "loved_key")):
         rows = conn.execute(
@@ -48,7 +48,7 @@ def _matching(conn: sqlite3.Connection, index: str, facet: str) -> set[int]:
 
 
 async def happen(store: SqliteJobStore, dice: random.Random, job: Job, number: int) -> None:
-    """Let one thing happen to a job that ended, as the dice will."""
+    """Make one random change to a final job."""
     clip_search = SqliteClipSearch(store.database, store.queries)
     match dice.randrange(5):
         case 0 if job.state is State.KEPT and job.deleted_at is None:

@@ -1,4 +1,4 @@
-"""A quota unit that is handled in some places only is found: what the type checker can't see."""
+"""Finds a quota unit that some places don't handle, where the type checker can't."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases that the first release filled."""
+"""Upgrades of databases that the first release filled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.storage.factories import DIRECT, PLACE, after, reach, render_spe
 
 
 async def old_database(path: Path, jobs: list[Job]) -> None:
-    """Write jobs the way the first schema keeps them."""
+    """Write jobs into the first schema."""
     database = await Database.open(path)
     await database.run(lambda conn: migrate(conn, read_migrations()[:1]))
 

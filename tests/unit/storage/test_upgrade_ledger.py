@@ -1,4 +1,4 @@
-"""Ledgers that release 3 wrote: every row stays, and open accounts go on."""
+"""Upgrades of ledgers that release 3 wrote: every row stays, and open reservations can be closed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def account(kept: Job) -> list[LedgerEntry]:
 
 
 async def release_3(path: Path, jobs: list[Job]) -> list[dict[str, Any]]:
-    """Write jobs and their accounts the way the third schema keeps them; return the accounts."""
+    """Write jobs and their ledger rows into the third schema; return the ledger rows."""
     queries = Queries.load()
     database = await Database.open(path)
     await database.run(lambda conn: migrate(conn, read_migrations()[:3]))
@@ -160,10 +160,10 @@ async def test_what_is_asked_about_requests_and_servers_has_its_defaults(store: 
     asked = await store.request(4)
     assert asked is not None
     assert asked.role_ids == frozenset()
-    rules = await SqliteGuildSettingsStore(store.database, store.queries).guild_settings(7)
-    assert (rules.preferred_provider, rules.drained_providers) == (None, ())
-    assert rules.max_active == 4
-    assert rules != GuildSettings()
+    upgraded = await SqliteGuildSettingsStore(store.database, store.queries).guild_settings(7)
+    assert (upgraded.preferred_provider, upgraded.drained_providers) == (None, ())
+    assert upgraded.max_active == 4
+    assert upgraded != GuildSettings()
 
 
 async def test_open_accounts_end_as_they_always_did(store: SqliteJobStore):

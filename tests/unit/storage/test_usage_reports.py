@@ -22,7 +22,7 @@ _ENDS = (None, State.DONE, State.DONE, State.KEPT, State.FAILED, State.FAILED, S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What one job should count."""
+    """The usage that one job should add."""
 
     guild_id: int | None
     user_id: int
@@ -34,7 +34,7 @@ class Made:
 
 
 async def make(store: SqliteJobStore, dice: random.Random, number: int) -> Made:
-    """Let a job of any kind happen."""
+    """Accept a job and bring it to a random state."""
     place = dice.choice((PLACE, PLACE, PLACE, _ELSEWHERE, DIRECT))
     user_id = dice.choice((1001, 1001, 1002, 1003, 1004))
     at = after(dice.choice((0, 0.001, _DAY_S / 2, dice.uniform(0, 4 * _DAY_S))))
@@ -136,10 +136,10 @@ async def test_deleted_clips_still_count(
     job = await reach(store, State.FAILED)
     await reach(store, State.DONE, 2)
     before = await guild_store.usage_by_day(7, after(-1))
-    errands = SqliteOutbox(store.database, store.queries)
+    outbox = SqliteOutbox(store.database, store.queries)
 
     for each in (job, (await store.jobs_of(2))[0]):
-        await errands.erase(each.id, NOW)
+        await outbox.erase(each.id, NOW)
 
     (day,) = await guild_store.usage_by_day(7, after(-1))
     assert (day,) == before

@@ -24,14 +24,14 @@ def say(line: str) -> None:
 
 async def write(path: Path, first: int, count: int) -> None:
     store = await SqliteJobStore.open(path)
-    errands = SqliteOutbox(store.database, store.queries)
+    outbox = SqliteOutbox(store.database, store.queries)
     for number in range(first, first + count):
         (job,) = await store.accept(request(number), [new_job()], allow)
         say(f"{number} accepted")
         await store.move(job, State.FAILED, NOW, close=EntryKind.REFUND, error_code="render_failed")
         say(f"{number} failed")
         if number % 2:
-            await errands.erase(job.id, NOW)
+            await outbox.erase(job.id, NOW)
     await store.close()
 
 
