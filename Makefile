@@ -24,6 +24,10 @@ run: $(READY)  ## Start the bot on Discord; settings come from the environment o
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet --numprocesses logical --dist worksteal
 
+test-throttled: $(READY)  ## Run all tests with a fifth of a core for each process
+	$(PY) -m tests.throttle --share 0.2 -- \
+		$(PY) -m pytest --quiet --numprocesses logical --dist worksteal --timeout 1200
+
 # Measuring slows the tests down, so one that depends on time may fail here: only the coverage floor
 # decides this run, and `make test` decides about tests. Children with a clean environment are not
 # measured.

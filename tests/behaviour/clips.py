@@ -22,7 +22,7 @@ async def wait_until_finished(t: BotHarness, count: int, state: State = State.DO
         there = len(jobs) == count and all(job.state is state for job in jobs)
         return jobs if there else None
 
-    return await t.until(all_there, 20)
+    return await t.until(all_there)
 
 
 async def generate_clip(

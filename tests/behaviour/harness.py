@@ -26,6 +26,7 @@ from bot.model import Job, State, Usage, Viewer
 from bot.settings import Settings
 from sandbox.live_page import catch_up
 from tests.empty_database import copy_empty_database
+from tests.patience import PATIENCE_S
 from tests.wire.videos_api import VideosApi
 
 #: The same engine as always, with less patience.
@@ -80,7 +81,7 @@ class BotHarness:
     clock: MovableClock
 
     async def until(
-        self, what: Callable[[], Any] | Callable[[], Awaitable[Any]], timeout_s: float = 10
+        self, what: Callable[[], Any] | Callable[[], Awaitable[Any]], timeout_s: float = PATIENCE_S
     ) -> Any:
         """Wait in real time until `what()` is true and return it."""
         ends = time.monotonic() + timeout_s
@@ -118,7 +119,7 @@ class BotHarness:
         (only,) = await self.jobs()
         return only
 
-    async def wait_for_state(self, state: State, timeout_s: float = 10) -> Job:
+    async def wait_for_state(self, state: State, timeout_s: float = PATIENCE_S) -> Job:
         """Wait until the only job is in `state` and return it."""
 
         async def there() -> Job | None:

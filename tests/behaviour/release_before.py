@@ -70,7 +70,7 @@ class Before:
             (outbox,) = self.rows("SELECT count(*) FROM errands")
             return self.open_jobs() <= most_open and (most_open > 0 or outbox[0] == 0)
 
-        await self.t.until(few, 30)
+        await self.t.until(few)
 
     def forget_sent(self) -> None:
         """Let the client know no buttons but those it knew at its start.

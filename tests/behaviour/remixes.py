@@ -10,13 +10,14 @@ from simcord.results import to_discord_message
 
 from bot.model import Job, Operation, State
 from tests.behaviour.harness import BotHarness
+from tests.patience import PATIENCE_S
 
 PROMPT = "a calico cat plays piano"
 #: What `PROMPT` costs at the first model, in its shortest length.
 PRICE_USD_MICROS = 400_000
 
 
-async def wait_for_newest(t: BotHarness, count: int, *, timeout_s: float = 15) -> Job:
+async def wait_for_newest(t: BotHarness, count: int, *, timeout_s: float = PATIENCE_S) -> Job:
     """Wait until there are so many jobs, all done, and return the last of them."""
 
     async def all_done() -> bool:

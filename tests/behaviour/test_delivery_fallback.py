@@ -11,6 +11,7 @@ import simcord
 from bot.model import Job, State
 from tests.behaviour.harness import BotHarness, bot_harness
 from tests.behaviour.settings_panel import choose, open_settings
+from tests.patience import PATIENCE_S
 from tests.wire.clips import make_clip
 from tests.wire.videos_api import VideosApi
 
@@ -58,7 +59,7 @@ async def asked(t: BotHarness, place: simcord.ChannelHandle, **options: object) 
     assert not result.ephemeral
 
 
-async def rests_in(t: BotHarness, state: State, timeout_s: float = 20) -> Job:
+async def rests_in(t: BotHarness, state: State, timeout_s: float = PATIENCE_S) -> Job:
     """Wait until the only job is in `state` and stays there; on the way down it passes others."""
     seen: list[State] = []
 
@@ -300,7 +301,7 @@ async def test_a_refusal_after_a_post_of_unknown_outcome_is_not_believed_blindly
         # The answer is lost, then access: the clip may hang where the bot can't look any more.
         t.env.inject_error("POST", path, status=502, times=5)
         t.env.inject_error("GET", path, status=403, code=50001, times=None)
-        job = await rests_in(t, State.KEPT, 30)
+        job = await rests_in(t, State.KEPT)
         assert t.clips(direct(t)) == []
         (words,) = await t.until(lambda: told(t))
         assert job.id in words

@@ -188,7 +188,7 @@ async def test_a_database_that_fails_refuses_and_the_next_command_works(tmp_path
         async def bobs_is_done() -> bool:
             return (await t.jobs())[-1].state is State.DONE
 
-        await t.until(bobs_is_done, 20)
+        await t.until(bobs_is_done)
 
 
 async def test_a_hopeless_interaction_is_given_up_in_silence(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def ended(t: BotHarness, state: State) -> Job:
         job = await t.job()
         return job if job.state.is_final else None
 
-    job = await t.until(over, 20)
+    job = await t.until(over)
     assert job.state is state, job.error_text
     return job
 
@@ -96,7 +96,7 @@ async def test_a_service_is_drained_then_killed_and_comes_back_and_nothing_is_lo
             jobs = [each for each in await t.jobs() if each.user_id == t.alice.id]
             return [each.state for each in jobs] == [State.RENDERING] * 20
 
-        await t.until(rendering, 20)
+        await t.until(rendering)
         assert api.creates == Counter({f"old {number}": 4 for number in range(5)})
 
         shown = await drain(t, "openai")
@@ -120,7 +120,7 @@ async def test_a_service_is_drained_then_killed_and_comes_back_and_nothing_is_lo
             return seen.health.failures_in_a_row >= 1
 
         # One poll of each render failed.
-        await t.until(unanswered, 30)
+        await t.until(unanswered)
         assert await rendering()
         assert len(api.seen) == heard
 
@@ -200,7 +200,7 @@ async def test_a_create_of_unknown_outcome_never_goes_to_the_other_service(
     async with two(tmp_path) as (t, other):
         t.api.fault("create", VideosFault.cut(accepted=accepted))
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        job = await t.until(lambda: settled(t), 20)
+        job = await t.until(lambda: settled(t))
         assert t.api.creates["a cat"] + other.creates["a cat"] == 1
         # One that is known to have never arrived may go anywhere.
         assert not accepted or job.spec.provider == "openai"

@@ -9,6 +9,7 @@ import pytest
 from bot.app import build_app
 from bot.model import State
 from tests.behaviour.harness import FAST_TIMINGS, BotHarness, bot_harness, words
+from tests.patience import PATIENCE_S
 from tests.wire.clips import make_clip
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import VideosFault
@@ -55,7 +56,7 @@ async def test_a_provider_that_answers_polls_with_html_is_asked_again(tmp_path: 
         t.api.fault("retrieve", VideosFault.html(502), times=3)
         t.api.fault("retrieve", VideosFault.html(200))
         await asked(t)
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert t.api.creates["a cat"] == 1
 
 
@@ -65,7 +66,7 @@ async def test_a_create_answered_with_html_is_looked_for_and_never_made_twice(
     async with bot_harness(tmp_path) as t:
         t.api.fault("create", VideosFault.cut(accepted=True))
         await asked(t)
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert t.api.creates["a cat"] == 1
         assert len(t.clips()) == 1
 
@@ -74,7 +75,7 @@ async def test_a_create_that_provably_never_arrived_is_made_again(tmp_path: Path
     async with bot_harness(tmp_path) as t:
         t.api.fault("create", VideosFault.html(502))
         await asked(t)
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert t.api.creates["a cat"] == 1
         assert t.api.requests["create"] == 2
 
@@ -83,7 +84,7 @@ async def test_a_busy_provider_is_asked_again_after_its_hint(tmp_path: Path) -> 
     async with bot_harness(tmp_path) as t:
         t.api.fault("create", VideosFault.error(429, "slow down", None, retry_after="1"), times=2)
         await asked(t)
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert t.api.creates["a cat"] == 1
 
 
@@ -119,7 +120,7 @@ async def test_a_truncated_download_is_fetched_again(tmp_path: Path) -> None:
     async with bot_harness(tmp_path) as t:
         t.api.fault("content", VideosFault.truncated(), times=2)
         await asked(t)
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert await t.clips()[0].attachments[0].read() == t.api.content
 
 
@@ -128,7 +129,7 @@ async def test_a_stopped_and_restarted_bot_finishes_a_job_begun_before(tmp_path:
         await asked(t)
         await t.wait_for_state(State.RENDERING)
         await t.restart()
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
         assert t.api.creates["a cat"] == 1
         await t.until(lambda: "Done" in t.card_text())
@@ -138,7 +139,7 @@ async def test_a_post_that_discord_stumbled_over_is_made_once_later(tmp_path: Pa
     async with bot_harness(tmp_path, api=VideosApi(ready_after_s=0.5, poll_after_ms=50)) as t:
         await asked(t)
         t.env.inject_error("POST", "/channels/*/messages", status=503, times=2)
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
 
 
@@ -199,7 +200,7 @@ async def test_one_jobs_trouble_does_not_stop_the_others(tmp_path: Path) -> None
         async def broken_gave_up() -> bool:
             return (await t.jobs())[0].state is State.FAILED
 
-        await t.until(broken_gave_up, 20)
+        await t.until(broken_gave_up)
         assert (await t.jobs())[0].refunded
 
 
@@ -282,6 +283,6 @@ async def test_the_bot_stops_though_a_card_waits_for_a_login_that_never_comes(
         lonely = await build_app(t.settings, clock=t.clock, timings=FAST_TIMINGS)
         await lonely.start()
         await asyncio.sleep(0.2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await lonely.close()
         await t.restart()

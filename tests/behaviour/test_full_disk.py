@@ -33,7 +33,7 @@ async def test_the_card_says_that_a_clip_waits_for_disk_space_until_there_is_som
             assert shown.response is not None
             assert "as soon as there is room" in words(shown.response.embeds[0])
             hog.unlink()
-            await t.until(t.clips, 15)
+            await t.until(t.clips)
             await t.until(lambda: "Done" in t.card_text())
             assert "disk" not in t.card_text()
 
@@ -48,5 +48,5 @@ async def test_while_it_is_fetched_at_last_the_card_says_that_it_is_fetched(
             await t.until(lambda: "Waiting for disk space" in t.card_text())
             t.api.fault("content", VideosFault.slow(1.5))
             hog.unlink()
-            await t.until(lambda: "Fetching your clip" in t.card_text(), 15)
-            await t.until(t.clips, 15)
+            await t.until(lambda: "Fetching your clip" in t.card_text())
+            await t.until(t.clips)

@@ -84,5 +84,5 @@ async def test_a_role_that_goes_while_a_clip_is_made_changes_the_next_one_only(
             jobs = await t.jobs()
             return len(jobs) == 3 and all(job.state is State.DONE for job in jobs)
 
-        await t.until(all_done, 20)
+        await t.until(all_done)
         assert (await t.usage_of(t.alice.id)).clips == 3

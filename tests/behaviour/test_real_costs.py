@@ -48,7 +48,7 @@ async def charging(
             assert "$0.35" in t.card_text()
             assert (await t.usage_of(t.alice.id)).usd_micros == ESTIMATE_USD_MICROS
             let_it_be_ready(t, double)
-            job = await t.wait_for_state(State.DONE, 20)
+            job = await t.wait_for_state(State.DONE)
             assert (job.cost_usd_micros, job.refunded) == (usd_micros, False)
             await t.until(lambda: "Done" in t.card_text())
             yield t, double

@@ -20,7 +20,7 @@ def slow() -> VideosApi:
 
 
 async def refunded(t: BotHarness, code: str) -> None:
-    job = await t.wait_for_state(State.FAILED, 20)
+    job = await t.wait_for_state(State.FAILED)
     assert (job.error_code, job.refunded) == (code, True)
     usage = await t.usage_of(t.alice.id)
     assert usage.clips == 0
@@ -44,7 +44,7 @@ async def test_a_list_that_cannot_be_read_now_is_read_again(tmp_path: Path) -> N
         t.api.fault("create", VideosFault.cut(accepted=True))
         t.api.fault("list", VideosFault.html(502), times=4)
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
     assert t.api.creates["a cat"] == 1
 
 
@@ -63,7 +63,7 @@ async def test_a_list_without_a_render_that_is_under_way_proves_nothing(
         async def both_there() -> bool:
             return [job.state for job in await t.jobs()] == [State.RENDERING] * 2
 
-        await t.until(both_there, 20)
+        await t.until(both_there)
     assert t.api.creates["a cat"] == 1
 
 
@@ -72,7 +72,7 @@ async def test_an_empty_list_that_does_not_say_that_it_ends_proves_nothing(tmp_p
         t.api.fault("create", VideosFault.cut(accepted=True))
         t.api.fault("list", VideosFault.json(200, {"object": "list", "data": []}), times=3)
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
     assert t.api.creates["a cat"] == 1
 
 
@@ -86,7 +86,7 @@ async def test_two_lost_creates_of_one_prompt_each_find_a_render_of_their_own(
         async def both_done() -> bool:
             return [job.state for job in await t.jobs()] == [State.DONE] * 2
 
-        await t.until(both_done, 20)
+        await t.until(both_done)
         assert len({job.remote_id for job in await t.jobs()}) == 2
         (message,) = t.clips()
         assert len(message.attachments) == 2
@@ -140,7 +140,7 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
         await t.restart(VIDEO_PROVIDERS="openai")
         rendering, _ = await t.jobs()
         t.api.renders[str(rendering.remote_id)].ready_s = 0
-        await t.until(lambda: len(t.clips()) == 1, 20)
+        await t.until(lambda: len(t.clips()) == 1)
 
 
 async def test_a_server_that_keeps_renders_in_memory_has_lost_one_that_it_does_not_know(
@@ -172,7 +172,7 @@ async def test_a_server_that_has_forgotten_all_its_renders_gets_a_lost_order_aga
             async def both_there() -> bool:
                 return [job.state for job in await t.jobs()] == [State.RENDERING] * 2
 
-            await t.until(both_there, 20)
+            await t.until(both_there)
         assert double.requests[Step.CREATE] == 3
 
 
@@ -185,7 +185,7 @@ async def test_a_bot_stopped_during_the_paid_call_finds_its_render_again(tmp_pat
         await t.until(lambda: t.api.requests["create"])
         await t.app.scheduler.stop()
         await t.restart()
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
     assert t.api.creates["a cat"] == 1
 
@@ -221,7 +221,7 @@ async def test_a_list_that_goes_on_after_an_empty_page_proves_nothing(tmp_path: 
         page = {"object": "list", "data": [], "has_more": True, "last_id": None}
         t.api.fault("list", VideosFault.json(200, page), times=2)
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
     assert t.api.creates["a cat"] == 1
 
 
@@ -236,7 +236,7 @@ async def test_a_lost_create_adopts_no_render_of_another_length(tmp_path: Path) 
         async def both_done() -> bool:
             return [job.state for job in await t.jobs()] == [State.DONE] * 2
 
-        await t.until(both_done, 20)
+        await t.until(both_done)
         for job in await t.jobs():
             assert t.api.renders[str(job.remote_id)].seconds == str(job.spec.seconds)
     assert t.api.creates["a cat"] == 2
@@ -253,7 +253,7 @@ async def test_one_bad_answer_after_a_long_outage_does_not_cost_a_finished_rende
         t.api.fault("retrieve", VideosFault.html(502), times=6)
         t.api.fault("content", VideosFault.html(502), times=6)
         t.clock.forward(1900)
-        await t.wait_for_state(State.DONE, 20)
+        await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
 
 
@@ -269,7 +269,7 @@ async def test_one_unknown_id_among_late_silences_does_not_lose_a_finished_rende
         t.api.fault("retrieve", VideosFault.html(502), times=12)
         t.api.fault("retrieve", VideosFault.error(404, "no such video"))
         t.clock.forward(1900)
-        await t.wait_for_state(State.DONE, 30)
+        await t.wait_for_state(State.DONE)
 
 
 class FailingCancelProvider(OpenAIProvider):

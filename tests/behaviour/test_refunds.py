@@ -41,7 +41,7 @@ async def once_in(t: BotHarness, state: State) -> Job:
         job = await alices(t)
         return job if job.state is state or job.state.is_final else None
 
-    job = await t.until(there, 20)
+    job = await t.until(there)
     assert job.state is state, f"ended as {job.state}: {job.error_text}"
     return job
 

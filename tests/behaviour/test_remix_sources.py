@@ -127,7 +127,7 @@ async def test_where_the_provider_is_gone_the_next_one_makes_it_and_is_named(
         parent, message = await make_clip(t)
         await t.restart(VIDEO_PROVIDERS="local")
         await t.reply(t.bob, message, CHANGE)
-        job = await wait_for_newest(t, 2, timeout_s=60)
+        job = await wait_for_newest(t, 2)
         assert is_remix(job, parent, t.bob)
         assert (job.spec.provider, job.source_remote_id) == ("local", None)
         assert (job.spec.seconds, job.spec.size) == (parent.spec.seconds, parent.spec.size)
@@ -256,7 +256,7 @@ async def test_a_remix_of_unknown_outcome_is_never_sent_twice(
         async def given_up() -> bool:
             return (await t.jobs())[-1].state is State.FAILED
 
-        await t.until(given_up, 20)
+        await t.until(given_up)
         job = (await t.jobs())[-1]
         assert (job.error_code, job.refunded) == ("render_lost", True)
         assert is_remix(job, parent, t.bob)

@@ -53,6 +53,6 @@ async def test_each_card_that_was_left_for_more_than_a_minute_says_so_and_no_oth
         await t.restart(OPENAI_MAX_CONCURRENT="20")
         await t.bob.slash(t.channel, "sora generate", prompt="a cat of bob's")
         count = len(PROMPTS) + 1
-        await t.until(lambda: sum("Watch the clip" in each for each in cards(t)) == count, 60)
+        await t.until(lambda: sum("Watch the clip" in each for each in cards(t)) == count)
         told = [RESUMED in each for each in cards(t)]
         assert told == [is_told] * len(PROMPTS) + [False]

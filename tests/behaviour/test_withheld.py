@@ -30,7 +30,7 @@ async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counte
         async with bot_harness(tmp_path, double.environ(), VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
-            job = await t.wait_for_state(State.FAILED, 20)
+            job = await t.wait_for_state(State.FAILED)
             assert (job.error_code, job.refunded) == ("moderation", False)
             assert job.cost_usd_micros == 350_000
             usage = await t.usage_of(t.alice.id)
@@ -52,7 +52,7 @@ async def test_a_render_that_fails_for_its_content_is_refunded_and_the_risk_is_l
     async with bot_harness(tmp_path) as t:
         t.api.fault("create", VideosFault.moderated())
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
-        job = await t.wait_for_state(State.FAILED, 20)
+        job = await t.wait_for_state(State.FAILED)
         assert (job.error_code, job.refunded) == ("moderation", True)
     assert "0.400000 USD may have been spent at openai" in caplog.text
 
@@ -74,5 +74,5 @@ async def test_a_clip_comes_though_its_cost_is_told_in_numbers_that_cannot_be_ke
         async with bot_harness(tmp_path, double.environ(), VIDEO_PROVIDERS="xai") as t:
             await t.alice.slash(t.channel, "sora generate", prompt="a cat")
             await looked_at(t)
-            job = await t.wait_for_state(State.DONE, 20)
+            job = await t.wait_for_state(State.DONE)
             assert job.cost_usd_micros == job.spec.estimate_usd_micros

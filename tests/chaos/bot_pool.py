@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from tests.wire.process_pool import ForkedProcess, ProcessPool, shared_pool
 
 
@@ -34,7 +35,7 @@ class PooledBot:
         self._process.kill()
         await asyncio.shield(self.exited)
 
-    async def stop(self, timeout_s: float = 25.0) -> int:
+    async def stop(self, timeout_s: float = PATIENCE_S) -> int:
         """Send SIGTERM, as a supervisor does; return the exit code. Raises TimeoutError."""
         self._process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(asyncio.shield(self.exited), timeout_s)

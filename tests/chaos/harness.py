@@ -152,7 +152,7 @@ class ChaosHarness:
         """Start a bot and wait until it is connected to Discord."""
         times = self.discord.gateway.identifies + 1
         async with self.started_bot(at, nth) as bot:
-            await either(self.discord.ready(20, times=times), bot)
+            await either(self.discord.ready(times=times), bot)
             assert not bot.exited.done(), f"never came up:\n{self.log[-3000:]}"
             yield bot
 

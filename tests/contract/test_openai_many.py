@@ -11,6 +11,7 @@ import pytest
 from bot.errors import ProviderTroubleError, RemoteNotFoundError
 from bot.providers.base import RenderState, RenderStatus
 from tests.contract.conftest import REQUEST
+from tests.patience import PATIENCE_S
 from tests.wire.videos_faults import VideosFault
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -86,7 +87,7 @@ async def test_one_answer_that_hangs_does_not_hold_up_the_others(videos_api, ope
     ids.append((await openai.submit(replace(REQUEST, idempotency_key="SLOW", prompt="slow"))).id)
     videos_api.fault("list", VideosFault.error(404, "no such route"), times=9)
     videos_api.fault("retrieve", VideosFault.slow(60), prompt="slow", times=9)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         answers = await openai.poll(ids)
     kinds = [type(answers[each]) for each in ids]
     assert kinds.count(RenderStatus) == 2

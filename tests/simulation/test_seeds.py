@@ -12,7 +12,7 @@ from tests.simulation.seeds import run_seed
 from tests.simulation.sites import FaultSite
 
 pytestmark = [
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     # A killed process does not close its files.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]

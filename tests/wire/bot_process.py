@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from tests.wire.process_pool import ROOT, ForkedProcess, ProcessPool, shared_pool
 
 __all__ = ["ROOT", "BotProcess", "CommandOutput", "bot_process", "run_command"]
@@ -36,7 +37,7 @@ class BotProcess:
         self.process.kill()
         await self.process.wait()
 
-    async def stop(self, timeout_s: float = 25.0) -> int:
+    async def stop(self, timeout_s: float = PATIENCE_S) -> int:
         """SIGTERM, as an operator's supervisor sends it; return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), timeout_s)
@@ -52,7 +53,7 @@ class CommandOutput:
 
 
 async def run_command(
-    folder: Path, variables: Mapping[str, str], *words: str, timeout_s: float = 30
+    folder: Path, variables: Mapping[str, str], *words: str, timeout_s: float = PATIENCE_S
 ) -> CommandOutput:
     """Run `python -m bot …words` in `folder`, with only `variables` set, as `bot_process`."""
     environ = _environ(folder, variables)

@@ -15,6 +15,7 @@ from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from tests.patience import PATIENCE_S
 from tests.wire.discord_double import LoopbackDiscord
 
 
@@ -104,7 +105,7 @@ class BareBot(commands.Bot):
 
     async def hears(self, text: str) -> discord.Message:
         """Wait for a message whose content is `text`."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 self.message_arrived.clear()
                 for message in self.heard:
@@ -146,7 +147,7 @@ async def logged_in(
     times = loopback.gateway.identifies + 1
     running = asyncio.create_task(bot.start(loopback.token))
     await loopback.ready(times=times)
-    await asyncio.wait_for(bot.wait_until_ready(), 10)
+    await asyncio.wait_for(bot.wait_until_ready(), PATIENCE_S)
     yield bot
     await bot.close()
     with contextlib.suppress(asyncio.CancelledError):

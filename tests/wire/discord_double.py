@@ -2,7 +2,7 @@
 
     async with LoopbackDiscord() as discord_double:
         environ |= {"DISCORD_API_URL": discord_double.api_url, …}
-        await discord_double.ready(10)
+        await discord_double.ready()
         sent = await discord_double.slash("alice", "general", "sora generate", {"prompt": "a cat"})
         await sent.answered()
 
@@ -24,6 +24,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.clock import Clock, SystemClock
+from tests.patience import PATIENCE_S
 from tests.wire.discord_api import PREFIX, ApiCall, RestApi
 from tests.wire.discord_commands import CommandRegistry
 from tests.wire.discord_faults import DiscordFaults
@@ -113,14 +114,14 @@ class LoopbackDiscord(MemberActions):
             await self._runner.cleanup()
         await asyncio.to_thread(self._folder.cleanup)
 
-    async def ready(self, timeout_s: float = 10.0, *, times: int = 1) -> None:
+    async def ready(self, timeout_s: float = PATIENCE_S, *, times: int = 1) -> None:
         """Wait until a bot is connected, after `times` identifications in all (restarts add up)."""
         gateway = self.gateway
         await self.world.changes.until(
             lambda: gateway.identifies >= times and gateway.connected, timeout_s
         )
 
-    async def until(self, check: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+    async def until(self, check: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
         """Return the first truthy result of `check`, looked at after everything that happens.
 
         Raises TimeoutError after `timeout_s` seconds.

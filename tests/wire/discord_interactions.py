@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from tests.wire import discord_rules as rules
 from tests.wire.discord_errors import invalid, refusal
 from tests.wire.discord_messages import CHAT_INPUT_REPLY, CONTEXT_MENU_REPLY, Messages
@@ -71,12 +72,12 @@ class SentInteraction:
     def choices(self) -> list[Payload]:
         return self.data.get("choices") or []
 
-    async def answered(self, timeout_s: float = 5.0) -> SentInteraction:
+    async def answered(self, timeout_s: float = PATIENCE_S) -> SentInteraction:
         """Wait for the callback."""
         return await self.until(lambda sent: sent.callback_type is not None, timeout_s)
 
     async def until(
-        self, check: Callable[[SentInteraction], Any], timeout_s: float = 5.0
+        self, check: Callable[[SentInteraction], Any], timeout_s: float = PATIENCE_S
     ) -> SentInteraction:
         """Wait until `check(self)` holds; raises TimeoutError."""
         await self.changes.until(lambda: check(self), timeout_s)

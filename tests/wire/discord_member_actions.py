@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from tests.wire import discord_rules as rules
 from tests.wire.discord_commands import CommandRegistry, UnavailableError
 from tests.wire.discord_errors import DiscordApiError
@@ -233,7 +234,7 @@ class MemberActions:
         return kept
 
     async def wait_for(
-        self, channel: Where, predicate: Callable[[Payload], Any], timeout_s: float = 5.0
+        self, channel: Where, predicate: Callable[[Payload], Any], timeout_s: float = PATIENCE_S
     ) -> Payload:
         """Return the first message of a channel that `predicate` likes; raises TimeoutError."""
         channel_id = self.world.channel(channel)["id"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.wire.bot_process import bot_process
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.process_pool import shared_pool
@@ -40,9 +41,9 @@ def uploads(discord: LoopbackDiscord) -> int:
 
 async def delivered(discord: LoopbackDiscord, api: VideosApi) -> None:
     """Wait for the clip and for its card's last word; see that there is one of each."""
-    await discord.until(lambda: clips(discord, "clips"), 30)
+    await discord.until(lambda: clips(discord, "clips"))
     (clip,) = clips(discord, "clips")
-    await discord.until(lambda: clip["id"] in json.dumps(cards(discord, "clips")), 15)
+    await discord.until(lambda: clip["id"] in json.dumps(cards(discord, "clips")))
     (card,) = cards(discord, "clips")
     assert clip["id"] in card["embeds"][0]["description"]
     assert max(discord.made_by_nonce.values()) == 1
@@ -192,12 +193,12 @@ async def test_a_term_lets_an_upload_end_and_claims_nothing_more(tmp_path: Path)
             await asyncio.sleep(0.5)
             late = await discord.slash("bob", "clips", "sora generate", {"prompt": "a late one"})
             await late.answered()
-            assert await asyncio.wait_for(bot.process.wait(), 20) == 0
+            assert await asyncio.wait_for(bot.process.wait(), PATIENCE_S) == 0
             assert time.monotonic() - began_s < 20
             assert len(clips(discord, "clips")) == 1
             assert api.creates["a late one"] == 0
         async with running(tmp_path, discord, api) as bot:
-            await eventually(lambda: len(clips(discord, "clips")) == 2, 30)
+            await eventually(lambda: len(clips(discord, "clips")) == 2)
             await asyncio.sleep(1)
             assert await bot.stop() == 0
         assert len(clips(discord, "clips")) == 2
@@ -216,7 +217,7 @@ async def test_an_upload_that_does_not_end_is_handed_over(tmp_path: Path, times:
             for _ in range(times):
                 bot.process.send_signal(signal.SIGTERM)
                 await asyncio.sleep(0.5)
-            code = await asyncio.wait_for(bot.process.wait(), 20)
+            code = await asyncio.wait_for(bot.process.wait(), PATIENCE_S)
             took_s = time.monotonic() - began_s
             # The second signal ends it as if it knew none.
             assert (code, took_s < 2) == ((0, False) if times == 1 else (-signal.SIGTERM, True))

@@ -18,6 +18,7 @@ from bot.chat.connection import GatewayConnection
 from bot.chat.transport.command_sync import CommandSync
 from bot.clock import SystemClock
 from bot.model import Job, Place, RenderSpec, Size, State
+from tests.patience import PATIENCE_S
 from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.discord_bare_bot import repointed
 from tests.wire.discord_double import LoopbackDiscord
@@ -81,7 +82,7 @@ async def test_a_thread_is_opened_though_it_is_asked_for_before_the_servers_are_
         async with connecting(loopback, tmp_path) as (_, publisher):
             job = job_in(loopback, "general")
             card = await loopback.message("general", "alice", "the card")
-            place = await asyncio.wait_for(publisher.open_thread(job, int(card["id"])), 15)
+            place = await asyncio.wait_for(publisher.open_thread(job, int(card["id"])), PATIENCE_S)
         assert place is not None
         assert place.thread_of == job.place.channel_id
         assert loopback.gateway.identifies == 1
@@ -92,7 +93,7 @@ async def test_a_clip_is_found_though_the_clock_was_ahead_when_it_was_first_post
 ) -> None:
     async with LoopbackDiscord() as loopback, connecting(loopback, tmp_path) as (line, publisher):
         await loopback.ready()
-        await asyncio.wait_for(line.client.wait_until_ready(), 5)
+        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
         asked = await loopback.message("general", "alice", "a cat, please")
         job = replace(job_in(loopback, "general"), request_id=int(asked["id"]))
         place = line.client.get_partial_messageable(job.place.channel_id)
@@ -109,16 +110,16 @@ async def test_a_clip_is_found_though_the_clock_was_ahead_when_it_was_first_post
 async def test_nothing_goes_to_a_client_that_was_given_up(tmp_path: Path) -> None:
     async with LoopbackDiscord() as loopback, connecting(loopback, tmp_path) as (line, publisher):
         await loopback.ready()
-        await asyncio.wait_for(line.client.wait_until_ready(), 5)
+        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
         first = line.client
         loopback.delay_next("GET", "/users/@me$", 1)
         loopback.gateway.emit("INTERACTION_CREATE", {"id": "1"})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while line.client is first:
                 await asyncio.sleep(0.01)
         channel_id = int(loopback.world.channel("general")["id"])
         telling = asyncio.create_task(publisher.notify(channel_id, "hello", key="k1"))
         await asyncio.sleep(0.3)
         assert not telling.done()
-        await asyncio.wait_for(telling, 10)
+        await asyncio.wait_for(telling, PATIENCE_S)
         assert [post["content"] for post in loopback.posts("general")] == ["hello"]

@@ -46,7 +46,7 @@ async def started(
     with repointed(loopback):
         line = GatewayConnection(make, SystemClock())
         holding = asyncio.create_task(line.run(loopback.token))
-        await loopback.ready(15, times=times)
+        await loopback.ready(times=times)
         yield line.client
         await line.close()
         await asyncio.gather(holding, return_exceptions=True)
@@ -121,7 +121,7 @@ async def test_a_sync_that_fails_is_tried_again_and_ends_nothing(
     async with LoopbackDiscord() as loopback:
         loopback.fail_next("PUT", "/commands$", status, 0, times=6)
         async with started(loopback, tmp_path, "a") as client:
-            await loopback.until(lambda: told(loopback) > 6, 30)
+            await loopback.until(lambda: told(loopback) > 6)
             assert not client.is_closed()
             sent = await loopback.slash("alice", "general", "a")
             await sent.answered()

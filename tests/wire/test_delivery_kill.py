@@ -42,7 +42,7 @@ async def killed_over(discord: LoopbackDiscord, bot: BotProcess, place: str) -> 
     """Wait until the bot posts in a place, and kill it before the response arrives."""
     before = uploads(discord, place)
     discord.delay_next("POST", rf"/channels/{id_of(discord, place)}/messages$", 0.5)
-    await eventually(lambda: uploads(discord, place) > before, 20)
+    await eventually(lambda: uploads(discord, place) > before)
     await bot.kill()
 
 
@@ -60,7 +60,7 @@ async def test_a_bot_killed_over_the_threads_channel_posts_there_once(
                 discord.cut_next(*post, times=99)
             else:
                 discord.fail_next(*post, 503, 0, times=99)
-            await eventually(lambda: uploads(discord, "general"), 20)
+            await eventually(lambda: uploads(discord, "general"))
             await bot.kill()
         discord.faults.clear()
         # The clip stays in the channel although the thread accepts posts again.
@@ -103,13 +103,13 @@ async def test_a_clip_that_no_place_accepts_is_kept_and_logged_without_a_message
             sent = await discord.slash("alice", "general", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             discord.world.overwrite("general", "bot", deny=int(_SEND))
-            await eventually(lambda: "kept: " in bot.log(), 20)
+            await eventually(lambda: "kept: " in bot.log())
 
             def card_offers_it() -> bool:
                 (card,) = discord.posts("general")
                 return "I kept it for you" in card["embeds"][0]["description"]
 
-            await discord.until(card_offers_it, 10)
+            await discord.until(card_offers_it)
             assert await bot.stop() == 0
         assert where_clips_are(discord) == []
         assert "Traceback" not in bot.log()
@@ -124,7 +124,7 @@ async def test_a_refusal_that_follows_a_lost_answer_posts_nothing_elsewhere(tmp_
             # discord.py retries after the 502; the 403 says nothing about the first attempt.
             discord.fail_next(*post, 502, after_work=True)
             discord.fail_next(*post, 403, 50013)
-            await eventually(lambda: "posted as message" in bot.log(), 40)
+            await eventually(lambda: "posted as message" in bot.log())
             assert await bot.stop() == 0
         assert where_clips_are(discord) == ["film-club"]
 
@@ -138,13 +138,13 @@ async def test_a_restarted_bot_does_not_repost_when_it_cannot_read_the_history(
             await sent.answered()
             post = ("POST", rf"/channels/{id_of(discord, 'general')}/messages$")
             discord.cut_next(*post, times=99)
-            await eventually(lambda: clips(discord, "general"), 20)
+            await eventually(lambda: clips(discord, "general"))
             await bot.kill()
         discord.faults.clear()
         # After 15 minutes Discord no longer deduplicates by the nonce.
         discord.world.forward(900)
         discord.world.overwrite("general", "bot", deny=int(Permission.READ_MESSAGE_HISTORY))
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
-            await eventually(lambda: "kept: " in bot.log(), 20)
+            await eventually(lambda: "kept: " in bot.log())
             assert await bot.stop() == 0
         assert where_clips_are(discord) == ["general"]

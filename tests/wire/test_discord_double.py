@@ -15,6 +15,7 @@ import discord
 import pytest
 from discord import app_commands
 
+from tests.patience import PATIENCE_S
 from tests.wire.discord_bare_bot import BareBotSession, bare_bot_session, repointed
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_double import BOT_TOKEN, LoopbackDiscord
@@ -124,9 +125,9 @@ async def test_an_event_missed_during_a_cut_arrives_on_resume(bare_session):
 async def test_op_7_resumes_and_op_9_identifies_again(bare_session):
     loopback, bot = bare_session
     loopback.gateway.reconnect()
-    await loopback.until(lambda: loopback.gateway.resumes == 1, 5)
+    await loopback.until(lambda: loopback.gateway.resumes == 1)
     loopback.gateway.invalidate()
-    await loopback.until(lambda: loopback.gateway.identifies == 2, 15)
+    await loopback.until(lambda: loopback.gateway.identifies == 2)
     await loopback.message("dm-alice", "alice", "hello again")
     await bot.hears("hello again")
 
@@ -143,12 +144,12 @@ async def test_a_token_dies_after_fifteen_minutes_and_a_late_first_response_is_u
 
     bot.tree.interaction_check = take
     await loopback.slash("alice", "general", "sora find", {"clip": "K7"})
-    late = await asyncio.wait_for(taken.get(), 5)
+    late = await asyncio.wait_for(taken.get(), PATIENCE_S)
     loopback.world.forward(3.5)
     with pytest.raises(discord.NotFound) as unknown:
         await late.response.defer()
     await loopback.slash("alice", "general", "sora find", {"clip": "K7"})
-    timely = await asyncio.wait_for(taken.get(), 5)
+    timely = await asyncio.wait_for(taken.get(), PATIENCE_S)
     await timely.response.send_message("made")
     timely.response._response_type = None
     with pytest.raises(discord.HTTPException) as twice:
@@ -178,7 +179,7 @@ async def test_a_lost_answer_makes_the_second_try_one_too_many(bare_session):
 
     loopback.fail_next("POST", "/callback$", 502, after_work=True)
     sent = await loopback.slash("alice", "general", "sora find", {"clip": "K7"})
-    trouble = await asyncio.wait_for(troubles.get(), 5)
+    trouble = await asyncio.wait_for(troubles.get(), PATIENCE_S)
     assert trouble.code == 40060
     assert sent.content == "K7"
 
@@ -195,7 +196,7 @@ async def test_responses_in_a_locked_thread_fail(bare_session):
 
     loopback.world.edit_thread("film-club", {"locked": True, "archived": True})
     await loopback.slash("alice", "film-club", "sora find", {"clip": "K7"})
-    trouble = await asyncio.wait_for(troubles.get(), 5)
+    trouble = await asyncio.wait_for(troubles.get(), PATIENCE_S)
     assert trouble.code == 50083
 
 
@@ -213,7 +214,7 @@ async def test_the_first_followup_takes_the_place_of_thinking(bare_session):
     await sent.until(lambda s: s.followups)
     assert sent.followups[0] is sent.message
     assert sent.is_ephemeral
-    await loopback.until(lambda: not loopback.posts("general"), 5)
+    await loopback.until(lambda: not loopback.posts("general"))
 
 
 async def test_a_command_for_moderators_is_hidden_from_members(bare_session):
@@ -309,5 +310,5 @@ async def test_the_process_speaks_json_and_stops_when_told():
     answer = json.loads(await process.stdout.readline())
     assert (answer["id"], [post["content"] for post in answer["posts"]]) == (7, ["hi"])
     process.stdin.write(b'{"do": "stop"}\n')
-    await asyncio.wait_for(process.communicate(), 5)
+    await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 0

@@ -9,6 +9,7 @@ import aiohttp
 import discord
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.wire.discord_bare_bot import BareBotSession, bare_bot_session
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_payloads import Payload
@@ -134,7 +135,7 @@ async def test_the_bot_hears_that_somebody_deleted_its_message(bare_session):
     post = bare_session.loopback.posts("general")[0]
     with pytest.raises(UnavailableError):
         await bare_session.loopback.delete(post, by="alice")
-    coming = bare_session.bot.wait_for("raw_message_delete", timeout=5)
+    coming = bare_session.bot.wait_for("raw_message_delete", timeout=PATIENCE_S)
     await bare_session.loopback.delete(post, by="moderator")
     gone = await coming
     assert (gone.message_id, gone.channel_id) == (message.id, message.channel.id)

@@ -135,7 +135,7 @@ async def test_a_session_that_discord_forgot_is_begun_afresh(bare_session: BareB
     loopback = bare_session.loopback
     loopback.gateway.close(4000)
     loopback.gateway.sessions.clear()
-    await loopback.until(lambda: loopback.gateway.identifies == 2, 15)
+    await loopback.until(lambda: loopback.gateway.identifies == 2)
     assert loopback.gateway.resumes == 0
 
 

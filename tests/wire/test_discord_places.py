@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import discord
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.wire.discord_bare_bot import BareBotSession, bare_bot_session
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_payloads import PRIVATE_THREAD
@@ -49,7 +50,7 @@ async def test_a_private_thread_is_closed_to_whoever_is_not_in_it(bare_session):
     assert refused.value.code == 50001
     loopback.world.join_thread("attic", "bot")
     await bare_session.channel("attic").send("hello")
-    leaving = bot.wait_for("thread_remove", timeout=5)
+    leaving = bot.wait_for("thread_remove", timeout=PATIENCE_S)
     loopback.world.leave_thread("attic", "bot")
     assert (await leaving).name == "attic"
     with pytest.raises(discord.Forbidden):
@@ -59,7 +60,7 @@ async def test_a_private_thread_is_closed_to_whoever_is_not_in_it(bare_session):
 async def test_a_mention_in_a_private_thread_lets_the_bot_in(bare_session):
     loopback, bot = bare_session
     secret(bare_session)
-    coming = bot.wait_for("thread_join", timeout=5)
+    coming = bot.wait_for("thread_join", timeout=PATIENCE_S)
     await loopback.message("attic", "alice", f"<@{bot.user.id}> look")
     heard = await bot.hears(f"<@{bot.user.id}> look")
     thread = await coming
@@ -182,7 +183,7 @@ async def test_roles_that_change_between_two_commands_show_in_the_second(bare_se
 
 async def test_the_bot_hears_when_its_own_rights_change(bare_session):
     loopback, bot = bare_session
-    coming = bot.wait_for("guild_role_update", timeout=5)
+    coming = bot.wait_for("guild_role_update", timeout=PATIENCE_S)
     loopback.world.edit_role("bots", EVERYONE | Permission.MANAGE_MESSAGES)
     _, role = await coming
     assert role.permissions.manage_messages

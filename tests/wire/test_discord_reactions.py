@@ -5,6 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.wire.discord_bare_bot import bare_bot_session
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_permissions import Permission
@@ -18,10 +19,10 @@ async def test_a_reaction_is_heard_when_it_comes_and_when_it_goes(place):
         loopback, bot = stage
         sent = await stage.channel(place).send("clip")
         post = loopback.posts(place)[0]
-        coming = bot.wait_for("raw_reaction_add", timeout=5)
+        coming = bot.wait_for("raw_reaction_add", timeout=PATIENCE_S)
         await loopback.react("alice", post, "🔥")
         added = await coming
-        going = bot.wait_for("raw_reaction_remove", timeout=5)
+        going = bot.wait_for("raw_reaction_remove", timeout=PATIENCE_S)
         await loopback.unreact("alice", post, "🔥")
         removed = await going
         alice = int(loopback.world.user_id("alice"))
@@ -43,10 +44,10 @@ async def test_a_message_shows_its_reactions_until_a_moderator_clears_them():
             await loopback.react(name, post, emoji)
         fetched = await sent.channel.fetch_message(sent.id)
         assert [(str(r.emoji), r.count) for r in fetched.reactions] == [("🔥", 2), ("<:cat:77>", 1)]
-        one = bot.wait_for("raw_reaction_clear_emoji", timeout=5)
+        one = bot.wait_for("raw_reaction_clear_emoji", timeout=PATIENCE_S)
         await loopback.clear_reactions(post, "🔥", by="moderator")
         assert str((await one).emoji) == "🔥"
-        everything = bot.wait_for("raw_reaction_clear", timeout=5)
+        everything = bot.wait_for("raw_reaction_clear", timeout=PATIENCE_S)
         await loopback.clear_reactions(post, by="moderator")
         assert (await everything).message_id == sent.id
         assert (await sent.channel.fetch_message(sent.id)).reactions == []

@@ -9,6 +9,7 @@ import aiohttp
 import discord
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.wire.discord_bare_bot import BareBotSession, bare_bot_session, logged_in, repointed
 from tests.wire.discord_commands import UnavailableError
 from tests.wire.discord_double import LoopbackDiscord
@@ -33,7 +34,7 @@ async def heard(
 ) -> discord.Message:
     """Write as a member, and return the message as the bot hears it."""
     coming = bare_session.bot.wait_for(
-        "message", check=lambda m: m.author.name == author, timeout=5
+        "message", check=lambda m: m.author.name == author, timeout=PATIENCE_S
     )
     await bare_session.loopback.message(place, author, text, **options)
     return await coming
@@ -149,7 +150,7 @@ async def test_messages_come_by_the_intent_of_their_place():
                     assert bot.user is not None
                     await loopback.message("general", "alice", f"<@{bot.user.id}> general")
                     await loopback.message("dm-alice", "alice", "dm")
-                    coming = bot.wait_for("interaction", timeout=5)
+                    coming = bot.wait_for("interaction", timeout=PATIENCE_S)
                     await loopback.slash("alice", "general", "sora find", {"clip": "last"})
                     await coming
                     assert [

@@ -194,7 +194,7 @@ async def test_an_upload_that_breaks_off_leaves_no_message():
         form.add_field("files[0]", _breaks_off(), filename="clip.mp4")
         with pytest.raises((aiohttp.ClientError, OSError)):
             await session.post(url, data=form, headers=headers)
-        await double.until(lambda: [call.status for call in double.calls] == [0], 5)
+        await double.until(lambda: [call.status for call in double.calls] == [0])
         assert double.posts("general") == []
 
 

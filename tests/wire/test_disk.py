@@ -47,18 +47,18 @@ async def test_a_full_disk_refuses_orders_holds_a_paid_clip_and_is_forgotten(
             await sent.answered()
             assert sent.is_ephemeral
             assert "short of disk space" in sent.content
-            await eventually(lambda: "not enough disk space for the clip" in bot.log(), 20)
+            await eventually(lambda: "not enough disk space for the clip" in bot.log())
             assert clips(discord, "clips") == []
             # Fetched in vain it was not even once.
             assert api.requests["content"] == 0
 
             hog.unlink()
 
-            await eventually(lambda: clips(discord, "clips"), 30)
+            await eventually(lambda: clips(discord, "clips"))
             sent = await discord.slash("bob", "clips", "sora generate", {"prompt": _DOG})
             await sent.answered()
             assert not sent.is_ephemeral
-            await eventually(lambda: len(clips(discord, "clips")) == 2, 30)
+            await eventually(lambda: len(clips(discord, "clips")) == 2)
             assert await bot.stop() == 0
             assert (api.creates[PROMPT], api.creates[_DOG]) == (1, 1)
             assert discord.violations == []
@@ -89,7 +89,7 @@ async def test_a_locked_database_refuses_within_three_seconds_and_goes_on_afterw
         sent = await discord.slash("bob", "clips", "sora generate", {"prompt": _DOG})
         await sent.answered()
         assert not sent.is_ephemeral
-        await eventually(lambda: len(clips(discord, "clips")) == 2, 30)
+        await eventually(lambda: len(clips(discord, "clips")) == 2)
         assert await bot.stop() == 0
         assert api.creates.total() == 2
 

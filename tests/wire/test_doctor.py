@@ -70,7 +70,7 @@ def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str
 async def doctor(folder: Path, given: Mapping[str, str]) -> DoctorOutput:
     """Run the command with only `given` set beyond what Python needs."""
     began_s = time.perf_counter()
-    told = await run_command(folder, given, "doctor", timeout_s=50)
+    told = await run_command(folder, given, "doctor")
     return DoctorOutput(
         code=told.code,
         lines=told.out.splitlines(),
@@ -116,7 +116,7 @@ async def test_beside_a_running_bot_it_finds_the_bot_and_disturbs_nothing(tmp_pa
     async with LoopbackDiscord() as discord, VideosApi() as api:
         given = variables(discord, api, HTTP_BIND=f"127.0.0.1:{port}")
         async with bot_process(tmp_path, given, pool=shared_pool()) as bot:
-            await discord.ready(20)
+            await discord.ready()
             told = await doctor(tmp_path, given)
             assert told.code == 0, told.lines
             assert told.about("ok", "HTTP_BIND: the bot answers there")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from tests.patience import PATIENCE_S
 from tests.wire.bot_process import BotProcess, bot_process
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.process_pool import shared_pool
@@ -48,13 +49,13 @@ async def running(
     given = variables(discord, api, **more)
     async with bot_process(folder, given, module=module, pool=pool) as bot:
         try:
-            await discord.ready(20, times=times)
+            await discord.ready(times=times)
         except TimeoutError as error:
             raise AssertionError(bot.log()) from error
         yield bot
 
 
-async def eventually(true: Callable[[], object], timeout_s: float = 15) -> None:
+async def eventually(true: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(timeout_s):
         while not true():
             await asyncio.sleep(0.05)
@@ -79,7 +80,7 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
             assert not sent.is_ephemeral
             assert sent.message is not None
             card_id = sent.message["id"]
-            await discord.until(lambda: clips(discord, "film-club"), 30)
+            await discord.until(lambda: clips(discord, "film-club"))
             (clip,) = clips(discord, "film-club")
             stored = discord.stored(clip["attachments"][0])
             assert isinstance(api.content, bytes)
@@ -101,7 +102,7 @@ async def test_a_command_in_a_thread_ends_as_one_message_there_with_the_exact_by
                 card = next(post for post in discord.posts("film-club") if post["id"] == card_id)
                 return clip["id"] in card["embeds"][0]["description"]
 
-            await discord.until(card_links_to_the_clip, 10)
+            await discord.until(card_links_to_the_clip)
             edits = [
                 call
                 for call in discord.called("PATCH", "/channels/{channel}/messages/{message}")
@@ -128,11 +129,11 @@ async def test_a_killed_bot_finishes_the_job_after_its_restart_and_posts_it_once
         async with running(tmp_path, discord, api) as bot:
             sent = await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
             await sent.answered()
-            await discord.until(lambda: api.creates[PROMPT], 10)
-            await discord.until(lambda: api.requests["retrieve"], 10)
+            await discord.until(lambda: api.creates[PROMPT])
+            await discord.until(lambda: api.requests["retrieve"])
             await bot.kill()
         async with running(tmp_path, discord, api) as bot:
-            await discord.until(lambda: clips(discord, "clips"), 30)
+            await discord.until(lambda: clips(discord, "clips"))
             assert await bot.stop() == 0
         assert len(clips(discord, "clips")) == 1
         assert api.creates[PROMPT] == 1
@@ -149,7 +150,7 @@ async def test_a_bot_killed_while_it_downloads_fetches_the_clip_again_at_once(
             await eventually(lambda: api.requests["content"])
             await bot.kill()
         async with running(tmp_path, discord, api):
-            await discord.until(lambda: clips(discord, "clips"), 10)
+            await discord.until(lambda: clips(discord, "clips"))
         assert api.creates[PROMPT] == 1
 
 
@@ -165,7 +166,7 @@ async def test_a_bot_killed_while_it_posts_ends_with_one_message(
             discord.fail_next(*post, 503, 0, times=99)
         async with running(tmp_path, discord, api) as bot:
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
-            await discord.until(lambda: discord.called("POST", "/channels/{channel}/messages"), 15)
+            await discord.until(lambda: discord.called("POST", "/channels/{channel}/messages"))
             await bot.kill()
         discord.faults.clear()
         async with running(tmp_path, discord, api) as bot:
@@ -194,14 +195,14 @@ async def test_a_refused_token_ends_the_bot_though_jobs_are_open_and_a_discord_t
             await bot.kill()
         wrong = variables(discord, api, DISCORD_TOKEN="not.the.token")
         async with bot_process(tmp_path, wrong, pool=shared_pool()) as bot:
-            assert await asyncio.wait_for(bot.process.wait(), 20) == 2
+            assert await asyncio.wait_for(bot.process.wait(), PATIENCE_S) == 2
         assert "DISCORD_TOKEN: Discord does not accept it" in bot.log()
         away = variables(discord, api, DISCORD_API_URL="http://127.0.0.1:9/api/v10")
         polls = api.requests["retrieve"] + api.requests["list"]
         async with bot_process(tmp_path, away, pool=shared_pool()) as bot:
-            await eventually(lambda: bot.log().count("I can't reach Discord") > 1, 30)
+            await eventually(lambda: bot.log().count("I can't reach Discord") > 1)
             # Renders are asked for all the while.
-            await eventually(lambda: api.requests["retrieve"] + api.requests["list"] > polls, 30)
+            await eventually(lambda: api.requests["retrieve"] + api.requests["list"] > polls)
             assert await bot.stop() == 0
         assert "Traceback" not in bot.log()
 
@@ -220,11 +221,11 @@ async def test_the_health_page_tells_whether_the_bot_can_work(tmp_path: Path) ->
                 async with page.get("/readyz") as answer:
                     return answer.status == 200
 
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while not await is_ready():
                     await asyncio.sleep(0.05)
             await discord.__aexit__(None, None, None)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while await is_ready():
                     await asyncio.sleep(0.2)
 

@@ -13,6 +13,7 @@ import pytest
 
 from bot.chat.connection import GatewayConnection
 from bot.errors import SettingsError
+from tests.patience import PATIENCE_S
 from tests.wire.discord_bare_bot import repointed
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.standalone_client import gateway_connection_for
@@ -32,7 +33,7 @@ async def held(
             line = gateway_connection_for(folder, lost_s=lost_s)
             holding = asyncio.create_task(line.run(loopback.token))
             if until_ready:
-                await loopback.ready(15)
+                await loopback.ready()
             yield loopback, line, holding
             await line.close()
             holding.cancel()
@@ -49,7 +50,7 @@ async def test_a_first_connection_that_fails_is_tried_again_with_fresh_clients(
     ):
         assert loopback.gateway.identifies == 1
         assert len(loopback.called("GET", "/users/@me")) == 3
-        await asyncio.wait_for(line.client.wait_until_ready(), 5)
+        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
         assert line.client.is_connected()
         assert not holding.done()
 
@@ -64,14 +65,14 @@ async def test_a_token_that_is_refused_ends_it_at_once(tmp_path: Path, later: bo
         if later:
             loopback.gateway.close(4004)
         with pytest.raises(SettingsError, match="DISCORD_TOKEN"):
-            await asyncio.wait_for(holding, 5)
+            await asyncio.wait_for(holding, PATIENCE_S)
 
 
 async def test_a_client_that_is_closed_as_it_comes_in_leaves_nothing_to_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with held(tmp_path) as (_, line, _):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not line.client.guilds:
                 await asyncio.sleep(0.01)
         assert not line.client.is_ready()
@@ -88,9 +89,9 @@ async def test_an_event_that_can_not_be_read_costs_the_connection_and_not_the_bo
 ) -> None:
     async with held(tmp_path) as (loopback, line, holding):
         first = line.client
-        await asyncio.wait_for(first.wait_until_ready(), 5)
+        await asyncio.wait_for(first.wait_until_ready(), PATIENCE_S)
         loopback.gateway.emit("INTERACTION_CREATE", {"id": "1"})
-        await loopback.ready(10, times=2)
+        await loopback.ready(times=2)
         assert line.client is not first
         assert not holding.done()
         await loopback.until(first.is_closed)
@@ -110,10 +111,10 @@ async def test_an_upload_under_way_ends_on_the_client_that_began_it(tmp_path: Pa
             while not loopback.called("POST", "/channels/{channel}/messages"):
                 await asyncio.sleep(0.02)
         loopback.gateway.emit("INTERACTION_CREATE", {"id": "1"})
-        await loopback.ready(10, times=2)
+        await loopback.ready(times=2)
         assert line.client is not first
         assert not sending.done()
-        await asyncio.wait_for(sending, 5)
+        await asyncio.wait_for(sending, PATIENCE_S)
         assert len(loopback.called("POST", "/channels/{channel}/messages")) == 1
         assert loopback.made_by_nonce["n1"] == 1
 
@@ -121,15 +122,15 @@ async def test_an_upload_under_way_ends_on_the_client_that_began_it(tmp_path: Pa
 async def test_a_connection_that_stays_lost_is_begun_afresh(tmp_path: Path) -> None:
     async with held(tmp_path, lost_s=0.5) as (loopback, line, holding):
         first = line.client
-        await asyncio.wait_for(first.wait_until_ready(), 5)
+        await asyncio.wait_for(first.wait_until_ready(), PATIENCE_S)
         await asyncio.sleep(0.3)
         loopback.gateway.refuse_next(99)
         loopback.gateway.cut()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while line.client is first:
                 await asyncio.sleep(0.05)
         loopback.gateway.admit()
-        await loopback.ready(20, times=2)
+        await loopback.ready(times=2)
         assert not holding.done()
 
 
@@ -139,8 +140,8 @@ async def test_a_connection_that_breaks_is_resumed_by_the_same_client(
 ) -> None:
     async with held(tmp_path) as (loopback, line, _):
         first = line.client
-        await asyncio.wait_for(first.wait_until_ready(), 5)
-        hearing = asyncio.create_task(first.wait_for("message", timeout=10))
+        await asyncio.wait_for(first.wait_until_ready(), PATIENCE_S)
+        hearing = asyncio.create_task(first.wait_for("message", timeout=PATIENCE_S))
         if code == 1006:
             loopback.gateway.cut()
         else:
@@ -153,9 +154,9 @@ async def test_a_connection_that_breaks_is_resumed_by_the_same_client(
 
 async def test_it_leaves_within_seconds_though_the_gateway_plays_dead(tmp_path: Path) -> None:
     async with held(tmp_path) as (loopback, line, holding):
-        await asyncio.wait_for(line.client.wait_until_ready(), 5)
+        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
         loopback.gateway.play_dead()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await line.close()
             holding.cancel()
             await asyncio.gather(holding, return_exceptions=True)
@@ -164,7 +165,7 @@ async def test_it_leaves_within_seconds_though_the_gateway_plays_dead(tmp_path: 
 async def test_it_asks_for_little_and_keeps_less(tmp_path: Path) -> None:
     async with held(tmp_path) as (loopback, line, _):
         client = line.client
-        await asyncio.wait_for(client.wait_until_ready(), 5)
+        await asyncio.wait_for(client.wait_until_ready(), PATIENCE_S)
         await loopback.message("general", "alice", "hello")
         asked = {name for name, is_on in client.intents if is_on}
         assert asked == {

@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.patience import PATIENCE_S
 from tests.unit.test_metrics import samples, value
 from tests.wire.bot_process import BotProcess
 from tests.wire.discord_double import LoopbackDiscord
@@ -47,7 +48,7 @@ async def scraped(client: ClientSession) -> bytes:
 async def a_clip(discord: LoopbackDiscord, api: VideosApi) -> Mapping[str, Any]:
     discord.fail_next(*SEND, 429, retry_after_s=0.1, scope="shared")
     await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
-    await discord.until(lambda: clips(discord, "clips"), 30)
+    await discord.until(lambda: clips(discord, "clips"))
     (clip,) = clips(discord, "clips")
     return clip
 
@@ -161,11 +162,11 @@ async def test_readyz_says_in_words_what_is_missing(tmp_path: Path) -> None:
             async with client.get("/readyz") as answer:
                 return answer.status, await answer.text()
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await told() != (200, "ready\n"):
                 await asyncio.sleep(0.05)
         await discord.__aexit__(None, None, None)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while await told() != (503, "not ready: Discord is not connected\n"):
                 await asyncio.sleep(0.2)
         async with client.get("/livez") as answer:

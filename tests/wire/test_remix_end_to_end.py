@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.test_end_to_end import clips, running
 from tests.wire.videos_api import VideosApi
@@ -15,7 +16,7 @@ PROMPT = "a calico cat plays piano"
 
 async def newest_clip(discord: LoopbackDiscord, channel: str, count: int) -> Any:
     """Wait for so many messages with clips and return the last."""
-    await discord.until(lambda: len(clips(discord, channel)) == count, 30)
+    await discord.until(lambda: len(clips(discord, channel)) == count)
     return clips(discord, channel)[-1]
 
 
@@ -77,7 +78,7 @@ async def test_three_generations_in_a_thread_with_a_restart_between_them(tmp_pat
 async def rendering(database: Path) -> None:
     """Wait until a provider's answer to the paid call of a remix is on disk."""
     asked = "SELECT 1 FROM jobs WHERE parent_id IS NOT NULL AND remote_id IS NOT NULL"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as books:
             while books.execute(asked).fetchone() is None:
                 await asyncio.sleep(0.05)
@@ -132,7 +133,7 @@ async def test_variants_share_one_message_and_deleting_one_leaves_the_others(
             def all_there() -> bool:
                 return [len(each["attachments"]) for each in clips(discord, "clips")] == [3]
 
-            await discord.until(all_there, 30)
+            await discord.until(all_there)
             message = dict(clips(discord, "clips")[0])
             assert len(set(buttons(message).values())) == 6
             gone = id_of(message)
@@ -147,8 +148,8 @@ async def test_variants_share_one_message_and_deleting_one_leaves_the_others(
             def two_left() -> bool:
                 return [len(each["attachments"]) for each in clips(discord, "clips")] == [2]
 
-            await discord.until(two_left, 15)
-            await discord.until(lambda: len(api.renders) == 2, 15)
+            await discord.until(two_left)
+            await discord.until(lambda: len(api.renders) == 2)
         (message,) = clips(discord, "clips")
         assert gone not in message["content"]
         assert not list((tmp_path).rglob(f"*{gone}*.mp4"))

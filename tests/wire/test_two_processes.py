@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from tests.wire.bot_process import bot_process, run_command
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.process_pool import shared_pool
@@ -28,7 +29,7 @@ async def test_the_second_bot_says_why_it_leaves_and_the_first_works_on(tmp_path
             environ = variables(discord, api)
             second_folder, same = tmp_path / "second", environ | _same_data(tmp_path)
             async with bot_process(second_folder, same, pool=shared_pool()) as second:
-                assert await asyncio.wait_for(second.process.wait(), 20) == 1
+                assert await asyncio.wait_for(second.process.wait(), PATIENCE_S) == 1
             [said] = [line for line in second.log().splitlines() if "already" in line]
             assert said.startswith("Sorabot stops: a bot runs on ")
             assert f"(process {first.pid})" in said

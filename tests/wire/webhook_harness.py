@@ -15,6 +15,7 @@ from bot.providers.webhooks.verifier import WebhookVerifier
 from bot.settings import Secret
 from bot.web.health import HealthServer
 from bot.web.webhooks import Webhooks
+from tests.patience import PATIENCE_S
 from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.webhook_senders import DONE, SECRET, Fal, standard, timed
 
@@ -55,7 +56,7 @@ class WebhookHarness:
         )
 
     async def settled(self, woken: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.woken) < woken:
                 await asyncio.sleep(0.005)
         await asyncio.sleep(0.02)

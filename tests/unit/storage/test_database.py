@@ -13,6 +13,7 @@ import pytest
 
 from bot.errors import StorageError
 from bot.storage.sqlite.database import APPLICATION_ID, Database
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -315,7 +316,7 @@ async def test_a_process_that_dies_without_closing_ends(tmp_path: Path):
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             _out, err = await process.communicate()
     finally:
         if process.returncode is None:
