@@ -24,7 +24,7 @@ run: $(READY)  ## Start the bot on Discord; settings come from the environment o
 test: $(READY)  ## Run all tests
 	$(PY) -m pytest --quiet --numprocesses logical --dist worksteal
 
-test-throttled: $(READY)  ## Run all tests with a fifth of a core for each process
+test-throttled: $(READY)  ## Run all tests with a fifth of a core a process: finds tests that depend on speed
 	$(PY) -m tests.throttle --share 0.2 -- \
 		$(PY) -m pytest --quiet --numprocesses logical --dist worksteal --timeout 1200
 
@@ -39,10 +39,6 @@ coverage: $(READY)  ## Run all tests and list the lines that none reaches; fails
 
 # A round is one kill at each named point, 100 random kills, 20 mixtures of faults and 2,000 seeds.
 CHAOS_ROUNDS ?= 10
-
-# Timeouts are longer by the factor by which each process is slower.
-test-throttled: $(READY)  ## Run all tests with a fifth of a core a process; finds tests that depend on speed
-	$(PY) -m tests.throttled $(PY) -m pytest --quiet --numprocesses logical --dist worksteal --timeout 300
 
 chaos: $(READY)  ## Kill the bot and disturb it for hours; CHAOS_ROUNDS=1 for a tenth of it
 	$(PY) -m tests.simulation --seeds $$((2000 * $(CHAOS_ROUNDS)))
