@@ -23,7 +23,7 @@ _LIMIT_MB = 25.0
 _CLIPS = 4
 _SAMPLE_S = 0.02
 _WITHIN_S = 120.0
-#: The container image sets it: glibc keeps memory in no more than two arenas.
+#: Sorabot with the variable that the container image sets: glibc uses two arenas at most.
 _AS_IMAGE = "ours, MALLOC_ARENA_MAX=2"
 _HELD = "clips held in memory"
 

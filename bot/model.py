@@ -121,7 +121,7 @@ class Place:
     channel_id: int
     #: Largest upload that Discord accepts there, in bytes.
     upload_limit_bytes: int
-    #: The parent channel of a public thread, whose readers can read it; None for anything else.
+    #: For a public thread its parent channel, whose readers can read the thread, too; else None.
     thread_of: int | None = None
 
     @property
@@ -132,7 +132,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """The caller of a command and where they are."""
+    """A member for whom something is done: where they are, their roles, what they may read there."""
 
     user_id: int
     #: None in a direct message.

@@ -132,7 +132,11 @@ def failover_text(job: Job) -> str | None:
 
 
 def length_text(status: JobStatus) -> str:
-    """Return how long the clip is: `8 s`, of an extension `12 s (4 s added)`."""
+    """Return how long the clip is: `8 s`.
+
+    Of an extension `4 s more` until it is made, then `12 s (4 s added)`, or `4 s` if the file is
+    only the added part.
+    """
     spec, clip = status.job.spec, status.clip
     if spec.operation is not Operation.EXTEND:
         return f"{spec.seconds} s"

@@ -32,7 +32,7 @@ class BudgetStatus:
 
 
 class BudgetMonitor:
-    """Reads budgets, and warns once of each that is nearly or wholly used up."""
+    """Reads budgets, and warns moderators at 80 and at 100 % of one; again after seven days."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._guild_store = dependencies.guild_store

@@ -1,4 +1,4 @@
-"""Runs outbox messages: what remains to be done about a job that is final."""
+"""Runs outbox messages: mirror a clip in the gallery, erase a deleted one, or notify a channel."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class QuotaRule:
     def check(
         self, ledger: LedgerReader, viewer: Viewer, specs: Sequence[RenderSpec], now: datetime
     ) -> None:
-        """Return if the viewer is welcome and `orders` fit into every cap, limit and budget.
+        """Check that the viewer is not blocked and `specs` fit into every cap, limit and budget.
 
         Raises BlockedError, or OverQuotaError naming the limit, whose it is, what was asked, what
         is left and when more returns; of several limits the one that lets go last.
@@ -71,7 +71,7 @@ class QuotaRule:
     def check_increase(
         self, ledger: LedgerReader, viewer: Viewer, extra_usd_micros: int, now: datetime
     ) -> None:
-        """Return if an accepted job of the viewer's may cost so much more than is reserved for it.
+        """Check that an accepted job may cost so much more than is reserved for it.
 
         extra_usd_micros  0 or less always fits.
         Blocks and caps do not matter, nor do limits of other units.

@@ -105,7 +105,7 @@ async def _faults_of(name: str, settings: Settings, clock: Clock) -> AsyncIterat
         yield fault
         if fault.variable not in names:
             return
-        # Only the first error is raised; a valid value in its place brings up the next one.
+        # Building a provider raises its first error only; with a valid value there the next one shows.
         others = {**tried.others, fault.variable: _stand_in(vendor, fault.variable)}
         tried = replace(tried, others=others)
 

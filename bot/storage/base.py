@@ -153,7 +153,7 @@ class JobStore(Protocol):
         cost_usd_micros  the real cost as the provider told it, kept on the row. SETTLE counts
                          what is on the row, or the estimate where nothing is.
         clip             inserted with the move; replaces an equal job's clip.
-        DONE in a server with a gallery channel (other than the job's own) leaves an errand to
+        DONE in a server with a gallery channel (other than the job's own) enqueues a message to
         mirror the clip there, in the same transaction.
         place            where it is posted instead of `job.place`.
         changes          columns to set. `attempts` and `progress` are reset unless given;

@@ -54,7 +54,7 @@ class DiskSpace:
         return self.free_bytes() >= self._min_free_bytes
 
     def check_new_job(self) -> None:
-        """Return if more may be begun; blocks. Raises StorageError, whose text members read."""
+        """Check that there is space for more work; blocks. Raises StorageError, whose text members read."""
         if not self.allows_new_jobs():
             raise StorageError(f"{self.free_bytes()} bytes left on the disk", user_text=_SHORT)
 

@@ -17,7 +17,7 @@ DRAWS_PER_LENGTH = 8
 def draw_job_id(is_taken: Callable[[str], bool]) -> str:
     """Return an id of four or more letters and digits that `is_taken` does not know.
 
-    Drawn with `secrets`: nobody can guess the id of somebody else's next job.
+    Drawn with `secrets`: the next id can't be guessed.
     """
     length_chars = SHORTEST_CHARS
     while True:

@@ -11,7 +11,7 @@ from bot.model import Job
 
 
 class OutboxKind(StrEnum):
-    """What kind of errand."""
+    """What an outbox message asks for."""
 
     #: Show the clip in the server's gallery channel, too.
     MIRROR = "mirror"
@@ -50,27 +50,27 @@ class Mirror:
 
 
 class Outbox(Protocol):
-    """The errands of all jobs. Each method is one transaction. Raises StorageError."""
+    """The outbox messages of all jobs. Each method is one transaction. Raises StorageError."""
 
     async def erase(self, job_id: str, now: datetime) -> Job | None:
-        """Mark a final job as deleted, blank its words, and leave an errand for the rest.
+        """Mark a final job as deleted, blank its texts, and enqueue an ERASE message for the rest.
 
-        At once gone: prompt, change, the error's sentence, its place in searches; a MIRROR errand
+        Gone at once: prompt, change, the error's sentence, its place in searches; a MIRROR message
         of it is dropped. What accounting needs stays: who, when, where, model, length, cost. The
         job is returned as it is now; None when it is unknown or not final. Idempotent.
         """
         ...
 
     async def get(self, outbox_id: int) -> OutboxMessage | None:
-        """Return an errand that is still to be done."""
+        """Return an outbox message that is not finished; None for any other id."""
         ...
 
     async def due(self, now: datetime, limit: int) -> tuple[OutboxMessage, ...]:
-        """Return errands whose time has come, longest due first."""
+        """Return outbox messages that are due, longest due first."""
         ...
 
     async def next_due_at(self) -> datetime | None:
-        """Return when the first errand is due."""
+        """Return when the first outbox message is due; None for an empty outbox."""
         ...
 
     async def reschedule(self, outbox_message: OutboxMessage, due_at: datetime) -> None:
@@ -95,9 +95,9 @@ class Outbox(Protocol):
     async def notify(
         self, channel_id: int, text: str, now: datetime, *, key: str, again_after: timedelta
     ) -> None:
-        """Leave an errand to say `words`, unless that was told already.
+        """Enqueue a message that says `text`, unless one with this key was enqueued lately.
 
-        key  what it is about, such as "budget 80 of 1234"; the same key is told again only after
+        key  what it is about, such as "budget 80 of 1234"; the same key is enqueued again only after
              `again_after`.
         """
         ...

@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiredClip:
-    """A posted clip that nobody needs the file of."""
+    """A posted clip whose file has expired."""
 
     job_id: str
     archive_key: str
@@ -40,7 +40,7 @@ class RetentionStore(Protocol):
 
         Returns the clips among them whose files may go, and where to go on; None at the end.
         A clip is needed while it could not be posted, while something is made from it, and while
-        an errand is left to do about it.
+        an outbox message is left about it.
         """
         ...
 

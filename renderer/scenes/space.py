@@ -96,7 +96,7 @@ def _planet(shot: Shot) -> Part:
     rows, columns = 2 * radius, 4 * radius
     skin = _surface(rng, rows, columns, (low, middle, high))
 
-    # Where each pixel of the ball lies on the surface map, and how the sun lights it.
+    # For each pixel of the planet's disc: the point of `skin` that it shows, and its brightness.
     nx, ny = ((side - radius - 1) / radius for side in grid(2 * radius + 3, 2 * radius + 3))
     nz = np.sqrt(np.clip(1.0 - nx**2 - ny**2, 0.0, 1.0))
     ax = nx * math.cos(_LEAN) + ny * math.sin(_LEAN)

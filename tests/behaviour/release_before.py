@@ -55,7 +55,7 @@ class Before:
             return conn.execute(sql, values).fetchall()
 
     def job(self, prompt: str) -> sqlite3.Row:
-        """Return the one job with a prompt."""
+        """Return the row of the only job with this prompt. Raises ValueError if it is not one."""
         (row,) = self.rows("SELECT * FROM jobs WHERE prompt = ?", prompt)
         return row
 

@@ -1,4 +1,5 @@
-"""The OpenAI-shaped provider beside a loopback API, with short timeouts and no waiting."""
+"""The OpenAI-shaped provider beside a loopback API, with short timeouts and a clock whose sleeps end at
+once."""
 
 from __future__ import annotations
 

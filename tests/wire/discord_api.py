@@ -71,7 +71,8 @@ class RestApi:
     """Answers the routes it was given; everything else is a violation and a 404.
 
     calls       every request, in order of arrival.
-    violations  what a bot should not have sent; bodies are judged when somebody looks.
+    violations  what a bot should not have sent; reading it checks the bodies so far against the
+                OpenAPI document, all else is checked at once.
     """
 
     def __init__(

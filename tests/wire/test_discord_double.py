@@ -1,4 +1,4 @@
-"""The loopback Discord's interactions, gateway and strictness, proved with a bare bot."""
+"""Tests of the loopback Discord itself, with a small bot of plain discord.py."""
 
 from __future__ import annotations
 

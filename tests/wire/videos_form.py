@@ -37,7 +37,7 @@ class Continuation:
 
 
 async def read_remix(request: web.Request) -> Continuation:
-    """Return a remix whose JSON has a prompt and nothing else."""
+    """Read a remix. Raises BadFormError unless its JSON has a prompt and nothing else."""
     body = await _read_object(request, {"prompt"})
     return Continuation(route="remix", source=request.match_info["id"], body=body)
 

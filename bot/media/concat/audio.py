@@ -53,7 +53,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSegment:
-    """The part of a clip that is used, in the clip's own time."""
+    """A part of a clip's sound: `length_s` seconds from `start_s` of the clip's own time."""
 
     path: Path
     start_s: Fraction

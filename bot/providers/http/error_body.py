@@ -112,7 +112,7 @@ class ErrorBody:
 
     @property
     def is_account(self) -> bool:
-        """Whether the key is refused or the balance used up; independent of the status."""
+        """Whether the body says so: key refused, or balance used up. Doesn't look at the status."""
         words = f"{self.code} {self.kind}"
         return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.match(self.message))
 

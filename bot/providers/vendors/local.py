@@ -382,7 +382,11 @@ def _chunk(clip: Path, at_bytes: int) -> bytes:
 
 
 def _remote_id(key: str) -> str:
-    """Return the render id for a request key: the key in lower case, a hash where that is ambiguous."""
+    """Return the render id for a request key.
+
+    `local-` and the key in lower case; `local-x-` and a hash of a key that is not 1 to 40 capitals
+    and digits, because two such keys may be the same in lower case.
+    """
     if re.fullmatch(r"[A-Z0-9]{1,40}", key):
         return f"local-{key.lower()}"
     return f"local-x-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"

@@ -197,7 +197,11 @@ def _is_irrelevant_price(key: str) -> bool:
 
 
 def _read_price(key: str, value: object) -> _PriceLine:
-    """Read one price. Raises _PriceError for a key or value that is not understood."""
+    """Read one price.
+
+    Raises _PriceError for an unknown key, and for a value that is no number, not above 0, or
+    above MAX_USD_PER_SECOND.
+    """
     found = _PER_SECOND.fullmatch(key.lower())
     if found is None:
         raise _PriceError(f"a price for {key[:60]!a}")

@@ -25,11 +25,11 @@ class PendingWrite:
         self._error: BaseException | None = None
 
     def set_result(self, result: object) -> None:
-        """Set what `fn` returned; its writes are on disk."""
+        """Mark the write as done, with what its `fn` returned; call it after the COMMIT."""
         self._result, self.is_done = result, True
 
     def set_exception(self, error: BaseException) -> None:
-        """Set what `fn` or SQLite raised; its writes are rolled back."""
+        """Mark the write as failed, with what was raised; call it after the rollback."""
         self._error, self.is_done = error, True
 
     def result(self) -> object:

@@ -47,7 +47,7 @@ def moving(start: int, count: int, *, noise: float = 0, seed: int = 0) -> list[n
 
 def test_two_tracks_coded_alike_are_copied():
     assert can_copy(TRACK, TRACK)
-    # Another clock that ticks the same frames.
+    # A finer time base and a later start, but the same time between frames.
     finer = replace(
         TRACK, time_base=Fraction(1, 480), pts=(5, 65, 25, 45), dts=(-35, -15, 5, 25), last_ticks=20
     )
