@@ -62,7 +62,7 @@ def _wanted(before: Before, press: Press) -> str:
     return {
         "remix": f"sora:remixing:{about}",
         "extend": f"sora:extending:{about}",
-        "again": r"In line|Starting|Rendering",
+        "again": r"In line|Starting|Rendering|Fetching|Posting|Done",
         "pick": "^",
         "forbid": f"nobody but you can remix, extend or repeat `{about}`",
         "allow": f"Everybody who can see `{about}` can remix it",

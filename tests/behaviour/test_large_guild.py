@@ -14,8 +14,8 @@ from simcord.enums import ChannelType
 from bot.chat.viewers import author_of
 from tests.behaviour.harness import BotHarness, bot_harness
 
-#: Nothing may keep the event loop for longer.
-MOST_S = 0.05
+#: How often the bare cost, discord.py's own look at each channel's permissions, it may take.
+MOST_TIMES = 2.0
 
 
 async def build_large_guild(t: BotHarness, roles_each: int, threads: int) -> None:
@@ -52,13 +52,18 @@ async def test_finding_all_visible_channels_never_holds_up_the_loop(
         await t.alice.send(t.channel, "hello")
         message = await arriving
         assert message.guild is not None
+        assert isinstance(message.author, discord.Member)
         assert len(message.guild.threads) == threads
-        took_s: list[float] = []
+        took_s, bare_s = list[float](), list[float]()
         readable_counts: list[int] = []
         for _ in range(5):
             # This thread's own time: what else the machine does is not counted.
             began_s = time.thread_time()
             readable_counts.append(len(author_of(message).readable_channel_ids))
             took_s.append(time.thread_time() - began_s)
+            began_s = time.thread_time()
+            for channel in message.guild.channels:
+                channel.permissions_for(message.author)
+            bare_s.append(time.thread_time() - began_s)
         assert readable_counts == [501 + threads] * 5
-        assert min(took_s) < MOST_S
+        assert min(took_s) < MOST_TIMES * min(bare_s)

@@ -82,6 +82,7 @@ async def test_a_role_that_goes_while_a_clip_is_made_changes_the_next_one_only(
 
         async def all_done() -> bool:
             jobs = await t.jobs()
+            assert not [job.error_text for job in jobs if job.state in (State.FAILED, State.KEPT)]
             return len(jobs) == 3 and all(job.state is State.DONE for job in jobs)
 
         await t.until(all_done)
