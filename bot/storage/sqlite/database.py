@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -204,14 +205,17 @@ class _WorkerThread:
     """A thread that runs functions one at a time, in the order in which they were given."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._calls: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None]
         self._calls = SimpleQueue()
+        self._outcomes: deque[tuple[asyncio.Future[Any], object, BaseException | None]] = deque()
+        self._is_loop_woken = False
         # A daemon: a process that fails before it calls `stop` must end, not hang.
         threading.Thread(target=self._work, name="sqlite", daemon=True).start()
 
     async def call(self, fn: Callable[[], _T]) -> _T:
         """Run `fn` on the thread, and return or raise what it does; it runs even if cancelled."""
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[_T] = self._loop.create_future()
         self._calls.put((future, fn))
         return await future
 
@@ -228,24 +232,28 @@ class _WorkerThread:
         if call is None:
             return False
         future, fn = call
-        result: object = None
-        error: BaseException | None = None
         try:
-            result = fn()
-        except BaseException as raised:  # noqa: BLE001 - the caller that waits for it gets it
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the caller's event loop is closed
-            future.get_loop().call_soon_threadsafe(_resolve, future, result, error)
+            self._outcomes.append((future, fn(), None))
+        except BaseException as error:  # noqa: BLE001 - the caller that waits for it gets it
+            self._outcomes.append((future, None, error))
+        # Waking the event loop is a system call: once for all outcomes that it has not taken yet.
+        if not self._is_loop_woken:
+            self._is_loop_woken = True
+            with contextlib.suppress(RuntimeError):  # the event loop is closed
+                self._loop.call_soon_threadsafe(self._deliver)
         return True
 
-
-def _resolve(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
-    if future.done():  # cancelled
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
+    def _deliver(self) -> None:
+        # Cleared first: the thread wakes the loop again for an outcome that this misses.
+        self._is_loop_woken = False
+        while self._outcomes:
+            future, result, error = self._outcomes.popleft()
+            if future.done():  # cancelled
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
 
 
 def _make_private(path: Path) -> None:
