@@ -98,11 +98,6 @@ class Before:
         record.show_modal(deepcopy(form["modal"]))
         return InteractionResult(self.t.env, record)
 
-    def finish_renders(self) -> None:
-        for render in self.t.api.renders.values():
-            render.ready_s = 0.0
-        self.t.api.ready_after_s = 0.0
-
 
 @asynccontextmanager
 async def release_before(folder: Path) -> AsyncGenerator[Before]:

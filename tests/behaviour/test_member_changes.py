@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.model import State, Usage
 from tests.behaviour.clips import private_answer
-from tests.behaviour.harness import BotHarness, bot_harness
+from tests.behaviour.harness import bot_harness
 from tests.behaviour.test_mod_quota import asks, give, mod, take
 from tests.wire.videos_api import VideosApi
 
@@ -17,11 +17,6 @@ def slow() -> VideosApi:
     return VideosApi(ready_after_s=600, poll_after_ms=20)
 
 
-def let_them_be_ready(t: BotHarness) -> None:
-    for render in t.api.renders.values():
-        render.ready_s = 0
-
-
 async def test_a_block_stops_what_is_asked_for_next_and_nothing_that_is_under_way(
     tmp_path: Path,
 ) -> None:
@@ -30,7 +25,7 @@ async def test_a_block_stops_what_is_asked_for_next_and_nothing_that_is_under_wa
         await t.wait_for_state(State.RENDERING)
         await mod(t, "block", user=t.alice, reason="spam")
         assert "paused making clips for you" in (await asks(t, t.alice) or "")
-        let_them_be_ready(t)
+        t.api.finish_renders()
         job = await t.wait_for_state(State.DONE)
         assert (job.refunded, await t.usage_of(t.alice.id)) == (False, ONE_CLIP)
         assert len(t.clips()) == 1
@@ -55,7 +50,7 @@ async def test_what_a_member_who_left_had_asked_for_is_posted_and_counted_once(
         await t.wait_for_state(State.RENDERING)
         t.env.backend.remove_member(t.guild.id, t.alice.id)
         await t.env.settle()
-        let_them_be_ready(t)
+        t.api.finish_renders()
         await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
         assert await t.usage_of(t.alice.id) == ONE_CLIP
@@ -78,7 +73,7 @@ async def test_a_role_that_goes_while_a_clip_is_made_changes_the_next_one_only(
         assert "and you have 0 clips left" in (await asks(t, t.alice) or "")
         shown = private_answer(await t.alice.slash(t.channel, "sora quota"))
         assert "100 %\n**0 clips** left · 3 clips used (3 clips reserved)" in shown
-        let_them_be_ready(t)
+        t.api.finish_renders()
 
         async def all_done() -> bool:
             jobs = await t.jobs()

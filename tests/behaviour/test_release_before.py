@@ -129,7 +129,7 @@ def message_of(before: Before, job: sqlite3.Row) -> discord.Message:
 
 async def what_was_under_way_ends_once(before: Before) -> None:
     t = before.t
-    before.finish_renders()
+    before.t.api.finish_renders()
     await before.settled()
     files = Counter(each.filename for clip in t.clips() for each in clip.attachments)
     for prompt in STATES:
@@ -188,7 +188,7 @@ async def test_each_old_button_menu_and_form_is_answered_as_it_should(
                     await answered(before, each)
         for kind in WHILE_UNDER_WAY:
             await press_all(kind)
-        before.finish_renders()
+        before.t.api.finish_renders()
         await before.settled()
         for kind in BUTTONS:
             await press_all(kind)

@@ -30,6 +30,9 @@ class BotProcess:
         return self.process.pid
 
     def log(self) -> str:
+        """Return what it has logged; nothing before the process has opened its log."""
+        if not self.log_path.exists():
+            return ""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     async def kill(self) -> None:

@@ -120,6 +120,12 @@ class VideosApi:
         """Forget the faults that have not come up yet."""
         self._faults.clear()
 
+    def finish_renders(self) -> None:
+        """Let every render be ready, also those whose create is still on its way."""
+        self.ready_after_s = 0.0
+        for render in self.renders.values():
+            render.ready_s = 0.0
+
     async def __aenter__(self) -> Self:
         if self.content is None:
             self._folder = TemporaryDirectory()
