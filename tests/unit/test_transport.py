@@ -16,8 +16,8 @@ from bot.errors import (
     UnknownOutcomeError,
     UnsupportedError,
 )
-from bot.providers.http import retry
-from bot.providers.http.payloads import Upload
+from bot.providers.http import timeouts
+from bot.providers.http.image_upload import Upload
 from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.http.timeouts import Timeouts
 from bot.providers.http.transport import Transport
@@ -336,4 +336,4 @@ async def test_httpx_itself_does_not_log_addresses():
     ],
 )
 def test_hints_are_read_in_every_form(headers, hint_s):
-    assert retry.retry_after_s(headers, _NOON) == hint_s
+    assert timeouts.retry_after_s(headers, _NOON) == hint_s
