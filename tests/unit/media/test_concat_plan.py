@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.media.concat.canvas import Canvas
-from bot.media.concat.plan import at_frame_rate, can_copy, frame_rate, is_frame_repeated, length_s
-from bot.media.concat.track import VideoCoding, VideoTrack
+from bot.media.concat.plan import (
+    VideoCoding,
+    VideoTrack,
+    at_frame_rate,
+    can_copy,
+    frame_rate,
+    is_frame_repeated,
+    length_s,
+)
+from bot.media.concat.video import Canvas
 
 CODING = VideoCoding(
     codec="h264",
