@@ -1,4 +1,4 @@
-"""An archive in a folder of this machine."""
+"""An archive that keeps files in a folder of this machine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FolderArchive:
         try:
             source.replace(target)
         except OSError:
-            # Another file system: copy beside the target first, so that it appears whole.
+            # On another file system a copy under a temporary name lets the target appear complete.
             part = target.with_suffix(".part")
             shutil.copyfile(source, part)
             part.replace(target)

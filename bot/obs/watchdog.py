@@ -12,42 +12,40 @@ from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 _BEAT_S = 0.1
-_LIMIT_S = 0.25
-_LOG_GAP_S = 60.0
-#: Frames of the stack that a log line shows, counted from the innermost.
+#: How many frames of the stack a log line shows, counted from the innermost.
 _MAX_FRAMES = 25
 
 
 class Watchdog:
-    """Runs a beat on the event loop ten times a second; a thread logs the stack of a late one.
+    """Calls itself on the event loop ten times a second; a thread logs the stack of a late call.
 
-    on_lag     called with each beat's delay in seconds.
-    limit_s    a beat with a longer delay is logged.
-    gap_s      the least time between two such log lines; each line counts those left out before it.
-    monotonic  counts seconds. It is bound once, so that SimCord, which replaces `time.monotonic`
-               later, doesn't change it.
+    on_lag     called with each call's delay in seconds.
+    limit_s    a call with a longer delay is logged.
+    gap_s      the least time between two log lines; each line counts the late calls left out since.
+    monotonic  a clock in seconds. The default is bound at import, so that SimCord, which replaces
+               `time.monotonic` later, doesn't change the watchdog's clock.
     """
 
     def __init__(
         self,
         on_lag: Callable[[float], None],
         *,
-        limit_s: float = _LIMIT_S,
-        gap_s: float = _LOG_GAP_S,
+        limit_s: float = 0.25,
+        gap_s: float = 60.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_lag = on_lag
         self._limit_s = limit_s
         self._gap_s = gap_s
         self._monotonic = monotonic
-        #: When the next beat is due; the loop writes it and the thread reads it.
+        #: When the next beat is due; the event loop writes the value, and the thread reads it.
         self._due_s = 0.0
         self._next_beat: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Begin to watch the running loop. Call it once."""
+        """Begin to watch the running event loop; to be called once."""
         loop = asyncio.get_running_loop()
         self._due_s = self._monotonic()
         self._beat(loop)
@@ -57,7 +55,7 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop watching; idempotent, also without a `start`."""
+        """Stop to watch the event loop; idempotent, and allowed without a `start`."""
         self._stopped.set()
         if self._next_beat is not None:
             self._next_beat.cancel()
@@ -75,10 +73,10 @@ class Watchdog:
         unlogged = 0
         wait_s = 0.0
         while not self._stopped.wait(wait_s):
-            # Read once, because the loop may change it meanwhile.
+            # The event loop may change `_due_s` meanwhile, so the value is read once.
             due_s, now_s = self._due_s, self._monotonic()
             late_s = now_s - due_s
-            # Wake up at the instant at which this beat exceeds the limit.
+            # The thread wakes at the instant at which this beat exceeds the limit.
             wait_s = self._limit_s - late_s if late_s < self._limit_s else _BEAT_S
             if late_s < self._limit_s or due_s == seen_due_s:
                 continue

@@ -18,17 +18,16 @@ from bot.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
-#: Returns what is wrong, or None. The page may be public, so the text names no path and quotes no
-#: error.
+#: A check returns a problem's description, or None without a problem. The page may be public, so the
+#: description names no path and quotes no error.
 ReadinessCheck: TypeAlias = Callable[[], Awaitable[str | None]]
 
-#: Shorter than the time that a supervisor waits for the page.
+#: Limit for a check of the database; supervisors wait longer than this for the page.
 _CHECK_TIMEOUT_S = 2.0
-_MIB = 1024 * 1024
 
 
 def database_check(probe: Callable[[], Awaitable[object]]) -> ReadinessCheck:
-    """Return a check that `probe`, which reads the database, returns within 2 s."""
+    """Return a check that `probe`, a read of the database, ends within 2 s."""
 
     async def check() -> str | None:
         try:
@@ -52,28 +51,21 @@ def disk_check(folder: Path, min_free_bytes: int) -> ReadinessCheck:
         except OSError:
             return "the disk with the data can't be read"
         if free_bytes < min_free_bytes:
-            left, least = free_bytes // _MIB, min_free_bytes // _MIB
+            left, least = free_bytes >> 20, min_free_bytes >> 20
             return f"the disk with the data has {left} MiB left, and {least} are needed"
         return None
 
     return check
 
 
-# Clients that poll a page or post webhooks return sooner than this, or connect again.
-_KEEPALIVE_S = 75.0
-# How long the rest of a rejected body is read, so that the sender can read the response.
-_REJECTED_BODY_READ_S = 1.0
-_SHUTDOWN_S = 5.0
-
-
 class HealthServer:
     """Serves GET /livez (the event loop runs), GET /readyz (the bot can work) and GET /metrics.
 
-    host, port  where to listen; port 0 takes a free one.
+    host, port  the address to listen on; port 0 takes any free port.
     connected   whether the client is connected to Discord's gateway.
-    webhooks    routes to add; stopped with the server.
-    checks      what else must hold; /readyz is 503 and says what does not.
-    metrics     makes the page of /metrics, which is 404 without it.
+    webhooks    routes that the server adds; the server also stops the webhooks.
+    checks      further conditions of /readyz, which answers 503 with the problems that they find.
+    metrics     makes the page of /metrics; None: the page answers 404.
     """
 
     def __init__(
@@ -104,13 +96,15 @@ class HealthServer:
             access_log=None,
             logger=_log,
             auto_decompress=False,  # signatures cover the compressed body, and a zip bomb stays small
-            keepalive_timeout=_KEEPALIVE_S,
-            lingering_time=_REJECTED_BODY_READ_S,
-            shutdown_timeout=_SHUTDOWN_S,
+            # Clients that poll a page or post webhooks return within this many seconds or reconnect.
+            keepalive_timeout=75.0,
+            # The rest of a rejected body is read for one second, so that its sender reads the response.
+            lingering_time=1.0,
+            shutdown_timeout=5.0,
         )
 
     async def start(self) -> None:
-        """Listen. Raises SettingsError when the address is not available."""
+        """Start to listen. Raises SettingsError when the address is not available."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
@@ -121,7 +115,7 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port it listens on; only after `start`."""
+        """The port on which the server listens after `start`."""
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
@@ -134,13 +128,10 @@ class HealthServer:
         return web.Response(text="alive\n")
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        missing = [] if await self._connected() else ["Discord is not connected"]
-        found = await asyncio.gather(*(check() for check in self._checks))
-        missing += [words for words in found if words is not None]
-        if not missing:
-            return web.Response(text="ready\n")
-        lines = [f"not ready: {words}\n" for words in missing]
-        return web.Response(text="".join(lines), status=503)
+        problems = [None if await self._connected() else "Discord is not connected"]
+        problems += await asyncio.gather(*(check() for check in self._checks))
+        lines = [f"not ready: {words}\n" for words in problems if words is not None]
+        return web.Response(text="".join(lines) or "ready\n", status=503 if lines else 200)
 
     async def _metrics_page(self, _request: web.Request) -> web.Response:
         if self._metrics is None:
@@ -151,5 +142,4 @@ class HealthServer:
 
 def _is_no_protocol_error(record: logging.LogRecord) -> bool:
     """Return False for aiohttp's log records that quote a request which is not HTTP."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -1,4 +1,4 @@
-"""Webhooks of providers: each one makes the next poll of its render immediate."""
+"""Webhooks of providers: each webhook makes the next poll of its render immediate."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from bot.providers.webhooks.verifier import (
 _log = logging.getLogger(__name__)
 
 BODY_MAX_BYTES = 1024 * 1024
-#: Requests of one provider that are read at once; a flood can fill this many MiB of memory.
+#: How many requests of one provider are read at once; together they fill up to this many MiB.
 _MAX_CONCURRENT_READS = 32
 _MAX_CONCURRENT_POLLS = 256
 _POLL_NOW_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
+_LOG_GAP = timedelta(hours=1)
 
-#: Polls a render now. Takes the provider's name and its id of the render, which may be unknown.
+#: A function that polls a render now, given the provider's name and its id of the render, which the
+#: bot may not know.
 PollNow: TypeAlias = Callable[[str, str], Awaitable[None]]
 
 
 class _Endpoint:
-    """The state of one provider's endpoint, so that a flood at one doesn't delay the others."""
+    """The state of one provider's endpoint; a flood at one endpoint doesn't delay the others."""
 
     def __init__(self, name: str, verifier: WebhookVerifier) -> None:
         self.name = name
@@ -49,9 +51,8 @@ class Webhooks:
 
     verifiers  by provider's name; any other name gets a 404.
     poll_now   called once per verified delivery; its errors are logged.
-    body_s     how long a body may take to arrive.
-    A webhook only makes the next poll come sooner: a lost or rejected one costs the time until then.
-    Bodies and signatures are never logged.
+    body_s     how long a body may take to arrive, in seconds.
+    A lost or rejected webhook only delays the poll. Bodies and signatures are never logged.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Webhooks:
         *,
         body_s: float = 10.0,
     ) -> None:
-        self._endpoints = {name: _Endpoint(name, verifier) for name, verifier in verifiers.items()}
+        self._endpoints = {name: _Endpoint(name, each) for name, each in verifiers.items()}
         self._poll_now = poll_now
         self._clock = clock
         self._body_s = body_s
@@ -73,10 +74,7 @@ class Webhooks:
         return [web.post("/webhooks/{provider}", self._receive)]
 
     async def stop(self) -> None:
-        """Let running polls finish, for five seconds at most; idempotent.
-
-        Call it after the server has stopped listening.
-        """
+        """Let running polls finish for five seconds at most, after the server stopped; idempotent."""
         if self._polls:
             await asyncio.wait(self._polls, timeout=_STOP_TIMEOUT_S)
         for task in self._polls:
@@ -133,7 +131,7 @@ class Webhooks:
 
 
 async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
-    """Return the body; None when it is larger than `BODY_MAX_BYTES`.
+    """Return a request's body; None for a body larger than `BODY_MAX_BYTES`.
 
     Raises TimeoutError, and ConnectionError or RequestPayloadError when the body breaks off.
     """
@@ -148,9 +146,6 @@ async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
     return bytes(body)
 
 
-_LOG_GAP = timedelta(hours=1)
-
-
 class RejectionLog:
     """Counts a provider's rejected webhooks and logs the count at most once an hour."""
 
@@ -160,23 +155,21 @@ class RejectionLog:
         self._logged_at: datetime | None = None
 
     def count(self, reason: Exception, now: datetime) -> None:
-        """Count one more; `reason` must quote nothing of the request, because it is logged."""
+        """Count one rejected webhook; `reason`, which is logged, must quote nothing of its request."""
         self._count += 1
         if self._logged_at is None or now - self._logged_at >= _LOG_GAP:
-            _log.warning(
+            text = (
                 "webhooks: rejected %d that %s did not sign, the latest because %s; if its clips "
-                "arrive late, check the webhook secret and the machine's clock",
-                self._count,
-                self._provider,
-                reason,
+                "arrive late, check the webhook secret and the machine's clock"
             )
+            _log.warning(text, self._count, self._provider, reason)
             self._count, self._logged_at = 0, now
 
 
 class ReplayCache:
-    """Remembers the latest `max_entries` delivery ids, each for `keep_s` at most.
+    """Remembers the latest `max_entries` delivery ids, each for `keep_s` seconds at most.
 
-    Pass only ids of verified deliveries: otherwise a forger could push the genuine ones out.
+    Pass only ids of verified deliveries: otherwise a forger could push genuine ids out.
     """
 
     def __init__(self, *, keep_s: float, max_entries: int = 4096) -> None:
@@ -188,7 +181,7 @@ class ReplayCache:
         return len(self._received_at)
 
     def is_first(self, delivery_id: str, now: datetime) -> bool:
-        """Return whether this id is unknown, and remember it."""
+        """Return whether a delivery id is new, and remember the id."""
         while self._received_at and now - next(iter(self._received_at.values())) > self._keep:
             self._received_at.popitem(last=False)
         if delivery_id in self._received_at:
