@@ -1,4 +1,4 @@
-"""Sentences that stand for a code where an API has none."""
+"""Error bodies without a code: the sentence tells a bad key, an empty balance and moderation."""
 
 from __future__ import annotations
 

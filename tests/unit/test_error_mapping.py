@@ -1,4 +1,4 @@
-"""What is made of refusals in the shapes of fal, Runway and Replicate."""
+"""Parsing of error bodies in the shapes that fal, Runway and Replicate send."""
 
 from __future__ import annotations
 

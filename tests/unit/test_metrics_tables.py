@@ -1,4 +1,4 @@
-"""What a scrape reads from the tables and the disk, and when it does not."""
+"""The gauges that a scrape reads from the database and the disk, and their values after a failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUERIES = Queries.load()
 
 
 class ManualClock:
-    """A clock that is put forward by hand."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.at = NOW

@@ -29,9 +29,9 @@ _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class RawServer:
-    """Raw sockets: says `answers` in turn to whoever calls, and keeps what it was told.
+    """A server on a raw socket: sends `answers` one after the other and records the requests.
 
-    is_mute  takes requests and never answers.
+    is_mute  whether the server reads requests and never answers.
     """
 
     def __init__(self, *answers: bytes, is_mute: bool = False) -> None:
@@ -66,7 +66,7 @@ class RawServer:
                 if not answer or b"Connection: close" in answer:
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the caller hung up, as callers may
+            pass  # the client closed the connection
         finally:
             writer.close()
 
