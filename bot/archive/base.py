@@ -17,7 +17,7 @@ class Archive(Protocol):
         ...
 
     async def fetch(self, key: str) -> Path:
-        """Return the path of a kept file, for reading only. Raises StorageError if there is none."""
+        """Return the path of a kept file, for reading only. Raises StorageError for another key."""
         ...
 
     async def remove(self, key: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.errors import StorageError
 
-#: What members read when writing to the disk fails.
+#: The sentence that members read when writing to the disk fails.
 DISK_REFUSED_TEXT = "I could not save this on my disk."
 
 

@@ -21,8 +21,8 @@ from bot.media import mp4
 
 #: Larger frames are refused before decoding: no model makes such frames, but an attacker may.
 MAX_PIXELS = 4096 * 2304
-#: Seconds before the end at which decoding of the last frames starts, the second if the first
-#: finds too few frames. Most clips have a keyframe every second or two.
+#: Seconds before a clip's end at which the search for its last frames starts. The second value
+#: counts if the first finds too few frames; most clips have a keyframe every second or two.
 _LOOK_BACK_S = (0.5, 5.0)
 
 
@@ -35,7 +35,6 @@ def open_clip(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
     """
     try:
         mp4.read_boxes(path)
-        # The format must not be guessed, see `_probe`.
         with av.open(str(path.absolute()), format="mp4") as container:
             if not container.streams.video:
                 raise BadClipError(f"{path.name} has no picture")
@@ -101,14 +100,14 @@ class ClipFacts:
 
 
 async def probe(path: Path) -> ClipFacts:
-    """Read size and length of an MP4 file in a thread. Raises BadClipError if it has none."""
+    """Read size and length of an MP4 in a thread. Raises BadClipError if the file has none."""
     return await asyncio.to_thread(_probe, path)
 
 
 def _probe(path: Path) -> ClipFacts:
     try:
-        # A libavformat that guesses the format follows references in a text file named .mp4 to other
-        # files in the folder (seen with libavformat 62, 2026-11-20).
+        # Without `format` libavformat follows references in a text file named .mp4 to other files
+        # in the folder (seen with libavformat 62, 2026-11-20).
         with av.open(str(path), format="mp4") as container:
             if not container.streams.video:
                 raise BadClipError(f"{path.name} has no picture")

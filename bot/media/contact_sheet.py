@@ -20,7 +20,7 @@ _GAP_PX = 12
 _CORNER_PX = 14
 _BADGE_PX = 44
 _BADGE_INSET_PX = 10
-#: Shapes are drawn this many times larger and then scaled down, because Pillow draws no smooth edges.
+#: Shapes are drawn this many times larger and scaled down: Pillow draws no smooth edges.
 _SMOOTHING = 4
 _BACKGROUND = (19, 20, 24)
 _TILE = (38, 40, 47)
@@ -61,7 +61,6 @@ def _sheet(pictures: Sequence[Path | None]) -> bytes:
 
 
 def _read(path: Path) -> Image.Image | None:
-    """Return a picture at about the size of a cell, or None for a file that cannot be read."""
     try:
         with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as picture:
             if picture.width * picture.height > MAX_PIXELS:
@@ -73,7 +72,6 @@ def _read(path: Path) -> Image.Image | None:
 
 
 def _cell(picture: Image.Image) -> Image.Image:
-    """Return a cell that shows the whole picture over the picture's own dimmed blur."""
     shown = ImageOps.contain(picture, _CELL_PX, Image.Resampling.LANCZOS)
     left_px, free_y_px = _CELL_PX[0] - shown.width, _CELL_PX[1] - shown.height
     if left_px <= 8 and free_y_px <= 8:
@@ -86,7 +84,6 @@ def _cell(picture: Image.Image) -> Image.Image:
 
 
 def _tile() -> Image.Image:
-    """Return the tile for a missing picture: a faint frame with a play mark."""
     width_px, height_px = (side * _SMOOTHING for side in _CELL_PX)
     tile = Image.new("RGB", (width_px, height_px), _TILE)
     draw = ImageDraw.Draw(tile)
@@ -99,7 +96,6 @@ def _tile() -> Image.Image:
 
 
 def _badge(text: str) -> Image.Image:
-    """Return a dark disc with a light rim and a number, readable on any picture."""
     side_px = _BADGE_PX * _SMOOTHING
     badge = Image.new("RGBA", (side_px, side_px), (*_BADGE_RIM, 0))
     draw = ImageDraw.Draw(badge)
@@ -122,7 +118,6 @@ def _rounded(size: tuple[int, int], radius_px: int) -> Image.Image:
 
 
 def _encode_webp(sheet: Image.Image) -> bytes:
-    """Return a sheet as WebP at the best quality within `_MAX_BYTES`, else at the lowest."""
     packed = b""
     for quality in _QUALITIES:
         file = BytesIO()

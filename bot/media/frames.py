@@ -42,7 +42,7 @@ async def last_frame(clip: Path, target: Path, size: Size) -> None:
 
 
 async def thumbnail(clip: Path, target: Path) -> None:
-    """Write a sharp early frame of `clip`, not too dark, to `target`, as a WebP 640 px wide or less.
+    """Write a sharp, bright, early frame of `clip` to `target`, as a WebP of at most 640 px width.
 
     The file appears only when it is complete. Runs in a thread. Safe to run twice.
     Raises BadClipError when the clip cannot be read, StorageError when the disk refuses.
@@ -87,9 +87,9 @@ def _thumbnail(clip: Path, target: Path) -> None:
 
 
 def color_matrix(frame: VideoFrame) -> int:
-    """Return the H.273 colour matrix of a frame; players assume BT.709 or BT.601 for an unspecified.
+    """Return the number of a frame's colour matrix in H.273, where 1 is BT.709, 5 and 6 BT.601.
 
-    The two numbers of BT.601, 5 and 6, both give 5.
+    Of a frame without one, return the matrix that players assume. Both BT.601 numbers give 5.
     """
     matrix = frame.colorspace
     if matrix == _UNSPECIFIED:

@@ -20,7 +20,7 @@ _LEFT_PX, _RIGHT_PX = 140, 956
 _CLIPS_PX, _COST_PX = (84, 360), (456, 560)
 #: Distance from a plot's top up to the middle of its title.
 _TITLE_PX = 46
-#: Shapes are drawn this many times larger and then scaled down, because Pillow draws no smooth edges.
+#: Shapes are drawn this many times larger and scaled down: Pillow draws no smooth edges.
 _SMOOTHING = 2
 #: The background is opaque, so that light and dark themes show the same chart.
 _BACKGROUND = (30, 31, 36)
@@ -52,7 +52,7 @@ async def usage_chart(bars: Sequence[Bar]) -> bytes:
     """Return a PNG with a bar for the clips of each day, and below it a bar for their cost.
 
     bars  at least one; one for each day without a gap, earliest first, with amounts of 0 or more.
-    The PNG has 1000x640 px and at most about 100 kB. Runs in a thread. Raises ValueError for no bars.
+    The PNG has 1000x640 px and up to 100 kB. Runs in a thread. Raises ValueError for no bars.
     """
     if not bars:
         raise ValueError("no days for a chart")
@@ -100,7 +100,6 @@ def _plot(
 
 
 def _dates(draw: ImageDraw.ImageDraw, days: Sequence[date]) -> None:
-    """Write the dates of some days at equal steps below the chart, the last day included."""
     step = -(-len(days) // _DATES)
     columns = _columns(len(days))
     for index in range(len(days) - 1, -1, -step):
@@ -148,7 +147,6 @@ def _short(amount: Fraction | int) -> str:
 
 
 def _encode_png(chart: Image.Image) -> bytes:
-    """Return a chart as a PNG of 64 colours, which is enough for flat shapes."""
     file = BytesIO()
     chart.quantize(_COLOURS, Image.Quantize.FASTOCTREE).save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -15,8 +15,8 @@ _job_id: ContextVar[str] = ContextVar("job_id", default="-")
 _LINKS = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 _TOKENS = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.-]{20,}")
 
-#: A shorter secret is a placeholder, such as `x` for a server that needs no key, and is masked only as
-#: a whole word.
+#: A shorter secret is a placeholder, such as `x` for a server that needs no key, and is masked only
+#: as a whole word.
 _MIN_UNANCHORED_CHARS = 8
 
 

@@ -103,7 +103,7 @@ class Metrics:
             self._limited.labels(scope)
 
     def observe_step(self, kind: str, outcome: str, took_s: float) -> None:
-        """Count a step; `kind` and `outcome` come from small fixed sets, so that series stay few."""
+        """Count a step; `kind` and `outcome` come from small fixed sets, which bounds the series."""
         self._steps.labels(kind, outcome).inc()
         self._step_s.labels(kind).observe(took_s)
 
@@ -130,8 +130,6 @@ class Metrics:
 
 
 class _GaugeCollector(Collector):
-    """Yields the counters and histograms, and then the gauges."""
-
     def __init__(self, counters: CollectorRegistry, gauges: Gauges) -> None:
         self._counters = counters
         self._gauges = gauges
@@ -184,7 +182,6 @@ def _table_gauges(tables: TableGauges) -> Iterator[Metric]:
 
 
 def _single_gauges(*figures: tuple[str, str, float | None]) -> Iterator[Metric]:
-    """Yield a gauge for each name, text and value, but none for a value of None."""
     for name, text, value in figures:
         if value is not None:
             yield GaugeMetricFamily(name, text, value=value)

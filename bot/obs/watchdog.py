@@ -55,7 +55,7 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop to watch the event loop; idempotent, and allowed without a `start`."""
+        """End the watch of the event loop; idempotent, and allowed without a `start`."""
         self._stopped.set()
         if self._next_beat is not None:
             self._next_beat.cancel()

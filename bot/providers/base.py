@@ -1,7 +1,7 @@
-"""The interface of a provider; read this before you add one.
+"""The interface of a provider, which knows one vendor's address, credentials and quirks.
 
-A provider knows one vendor's address, credentials and quirks. It keeps no state of jobs, decides
-nothing about retries or refunds, and raises only the errors of `bot.errors`.
+A provider keeps no state of jobs, decides nothing about retries or refunds, and raises only the
+errors of `bot.errors`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from bot.model import Operation, Size
 class Model:
     """Facts about one model: what its API accepts, and what its clips cost."""
 
-    #: The name the API takes.
+    #: The model's name in the API, and the name that members see.
     name: str
-    #: The name members see.
     label: str
-    #: Lengths of a clip that the model allows, in whole seconds, shortest first; the first is the default.
+    #: Allowed lengths of a clip in whole seconds, shortest first; the first is the default.
     seconds: tuple[int, ...]
     #: Allowed sizes; the first is the default.
     sizes: tuple[Size, ...]
@@ -35,13 +34,12 @@ class Model:
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
     #: Whether a REMIX may have another length or size than its source.
     remix_can_change_format: bool = False
-    #: Whether the model takes a reference image with the prompt.
     takes_image: bool = False
     has_audio: bool = True
     prompt_max_chars: int = 4000
     #: Whether the API counts a prompt's length in UTF-16 units, of which most emoji have two.
     counts_utf16: bool = False
-    #: The page from which a person copied these facts, and the day of that.
+    #: The web page with these facts about the model, and the day on which a person last read it.
     facts_source: str = ""
     verified_on: date | None = None
     #: The day on which the vendor retires the model; None when no day is known.
@@ -125,16 +123,16 @@ class RenderStatus:
 
     id: str
     state: RenderState
-    #: Percentage from 0 to 100, None where the API tells none. Only `state` proves success, not 100.
+    #: Percentage from 0 to 100, None where the API tells none; 100 is no proof of success.
     progress: int | None = None
     #: Why the render failed; None unless `state` is FAILED.
     error: ProviderError | None = None
     #: The price that the provider reports; None when it reports none.
     cost_usd_micros: int | None = None
-    #: Seconds that the API asks the bot to wait before the next poll; None without such a wish.
+    #: Seconds that the API asks the bot to wait before the next poll; None if the API names none.
     poll_after_s: float | None = None
-    # By the next six fields, each None where the API does not tell it, `recover.py` recognises a
-    # request of unknown outcome in the list that `recent()` returns.
+    # `recover.py` finds a request of unknown outcome in the result of `recent()` by the fields from
+    # here on, which are None where the API does not report them.
     prompt: str | None = None
     model: str | None = None
     #: Length of the whole clip in seconds, also for an EXTEND.
@@ -216,13 +214,13 @@ class Provider(Protocol):
         ...
 
     async def delete(self, remote_id: str) -> bool:
-        """Remove the provider's copy of a clip; idempotent. False where the API has no such call."""
+        """Remove the provider's copy of a clip; idempotent. False if the API has no such call."""
         ...
 
     async def check(self) -> str:
         """Make one free call that needs the key; return its result in a few words. Idempotent.
 
-        Raises ProviderAccountError, ProviderTroubleError, and UnsupportedError where no call is free.
+        Raises ProviderAccountError, ProviderTroubleError, and UnsupportedError if no call is free.
         """
         ...
 

@@ -21,10 +21,10 @@ _OUT_FIRST_S, _OUT_MAX_S = 300.0, 3600.0
 
 
 class CircuitState(StrEnum):
-    """Whether a provider gets new jobs."""
+    """Whether a provider gets new jobs; `CLOSED` means that the provider works."""
 
     CLOSED = "ok"
-    #: The provider failed or asked for a pause: it gets no job before `ProviderHealth.until`.
+    #: The provider failed or asked for a pause, and gets no job before `ProviderHealth.until`.
     COOLING_DOWN = "throttled"
     #: The provider refuses the key, or the balance is used up: the operator must act.
     OUT = "out"
@@ -69,7 +69,7 @@ class CircuitBreakers:
         return self._health[name]
 
     def takes_work(self, name: str) -> bool:
-        """Whether a provider may be sent a request now: its circuit is closed or its pause is over."""
+        """Whether a provider may get a request now: its circuit is closed or its pause is over."""
         until = self._health[name].until
         return until is None or until <= self._clock.now()
 
@@ -109,7 +109,7 @@ class CircuitBreakers:
             self.record_success(name, before)
 
     def record_trouble(self, name: str, reason: str, *, retry_after_s: float | None = None) -> None:
-        """Record a failure, or a pause that the provider asked for: it gets no jobs for a while."""
+        """Record a provider's failure, or its wish for a pause: it gets no jobs for a while."""
         if self.is_out(name):
             return
         failures = self._failures_in_a_row(name, CircuitState.COOLING_DOWN)

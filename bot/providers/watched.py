@@ -27,7 +27,7 @@ RequestObserver: TypeAlias = Callable[[str, str, str], None]
 
 
 class WatchedProvider:
-    """A `Provider` that forwards every call to another and records its outcome in `CircuitBreakers`.
+    """A `Provider` that forwards calls to another and records their outcome in `CircuitBreakers`.
 
     After a refused submit only an accepted submit ends the outage, because an API with an empty
     balance still answers all other calls. A successful `check` ends any other outage.
@@ -116,7 +116,7 @@ class WatchedProvider:
 
     @contextmanager
     def _count_outcome(self, call: str, *, errors_only: bool = False) -> Generator[None]:
-        """Count the call in the block by its outcome; with `errors_only` only if it fails."""
+        """Count the call in the block by its outcome; `errors_only` leaves out a success."""
         outcome = "cut_off"
         try:
             yield

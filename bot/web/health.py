@@ -18,8 +18,8 @@ from bot.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
-#: A check returns a problem's description, or None without a problem. The page may be public, so the
-#: description names no path and quotes no error.
+#: A check returns a problem's description, or None without a problem. The page may be public, so
+#: the description names no path and quotes no error.
 ReadinessCheck: TypeAlias = Callable[[], Awaitable[str | None]]
 
 #: Limit for a check of the database; supervisors wait longer than this for the page.
@@ -95,10 +95,10 @@ class HealthServer:
             app,
             access_log=None,
             logger=_log,
-            auto_decompress=False,  # signatures cover the compressed body, and a zip bomb stays small
-            # Clients that poll a page or post webhooks return within this many seconds or reconnect.
+            auto_decompress=False,  # signatures cover the compressed body; a zip bomb stays small
+            # Clients that poll a page or post webhooks return within this time or reconnect.
             keepalive_timeout=75.0,
-            # The rest of a rejected body is read for one second, so that its sender reads the response.
+            # A rejected body is read for one more second, so that its sender reads the response.
             lingering_time=1.0,
             shutdown_timeout=5.0,
         )

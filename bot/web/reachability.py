@@ -8,7 +8,7 @@ import aiohttp
 
 
 async def fetch_status(address: str, timeout_s: float) -> int | None:
-    """Return the status of a GET of `address`, which follows no redirect; None without a response."""
+    """Return the status of a GET that follows no redirect; None without a response."""
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s)) as session,

@@ -74,7 +74,7 @@ class Webhooks:
         return [web.post("/webhooks/{provider}", self._receive)]
 
     async def stop(self) -> None:
-        """Let running polls finish for five seconds at most, after the server stopped; idempotent."""
+        """Let polls finish for up to five seconds after the server has stopped; idempotent."""
         if self._polls:
             await asyncio.wait(self._polls, timeout=_STOP_TIMEOUT_S)
         for task in self._polls:
@@ -99,7 +99,7 @@ class Webhooks:
         except TimeoutError:
             return web.Response(status=408)
         except (ConnectionError, web.RequestPayloadError):
-            return web.Response(status=400)  # the sender is most likely gone
+            return web.Response(status=400)
         if body is None:
             return web.Response(status=413)
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -155,7 +155,7 @@ class RejectionLog:
         self._logged_at: datetime | None = None
 
     def count(self, reason: Exception, now: datetime) -> None:
-        """Count one rejected webhook; `reason`, which is logged, must quote nothing of its request."""
+        """Count a rejected webhook; `reason` is logged and must quote nothing of the request."""
         self._count += 1
         if self._logged_at is None or now - self._logged_at >= _LOG_GAP:
             text = (

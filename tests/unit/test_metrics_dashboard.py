@@ -51,7 +51,7 @@ def test_a_panel_says_what_it_shows_and_asks_the_chosen_prometheus_for_the_chose
 
 @pytest.fixture(scope="module")
 def exported() -> dict[str, list[frozenset[tuple[str, str]]]]:
-    """The labels of each sample on /metrics, by metric name, after each kind of event has occurred."""
+    """The labels of each sample on /metrics, by metric, after each kind of event has occurred."""
     metrics = Metrics(["openai"])
     metrics.observe_step("submit", "ok", 1.0)
     metrics.observe_ack("taken", 0.1)

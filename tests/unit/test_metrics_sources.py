@@ -1,4 +1,4 @@
-"""The scheduler, a provider and Discord's client report steps, calls and first responses as metrics."""
+"""Scheduler, provider and Discord's client report steps, calls and first responses as metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gauges that a scrape reads from the database and the disk, and their values after a failure."""
+"""The gauges that a scrape reads from database and disk, and their values after a failure."""
 
 from __future__ import annotations
 

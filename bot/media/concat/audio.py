@@ -27,8 +27,9 @@ _USUAL_RATE_HZ = 48_000
 _JITTER_S = 0.02
 #: Length of the fade where sound begins or ends inside a clip.
 _RAMP_S = 0.005
-#: Seconds on each side of the seam whose sound is replaced if the seam clicks. AAC changes the first
-#: and last third of a millisecond by up to a quarter of the loudness (libavcodec 62, 2026-11-20).
+#: Seconds on each side of the seam whose sound is replaced if the seam clicks. AAC changes the
+#: first and last third of a millisecond by up to a quarter of the loudness (libavcodec 62,
+#: 2026-11-20).
 _BRIDGE_S = 0.0006
 #: A step between samples at the seam is a click if it is `_CLICK_RATIO` times larger than every
 #: other step within `_NEAR_S` of the seam.
@@ -147,7 +148,6 @@ def _read(segment: AudioSegment, wanted: AudioFormat, count: int) -> Samples:
 
 
 def _resampled(container: InputContainer, wanted: AudioFormat) -> Iterator[AudioFrame]:
-    """Decode the first sound track of a clip as planar floats of the wanted format."""
     resampler, source = None, None
     for frame in container.decode(container.streams.audio[0]):
         told = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -162,5 +162,4 @@ def _resampled(container: InputContainer, wanted: AudioFormat) -> Iterator[Audio
 
 
 def _fade_out_curve(count: int) -> Samples:
-    """Return a cosine curve from 1 to 0."""
     return ((1 + np.cos(np.linspace(0, np.pi, count))) / 2).astype(np.float32)

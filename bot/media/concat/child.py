@@ -46,7 +46,7 @@ _BIT_RATES = {1: 96_000, 2: 160_000}
 
 
 def concat_files(first: Path, second: Path, part: Path) -> dict[str, int | bool]:
-    """Write the joined MP4 to `part` and return the fields of its `ConcatResult`.
+    """Join two clips to an MP4 at `part` and return the fields of its `ConcatResult`.
 
     Raises BadClipError for a clip that cannot be read, OSError when writing fails.
     """
@@ -75,7 +75,7 @@ def concat_files(first: Path, second: Path, part: Path) -> dict[str, int | bool]
 
 
 def _small(frame: av.VideoFrame) -> GreyFrame:
-    # Floats, because rounding to integers would lose the motion of a slow scene.
+    # The pixels are floats, because rounding to integers would lose the motion of a slow scene.
     shown = frame_to_image(frame).convert("L").convert("F")
     return np.asarray(shown.resize(COMPARED_PX, Image.Resampling.BOX))
 

@@ -46,9 +46,9 @@ class VideoCoding:
     width_px: int
     height_px: int
     pix_fmt: str
-    #: Width of a pixel by its height.
+    #: Width of a pixel divided by its height.
     pixel_aspect: Fraction
-    #: H.273 primaries, transfer, matrix, then libavutil's range.
+    #: Primaries, transfer and matrix as numbers of H.273, and the range as libavutil's number.
     colours: tuple[int, int, int, int]
 
 
@@ -103,7 +103,7 @@ def read_track(path: Path) -> VideoTrack:
 
 
 def _last_ticks(told: int, pts: tuple[int, ...]) -> int:
-    """Return the last frame's length: `told`, or the mean of the others if `told` is under half."""
+    """Return the last frame's length: `told`, or the others' mean if `told` is under half of it."""
     mean = (max(pts) - min(pts)) // max(1, len(pts) - 1)
     return told if 2 * told >= mean and told else max(1, mean)
 
@@ -123,7 +123,6 @@ def _coding(stream: VideoStream) -> VideoCoding:
 
 
 def _is_idr(packet: Packet, stream: VideoStream) -> bool:
-    """Whether an H.264 packet of an MP4 certainly holds an IDR frame."""
     header = bytes(stream.codec_context.extradata or b"")
     # The length before each NAL unit has 4 bytes; 1 or 2, which avcC also allows (ISO 14496-15), do
     # not occur.
@@ -170,7 +169,7 @@ def shifted_timestamps(track: VideoTrack, frames: int) -> list[tuple[int, int]]:
 
 
 def frame_rate(track: VideoTrack) -> Fraction:
-    """Return a track's frames per second from 1 to 120, the mean if the frames' distances differ."""
+    """Return a track's frames per second, 1 to 120; the mean if the frames' distances differ."""
     step, seconds = track.step_ticks, length_s(track)
     if step is not None:
         rate = 1 / (step * track.time_base)

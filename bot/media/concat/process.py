@@ -60,7 +60,6 @@ async def concat_clips(
 
 
 async def _run(task: str, time_limit_s: float) -> str:
-    """Run a child and return its stdout; the child has ended when this returns or raises."""
     command, pipe = (sys.executable, "-P", "-m", "bot.media.concat.child"), asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *command, stdin=pipe, stdout=pipe, stderr=pipe, env=child_environment()

@@ -138,7 +138,7 @@ def _stream(out: OutputContainer, canvas: Canvas, track: VideoTrack, rate: Fract
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """The format of all frames of a joined clip: upright, yuv420p in limited range, of even size."""
+    """The format of a joined clip's frames: upright, yuv420p in limited range, of even size."""
 
     width_px: int
     height_px: int
@@ -200,7 +200,6 @@ class Canvas:
         )
 
     def _placed(self, frame: VideoFrame, turns: int) -> VideoFrame:
-        """Return a black frame of the canvas's size with the turned `frame` in its middle."""
         whole = np.empty((self.height_px * 3 // 2, self.width_px), dtype=np.uint8)
         spots = _plane_views(whole, self.width_px, self.height_px)
         planes = _plane_views(frame.to_ndarray(), frame.width, frame.height)
@@ -214,7 +213,6 @@ class Canvas:
 
 
 def _plane_views(image: NDArray[np.generic], width_px: int, height_px: int) -> list[_Plane]:
-    """Return views of the three planes of a packed yuv420p array."""
     luma, chroma = width_px * height_px, width_px * height_px // 4
     flat = image.view(np.uint8).reshape(-1)[: luma + 2 * chroma]
     whole, half = (height_px, width_px), (height_px // 2, width_px // 2)

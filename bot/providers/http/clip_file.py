@@ -28,11 +28,11 @@ async def save(
 
     chunks           the body; each chunk is written in a thread, so it should not be tiny.
     announced_bytes  the length that the sender promised; None when the sender promised none.
-    An existing `target` is replaced. Disk access, hashing and the check run in threads. A failure or
-    a cancellation leaves no file.
+    An existing `target` is replaced. Disk access, hashing and the check run in threads. A failure
+    or a cancellation leaves no file.
 
-    Raises BadClipError for a body of another length or one that is no MP4, OversizeClipError for
-    more than `max_bytes`, StorageError when the disk refuses, and whatever `chunks` raises.
+    Raises BadClipError for a body of another length or a body that is no MP4, OversizeClipError
+    for more than `max_bytes`, StorageError when the disk refuses, and whatever `chunks` raises.
     """
     if announced_bytes is not None and announced_bytes > max_bytes:
         raise OversizeClipError(f"{announced_bytes} bytes announced, {max_bytes} allowed")
@@ -68,10 +68,7 @@ async def _decode_base64(text: str) -> AsyncIterator[bytes]:
 
 
 class _PartialFile:
-    """A file beside `target` that is not complete yet.
-
-    Every method blocks and runs in a thread, one method at a time.
-    """
+    """An incomplete clip beside `target`; each method blocks and runs in a thread by itself."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -82,7 +79,7 @@ class _PartialFile:
         self.size_bytes = 0
 
     def open(self) -> None:
-        # A killed process may have left a file. A concurrent download keeps writing to its own inode.
+        # A killed process may have left a file. A concurrent download writes to its own inode.
         self._path.unlink(missing_ok=True)
         self._file = self._path.open("xb")
 

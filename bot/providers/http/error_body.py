@@ -1,4 +1,4 @@
-"""Parses the error bodies of APIs, whatever their shape."""
+"""Parses the bodies of error answers, whose shape differs from API to API."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _MODERATION = re.compile(
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
-# Sentences of a refusal by moderation, from gateways that have no codes, and in capitals from Google
-# (2026-11-20: a third party's recordings, others' reports).
+# Sentences of a refusal by moderation, from gateways that have no codes, and in capitals from
+# Google (2026-11-20: a third party's recordings, others' reports).
 _MODERATION_SENTENCE = re.compile(
     r"moderation (system|block)|blocked by (our |the )?moderation"
     r"|content[ _-]?polic|content[ _-]filter|content[ _-]moderat|safety system|input was flagged"
@@ -33,18 +33,18 @@ _MODERATION_SENTENCE = re.compile(
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
-# Codes of an account without balance. 2026-11-20: OpenAI sends them with 429, as for too many requests
-# (https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy, openai-insufficient-quota); the variants in
-# the first group come from new-api and relays.
+# Codes of an account without balance. 2026-11-20: OpenAI sends them with 429, as for too many
+# requests (https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy, openai-insufficient-quota);
+# the variants in the first group come from new-api and relays.
 _ACCOUNT = re.compile(
     r"insufficient_(user_)?(quota|balance|credit)|credit_balance_exhausted"
     r"|(spend|usage)_limit_exceeded|budget_exceeded|billing_|invalid_api_key|account_deactivated",
     re.IGNORECASE,
 )
-# Sentences about a bad key or an empty balance. 2026-11-20: xAI sends them with 400, 403 or 429 (github
-# autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447), Runway with 400. Only a gateway's
-# prefix may stand before such a sentence: a refusal may quote the same words out of a member's prompt, and
-# one prompt must not mark the account as refused.
+# Sentences about a bad key or an empty balance. 2026-11-20: xAI sends them with 400, 403 or 429
+# (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447), Runway with 400. Only
+# a gateway's prefix may stand before such a sentence: a refusal may quote the same words out of a
+# member's prompt, and one prompt must not mark the account as refused.
 _ACCOUNT_SENTENCE = re.compile(
     r"((?!\W*[\w. ]*(prompt|input|text|content))(\[[\w. ]{1,30}\]|\d{3}\b\s*[:-]?"
     r"|(\w[\w. ]{0,40})?(error|exception)( code)?( \d{3})?\s*[:-])\s*){0,3}"
@@ -59,17 +59,19 @@ _ACCOUNT_SENTENCE = re.compile(
 )
 # Text in quotation marks is from the prompt; a truncated quotation has no closing mark.
 _QUOTED = re.compile(r"(?<!\w)([\"'`]).*?(\1(?!\w)|$)|[“‘«].*?([”’»](?!\w)|$)")
-# The code for an unknown model. 2026-11-20: OpenAI sends it with 404, or with 403 to a project that may
-# not use the model; relays with 400, and github QuantumNous/new-api with 503 without sending the request on.
+# The code for an unknown model. 2026-11-20: OpenAI sends it with 404, or with 403 to a project that
+# may not use the model; relays with 400, and github QuantumNous/new-api with 503 without sending
+# the request on.
 _UNKNOWN_MODEL = re.compile(r"model_?not_?found", re.IGNORECASE)
 _OVERLOAD = re.compile(
     r"overload|at capacity|over capacity|high demand|slow_?down|too many", re.IGNORECASE
 )
-# 2026-11-20: with one of these and status 400, CometAPI and Google's Interactions API report an unknown id.
+# 2026-11-20: with one of these and status 400, CometAPI and Google's Interactions API report an
+# unknown id.
 _UNKNOWN_ID = re.compile(r"task_not_exist|invalid interaction name", re.IGNORECASE)
-# Codes and sentences about a remix whose source is unknown. 2026-11-20: relays like CometAPI send the two
-# codes with status 400 (github QuantumNous/new-api); gateways pass on sentences of many APIs. "The model …
-# does not exist" must not match, because the sentence is not about the source.
+# Codes and sentences about a remix whose source is unknown. 2026-11-20: relays like CometAPI send
+# the two codes with status 400 (github QuantumNous/new-api); gateways pass on sentences of many
+# APIs. "The model … does not exist" must not match, because the sentence is not about the source.
 _UNKNOWN_SOURCE = re.compile(
     r"task_(origin_)?not_exist|task_channel_disable|invalid interaction name"
     r"|\b(video|task)[ _]((?!model)\S+ ){0,4}?"
@@ -77,8 +79,8 @@ _UNKNOWN_SOURCE = re.compile(
     r"|\b(no such|unknown) (video|task)\b",
     re.IGNORECASE,
 )
-# 2026-11-20: how OpenAI, its relays, Kong, and the routers of Go and Express report an unknown path.
-# FastAPI says only "Not Found".
+# 2026-11-20: how OpenAI, its relays, Kong, and the routers of Go and Express report an unknown
+# path. FastAPI says only "Not Found".
 _UNKNOWN_ROUTE = re.compile(
     r"^(invalid url \(|404 page not found|route not found|no route matched|cannot post /)",
     re.IGNORECASE,
@@ -93,7 +95,7 @@ _TITLE = re.compile(rb"<title[^>]*>([^<]{0,120})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """A parsed error body; the API left out a field that is empty or None."""
+    """A parsed error body; a field that is empty or None was not in the body."""
 
     message: str = ""
     code: str = ""
@@ -216,7 +218,6 @@ def _delay_s(details: object) -> float | None:
 
 
 def _kind(fields: Mapping[str, Any]) -> str:
-    """Return the type of an error, or else the first type in its list of validation errors."""
     kind = _short_text(fields.get("type")) or _short_text(fields.get("error_type"))
     details = map(object_or_empty, list_or_empty(fields.get("detail")))
     return kind or next(filter(None, (_short_text(each.get("type")) for each in details)), "")

@@ -25,7 +25,7 @@ from bot.providers.http.error_body import ErrorBody
 #: A function of a status other than 2xx and its error body.
 ErrorMapper: TypeAlias = Callable[[int, ErrorBody], ProviderError]
 
-# A gateway sends these statuses when the server behind it is slow; that server may have the request.
+# A gateway sends these when the server behind it is slow; that server may have the request.
 _GATEWAY_TIMEOUTS = frozenset({408, 425, 499})
 # Redirects that keep the method; the sender of such an answer did not act on the request.
 _METHOD_KEEPING_REDIRECTS = frozenset({301, 307, 308})

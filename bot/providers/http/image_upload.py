@@ -37,7 +37,7 @@ def image_type(content: bytes) -> tuple[str, str]:
 
 
 async def load_image(image: Path, field_name: str) -> Upload:
-    """Read an image for the form field `field_name`; ProviderRejectedError if it can't be sent."""
+    """Read an image for a form field. Raises ProviderRejectedError if the image can't be sent."""
     try:
         content = await asyncio.to_thread(image.read_bytes)
         content_type, file_name = image_type(content)
@@ -47,7 +47,7 @@ async def load_image(image: Path, field_name: str) -> Upload:
 
 
 async def data_url(image: Path) -> str:
-    """Return an image as a `data:` address. Raises ProviderRejectedError if it can't be sent."""
+    """Return an image as a `data:` address. Raises ProviderRejectedError like `load_image`."""
     upload = await load_image(image, "")
     encoded = await asyncio.to_thread(base64.b64encode, upload.content)
     return f"data:{upload.content_type};base64,{encoded.decode()}"

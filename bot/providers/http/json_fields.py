@@ -58,7 +58,7 @@ def int_or_none(value: object, *, at_least: int | None = None) -> int | None:
 
 
 def datetime_or_none(value: object) -> datetime | None:
-    """Return ISO 8601 text as an aware datetime, UTC if it names no zone; None for anything else."""
+    """Return ISO 8601 text as a datetime, in UTC if it names no zone; None for another value."""
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -75,7 +75,7 @@ def is_usable_id(remote_id: str) -> bool:
 def id_of(
     fields: Mapping[str, Any], name: str = "id", pattern: re.Pattern[str] | None = None
 ) -> str:
-    """Return the id under `name`. Raises ValueError unless it is usable and matches `pattern`."""
+    """Return the id under `name`. Raises ValueError unless the id is usable and fits `pattern`."""
     found = text_or_none(fields.get(name))
     if found is None or not is_usable_id(found) or (pattern and not pattern.fullmatch(found)):
         raise ValueError(f"no usable {name}")

@@ -18,12 +18,12 @@ from bot.providers.http import error_body
 _log = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 256 * 1024
-# Parsing blocks the event loop even from another thread: 15 MiB took half a second (measured).
+# Parsing JSON blocks the event loop even from another thread: 15 MiB took half a second (measured).
 _BODY_MAX_BYTES = 4 * 1024 * 1024
 _ERROR_BODY_MAX_BYTES = 64 * 1024
 # The body of an error answer is only a detail beside its status, so reading the body is limited.
 _ERROR_BODY_TIMEOUT_S = 5.0
-# A larger body is parsed in a thread, because parsing would delay the event loop noticeably.
+# Larger JSON is parsed in a thread, because parsing would delay the event loop noticeably.
 _PARSE_IN_THREAD_BYTES = 128 * 1024
 
 
@@ -83,7 +83,6 @@ async def read_error_body(response: httpx.Response) -> bytes:
 
 
 async def _read_into(body: bytearray, response: httpx.Response, max_bytes: int) -> None:
-    """Append the chunks of a response to `body`, until `body` is longer than `max_bytes`."""
     async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
         async for chunk in chunks:
             body += chunk

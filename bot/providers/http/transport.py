@@ -49,7 +49,7 @@ _ResultT = TypeVar("_ResultT")
 _Part: TypeAlias = tuple[str, tuple[str | None, str | bytes, str | None]]
 
 _MAX_REDIRECTS = 5
-# These errors prove that a request was not sent; after any other error the API may have it.
+# These errors prove that a request was not sent; after others the API may have received it.
 _NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -184,11 +184,10 @@ class Transport:
     async def _send_paid_once(
         self, path: str, map_error: error_mapping.ErrorMapper, **content: Any
     ) -> JsonResponse:
-        """Send a paid request once. Raises what `map_error` returns for a status other than 2xx."""
         url = self._resolve(path)
         headers = self._headers_for(url)
         request = self._paid_client.build_request("POST", url, headers=headers, **content)
-        # A create counts against the rate limit but does not wait for it, so that it precedes polls.
+        # A create counts against the rate limit but doesn't wait for it, so it precedes polls.
         wait_s = self._rate_limiter.blocked_s()
         if wait_s > self._timeouts.max_retry_after_s:
             raise NotAcceptedError("not sent: too many calls a minute", retry_after_s=wait_s)
@@ -277,7 +276,7 @@ class Transport:
         body: Mapping[str, object] | None = None,
         waits: httpx.Timeout | None = None,
     ) -> AsyncGenerator[httpx.Response]:
-        """Send a request, with credentials to the API's own origin only; follow redirects of a GET."""
+        """Send a request, with credentials to the API's origin only; follow a GET's redirects."""
         content = None if body is None else dict(body)
         timeout = waits or httpx.USE_CLIENT_DEFAULT
         for _ in range(_MAX_REDIRECTS + 1):

@@ -206,7 +206,7 @@ async def test_other_pixels_and_odd_sizes_are_taken(first: Path, tmp_path: Path)
 
 
 async def test_colours_and_their_tags_survive_encoding(first: Path, tmp_path: Path):
-    # A small clip without colour tags has the matrix BT.601; its red must look the same when joined.
+    # A small clip without colour tags has the matrix BT.601; its red must stay the same.
     with_601 = tmp_path / "601.mp4"
     red = np.full((72, 128, 3), (210, 40, 40), dtype=np.uint8)
     with av.open(str(with_601), "w", format="mp4") as out:

@@ -17,7 +17,7 @@ _BITS = 8
 
 
 def numbered_picture(number: int, size: tuple[int, int] = (128, 72)) -> NDArray[np.uint8]:
-    """Draw a number from 0 to 255 as eight bars on grey: a light bar for a 1 bit, a dark one for 0."""
+    """Draw a number from 0 to 255 on grey, each 1 bit as a light bar, each 0 bit as a dark bar."""
     width_px, height_px = size
     picture = np.full((height_px, width_px, 3), 120, dtype=np.uint8)
     bar_px = width_px // _BITS
