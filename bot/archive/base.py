@@ -1,7 +1,5 @@
 """The interface of an archive, which keeps finished files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """An archive that keeps files in a folder of this machine."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Writes a file so that the file appears under its name only when it is complete."""
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 from collections.abc import Generator

@@ -3,8 +3,6 @@
 Such a process gets no secrets, runs at a lower priority, and ends when the bot does.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

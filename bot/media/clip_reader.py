@@ -1,7 +1,5 @@
 """Reads MP4 files of providers: the header, the first frames and the last frames."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Generator

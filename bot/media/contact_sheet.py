@@ -1,7 +1,5 @@
 """Draws several pictures as one sheet and numbers them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from io import BytesIO

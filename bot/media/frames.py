@@ -1,7 +1,5 @@
 """Frames of a clip: their colours and rotation, and single frames as image files."""
 
-from __future__ import annotations
-
 import asyncio
 from itertools import islice
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads the top-level boxes of an MP4 file without decoding anything."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks of the reference images that members upload."""
 
-from __future__ import annotations
-
 import asyncio
 import warnings
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Draws the usage of each day: a bar for the clips, and below it a bar for the cost."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass

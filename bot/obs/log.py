@@ -1,7 +1,5 @@
 """Log lines as text or JSON; each line names its job, and secrets are masked."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

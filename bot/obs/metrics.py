@@ -1,7 +1,5 @@
 """The process's metrics for Prometheus; no label identifies a member or a clip."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

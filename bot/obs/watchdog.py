@@ -1,7 +1,5 @@
 """The event loop watchdog: measures the loop's lag and logs the code that blocks it."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sys

@@ -4,8 +4,6 @@ A provider keeps no state of jobs, decides nothing about retries or refunds, and
 errors of `bot.errors`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime

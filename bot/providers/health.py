@@ -1,7 +1,5 @@
 """The health of each provider, derived from the provider's answers."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """All providers, by their name in VIDEO_PROVIDERS."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.clock import Clock

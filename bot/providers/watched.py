@@ -1,7 +1,5 @@
 """Wraps a provider and derives the provider's health from the outcome of each call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The prompt gate: every command has its prompt checked here before quota is reserved."""
 
-from __future__ import annotations
-
 import unicodedata
 
 from bot.errors import UnsafePromptError

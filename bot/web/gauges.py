@@ -1,7 +1,5 @@
 """Reads the gauges of a metrics page from database and disk, at most once in five seconds."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import shutil

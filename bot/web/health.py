@@ -1,7 +1,5 @@
 """The HTTP server of the health pages, and the checks of /readyz."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import shutil

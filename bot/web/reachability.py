@@ -1,7 +1,5 @@
 """Checks for the doctor: whether an address answers, and whether a port is free."""
 
-from __future__ import annotations
-
 import asyncio
 
 import aiohttp

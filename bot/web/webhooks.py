@@ -1,7 +1,5 @@
 """Webhooks of providers: each webhook makes the next poll of its render immediate."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """Joins the sound of two clips into one run of samples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction

@@ -5,8 +5,6 @@ It reads one line of JSON from stdin, such as {"first": "a.mp4", "second": "b.mp
 outlive a killed parent. After exit code 0 `part` is complete; after any other code it is deleted.
 """
 
-from __future__ import annotations
-
 import functools
 import heapq
 import json

@@ -1,7 +1,5 @@
 """Reads the video tracks of two clips from their packets and decides how the clips are joined."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Joins two clips in a child process."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -1,11 +1,10 @@
 """Joins the video tracks of two clips into packets of one stream."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from av.container import OutputContainer
@@ -57,6 +56,82 @@ class VideoPackets:
     rate: Fraction
     #: Number of frames from the first clip and from the second.
     frames: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """The format of a joined clip's frames: upright, yuv420p in limited range, of even size."""
+
+    width_px: int
+    height_px: int
+    #: Width of a pixel divided by its height.
+    pixel_aspect: Fraction
+    #: H.273 matrix coefficients.
+    matrix: int
+
+    @classmethod
+    def of(cls, frame: VideoFrame, pixel_aspect: Fraction) -> Self:
+        """Return the canvas that `frame` fills completely."""
+        width_px, height_px = frame.width, frame.height
+        if quarter_turns(frame) % 2:
+            width_px, height_px, pixel_aspect = height_px, width_px, 1 / pixel_aspect
+        return cls(
+            width_px=max(2, width_px // 2 * 2),
+            height_px=max(2, height_px // 2 * 2),
+            pixel_aspect=pixel_aspect,
+            matrix=color_matrix(frame),
+        )
+
+    def draw(self, frame: VideoFrame, pixel_aspect: Fraction) -> VideoFrame:
+        """Return `frame` upright in the middle of the canvas, as large as possible, on black.
+
+        A frame whose fitted size differs from the canvas by up to two pixels fills the canvas.
+        """
+        turns = quarter_turns(frame)
+        aspect = pixel_aspect * frame.width / frame.height
+        size_px = self.fit(1 / aspect if turns % 2 else aspect)
+        scaled = self._scaled(frame, *(size_px[::-1] if turns % 2 else size_px))
+        if turns or size_px != (self.width_px, self.height_px):
+            scaled = self._placed(scaled, turns)
+        # With the source's type the encoder would place keyframes where the source has some.
+        scaled.pict_type = PictureType.NONE
+        return scaled
+
+    def fit(self, aspect: Fraction) -> tuple[int, int]:
+        """Return the even size in pixels, on this canvas, of a picture with a displayed aspect."""
+        own = self.pixel_aspect * self.width_px / self.height_px
+        width_px, height_px = self.width_px, self.height_px
+        if aspect > own:
+            height_px = max(2, round(height_px * own / aspect / 2) * 2)
+        else:
+            width_px = max(2, round(width_px * aspect / own / 2) * 2)
+        if self.width_px - width_px <= 2 and self.height_px - height_px <= 2:
+            return self.width_px, self.height_px
+        return width_px, height_px
+
+    def _scaled(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
+        return frame.reformat(
+            width=width_px,
+            height=height_px,
+            format="yuv420p",
+            src_colorspace=color_matrix(frame),
+            dst_colorspace=self.matrix,
+            src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=Interpolation.BICUBIC,
+        )
+
+    def _placed(self, frame: VideoFrame, turns: int) -> VideoFrame:
+        whole = np.empty((self.height_px * 3 // 2, self.width_px), dtype=np.uint8)
+        spots = _plane_views(whole, self.width_px, self.height_px)
+        planes = _plane_views(frame.to_ndarray(), frame.width, frame.height)
+        for spot, plane, black in zip(spots, planes, _BLACK, strict=True):
+            turned = np.rot90(plane, turns)
+            top = (spot.shape[0] - turned.shape[0]) // 2
+            left = (spot.shape[1] - turned.shape[1]) // 2
+            spot[:] = black
+            spot[top : top + turned.shape[0], left : left + turned.shape[1]] = turned
+        return VideoFrame.from_ndarray(whole, format="yuv420p")
 
 
 def copy_packets(out: OutputContainer, first: ConcatInput, second: ConcatInput) -> VideoPackets:
@@ -134,82 +209,6 @@ def _stream(out: OutputContainer, canvas: Canvas, track: VideoTrack, rate: Fract
     context.color_primaries, context.color_trc, context.colorspace = primaries, transfer, matrix
     context.color_range = _LIMITED_RANGE
     return stream
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Canvas:
-    """The format of a joined clip's frames: upright, yuv420p in limited range, of even size."""
-
-    width_px: int
-    height_px: int
-    #: Width of a pixel divided by its height.
-    pixel_aspect: Fraction
-    #: H.273 matrix coefficients.
-    matrix: int
-
-    @classmethod
-    def of(cls, frame: VideoFrame, pixel_aspect: Fraction) -> Canvas:
-        """Return the canvas that `frame` fills completely."""
-        width_px, height_px = frame.width, frame.height
-        if quarter_turns(frame) % 2:
-            width_px, height_px, pixel_aspect = height_px, width_px, 1 / pixel_aspect
-        return cls(
-            width_px=max(2, width_px // 2 * 2),
-            height_px=max(2, height_px // 2 * 2),
-            pixel_aspect=pixel_aspect,
-            matrix=color_matrix(frame),
-        )
-
-    def draw(self, frame: VideoFrame, pixel_aspect: Fraction) -> VideoFrame:
-        """Return `frame` upright in the middle of the canvas, as large as possible, on black.
-
-        A frame whose fitted size differs from the canvas by up to two pixels fills the canvas.
-        """
-        turns = quarter_turns(frame)
-        aspect = pixel_aspect * frame.width / frame.height
-        size_px = self.fit(1 / aspect if turns % 2 else aspect)
-        scaled = self._scaled(frame, *(size_px[::-1] if turns % 2 else size_px))
-        if turns or size_px != (self.width_px, self.height_px):
-            scaled = self._placed(scaled, turns)
-        # With the source's type the encoder would place keyframes where the source has some.
-        scaled.pict_type = PictureType.NONE
-        return scaled
-
-    def fit(self, aspect: Fraction) -> tuple[int, int]:
-        """Return the even size in pixels, on this canvas, of a picture with a displayed aspect."""
-        own = self.pixel_aspect * self.width_px / self.height_px
-        width_px, height_px = self.width_px, self.height_px
-        if aspect > own:
-            height_px = max(2, round(height_px * own / aspect / 2) * 2)
-        else:
-            width_px = max(2, round(width_px * aspect / own / 2) * 2)
-        if self.width_px - width_px <= 2 and self.height_px - height_px <= 2:
-            return self.width_px, self.height_px
-        return width_px, height_px
-
-    def _scaled(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
-        return frame.reformat(
-            width=width_px,
-            height=height_px,
-            format="yuv420p",
-            src_colorspace=color_matrix(frame),
-            dst_colorspace=self.matrix,
-            src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=Interpolation.BICUBIC,
-        )
-
-    def _placed(self, frame: VideoFrame, turns: int) -> VideoFrame:
-        whole = np.empty((self.height_px * 3 // 2, self.width_px), dtype=np.uint8)
-        spots = _plane_views(whole, self.width_px, self.height_px)
-        planes = _plane_views(frame.to_ndarray(), frame.width, frame.height)
-        for spot, plane, black in zip(spots, planes, _BLACK, strict=True):
-            turned = np.rot90(plane, turns)
-            top = (spot.shape[0] - turned.shape[0]) // 2
-            left = (spot.shape[1] - turned.shape[1]) // 2
-            spot[:] = black
-            spot[top : top + turned.shape[0], left : left + turned.shape[1]] = turned
-        return VideoFrame.from_ndarray(whole, format="yuv420p")
 
 
 def _plane_views(image: NDArray[np.generic], width_px: int, height_px: int) -> list[_Plane]:

@@ -1,7 +1,5 @@
 """Saves a clip to disk under a temporary name, checks the file, and then renames it."""
 
-from __future__ import annotations
-
 import asyncio
 import binascii
 import contextlib

@@ -1,7 +1,5 @@
 """Parses the bodies of error answers, whose shape differs from API to API."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Maps HTTP error answers to `bot.errors`: strictly for creates, leniently for other calls."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Reads a member's reference image for an API: as the file of a form, or as text in JSON."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 from dataclasses import dataclass, field

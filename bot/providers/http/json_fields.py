@@ -1,7 +1,5 @@
 """Readers for JSON answers, in which any value may be missing or have another type."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Reads an API's list of renders page by page, back to a given instant."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

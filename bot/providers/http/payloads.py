@@ -1,7 +1,5 @@
 """Reads the bodies of answers within limits, parses JSON, and checks addresses."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Limits the rate of calls, by the operator's setting and by the API's own headers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta

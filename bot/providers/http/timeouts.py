@@ -1,7 +1,5 @@
 """How long the transport waits: time limits, pauses between retries, and Retry-After."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """HTTP calls to paid APIs: a create is sent once, and keys are sent to one origin only."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import logging
