@@ -44,8 +44,7 @@ from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.retention import SqliteRetentionStore
-from bot.web.gauges import GaugeReader
-from bot.web.health import HealthServer, database_check, disk_check
+from bot.web.health import GaugeReader, HealthServer, database_check, disk_check
 from bot.web.webhooks import Webhooks
 from cogs.account import AccountCog
 from cogs.command_groups import install_cogs

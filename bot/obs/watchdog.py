@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 
 _log = logging.getLogger(__name__)
 _BEAT_S = 0.1
@@ -14,38 +15,29 @@ _BEAT_S = 0.1
 _MAX_FRAMES = 25
 
 
+@dataclass(eq=False)
 class Watchdog:
-    """Calls itself on the event loop ten times a second; a thread logs the stack of a late call.
+    """Calls itself on the event loop ten times a second; a thread logs the stack of a late call."""
 
-    on_lag     called with each call's delay in seconds.
-    limit_s    a call with a longer delay is logged.
-    gap_s      the least time between two log lines; each line counts the late calls left out since.
-    monotonic  a clock in seconds. The default is bound at import, so that SimCord, which replaces
-               `time.monotonic` later, doesn't change the watchdog's clock.
-    """
-
-    def __init__(
-        self,
-        on_lag: Callable[[float], None],
-        *,
-        limit_s: float = 0.25,
-        gap_s: float = 60.0,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._on_lag = on_lag
-        self._limit_s = limit_s
-        self._gap_s = gap_s
-        self._monotonic = monotonic
-        #: When the next beat is due; the event loop writes the value, and the thread reads it.
-        self._due_s = 0.0
-        self._next_beat: asyncio.TimerHandle | None = None
-        self._thread: threading.Thread | None = None
-        self._stopped = threading.Event()
+    #: Called with each call's delay in seconds.
+    on_lag: Callable[[float], None]
+    _: KW_ONLY
+    #: A call with a longer delay, in seconds, is logged.
+    limit_s: float = 0.25
+    #: The least time between two log lines; each line counts the late calls left out since.
+    gap_s: float = 60.0
+    #: A clock in seconds, bound at import: SimCord later replaces `time.monotonic`.
+    monotonic: Callable[[], float] = time.monotonic
+    #: When the next beat is due; the event loop writes the value, and the thread reads it.
+    _due_s: float = field(default=0.0, init=False)
+    _next_beat: asyncio.TimerHandle | None = field(default=None, init=False)
+    _thread: threading.Thread | None = field(default=None, init=False)
+    _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     def start(self) -> None:
         """Begin to watch the running event loop; to be called once."""
         loop = asyncio.get_running_loop()
-        self._due_s = self._monotonic()
+        self._due_s = self.monotonic()
         self._beat(loop)
         self._thread = threading.Thread(
             target=self._watch, args=(threading.get_ident(),), name="watchdog", daemon=True
@@ -61,25 +53,25 @@ class Watchdog:
             self._thread.join(1)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        now_s = self._monotonic()
-        self._on_lag(max(0.0, now_s - self._due_s))
+        now_s = self.monotonic()
+        self.on_lag(max(0.0, now_s - self._due_s))
         self._due_s = now_s + _BEAT_S
         self._next_beat = loop.call_later(_BEAT_S, self._beat, loop)
 
     def _watch(self, thread_id: int) -> None:
-        seen_due_s = logged_at_s = -self._gap_s
+        seen_due_s = logged_at_s = -self.gap_s
         unlogged = 0
         wait_s = 0.0
         while not self._stopped.wait(wait_s):
             # The event loop may change `_due_s` meanwhile, so the value is read once.
-            due_s, now_s = self._due_s, self._monotonic()
+            due_s, now_s = self._due_s, self.monotonic()
             late_s = now_s - due_s
             # The thread wakes at the instant at which this beat exceeds the limit.
-            wait_s = self._limit_s - late_s if late_s < self._limit_s else _BEAT_S
-            if late_s < self._limit_s or due_s == seen_due_s:
+            wait_s = self.limit_s - late_s if late_s < self.limit_s else _BEAT_S
+            if late_s < self.limit_s or due_s == seen_due_s:
                 continue
             seen_due_s = due_s
-            if now_s - logged_at_s < self._gap_s:
+            if now_s - logged_at_s < self.gap_s:
                 unlogged += 1
                 continue
             _log_stack(thread_id, late_s, unlogged)

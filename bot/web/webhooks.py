@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -44,28 +45,25 @@ class _Endpoint:
         self.concurrent_reads = 0
 
 
+@dataclass(eq=False)
 class Webhooks:
     """POST /webhooks/{provider}: verifies a request, responds, and then polls the render.
 
-    verifiers  by provider's name; any other name gets a 404.
-    poll_now   called once per verified delivery; its errors are logged.
-    body_s     how long a body may take to arrive, in seconds.
     A lost or rejected webhook only delays the poll. Bodies and signatures are never logged.
     """
 
-    def __init__(
-        self,
-        verifiers: Mapping[str, WebhookVerifier],
-        poll_now: PollNow,
-        clock: Clock,
-        *,
-        body_s: float = 10.0,
-    ) -> None:
+    #: The verifiers by provider's name; the server answers any other name with 404.
+    verifiers: InitVar[Mapping[str, WebhookVerifier]]
+    #: Called once per verified delivery; its errors are logged.
+    poll_now: PollNow
+    clock: Clock
+    _: KW_ONLY
+    #: How long a request's body may take to arrive, in seconds.
+    body_s: float = 10.0
+    _polls: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+
+    def __post_init__(self, verifiers: Mapping[str, WebhookVerifier]) -> None:
         self._endpoints = {name: _Endpoint(name, each) for name, each in verifiers.items()}
-        self._poll_now = poll_now
-        self._clock = clock
-        self._body_s = body_s
-        self._polls: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for the HTTP server."""
@@ -93,7 +91,7 @@ class Webhooks:
 
     async def _verify_and_respond(self, endpoint: _Endpoint, request: web.Request) -> web.Response:
         try:
-            body = await _read_body(request, self._body_s)
+            body = await _read_body(request, self.body_s)
         except TimeoutError:
             return web.Response(status=408)
         except (ConnectionError, web.RequestPayloadError):
@@ -101,7 +99,7 @@ class Webhooks:
         if body is None:
             return web.Response(status=413)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        now = self._clock.now()
+        now = self.clock.now()
         try:
             event = await endpoint.verifier.verify(headers, body, now)
         except BadSignatureError as error:
@@ -123,7 +121,7 @@ class Webhooks:
     async def _run_poll_now(self, provider: str, remote_id: str) -> None:
         try:
             async with asyncio.timeout(_POLL_NOW_TIMEOUT_S):
-                await self._poll_now(provider, remote_id)
+                await self.poll_now(provider, remote_id)
         except Exception:  # noqa: BLE001 - the next scheduled poll makes up for it
             _log.exception("webhooks: polling %s's render %r failed", provider, remote_id)
 

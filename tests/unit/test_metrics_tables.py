@@ -21,7 +21,7 @@ from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.queries import Queries
-from bot.web.gauges import GaugeReader
+from bot.web.health import GaugeReader
 from bot.web.health import database_check, disk_check
 from tests.empty_database import copy_empty_database
 from tests.unit.storage.factories import NOW, PLACE, after, entries, reach, step
