@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -24,21 +25,18 @@ _ACCOUNT_REFUSED = "it refuses the account"
 RequestObserver: TypeAlias = Callable[[str, str, str], None]
 
 
+@dataclass(eq=False)
 class WatchedProvider:
     """A `Provider` that forwards calls to another and records their outcome in `CircuitBreakers`.
 
     After a refused submit only an accepted submit ends the outage, because an API with an empty
     balance still answers all other calls. A successful `check` ends any other outage.
-
-    on_request  called with the outcome of each call; must not raise.
     """
 
-    def __init__(
-        self, provider: Provider, health: CircuitBreakers, on_request: RequestObserver | None = None
-    ) -> None:
-        self._provider = provider
-        self._health = health
-        self._on_request = on_request
+    _provider: Provider
+    _health: CircuitBreakers
+    #: Called with the outcome of each call; must not raise.
+    _on_request: RequestObserver | None = None
 
     @property
     def name(self) -> str:

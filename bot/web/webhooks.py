@@ -65,10 +65,6 @@ class Webhooks:
     def __post_init__(self, verifiers: Mapping[str, WebhookVerifier]) -> None:
         self._endpoints = {name: _Endpoint(name, each) for name, each in verifiers.items()}
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes for the HTTP server."""
-        return [web.post("/webhooks/{provider}", self._receive)]
-
     async def stop(self) -> None:
         """Let polls finish for up to five seconds after the server has stopped; idempotent."""
         if self._polls:
@@ -77,7 +73,8 @@ class Webhooks:
             task.cancel()
         await asyncio.gather(*self._polls, return_exceptions=True)
 
-    async def _receive(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
+        """Answer a request to /webhooks/{provider}; a verified delivery starts a poll."""
         endpoint = self._endpoints.get(request.match_info["provider"])
         if endpoint is None:
             return web.Response(status=404)
