@@ -21,7 +21,8 @@ THUMBNAIL_WIDTH_PX = 640
 _THUMBNAIL_QUALITY = 80
 #: Numbers of the frames that may become the thumbnail, out of about the first second.
 _CANDIDATES = range(0, 25, 6)
-#: A thumbnail's frame must score this many times better than frame 0, which players show first.
+#: A later frame becomes the thumbnail only if it scores this many times better than frame 0,
+#: which players show before they play.
 _FIRST_FRAME_BONUS = 1.5
 #: Mean brightness, of 255, below which a frame is too dark for a thumbnail.
 _DARK = 24

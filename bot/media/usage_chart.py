@@ -92,7 +92,7 @@ def _plot(
         _write(draw, (_LEFT_PX - 16, y_px), told, "rm", _MUTED_TEXT)
     for (left_px, right_px), value in zip(_columns(len(amounts)), amounts, strict=True):
         if value:
-            # At least 4 px, so that small values stay visible.
+            # A bar is at least 4 px high, so that small values stay visible.
             height_px = max(4.0, (bottom_px - top_px) * value / top)
             _shape(draw, (left_px, bottom_px - height_px, right_px, bottom_px), colour)
 

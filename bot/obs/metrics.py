@@ -101,7 +101,7 @@ class Metrics:
             self._limited.labels(scope)
 
     def observe_step(self, kind: str, outcome: str, took_s: float) -> None:
-        """Count a step; `kind` and `outcome` come from small fixed sets, which bounds the series."""
+        """Count a step; `kind` and `outcome` come from small fixed sets."""
         self._steps.labels(kind, outcome).inc()
         self._step_s.labels(kind).observe(took_s)
 
@@ -127,14 +127,14 @@ class Metrics:
         return generate_latest(_GaugeCollector(self._registry, gauges))
 
 
+@dataclass(frozen=True)
 class _GaugeCollector(Collector):
-    def __init__(self, counters: CollectorRegistry, gauges: Gauges) -> None:
-        self._counters = counters
-        self._gauges = gauges
+    counters: CollectorRegistry
+    gauges: Gauges
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._counters.collect()
-        gauges, tables = self._gauges, self._gauges.tables
+        yield from self.counters.collect()
+        gauges, tables = self.gauges, self.gauges.tables
         release = {"version": VERSION, "python": platform.python_version()}
         yield _gauge("sora_build_info", "This release.", (*release,), {(*release.values(),): 1})
         is_up, database_bytes = tables is not None, gauges.database_bytes

@@ -17,7 +17,7 @@ _MAX_FRAMES = 25
 
 @dataclass(eq=False)
 class Watchdog:
-    """Calls itself on the event loop ten times a second; a thread logs the stack of a late call."""
+    """Is called by the event loop ten times a second; a thread logs the stack of a late call."""
 
     #: Called with each call's delay in seconds.
     on_lag: Callable[[float], None]

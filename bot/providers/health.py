@@ -98,7 +98,7 @@ class CircuitBreakers:
         if before.out_since is None:
             return
         if before.circuit is CircuitState.COOLING_DOWN:
-            # The pause that the provider asked for still holds.
+            # A successful free call does not end the pause that the provider asked for.
             if not before.by_submit:
                 self._health[name] = replace(before, out_since=None)
         elif before.by_submit:

@@ -146,7 +146,8 @@ class GaugeReader:
     circuit_states: Callable[[], Mapping[str, str]]
     #: Whether the client is connected to Discord's gateway.
     connected: Callable[[], Awaitable[bool]]
-    #: A read of the database that takes longer is left to the next scrape; Prometheus waits 10 s.
+    #: After this many seconds a read of the database is left to the next scrape of Prometheus,
+    #: which waits ten seconds for a page.
     wait_s: float = 3.0
     _read_at: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
     _reading: asyncio.Task[TableGauges | None] | None = field(default=None, init=False)

@@ -29,7 +29,8 @@ SEAM_FRAMES = 3
 COMPARED_PX = (80, 45)
 #: A codec or a model changes a repeated frame slightly, by at most this much of 255.
 _SAME_MAX = 16.0
-#: Frames count as moving if they differ by `ratio` × the difference at the seam + `min`, or more.
+#: The picture moves if all frames of a clip differ by at least `_MOTION_RATIO` × the difference at
+#: the seam + `_MOTION_MIN`.
 _MOTION_RATIO = 1.5
 _MOTION_MIN = 0.3
 
@@ -61,7 +62,7 @@ class VideoTrack:
     pts: tuple[int, ...]
     #: Decode time of each visible packet in ticks, in the order of the file.
     dts: tuple[int, ...]
-    #: How long the last frame is shown.
+    #: How long the last frame is shown, in ticks.
     last_ticks: int
     #: Whether the first packet decodes by itself and is also the first that is shown.
     starts_with_idr: bool

@@ -81,7 +81,7 @@ async def _communicate(process: asyncio.subprocess.Process, task: str) -> tuple[
     """Send a child its task and read stdout and stderr to their end, with stdin kept open."""
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise OSError("the concat process has no pipes")
-    # The child may exit before it reads its task; its exit code then says why.
+    # The child may exit before it reads its task; the exit code then tells the reason.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(task.encode() + b"\n")
         await process.stdin.drain()

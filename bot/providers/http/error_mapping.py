@@ -20,7 +20,7 @@ from bot.errors import (
 )
 from bot.providers.http.error_body import ErrorBody
 
-#: A function of a status other than 2xx and its error body.
+#: A function that returns the error for a status other than 2xx and its error body.
 ErrorMapper: TypeAlias = Callable[[int, ErrorBody], ProviderError]
 
 # A gateway sends these when the server behind it is slow; that server may have the request.

@@ -15,7 +15,7 @@ _SIGNATURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that is sent with a create."""
+    """A file that is sent with a paid request."""
 
     #: The name of the form field.
     name: str

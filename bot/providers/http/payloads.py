@@ -89,7 +89,7 @@ async def _read_into(body: bytearray, response: httpx.Response, max_bytes: int) 
 
 
 async def read_raw_chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
-    """Yield the body as it arrives. Raises BadClipError for a body that is cut off."""
+    """Yield a body in chunks as they arrive. Raises BadClipError for a body that is cut off."""
     try:
         async with aclosing(
             cast("AsyncGenerator[bytes]", response.aiter_raw(_CHUNK_BYTES))
@@ -101,7 +101,7 @@ async def read_raw_chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
 
 
 def origin_of(url: httpx.URL) -> tuple[str, str, int]:
-    """Return scheme, host and port; credentials go only to an equal origin."""
+    """Return scheme, host and port of an address; credentials go only to an equal origin."""
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
 
 

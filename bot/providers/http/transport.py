@@ -242,7 +242,7 @@ class Transport:
         limit_s: float,
         result: str,
     ) -> _ResultT:
-        """Repeat `attempt`, which returns an error that may pass, with growing pauses.
+        """Repeat `attempt` with growing pauses while `attempt` returns an error that may pass.
 
         Logs and raises the last error; ProviderTroubleError without a `result` in `limit_s`.
         """
@@ -311,7 +311,7 @@ class Transport:
         raise failure
 
     def _read_error(self, response: httpx.Response, body: bytes) -> ErrorBody:
-        """Parse an error answer with the credentials masked, which some gateways repeat in it."""
+        """Parse an error answer and mask credentials, which some gateways repeat in the body."""
         # Mask before the text is shortened, because a truncated key would not match.
         for secret in self._credentials.values():
             for word in (each for each in secret.reveal().split() if len(each) >= 8):
