@@ -22,14 +22,22 @@ from bot.settings import Secret, Settings
 
 #: The built-in renderer.
 LOCAL = "local"
-#: All vendors by name, in the order in which the documents list them.
-VENDORS: Mapping[str, Vendor] = {
-    vendor.name: vendor
-    for vendor in (
-        *(OPENAI, AZURE, COMETAPI, FAL, GEMINI, LITELLM),
-        *(OPENROUTER, REPLICATE, RUNWAY, SGLANG, VLLM, XAI),
-    )
-}
+#: All vendors, in the order in which the documents list them.
+_VENDORS: Sequence[Vendor] = (
+    OPENAI,
+    AZURE,
+    COMETAPI,
+    FAL,
+    GEMINI,
+    LITELLM,
+    OPENROUTER,
+    REPLICATE,
+    RUNWAY,
+    SGLANG,
+    VLLM,
+    XAI,
+)
+VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _VENDORS}
 #: Makes the verifier of each vendor that signs webhooks with a shared secret.
 _SHARED_SECRET_VERIFIERS: Mapping[str, Callable[[Sequence[Secret]], WebhookVerifier]] = {
     "openai": vendor_verifiers.openai,
@@ -89,7 +97,7 @@ def build_verifiers(
 
 def provider_secrets(settings: Settings) -> Sequence[Secret]:
     """Return each provider's secrets in the environment, also those of providers not in use."""
-    variables = [each for vendor in VENDORS.values() for each in vendor.variables]
+    variables = [each for vendor in _VENDORS for each in vendor.variables]
     held = (settings.others.get(each.name, "").strip() for each in variables if each.is_secret)
     return [Secret(value) for value in held if value]
 
