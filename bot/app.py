@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from bot.archive.folder import FolderArchive
@@ -44,8 +45,7 @@ from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.retention import SqliteRetentionStore
-from bot.web.gauges import GaugeReader
-from bot.web.health import HealthServer, database_check, disk_check
+from bot.web.health import GaugeReader, HealthServer, check_database, check_disk
 from bot.web.webhooks import Webhooks
 from cogs.account import AccountCog
 from cogs.command_groups import install_cogs
@@ -315,8 +315,8 @@ def _health(
         return infrastructure.metrics.generate_page(await gauges.read())
 
     checks = (
-        database_check(lambda: store.next_due_at(())),
-        disk_check(settings.data_dir, settings.min_free_mib << 20),
+        partial(check_database, lambda: store.next_due_at(())),
+        partial(check_disk, settings.data_dir, settings.min_free_mib << 20),
     )
     return HealthServer(*settings.http_bind, connected, webhooks, checks=checks, metrics=page)
 

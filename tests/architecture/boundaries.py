@@ -16,7 +16,7 @@ LIBRARIES = {
     "dotenv": ("bot.settings",),
     "httpx": (
         "bot.providers.http.transport",
-        "bot.providers.http.responses",
+        "bot.providers.http.payloads",
         "bot.safety.remote",
         "bot.archive.object_store",
     ),
