@@ -1,4 +1,4 @@
-"""The publisher waits until the client is logged in and has its guilds."""
+"""Tests that the publisher posts only while the client is logged in and has its guilds."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ async def nothing(_client: SorabotClient) -> None:
 async def connecting(
     loopback: LoopbackDiscord, folder: Path
 ) -> AsyncIterator[tuple[GatewayConnection, DiscordClipPublisher]]:
-    """Start to connect, with a publisher as in the whole bot."""
+    """Start to connect a client to Discord, with a publisher as in the whole bot."""
     clock = SystemClock()
     publisher = DiscordClipPublisher(lambda: line.client, clock)
 
     def make() -> SorabotClient:
         client = SorabotClient(CommandSync(folder / "commands.json"))
-        # Nothing here asks for the services.
+        # No test in this module uses the client's services.
         client.attach_services(None, None, nothing, publisher.resume)  # type: ignore[arg-type]
         return client
 
@@ -103,7 +103,7 @@ async def test_a_clip_is_found_though_the_clock_was_ahead_when_it_was_first_post
 
         ahead = replace(job, posting_at=job.created_at + timedelta(hours=2))
         assert await publisher.find_clip(ahead) == post.id
-        # What was there before it was asked for is no clip of this job.
+        # A message older than the job's request can't be the job's clip.
         assert await publisher.find_clip(replace(ahead, request_id=int(later["id"]))) is None
 
 

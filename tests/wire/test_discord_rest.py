@@ -1,4 +1,4 @@
-"""The loopback Discord's channels, threads and files, proved with a bare bot."""
+"""Tests of channels, threads and files in the simulated Discord, with a minimal bot."""
 
 from __future__ import annotations
 

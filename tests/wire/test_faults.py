@@ -1,4 +1,4 @@
-"""Whatever Discord and the video services do wrong, alone or mixed, no job is lost or doubled."""
+"""Tests that no failure of Discord or of the video APIs loses a job or makes a second clip."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from tests.chaos.faults import STEPS, cases, meet_all, mix
 from tests.chaos.harness import chaos_harness
 from tests.chaos.round_report import RoundReport
 
-#: How many jobs the troubles of an API rightly end without a clip: what was refused or failed, what
-#: nobody heard of again, and a clip without an end.
+#: For each kind of failure, how many jobs must end without a clip: jobs whose render is refused,
+#: fails or gets lost, and a job whose clip never ends.
 _ENDED = {"create": 4, "list": 0, "retrieve": 0, "content": 1, "list, gone": 0, "account": 0}
 
 
 @pytest.mark.parametrize("what", list(cases()))
 async def test_a_job_survives_every_single_trouble(what: str) -> None:
     async with bot_pool() as nest, chaos_harness(nest) as place:
-        # All orders go out at once: a service that stumbles gets no more.
+        # Enough slots to send all paid calls at once, because the circuit breaker opens after
+        # failures.
         place.slots = 40
         result = await meet_all(place, cases()[what])
         assert result.report.found == []
@@ -36,7 +37,7 @@ async def _mixed(steps: list[str]) -> RoundReport:
         return (await mix(place, steps)).report
 
 
-# The same mixtures at every run; `make chaos` has more and longer ones.
+# Hypothesis draws the same mixtures in every run; `make chaos` runs more and longer ones.
 @settings(
     derandomize=True,
     max_examples=3,

@@ -1,4 +1,4 @@
-"""The line to Discord holds, whatever breaks, as long as Discord takes the token."""
+"""Tests that the gateway connection returns after every failure, unless the token is rejected."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ async def test_a_client_that_is_closed_as_it_comes_in_leaves_nothing_to_log(
                 await asyncio.sleep(0.01)
         assert not line.client.is_ready()
         await line.close()
-        # So long after it came in, discord.py tells of it.
+        # Wait longer than the two seconds after which discord.py would log an error about the
+        # closed client.
         await asyncio.sleep(2.2)
         gc.collect()
         await asyncio.sleep(0)

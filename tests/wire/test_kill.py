@@ -1,6 +1,6 @@
-"""Bots are killed at every named point, one after the other, while members go on asking.
+"""Tests that kill bots at every crash point, one after the other, while members send commands.
 
-The long form, with twenty jobs under way at each kill and ten rounds a point, is `make chaos`.
+`make chaos` runs the long version, with twenty open jobs at each kill and ten rounds a point.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _POINTS_PER_TEST = 14
 
 
 def check_round(result: Round) -> None:
-    """Kills happened, and nothing was lost, doubled, paid for twice or booked wrongly.
+    """Check that bots were killed, and that the round's report has found no error.
 
-    A busy machine may not bring members past every point in time; `make chaos` waits until it does.
+    On a busy machine members may not bring the bot to each crash point in time, so a third of the
+    kills may be missing; `make chaos` waits until the bot reaches the point.
     """
     missed = [kill for kill in result.kills if not kill.was_reached]
     assert len(missed) * 3 <= len(result.kills), missed

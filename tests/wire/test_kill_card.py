@@ -1,4 +1,4 @@
-"""What members read on a card whose bot was away."""
+"""Tests what a status card says after the bot was away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RESUMED = "Resumed after a restart"
 
 
 def put_back(place: ChaosHarness, seconds: int) -> None:
-    """Let everything in the database have happened so much earlier, as after an outage."""
+    """Move all times of jobs into the past, as if the bot had been away since then."""
     columns = ("created_at", "state_at", "due_at", "submitted_at", "rendered_at", "posting_at")
     with closing(sqlite3.connect(place.database)) as books:
         for column in columns:

@@ -1,4 +1,4 @@
-"""The provider double records a violation for a request that the vendor's documents do not allow."""
+"""Tests that the provider double records each request that the vendor's documents don't allow."""
 
 from __future__ import annotations
 
