@@ -46,8 +46,8 @@ async def _run(names: Sequence[str], *, quick: bool) -> None:
     if "burst" in names:
         await burst.run(burst.BurstConfig(rounds=1) if quick else burst.BurstConfig())
     if "inflight" in names:
-        crowds = (OpenJobs(rendering=0), OpenJobs(rendering=1_000, queued=9_000))
-        config = inflight.InFlightConfig(loads=crowds, settle_s=10.0, watch_s=20.0)
+        loads = (OpenJobs(rendering=0), OpenJobs(rendering=1_000, queued=9_000))
+        config = inflight.InFlightConfig(loads=loads, settle_s=10.0, watch_s=20.0)
         await inflight.run(config if quick else inflight.InFlightConfig())
     if "fairness" in names:
         await fairness.run(

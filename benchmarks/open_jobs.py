@@ -189,4 +189,4 @@ def _card(world: DiscordWorld, place: str) -> str:
 
 
 def _remote_id(number: int) -> str:
-    return f"video_of_crowd_{number:08x}"
+    return f"video_open_job_{number:08x}"

@@ -146,7 +146,7 @@ def _discord_case(name: str, fault: DiscordFault, kind: str, where: tuple[str, s
         channel = harness.discord.world.add_channel(f"{kind}-{next(harness.numbers)}")
         method, path = where[0], where[1].format(id=channel["id"])
         fault(harness, method, path)
-        planned = harness.discord.faults._orders
+        planned = harness.discord.faults._pending
         (planned_fault,) = [each for each in planned if each.path.pattern == path]
         await ask(harness, where=channel["id"], count=2)
         return lambda: planned_fault.times == 0

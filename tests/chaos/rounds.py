@@ -109,7 +109,7 @@ async def finish(harness: ChaosHarness, bot: PooledBot, result: Round, rest_s: f
 
 
 async def _kill(harness: ChaosHarness, at: str, action: str, in_flight: int, nth: int) -> Kill:
-    if action == "be_born":
+    if action == "start":
         return await _kill_at_start(harness, at, in_flight)
     async with harness.connected_bot(at, nth) as bot:
         await fill(harness, in_flight)

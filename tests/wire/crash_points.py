@@ -21,8 +21,8 @@ READS = frozenset(
 
 #: Crash point → the action that leads to it, in a server with default settings.
 DEFAULT_POINTS = {
-    "store.extend_deadlines": "be_born",
-    "store.defer_uncertain_posts": "be_born",
+    "store.extend_deadlines": "start",
+    "store.defer_uncertain_posts": "start",
     "store.accept": "ask",
     "store.set_card": "ask",
     "store.claim_slot:queued>submitting": "ask",

@@ -197,21 +197,21 @@ class RestApi:
         for fault in met:
             if fault.delay_s:
                 await asyncio.sleep(fault.delay_s)
-        ordered = next((fault for fault in met if not fault.delay_s), None)
-        if ordered is None:
+        fault = next((fault for fault in met if not fault.delay_s), None)
+        if fault is None:
             response = work()
             call.status = response.status
             return response
-        if ordered.reset or (ordered.status is not None and not ordered.after_work):
-            return self._ordered(request, call, ordered)
+        if fault.reset or (fault.status is not None and not fault.after_work):
+            return self._fail(request, call, fault)
         response = work()
         call.status = response.status
-        if ordered.drip_s:
-            return await _dripped(request, response, ordered.drip_s)
-        return self._ordered(request, call, ordered)
+        if fault.drip_s:
+            return await _dripped(request, response, fault.drip_s)
+        return self._fail(request, call, fault)
 
     @staticmethod
-    def _ordered(request: web.Request, call: ApiCall, fault: DiscordFault) -> web.StreamResponse:
+    def _fail(request: web.Request, call: ApiCall, fault: DiscordFault) -> web.StreamResponse:
         call.status = fault.status or 0
         if fault.cut or fault.reset:
             # The connection is gone, so no client reads this response.

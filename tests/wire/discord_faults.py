@@ -48,7 +48,7 @@ class DiscordFaults:
     """
 
     def __init__(self) -> None:
-        self._orders: list[DiscordFault] = []
+        self._pending: list[DiscordFault] = []
 
     def fail_next(
         self,
@@ -58,7 +58,7 @@ class DiscordFaults:
         code: int | None = None,
         times: int = 1,
         *,
-        message: str = "Ordered by the test",
+        message: str = "Set by the test",
         retry_after_s: float = 1.0,
         scope: str = "shared",
         after_work: bool = False,
@@ -82,8 +82,8 @@ class DiscordFaults:
             if scope == "global":
                 headers["X-RateLimit-Global"] = "true"
         elif status >= 500 and code is None:
-            body = "<html><head><title>Ordered by the test</title></head></html>"
-        self._order(
+            body = "<html><head><title>Set by the test</title></head></html>"
+        self._add(
             method,
             path_regex,
             times,
@@ -95,41 +95,41 @@ class DiscordFaults:
 
     def cut_next(self, method: str, path_regex: str, times: int = 1) -> None:
         """Let the next `times` matching requests take effect, then reset their connections."""
-        self._order(method, path_regex, times, cut=True)
+        self._add(method, path_regex, times, cut=True)
 
     def reset_next(self, method: str, path_regex: str, times: int = 1) -> None:
         """Reset the connections of the next `times` matching requests, which have no effect."""
-        self._order(method, path_regex, times, reset=True)
+        self._add(method, path_regex, times, reset=True)
 
     def drip_next(self, method: str, path_regex: str, seconds: float, times: int = 1) -> None:
         """Delay the last byte of the next `times` matching responses; the requests take effect."""
-        self._order(method, path_regex, times, drip_s=seconds)
+        self._add(method, path_regex, times, drip_s=seconds)
 
     def delay_next(self, method: str, path_regex: str, seconds: float, times: int = 1) -> None:
         """Let the next `times` matching requests wait for `seconds` before they take effect."""
-        self._order(method, path_regex, times, delay_s=seconds)
+        self._add(method, path_regex, times, delay_s=seconds)
 
     def clear(self) -> None:
         """Remove all faults that have not been used up."""
-        self._orders.clear()
+        self._pending.clear()
 
-    def _order(self, method: str, path_regex: str, times: int, **what: Any) -> None:
+    def _add(self, method: str, path_regex: str, times: int, **what: Any) -> None:
         what.setdefault("headers", {})
-        self._orders.append(
+        self._pending.append(
             DiscordFault(method=method.upper(), path=re.compile(path_regex), times=times, **what)
         )
 
     def take(self, method: str, path: str) -> list[DiscordFault]:
         """Return the faults that apply to a request, and reduce how often they will apply again."""
         met = [
-            order
-            for order in self._orders
-            if order.method in ("*", method) and order.path.search(path)
+            fault
+            for fault in self._pending
+            if fault.method in ("*", method) and fault.path.search(path)
         ]
         # If several faults would change the response, only the one that was set first applies.
-        answers = [order for order in met if order.is_answer][:1]
-        met = [order for order in met if order.delay_s] + answers
-        for order in met:
-            order.times -= 1
-        self._orders = [order for order in self._orders if order.times > 0]
+        answers = [fault for fault in met if fault.is_answer][:1]
+        met = [fault for fault in met if fault.delay_s] + answers
+        for fault in met:
+            fault.times -= 1
+        self._pending = [fault for fault in self._pending if fault.times > 0]
         return met

@@ -65,14 +65,14 @@ class CommandDispatcher:
 
     async def execute(self, line: bytes) -> Payload:
         """Run one command and return its response; an error is returned as a response, too."""
-        order: Payload = {}
+        request: Payload = {}
         try:
-            order = json.loads(line)
-            handle = self._handlers[order["do"]]
-            found = await handle(order)
+            request = json.loads(line)
+            handle = self._handlers[request["do"]]
+            found = await handle(request)
         except Exception as error:  # noqa: BLE001 - a bad command must not end the process
-            return {"id": order.get("id"), "error": f"{type(error).__name__}: {error}"}
-        return {"id": order.get("id"), **found}
+            return {"id": request.get("id"), "error": f"{type(error).__name__}: {error}"}
+        return {"id": request.get("id"), **found}
 
     async def _ready(self, request: Payload) -> Payload:
         await self._double.ready(request.get("timeout_s", 10.0), times=request.get("times", 1))
@@ -145,11 +145,11 @@ async def _serve() -> None:
     loop.add_signal_handler(signal.SIGTERM, lines.feed_eof)
     running: set[asyncio.Task[None]] = set()
     async with LoopbackDiscord() as double:
-        desk = CommandDispatcher(double)
-        _say(desk.handshake())
+        dispatcher = CommandDispatcher(double)
+        _say(dispatcher.handshake())
 
         async def work(line: bytes) -> None:
-            _say(await desk.execute(line))
+            _say(await dispatcher.execute(line))
 
         async for line in lines:
             with contextlib.suppress(ValueError, AttributeError):

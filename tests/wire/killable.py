@@ -70,7 +70,7 @@ class CrashPointProxy:
     """Wraps a port so that there is a crash point before and after each call of a coroutine."""
 
     def __init__(self, name: str, port: Any, trigger: CrashTrigger) -> None:
-        self._name, self._port, self._wire = name, port, trigger
+        self._name, self._port, self._trigger = name, port, trigger
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
@@ -79,9 +79,9 @@ class CrashPointProxy:
 
         async def called(*given: Any, **named: Any) -> Any:
             point = f"{self._name}.{name}{_transition(name, given)}"
-            self._wire.passes(f"before {point}")
+            self._trigger.passes(f"before {point}")
             answer = await found(*given, **named)
-            self._wire.passes(f"after {point}")
+            self._trigger.passes(f"after {point}")
             return answer
 
         return called
@@ -127,34 +127,34 @@ async def run_bot() -> int:
     settings = Settings.from_env(os.environ)
     set_up_logging(settings.log_level, settings.log_format, [])
     passed = os.environ.get("KILL_PASSED")
-    wire = CrashTrigger(
+    trigger = CrashTrigger(
         os.environ.get("KILL_AT", ""),
         int(os.environ.get("KILL_NTH", "1")),
         None if not passed else Path(passed),
     )
-    wire.is_armed = bool(os.environ.get("KILL_ARMED"))
+    trigger.is_armed = bool(os.environ.get("KILL_ARMED"))
     await check_settings(settings)
     app = await build_app(
-        settings, timings=TIMINGS, wrap=lambda ports: with_crash_points(ports, wire)
+        settings, timings=TIMINGS, wrap=lambda ports: with_crash_points(ports, trigger)
     )
     # discord.py would wait two seconds for more guilds; the simulated Discord has only one.
     app.client._connection.guild_ready_timeout = 0.1
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, setattr, wire, "is_armed", True)
+    loop.add_signal_handler(signal.SIGUSR1, setattr, trigger, "is_armed", True)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     await app.start()
     if app.health is not None:
         (settings.data_dir / "port").write_text(str(app.health.port), encoding="utf-8")
     assert settings.discord_token is not None
-    line = asyncio.create_task(app.connection.run(settings.discord_token.reveal()))
+    connection = asyncio.create_task(app.connection.run(settings.discord_token.reveal()))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((line, stopping), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
     await app.close()
     was_told = stopping.done()
-    for task in (line, stopping):
+    for task in (connection, stopping):
         task.cancel()
-    await asyncio.gather(line, stopping, return_exceptions=True)
+    await asyncio.gather(connection, stopping, return_exceptions=True)
     return 0 if was_told else 1
 
 

@@ -98,11 +98,11 @@ class ProcessPool:
         out, err  the files to which the process's standard output and standard error are appended.
         """
         told = {"folder": str(folder), "out": str(out), "err": str(err)}
-        order = {"module": module, "words": words, "environ": dict(environ), **told}
+        command = {"module": module, "words": words, "environ": dict(environ), **told}
         started: Future[ForkedProcess] = Future()
         self._asked.append(started)
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
         self._process.stdin.flush()
         return await asyncio.wrap_future(started)
 
@@ -177,21 +177,21 @@ def _tell(**fields: int) -> None:
     os.write(1, json.dumps(fields).encode() + b"\n")
 
 
-def _become(order: dict[str, Any]) -> None:
+def _become(command: dict[str, Any]) -> None:
     """Remove the forking process's environment and files from a forked process; run its module."""
     die_with_parent()
     os.environ.clear()
-    os.environ.update(order["environ"])
-    os.chdir(order["folder"])
+    os.environ.update(command["environ"])
+    os.chdir(command["folder"])
     nothing = os.open(os.devnull, os.O_RDONLY)
     out, err = (
-        os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND) for name in ("out", "err")
+        os.open(command[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND) for name in ("out", "err")
     )
     for here, there in ((nothing, 0), (out, 1), (err, 2)):
         os.dup2(here, there)
         os.close(here)
-    sys.argv[1:] = order["words"]
-    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+    sys.argv[1:] = command["words"]
+    runpy.run_module(command["module"], run_name="__main__", alter_sys=True)
 
 
 def die_with_parent() -> None:

@@ -35,10 +35,10 @@ async def standalone_client(
     """
     async with LoopbackDiscord() as loopback:
         with repointed(loopback):
-            line = gateway_connection_for(folder)
-            holding = asyncio.create_task(line.run(loopback.token))
+            connection = gateway_connection_for(folder)
+            running = asyncio.create_task(connection.run(loopback.token))
             await loopback.ready()
             channel_id = int(loopback.world.channel("general")["id"])
-            yield loopback, line.client.get_partial_messageable(channel_id)
-            await line.close()
-            await holding
+            yield loopback, connection.client.get_partial_messageable(channel_id)
+            await connection.close()
+            await running

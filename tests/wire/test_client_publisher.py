@@ -34,7 +34,7 @@ async def connecting(
 ) -> AsyncIterator[tuple[GatewayConnection, DiscordClipPublisher]]:
     """Start to connect a client to Discord, with a publisher as in the whole bot."""
     clock = SystemClock()
-    publisher = DiscordClipPublisher(lambda: line.client, clock)
+    publisher = DiscordClipPublisher(lambda: connection.client, clock)
 
     def make() -> SorabotClient:
         client = SorabotClient(CommandSync(folder / "commands.json"))
@@ -43,12 +43,12 @@ async def connecting(
         return client
 
     with repointed(loopback):
-        line = GatewayConnection(make, clock, publisher.pause, first_wait_s=0.05)
-        holding = asyncio.create_task(line.run(loopback.token))
-        yield line, publisher
-        await line.close()
-        holding.cancel()
-        await asyncio.gather(holding, return_exceptions=True)
+        connection = GatewayConnection(make, clock, publisher.pause, first_wait_s=0.05)
+        running = asyncio.create_task(connection.run(loopback.token))
+        yield connection, publisher
+        await connection.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def job_in(loopback: LoopbackDiscord, channel: str) -> Job:
@@ -91,12 +91,15 @@ async def test_a_thread_is_opened_though_it_is_asked_for_before_the_servers_are_
 async def test_a_clip_is_found_though_the_clock_was_ahead_when_it_was_first_posted(
     tmp_path: Path,
 ) -> None:
-    async with LoopbackDiscord() as loopback, connecting(loopback, tmp_path) as (line, publisher):
+    async with (
+        LoopbackDiscord() as loopback,
+        connecting(loopback, tmp_path) as (connection, publisher),
+    ):
         await loopback.ready()
-        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
+        await asyncio.wait_for(connection.client.wait_until_ready(), PATIENCE_S)
         asked = await loopback.message("general", "alice", "a cat, please")
         job = replace(job_in(loopback, "general"), request_id=int(asked["id"]))
-        place = line.client.get_partial_messageable(job.place.channel_id)
+        place = connection.client.get_partial_messageable(job.place.channel_id)
         clip = discord.File(io.BytesIO(b"clip"), filename=f"sora-{job.id}.mp4")
         post = await place.send(file=clip)
         later = await loopback.message("general", "alice", "thank you")
@@ -108,14 +111,17 @@ async def test_a_clip_is_found_though_the_clock_was_ahead_when_it_was_first_post
 
 
 async def test_nothing_goes_to_a_client_that_was_given_up(tmp_path: Path) -> None:
-    async with LoopbackDiscord() as loopback, connecting(loopback, tmp_path) as (line, publisher):
+    async with (
+        LoopbackDiscord() as loopback,
+        connecting(loopback, tmp_path) as (connection, publisher),
+    ):
         await loopback.ready()
-        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
-        first = line.client
+        await asyncio.wait_for(connection.client.wait_until_ready(), PATIENCE_S)
+        first = connection.client
         loopback.delay_next("GET", "/users/@me$", 1)
         loopback.gateway.emit("INTERACTION_CREATE", {"id": "1"})
         async with asyncio.timeout(PATIENCE_S):
-            while line.client is first:
+            while connection.client is first:
                 await asyncio.sleep(0.01)
         channel_id = int(loopback.world.channel("general")["id"])
         telling = asyncio.create_task(publisher.notify(channel_id, "hello", key="k1"))

@@ -44,12 +44,12 @@ async def started(
 
     times = loopback.gateway.identifies + 1
     with repointed(loopback):
-        line = GatewayConnection(make, SystemClock())
-        holding = asyncio.create_task(line.run(loopback.token))
+        connection = GatewayConnection(make, SystemClock())
+        running = asyncio.create_task(connection.run(loopback.token))
         await loopback.ready(times=times)
-        yield line.client
-        await line.close()
-        await asyncio.gather(holding, return_exceptions=True)
+        yield connection.client
+        await connection.close()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def told(loopback: LoopbackDiscord, template: str = EVERYWHERE) -> int:

@@ -30,7 +30,7 @@ def write_lock(database: Path) -> Iterator[None]:
         conn.execute("ROLLBACK")
 
 
-async def test_a_full_disk_refuses_orders_holds_a_paid_clip_and_is_forgotten(
+async def test_a_full_disk_refuses_commands_and_keeps_a_paid_clip_waiting(
     tmp_path: Path,
 ) -> None:
     with small_disk(tmp_path / "data", 32 * _MIB) as disk:

@@ -19,12 +19,12 @@ _ENDED = {"create": 4, "list": 0, "retrieve": 0, "content": 1, "list, gone": 0, 
 
 
 @pytest.mark.parametrize("what", list(cases()))
-async def test_a_job_survives_every_single_trouble(what: str) -> None:
-    async with bot_pool() as nest, chaos_harness(nest) as place:
+async def test_a_job_survives_every_single_failure(what: str) -> None:
+    async with bot_pool() as pool, chaos_harness(pool) as harness:
         # Enough slots to send all paid calls at once, because the circuit breaker opens after
         # failures.
-        place.slots = 40
-        result = await meet_all(place, cases()[what])
+        harness.slots = 40
+        result = await meet_all(harness, cases()[what])
         assert result.report.found == []
         assert result.report.unlisted == 0
         assert result.report.jobs >= len(cases()[what])
@@ -33,8 +33,8 @@ async def test_a_job_survives_every_single_trouble(what: str) -> None:
 
 
 async def _mixed(steps: list[str]) -> RoundReport:
-    async with bot_pool() as nest, chaos_harness(nest) as place:
-        return (await mix(place, steps)).report
+    async with bot_pool() as pool, chaos_harness(pool) as harness:
+        return (await mix(harness, steps)).report
 
 
 # Hypothesis draws the same mixtures in every run; `make chaos` runs more and longer ones.
@@ -50,5 +50,5 @@ async def _mixed(steps: list[str]) -> RoundReport:
     ],
 )
 @given(steps=st.lists(st.sampled_from(sorted(STEPS)), min_size=12, max_size=16))
-def test_a_mixture_of_troubles_and_kills_ends_all_jobs_right(steps: list[str]) -> None:
+def test_all_jobs_end_correctly_under_a_mixture_of_failures_and_kills(steps: list[str]) -> None:
     assert asyncio.run(_mixed(steps)).found == []

@@ -79,8 +79,8 @@ async def rendering(database: Path) -> None:
     """Wait until the response to a remix's paid call is stored in the database."""
     asked = "SELECT 1 FROM jobs WHERE parent_id IS NOT NULL AND remote_id IS NOT NULL"
     async with asyncio.timeout(PATIENCE_S):
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as books:
-            while books.execute(asked).fetchone() is None:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as conn:
+            while conn.execute(asked).fetchone() is None:
                 await asyncio.sleep(0.05)
 
 

@@ -240,7 +240,7 @@ class VideosApi:
             elif fault.kind != "pass":
                 return await play(fault, request, b"")
         if job is None:
-            raise AssertionError("an order that neither failed nor was taken")
+            raise AssertionError("a paid call that neither failed nor was accepted")
         return self._video(job)
 
     def add_render(self, texts: dict[str, str], **changes: Any) -> LoopbackRender:

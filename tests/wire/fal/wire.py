@@ -115,16 +115,16 @@ class FalWire(Wire):
         prompt = fields["prompt"]
         if not isinstance(prompt, str) or not prompt:
             raise Violation("prompt")
-        guild_store = json.loads(call.headers.get("x-fal-object-lifecycle-preference", "{}"))
-        if guild_store.keys() - {"expiration_duration_seconds"}:
-            raise Violation(f"lifecycle {sorted(guild_store)}")
+        lifecycle = json.loads(call.headers.get("x-fal-object-lifecycle-preference", "{}"))
+        if lifecycle.keys() - {"expiration_duration_seconds"}:
+            raise Violation(f"lifecycle {sorted(lifecycle)}")
         images = [value for name, value in fields.items() if name.endswith("image_url")]
         return PaidCall(
             prompt=prompt,
             model=call.path.removeprefix("/"),
             seconds=int(fields.get("duration", "5").removesuffix("s")),
             image=_content(images[0]) if images else None,
-            more={**fields, "kept_s": guild_store.get("expiration_duration_seconds"), **call.query},
+            more={**fields, "kept_s": lifecycle.get("expiration_duration_seconds"), **call.query},
         )
 
     def created(self, render: DoubleRender) -> Answer:

@@ -145,7 +145,7 @@ class OpenAIWire(Wire):
         body, image = self._read_body(call)
         missing = {"prompt", "model", "seconds", "size"} - body.keys()
         if missing:
-            raise Violation(f"without {sorted(missing)}, which our orders always name")
+            raise Violation(f"without {sorted(missing)}, which every create of the bot has")
         if not re.fullmatch(r"\d+x\d+", body["size"]):
             raise Violation(f"size {body['size']!r}")
         return PaidCall(
