@@ -16,7 +16,7 @@ setup: $(READY)  ## Make .venv with all dependencies, unless it is up to date
 sandbox: $(READY)  ## Try the bot in a browser: no token, no key, no account
 	@$(PY) -m sandbox
 
-# By default glibc keeps a memory heap for many threads, which wastes memory; two heaps are enough.
+# By default glibc keeps a memory heap for each of many threads, which wastes memory; two are enough.
 run: $(READY)  ## Start the bot on Discord; settings come from the environment or .env
 	@MALLOC_ARENA_MAX=$${MALLOC_ARENA_MAX:-2} $(PY) -m bot
 

@@ -24,7 +24,8 @@ from tests.wire.discord_interactions import SentInteraction
 _WITHIN_S = 3.0
 _LAST_ANSWER_S = 20.0
 _PING = "bare /ping"
-#: The commands that each member sends, in this order. The quota refuses the last `generate`.
+#: The commands that each member sends, in this order. The limit of open jobs refuses the last
+#: `generate`.
 _DOES = ("sora generate", "sora quota", "sora generate", "sora generate", "sora generate")
 _TAKEN = 3
 

@@ -50,7 +50,8 @@ class Timing:
     busy_ms: Quantiles
 
 
-#: Draws a query's arguments before timing starts, and returns the function to time.
+#: The type of a function that draws a query's arguments before timing starts, and returns the call
+#: to time.
 _Draw = Callable[[], Callable[[], Awaitable[object]]]
 
 

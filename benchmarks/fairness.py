@@ -74,7 +74,10 @@ async def _ask(discord: LoopbackDiscord, config: FairnessConfig) -> None:
 
 
 async def _let_go(api: VideosApi, config: FairnessConfig) -> float:
-    """Let all renders finish after `render_s`; return the monotonic time from which they do."""
+    """Let renders finish after `render_s` seconds from now on.
+
+    Return the current monotonic time.
+    """
     await _ordered(api, config.slots)
     api.ready_after_s = config.render_s
     now_s = time.monotonic()

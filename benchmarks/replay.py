@@ -47,7 +47,7 @@ class ReplayResult:
 
 
 async def replay(durations_s: Sequence[float], in_flight: int) -> ReplayResult:
-    """Run a job for each render duration from command to post, with `in_flight` jobs at a time."""
+    """For each render duration, run a job from command to post; `in_flight` run at a time."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         clip = await asyncio.to_thread(make_clip, folder / "clip.mp4")

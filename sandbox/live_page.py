@@ -48,7 +48,7 @@ class LivePage:
                 return await act(page_id, body)
 
         # Replace the method on this one instance of SimCord's preview; the class stays unchanged.
-        setattr(preview, "_action", in_turn)  # noqa: B010 - private by name
+        setattr(preview, "_action", in_turn)  # noqa: B010 - the attribute is private
 
     async def run(self) -> None:
         """Follow the bot until cancelled."""

@@ -42,7 +42,7 @@ ALLOWED_NAMES = {
     *("house_rules", "shelves", "errands", "chore"),  # tables, and a column
     "errand",  # The database stores this value of TaskKind.OUTBOX, and metrics have it as a label.
     "sora_errands_waiting",
-    "sorabot.db.ballast",  # Earlier releases made a file with this name.
+    "sorabot.db.ballast",  # All releases have given the reserve file this name.
     *("_house", "shelf"),  # The renderer draws a `_house`; `shelf` is a kind of audio filter.
 }
 

@@ -44,9 +44,9 @@ class Source:
 
     @cached_property
     def bindings(self) -> dict[str, str]:
-        """Map each name that the file imports to its full name, such as `{"dt".
+        """Map each name that the file imports to its full name.
 
-        "datetime.datetime"}`.
+        For `import datetime as dt`, the map contains `{"dt": "datetime"}`.
         """
         names: dict[str, str] = {}
         for node in self.nodes:

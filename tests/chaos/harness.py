@@ -210,7 +210,10 @@ async def either(waiting: Any, bot: PooledBot) -> Any:
 
 
 async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
-    """Call `true` repeatedly until its result is truthy; return the result. Raises TimeoutError."""
+    """Call the function `true` repeatedly until its result is truthy; return the result.
+
+    Raises TimeoutError after `timeout_s` seconds.
+    """
     async with asyncio.timeout(timeout_s):
         while not (answer := true()):
             await asyncio.sleep(0.03)

@@ -178,8 +178,8 @@ class ScriptedProvider:
         if render.outcome == "lost" or world.now_s < render.unknown_until_s:
             return RemoteNotFoundError("404")
         if render.unknown_until_s == 0 and world.strikes(FaultSite.POLL_404, render.id):
-            # The 404s end before the job engine gives up, which takes three of them, a minute
-            # apart.
+            # The render is unknown for at most 150 s. The job engine gives up only after three 404s
+            # with gaps of a minute.
             render.unknown_until_s = world.now_s + world.dice.uniform(5, 150)
             return RemoteNotFoundError("404")
         return self._describe(render)

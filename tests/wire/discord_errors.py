@@ -7,7 +7,7 @@ from typing import Any
 #: JSON error code → (HTTP status, message), from discord-api-docs, opcodes-and-status-codes,
 #: 2026-08-06. The documentation leaves open whether a locked thread gives 160005 or 50083, whether
 #: an expired interaction token gives 50027, and whether a user who is not in a thread gives 10007;
-#: nobody has compared these choices with the real Discord.
+#: these choices have never been compared with the real Discord.
 CODES: dict[int, tuple[int, str]] = {
     0: (401, "401: Unauthorized"),
     10002: (404, "Unknown Application"),
@@ -76,5 +76,8 @@ def invalid(field: str, reason: str, message: str, *, breaks_rule: bool = True) 
 
 
 def unknown(what: str, key: str) -> DiscordApiError:
-    """Return an error for an unknown field, which Discord would ignore, but this double refuses."""
+    """Return an error for an unknown field.
+
+    The real Discord ignores unknown fields; the simulated Discord refuses them.
+    """
     return invalid(key, "UNKNOWN_FIELD", f"This double knows no such thing: unknown {what}.")

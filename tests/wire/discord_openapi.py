@@ -18,7 +18,7 @@ import jsonschema
 from jsonschema.exceptions import best_match
 
 #: The environment variable with the path of the OpenAPI document. If it is not set, the document is
-#: looked for in the folder specs/ of this checkout and of those beside it.
+#: looked for in the folder specs/ of this checkout and of neighbouring ones.
 VARIABLE = "DISCORD_OPENAPI_JSON"
 _FILENAME = "specs/discord-openapi.json"
 

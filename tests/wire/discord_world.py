@@ -190,7 +190,7 @@ class DiscordWorld:
     ) -> Payload:
         """Open a thread, whose first members are its owner and `members`.
 
-        Other users see the thread only if it is public. `options` may contain thread_id, kind and
+        Only they and moderators see a private thread. `options` may contain thread_id, kind and
         auto_archive_min.
         """
         thread_id = options.pop("thread_id", None) or self.snowflakes.take()

@@ -32,7 +32,10 @@ async def nothing(_client: SorabotClient) -> None:
 async def connecting(
     loopback: LoopbackDiscord, folder: Path
 ) -> AsyncIterator[tuple[GatewayConnection, DiscordClipPublisher]]:
-    """Start to connect a client to Discord, with a publisher as in the whole bot."""
+    """Connect the bot's client to a simulated Discord in the background.
+
+    Yields the gateway connection and a publisher for it.
+    """
     clock = SystemClock()
     publisher = DiscordClipPublisher(lambda: connection.client, clock)
 

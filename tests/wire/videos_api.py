@@ -80,8 +80,8 @@ class VideosApi:
         self.key = KEY
         self.base_url = ""
         self.renders: dict[str, LoopbackRender] = {}
-        #: Returns the clip for a render, or None; called on a thread at the render's first
-        #: download.
+        #: A function that returns the clip for a render, or None. It is called on a thread when the
+        #: render is first downloaded.
         self.content_of: Callable[[LoopbackRender], bytes | Path | None] | None = None
         #: The number of accepted paid calls on all routes, by prompt: the API would bill these.
         self.creates: Counter[str] = Counter()

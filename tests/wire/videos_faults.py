@@ -119,7 +119,8 @@ async def play(fault: VideosFault, request: web.Request, clip: bytes) -> web.Str
         response.content_length = len(clip)
         await response.prepare(request)
         await response.write(clip[: len(clip) // 2])
-        await asyncio.sleep(0.05)  # lets the half arrive before the connection closes
+        # wait, so that the first half arrives before the connection closes
+        await asyncio.sleep(0.05)
         _hang_up(request)
         return response
     if fault.kind in ("endless", "drip"):

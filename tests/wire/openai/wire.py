@@ -39,7 +39,7 @@ _IMAGES = ("image/png", "image/jpeg", "image/webp")
 
 
 class OpenAIWire(Wire):
-    """Simulates all routes of specification 2.3.0 except those for characters.
+    """Simulates all routes of OpenAI's specification 2.3.0 except those for characters.
 
     Subclasses for dialects remove and change routes.
     """

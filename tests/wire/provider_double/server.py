@@ -82,7 +82,8 @@ class ProviderDouble:
         self.stage = RenderStage.QUEUED
         self.base_url = ""
         self.media_url = ""
-        #: All renders, by the id in the vendor's responses (the bot may use a longer remote id).
+        #: All renders, by the id in the vendor's responses; the bot may store a different remote
+        #: id.
         self.renders: dict[str, DoubleRender] = {}
         #: The number of accepted paid calls by prompt: the vendor would bill these.
         self.creates: Counter[str] = Counter()

@@ -23,7 +23,7 @@ _UNDER_WAY = (RenderStage.QUEUED, RenderStage.RUNNING, RenderStage.ODD)
 class SglangWire(OpenAIWire):
     """Simulates SGLang: clips are on another host, and a video's length is the rendered one.
 
-    The list of renders has no pages.
+    The list of renders is a single page without a cursor.
     """
 
     name = "sglang"
