@@ -1,4 +1,4 @@
-"""What must hold when all jobs are final, read from the simulated world and the database."""
+"""Checks, when all jobs are final, that no invariant is broken in the world or the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.simulation.world import SimulatedWorld
 
 
 def check(environment: SimulatedEnvironment) -> None:
-    """Record a violation for each invariant that doesn't hold."""
+    """Record a violation for each invariant that does not hold."""
     jobs = environment.rows("SELECT * FROM jobs ORDER BY seq")
     for job in jobs:
         _check_end(environment, job)
@@ -34,7 +34,7 @@ def _check_end(environment: SimulatedEnvironment, job: sqlite3.Row) -> None:
 
 
 def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str | None:
-    """Return why a failed job's error is untrue; None if it is true."""
+    """Return why a failed job's error message is untrue, or None if it is true."""
     render = _render(environment, job)
     match job["error_code"]:
         case "moderation" | "render_lost":
@@ -51,10 +51,10 @@ def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str |
 
 
 def _early(world: SimulatedWorld, job: sqlite3.Row) -> str | None:
-    """Return after how long a job failed, if that was too early by true time."""
+    """Return how long after its request a job failed, if it failed too early; otherwise None."""
     asked_s = world.asked_s[f"R{job['request_id'] & 0xFFFF}"][0]
     waited_s = world.ended_s[job["id"]] - asked_s
-    # A job fails before its deadline if the next try would come after it.
+    # A job may fail before its deadline, if its next attempt would come after the deadline.
     return None if waited_s > DEADLINE_S - 200 else f"after {waited_s:.0f} s"
 
 
@@ -94,15 +94,16 @@ def _check_messages(environment: SimulatedEnvironment, job: sqlite3.Row) -> None
 
 
 def _two_of(world: SimulatedWorld, job_id: str) -> KnownLimit | None:
-    """Return the known limit that explains why a clip is shown more than once."""
+    """Return the known limit that explains why a clip was posted more than once, if one does."""
     channels = {channel_id for _, channel_id in world.sent.get(job_id, set())}
     return KnownLimit.TWO_PLACES if len(channels) > 1 else None
 
 
 def _check_bills(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> None:
-    """Record a violation for each render that was paid for twice.
+    """Record a violation for each job whose render was paid for twice.
 
-    Jobs with equal prompt and length are counted together: they may get each other's renders.
+    Jobs with equal prompt and length are counted together, because they may get each other's
+    renders.
     """
     world = environment.world
     asked = Counter((job["prompt"], job["seconds"]) for job in jobs)
@@ -122,7 +123,7 @@ def _check_bills(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> 
 
 
 def _check_promises(environment: SimulatedEnvironment, jobs: list[sqlite3.Row]) -> None:
-    """Record a violation where the bot told a member something untrue."""
+    """Record a violation for each accepted job that is gone, and each false "cancelled"."""
     world, states = environment.world, {job["id"]: job["state"] for job in jobs}
     for job_id in environment.members.known.values():
         if job_id not in states:

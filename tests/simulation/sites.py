@@ -1,4 +1,4 @@
-"""The faults that can happen in a seed."""
+"""The faults that can happen in a simulation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FaultSite(StrEnum):
-    """A fault; its value is its name in the history and in the table of counts."""
+    """A fault; its value is its name in the simulation's history and in the table of counts."""
 
     # The paid call.
     CREATE_REFUSED = "create refused"
