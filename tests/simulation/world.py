@@ -72,6 +72,10 @@ class SimulatedWorld:
         self.ended_s: dict[str, float] = {}
         #: Per process: when it started, and how wrong the machine's clock was then, in seconds.
         self.starts_s: list[tuple[float, float]] = []
+        #: When each process was killed, in true time.
+        self.deaths_s: list[float] = []
+        #: When a process was last told the render of each job, in true time.
+        self.told_s: dict[str, float] = {}
         #: Heap of (arrival in true seconds, sequence number, request).
         self._in_flight: list[tuple[float, int, InFlightRequest]] = []
         self._number = 0
