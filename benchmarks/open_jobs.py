@@ -158,6 +158,7 @@ def _jobs(world: DiscordWorld, open_jobs: OpenJobs) -> Iterator[dict[str, Any]]:
             "remote_id": _remote_id(number) if is_rendering else None,
             "progress": None,
             "attempts": 0,
+            "creates": 1,
             "submitted_at": created_at if is_rendering else None,
             "deadline_at": now_ms + 86_400_000,
             "rendered_at": None,

@@ -142,6 +142,7 @@ def _job(
         "remote_id": None if is_open else f"video_{chance.getrandbits(64):016x}{number}",
         "progress": None,
         "attempts": 0,
+        "creates": 1,
         "submitted_at": None if is_open else created_at + 500,
         "deadline_at": None,
         "rendered_at": created_at + 90_000 if posted else None,

@@ -28,6 +28,7 @@
     │  ├─ ProviderAccountError       key rejected or balance used up
     │  ├─ ProviderTroubleError       429, 5xx, HTML or time-out of a safe call; try again later
     │  ├─ RemoteNotFoundError        it does not know this render id
+    │  ├─ DuplicateRenderError       it answered two creates with one render id
     │  ├─ SourceGoneError            it lacks the source clip, or the call that would use it
     │  ├─ RenderFailedError          it reports that the render failed
     │  ├─ UnsupportedError           it has no such call
@@ -264,6 +265,12 @@ class RemoteNotFoundError(ProviderError):
     """The provider does not know this render id."""
 
     default_text = "The video service lost this job."
+
+
+class DuplicateRenderError(ProviderError):
+    """The provider answered the creates of two jobs with one render id; the first job keeps it."""
+
+    default_text = "The video service mixed this clip up with another one, so I gave it up."
 
 
 class SourceGoneError(ProviderError):

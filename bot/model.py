@@ -216,6 +216,8 @@ class Job:
     progress: int | None = None
     #: Consecutive errors in this state.
     attempts: int = 0
+    #: How many paid calls for this job may have reached a provider.
+    creates: int = 0
     #: When the paid call was last made.
     submitted_at: datetime | None = None
     #: When submit, render and download must be finished.

@@ -21,6 +21,7 @@ from bot.jobs.thumbnails import Thumbnails
 from bot.jobs.timings import NotFoundDebounce
 from bot.jobs.worker_context import WorkerContext
 from bot.safety.prompt_gate import PromptGate
+from bot.storage.render_journal import RenderJournal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ def assemble(dependencies: Dependencies, wake: Wake | None = None) -> Assembly:
         **{each.name: getattr(dependencies, each.name) for each in fields(dependencies)},
         status_reader=status_reader,
         thumbnails=thumbnails,
+        render_journal=RenderJournal(dependencies.data_dir / "sorabot.db.renders"),
         not_found_debounce=NotFoundDebounce(clock, dependencies.timings.not_found_gap_s),
         catalogue=catalogue,
         settings_cache=settings_cache,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
@@ -20,12 +21,12 @@ from bot.jobs.poll import poll
 from bot.jobs.ports import TaskKind, Wake
 from bot.jobs.recover import recover
 from bot.jobs.status_cards import LONG_DOWNTIME
-from bot.jobs.submit import submit
+from bot.jobs.submit import accept_answer, submit
 from bot.jobs.timings import poll_gap_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.obs.log import job_log_context
-from bot.providers.base import Provider
+from bot.providers.base import Provider, RenderState, RenderStatus
 from bot.storage.outbox import OutboxKind
 
 _log = logging.getLogger(__name__)
@@ -180,6 +181,7 @@ class Reconciler:
         further variants wait until it can't arrive any more. Status cards of jobs that ended
         just before are updated too: their last edit may be missing.
         """
+        await self._store_written_down()
         left = await self._context.store.open_jobs()
         if not await self._context.store.finished_since(self._context.clock.now() - LONG_DOWNTIME):
             self._context.status_cards.mark_interrupted(left)
@@ -193,6 +195,20 @@ class Reconciler:
                 self._wake(TaskKind.DELIVER, job.id)
             elif job.state is State.QUEUED and job.spec.provider not in self._context.providers:
                 await self._handle_unconfigured(job)
+
+    async def _store_written_down(self) -> None:
+        """Bring jobs to RENDERING whose paid renders the last process could only write down."""
+        context = self._context
+        for each in await context.render_journal.read():
+            job = await context.store.job(each.job_id)
+            provider = context.providers.get(each.provider)
+            if job is not None and job.state is State.SUBMITTING:
+                _log.warning("job %s: %s rendered %s, which was not stored", *astuple(each))
+                if provider is None or each.provider != job.spec.provider:
+                    continue
+                render = RenderStatus(id=each.remote_id, state=RenderState.QUEUED)
+                await accept_answer(context, provider.capabilities(), job, render)
+            await context.render_journal.remove(each.job_id)
 
     async def _extend_deadlines(self) -> None:
         """Extend deadlines after a restart, so that a clock jump in the downtime can't expire jobs.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.errors import (
+    DuplicateRenderError,
     NoProviderError,
     NotAcceptedError,
     NotOfferedError,
@@ -19,7 +20,13 @@ from bot.errors import (
 )
 from bot.jobs.finish import fail
 from bot.jobs.remixing import provider_prompt
-from bot.jobs.submit import accept_render, handle_failed_call, retry_hint_s, submit_once
+from bot.jobs.submit import (
+    accept_answer,
+    accept_render,
+    handle_failed_call,
+    retry_hint_s,
+    submit_once,
+)
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, State
 from bot.providers.base import Provider, RenderStatus
@@ -63,7 +70,7 @@ async def _repeat_call(context: WorkerContext, provider: Provider, job: Job) -> 
     except ProviderError as error:
         await handle_failed_call(context, provider, job, error)
     else:
-        await accept_render(context, provider.capabilities(), job, render)
+        await accept_answer(context, provider.capabilities(), job, render)
 
 
 async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Exception) -> None:
@@ -87,13 +94,24 @@ async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> 
     else:
         if isinstance(match, RenderStatus):
             _log.warning("found the render of the lost create: %s", match.id)
-            await accept_render(context, provider.capabilities(), job, match)
+            await _claim(context, provider, job, match)
         elif match is None:
             _log.warning("the create never arrived; queued again")
             now = context.clock.now()
             await context.store.move(job, State.QUEUED, now, due_at=now)
         else:
             await fail(context, job, RenderLostError(match))
+
+
+async def _claim(
+    context: WorkerContext, provider: Provider, job: Job, render: RenderStatus
+) -> None:
+    """Go on with a render from the list, unless a job with the same prompt took it meanwhile."""
+    try:
+        await accept_render(context, provider.capabilities(), job, render)
+    except DuplicateRenderError:
+        # The list is searched again: this job's own render may be in it, too.
+        await context.store.update(job, due_at=context.clock.now())
 
 
 async def _find_render(

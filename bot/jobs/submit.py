@@ -8,11 +8,13 @@ from datetime import timedelta
 
 from bot.errors import (
     DeadlineError,
+    DuplicateRenderError,
     NoProviderError,
     NotAcceptedError,
     NotOfferedError,
     ProviderAccountError,
     ProviderError,
+    RenderLostError,
     SourceGoneError,
     StorageError,
     UnknownOutcomeError,
@@ -26,8 +28,11 @@ from bot.jobs.timings import first_poll_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, State
 from bot.providers.base import Capabilities, Provider, ProviderRequest, RenderState, RenderStatus
+from bot.storage.render_journal import AcceptedRender
 
 _log = logging.getLogger(__name__)
+#: How many paid calls are made for one job when their outcomes stay unknown.
+_MAX_CREATES = 2
 
 
 async def submit(context: WorkerContext, job: Job) -> None:
@@ -45,6 +50,9 @@ async def _claim_and_call(context: WorkerContext, provider: Provider, job: Job) 
     if job.cancel_requested_at is not None:
         await cancel(context, job)
         return
+    if job.creates >= _MAX_CREATES:
+        await fail(context, job, RenderLostError(f"{job.creates} creates were lost"))
+        return
     if not await provider_takes_job(context, job) and await _send_elsewhere(context, job):
         return
     uncertain_s = context.timings.create_s + context.timings.quiet_s
@@ -59,6 +67,7 @@ async def _claim_and_call(context: WorkerContext, provider: Provider, job: Job) 
             context.timings.backoff_first_s if capabilities.submit_is_idempotent else uncertain_s
         ),
         attempts=job.attempts,
+        creates=job.creates + 1,
     )
     if claimed is not None:
         # The status card is updated only after the response, to save an edit: most responses
@@ -104,7 +113,7 @@ async def _call(context: WorkerContext, provider: Provider, job: Job) -> None:
     except ProviderError as error:
         await handle_failed_call(context, provider, job, error)
     else:
-        await accept_render(context, provider.capabilities(), job, render)
+        await accept_answer(context, provider.capabilities(), job, render)
 
 
 async def handle_failed_call(
@@ -177,7 +186,13 @@ async def _compose_instead(context: WorkerContext, job: Job, error: SourceGoneEr
     _log.info("composed instead: %s", error)
     now = context.clock.now()
     moved = await context.store.move(
-        job, State.QUEUED, now, due_at=now, attempts=job.attempts, source_remote_id=None
+        job,
+        State.QUEUED,
+        now,
+        due_at=now,
+        attempts=job.attempts,
+        creates=max(job.creates - 1, 0),
+        source_remote_id=None,
     )
     await _after_requeue(context, job, moved)
 
@@ -196,7 +211,12 @@ async def _requeue(
     due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
     _log.info("not accepted (%s); next try at %s", error, due_at)
     moved = await context.store.move(
-        job, State.QUEUED, context.clock.now(), due_at=due_at, attempts=attempts
+        job,
+        State.QUEUED,
+        context.clock.now(),
+        due_at=due_at,
+        attempts=attempts,
+        creates=max(job.creates - 1, 0),
     )
     await _after_requeue(context, job, moved)
 
@@ -216,7 +236,50 @@ def retry_hint_s(error: Exception) -> float | None:
 async def accept_render(
     context: WorkerContext, capabilities: Capabilities, job: Job, render: RenderStatus
 ) -> None:
-    """Bring a job to RENDERING with the render that the provider accepted for it."""
+    """Bring a job to RENDERING with the render that the provider accepted and will bill.
+
+    While the database refuses, the render is in the journal and storing it is tried again, until
+    the process ends; the next process reads the journal.
+    Raises DuplicateRenderError for a render that another job has.
+    """
+    failures = 0
+    while True:
+        try:
+            await _store_render(context, capabilities, job, render)
+        except StorageError as error:
+            failures += 1
+            _log.error("can't store render %s of %s: %s", render.id, job.spec.provider, error)
+            await _write_down(context, job, render)
+            await context.clock.sleep(context.timings.backoff_s(failures))
+        else:
+            break
+    if failures:
+        await context.render_journal.remove(job.id)
+
+
+async def accept_answer(
+    context: WorkerContext, capabilities: Capabilities, job: Job, render: RenderStatus
+) -> None:
+    """Do as `accept_render`, but fail a job whose create was answered with another job's render."""
+    try:
+        await accept_render(context, capabilities, job, render)
+    except DuplicateRenderError as error:
+        _log.error("job %s has no render of its own: %s", job.id, error)
+        await context.render_journal.remove(job.id)
+        await fail(context, job, error)
+
+
+async def _write_down(context: WorkerContext, job: Job, render: RenderStatus) -> None:
+    entry = AcceptedRender(job_id=job.id, provider=job.spec.provider, remote_id=render.id)
+    try:
+        await context.render_journal.append(entry)
+    except OSError as error:
+        _log.error("can't write down render %s of %s: %s", render.id, job.spec.provider, error)
+
+
+async def _store_render(
+    context: WorkerContext, capabilities: Capabilities, job: Job, render: RenderStatus
+) -> None:
     spec = job.spec
     durations_s = await context.store.durations_s(
         spec.provider, spec.model, spec.seconds, spec.size, 50

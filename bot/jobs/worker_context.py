@@ -14,6 +14,7 @@ from bot.jobs.ports import Dependencies, Wake
 from bot.jobs.status_cards import StatusCards
 from bot.jobs.thumbnails import Thumbnails
 from bot.jobs.timings import NotFoundDebounce
+from bot.storage.render_journal import RenderJournal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class WorkerContext(Dependencies):
 
     status_reader: JobStatusReader
     thumbnails: Thumbnails
+    render_journal: RenderJournal
     not_found_debounce: NotFoundDebounce
     catalogue: Catalogue
     settings_cache: GuildSettingsCache

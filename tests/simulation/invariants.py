@@ -8,6 +8,7 @@ from collections import Counter
 from tests.simulation.environment import SimulatedEnvironment
 from tests.simulation.known_limits import KnownLimit
 from tests.simulation.provider import DEADLINE_S
+from tests.simulation.sites import FaultSite
 from tests.simulation.videos import SimulatedRender
 from tests.simulation.world import SimulatedWorld
 
@@ -37,8 +38,13 @@ def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str |
     """Return why a failed job's error message is untrue, or None if it is true."""
     render = _render(environment, job)
     match job["error_code"]:
-        case "moderation" | "render_lost":
+        case "moderation":
             return None
+        case "render_lost":
+            return _forgotten(environment.world, job)
+        case "duplicate_render":
+            was_doubled = environment.world.hits[FaultSite.CREATE_DUPLICATE] > 0
+            return None if was_doubled else "its render id was its own"
         case "render_failed":
             wrong = render is None or (render.outcome != "failed" and not render.is_stopped)
             return "it did not" if wrong else None
@@ -48,6 +54,19 @@ def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str |
             return _early(environment.world, job)
         case other:
             return f"unexpected error {other}"
+
+
+def _forgotten(world: SimulatedWorld, job: sqlite3.Row) -> str | None:
+    """Return how long a process lived that was told the render of a lost job; None: it died at once.
+
+    Longer than a moment is a fault of the bot: it has a journal for a database that refuses.
+    """
+    told_s = world.told_s.get(job["id"])
+    if told_s is None:
+        return None
+    died_s = next((each for each in world.deaths_s if each >= told_s), world.now_s)
+    lived_s = died_s - told_s
+    return f"its process was told the render and lived {lived_s:.1f} s" if lived_s > 1 else None
 
 
 def _early(world: SimulatedWorld, job: sqlite3.Row) -> str | None:

@@ -96,6 +96,7 @@ class Process:
         """
         dice = random.getstate()
         world_dice = self.environment.world.dice.getstate()
+        self.environment.world.deaths_s.append(self.environment.world.now_s)
         self.loop.die()
         self.environment.connection = None
         self._database.close_file()

@@ -76,6 +76,9 @@ class ScriptedProvider:
             if world.strikes(site, about):
                 await self._wait()
                 raise error
+        if self.videos.polled and world.strikes(FaultSite.CREATE_DUPLICATE, about):
+            await self._wait()
+            return self._describe(self.videos.renders[world.dice.choice(self.videos.polled)])
         world.unknown_keys.add(request.idempotency_key)
         if world.strikes(FaultSite.CREATE_HANGS, about):
             await asyncio.sleep(10_000)
@@ -88,13 +91,17 @@ class ScriptedProvider:
                 await self._wait(1.0)
                 raise UnknownOutcomeError(site)
         await self._wait(1.0)
-        return sent.answer()
+        answer = sent.answer()
+        world.told_s[request.idempotency_key] = world.now_s
+        return answer
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         world = self._world
         self.videos.count()
         for each in remote_ids:
             world.asked(each)
+            if each not in self.videos.polled:
+                self.videos.polled.append(each)
         await self._wait()
         if self.videos.is_down or world.strikes(FaultSite.POLL_500):
             raise ProviderTroubleError("500", retry_after_s=world.dice.choice([None, 5.0]))

@@ -49,6 +49,7 @@ _NOT_DRAWN = {
 _RARE = {FaultSite.DATABASE_LOCKED: 0.1, FaultSite.DISK_FULL: 0.1}
 #: Faults that get a higher probability, because a simulation seldom comes to where they can happen.
 _SELDOM = {
+    FaultSite.CREATE_DUPLICATE,
     FaultSite.RENDER_STUCK,
     FaultSite.CANCEL_500,
     FaultSite.CANCEL_NO,

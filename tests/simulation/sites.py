@@ -18,6 +18,7 @@ class FaultSite(StrEnum):
     CREATE_HANGS = "create hangs, never lands"
     CREATE_LATE = "create hangs, lands late"
     CREATE_MODERATED = "create refused for its words"
+    CREATE_DUPLICATE = "create answered with an earlier render"
     # Polls, the list, and cancelling.
     POLL_500 = "poll 500"
     POLL_HTML = "poll HTML"

@@ -46,6 +46,8 @@ class Videos:
         self.world = world
         self.name = name
         self.renders: dict[str, SimulatedRender] = {}
+        #: Ids that a process was told and has stored, because it polled them.
+        self.polled: list[str] = []
         self.is_down = False
         #: Number of requests in each second of true time.
         self.requests: dict[int, int] = {}

@@ -74,6 +74,10 @@ class SimulatedWorld:
         #: For each process, its start and the error of the machine's clock at the start, in
         #: seconds.
         self.starts_s: list[tuple[float, float]] = []
+        #: The times at which processes were killed, in true seconds.
+        self.deaths_s: list[float] = []
+        #: For each job, when a process last got its render's id, in true seconds.
+        self.told_s: dict[str, float] = {}
         #: The requests in flight, as a heap of (arrival in true seconds, sequence number, request).
         self._in_flight: list[tuple[float, int, InFlightRequest]] = []
         self._number = 0
