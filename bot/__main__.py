@@ -15,12 +15,12 @@ from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
 from bot.providers import registry
 from bot.settings import Secret, Settings, declared, read_dotenv, read_environment
+from bot.shell.arguments import Parser
 from bot.shell.backup import add_backup, run_backup
 from bot.shell.doctor import run_doctor
 from bot.shell.misspelt_settings import find_misspelt_settings
 from bot.shell.providers import add_providers, read_providers_command, run_providers
-from bot.shell.quota import run_quota
-from bot.shell.quota_arguments import Parser, add_quota, read_quota_command
+from bot.shell.quota import add_quota, read_quota_command, run_quota
 
 _log = logging.getLogger(__name__)
 #: Exit codes.

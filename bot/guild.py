@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from bot.guild_setting import Choice, GuildSetting, PanelControl, SettingsPage
 
@@ -132,9 +132,18 @@ class Remixers(StrEnum):
     NOBODY = "nobody"
 
 
-def _setting(default: Any, record: GuildSetting) -> Any:
-    """Declare a setting by its default and its record."""
-    return field(default=default, metadata={"setting": record})
+_P = ParamSpec("_P")
+
+
+def _field_with(record: Callable[_P, GuildSetting]) -> Callable[Concatenate[Any, _P], Any]:
+    def declare(default: Any, *parts: _P.args, **named: _P.kwargs) -> Any:
+        return field(default=default, metadata={"setting": record(*parts, **named)})
+
+    return declare
+
+
+#: Declares a field of GuildSettings: takes its default value, then the parts of its GuildSetting.
+_setting = _field_with(GuildSetting)
 
 
 _ACTIVE_LIMITS = PanelControl(
@@ -158,190 +167,165 @@ class GuildSettings:
     #: Channels (and their threads) where clips may be requested; empty: all.
     channel_ids: tuple[int, ...] = _setting(
         (),
-        GuildSetting(
-            audit_label="channels",
-            audit_none="all",
-            audit_format="<#{}>",
-            choice=Choice.CLIP_CHANNELS,
-            control=PanelControl(
-                key="channels",
-                page=SettingsPage.WHERE,
-                title="Channels",
-                hint="Where clips may be asked for, threads included. None chosen: everywhere.",
-            ),
+        audit_label="channels",
+        audit_none="all",
+        audit_format="<#{}>",
+        choice=Choice.CLIP_CHANNELS,
+        control=PanelControl(
+            key="channels",
+            page=SettingsPage.WHERE,
+            title="Channels",
+            hint="Where clips may be asked for, threads included. None chosen: everywhere.",
         ),
     )
     #: Model keys (`provider/model`) that may be used; empty: all.
     models: tuple[str, ...] = _setting(
         (),
-        GuildSetting(
-            audit_label="models",
-            audit_none="all",
-            choice=Choice.MODELS,
-            control=PanelControl(
-                key="models",
-                page=SettingsPage.MODELS,
-                title="Models",
-                hint="Which may be used. None chosen: all.",
-            ),
+        audit_label="models",
+        audit_none="all",
+        choice=Choice.MODELS,
+        control=PanelControl(
+            key="models",
+            page=SettingsPage.MODELS,
+            title="Models",
+            hint="Which may be used. None chosen: all.",
         ),
     )
     #: For members who name none; None: the first that can do what they ask for.
     default_model: str | None = _setting(
         None,
-        GuildSetting(
-            audit_label="default model",
-            choice=Choice.MODEL,
-            control=PanelControl(
-                key="model",
-                page=SettingsPage.MODELS,
-                title="Default model",
-                hint="For members who name none.",
-            ),
+        audit_label="default model",
+        choice=Choice.MODEL,
+        control=PanelControl(
+            key="model",
+            page=SettingsPage.MODELS,
+            title="Default model",
+            hint="For members who name none.",
         ),
     )
     default_seconds: int | None = _setting(
         None,
-        GuildSetting(
-            audit_label="default length",
-            audit_format="{} s",
-            choice=Choice.SECONDS,
-            control=PanelControl(
-                key="seconds",
-                page=SettingsPage.MODELS,
-                title="Default length",
-                hint="For members who name none, where the model can do it.",
-            ),
+        audit_label="default length",
+        audit_format="{} s",
+        choice=Choice.SECONDS,
+        control=PanelControl(
+            key="seconds",
+            page=SettingsPage.MODELS,
+            title="Default length",
+            hint="For members who name none, where the model can do it.",
         ),
     )
     default_size: str | None = _setting(
         None,
-        GuildSetting(
-            audit_label="default size",
-            choice=Choice.SIZE,
-            control=PanelControl(
-                key="size",
-                page=SettingsPage.MODELS,
-                title="Default size",
-                hint="For members who name none, where the model can do it.",
-            ),
+        audit_label="default size",
+        choice=Choice.SIZE,
+        control=PanelControl(
+            key="size",
+            page=SettingsPage.MODELS,
+            title="Default size",
+            hint="For members who name none, where the model can do it.",
         ),
     )
     post: PostTarget = _setting(
         PostTarget.PLACE,
-        GuildSetting(
-            audit_label="posted",
-            choice=Choice.WORDS,
-            words={
-                "place": "Where they were asked for",
-                "thread": "In a thread for each request",
-            },
-            control=PanelControl(
-                key="post",
-                page=SettingsPage.WHERE,
-                title="Posting",
-                hint="A thread keeps the channel short; all variants of a request share one.",
-            ),
+        audit_label="posted",
+        choice=Choice.WORDS,
+        words={
+            "place": "Where they were asked for",
+            "thread": "In a thread for each request",
+        },
+        control=PanelControl(
+            key="post",
+            page=SettingsPage.WHERE,
+            title="Posting",
+            hint="A thread keeps the channel short; all variants of a request share one.",
         ),
     )
     #: Where each clip is shown, too.
     gallery_channel_id: int | None = _setting(
         None,
-        GuildSetting(
-            audit_label="gallery",
-            audit_format="<#{}>",
-            choice=Choice.TEXT_CHANNEL,
-            control=PanelControl(
-                key="gallery",
-                page=SettingsPage.WHERE,
-                title="Gallery",
-                hint="Each clip is shown there, too. Clips from channels that not everybody "
-                "here can read stay where they are.",
-            ),
+        audit_label="gallery",
+        audit_format="<#{}>",
+        choice=Choice.TEXT_CHANNEL,
+        control=PanelControl(
+            key="gallery",
+            page=SettingsPage.WHERE,
+            title="Gallery",
+            hint="Each clip is shown there, too. Clips from channels that not everybody "
+            "here can read stay where they are.",
         ),
     )
     #: Where the bot tells moderators what they should know.
     log_channel_id: int | None = _setting(
         None,
-        GuildSetting(
-            audit_label="log",
-            audit_format="<#{}>",
-            choice=Choice.TEXT_CHANNEL,
-            control=PanelControl(
-                key="log",
-                page=SettingsPage.WHERE,
-                title="Log",
-                hint="Where I tell moderators what they should know.",
-            ),
+        audit_label="log",
+        audit_format="<#{}>",
+        choice=Choice.TEXT_CHANNEL,
+        control=PanelControl(
+            key="log",
+            page=SettingsPage.WHERE,
+            title="Log",
+            hint="Where I tell moderators what they should know.",
         ),
     )
     remixers: Remixers = _setting(
         Remixers.EVERYBODY,
-        GuildSetting(
-            audit_label="remixers",
-            choice=Choice.WORDS,
-            words={
-                "everybody": "Everybody",
-                "role": "Members with a role",
-                "nobody": "Nobody",
-            },
-            control=PanelControl(
-                key="remixers",
-                page=SettingsPage.REMIXES,
-                title="Who may remix and extend others' clips",
-                hint="One's own clips are always one's own. Each owner can forbid it for a "
-                "clip, too.",
-                changes=_REMIXER_FIELDS,
-            ),
+        audit_label="remixers",
+        choice=Choice.WORDS,
+        words={
+            "everybody": "Everybody",
+            "role": "Members with a role",
+            "nobody": "Nobody",
+        },
+        control=PanelControl(
+            key="remixers",
+            page=SettingsPage.REMIXES,
+            title="Who may remix and extend others' clips",
+            hint="One's own clips are always one's own. Each owner can forbid it for a clip, too.",
+            changes=_REMIXER_FIELDS,
         ),
     )
     #: Whose members may remix, for Remixers.ROLE.
     remix_role_id: int | None = _setting(
         None,
-        GuildSetting(
-            audit_label="remixing role",
-            audit_format="<@&{}>",
-            choice=Choice.ROLE,
-            control=PanelControl(
-                key="role",
-                page=SettingsPage.REMIXES,
-                title="Role",
-                hint="Choosing one lets only its members do it.",
-                changes=_REMIXER_FIELDS,
-            ),
+        audit_label="remixing role",
+        audit_format="<@&{}>",
+        choice=Choice.ROLE,
+        control=PanelControl(
+            key="role",
+            page=SettingsPage.REMIXES,
+            title="Role",
+            hint="Choosing one lets only its members do it.",
+            changes=_REMIXER_FIELDS,
         ),
     )
     #: Jobs under way at a time; None: as the operator set it.
     max_active_per_user: int | None = _setting(
         None,
-        GuildSetting(
-            audit_label="under way for each member",
-            audit_none="as the operator set it",
-            choice=Choice.NUMBER,
-            control=_ACTIVE_LIMITS,
-            form_label="Each member",
-            form_hint="Leave it empty for what the operator set.",
-            maximum=1000,
-        ),
+        audit_label="under way for each member",
+        audit_none="as the operator set it",
+        choice=Choice.NUMBER,
+        control=_ACTIVE_LIMITS,
+        form_label="Each member",
+        form_hint="Leave it empty for what the operator set.",
+        maximum=1000,
     )
     max_active: int | None = _setting(
         None,
-        GuildSetting(
-            audit_label="under way in the server",
-            audit_none="as the operator set it",
-            choice=Choice.NUMBER,
-            control=_ACTIVE_LIMITS,
-            form_label="The whole server",
-            form_hint="Leave it empty for what the operator set.",
-            maximum=1000,
-        ),
+        audit_label="under way in the server",
+        audit_none="as the operator set it",
+        choice=Choice.NUMBER,
+        control=_ACTIVE_LIMITS,
+        form_label="The whole server",
+        form_hint="Leave it empty for what the operator set.",
+        maximum=1000,
     )
     #: Tried before all others; None: the operator's order. Set by `/sora-mod provider`.
     preferred_provider: str | None = _setting(
-        None, GuildSetting(audit_label="provider tried first", audit_none="as the operator set it")
+        None, audit_label="provider tried first", audit_none="as the operator set it"
     )
     #: Get no new jobs. Set by `/sora-mod provider`.
-    drained_providers: tuple[str, ...] = _setting((), GuildSetting(audit_label="drained providers"))
+    drained_providers: tuple[str, ...] = _setting((), audit_label="drained providers")
 
 
 def guild_setting_records() -> Mapping[str, GuildSetting]:

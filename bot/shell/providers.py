@@ -15,9 +15,9 @@ from bot.providers import registry
 from bot.providers.registry import check_provider_names
 from bot.settings import Settings
 from bot.shell import provider_table
+from bot.shell.arguments import Parser, Subparsers
 from bot.shell.provider_check import CheckOutcome, ProviderCheck, check_providers, settings_fault
 from bot.shell.provider_facts import collect_facts, default_facts
-from bot.shell.quota_arguments import Parser, Subparsers
 from bot.storage.guild_settings import Actor
 from bot.storage.instance_lock import InstanceLock
 

@@ -55,6 +55,7 @@ PURE = {
     # Looks up a table of constants.
     "bot.providers.vendors.size_formats.sizes_of",
     # These declare the fields of Settings and of GuildSettings.
+    "bot.guild._field_with",
     "bot.guild._setting",
     "bot.settings._choice_parser",
     "bot.settings._setting",
