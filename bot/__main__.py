@@ -19,7 +19,7 @@ from bot.shell.arguments import Parser
 from bot.shell.backup import add_backup, run_backup
 from bot.shell.doctor import run_doctor
 from bot.shell.misspelt_settings import find_misspelt_settings
-from bot.shell.providers import add_providers, read_providers_command, run_providers
+from bot.shell.providers import add_providers, run_providers
 from bot.shell.quota import add_quota, read_quota_command, run_quota
 
 _log = logging.getLogger(__name__)
@@ -44,29 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help=what, description=what)
     given = parser.parse_args(arguments)
     if given.command == "doctor":
-        is_healthy, report = run_doctor(SystemClock())
-        print(report)
-        return _OK if is_healthy else _FAILED
+        return _report(*run_doctor(SystemClock()))
     quota_command = read_quota_command(given) if given.command == "quota" else None
     try:
         environ = read_environment()
         settings = Settings.from_env(environ)
         set_up_logging(settings.log_level, settings.log_format, _secrets(settings))
         if quota_command is not None:
-            print(asyncio.run(run_quota(settings, quota_command)))
-            return _OK
+            return _report(True, asyncio.run(run_quota(settings, quota_command)))
         if given.command == "providers":
-            command = read_providers_command(given)
-            is_healthy, report = asyncio.run(run_providers(settings, command, SystemClock()))
-            print(report)
-            return _OK if is_healthy else _FAILED
+            return _report(*asyncio.run(run_providers(settings, given, SystemClock())))
         if given.command == "backup":
-            print(asyncio.run(run_backup(settings, given)))
-            return _OK
+            return _report(True, asyncio.run(run_backup(settings, given)))
         if given.command == "migrate":
             asyncio.run(migrate(settings))
-            print(f"The database in {settings.data_dir} is up to date.")
-            return _OK
+            return _report(True, f"The database in {settings.data_dir} is up to date.")
         for each in find_misspelt_settings(read_dotenv(), environ):
             _log.warning("%s: %s", each.name, each.message)
         asyncio.run(check_settings(settings))
@@ -80,6 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SorabotError as error:
         print(f"Sorabot stops: {error}", file=sys.stderr)
         return _FAILED
+
+
+def _report(is_healthy: bool, text: str) -> int:
+    print(text)
+    return _OK if is_healthy else _FAILED
 
 
 async def _run(settings: Settings, token: Secret) -> int:
