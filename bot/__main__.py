@@ -18,7 +18,7 @@ from bot.settings import Secret, Settings, declared, read_dotenv, read_environme
 from bot.shell.arguments import Parser
 from bot.shell.backup import add_backup, run_backup
 from bot.shell.doctor import run_doctor
-from bot.shell.misspelt_settings import find_misspelt_settings
+from bot.shell.doctor_settings import find_misspelt_settings
 from bot.shell.providers import add_providers, run_providers
 from bot.shell.quota import add_quota, read_quota_command, run_quota
 
@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "migrate":
             asyncio.run(migrate(settings))
             return _report(True, f"The database in {settings.data_dir} is up to date.")
-        for each in find_misspelt_settings(read_dotenv(), environ):
-            _log.warning("%s: %s", each.name, each.message)
+        for name, message in find_misspelt_settings(read_dotenv(), environ).items():
+            _log.warning("%s: %s", name, message)
         asyncio.run(check_settings(settings))
         if settings.discord_token is None:
             print(token_instructions(settings.discord_application_id), file=sys.stderr)
@@ -87,8 +87,8 @@ async def _run(settings: Settings, token: Secret) -> int:
     def on_signal() -> None:
         stop.set()
         for number in _STOP_SIGNALS:
-            # A second signal kills the process at once, which loses nothing: each step is
-            # committed before the next one begins.
+            # A second signal kills the process at once, which loses no job: the database has
+            # every step before the next one begins.
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
@@ -110,7 +110,7 @@ async def _run_until_stopped(app: App, token: Secret, stop: asyncio.Event) -> in
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
     if stopping.done():
-        # Running steps still need the connection; `close` lets them finish first.
+        # Running steps of jobs need the connection until `close` has let them finish.
         await app.close()
         connection.cancel()
         await asyncio.gather(connection, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Collects what is known of every supported video API, configured or not."""
+"""Collects facts about all supported video APIs, configured or not: models, webhooks, prices."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _STAND_IN_WEBHOOK_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"  # noqa: S10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFacts:
-    """One video API."""
+    """What one video API offers, and whether the bot is configured to use it."""
 
-    #: The word in VIDEO_PROVIDERS.
+    #: The name of the API in VIDEO_PROVIDERS.
     name: str
     title: str
     #: Whether VIDEO_PROVIDERS names it.
     is_configured: bool = False
     #: The variable whose value is wrong; empty: none.
     faulty_variable: str = ""
-    #: What is wrong with that value, and what is allowed.
+    #: Why the value of `faulty_variable` is wrong, and which values are allowed.
     fault: str = ""
-    #: The models it offers as configured, or else by default.
+    #: The models that the API offers as configured, or else by default.
     models: tuple[Model, ...]
-    #: Models whose details only its API can tell.
+    #: Configured models whose details only the API can tell.
     undescribed_models: tuple[str, ...] = ()
-    #: The variable that must name the models; empty: there are default models.
+    #: The variable that must name the models; empty: the API has default models.
     models_variable: str = ""
     #: "with each order", "set up there" or "no".
     webhook: str
@@ -55,9 +55,9 @@ class ProviderFacts:
 async def collect_facts(
     settings: Settings, clock: Clock, *, is_live: bool
 ) -> Sequence[ProviderFacts]:
-    """Return every API: the configured ones in their order, then the others.
+    """Return the facts of every API: the configured ones in their order, then the others.
 
-    is_live  ask the configured APIs for their models, where they offer that; ten seconds at most.
+    is_live  ask the configured APIs for their models, where possible; ten seconds at most.
     """
     others = (name for name in provider_names() if name not in settings.video_providers)
     known = (name for name in settings.video_providers if name in provider_names())
@@ -67,7 +67,7 @@ async def collect_facts(
 
 
 async def default_facts(clock: Clock) -> Sequence[ProviderFacts]:
-    """Return every API with its defaults, ignoring the settings."""
+    """Return the facts of every API with its defaults, ignoring the operator's settings."""
     nothing = Settings(video_providers=())
     return [await _facts_of_provider(name, nothing, clock) for name in provider_names()]
 
@@ -79,8 +79,8 @@ async def _facts_of_provider(
     if vendor is None:
         return await _facts_of_renderer(settings, clock, is_configured=is_configured)
     wrong = fault = ""
-    # Webhook support is the API's, whether or not this bot uses it.
-    usual, undescribed = await _capabilities(vendor, _stand_in_settings(vendor), clock)
+    # Whether the API has webhooks doesn't depend on the settings of this bot.
+    usual, undescribed = await _capabilities(vendor, stand_in_settings(vendor), clock)
     models, by_hand = usual.models, not vendor.default_models
     if is_configured:
         try:
@@ -130,7 +130,7 @@ async def _facts_of_renderer(
 async def _capabilities(
     vendor: Vendor, settings: Settings, clock: Clock, *, is_live: bool = False
 ) -> tuple[Capabilities, tuple[str, ...]]:
-    """Return the capabilities of an API, and the configured models it hasn't described yet."""
+    """Return the capabilities of an API, and the configured models that it has not described."""
     async with open_provider(vendor.name, settings, clock) as provider:
         if is_live:
             with contextlib.suppress(TimeoutError):
@@ -142,8 +142,8 @@ async def _capabilities(
     return able, tuple(each.name for each in named if each.name not in described)
 
 
-def _stand_in_settings(vendor: Vendor) -> Settings:
-    """Return settings that hold only the defaults of the vendor's file."""
+def stand_in_settings(vendor: Vendor) -> Settings:
+    """Return settings with which a provider of the vendor can be built; no call can succeed."""
     key, address, models, *_ = (each.name for each in vendor.variables)
     return Settings(
         public_url=_PUBLIC_URL,

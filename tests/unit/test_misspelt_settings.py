@@ -11,8 +11,7 @@ import pytest
 from bot.__main__ import main
 from bot.providers.registry import VENDORS
 from bot.settings import declared
-from bot.shell.doctor_settings import read_settings_environment
-from bot.shell.misspelt_settings import find_misspelt_settings
+from bot.shell.doctor_settings import find_misspelt_settings, read_settings_environment
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def told(dotenv: tuple[str, ...] = (), environ: tuple[str, ...] = ()) -> dict[str, str]:
-    return {each.name: each.suggestion for each in find_misspelt_settings(dotenv, environ)}
+    found = find_misspelt_settings(dotenv, environ)
+    return {name: message.partition("did you mean ")[2][:-1] for name, message in found.items()}
 
 
 def test_a_name_in_the_bots_own_file_that_is_no_setting_is_told_with_what_it_is_like():
