@@ -242,9 +242,7 @@ def _client_factory(
     """Return a function that makes a new client with all commands at each call."""
     pictures = Pictures(settings.data_dir / "pictures")
     instrumentation = RestInstrumentation(
-        clock=clock,
-        on_first_response=metrics.observe_ack,
-        on_rate_limited=metrics.count_rate_limit,
+        clock=clock, on_first_response=metrics.observe_ack, on_rate_limited=metrics.count_rate_limit
     )
     sync = CommandSync(settings.data_dir / "sorabot.db.commands.json", settings.discord_guild_ids)
 

@@ -11,11 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from bot.guild_setting import Choice, GuildSetting, PanelControl, SettingsPage
 
 #: The windows that a limit can have, by the word that moderators choose.
-WINDOWS = {
-    "day": timedelta(days=1),
-    "week": timedelta(days=7),
-    "month": timedelta(days=30),
-}
+WINDOWS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 #: Over which a budget counts.
 BUDGET_WINDOW = WINDOWS["month"]
 #: The guild id under which the operator's choice of providers is stored; it holds in all guilds and
@@ -230,10 +226,7 @@ class GuildSettings:
         PostTarget.PLACE,
         audit_label="posted",
         choice=Choice.WORDS,
-        words={
-            "place": "Where they were asked for",
-            "thread": "In a thread for each request",
-        },
+        words={"place": "Where they were asked for", "thread": "In a thread for each request"},
         control=PanelControl(
             key="post",
             page=SettingsPage.WHERE,
@@ -272,11 +265,7 @@ class GuildSettings:
         Remixers.EVERYBODY,
         audit_label="remixers",
         choice=Choice.WORDS,
-        words={
-            "everybody": "Everybody",
-            "role": "Members with a role",
-            "nobody": "Nobody",
-        },
+        words={"everybody": "Everybody", "role": "Members with a role", "nobody": "Nobody"},
         control=PanelControl(
             key="remixers",
             page=SettingsPage.REMIXES,

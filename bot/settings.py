@@ -255,9 +255,7 @@ class Settings:
         example="https://sora.example.org",
     )
     log_level: str = _setting(
-        _choice_parser("DEBUG", "INFO", "WARNING", "ERROR"),
-        "Minimum log level.",
-        default="INFO",
+        _choice_parser("DEBUG", "INFO", "WARNING", "ERROR"), "Minimum log level.", default="INFO"
     )
     log_format: str = _setting(
         _choice_parser("text", "json"), "Format of log lines.", default="text"
