@@ -14,7 +14,7 @@ from bot.app import database_path
 from bot.clock import Clock
 from bot.errors import SorabotError
 from bot.obs.log import Redactor, set_up_logging
-from bot.shell import doctor_discord, doctor_disk, doctor_providers, doctor_settings, doctor_web
+from bot.shell import doctor_disk, doctor_network, doctor_providers, doctor_settings
 from bot.shell.finding import Finding, Level, format_findings, problem
 
 #: Time limit for each part of the checks; all parts run at the same time.
@@ -54,10 +54,10 @@ async def examine(
     parts = {
         "folders": doctor_disk.examine_folders(settings),
         "database": doctor_disk.examine_database(database_path(settings), settings.video_providers),
-        "Discord": doctor_discord.examine(settings, clock),
+        "Discord": doctor_network.examine_discord(settings, clock),
         "video APIs": doctor_providers.examine(settings, clock),
         "renderer": doctor_providers.examine_renderer(settings, clock),
-        "web": doctor_web.examine(settings),
+        "web": doctor_network.examine_web(settings),
     }
     results = await asyncio.gather(*(_examine_part(name, part) for name, part in parts.items()))
     findings = [*(environment_findings or ()), *found, *chain.from_iterable(results)]

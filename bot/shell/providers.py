@@ -16,8 +16,14 @@ from bot.providers.registry import check_provider_names
 from bot.settings import Settings
 from bot.shell import provider_table
 from bot.shell.arguments import Subparsers
-from bot.shell.provider_check import CheckOutcome, ProviderCheck, check_providers, settings_fault
-from bot.shell.provider_facts import collect_facts, default_facts
+from bot.shell.provider_facts import (
+    CheckOutcome,
+    ProviderCheck,
+    check_providers,
+    collect_facts,
+    default_facts,
+    settings_fault,
+)
 from bot.storage.guild_settings import Actor
 from bot.storage.instance_lock import InstanceLock
 
@@ -106,7 +112,6 @@ async def list_providers(settings: Settings, clock: Clock, *, is_live: bool) -> 
 
 
 async def _bot_wide_settings(settings: Settings) -> GuildSettings:
-    """Return the settings for all guilds; the defaults when there is no database yet."""
     if not await asyncio.to_thread(database_path(settings).exists):
         return GuildSettings()
     context = await open_admin_context(settings)
@@ -148,9 +153,9 @@ async def _store_choice(
 
 
 def _shell_context(settings: Settings) -> str:
-    """Return which settings of this shell the command used; blocks.
+    """Return which database and VIDEO_PROVIDERS the command used; blocks.
 
-    A bot that was started in another folder or by a service manager may have others.
+    A bot that was started in another folder or by a service manager may use others.
     """
     path = database_path(settings)
     try:
@@ -168,7 +173,7 @@ def _shell_context(settings: Settings) -> str:
 def apply_choice(
     guild_settings: GuildSettings, action: ProviderAction, name: str | None
 ) -> GuildSettings:
-    """Return the settings for all guilds after a choice."""
+    """Return the settings for all guilds after the operator's choice about provider `name`."""
     first = guild_settings.preferred_provider
     drained = tuple(each for each in guild_settings.drained_providers if each != name)
     match action:

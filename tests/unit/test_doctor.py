@@ -18,7 +18,7 @@ from aiohttp import web
 
 from bot.clock import SystemClock
 from bot.settings import Settings
-from bot.shell import doctor_disk, doctor_providers, doctor_web
+from bot.shell import doctor_disk, doctor_network, doctor_providers
 from bot.shell.doctor import DaemonExecutor, examine
 from bot.shell.finding import format_findings, ok, one_line, problem, warning
 from bot.storage.sqlite.jobs import SqliteJobStore
@@ -71,7 +71,7 @@ async def of_database(tmp_path: Path) -> list[str]:
 
 async def of_web(**variables: str) -> list[str]:
     return format_findings(
-        await doctor_web.examine(Settings.from_env(variables)), str, in_colour=False
+        await doctor_network.examine_web(Settings.from_env(variables)), str, in_colour=False
     )
 
 
