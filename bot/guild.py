@@ -1,4 +1,4 @@
-"""What holds in one guild: limits, grants, blocks, its budget and its settings."""
+"""Limits, grants, blocks, budget and settings of a guild, and entries of its audit log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Concatenate, ParamSpec
 
 from bot.guild_setting import Choice, GuildSetting, PanelControl, SettingsPage
 
-#: The windows that a limit can have, by the word that moderators choose.
+#: The windows that a limit can have, by the word that moderators choose for them.
 WINDOWS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
-#: Over which a budget counts.
+#: The rolling window over which a budget counts.
 BUDGET_WINDOW = WINDOWS["month"]
 #: The guild id under which the operator's choice of providers is stored; it holds in all guilds and
 #: in direct messages.
@@ -20,7 +20,7 @@ EVERYWHERE = 0
 
 
 class Unit(StrEnum):
-    """What a limit counts."""
+    """The unit that a quota limit counts."""
 
     CLIPS = "clips"
     SECONDS = "seconds"
@@ -29,7 +29,7 @@ class Unit(StrEnum):
 
     @property
     def option(self) -> str:
-        """The option of commands, and the argument of the command line, that gives an amount."""
+        """The name of the Discord option and of the command-line argument for an amount of the unit."""
         match self:
             case Unit.CLIPS:
                 return "clips"
@@ -40,20 +40,20 @@ class Unit(StrEnum):
 
 
 class Scope(StrEnum):
-    """Whom a limit is for; the first scope that has a limit for a unit decides about that unit."""
+    """Whom a limit is for; the first scope that has a limit for a unit decides about the unit."""
 
     USER = "user"
-    #: Of several roles the most generous one.
+    #: A role; of a member's roles with limits, the most generous one decides.
     ROLE = "role"
     #: Everybody in the guild.
     GUILD = "server"
-    #: Everybody in all guilds; from the operator's settings.
+    #: Everybody in all guilds; these limits are the operator's settings.
     BOT = "bot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """At most `amount` of one unit in any `window`, which rolls."""
+    """A limit: at most `amount` of one unit in a rolling `window`."""
 
     unit: Unit
     #: 0 or more.
@@ -63,21 +63,21 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildLimit:
-    """A limit that a moderator set."""
+    """A limit that a moderator or the operator set in a guild."""
 
     #: USER, ROLE or GUILD.
     scope: Scope
-    #: The id of the user, of the role, or of the guild itself for GUILD.
+    #: The id of the user or of the role; for GUILD the id of the guild.
     subject_id: int
     unit: Unit
     window: timedelta
-    #: 0 or more; None: no limit, also where a wider scope has one.
+    #: 0 or more; None lifts the limit, also where a wider scope has one.
     amount: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A one-off extra: raises every limit of its unit while the limit's window covers `at`."""
+    """A one-off extra for a member: raises each limit of a unit while its window covers `at`."""
 
     guild_id: int
     user_id: int
@@ -103,24 +103,24 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What all members of a guild together may spend in 30 days."""
+    """The amount that all members of a guild together may spend in 30 days."""
 
     usd_micros: int
-    #: The channel that is told when 80 or 100 % are used; None: the log channel, if there is one.
+    #: The channel for the warnings at 80 and 100 % of the budget; None: the log channel, if any.
     alert_channel_id: int | None = None
 
 
 class PostTarget(StrEnum):
     """Where clips are posted."""
 
-    #: In the channel where the member requested them.
+    #: Clips are posted in the channel where the member requested them.
     PLACE = "place"
-    #: In a thread that starts at the status card; in threads and direct messages as PLACE.
+    #: Clips are posted in a thread at the status card; in threads and direct messages as for PLACE.
     THREAD = "thread"
 
 
 class Remixers(StrEnum):
-    """Who may remix and extend a clip, beside its owner."""
+    """The members who may remix and extend a clip, beside the clip's owner."""
 
     EVERYBODY = "everybody"
     #: Members with `GuildSettings.remix_role_id`.
@@ -155,9 +155,9 @@ _REMIXER_FIELDS = ("remixers", "remix_role_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildSettings:
-    """What moderators chose in a guild; the defaults leave everything open.
+    """The settings that moderators chose in a guild; the defaults restrict nothing.
 
-    Each field holds the record of its setting: docs/how-to/add-a-guild-setting.md.
+    Each field holds a GuildSetting, the record of its setting: docs/how-to/add-a-guild-setting.md.
     """
 
     #: Channels (and their threads) where clips may be requested; empty: all.
@@ -187,7 +187,7 @@ class GuildSettings:
             hint="Which may be used. None chosen: all.",
         ),
     )
-    #: For members who name none; None: the first that can do what they ask for.
+    #: The model for members who name none; None: the first model that can make the requested clip.
     default_model: str | None = _setting(
         None,
         audit_label="default model",
@@ -234,7 +234,7 @@ class GuildSettings:
             hint="A thread keeps the channel short; all variants of a request share one.",
         ),
     )
-    #: Where each clip is shown, too.
+    #: A channel in which the bot also shows each clip; None: no gallery.
     gallery_channel_id: int | None = _setting(
         None,
         audit_label="gallery",
@@ -248,7 +248,7 @@ class GuildSettings:
             "here can read stay where they are.",
         ),
     )
-    #: Where the bot tells moderators what they should know.
+    #: The channel for the bot's messages to moderators; None: no such channel.
     log_channel_id: int | None = _setting(
         None,
         audit_label="log",
@@ -274,7 +274,7 @@ class GuildSettings:
             changes=_REMIXER_FIELDS,
         ),
     )
-    #: Whose members may remix, for Remixers.ROLE.
+    #: The role whose members may remix others' clips, for Remixers.ROLE.
     remix_role_id: int | None = _setting(
         None,
         audit_label="remixing role",
@@ -288,7 +288,7 @@ class GuildSettings:
             changes=_REMIXER_FIELDS,
         ),
     )
-    #: Jobs under way at a time; None: as the operator set it.
+    #: Most jobs of one member under way at a time; None: the operator's setting.
     max_active_per_user: int | None = _setting(
         None,
         audit_label="under way for each member",
@@ -309,36 +309,36 @@ class GuildSettings:
         form_hint="Leave it empty for what the operator set.",
         maximum=1000,
     )
-    #: Tried before all others; None: the operator's order. Set by `/sora-mod provider`.
+    #: The provider that is tried first; None: the operator's order. Set by `/sora-mod provider`.
     preferred_provider: str | None = _setting(
         None, audit_label="provider tried first", audit_none="as the operator set it"
     )
-    #: Get no new jobs. Set by `/sora-mod provider`.
+    #: Providers that get no new jobs. Set by `/sora-mod provider`.
     drained_providers: tuple[str, ...] = _setting((), audit_label="drained providers")
 
 
 def guild_setting_records() -> Mapping[str, GuildSetting]:
-    """Return the record of each field of GuildSettings, in their order."""
+    """Return the record of each field of GuildSettings by name, in the order of the fields."""
     return {each.name: each.metadata["setting"] for each in fields(GuildSettings)}
 
 
-#: What an entry of the audit log holds: data, and words in entries that a release before stored.
-#: A mapping has the fields of GuildSettings that differ; "" is nothing.
+#: The value before or after a change in the audit log; an older release stored words instead of data.
+#: A mapping has the fields of GuildSettings that changed; "" means no value.
 AuditValue = str | tuple[GuildLimit, ...] | Grant | Budget | Block | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One change that a moderator or operator made; append-only."""
+    """One change by a moderator or the operator, in the append-only audit log."""
 
     id: int
     guild_id: int
     at: datetime
-    #: None: the operator, from the shell.
+    #: The moderator; None: the operator, who used the command line.
     by_user_id: int | None
-    #: Such as "limit set", "blocked", "settings".
+    #: The kind of change, such as "limit set", "blocked", "settings".
     what: str
-    #: Whom or what it was about, as chat shows it: `<@…>`, `<@&…>`, "server", "everywhere".
+    #: The subject of the change, as chat shows it: `<@…>`, `<@&…>`, "server", "everywhere".
     subject: str
     before: AuditValue
     after: AuditValue

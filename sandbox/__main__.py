@@ -31,7 +31,7 @@ from sandbox.live_page import LivePage, catch_up
 
 def main() -> int:
     """Run the sandbox until Ctrl-C; return 0, or 2 when a setting is wrong."""
-    # Without .env: a newcomer's sandbox must not open an operator's database.
+    # The sandbox reads no `.env`, so that it never opens an operator's database.
     environ = read_environment(Path(os.devnull))
     with tempfile.TemporaryDirectory(prefix="sorabot-") as folder:
         try:
@@ -87,8 +87,8 @@ async def _show(
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((closed, stopped), return_when=asyncio.FIRST_COMPLETED)
         for task in (live, closed, stopped):
-            # Cancel until it ends: SimCord uses wait_for, which can swallow a cancellation in
-            # Python 3.11.
+            # Cancel again until the task ends: SimCord uses wait_for, which can swallow a
+            # cancellation in Python 3.11.
             while not task.done():
                 task.cancel()
                 await asyncio.wait((task,), timeout=0.2)

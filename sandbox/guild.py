@@ -28,7 +28,7 @@ class SandboxGuild:
 async def build_guild(env: simcord.Env, *, in_thread: bool = False) -> SandboxGuild:
     """Make the guild, its channel (or a thread in it) and its members.
 
-    Call it before the simulated clock moves: ids come from the clock, so a database that is kept
+    Call `build_guild` before the simulated clock moves: ids come from the clock, so a kept database
     finds the same members and channels at the next start.
     """
     guild = env.create_guild("Clip club")
@@ -50,8 +50,8 @@ async def build_guild(env: simcord.Env, *, in_thread: bool = False) -> SandboxGu
 def restore_error_handler(client: commands.Bot) -> None:
     """Remove the recorder that SimCord puts in front of `tree.on_error`.
 
-    It would report each refusal on the page as a failure. Without it the tree's own handler
-    responds, and the log shows real errors.
+    The recorder reports each refusal on the page as a failure. Without the recorder, the tree's own
+    handler answers a refusal, and the log shows only real errors.
     """
     vars(client.tree).pop("on_error", None)
 

@@ -1,4 +1,4 @@
-"""Refreshes the browser page when the bot does something by itself."""
+"""Refreshes the sandbox's browser page when the bot does something without a click."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import simcord
 from bot.clock import Clock
 
 _log = logging.getLogger(__name__)
-#: Seconds between checks for changes.
+#: Seconds between two checks for new requests of the bot.
 _EVERY_S = 0.5
 #: Seconds that the simulated clock may lag behind while nothing happens.
 _MOST_BEHIND_S = 10.0
@@ -22,9 +22,9 @@ class LivePage:
     """Advances the simulated clock and republishes the page after each request of the bot.
 
     SimCord's preview is made for tests: it takes one operation at a time and rejects a click on a
-    page that was republished after it was drawn. Here the bot works by itself, so clicks and
-    refreshes wait for each other, and a click applies to the current message, as in Discord. This
-    uses two private names of the preview; the constructor raises RuntimeError when they are gone.
+    page that was republished after it was drawn. In the sandbox the bot also works without clicks,
+    so clicks and refreshes wait for each other, and a click applies to the current message. The
+    class uses two private names of the preview; its constructor raises RuntimeError without them.
     """
 
     def __init__(self, env: simcord.Env, preview: simcord.Preview, clock: Clock) -> None:
@@ -46,11 +46,11 @@ class LivePage:
                     body["published_revision"] = page.revision
                 return await act(page_id, body)
 
-        # An instance attribute shadows the method; the class is left alone.
+        # This attribute of one preview shadows its method `_action`; SimCord's class stays as it is.
         setattr(preview, "_action", in_turn)  # noqa: B010 - private by name
 
     async def run(self) -> None:
-        """Follow the bot until cancelled."""
+        """Refresh the page after each request of the bot, until cancelled."""
         while True:
             await self._clock.sleep(_EVERY_S)
             behind_s = (self._clock.now() - self._env.now()).total_seconds()
@@ -62,13 +62,13 @@ class LivePage:
                     await catch_up(self._env, self._clock)
                     await self._preview.refresh()
             except (simcord.SetupError, TimeoutError) as error:
-                # The page was busy or just closed; the next round tries again.
+                # The page is busy or was just closed; the loop tries again after a pause.
                 _log.debug("page not refreshed: %s", error)
                 self._seen = -1
 
 
 async def catch_up(env: simcord.Env, clock: Clock) -> None:
-    """Advance the simulated clock, which does not run by itself, to the real time."""
+    """Advance SimCord's simulated clock, which stands still otherwise, to the real time."""
     behind_s = (clock.now() - env.now()).total_seconds()
     if behind_s > 0:
         await env.advance_time(behind_s)

@@ -1,4 +1,4 @@
-"""What the operator chose about video APIs, and forgot, the doctor remembers."""
+"""Tests that the doctor reports which providers the operator has drained."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _quiet() -> Iterator[None]:
 
 
 async def told(tmp_path: Path, *drained: str) -> list[tuple[str, str, str]]:
-    """Return level, words and advice of what is said of the choice."""
+    """Return level, message and advice of each finding about drained providers."""
     path = tmp_path / "sorabot.db"
     store = await SqliteJobStore.open(path)
     guild_store = SqliteGuildSettingsStore(store.database, store.queries)

@@ -1,4 +1,4 @@
-"""A setting whose name is misspelt is not lost in silence."""
+"""Tests that the bot and the doctor warn of settings whose names are misspelt."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_bot_that_starts_warns_of_it(
     (tmp_path / ".env").write_text("DISCORD_TOKENS=x\n")
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.delenv("DISCORD_TOKEN", raising=False)
-    assert main([]) == 2  # there is no token
+    assert main([]) == 2  # the exit code is 2 because there is no token
     said = capsys.readouterr()
     line = "DISCORD_TOKENS: no such setting, ignored; did you mean DISCORD_TOKEN?"
     (told_line,) = [each for each in (said.out + said.err).splitlines() if line in each]

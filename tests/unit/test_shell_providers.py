@@ -1,4 +1,4 @@
-"""`python -m bot providers …`: what an operator sees of the video APIs, and what they choose."""
+"""Tests of `python -m bot providers …`: the table of video APIs, and the operator's choices."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
-    """Run a command that succeeds and return what it said."""
+    """Return a function that runs a `providers` command, which must succeed, and returns its output."""
     assert main(["migrate"]) == 0
     capsys.readouterr()
 
