@@ -12,7 +12,7 @@ import simcord
 from bot.clock import Clock
 
 _log = logging.getLogger(__name__)
-#: Seconds between checks for changes.
+#: Seconds between two checks for new requests of the bot.
 _EVERY_S = 0.5
 #: Seconds that the simulated clock may lag behind real time while nothing happens.
 _MOST_BEHIND_S = 10.0
@@ -51,7 +51,7 @@ class LivePage:
         setattr(preview, "_action", in_turn)  # noqa: B010 - the attribute is private
 
     async def run(self) -> None:
-        """Follow the bot until cancelled."""
+        """Refresh the page after each request of the bot, until cancelled."""
         while True:
             await self._clock.sleep(_EVERY_S)
             behind_s = (self._clock.now() - self._env.now()).total_seconds()
@@ -69,7 +69,7 @@ class LivePage:
 
 
 async def catch_up(env: simcord.Env, clock: Clock) -> None:
-    """Advance the simulated clock, which does not run by itself, to the real time."""
+    """Advance SimCord's simulated clock, which stands still otherwise, to the real time."""
     behind_s = (clock.now() - env.now()).total_seconds()
     if behind_s > 0:
         await env.advance_time(behind_s)

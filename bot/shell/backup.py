@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.app import find_database
 from bot.settings import Settings
-from bot.shell.quota_arguments import Subparsers
+from bot.shell.arguments import Subparsers
 from bot.storage.sqlite.backup import back_up
 
 

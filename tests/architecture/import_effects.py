@@ -56,6 +56,7 @@ PURE = {
     # This function only looks up a table of constants.
     "bot.providers.vendors.size_formats.sizes_of",
     # These functions declare the fields of the classes Settings and GuildSettings.
+    "bot.guild._field_with",
     "bot.guild._setting",
     "bot.settings._choice_parser",
     "bot.settings._setting",

@@ -319,7 +319,7 @@ async def test_deleting_tells_the_truth_and_can_be_repeated(under_test, finished
 
 async def test_the_same_key_twice_is_one_render_where_that_is_promised(under_test, finished_render):
     if not under_test.provider.capabilities().submit_is_idempotent:
-        pytest.skip_frames("this provider does not promise it")
+        pytest.skip("this provider does not promise it")
     again = await under_test.provider.submit(finished_render.request)
     assert again.id == finished_render.submitted.id
 
@@ -337,7 +337,7 @@ async def test_closing_leaves_nothing_running(under_test, tmp_path):
 
 def _skip_unless_offered(under_test: ProviderUnderTest, operation: Operation) -> None:
     if operation not in under_test.provider.capabilities().models[0].operations:
-        pytest.skip_frames(f"{under_test.provider.name} leaves it to the bot to {operation}")
+        pytest.skip(f"{under_test.provider.name} leaves it to the bot to {operation}")
 
 
 async def _continued(

@@ -257,7 +257,7 @@ async def test_what_discord_does_not_document_is_recorded_and_refused(path, body
 
 async def test_the_openapi_document_judges_bodies():
     if document_path() is None:
-        pytest.skip_frames("no copy of Discord's OpenAPI document on this machine")
+        pytest.skip("no copy of Discord's OpenAPI document on this machine")
     async with LoopbackDiscord() as double, aiohttp.ClientSession() as session:
         url = f"{double.api_url}/channels/{double.world.channel('general')['id']}/messages"
         headers = {"Authorization": f"Bot {double.token}"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.settings import Settings
-from bot.shell import doctor_discord
+from bot.shell import doctor_network
 from bot.shell.finding import format_findings
 from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.bot_process import bot_process, run_command
@@ -50,7 +50,7 @@ async def of_discord(
         "DISCORD_API_URL": discord.api_url,
         "DISCORD_GUILD_IDS": discord.world.guild["id"],
     } | more
-    found = await doctor_discord.examine(Settings.from_env(given), clock or AutojumpClock())
+    found = await doctor_network.examine_discord(Settings.from_env(given), clock or AutojumpClock())
     assert discord.violations == []
     return format_findings(found, str, in_colour=False)
 

@@ -20,7 +20,7 @@ CHROMIUM = next(
     (
         found
         for name in ("chromium", "chromium-browser", "google-chrome")
-        if (found := shutil.job_filter(name))
+        if (found := shutil.which(name))
     ),
     None,
 )

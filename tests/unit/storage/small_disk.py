@@ -16,9 +16,9 @@ import pytest
 def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
     """Hold an empty disk of that size in `folder`; skips the test where none can be mounted."""
     folder.mkdir(parents=True, exist_ok=True)
-    mount, umount = shutil.job_filter("mount"), shutil.job_filter("umount")
+    mount, umount = shutil.which("mount"), shutil.which("umount")
     if mount is None or umount is None or os.geteuid() != 0:
-        pytest.skip_frames("only root can mount a disk")
+        pytest.skip("only root can mount a disk")
     options = f"size={size_bytes},mode=0700"
     made = subprocess.run(  # noqa: S603 - our own words
         [mount, "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
@@ -26,7 +26,7 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
         check=False,
     )
     if made.returncode:
-        pytest.skip_frames(
+        pytest.skip(
             f"no disk could be mounted: {made.stderr.decode(errors='replace').strip()}"
         )
     try:
