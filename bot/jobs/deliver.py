@@ -18,7 +18,6 @@ from bot.errors import (
 )
 from bot.guild import PostTarget
 from bot.jobs.download import download
-from bot.jobs.finish import fail
 from bot.jobs.ports import JobStatus
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Clip, EntryKind, Job, Place, State
@@ -48,7 +47,7 @@ async def _fit(context: WorkerContext, job: Job) -> Job | None:
     """Move the job to POSTING if its clip is small enough for some place, else keep it."""
     clip = await context.store.clip(job.id)
     if clip is None:
-        await fail(context, job, StorageError("the clip's row is gone"))
+        await context.fail(job, StorageError("the clip's row is gone"))
         return None
     place: Place | None
     if clip.size_bytes > job.place.upload_limit_bytes:
@@ -69,7 +68,7 @@ async def _fit(context: WorkerContext, job: Job) -> Job | None:
 
 
 async def _move_to_posting(context: WorkerContext, job: Job, place: Place | None) -> Job | None:
-    now = context.clock.now()
+    now = context.now()
     return await context.store.move(
         job,
         State.POSTING,
@@ -140,7 +139,7 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
     done = await context.store.move(
         job,
         State.DONE,
-        context.clock.now(),
+        context.now(),
         close=EntryKind.SETTLE,
         message_id=message_id,
     )
@@ -157,7 +156,7 @@ async def _sibling_blocked_until(context: WorkerContext, job: Job) -> datetime |
     That post may be an edit of the message that the variants share: it would remove a clip that was
     added to the message after the edit was sent.
     """
-    now = context.clock.now()
+    now = context.now()
     blocking = [
         each.due_at
         for each in await context.store.jobs_of(job.request_id)
@@ -291,7 +290,7 @@ async def _keep(context: WorkerContext, job: Job, error: SorabotError) -> None:
     kept = await context.store.move(
         job,
         State.KEPT,
-        context.clock.now(),
+        context.now(),
         close=EntryKind.SETTLE,
         place=place,
         error_code=error.code,
@@ -320,7 +319,7 @@ async def _notify_kept(
     await context.outbox.notify(
         direct.channel_id,
         kept_notice(job, error, asked_in),
-        context.clock.now(),
+        context.now(),
         key=f"kept {job.id}",
         again_after=_NEVER_AGAIN,
     )

@@ -18,7 +18,6 @@ from bot.errors import (
     SorabotError,
     StorageError,
 )
-from bot.jobs.finish import fail
 from bot.jobs.worker_context import WorkerContext
 from bot.media.clip_reader import probe
 from bot.media.concat.process import concat_clips
@@ -59,7 +58,7 @@ async def download(context: WorkerContext, job: Job) -> Job | None:
     return await context.store.move(
         job,
         State.FITTING,
-        context.clock.now(),
+        context.now(),
         clip=clip,
         due_at=context.after(context.timings.delivery_check_s),
     )
@@ -82,7 +81,7 @@ async def _fetch(
         height_px=facts.height_px,
         duration_ms=facts.duration_ms,
         archive_key=await context.archive.put(job.id, file.path),
-        created_at=context.clock.now(),
+        created_at=context.now(),
     )
 
 
@@ -141,11 +140,11 @@ async def _retry_later(context: WorkerContext, job: Job, error: Exception) -> No
     due_at = context.after_failures(attempts)
     late = job.deadline_at is not None and due_at > job.deadline_at
     if isinstance(error, SorabotError) and not is_temporary:
-        await fail(context, job, error)
+        await context.fail(job, error)
     elif late and attempts >= context.timings.download_tries:
         # Lateness alone is not enough: after a long outage the first failed download would cost a
         # paid render.
-        await fail(context, job, DeadlineError(f"not downloaded by the deadline: {error}"))
+        await context.fail(job, DeadlineError(f"not downloaded by the deadline: {error}"))
     else:
         _log.warning("download put off to %s: %s", due_at, error)
         await context.store.update(job, attempts=attempts, due_at=due_at)

@@ -28,7 +28,7 @@ async def fail_over(context: WorkerContext, job: Job) -> bool:
     The other provider's price is checked against limits and budget first. Returns False, and leaves
     the job as it was, when no other provider can make the clip now or the member can't afford it.
     """
-    extra_at = context.clock.now()
+    extra_at = context.now()
     if job.failed_over_from is not None and (extra_at - job.created_at).total_seconds() > (
         context.timings.submit_give_up_s
     ):
@@ -75,7 +75,7 @@ async def notify_outage(context: WorkerContext, job: Job) -> None:
                 channel_id,
                 f"The video service `{name}` is out of service: {health.reason}. "
                 "Clips go to the next one that can make them; the bot's operator has to look into it.",
-                context.clock.now(),
+                context.now(),
                 key=f"outage of {name} at {since.timestamp():.0f} for {guild_id}",
                 again_after=_NOTIFY_AGAIN_AFTER,
             )

@@ -15,10 +15,9 @@ from bot.errors import (
 )
 from bot.guild import GuildSettings
 from bot.jobs.catalogue import Catalogue, ClipOptions, ModelSelection, Offer
-from bot.jobs.guild_policy import check_place, with_guild_defaults
-from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.library import Library
 from bot.jobs.remixing import new_extend_job, new_remix_job
+from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, RenderSpec, Request, Viewer
 from bot.safety.prompt_gate import PromptGate
 from bot.storage.base import NewJob
@@ -31,18 +30,11 @@ class Ordering:
     NoProviderError (all of them RefusedErrors) and StorageError.
     """
 
-    def __init__(
-        self,
-        *,
-        catalogue: Catalogue,
-        settings_cache: GuildSettingsCache,
-        library: Library,
-        gate: PromptGate,
-    ) -> None:
-        self._catalogue = catalogue
-        self._settings_cache = settings_cache
+    def __init__(self, context: WorkerContext, library: Library) -> None:
+        self._catalogue = context.catalogue
+        self._settings_cache = context.settings_cache
         self._library = library
-        self._gate = gate
+        self._gate = PromptGate()
 
     async def catalogue_for(self, guild_id: int | None) -> Catalogue:
         """Return the offers of a guild, or with None those of direct messages."""
@@ -53,7 +45,7 @@ class Ordering:
     ) -> Sequence[NewJob]:
         """Return a new job for each variant that `options` ask for."""
         settings = await self._settings_cache.settings(viewer.guild_id)
-        check_place(settings, viewer)
+        _check_place(settings, viewer)
         catalogue = await self._selected(settings)
         full = with_guild_defaults(settings, catalogue, options)
         spec = catalogue.resolve(full, self._gate.sanitize(options.prompt))
@@ -153,18 +145,46 @@ class Ordering:
 
     async def check_place(self, viewer: Viewer) -> None:
         """Raise ForbiddenByGuildError unless the guild allows clips where the viewer is."""
-        check_place(await self._settings_cache.settings(viewer.guild_id), viewer)
+        _check_place(await self._settings_cache.settings(viewer.guild_id), viewer)
 
     async def _catalogue_for_viewer(self, viewer: Viewer) -> Catalogue:
         """Return the offers of the viewer's guild. Raises as `check_place`."""
         settings = await self._settings_cache.settings(viewer.guild_id)
-        check_place(settings, viewer)
+        _check_place(settings, viewer)
         return await self._selected(settings)
 
     async def _selected(self, settings: GuildSettings) -> Catalogue:
         return self._catalogue.select(
             ModelSelection.from_settings(settings, await self._settings_cache.everywhere())
         )
+
+
+def _check_place(settings: GuildSettings, viewer: Viewer) -> None:
+    """Raise ForbiddenByGuildError, naming the allowed channels, unless the viewer is in one."""
+    if settings.channel_ids and not viewer.channel_ids.intersection(settings.channel_ids):
+        where = ", ".join(f"<#{each}>" for each in settings.channel_ids[:10])
+        raise ForbiddenByGuildError(f"Clips are made elsewhere in this server: {where}.")
+
+
+def with_guild_defaults(
+    settings: GuildSettings, catalogue: Catalogue, options: ClipOptions
+) -> ClipOptions:
+    """Return `options` with the guild's defaults where it has none and they are offered.
+
+    catalogue  the models that the guild allows.
+    Raises BadOptionError for a model that is not in it.
+    """
+    fits = (each for each in catalogue.offers if options.image is None or each.model.takes_image)
+    if options.model is None and any(each.key == settings.default_model for each in fits):
+        options = replace(options, model=settings.default_model)
+    chosen = catalogue.offers if options.model is None else (catalogue.offer_named(options.model),)
+    lengths = {each for offer in chosen for each in offer.model.seconds}
+    if options.seconds is None and settings.default_seconds in lengths:
+        options = replace(options, seconds=settings.default_seconds)
+    sizes = {str(each) for offer in chosen for each in offer.model.sizes}
+    if options.size is None and settings.default_size in sizes:
+        options = replace(options, size=settings.default_size)
+    return options
 
 
 def _repeat_offer(catalogue: Catalogue, spec: RenderSpec) -> Offer | None:

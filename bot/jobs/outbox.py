@@ -159,5 +159,5 @@ async def _retry_later(
 
 def _is_old(context: WorkerContext, outbox_message: OutboxMessage) -> bool:
     return (
-        context.clock.now() - outbox_message.created_at
+        context.now() - outbox_message.created_at
     ).total_seconds() > context.timings.reconcile_max_gap_s

@@ -16,8 +16,7 @@ from bot.errors import (
     RenderFailedError,
     StorageError,
 )
-from bot.jobs.finish import cancel, fail
-from bot.jobs.ports import TaskKind, Wake
+from bot.jobs.ports import TaskKind
 from bot.jobs.timings import poll_gap_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
@@ -32,7 +31,7 @@ _MAX_COST_USD_MICROS = 10_000_000_000
 
 
 async def poll(
-    context: WorkerContext, provider: Provider, jobs: Sequence[Job], running: int, wake: Wake
+    context: WorkerContext, provider: Provider, jobs: Sequence[Job], running: int
 ) -> None:
     """Poll for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent.
 
@@ -54,7 +53,7 @@ async def poll(
                     if _is_still_running(answer, job, context):
                         still_running.append((job, answer))
                     else:
-                        await _apply(context, provider, job, answer, running, wake)
+                        await _apply(context, provider, job, answer, running)
             except Exception as error:  # noqa: BLE001
                 # One job's exception must not stop the others.
                 _log.warning("poll put off: %r", error)
@@ -78,8 +77,8 @@ async def cancel_render(context: WorkerContext, provider: Provider, job: Job) ->
         stopped = await provider.cancel(job.remote_id)
     except ProviderTroubleError as error:
         _log.warning("cancel not answered: %s", error)
-        if job.deadline_at is not None and context.clock.now() > job.deadline_at:
-            await fail(context, job, DeadlineError("neither stopped nor ready at the deadline"))
+        if job.deadline_at is not None and context.now() > job.deadline_at:
+            await context.fail(job, DeadlineError("neither stopped nor ready at the deadline"))
         else:
             await context.store.update(job, due_at=context.after(context.timings.backoff_first_s))
         return
@@ -87,10 +86,10 @@ async def cancel_render(context: WorkerContext, provider: Provider, job: Job) ->
         _log.warning("cancel refused: %s", error)
         stopped = False
     if stopped:
-        await cancel(context, job)
+        await context.cancel(job)
         return
     _log.info("can't be stopped any more; goes on")
-    await context.store.update(job, cancel_requested_at=None, due_at=context.clock.now())
+    await context.store.update(job, cancel_requested_at=None, due_at=context.now())
     context.status_cards.mark_dirty(job.request_id)
 
 
@@ -110,7 +109,7 @@ async def _ask(
 
 
 def _is_late(context: WorkerContext, job: Job) -> bool:
-    return job.deadline_at is not None and context.clock.now() > job.deadline_at
+    return job.deadline_at is not None and context.now() > job.deadline_at
 
 
 def _is_still_running(
@@ -131,16 +130,15 @@ async def _apply(
     job: Job,
     answer: RenderStatus | ProviderError,
     running: int,
-    wake: Wake,
 ) -> None:
     """Move `job` by the provider's answer; READY counts even past the deadline: it is paid for."""
     late = _is_late(context, job)
     match answer:
         case RenderStatus(state=RenderState.READY):
-            await _ready(context, job, answer, wake)
+            await _ready(context, job, answer)
         case RenderStatus(state=RenderState.FAILED):
             error = answer.error or RenderFailedError("no reason given")
-            await fail(context, job, error, cost_usd_micros=_cost_usd_micros(answer))
+            await context.fail(job, error, cost_usd_micros=_cost_usd_micros(answer))
         case RenderStatus():
             await _give_up(context, provider, job)
         # Past the deadline a 404 is counted like any other missing answer.
@@ -184,8 +182,8 @@ def _cost_usd_micros(render: RenderStatus) -> int | None:
     return None
 
 
-async def _ready(context: WorkerContext, job: Job, render: RenderStatus, wake: Wake) -> None:
-    now = context.clock.now()
+async def _ready(context: WorkerContext, job: Job, render: RenderStatus) -> None:
+    now = context.now()
     moved = await context.store.move(
         job,
         State.DOWNLOADING,
@@ -197,7 +195,7 @@ async def _ready(context: WorkerContext, job: Job, render: RenderStatus, wake: W
     )
     if moved is not None:
         context.status_cards.mark_dirty(job.request_id)
-        wake(TaskKind.DELIVER, job.id)
+        context.wake(TaskKind.DELIVER, job.id)
 
 
 async def _note_progress(
@@ -237,7 +235,7 @@ async def _not_found(
         provider.capabilities().keeps_renders_in_memory
         or attempts >= context.timings.not_found_limit
     ):
-        await fail(context, job, error)
+        await context.fail(job, error)
         return
     _log.warning("%s does not know %s (%d)", job.spec.provider, job.remote_id, attempts)
     due_at = context.after(context.timings.not_found_gap_s)
@@ -250,4 +248,4 @@ async def _give_up(context: WorkerContext, provider: Provider, job: Job) -> None
             await provider.cancel(job.remote_id)
         except ProviderError as error:
             _log.warning("cancel of an overdue render: %s", error)
-    await fail(context, job, DeadlineError("still not ready at the deadline"))
+    await context.fail(job, DeadlineError("still not ready at the deadline"))

@@ -14,10 +14,9 @@ from weakref import WeakValueDictionary
 from bot.errors import NoProviderError
 from bot.jobs.deliver import deliver
 from bot.jobs.failover import fail_over
-from bot.jobs.finish import fail
 from bot.jobs.outbox import notify, run_outbox_message
 from bot.jobs.poll import poll
-from bot.jobs.ports import TaskKind, Wake
+from bot.jobs.ports import TaskKind
 from bot.jobs.recover import recover
 from bot.jobs.status_cards import LONG_DOWNTIME
 from bot.jobs.submit import submit
@@ -38,14 +37,12 @@ _ONE_BY_ONE = (State.SUBMITTING, *_IN_DELIVERY)
 
 
 class Reconciler:
-    """The coroutines over one worker context.
+    """The coroutines that move jobs; `reconcile` finds which are due and wakes them."""
 
-    wake  starts one of them early: `reconcile` finds what is due and has `wake` run it.
-    """
-
-    def __init__(self, context: WorkerContext, wake: Wake) -> None:
+    def __init__(self, context: WorkerContext) -> None:
         self._context = context
-        self._wake = wake
+        self._store = context.store
+        self._wake = context.wake
         # Deliveries have slots of their own: a slow upload never delays a render.
         self._delivery_slots = asyncio.Semaphore(context.timings.delivery_concurrency)
         #: By request: its variants are posted one at a time, into one message.
@@ -55,7 +52,7 @@ class Reconciler:
 
     async def submit(self, job_id: str) -> None:
         """Make the paid call for a QUEUED job, or recover one whose outcome is unknown."""
-        job = await self._context.store.job(job_id)
+        job = await self._store.job(job_id)
         if job is not None and job.state is State.QUEUED:
             await submit(self._context, job)
         elif job is not None and job.state is State.SUBMITTING:
@@ -64,25 +61,23 @@ class Reconciler:
     async def deliver(self, job_id: str) -> None:
         """Download, archive and post a rendered job's clip."""
         async with self._delivery_slots:
-            job = await self._context.store.job(job_id)
+            job = await self._store.job(job_id)
             if job is not None and job.state in _IN_DELIVERY and not self._is_backing_off(job):
                 await deliver(self._context, job, self._message_lock(job))
 
     def _is_backing_off(self, job: Job) -> bool:
         """Return whether a failed step has to wait: `wake` may have been called while it ran."""
-        return (
-            job.attempts > 0 and job.due_at is not None and job.due_at > self._context.clock.now()
-        )
+        return job.attempts > 0 and job.due_at is not None and job.due_at > self._context.now()
 
     async def run_outbox_message(self, message_id: str) -> None:
         """Do what an outbox message says about a final job: mirror its clip, remove it, or notify."""
         message = await self._context.outbox.get(int(message_id))
-        if message is None or message.due_at > self._context.clock.now():
+        if message is None or message.due_at > self._context.now():
             return
         if message.kind is OutboxKind.NOTIFY:
             await notify(self._context, message)
             return
-        job = await self._context.store.job(message.job_id or "")
+        job = await self._store.job(message.job_id or "")
         if job is not None:
             async with self._delivery_slots:
                 with job_log_context(job.id):
@@ -97,11 +92,11 @@ class Reconciler:
         provider = self._context.providers.get(provider_name)
         if provider is None:
             return
-        running = await self._context.store.slots_taken(provider_name)
+        running = await self._store.slots_taken(provider_name)
         due = await self._due_renders(provider, running)
         self._poll_again[provider_name] = poll_again = set[str]()
         try:
-            await poll(self._context, provider, due, running, self._wake)
+            await poll(self._context, provider, due, running)
         finally:
             self._poll_again.pop(provider_name, None)
             # The answers may be older than those calls, and have set a later time for the next poll.
@@ -113,13 +108,12 @@ class Reconciler:
 
         Never waits for a provider or for Discord, so that neither can delay it.
         """
-        store = self._context.store
-        now = self._context.clock.now()
+        now = self._context.now()
         # Most passes find little, so only what is due is read.
-        first_at = await store.next_due_at(_OPEN)
+        first_at = await self._store.next_due_at(_OPEN)
         due = {state for state, at in first_at.items() if at <= now}
         if not due.isdisjoint(_ONE_BY_ONE):
-            for job in await store.due(now, _ONE_BY_ONE, _BATCH_SIZE):
+            for job in await self._store.due(now, _ONE_BY_ONE, _BATCH_SIZE):
                 kind = TaskKind.SUBMIT if job.state is State.SUBMITTING else TaskKind.DELIVER
                 self._wake(kind, job.id)
         if State.RENDERING in due:
@@ -138,12 +132,11 @@ class Reconciler:
 
     async def _wake_polls(self, now: datetime) -> None:
         """Wake the poll of each provider that has a render due."""
-        store = self._context.store
-        for name in await store.providers_due(now):
+        for name in await self._store.providers_due(now):
             if name in self._context.providers:
                 self._wake(TaskKind.POLL, name)
             else:
-                for job in await store.renders_due(name, now, _BATCH_SIZE):
+                for job in await self._store.renders_due(name, now, _BATCH_SIZE):
                     await self._handle_unconfigured(job)
 
     async def _wake_queue(self, now: datetime) -> None:
@@ -152,7 +145,7 @@ class Reconciler:
             most = provider.capabilities().max_concurrent
             if not self._context.health.takes_work(name):
                 most = _BATCH_SIZE  # `submit` moves them to another provider
-            for job in await self._context.store.waiting(name, now, max_concurrent=most):
+            for job in await self._store.waiting(name, now, max_concurrent=most):
                 self._wake(TaskKind.SUBMIT, job.id)
 
     async def refresh(self) -> bool:
@@ -168,8 +161,8 @@ class Reconciler:
         """Poll for one render now, because its provider's webhook said that it changed; idempotent."""
         if provider_name in self._poll_again:
             self._poll_again[provider_name].add(remote_id)
-        now = self._context.clock.now()
-        if await self._context.store.poll_now(provider_name, remote_id, now):
+        now = self._context.now()
+        if await self._store.poll_now(provider_name, remote_id, now):
             self._wake(TaskKind.POLL, provider_name)
 
     async def resume(self) -> None:
@@ -180,12 +173,12 @@ class Reconciler:
         further variants wait until it can't arrive any more. Status cards of jobs that ended
         just before are updated too: their last edit may be missing.
         """
-        left = await self._context.store.open_jobs()
-        if not await self._context.store.finished_since(self._context.clock.now() - LONG_DOWNTIME):
+        left = await self._store.open_jobs()
+        if not await self._store.finished_since(self._context.now() - LONG_DOWNTIME):
             self._context.status_cards.mark_interrupted(left)
         await self._extend_deadlines()
         lately = self._context.after(-self._context.timings.card_max_age_s)
-        for request_id in await self._context.store.finished_since(lately):
+        for request_id in await self._store.finished_since(lately):
             self._context.status_cards.mark_dirty(request_id)
         for job in left:
             self._context.status_cards.mark_dirty(job.request_id)
@@ -202,7 +195,7 @@ class Reconciler:
         """
         context = self._context
         await context.store.defer_uncertain_posts(
-            context.clock.now(), context.after(context.timings.post_quiet_s)
+            context.now(), context.after(context.timings.post_quiet_s)
         )
         for name, provider in context.providers.items():
             can = provider.capabilities()
@@ -218,11 +211,11 @@ class Reconciler:
         One list answers for all of them, so that they fall due together from then on. Returns
         nothing when no render is due: a wake during a poll finds that the poll dealt with it.
         """
-        now = horizon = self._context.clock.now()
+        now = horizon = self._context.now()
         capabilities = provider.capabilities()
         if capabilities.can_list and not capabilities.polls_are_free:
             horizon += timedelta(seconds=poll_gap_s(running, capabilities, self._context.timings))
-        due = await self._context.store.renders_due(provider.name, horizon, _BATCH_SIZE)
+        due = await self._store.renders_due(provider.name, horizon, _BATCH_SIZE)
         if not due or due[0].due_at is None or due[0].due_at > now:
             return []
         return list(due)
@@ -230,14 +223,14 @@ class Reconciler:
     async def _handle_unconfigured(self, job: Job) -> None:
         """Fail over, fail or delay a job whose provider is not configured any more."""
         with job_log_context(job.id):
-            now = self._context.clock.now()
+            now = self._context.now()
             over = job.deadline_at is not None and now > job.deadline_at
             if job.state is State.QUEUED and await fail_over(self._context, job):
                 return
             if job.state is State.QUEUED or over:
                 error = NoProviderError("The video service for this was switched off.")
-                await fail(self._context, job, error)
+                await self._context.fail(job, error)
                 return
             _log.error("provider %r is not configured; its render waits", job.spec.provider)
             later = self._context.after(self._context.timings.not_found_gap_s)
-            await self._context.store.update(job, due_at=later)
+            await self._store.update(job, due_at=later)

@@ -17,7 +17,6 @@ from bot.errors import (
     StorageError,
     UnsupportedError,
 )
-from bot.jobs.finish import fail
 from bot.jobs.remixing import provider_prompt
 from bot.jobs.submit import accept_render, handle_failed_call, retry_hint_s, submit_once
 from bot.jobs.worker_context import WorkerContext
@@ -41,8 +40,8 @@ async def recover(context: WorkerContext, job: Job) -> None:
     """
     provider = context.providers.get(job.spec.provider)
     if provider is None:
-        await fail(context, job, NoProviderError("The video service for this is switched off."))
-    elif job.due_at is None or job.due_at > context.clock.now():
+        await context.fail(job, NoProviderError("The video service for this is switched off."))
+    elif job.due_at is None or job.due_at > context.now():
         return
     elif provider.capabilities().submit_is_idempotent:
         await _repeat_call(context, provider, job)
@@ -68,8 +67,8 @@ async def _repeat_call(context: WorkerContext, provider: Provider, job: Job) -> 
 
 async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Exception) -> None:
     """Try again later; after the deadline fail the job for `reason`."""
-    if job.deadline_at is not None and job.deadline_at <= context.clock.now():
-        await fail(context, job, RenderLostError(reason))
+    if job.deadline_at is not None and job.deadline_at <= context.now():
+        await context.fail(job, RenderLostError(reason))
         return
     attempts = job.attempts + 1
     due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
@@ -81,7 +80,7 @@ async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> 
     try:
         match = await _find_render(context, provider, job)
     except UnsupportedError as error:
-        await fail(context, job, RenderLostError(f"the provider has no list to search: {error}"))
+        await context.fail(job, RenderLostError(f"the provider has no list to search: {error}"))
     except ProviderError as error:
         await _repeat_later(context, job, f"could not read the list: {error}", error)
     else:
@@ -90,10 +89,10 @@ async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> 
             await accept_render(context, provider.capabilities(), job, match)
         elif match is None:
             _log.warning("the create never arrived; queued again")
-            now = context.clock.now()
+            now = context.now()
             await context.store.move(job, State.QUEUED, now, due_at=now)
         else:
-            await fail(context, job, RenderLostError(match))
+            await context.fail(job, RenderLostError(match))
 
 
 async def _find_render(

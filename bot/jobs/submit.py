@@ -18,7 +18,6 @@ from bot.errors import (
     UnknownOutcomeError,
 )
 from bot.jobs.failover import fail_over, notify_outage, provider_takes_job
-from bot.jobs.finish import cancel, fail
 from bot.jobs.first_frame import can_compose, first_frame
 from bot.jobs.poll import cancel_render
 from bot.jobs.remixing import provider_prompt
@@ -36,14 +35,14 @@ async def submit(context: WorkerContext, job: Job) -> None:
     if provider is not None:
         await _claim_and_call(context, provider, job)
     elif not await fail_over(context, job):
-        await fail(context, job, NoProviderError("The video service for this is switched off."))
+        await context.fail(job, NoProviderError("The video service for this is switched off."))
 
 
 async def _claim_and_call(context: WorkerContext, provider: Provider, job: Job) -> None:
     capabilities = provider.capabilities()
-    now = context.clock.now()
+    now = context.now()
     if job.cancel_requested_at is not None:
-        await cancel(context, job)
+        await context.cancel(job)
         return
     if not await provider_takes_job(context, job) and await _send_elsewhere(context, job):
         return
@@ -79,12 +78,12 @@ async def _send_elsewhere(context: WorkerContext, job: Job) -> bool:
         return False
     if context.health.is_out(job.spec.provider):
         await notify_outage(context, job)
-        await fail(context, job, ProviderAccountError(f"{job.spec.provider} is out"))
+        await context.fail(job, ProviderAccountError(f"{job.spec.provider} is out"))
         return True
     # Only the time in which the provider took no jobs counts, not the time in the queue before.
-    waited = context.clock.now() - max(health.since, job.state_at)
+    waited = context.now() - max(health.since, job.state_at)
     if waited.total_seconds() > context.timings.submit_give_up_s:
-        await fail(context, job, DeadlineError(f"{job.spec.provider}: {health.reason}"))
+        await context.fail(job, DeadlineError(f"{job.spec.provider}: {health.reason}"))
         return True
     await context.store.update(
         job, due_at=max(health.until, context.after(context.timings.reconcile_min_gap_s))
@@ -119,7 +118,7 @@ async def handle_failed_call(
         wait_s = context.timings.backoff_first_s if idempotent else context.timings.quiet_s
         await context.store.update(job, due_at=context.after(wait_s))
     else:
-        await fail(context, job, error)
+        await context.fail(job, error)
 
 
 async def _handle_not_taken(
@@ -135,7 +134,7 @@ async def _handle_not_taken(
     if isinstance(error, NotAcceptedError):
         await _requeue(context, job, error)
     else:
-        await fail(context, job, error)
+        await context.fail(job, error)
 
 
 async def submit_once(context: WorkerContext, provider: Provider, job: Job) -> RenderStatus:
@@ -172,10 +171,10 @@ async def _compose_instead(context: WorkerContext, job: Job, error: SourceGoneEr
     if job.source_remote_id is None or not can_compose(
         context.providers[job.spec.provider], job.spec
     ):
-        await fail(context, job, error)
+        await context.fail(job, error)
         return
     _log.info("composed instead: %s", error)
-    now = context.clock.now()
+    now = context.now()
     moved = await context.store.move(
         job, State.QUEUED, now, due_at=now, attempts=job.attempts, source_remote_id=None
     )
@@ -186,17 +185,17 @@ async def _requeue(
     context: WorkerContext, job: Job, error: NotAcceptedError | StorageError
 ) -> None:
     attempts = job.attempts + 1
-    tried_for = context.clock.now() - job.created_at
+    tried_for = context.now() - job.created_at
     if (
         attempts >= context.timings.submit_tries
         and tried_for.total_seconds() > context.timings.submit_give_up_s
     ):
-        await fail(context, job, error)
+        await context.fail(job, error)
         return
     due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
     _log.info("not accepted (%s); next try at %s", error, due_at)
     moved = await context.store.move(
-        job, State.QUEUED, context.clock.now(), due_at=due_at, attempts=attempts
+        job, State.QUEUED, context.now(), due_at=due_at, attempts=attempts
     )
     await _after_requeue(context, job, moved)
 
@@ -205,7 +204,7 @@ async def _after_requeue(context: WorkerContext, job: Job, moved: Job | None) ->
     """Update the status card; cancel a job whose owner asked for that during the call."""
     context.status_cards.mark_dirty(job.request_id)
     if moved is not None and moved.cancel_requested_at is not None:
-        await cancel(context, moved)
+        await context.cancel(moved)
 
 
 def retry_hint_s(error: Exception) -> float | None:
@@ -226,7 +225,7 @@ async def accept_render(
         first_s = 0.0
     elif render.poll_after_s is not None:
         first_s = render.poll_after_s
-    now = context.clock.now()
+    now = context.now()
     # Counted from the call: a render that was found again may have been ready for long.
     since = now if job.submitted_at is None else job.submitted_at
     moved = await context.store.move(
