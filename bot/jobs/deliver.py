@@ -137,11 +137,7 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
             await _keep(context, job, error)
         return None
     done = await context.store.move(
-        job,
-        State.DONE,
-        context.now(),
-        close=EntryKind.SETTLE,
-        message_id=message_id,
+        job, State.DONE, context.now(), close=EntryKind.SETTLE, message_id=message_id
     )
     _log.info("posted as message %d", message_id)
     context.status_cards.mark_dirty(job.request_id)
