@@ -26,14 +26,14 @@ from bot.providers.base import Download, Provider
 from bot.storage.disk_space import is_disk_full
 
 _log = logging.getLogger(__name__)
-#: The gap between two looks at a full disk is the wait after this many failures.
+#: While the disk is full, the wait between two tries to download is the one after so many failures.
 _DISK_SPACE_ATTEMPTS = 4
 
 
 async def download(context: WorkerContext, job: Job) -> Job | None:
-    """Bring a DOWNLOADING job's clip into the archive and the job to FITTING; idempotent.
+    """Archive a DOWNLOADING job's clip and move the job to FITTING; idempotent.
 
-    Return the job in FITTING, or None when it was put off or has failed. Raises StorageError.
+    Returns the job in FITTING, or None when it was put off or has failed. Raises StorageError.
     """
     provider = context.providers.get(job.spec.provider)
     if provider is None or job.remote_id is None:
@@ -86,10 +86,10 @@ async def _fetch(
 
 
 async def _concat_with_parent(context: WorkerContext, job: Job, part: Download) -> Download:
-    """Return the parent's clip and the added `part` as one file, stored beside `part`.
+    """Return a file of the parent's clip and the added `part`, stored beside `part`.
 
-    Returns `part` itself when they can't be joined: the member paid for it, and it can be watched.
-    Raises StorageError when the disk refuses.
+    Returns `part` itself when the two can't be joined, because the member paid for `part` and can
+    watch it. Raises StorageError when the disk refuses.
     """
     clip = await context.store.clip(job.parent_id or "")
     if clip is None:
@@ -123,7 +123,7 @@ def _note_disk_space(context: WorkerContext, job: Job, *, has_space: bool) -> No
 
 
 async def _wait_for_disk_space(context: WorkerContext, job: Job) -> None:
-    """Try again soon, without limit: a paid render is never given up because our disk is full."""
+    """Put a download off without limit: no paid render is given up because the disk is full."""
     due_at = context.after_failures(_DISK_SPACE_ATTEMPTS)
     _log.info("not enough disk space for the clip; next look at %s", due_at)
     await context.store.update(job, due_at=due_at)
@@ -132,8 +132,8 @@ async def _wait_for_disk_space(context: WorkerContext, job: Job) -> None:
 
 async def _retry_later(context: WorkerContext, job: Job, error: Exception) -> None:
     attempts = job.attempts + 1
-    # A provider that answers 404 for a finished render may find it again a minute later, and one
-    # that refuses the key may accept it after the operator has acted.
+    # A provider that answers 404 for a finished render may find the render a minute later, and one
+    # that refuses the key may accept the key after the operator has acted.
     is_temporary = isinstance(error, OSError | RemoteNotFoundError | ProviderAccountError) or (
         isinstance(error, SorabotError) and error.retryable
     )
@@ -142,8 +142,7 @@ async def _retry_later(context: WorkerContext, job: Job, error: Exception) -> No
     if isinstance(error, SorabotError) and not is_temporary:
         await context.fail(job, error)
     elif late and attempts >= context.timings.download_tries:
-        # Lateness alone is not enough: after a long outage the first failed download would cost a
-        # paid render.
+        # The deadline alone doesn't end the job: after a long outage the first failed download would.
         await context.fail(job, DeadlineError(f"not downloaded by the deadline: {error}"))
     else:
         _log.warning("download put off to %s: %s", due_at, error)

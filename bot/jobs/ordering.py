@@ -16,7 +16,7 @@ from bot.errors import (
 from bot.guild import GuildSettings
 from bot.jobs.catalogue import Catalogue, ClipOptions, ModelSelection, Offer
 from bot.jobs.library import Library
-from bot.jobs.remixing import new_extend_job, new_remix_job
+from bot.jobs.remixing import Remixing
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, RenderSpec, Request, Viewer
 from bot.safety.prompt_gate import PromptGate
@@ -57,16 +57,16 @@ class Ordering:
     ) -> Sequence[NewJob]:
         """Return the job that makes a clip again with a change. Also raises as `Library.parent`."""
         catalogue = await self._catalogue_for_viewer(viewer)
-        parent = await self._library.parent(clip_id, viewer)
-        return [new_remix_job(catalogue, self._gate, parent, options, _seed(request.id, 0))]
+        remixing = Remixing(catalogue, self._gate, await self._library.parent(clip_id, viewer))
+        return [remixing.remix(options, _seed(request.id, 0))]
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
         """Return the job that continues a clip. Also raises as `Library.parent`."""
         catalogue = await self._catalogue_for_viewer(viewer)
-        parent = await self._library.parent(clip_id, viewer)
-        return [new_extend_job(catalogue, self._gate, parent, words, _seed(request.id, 0))]
+        remixing = Remixing(catalogue, self._gate, await self._library.parent(clip_id, viewer))
+        return [remixing.extend(words, _seed(request.id, 0))]
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> Sequence[NewJob]:
         """Return the job that makes a clip once more, with another seed.
@@ -85,15 +85,14 @@ class Ordering:
             size=str(spec.size),
             image=spec.image,
         )
-        if before.parent_id is not None:
-            new_job = await self._repeat_from_parent(
-                catalogue, before, before.parent_id, options, viewer, seed
-            )
-            return [replace(new_job, spec=replace(new_job.spec, any_model=any_model))]
-        again = replace(self._resolve_again(catalogue, options), any_model=any_model)
-        return [NewJob(spec=again, seed=seed)]
+        if before.parent_id is None:
+            new_job = NewJob(spec=self._resolve_again(catalogue, options), seed=seed)
+        else:
+            parent_id = before.parent_id
+            new_job = await self._repeat_child(catalogue, before, parent_id, options, viewer, seed)
+        return [replace(new_job, spec=replace(new_job.spec, any_model=any_model))]
 
-    async def _repeat_from_parent(
+    async def _repeat_child(
         self,
         catalogue: Catalogue,
         before: Job,
@@ -102,7 +101,11 @@ class Ordering:
         viewer: Viewer,
         seed: int,
     ) -> NewJob:
-        """Return the job that starts from the same parent; if a remix's is gone, from the prompt."""
+        """Return the job that repeats the remix or extension `before` from the same parent.
+
+        Where the parent is gone, a remix is made from its own prompt. Raises RemixForbiddenError when
+        an extension's parent is gone, or when the viewer may not use the parent.
+        """
         spec = before.spec
         try:
             parent = await self._library.parent(parent_id, viewer)
@@ -112,27 +115,27 @@ class Ordering:
             NoSuchClipError,
             RemixForbiddenError,
         ) as refusal:
-            is_gone = isinstance(refusal, ClipExpiredError)
-            if not is_gone and not await self._library.is_gone(parent_id):
-                text = (
-                    f"`{before.id}` was made from a clip that you can't use: it can't be repeated."
-                )
-                raise RemixForbiddenError(text) from refusal
+            is_expired = isinstance(refusal, ClipExpiredError)
+            if not is_expired and not await self._library.is_gone(parent_id):
+                why = "was made from a clip that you can't use"
+                raise RemixForbiddenError(
+                    f"`{before.id}` {why}: it can't be repeated."
+                ) from refusal
             if spec.operation is Operation.EXTEND:
                 text = f"The clip that `{before.id}` goes on from is gone: it can't be repeated."
                 raise RemixForbiddenError(text) from refusal
-            # It stays a remix, so that others still read its change and not the parent's prompt.
+            # The repeat stays a remix, so that others read its change and not the parent's prompt.
             again = self._resolve_again(catalogue, options)
             again = replace(again, operation=spec.operation, change=spec.change)
             return NewJob(spec=again, seed=seed, parent_id=parent_id)
+        remixing = Remixing(catalogue, self._gate, parent)
         if spec.operation is Operation.EXTEND:
-            return new_extend_job(catalogue, self._gate, parent, spec.change, seed)
+            return remixing.extend(spec.change, seed)
         options = replace(options, prompt=spec.change or spec.prompt)
         try:
-            return new_remix_job(catalogue, self._gate, parent, options, seed)
+            return remixing.remix(options, seed)
         except BadOptionError:
-            kept = replace(options, seconds=None, size=None)
-            return new_remix_job(catalogue, self._gate, parent, kept, seed)
+            return remixing.remix(replace(options, seconds=None, size=None), seed)
 
     def _resolve_again(self, catalogue: Catalogue, options: ClipOptions) -> RenderSpec:
         """Return the spec for an earlier clip's options, or the nearest that is possible now."""
