@@ -20,7 +20,6 @@ from bot.jobs.status_cards import StatusCards
 from bot.jobs.thumbnails import Thumbnails
 from bot.jobs.timings import NotFoundDebounce
 from bot.jobs.worker_context import WorkerContext
-from bot.safety.prompt_gate import PromptGate
 from bot.storage.render_journal import RenderJournal
 
 
@@ -39,56 +38,37 @@ def assemble(dependencies: Dependencies, wake: Wake | None = None) -> Assembly:
 
     wake  starts a coroutine of the reconciler early; None: the scheduler's own.
     """
-    store, clock = dependencies.store, dependencies.clock
+    clock, timings = dependencies.clock, dependencies.timings
 
-    # The service is built before the scheduler and the cards that it calls.
+    # The context is built before the scheduler that its `wake` calls.
     def wake_task(kind: TaskKind, subject: str) -> None:
         (scheduler.wake if wake is None else wake)(kind, subject)
 
-    def mark_dirty(request_id: int) -> None:
-        status_cards.mark_dirty(request_id)
-
     catalogue = Catalogue(dependencies.providers, dependencies.health, clock)
-    settings_cache = GuildSettingsCache(dependencies.guild_store, clock)
-    status_reader = JobStatusReader(store, catalogue, clock)
-    thumbnails = Thumbnails(store, dependencies.archive, dependencies.data_dir / "stills")
-    library = Library(
-        dependencies,
-        thumbnails=thumbnails,
-        catalogue=catalogue,
-        status_reader=status_reader,
-        wake=wake_task,
-        mark_dirty=mark_dirty,
-    )
-    budget_monitor = BudgetMonitor(dependencies)
-    jobs = JobService(
-        dependencies,
-        library=library,
-        moderation=ModerationService(dependencies, settings_cache, budget_monitor),
-        budget_monitor=budget_monitor,
-        provider_admin=ProviderAdmin(dependencies, settings_cache),
-        status_reader=status_reader,
-        ordering=Ordering(
-            catalogue=catalogue, settings_cache=settings_cache, library=library, gate=PromptGate()
-        ),
-        catalogue=catalogue,
-        settings_cache=settings_cache,
-        wake=wake_task,
-        mark_dirty=mark_dirty,
-    )
-    status_cards = StatusCards(jobs.card, dependencies.publisher, clock, dependencies.timings)
+    status_reader = JobStatusReader(dependencies.store, catalogue, clock)
+    status_cards = StatusCards(status_reader.card, dependencies.publisher, clock, timings)
     context = WorkerContext(
         **{each.name: getattr(dependencies, each.name) for each in fields(dependencies)},
         status_reader=status_reader,
-        thumbnails=thumbnails,
+        thumbnails=Thumbnails(
+            dependencies.store, dependencies.archive, dependencies.data_dir / "stills"
+        ),
         render_journal=RenderJournal(dependencies.data_dir / "sorabot.db.renders"),
-        not_found_debounce=NotFoundDebounce(clock, dependencies.timings.not_found_gap_s),
+        not_found_debounce=NotFoundDebounce(clock, timings.not_found_gap_s),
         catalogue=catalogue,
-        settings_cache=settings_cache,
-        budget_monitor=budget_monitor,
+        settings_cache=GuildSettingsCache(dependencies.guild_store, clock),
+        budget_monitor=BudgetMonitor(dependencies),
         wake=wake_task,
         status_cards=status_cards,
     )
-    reconciler = Reconciler(context, wake_task)
-    scheduler = Scheduler(reconciler, status_cards, clock, dependencies.timings)
+    library = Library(context)
+    jobs = JobService(
+        context,
+        library=library,
+        ordering=Ordering(context, library),
+        moderation=ModerationService(context),
+        provider_admin=ProviderAdmin(context),
+    )
+    reconciler = Reconciler(context)
+    scheduler = Scheduler(reconciler, status_cards, clock, timings)
     return Assembly(jobs=jobs, reconciler=reconciler, scheduler=scheduler, context=context)

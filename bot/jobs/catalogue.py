@@ -21,19 +21,19 @@ _OPTION_MAX_CHARS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipOptions:
-    """What a member typed; None where an option was left out."""
+    """The options that a member typed for a clip; None where an option was left out."""
 
     prompt: str
     model: str | None = None
     seconds: int | None = None
     size: str | None = None
-    #: A reference image that was checked already.
+    #: The file of a reference image that was checked already.
     image: Path | None = None
     #: 1 to 4 variants.
     count: int = 1
 
     def with_image(self, image: Path) -> ClipOptions:
-        """Return the same options with a checked reference image."""
+        """Return the same options with a reference image."""
         return replace(self, image=image)
 
 
@@ -46,27 +46,39 @@ class Offer:
 
     @property
     def key(self) -> str:
-        """`provider/model`: the value of the model option; unique."""
+        """The value of the model option, `provider/model`; no two offers share one."""
         return f"{self.provider}/{self.model.name}"
 
     @property
     def option_value(self) -> str:
         """A name of this offer that fits into a command option (100 characters)."""
-        names = (self.key, self.model.name, self.model.label)
-        return next(
-            (name for name in names if len(name) <= _OPTION_MAX_CHARS), self.key[:_OPTION_MAX_CHARS]
-        )
+        names = (self.key, self.model.name, self.model.label, self.key[:_OPTION_MAX_CHARS])
+        return next(name for name in names if len(name) <= _OPTION_MAX_CHARS)
 
     @property
     def names(self) -> frozenset[str]:
-        """The names by which people may ask for it, case folded."""
+        """The names by which people may ask for this offer, case folded."""
         names = (self.key, self.option_value, self.model.name, self.model.label)
         return frozenset(name.casefold() for name in names)
+
+    def spec(
+        self, prompt: str, seconds: int, size: Size, *, image: Path | None = None
+    ) -> RenderSpec:
+        """Return the render spec for a clip at this offer, with its price; checks nothing."""
+        return RenderSpec(
+            prompt=prompt,
+            provider=self.provider,
+            model=self.model.name,
+            seconds=seconds,
+            size=size,
+            image=image,
+            estimate_usd_micros=self.model.price_usd_micros(seconds, size),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSelection:
-    """Which offers a guild may use, and which of its providers are tried first."""
+    """Which offers a guild may use, and which providers are tried first for its jobs."""
 
     #: Keys of the allowed offers; empty: all are allowed.
     keys: frozenset[str] = frozenset()
@@ -77,7 +89,7 @@ class ModelSelection:
 
     @classmethod
     def from_settings(cls, *settings: GuildSettings) -> ModelSelection:
-        """Combine settings: providers drained in any are drained; the first preference goes first."""
+        """Combine settings: a provider drained in any is drained, the first preference goes first."""
         limited = (frozenset(each.models) for each in settings if each.models)
         wanted = [each.preferred_provider for each in settings]
         return cls(
@@ -112,19 +124,12 @@ class Catalogue:
     @property
     def all_offers(self) -> tuple[Offer, ...]:
         """Every model of every configured provider, also those that can't be used now."""
-        found = [
-            Offer(provider=name, model=model)
-            for name, provider in self._providers.items()
-            for model in provider.capabilities().models
-        ]
-        wanted = self._selection.preferred
+        names = dict.fromkeys((*self._selection.preferred, *self._providers))
         return tuple(
-            sorted(
-                found,
-                key=lambda each: (
-                    wanted.index(each.provider) if each.provider in wanted else len(wanted)
-                ),
-            )
+            Offer(provider=name, model=model)
+            for name in names
+            if name in self._providers
+            for model in self._providers[name].capabilities().models
         )
 
     def select(self, selection: ModelSelection) -> Catalogue:
@@ -132,11 +137,10 @@ class Catalogue:
         return Catalogue(self._providers, self._health, self._clock, selection)
 
     def offer_named(self, name: str) -> Offer:
-        """Return the offer that `name` means: its key, model name or label, in any case.
+        """Return the first usable offer whose key, model name or label is `name`, in any case.
 
-        If several match, returns the first one that can be used now, also another provider's
-        offer of the same model. Raises BadOptionError, which lists the models there are or names
-        the nearest to a retired one, and NoProviderError when the model is out of service.
+        Another provider's offer of the same model counts too. Raises NoProviderError when the model
+        is out of service, and BadOptionError, which names other models, when it is unknown or retired.
         """
         found = self._offers_named(name)
         # If the named provider is out, another provider may offer the same model.
@@ -154,7 +158,7 @@ class Catalogue:
         raise BadOptionError("model", "I don't have that one.", self._available_hint())
 
     def model_named(self, name: str) -> Model:
-        """Return the model that `name` means, as `offer_named` does, also one that can't be used now.
+        """Return the model that `name` means, also one that can't be used now.
 
         Raises BadOptionError for a model that no configured provider has.
         """
@@ -164,16 +168,21 @@ class Catalogue:
         return found[0].model
 
     def takes_image(self, provider: str, model: str) -> bool:
-        """Whether this model accepts a reference image; also answers for models that are out."""
-        found = self._find_offer(self.all_offers, provider, model)
-        return found is not None and found.model.takes_image
+        """Return whether a model accepts a reference image; also answers for models that are out."""
+        offer = self._find_offer(self.all_offers, provider, model)
+        return offer is not None and offer.model.takes_image
+
+    def can_compose(self, spec: RenderSpec) -> bool:
+        """Return whether the model of `spec` can make the clip without its parent's render."""
+        offer = self._find_offer(self.all_offers, spec.provider, spec.model)
+        return offer is not None and can_make(offer.model, spec)
 
     def offer(self, provider: str, model: str) -> Offer | None:
         """Return the offer of this model at this provider; None when it can't be used now."""
         return self._find_offer(self.offers, provider, model)
 
     def offers_of_model(self, spec: RenderSpec) -> tuple[Offer, ...]:
-        """Return the offers of the model that `spec` is for, at all providers."""
+        """Return the offers of the model that `spec` names, at all providers."""
         label = self.model_label(spec.provider, spec.model)
         return tuple(
             each
@@ -186,7 +195,7 @@ class Catalogue:
         return provider if len(self._providers) > 1 else None
 
     def can_cancel(self, provider: str) -> bool:
-        """Whether this provider can cancel a running render so that it isn't billed."""
+        """Return whether a provider can cancel a running render so that it isn't billed."""
         known = self._providers.get(provider)
         return known is not None and known.capabilities().can_cancel
 
@@ -231,14 +240,12 @@ class Catalogue:
         clip from prompt and reference image, never from a render of the first provider.
         """
         for offer in self.offers if spec.any_model else self.offers_of_model(spec):
-            model = offer.model
             if offer.provider == spec.provider or not self._health.takes_work(offer.provider):
                 continue
-            if can_make(model, spec):
-                price = model.price_usd_micros(spec.seconds, spec.size)
-                yield replace(
-                    spec, provider=offer.provider, model=model.name, estimate_usd_micros=price
-                )
+            if can_make(offer.model, spec):
+                price = offer.model.price_usd_micros(spec.seconds, spec.size)
+                name = offer.model.name
+                yield replace(spec, provider=offer.provider, model=name, estimate_usd_micros=price)
 
     def _offers_named(self, name: str) -> list[Offer]:
         wanted = name.strip().casefold()
@@ -260,17 +267,19 @@ class Catalogue:
         return next(of_both, None)
 
     def _retired_hint(self, offer: Offer) -> tuple[str, str]:
-        gone = f"{offer.model.label} was retired on {offer.model.retired_on}."
-        price = max(offer.model.usd_micros_per_second.values(), default=0)
+        def price(model: Model) -> int:
+            return max(model.usd_micros_per_second.values(), default=0)
+
+        gone, model = f"{offer.model.label} was retired on {offer.model.retired_on}.", offer.model
         near = min(
-            self.offers,
+            (each.model for each in self.offers),
             key=lambda each: (
-                each.model.takes_image != offer.model.takes_image,
-                abs(max(each.model.usd_micros_per_second.values(), default=0) - price),
+                each.takes_image != model.takes_image,
+                abs(price(each) - price(model)),
             ),
             default=None,
         )
-        return gone, "" if near is None else f"The nearest to it is `{near.model.label}`."
+        return gone, "" if near is None else f"The nearest to it is `{near.label}`."
 
     def _available_hint(self) -> str:
         labels = dict.fromkeys(each.model.label[:60] for each in self.offers)
@@ -301,31 +310,21 @@ def resolve_at(offer: Offer, options: ClipOptions, prompt: str) -> RenderSpec:
         raise prompt_too_long(model, prompt)
     seconds = model.seconds[0] if options.seconds is None else options.seconds
     if seconds not in model.seconds:
-        possible = _join_with_or([str(each) for each in model.seconds])
-        raise BadOptionError(
-            "seconds", f"{model.label} can't do {seconds}.", f"It can do {possible}."
-        )
+        possible = f"It can do {_join_with_or(model.seconds)}."
+        raise BadOptionError("seconds", f"{model.label} can't do {seconds}.", possible)
     size = model.sizes[0] if options.size is None else _parse_size(options.size, model)
     if size not in model.sizes:
-        possible = _join_with_or([str(each) for each in model.sizes])
-        raise BadOptionError("size", f"{model.label} can't do {size}.", f"It can do {possible}.")
+        possible = f"It can do {_join_with_or(model.sizes)}."
+        raise BadOptionError("size", f"{model.label} can't do {size}.", possible)
     if options.image is not None and not model.takes_image:
         raise BadOptionError("image", f"{model.label} takes no pictures.", "Leave it out.")
-    return RenderSpec(
-        prompt=prompt,
-        provider=offer.provider,
-        model=model.name,
-        seconds=seconds,
-        size=size,
-        image=options.image,
-        estimate_usd_micros=model.price_usd_micros(seconds, size),
-    )
+    return offer.spec(prompt, seconds, size, image=options.image)
 
 
 def prompt_too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
     """Return the error for a prompt that is too long for a model.
 
-    about  begins the sentence: what the prompt consists of; for example with a parent's prompt.
+    about  the beginning of the member's sentence: what was added to their words, if anything.
     """
     length = model.prompt_length(prompt)
     double = "" if length == len(prompt) else " An emoji counts as two or more."
@@ -340,9 +339,10 @@ def _parse_size(text: str, model: Model) -> Size:
     try:
         return Size.parse(text)
     except ValueError as error:
-        possible = _join_with_or([str(each) for each in model.sizes])
-        raise BadOptionError("size", "that is not a size.", f"It can be {possible}.") from error
+        possible = f"It can be {_join_with_or(model.sizes)}."
+        raise BadOptionError("size", "that is not a size.", possible) from error
 
 
-def _join_with_or(words: list[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+def _join_with_or(values: Sequence[int | Size]) -> str:
+    *others, last = map(str, values)
+    return f"{', '.join(others)} or {last}" if others else last

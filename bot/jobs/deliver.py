@@ -18,7 +18,6 @@ from bot.errors import (
 )
 from bot.guild import PostTarget
 from bot.jobs.download import download
-from bot.jobs.finish import fail
 from bot.jobs.ports import JobStatus
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Clip, EntryKind, Job, Place, State
@@ -28,9 +27,9 @@ _NEVER_AGAIN = timedelta(days=36_500)
 
 
 async def deliver(context: WorkerContext, job: Job, message_lock: asyncio.Lock) -> None:
-    """Move a rendered job as far as possible; idempotent, each step committed before the next.
+    """Move a rendered job as far as possible, each step committed before the next; idempotent.
 
-    message_lock  held while a clip is posted, because variants of one request share a message.
+    message_lock  held while the clip is posted, because variants of one request share a message.
     """
     step: Job | None = job
     if step.state is State.DOWNLOADING:
@@ -40,19 +39,21 @@ async def deliver(context: WorkerContext, job: Job, message_lock: asyncio.Lock) 
         if step is not None and step.state is State.POSTING:
             await _post(context, step, message_lock, may_be_posted=False)
     elif step is not None and step.state is State.POSTING:
-        # An earlier try may have posted it without getting the answer.
+        # An earlier try may have posted the clip without getting the answer.
         await _post(context, step, message_lock, may_be_posted=True)
 
 
 async def _fit(context: WorkerContext, job: Job) -> Job | None:
-    """Move the job to POSTING if its clip is small enough for some place, else keep it."""
+    """Move the job to POSTING if its clip is small enough for some place, else keep the clip."""
     clip = await context.store.clip(job.id)
     if clip is None:
-        await fail(context, job, StorageError("the clip's row is gone"))
+        await context.fail(job, StorageError("the clip's row is gone"))
         return None
-    place: Place | None
-    if clip.size_bytes > job.place.upload_limit_bytes:
-        error = clip_too_large(clip.size_bytes, job.place.upload_limit_bytes)
+    limit_bytes = job.place.upload_limit_bytes
+    if clip.size_bytes <= limit_bytes:
+        place = await _open_thread(context, job)
+    else:
+        error = clip_too_large(clip.size_bytes, limit_bytes)
         try:
             place = await _next_place(context, job, clip, error)
         except DeliveryTroubleError as trouble:
@@ -61,15 +62,13 @@ async def _fit(context: WorkerContext, job: Job) -> Job | None:
         if place is None:
             await _keep(context, job, error)
             return None
-    else:
-        place = await _open_thread(context, job)
     moved = await _move_to_posting(context, job, place)
     context.status_cards.mark_dirty(job.request_id)
     return moved
 
 
 async def _move_to_posting(context: WorkerContext, job: Job, place: Place | None) -> Job | None:
-    now = context.clock.now()
+    now = context.now()
     return await context.store.move(
         job,
         State.POSTING,
@@ -81,7 +80,7 @@ async def _move_to_posting(context: WorkerContext, job: Job, place: Place | None
 
 
 async def _open_thread(context: WorkerContext, job: Job) -> Place | None:
-    """Return the thread for this clip where the guild wants threads; None to post it in place."""
+    """Return the thread for a clip where the guild wants threads; None for the job's own place."""
     if job.place.guild_id is None or job.place.thread_of is not None:
         return None
     if (await context.guild_store.guild_settings(job.place.guild_id)).post is not PostTarget.THREAD:
@@ -110,7 +109,7 @@ async def _post(
 
 
 async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -> Job | None:
-    """Post a clip at its place; return the job with its next place when this one refuses it."""
+    """Post a clip at its job's place; return the job with its next place when this one refuses."""
     blocked_until = await _sibling_blocked_until(context, job)
     if blocked_until is not None:
         await context.store.update(job, due_at=blocked_until)
@@ -121,8 +120,8 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
             try:
                 message_id = await _send(context, job)
             except DeliveryTroubleError as error:
-                # A late request of this try may still arrive. Posting elsewhere or into another
-                # message before that could show the clip twice.
+                # The request may still arrive: posting elsewhere or into another message before
+                # then could show the clip twice.
                 quiet_s = context.timings.post_quiet_s if error.is_unknown else 0.0
                 await _retry_later(context, job, error, quiet_s=quiet_s)
                 return None
@@ -134,15 +133,11 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
         if error.retryable:
             await _retry_later(context, job, error)
         else:
-            # It may be posted in a place that can't be read; posting elsewhere could show it twice.
+            # The clip may be in a place that can't be read; posting elsewhere could show it twice.
             await _keep(context, job, error)
         return None
     done = await context.store.move(
-        job,
-        State.DONE,
-        context.clock.now(),
-        close=EntryKind.SETTLE,
-        message_id=message_id,
+        job, State.DONE, context.now(), close=EntryKind.SETTLE, message_id=message_id
     )
     _log.info("posted as message %d", message_id)
     context.status_cards.mark_dirty(job.request_id)
@@ -152,12 +147,12 @@ async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -
 
 
 async def _sibling_blocked_until(context: WorkerContext, job: Job) -> datetime | None:
-    """Return until when another variant's post may still arrive; None when none may.
+    """Return until when another variant's post may still arrive; None when none can.
 
-    That post may be an edit of the message that the variants share: it would remove a clip that was
-    added to the message after the edit was sent.
+    Such a post may edit the message that the variants share: it would remove a clip that was added
+    to the message after the edit was sent.
     """
-    now = context.clock.now()
+    now = context.now()
     blocking = [
         each.due_at
         for each in await context.store.jobs_of(job.request_id)
@@ -173,10 +168,9 @@ async def _sibling_blocked_until(context: WorkerContext, job: Job) -> datetime |
 async def _find_earlier_post(
     context: WorkerContext, job: Job, *, may_be_posted: bool
 ) -> int | None:
-    """Return the message of an earlier try, after the latest one was refused.
+    """Return the message of an earlier try to post a clip, after the latest try was refused.
 
-    may_be_posted  there may have been an earlier try; if not, a place that can't be read counts as
-                   empty.
+    may_be_posted  whether there may have been one; if not, a place that can't be read has none.
     Raises PlaceClosedError when an earlier try can't be ruled out, and DeliveryTroubleError.
     """
     try:
@@ -188,7 +182,7 @@ async def _find_earlier_post(
 
 
 async def _post_elsewhere(context: WorkerContext, job: Job, error: DeliveryError) -> Job | None:
-    """Give a job its next place, or keep its clip; `error` is its own place's refusal.
+    """Move a job to its next place after `error` at its own, or keep its clip where none is left.
 
     Raises DeliveryTroubleError when the next place can't be found out now.
     """
@@ -204,7 +198,7 @@ async def _post_elsewhere(context: WorkerContext, job: Job, error: DeliveryError
 async def _next_place(
     context: WorkerContext, job: Job, clip: Clip, error: SorabotError
 ) -> Place | None:
-    """Return the next place for a clip that its place refuses; None when it can only be kept.
+    """Return the next place for a clip that its place refuses; None when the clip is to be kept.
 
     First the channel of a public thread, which the same members can read; then the owner's direct
     messages. Raises DeliveryTroubleError.
@@ -225,7 +219,7 @@ async def _next_place(
 async def _retry_later(
     context: WorkerContext, job: Job, error: DeliveryError | StorageError, *, quiet_s: float = 0.0
 ) -> None:
-    """Try again later, after `quiet_s` at least; after `post_tries` in a row keep the clip."""
+    """Retry a post after a back-off of at least `quiet_s`; keep the clip after `post_tries` tries."""
     attempts = job.attempts + 1
     if attempts >= context.timings.post_tries:
         await _keep(context, job, DeliveryError(f"gave up after {attempts} tries: {error}"))
@@ -248,18 +242,17 @@ async def _status_for_message(context: WorkerContext, job: Job) -> JobStatus:
     """Return a job's status for its clip message."""
     status = await context.status_reader.read(job)
     request = await context.store.request(job.request_id)
-    # The thread of a card has the card message's id.
-    if request is None or job.place.channel_id in (
+    # A thread that was opened on the status card has the card message's id.
+    is_elsewhere = request is not None and job.place.channel_id not in (
         request.place.channel_id,
         request.card_message_id,
-    ):
-        return status
-    return replace(status, asked_in=request.place)
+    )
+    return replace(status, asked_in=request.place) if request and is_elsewhere else status
 
 
 async def _statuses_in_message(context: WorkerContext, job: Job) -> tuple[JobStatus, ...]:
     """Return the variants of the same request that the latest message at `job`'s place shows."""
-    # Read again: a variant may have been deleted since `_sibling_blocked_until` read them.
+    # The jobs are read again: one may have been deleted since `_sibling_blocked_until` read them.
     others = [
         each
         for each in await context.store.jobs_of(job.request_id)
@@ -281,17 +274,17 @@ def in_message_order(jobs: Iterable[Job]) -> list[Job]:
 async def _keep(context: WorkerContext, job: Job, error: SorabotError) -> None:
     """Move a job whose clip can't be posted to KEPT: the file stays in the archive.
 
-    Its place becomes the one where it was asked for: there the member can fetch it.
+    The job's place becomes the one where the clip was requested: there the member can fetch it.
     """
     request = await context.store.request(job.request_id)
     place = job.place if request is None else request.place
-    # Notify first: after a crash in between, the next try does both, and the key prevents a second
-    # message.
+    # The member is notified first: after a crash before the move, the key of the notice prevents a
+    # second message.
     await _notify_kept(context, job, error, place)
     kept = await context.store.move(
         job,
         State.KEPT,
-        context.clock.now(),
+        context.now(),
         close=EntryKind.SETTLE,
         place=place,
         error_code=error.code,
@@ -306,11 +299,11 @@ async def _keep(context: WorkerContext, job: Job, error: SorabotError) -> None:
 async def _notify_kept(
     context: WorkerContext, job: Job, error: SorabotError, asked_in: Place
 ) -> None:
-    """Tell the member by direct message, once, unless direct messages refused the clip."""
+    """Tell the member once, by direct message, that the clip is kept, unless that is closed too."""
     try:
         direct = await context.publisher.direct_messages(job)
     except DeliveryTroubleError as trouble:
-        # The status card and `/sora status` say it too.
+        # The status card and `/sora status` tell the member too.
         _log.warning("the member was not told that it is kept: %s", trouble)
         return
     if direct is None or direct.channel_id == asked_in.channel_id:
@@ -320,7 +313,7 @@ async def _notify_kept(
     await context.outbox.notify(
         direct.channel_id,
         kept_notice(job, error, asked_in),
-        context.clock.now(),
+        context.now(),
         key=f"kept {job.id}",
         again_after=_NEVER_AGAIN,
     )

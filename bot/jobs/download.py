@@ -18,7 +18,6 @@ from bot.errors import (
     SorabotError,
     StorageError,
 )
-from bot.jobs.finish import fail
 from bot.jobs.worker_context import WorkerContext
 from bot.media.clip_reader import probe
 from bot.media.concat.process import concat_clips
@@ -27,14 +26,14 @@ from bot.providers.base import Download, Provider
 from bot.storage.disk_space import is_disk_full
 
 _log = logging.getLogger(__name__)
-#: The gap between two looks at a full disk is the wait after this many failures.
+#: While the disk is full, the wait between two tries to download is the one after so many failures.
 _DISK_SPACE_ATTEMPTS = 4
 
 
 async def download(context: WorkerContext, job: Job) -> Job | None:
-    """Bring a DOWNLOADING job's clip into the archive and the job to FITTING; idempotent.
+    """Archive a DOWNLOADING job's clip and move the job to FITTING; idempotent.
 
-    Return the job in FITTING, or None when it was put off or has failed. Raises StorageError.
+    Returns the job in FITTING, or None when it was put off or has failed. Raises StorageError.
     """
     provider = context.providers.get(job.spec.provider)
     if provider is None or job.remote_id is None:
@@ -59,7 +58,7 @@ async def download(context: WorkerContext, job: Job) -> Job | None:
     return await context.store.move(
         job,
         State.FITTING,
-        context.clock.now(),
+        context.now(),
         clip=clip,
         due_at=context.after(context.timings.delivery_check_s),
     )
@@ -82,15 +81,15 @@ async def _fetch(
         height_px=facts.height_px,
         duration_ms=facts.duration_ms,
         archive_key=await context.archive.put(job.id, file.path),
-        created_at=context.clock.now(),
+        created_at=context.now(),
     )
 
 
 async def _concat_with_parent(context: WorkerContext, job: Job, part: Download) -> Download:
-    """Return the parent's clip and the added `part` as one file, stored beside `part`.
+    """Return a file of the parent's clip and the added `part`, stored beside `part`.
 
-    Returns `part` itself when they can't be joined: the member paid for it, and it can be watched.
-    Raises StorageError when the disk refuses.
+    Returns `part` itself when the two can't be joined, because the member paid for `part` and can
+    watch it. Raises StorageError when the disk refuses.
     """
     clip = await context.store.clip(job.parent_id or "")
     if clip is None:
@@ -124,7 +123,7 @@ def _note_disk_space(context: WorkerContext, job: Job, *, has_space: bool) -> No
 
 
 async def _wait_for_disk_space(context: WorkerContext, job: Job) -> None:
-    """Try again soon, without limit: a paid render is never given up because our disk is full."""
+    """Put a download off without limit: no paid render is given up because the disk is full."""
     due_at = context.after_failures(_DISK_SPACE_ATTEMPTS)
     _log.info("not enough disk space for the clip; next look at %s", due_at)
     await context.store.update(job, due_at=due_at)
@@ -133,19 +132,18 @@ async def _wait_for_disk_space(context: WorkerContext, job: Job) -> None:
 
 async def _retry_later(context: WorkerContext, job: Job, error: Exception) -> None:
     attempts = job.attempts + 1
-    # A provider that answers 404 for a finished render may find it again a minute later, and one
-    # that refuses the key may accept it after the operator has acted.
+    # A provider that answers 404 for a finished render may find the render a minute later, and one
+    # that refuses the key may accept the key after the operator has acted.
     is_temporary = isinstance(error, OSError | RemoteNotFoundError | ProviderAccountError) or (
         isinstance(error, SorabotError) and error.retryable
     )
     due_at = context.after_failures(attempts)
     late = job.deadline_at is not None and due_at > job.deadline_at
     if isinstance(error, SorabotError) and not is_temporary:
-        await fail(context, job, error)
+        await context.fail(job, error)
     elif late and attempts >= context.timings.download_tries:
-        # Lateness alone is not enough: after a long outage the first failed download would cost a
-        # paid render.
-        await fail(context, job, DeadlineError(f"not downloaded by the deadline: {error}"))
+        # The deadline alone doesn't end the job: after a long outage the first failed download would.
+        await context.fail(job, DeadlineError(f"not downloaded by the deadline: {error}"))
     else:
         _log.warning("download put off to %s: %s", due_at, error)
         await context.store.update(job, attempts=attempts, due_at=due_at)

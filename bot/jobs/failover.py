@@ -1,4 +1,4 @@
-"""Move a job that its provider did not accept to another one; running jobs never move."""
+"""Move a job that its provider did not accept to another provider; running jobs never move."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bot.jobs.catalogue import ModelSelection
 from bot.jobs.ports import TaskKind
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Viewer
+from bot.storage.base import LedgerReader
 
 _log = logging.getLogger(__name__)
 #: Least time between two messages to moderators about the same outage.
@@ -28,25 +29,21 @@ async def fail_over(context: WorkerContext, job: Job) -> bool:
     The other provider's price is checked against limits and budget first. Returns False, and leaves
     the job as it was, when no other provider can make the clip now or the member can't afford it.
     """
-    extra_at = context.clock.now()
-    if job.failed_over_from is not None and (extra_at - job.created_at).total_seconds() > (
-        context.timings.submit_give_up_s
-    ):
-        # Two providers that both reject it would pass it back and forth forever.
+    now = context.now()
+    age_s = (now - job.created_at).total_seconds()
+    if job.failed_over_from is not None and age_s > context.timings.submit_give_up_s:
+        # Two providers that both reject the job would otherwise pass it back and forth forever.
         return False
     viewer = await _viewer(context, job)
     catalogue = context.catalogue.select(await _selection(context, job))
     for spec in catalogue.alternatives(job.spec):
         extra = spec.estimate_usd_micros - job.spec.estimate_usd_micros
+
+        def check(ledger: LedgerReader, extra: int = extra) -> None:
+            context.quota.check_increase(ledger, viewer, extra, now)
+
         try:
-            moved = await context.store.fail_over(
-                job,
-                spec,
-                extra_at,
-                lambda ledger, extra=extra: context.quota.check_increase(
-                    ledger, viewer, extra, extra_at
-                ),
-            )
+            moved = await context.store.fail_over(job, spec, now, check)
         except OverQuotaError as error:
             _log.info("not moved to %s: %s", spec.provider, error)
             continue
@@ -62,7 +59,7 @@ async def fail_over(context: WorkerContext, job: Job) -> bool:
 
 
 async def notify_outage(context: WorkerContext, job: Job) -> None:
-    """Tell the moderators of a job's guild that its provider is out, at most once a day; never raises."""
+    """Tell a guild's moderators, at most once a day, that a job's provider is out; never raise."""
     guild_id, name = job.place.guild_id, job.spec.provider
     if guild_id is None:
         return
@@ -75,7 +72,7 @@ async def notify_outage(context: WorkerContext, job: Job) -> None:
                 channel_id,
                 f"The video service `{name}` is out of service: {health.reason}. "
                 "Clips go to the next one that can make them; the bot's operator has to look into it.",
-                context.clock.now(),
+                context.now(),
                 key=f"outage of {name} at {since.timestamp():.0f} for {guild_id}",
                 again_after=_NOTIFY_AGAIN_AFTER,
             )
@@ -89,7 +86,7 @@ async def _selection(context: WorkerContext, job: Job) -> ModelSelection:
 
 
 async def _viewer(context: WorkerContext, job: Job) -> Viewer:
-    """Return the member with the roles they had when they sent the command."""
+    """Return a job's owner with the roles that they had when they sent the command."""
     request = await context.store.request(job.request_id)
     return Viewer(
         user_id=job.user_id,

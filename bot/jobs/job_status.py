@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.clock import Clock
@@ -36,6 +37,13 @@ class JobStatusReader:
         """Return a request's card."""
         return StatusCard(request=request, statuses=tuple([await self.read(job) for job in jobs]))
 
+    async def card(self, request_id: int) -> StatusCard | None:
+        """Return a request's status card as of now; None for an unknown request."""
+        request = await self._store.request(request_id)
+        if request is None:
+            return None
+        return await self.read_card(request, await self._store.jobs_of(request_id))
+
     async def read(self, job: Job) -> JobStatus:
         """Return one job's status."""
         spec = job.spec
@@ -49,10 +57,8 @@ class JobStatusReader:
                 expected_at = job.submitted_at + timedelta(seconds=whole_s)
                 # A time in the past is not shown.
                 ready_at = expected_at if expected_at > self._clock.now() else None
-        return JobStatus(
-            job=job,
-            model_label=self._catalogue.model_label(spec.provider, spec.model),
-            provider_label=self._catalogue.provider_label(spec.provider),
+        return replace(
+            self.from_memory(job),
             ahead=await self._store.position(job) if job.state is State.QUEUED else None,
             ready_at=ready_at,
             # Not read before there can be one: each read waits for the database.

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import (
     ClipElsewhereError,
     ClipExpiredError,
+    ForbiddenByGuildError,
     NoSuchClipError,
     NotYoursError,
     RemixForbiddenError,
     TooLateError,
 )
-from bot.jobs.catalogue import Catalogue
-from bot.jobs.guild_policy import check_remix
-from bot.jobs.job_status import JobStatusReader
-from bot.jobs.ports import Dependencies, JobStatus, TaskKind, Wake
+from bot.guild import GuildSettings, Remixers
+from bot.jobs.ports import JobStatus, TaskKind
 from bot.jobs.remixing import Parent
-from bot.jobs.thumbnails import Thumbnails
+from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State, Viewer
 from bot.storage.clip_search import ClipFilter, ClipSort, Cursor, KeysetPage
 
@@ -48,27 +47,10 @@ class ClipDetails:
 class Library:
     """What members can do with finished clips. Every refusal is a RefusedError."""
 
-    def __init__(
-        self,
-        dependencies: Dependencies,
-        *,
-        thumbnails: Thumbnails,
-        catalogue: Catalogue,
-        status_reader: JobStatusReader,
-        wake: Wake,
-        mark_dirty: Callable[[int], None],
-    ) -> None:
-        self._store = dependencies.store
-        self._clip_search = dependencies.clip_search
-        self._outbox = dependencies.outbox
-        self._guild_store = dependencies.guild_store
-        self._thumbnails = thumbnails
-        self._catalogue = catalogue
-        self._status_reader = status_reader
-        self._clock = dependencies.clock
-        self._wake = wake
-        self._mark_dirty = mark_dirty
-        self._keep_days = dependencies.keep_days
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._store = context.store
+        self._clip_search = context.clip_search
 
     async def parent(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may remix or extend.
@@ -83,10 +65,12 @@ class Library:
         if not job.remixable and job.user_id != viewer.user_id:
             raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
         if viewer.guild_id is not None:
-            check_remix(await self._guild_store.guild_settings(viewer.guild_id), job, viewer)
+            _check_remix(
+                await self._context.guild_store.guild_settings(viewer.guild_id), job, viewer
+            )
         clip = await self._store.clip(job.id)
         if clip is None:
-            raise ClipExpiredError(job.id, self._keep_days)
+            raise ClipExpiredError(job.id, self._context.keep_days)
         return Parent(job=job, clip=clip)
 
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:
@@ -121,7 +105,7 @@ class Library:
         lineage = await self._clip_search.lineage(job.id, children=_MAX_CHILDREN)
         is_own = job.user_id == viewer.user_id
         return ClipDetails(
-            status=await self._status_reader.read(job),
+            status=await self._context.status_reader.read(job),
             ancestors=tuple(each if may_see(each, viewer) else None for each in lineage.ancestors),
             children=tuple(each for each in lineage.children if may_see(each, viewer)),
             child_count=lineage.child_count,
@@ -162,11 +146,13 @@ class Library:
 
     async def thumbnails(self, jobs: Sequence[Job]) -> tuple[Path | None, ...]:
         """Return each clip's thumbnail; None where its file is gone or unreadable."""
-        return tuple(await asyncio.gather(*(self._thumbnails.thumbnail(job.id) for job in jobs)))
+        return tuple(
+            await asyncio.gather(*(self._context.thumbnails.thumbnail(job.id) for job in jobs))
+        )
 
     def model_label(self, job: Job) -> str:
         """Return the name of a job's model for people."""
-        return self._catalogue.model_label(job.spec.provider, job.spec.model)
+        return self._context.catalogue.model_label(job.spec.provider, job.spec.model)
 
     async def history(
         self, viewer: Viewer, user_id: int, words: str, at: Cursor | None, limit: int
@@ -201,13 +187,13 @@ class Library:
         Raises as `deletable`.
         """
         job = await self.deletable(clip_id, viewer)
-        now = self._clock.now()
-        gone = await self._outbox.erase(job.id, now)
+        now = self._context.now()
+        gone = await self._context.outbox.erase(job.id, now)
         if gone is None:
             raise NoSuchClipError(clip_id)
-        for message in await self._outbox.due(now, 100):
-            self._wake(TaskKind.OUTBOX, str(message.id))
-        self._mark_dirty(gone.request_id)
+        for message in await self._context.outbox.due(now, 100):
+            self._context.wake(TaskKind.OUTBOX, str(message.id))
+        self._context.status_cards.mark_dirty(gone.request_id)
         return gone
 
     async def deletable(self, clip_id: str, viewer: Viewer) -> Job:
@@ -253,6 +239,18 @@ def may_see(job: Job, viewer: Viewer) -> bool:
     return (
         viewer.guild_id is not None and job.place.access_channel_id in viewer.readable_channel_ids
     )
+
+
+def _check_remix(settings: GuildSettings, parent: Job, viewer: Viewer) -> None:
+    """Raise ForbiddenByGuildError unless the guild's settings let the viewer remix `parent`."""
+    if parent.user_id == viewer.user_id or settings.remixers is Remixers.EVERYBODY:
+        return
+    if settings.remixers is Remixers.NOBODY:
+        raise ForbiddenByGuildError("In this server everybody remixes only their own clips.")
+    if settings.remix_role_id not in viewer.role_ids:
+        raise ForbiddenByGuildError(
+            f"In this server <@&{settings.remix_role_id}> may remix others' clips."
+        )
 
 
 def _may_read_place(job: Job, viewer: Viewer) -> bool:

@@ -18,9 +18,8 @@ from bot.guild import (
     Scope,
     Unit,
 )
-from bot.jobs.budget import BudgetMonitor, BudgetStatus
-from bot.jobs.guild_settings_cache import GuildSettingsCache
-from bot.jobs.ports import Dependencies
+from bot.jobs.budget import BudgetStatus
+from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State, Viewer
 from bot.quota.quota_status import QuotaStatus
 from bot.storage.guild_settings import Actor, DayUsage, MemberUsage
@@ -48,18 +47,10 @@ class ModerationService:
     RefusedError.
     """
 
-    def __init__(
-        self,
-        dependencies: Dependencies,
-        settings_cache: GuildSettingsCache,
-        budget_monitor: BudgetMonitor,
-    ) -> None:
-        self._guild_store = dependencies.guild_store
-        self._settings_cache = settings_cache
-        self._store = dependencies.store
-        self._budget_monitor = budget_monitor
-        self._quota = dependencies.quota
-        self._clock = dependencies.clock
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._guild_store = context.guild_store
+        self._budget_monitor = context.budget_monitor
 
     async def set_limits(
         self,
@@ -91,7 +82,7 @@ class ModerationService:
     @property
     def defaults(self) -> tuple[Limit, ...]:
         """The operator's limits, which apply to units that no limit of a guild names."""
-        return self._quota.defaults
+        return self._context.quota.defaults
 
     async def limits(self, by: Viewer) -> tuple[GuildLimit, ...]:
         """Return all limits that are set in the guild."""
@@ -100,8 +91,10 @@ class ModerationService:
     async def quota_status(self, by: Viewer, member: Viewer) -> QuotaStatus:
         """Return the limits that apply to a member of the same guild, and the usage."""
         by.moderated_guild_id()
-        now = self._clock.now()
-        return await self._store.read_ledger(lambda ledger: self._quota.status(ledger, member, now))
+        now, quota = self._context.now(), self._context.quota
+        return await self._context.store.read_ledger(
+            lambda ledger: quota.status(ledger, member, now)
+        )
 
     async def grant(
         self, by: Viewer, user_id: int, amounts: Mapping[Unit, int], reason: str | None
@@ -159,7 +152,7 @@ class ModerationService:
 
     async def blocks(self, by: Viewer) -> tuple[Block, ...]:
         """Return the blocks in force, latest first."""
-        return await self._guild_store.blocks(by.moderated_guild_id(), self._clock.now())
+        return await self._guild_store.blocks(by.moderated_guild_id(), self._context.now())
 
     async def settings(self, guild_id: int) -> GuildSettings:
         """Return a guild's settings; not only for moderators."""
@@ -175,7 +168,7 @@ class ModerationService:
         changed = await self._guild_store.replace_guild_settings(
             by.moderated_guild_id(), settings, self._actor(by), expected=seen
         )
-        self._settings_cache.invalidate(by.moderated_guild_id())
+        self._context.settings_cache.invalidate(by.moderated_guild_id())
         if not changed:
             raise RefusedError("Somebody else has just changed the settings. Open them again.")
 
@@ -190,7 +183,7 @@ class ModerationService:
     async def usage(self, by: Viewer, days: int, *, most: int = _TOP_MEMBERS) -> UsageReport:
         """Return what the guild used in the last `days` days, with the `most` heaviest users."""
         guild_id = by.moderated_guild_id()
-        since = self._clock.now() - timedelta(days=days)
+        since = self._context.now() - timedelta(days=days)
         return UsageReport(
             days=days,
             by_day=await self._guild_store.usage_by_day(guild_id, since),
@@ -211,7 +204,7 @@ class ModerationService:
         )
 
     def _actor(self, by: Viewer) -> Actor:
-        return Actor(user_id=by.user_id, at=self._clock.now())
+        return Actor(user_id=by.user_id, at=self._context.now())
 
 
 def _amount_options() -> str:

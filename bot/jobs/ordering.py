@@ -15,10 +15,9 @@ from bot.errors import (
 )
 from bot.guild import GuildSettings
 from bot.jobs.catalogue import Catalogue, ClipOptions, ModelSelection, Offer
-from bot.jobs.guild_policy import check_place, with_guild_defaults
-from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.library import Library
-from bot.jobs.remixing import new_extend_job, new_remix_job
+from bot.jobs.remixing import Remixing
+from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, RenderSpec, Request, Viewer
 from bot.safety.prompt_gate import PromptGate
 from bot.storage.base import NewJob
@@ -31,18 +30,11 @@ class Ordering:
     NoProviderError (all of them RefusedErrors) and StorageError.
     """
 
-    def __init__(
-        self,
-        *,
-        catalogue: Catalogue,
-        settings_cache: GuildSettingsCache,
-        library: Library,
-        gate: PromptGate,
-    ) -> None:
-        self._catalogue = catalogue
-        self._settings_cache = settings_cache
+    def __init__(self, context: WorkerContext, library: Library) -> None:
+        self._catalogue = context.catalogue
+        self._settings_cache = context.settings_cache
         self._library = library
-        self._gate = gate
+        self._gate = PromptGate()
 
     async def catalogue_for(self, guild_id: int | None) -> Catalogue:
         """Return the offers of a guild, or with None those of direct messages."""
@@ -53,7 +45,7 @@ class Ordering:
     ) -> Sequence[NewJob]:
         """Return a new job for each variant that `options` ask for."""
         settings = await self._settings_cache.settings(viewer.guild_id)
-        check_place(settings, viewer)
+        _check_place(settings, viewer)
         catalogue = await self._selected(settings)
         full = with_guild_defaults(settings, catalogue, options)
         spec = catalogue.resolve(full, self._gate.sanitize(options.prompt))
@@ -65,16 +57,16 @@ class Ordering:
     ) -> Sequence[NewJob]:
         """Return the job that makes a clip again with a change. Also raises as `Library.parent`."""
         catalogue = await self._catalogue_for_viewer(viewer)
-        parent = await self._library.parent(clip_id, viewer)
-        return [new_remix_job(catalogue, self._gate, parent, options, _seed(request.id, 0))]
+        remixing = Remixing(catalogue, self._gate, await self._library.parent(clip_id, viewer))
+        return [remixing.remix(options, _seed(request.id, 0))]
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
         """Return the job that continues a clip. Also raises as `Library.parent`."""
         catalogue = await self._catalogue_for_viewer(viewer)
-        parent = await self._library.parent(clip_id, viewer)
-        return [new_extend_job(catalogue, self._gate, parent, words, _seed(request.id, 0))]
+        remixing = Remixing(catalogue, self._gate, await self._library.parent(clip_id, viewer))
+        return [remixing.extend(words, _seed(request.id, 0))]
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> Sequence[NewJob]:
         """Return the job that makes a clip once more, with another seed.
@@ -93,15 +85,14 @@ class Ordering:
             size=str(spec.size),
             image=spec.image,
         )
-        if before.parent_id is not None:
-            new_job = await self._repeat_from_parent(
-                catalogue, before, before.parent_id, options, viewer, seed
-            )
-            return [replace(new_job, spec=replace(new_job.spec, any_model=any_model))]
-        again = replace(self._resolve_again(catalogue, options), any_model=any_model)
-        return [NewJob(spec=again, seed=seed)]
+        if before.parent_id is None:
+            new_job = NewJob(spec=self._resolve_again(catalogue, options), seed=seed)
+        else:
+            parent_id = before.parent_id
+            new_job = await self._repeat_child(catalogue, before, parent_id, options, viewer, seed)
+        return [replace(new_job, spec=replace(new_job.spec, any_model=any_model))]
 
-    async def _repeat_from_parent(
+    async def _repeat_child(
         self,
         catalogue: Catalogue,
         before: Job,
@@ -110,7 +101,11 @@ class Ordering:
         viewer: Viewer,
         seed: int,
     ) -> NewJob:
-        """Return the job that starts from the same parent; if a remix's is gone, from the prompt."""
+        """Return the job that repeats the remix or extension `before` from the same parent.
+
+        Where the parent is gone, a remix is made from its own prompt. Raises RemixForbiddenError when
+        an extension's parent is gone, or when the viewer may not use the parent.
+        """
         spec = before.spec
         try:
             parent = await self._library.parent(parent_id, viewer)
@@ -120,27 +115,27 @@ class Ordering:
             NoSuchClipError,
             RemixForbiddenError,
         ) as refusal:
-            is_gone = isinstance(refusal, ClipExpiredError)
-            if not is_gone and not await self._library.is_gone(parent_id):
-                text = (
-                    f"`{before.id}` was made from a clip that you can't use: it can't be repeated."
-                )
-                raise RemixForbiddenError(text) from refusal
+            is_expired = isinstance(refusal, ClipExpiredError)
+            if not is_expired and not await self._library.is_gone(parent_id):
+                why = "was made from a clip that you can't use"
+                raise RemixForbiddenError(
+                    f"`{before.id}` {why}: it can't be repeated."
+                ) from refusal
             if spec.operation is Operation.EXTEND:
                 text = f"The clip that `{before.id}` goes on from is gone: it can't be repeated."
                 raise RemixForbiddenError(text) from refusal
-            # It stays a remix, so that others still read its change and not the parent's prompt.
+            # The repeat stays a remix, so that others read its change and not the parent's prompt.
             again = self._resolve_again(catalogue, options)
             again = replace(again, operation=spec.operation, change=spec.change)
             return NewJob(spec=again, seed=seed, parent_id=parent_id)
+        remixing = Remixing(catalogue, self._gate, parent)
         if spec.operation is Operation.EXTEND:
-            return new_extend_job(catalogue, self._gate, parent, spec.change, seed)
+            return remixing.extend(spec.change, seed)
         options = replace(options, prompt=spec.change or spec.prompt)
         try:
-            return new_remix_job(catalogue, self._gate, parent, options, seed)
+            return remixing.remix(options, seed)
         except BadOptionError:
-            kept = replace(options, seconds=None, size=None)
-            return new_remix_job(catalogue, self._gate, parent, kept, seed)
+            return remixing.remix(replace(options, seconds=None, size=None), seed)
 
     def _resolve_again(self, catalogue: Catalogue, options: ClipOptions) -> RenderSpec:
         """Return the spec for an earlier clip's options, or the nearest that is possible now."""
@@ -153,18 +148,46 @@ class Ordering:
 
     async def check_place(self, viewer: Viewer) -> None:
         """Raise ForbiddenByGuildError unless the guild allows clips where the viewer is."""
-        check_place(await self._settings_cache.settings(viewer.guild_id), viewer)
+        _check_place(await self._settings_cache.settings(viewer.guild_id), viewer)
 
     async def _catalogue_for_viewer(self, viewer: Viewer) -> Catalogue:
         """Return the offers of the viewer's guild. Raises as `check_place`."""
         settings = await self._settings_cache.settings(viewer.guild_id)
-        check_place(settings, viewer)
+        _check_place(settings, viewer)
         return await self._selected(settings)
 
     async def _selected(self, settings: GuildSettings) -> Catalogue:
         return self._catalogue.select(
             ModelSelection.from_settings(settings, await self._settings_cache.everywhere())
         )
+
+
+def _check_place(settings: GuildSettings, viewer: Viewer) -> None:
+    """Raise ForbiddenByGuildError, naming the allowed channels, unless the viewer is in one."""
+    if settings.channel_ids and not viewer.channel_ids.intersection(settings.channel_ids):
+        where = ", ".join(f"<#{each}>" for each in settings.channel_ids[:10])
+        raise ForbiddenByGuildError(f"Clips are made elsewhere in this server: {where}.")
+
+
+def with_guild_defaults(
+    settings: GuildSettings, catalogue: Catalogue, options: ClipOptions
+) -> ClipOptions:
+    """Return `options` with the guild's defaults where it has none and they are offered.
+
+    catalogue  the models that the guild allows.
+    Raises BadOptionError for a model that is not in it.
+    """
+    fits = (each for each in catalogue.offers if options.image is None or each.model.takes_image)
+    if options.model is None and any(each.key == settings.default_model for each in fits):
+        options = replace(options, model=settings.default_model)
+    chosen = catalogue.offers if options.model is None else (catalogue.offer_named(options.model),)
+    lengths = {each for offer in chosen for each in offer.model.seconds}
+    if options.seconds is None and settings.default_seconds in lengths:
+        options = replace(options, seconds=settings.default_seconds)
+    sizes = {str(each) for offer in chosen for each in offer.model.sizes}
+    if options.size is None and settings.default_size in sizes:
+        options = replace(options, size=settings.default_size)
+    return options
 
 
 def _repeat_offer(catalogue: Catalogue, spec: RenderSpec) -> Offer | None:

@@ -22,71 +22,74 @@ _log = logging.getLogger(__name__)
 
 
 async def run_outbox_message(
-    context: WorkerContext, outbox_message: OutboxMessage, job: Job, message_lock: asyncio.Lock
+    context: WorkerContext, message: OutboxMessage, job: Job, message_lock: asyncio.Lock
 ) -> None:
-    """Do what one message says about `job`, or reschedule it; idempotent.
+    """Mirror or erase a final job's clip as an outbox message says; else reschedule the message.
 
-    message_lock  held while the clip message is changed: variants of one request share it.
+    message_lock  held while the clip message is changed, because variants of a request share it.
+    The function is idempotent.
     """
     try:
-        if outbox_message.kind is OutboxKind.MIRROR:
-            await _mirror(context, job, outbox_message)
+        if message.kind is OutboxKind.MIRROR:
+            await _mirror(context, job, message)
         else:
-            await _erase(context, outbox_message, job, message_lock)
-            await context.outbox.finish_erase(outbox_message)
+            await _erase(context, message, job, message_lock)
+            await context.outbox.finish_erase(message)
     except (SorabotError, OSError) as error:
-        await _retry_later(context, outbox_message, error)
+        await _retry_later(context, message, error)
 
 
-async def notify(context: WorkerContext, outbox_message: OutboxMessage) -> None:
-    """Send the text of a NOTIFY, or reschedule it; idempotent."""
+async def notify(context: WorkerContext, message: OutboxMessage) -> None:
+    """Send the text of a NOTIFY message to its channel, or reschedule the message; idempotent."""
     try:
         await context.publisher.notify(
-            outbox_message.channel_id or 0,
-            outbox_message.text or "",
-            key=f"sora-tell-{outbox_message.id}",
+            message.channel_id or 0,
+            message.text or "",
+            key=f"sora-tell-{message.id}",
         )
-        await context.outbox.finish_notify(outbox_message)
+        await context.outbox.finish_notify(message)
     except PlaceClosedError as error:
-        _log.warning("not sent: %s: %s", outbox_message.text, error)
-        await context.outbox.finish_notify(outbox_message)
+        _log.warning("not sent: %s: %s", message.text, error)
+        await context.outbox.finish_notify(message)
     except (SorabotError, OSError) as error:
-        await _retry_later(context, outbox_message, error)
+        await _retry_later(context, message, error)
 
 
-async def _mirror(context: WorkerContext, job: Job, outbox_message: OutboxMessage) -> None:
+async def _mirror(context: WorkerContext, job: Job, message: OutboxMessage) -> None:
     clip = await context.store.clip(job.id)
     if job.state is not State.DONE or job.deleted_at is not None or clip is None:
-        await context.outbox.finish_mirror(outbox_message, None)
+        await context.outbox.finish_mirror(message, None)
         return
     status = await context.status_reader.read(job)
     path = await context.archive.fetch(clip.archive_key)
+    # An earlier try may have posted the clip, perhaps in a process that was killed meanwhile.
+    age_s = (context.now() - message.created_at).total_seconds()
+    may_be_posted = message.attempts > 0 or age_s > context.timings.reconcile_max_gap_s
     try:
         message_id = await context.publisher.mirror_clip(
             status,
             path,
-            outbox_message.channel_id or 0,
-            # An earlier try may have posted it, perhaps in a process that was killed meanwhile.
-            may_be_posted=outbox_message.attempts > 0 or _is_old(context, outbox_message),
+            message.channel_id or 0,
+            may_be_posted=may_be_posted,
         )
     except (ClipTooLargeError, PlaceClosedError) as error:
         _log.warning("not mirrored: %s", error)
         message_id = None
-    await context.outbox.finish_mirror(outbox_message, message_id)
+    await context.outbox.finish_mirror(message, message_id)
 
 
 async def _erase(
-    context: WorkerContext, outbox_message: OutboxMessage, job: Job, message_lock: asyncio.Lock
+    context: WorkerContext, message: OutboxMessage, job: Job, message_lock: asyncio.Lock
 ) -> None:
-    """Remove all that is left of a deleted job; one part that fails does not stop the others.
+    """Remove a deleted job's messages, files and render, in this order; raise the first error.
 
-    First what members see, last what only the provider has. Raises the first error.
+    A part that fails does not stop the others.
     """
-    # Also marked here: the process that took the command may have died before the edit.
+    # The process that took the command may have died before the card was edited.
     context.status_cards.mark_dirty(job.request_id)
     errors: list[Exception] = []
     parts = (
-        _remove_messages(context, outbox_message, job, message_lock),
+        _remove_messages(context, message, job, message_lock),
         _remove_files(context, job),
         _remove_remote(context, job),
     )
@@ -100,7 +103,7 @@ async def _erase(
 
 
 async def _remove_messages(
-    context: WorkerContext, outbox_message: OutboxMessage, job: Job, message_lock: asyncio.Lock
+    context: WorkerContext, message: OutboxMessage, job: Job, message_lock: asyncio.Lock
 ) -> None:
     if job.state is State.DONE:
         async with message_lock:
@@ -110,8 +113,8 @@ async def _remove_messages(
     mirror = await context.outbox.mirror_of(job.id)
     if mirror is not None:
         await context.publisher.remove_message(mirror.channel_id, mirror.message_id)
-    if outbox_message.channel_id is not None:
-        await context.publisher.remove_unrecorded_mirror(job, outbox_message.channel_id)
+    if message.channel_id is not None:
+        await context.publisher.remove_unrecorded_mirror(job, message.channel_id)
 
 
 async def _remove_files(context: WorkerContext, job: Job) -> None:
@@ -130,34 +133,26 @@ async def _remove_remote(context: WorkerContext, job: Job) -> None:
         await provider.delete(job.remote_id)
 
 
-async def _retry_later(
-    context: WorkerContext, outbox_message: OutboxMessage, error: Exception
-) -> None:
-    attempts = outbox_message.attempts + 1
+async def _retry_later(context: WorkerContext, message: OutboxMessage, error: Exception) -> None:
+    attempts = message.attempts + 1
     is_temporary = isinstance(error, StorageError | OSError | DeliveryError | ProviderError)
     if is_temporary and attempts < context.timings.outbox_tries:
         wait_s = context.timings.backoff_s(attempts)
-        _log.warning("%s: next try in %.0f s: %s", outbox_message.kind, wait_s, error)
-        await context.outbox.reschedule(outbox_message, context.after(wait_s))
+        _log.warning("%s: next try in %.0f s: %s", message.kind, wait_s, error)
+        await context.outbox.reschedule(message, context.after(wait_s))
         return
-    # What is still at the provider now, only the operator can remove.
+    # Only the operator can now remove what is left at the provider.
     _log.error(
         "%s of %s given up after %d tries: %s",
-        outbox_message.kind,
-        outbox_message.job_id,
+        message.kind,
+        message.job_id,
         attempts,
         error,
     )
-    match outbox_message.kind:
+    match message.kind:
         case OutboxKind.MIRROR:
-            await context.outbox.finish_mirror(outbox_message, None)
+            await context.outbox.finish_mirror(message, None)
         case OutboxKind.ERASE:
-            await context.outbox.finish_erase(outbox_message)
+            await context.outbox.finish_erase(message)
         case OutboxKind.NOTIFY:
-            await context.outbox.finish_notify(outbox_message)
-
-
-def _is_old(context: WorkerContext, outbox_message: OutboxMessage) -> bool:
-    return (
-        context.clock.now() - outbox_message.created_at
-    ).total_seconds() > context.timings.reconcile_max_gap_s
+            await context.outbox.finish_notify(message)

@@ -16,29 +16,27 @@ from bot.errors import (
     RenderFailedError,
     StorageError,
 )
-from bot.jobs.finish import cancel, fail
-from bot.jobs.ports import TaskKind, Wake
-from bot.jobs.timings import poll_gap_s
+from bot.jobs.ports import TaskKind
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.obs.log import job_log_context
 from bot.providers.base import Provider, RenderState, RenderStatus
 
 _log = logging.getLogger(__name__)
-#: Longest one round of polls may take, in seconds.
+#: The longest that one round of polls may take, in seconds.
 _ROUND_TIMEOUT_S = 300.0
-#: No clip costs more. A larger amount is a mistake, and may not fit into a column.
+#: The highest cost of a clip: a larger amount is a mistake, and may not fit into a column.
 _MAX_COST_USD_MICROS = 10_000_000_000
 
 
 async def poll(
-    context: WorkerContext, provider: Provider, jobs: Sequence[Job], running: int, wake: Wake
+    context: WorkerContext, provider: Provider, jobs: Sequence[Job], gap_s: float
 ) -> None:
-    """Poll for all of `jobs` (RENDERING, at `provider`) at once and act on each answer; idempotent.
+    """Poll a provider for its RENDERING `jobs` at once and act on each answer; idempotent.
 
-    Jobs whose cancellation was requested are cancelled instead.
-    running  renders at the provider in all: when they are many, each is polled less often.
-    Raises the first exception from acting on an answer, after all answers were acted on.
+    gap_s  seconds to the next poll of a healthy render.
+    Jobs whose cancellation was requested are cancelled instead. Raises the first exception from
+    acting on an answer, after all answers were acted on.
     """
     errors: list[Exception] = []
     ids = [job.remote_id for job in jobs if job.remote_id and job.cancel_requested_at is None]
@@ -54,13 +52,13 @@ async def poll(
                     if _is_still_running(answer, job, context):
                         still_running.append((job, answer))
                     else:
-                        await _apply(context, provider, job, answer, running, wake)
+                        await _apply(context, provider, job, answer, gap_s)
             except Exception as error:  # noqa: BLE001
                 # One job's exception must not stop the others.
                 _log.warning("poll put off: %r", error)
                 errors.append(error)
     try:
-        await _note_progress(context, provider, still_running, running)
+        await _note_progress(context, still_running, gap_s)
     except StorageError as error:
         errors.append(error)
     if errors:
@@ -70,7 +68,7 @@ async def poll(
 async def cancel_render(context: WorkerContext, provider: Provider, job: Job) -> None:
     """Cancel a RENDERING job whose cancellation was requested, if the provider can stop it.
 
-    If it can't, the render is paid for anyway: the request to cancel is dropped, the job goes on.
+    A render that can't be stopped is paid for: then the cancellation is dropped, and the job goes on.
     """
     if job.remote_id is None:
         return
@@ -78,8 +76,8 @@ async def cancel_render(context: WorkerContext, provider: Provider, job: Job) ->
         stopped = await provider.cancel(job.remote_id)
     except ProviderTroubleError as error:
         _log.warning("cancel not answered: %s", error)
-        if job.deadline_at is not None and context.clock.now() > job.deadline_at:
-            await fail(context, job, DeadlineError("neither stopped nor ready at the deadline"))
+        if context.is_late(job):
+            await context.fail(job, DeadlineError("neither stopped nor ready at the deadline"))
         else:
             await context.store.update(job, due_at=context.after(context.timings.backoff_first_s))
         return
@@ -87,10 +85,10 @@ async def cancel_render(context: WorkerContext, provider: Provider, job: Job) ->
         _log.warning("cancel refused: %s", error)
         stopped = False
     if stopped:
-        await cancel(context, job)
+        await context.cancel(job)
         return
     _log.info("can't be stopped any more; goes on")
-    await context.store.update(job, cancel_requested_at=None, due_at=context.clock.now())
+    await context.store.update(job, cancel_requested_at=None, due_at=context.now())
     context.status_cards.mark_dirty(job.request_id)
 
 
@@ -109,19 +107,14 @@ async def _ask(
     return {each: answers.get(each, missing) for each in remote_ids}
 
 
-def _is_late(context: WorkerContext, job: Job) -> bool:
-    return job.deadline_at is not None and context.clock.now() > job.deadline_at
-
-
 def _is_still_running(
     answer: RenderStatus | ProviderError, job: Job, context: WorkerContext
 ) -> TypeGuard[RenderStatus]:
-    """Return whether there is nothing to do but to poll again later."""
-    is_over = (RenderState.READY, RenderState.FAILED)
+    """Return whether a render goes on and has time left, so that only its progress is stored."""
     return (
         isinstance(answer, RenderStatus)
-        and answer.state not in is_over
-        and not _is_late(context, job)
+        and answer.state not in (RenderState.READY, RenderState.FAILED)
+        and not context.is_late(job)
     )
 
 
@@ -130,29 +123,23 @@ async def _apply(
     provider: Provider,
     job: Job,
     answer: RenderStatus | ProviderError,
-    running: int,
-    wake: Wake,
+    gap_s: float,
 ) -> None:
-    """Move `job` by the provider's answer; READY counts even past the deadline: it is paid for."""
-    late = _is_late(context, job)
+    """Move `job` by the provider's answer; READY counts past the deadline too: it is paid for."""
+    late = context.is_late(job)
     match answer:
         case RenderStatus(state=RenderState.READY):
-            await _ready(context, job, answer, wake)
+            await _ready(context, job, answer)
         case RenderStatus(state=RenderState.FAILED):
             error = answer.error or RenderFailedError("no reason given")
-            await fail(context, job, error, cost_usd_micros=_cost_usd_micros(answer))
+            await context.fail(job, error, cost_usd_micros=_cost_usd_micros(answer))
         case RenderStatus():
             await _give_up(context, provider, job)
         # Past the deadline a 404 is counted like any other missing answer.
         case RemoteNotFoundError() if not late:
             await _not_found(context, provider, job, answer)
         case ProviderError():
-            hint_s = answer.retry_after_s if isinstance(answer, ProviderTroubleError) else None
-            wait_s = max(
-                poll_gap_s(running, provider.capabilities(), context.timings),
-                context.timings.backoff_s(3, hint_s=hint_s),
-            )
-            await _no_answer(context, provider, job, answer, wait_s, late=late)
+            await _no_answer(context, provider, job, answer, gap_s, late=late)
 
 
 async def _no_answer(
@@ -160,17 +147,19 @@ async def _no_answer(
     provider: Provider,
     job: Job,
     error: ProviderError,
-    wait_s: float,
+    gap_s: float,
     *,
     late: bool,
 ) -> None:
     """Poll again later; past the deadline give up after `late_tries` polls without an answer."""
-    attempts = job.attempts + 1 if late else job.attempts
-    if attempts >= context.timings.late_tries:
+    attempts, timings = job.attempts + late, context.timings
+    if attempts >= timings.late_tries:
         await _give_up(context, provider, job)
         return
+    hint_s = error.retry_after_s if isinstance(error, ProviderTroubleError) else None
+    wait_s = max(gap_s, timings.backoff_s(3, hint_s=hint_s))
     if late:
-        wait_s = max(wait_s, context.timings.backoff_s(attempts))
+        wait_s = max(wait_s, timings.backoff_s(attempts))
     _log.info("no usable answer (%s); next poll in %.0f s", error, wait_s)
     await context.store.update(job, attempts=attempts, due_at=context.after(wait_s))
 
@@ -184,8 +173,8 @@ def _cost_usd_micros(render: RenderStatus) -> int | None:
     return None
 
 
-async def _ready(context: WorkerContext, job: Job, render: RenderStatus, wake: Wake) -> None:
-    now = context.clock.now()
+async def _ready(context: WorkerContext, job: Job, render: RenderStatus) -> None:
+    now = context.now()
     moved = await context.store.move(
         job,
         State.DOWNLOADING,
@@ -197,17 +186,13 @@ async def _ready(context: WorkerContext, job: Job, render: RenderStatus, wake: W
     )
     if moved is not None:
         context.status_cards.mark_dirty(job.request_id)
-        wake(TaskKind.DELIVER, job.id)
+        context.wake(TaskKind.DELIVER, job.id)
 
 
 async def _note_progress(
-    context: WorkerContext,
-    provider: Provider,
-    renders: Sequence[tuple[Job, RenderStatus]],
-    running: int,
+    context: WorkerContext, renders: Sequence[tuple[Job, RenderStatus]], usual_s: float
 ) -> None:
     """Store the progress of all renders in one write, since each write waits for the disk."""
-    usual_s = poll_gap_s(running, provider.capabilities(), context.timings)
     updated: list[Job] = []
     for job, render in renders:
         # Answers can arrive out of order; the progress shown never goes down.
@@ -223,21 +208,15 @@ async def _note_progress(
 async def _not_found(
     context: WorkerContext, provider: Provider, job: Job, error: RemoteNotFoundError
 ) -> None:
-    """Count a 404: only several over minutes mean that the render is lost."""
-    counts_at = (
-        None
-        if provider.capabilities().keeps_renders_in_memory
-        else context.not_found_debounce.next_at(job)
-    )
+    """Count a 404 for a render: only several over minutes mean that the render is lost."""
+    in_memory = provider.capabilities().keeps_renders_in_memory
+    counts_at = None if in_memory else context.not_found_debounce.next_at(job)
     if counts_at is not None:
         await context.store.update(job, due_at=counts_at)
         return
     attempts = job.attempts + 1
-    if (
-        provider.capabilities().keeps_renders_in_memory
-        or attempts >= context.timings.not_found_limit
-    ):
-        await fail(context, job, error)
+    if in_memory or attempts >= context.timings.not_found_limit:
+        await context.fail(job, error)
         return
     _log.warning("%s does not know %s (%d)", job.spec.provider, job.remote_id, attempts)
     due_at = context.after(context.timings.not_found_gap_s)
@@ -250,4 +229,4 @@ async def _give_up(context: WorkerContext, provider: Provider, job: Job) -> None
             await provider.cancel(job.remote_id)
         except ProviderError as error:
             _log.warning("cancel of an overdue render: %s", error)
-    await fail(context, job, DeadlineError("still not ready at the deadline"))
+    await context.fail(job, DeadlineError("still not ready at the deadline"))

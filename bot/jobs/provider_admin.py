@@ -12,8 +12,7 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.guild import GuildSettings
-from bot.jobs.guild_settings_cache import GuildSettingsCache
-from bot.jobs.ports import Dependencies
+from bot.jobs.worker_context import WorkerContext
 from bot.model import Viewer
 from bot.providers.base import Model
 from bot.providers.health import CircuitState, ProviderHealth
@@ -50,13 +49,11 @@ class ProviderAdmin:
     configured. Every refusal is a RefusedError.
     """
 
-    def __init__(self, dependencies: Dependencies, settings_cache: GuildSettingsCache) -> None:
-        self._providers = dependencies.providers
-        self._health = dependencies.health
-        self._settings_cache = settings_cache
-        self._guild_store = dependencies.guild_store
-        self._store = dependencies.store
-        self._clock = dependencies.clock
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._providers = context.providers
+        self._health = context.health
+        self._settings_cache = context.settings_cache
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,7 +74,7 @@ class ProviderAdmin:
                 drained_everywhere=name in everywhere.drained_providers,
                 is_preferred=name == here.preferred_provider,
                 models=provider.capabilities().models,
-                running=await self._store.slots_taken(name),
+                running=await self._context.store.slots_taken(name),
                 slots=provider.capabilities().max_concurrent,
             )
             for name, provider in self._providers.items()
@@ -141,8 +138,8 @@ class ProviderAdmin:
         self, by: Viewer, seen: GuildSettings, settings: GuildSettings
     ) -> None:
         guild_id = by.moderated_guild_id()
-        actor = Actor(user_id=by.user_id, at=self._clock.now())
-        changed = await self._guild_store.replace_guild_settings(
+        actor = Actor(user_id=by.user_id, at=self._context.now())
+        changed = await self._context.guild_store.replace_guild_settings(
             guild_id, settings, actor, expected=seen
         )
         self._settings_cache.invalidate(guild_id)

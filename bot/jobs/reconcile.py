@@ -1,7 +1,7 @@
 """The idempotent coroutines that move jobs: submit, poll, deliver, and the reconcile loop's step.
 
-Only these move a job, and they don't depend on who calls them or how often. Each reads the job's row
-first: a call too many finds nothing to do, and `reconcile` makes up for a call that was lost.
+Each coroutine reads the job's row first, so an extra call finds nothing to do; `reconcile` makes up
+for a call that was lost.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from weakref import WeakValueDictionary
 from bot.errors import NoProviderError
 from bot.jobs.deliver import deliver
 from bot.jobs.failover import fail_over
-from bot.jobs.finish import fail
 from bot.jobs.outbox import notify, run_outbox_message
 from bot.jobs.poll import poll
-from bot.jobs.ports import TaskKind, Wake
+from bot.jobs.ports import TaskKind
 from bot.jobs.recover import recover
 from bot.jobs.status_cards import LONG_DOWNTIME
 from bot.jobs.submit import accept_answer, submit
@@ -39,24 +38,22 @@ _ONE_BY_ONE = (State.SUBMITTING, *_IN_DELIVERY)
 
 
 class Reconciler:
-    """The coroutines over one worker context.
+    """The coroutines that move jobs; `reconcile` finds which are due and wakes them."""
 
-    wake  starts one of them early: `reconcile` finds what is due and has `wake` run it.
-    """
-
-    def __init__(self, context: WorkerContext, wake: Wake) -> None:
+    def __init__(self, context: WorkerContext) -> None:
         self._context = context
-        self._wake = wake
-        # Deliveries have slots of their own: a slow upload never delays a render.
+        self._store = context.store
+        self._wake = context.wake
+        # Only deliveries take these slots, so that a slow upload never delays a render.
         self._delivery_slots = asyncio.Semaphore(context.timings.delivery_concurrency)
-        #: By request: its variants are posted one at a time, into one message.
+        #: A lock a request: its variants are posted one at a time, into one message.
         self._message_locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        #: By provider that is being polled: renders that `poll_now` was called for meanwhile.
+        #: For each provider being polled: the renders that `poll_now` was called for meanwhile.
         self._poll_again: dict[str, set[str]] = {}
 
     async def submit(self, job_id: str) -> None:
-        """Make the paid call for a QUEUED job, or recover one whose outcome is unknown."""
-        job = await self._context.store.job(job_id)
+        """Make the paid call for a QUEUED job, or find out the outcome of a SUBMITTING job's call."""
+        job = await self._store.job(job_id)
         if job is not None and job.state is State.QUEUED:
             await submit(self._context, job)
         elif job is not None and job.state is State.SUBMITTING:
@@ -65,25 +62,23 @@ class Reconciler:
     async def deliver(self, job_id: str) -> None:
         """Download, archive and post a rendered job's clip."""
         async with self._delivery_slots:
-            job = await self._context.store.job(job_id)
+            job = await self._store.job(job_id)
             if job is not None and job.state in _IN_DELIVERY and not self._is_backing_off(job):
                 await deliver(self._context, job, self._message_lock(job))
 
     def _is_backing_off(self, job: Job) -> bool:
-        """Return whether a failed step has to wait: `wake` may have been called while it ran."""
-        return (
-            job.attempts > 0 and job.due_at is not None and job.due_at > self._context.clock.now()
-        )
+        """Return whether the job's last step failed and its back-off has not ended yet."""
+        return job.attempts > 0 and job.due_at is not None and job.due_at > self._context.now()
 
     async def run_outbox_message(self, message_id: str) -> None:
         """Do what an outbox message says about a final job: mirror its clip, remove it, or notify."""
         message = await self._context.outbox.get(int(message_id))
-        if message is None or message.due_at > self._context.clock.now():
+        if message is None or message.due_at > self._context.now():
             return
         if message.kind is OutboxKind.NOTIFY:
             await notify(self._context, message)
             return
-        job = await self._context.store.job(message.job_id or "")
+        job = await self._store.job(message.job_id or "")
         if job is not None:
             async with self._delivery_slots:
                 with job_log_context(job.id):
@@ -94,38 +89,38 @@ class Reconciler:
         return self._message_locks.setdefault(job.request_id, asyncio.Lock())
 
     async def poll(self, provider_name: str) -> None:
-        """Poll one provider for all of its due renders; unlike `reconcile`, this waits for it."""
+        """Poll one provider for all of its due renders; unlike `reconcile`, wait for the answer."""
         provider = self._context.providers.get(provider_name)
         if provider is None:
             return
-        running = await self._context.store.slots_taken(provider_name)
-        due = await self._due_renders(provider, running)
+        running = await self._store.slots_taken(provider_name)
+        gap_s = poll_gap_s(running, provider.capabilities(), self._context.timings)
+        due = await self._due_renders(provider, gap_s)
         self._poll_again[provider_name] = poll_again = set[str]()
         try:
-            await poll(self._context, provider, due, running, self._wake)
+            await poll(self._context, provider, due, gap_s)
         finally:
             self._poll_again.pop(provider_name, None)
-            # The answers may be older than those calls, and have set a later time for the next poll.
+            # The answers may be older than the calls of `poll_now`, and have put off the next poll.
             for remote_id in poll_again:
                 await self.poll_now(provider_name, remote_id)
 
     async def reconcile(self) -> datetime | None:
         """Wake the coroutine of everything that is due; return when the next row is, None for never.
 
-        Never waits for a provider or for Discord, so that neither can delay it.
+        The method never waits for a provider or for Discord, so that neither can delay it.
         """
-        store = self._context.store
-        now = self._context.clock.now()
+        now = self._context.now()
         # Most passes find little, so only what is due is read.
-        first_at = await store.next_due_at(_OPEN)
+        first_at = await self._store.next_due_at(_OPEN)
         due = {state for state, at in first_at.items() if at <= now}
         if not due.isdisjoint(_ONE_BY_ONE):
-            for job in await store.due(now, _ONE_BY_ONE, _BATCH_SIZE):
+            for job in await self._store.due(now, _ONE_BY_ONE, _BATCH_SIZE):
                 kind = TaskKind.SUBMIT if job.state is State.SUBMITTING else TaskKind.DELIVER
                 self._wake(kind, job.id)
         if State.RENDERING in due:
             await self._wake_polls(now)
-        # What is submitted now must be downloaded soon: without disk space nothing is submitted.
+        # A job submitted now is downloaded soon: without disk space nothing is submitted.
         has_space = await self._context.disk_space.allows_download()
         if State.QUEUED in due and has_space:
             await self._wake_queue(now)
@@ -133,18 +128,17 @@ class Reconciler:
         if outbox_at is not None and outbox_at <= now:
             for message in await self._context.outbox.due(now, _BATCH_SIZE):
                 self._wake(TaskKind.OUTBOX, str(message.id))
-        # A queued job waits for a slot, and what frees one wakes the scheduler.
+        # Queued jobs don't count: they wait for a slot, and a step that frees one wakes the scheduler.
         nexts = [at for state, at in first_at.items() if state is not State.QUEUED]
         return min([*nexts, outbox_at] if outbox_at is not None else nexts, default=None)
 
     async def _wake_polls(self, now: datetime) -> None:
         """Wake the poll of each provider that has a render due."""
-        store = self._context.store
-        for name in await store.providers_due(now):
+        for name in await self._store.providers_due(now):
             if name in self._context.providers:
                 self._wake(TaskKind.POLL, name)
             else:
-                for job in await store.renders_due(name, now, _BATCH_SIZE):
+                for job in await self._store.renders_due(name, now, _BATCH_SIZE):
                     await self._handle_unconfigured(job)
 
     async def _wake_queue(self, now: datetime) -> None:
@@ -153,7 +147,7 @@ class Reconciler:
             most = provider.capabilities().max_concurrent
             if not self._context.health.takes_work(name):
                 most = _BATCH_SIZE  # `submit` moves them to another provider
-            for job in await self._context.store.waiting(name, now, max_concurrent=most):
+            for job in await self._store.waiting(name, now, max_concurrent=most):
                 self._wake(TaskKind.SUBMIT, job.id)
 
     async def refresh(self) -> bool:
@@ -169,25 +163,25 @@ class Reconciler:
         """Poll for one render now, because its provider's webhook said that it changed; idempotent."""
         if provider_name in self._poll_again:
             self._poll_again[provider_name].add(remote_id)
-        now = self._context.clock.now()
-        if await self._context.store.poll_now(provider_name, remote_id, now):
+        now = self._context.now()
+        if await self._store.poll_now(provider_name, remote_id, now):
             self._wake(TaskKind.POLL, provider_name)
 
     async def resume(self) -> None:
-        """Continue what the last process left open; called once, at the start of the only process.
+        """Continue the jobs that the last process left open; called once, before any other step.
 
-        Deliveries go on at once: no other process works on them, and the nonce prevents a second
-        message while the last process's post may still arrive. Joining a message has no nonce, so
-        further variants wait until it can't arrive any more. Status cards of jobs that ended
-        just before are updated too: their last edit may be missing.
+        Deliveries go on at once: the nonce prevents a second message while the last process's post
+        may still arrive. Adding a clip to a message has no nonce, so further variants wait until
+        that post can't arrive any more. Status cards of jobs that ended shortly before are edited
+        too, because their last edit may be missing.
         """
         await self._store_written_down()
-        left = await self._context.store.open_jobs()
-        if not await self._context.store.finished_since(self._context.clock.now() - LONG_DOWNTIME):
+        left = await self._store.open_jobs()
+        if not await self._store.finished_since(self._context.now() - LONG_DOWNTIME):
             self._context.status_cards.mark_interrupted(left)
         await self._extend_deadlines()
         lately = self._context.after(-self._context.timings.card_max_age_s)
-        for request_id in await self._context.store.finished_since(lately):
+        for request_id in await self._store.finished_since(lately):
             self._context.status_cards.mark_dirty(request_id)
         for job in left:
             self._context.status_cards.mark_dirty(job.request_id)
@@ -207,53 +201,48 @@ class Reconciler:
                 if provider is None or each.provider != job.spec.provider:
                     continue
                 render = RenderStatus(id=each.remote_id, state=RenderState.QUEUED)
-                await accept_answer(context, provider.capabilities(), job, render)
+                await accept_answer(context, provider, job, render)
             await context.render_journal.remove(each.job_id)
 
     async def _extend_deadlines(self) -> None:
         """Extend deadlines after a restart, so that a clock jump in the downtime can't expire jobs.
 
-        A create of the last process may still arrive: its quiet period starts again. Renders under
-        way have their whole time again.
+        A create of the last process may still arrive: the wait for it starts again.
         """
         context = self._context
         await context.store.defer_uncertain_posts(
-            context.clock.now(), context.after(context.timings.post_quiet_s)
+            context.now(), context.after(context.timings.post_quiet_s)
         )
         for name, provider in context.providers.items():
-            can = provider.capabilities()
-            quiet_s = context.timings.create_s + context.timings.quiet_s
-            quiet_s = 0.0 if can.submit_is_idempotent else quiet_s
-            await context.store.extend_deadlines(
+            can, timings = provider.capabilities(), context.timings
+            quiet_s = 0.0 if can.submit_is_idempotent else timings.create_s + timings.quiet_s
+            await self._store.extend_deadlines(
                 name, deadline_at=context.after(can.deadline_s), quiet_until=context.after(quiet_s)
             )
 
-    async def _due_renders(self, provider: Provider, running: int) -> list[Job]:
-        """Return the renders to poll; where the provider can list, also those due within one gap.
+    async def _due_renders(self, provider: Provider, gap_s: float) -> tuple[Job, ...]:
+        """Return the renders to poll; where the provider can list, also those due within `gap_s`.
 
         One list answers for all of them, so that they fall due together from then on. Returns
-        nothing when no render is due: a wake during a poll finds that the poll dealt with it.
+        nothing when no render is due, as after a wake during the poll that dealt with it.
         """
-        now = horizon = self._context.clock.now()
+        now = horizon = self._context.now()
         capabilities = provider.capabilities()
         if capabilities.can_list and not capabilities.polls_are_free:
-            horizon += timedelta(seconds=poll_gap_s(running, capabilities, self._context.timings))
-        due = await self._context.store.renders_due(provider.name, horizon, _BATCH_SIZE)
-        if not due or due[0].due_at is None or due[0].due_at > now:
-            return []
-        return list(due)
+            horizon += timedelta(seconds=gap_s)
+        due = await self._store.renders_due(provider.name, horizon, _BATCH_SIZE)
+        return due if due and due[0].due_at is not None and due[0].due_at <= now else ()
 
     async def _handle_unconfigured(self, job: Job) -> None:
         """Fail over, fail or delay a job whose provider is not configured any more."""
+        context = self._context
         with job_log_context(job.id):
-            now = self._context.clock.now()
-            over = job.deadline_at is not None and now > job.deadline_at
-            if job.state is State.QUEUED and await fail_over(self._context, job):
+            if job.state is State.QUEUED and await fail_over(context, job):
                 return
-            if job.state is State.QUEUED or over:
+            if job.state is State.QUEUED or context.is_late(job):
                 error = NoProviderError("The video service for this was switched off.")
-                await fail(self._context, job, error)
+                await context.fail(job, error)
                 return
             _log.error("provider %r is not configured; its render waits", job.spec.provider)
-            later = self._context.after(self._context.timings.not_found_gap_s)
-            await self._context.store.update(job, due_at=later)
+            later = context.after(context.timings.not_found_gap_s)
+            await self._store.update(job, due_at=later)

@@ -1,4 +1,4 @@
-"""Find out what became of a paid call whose outcome is unknown: never pay twice."""
+"""Find out whether a paid call of unknown outcome was accepted, so that no clip is paid twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from bot.errors import (
     StorageError,
     UnsupportedError,
 )
-from bot.jobs.finish import fail
 from bot.jobs.remixing import provider_prompt
 from bot.jobs.submit import (
     accept_answer,
@@ -34,22 +33,22 @@ from bot.providers.base import Provider, RenderStatus
 _log = logging.getLogger(__name__)
 #: The largest difference between the clocks of two machines when a creation time is compared.
 _CLOCK_SKEW = timedelta(seconds=30)
-#: How far back the provider's list is read: further than any two clocks should differ.
+#: How long before the call the provider's list of renders begins: no two clocks differ by more.
 _LIST_SINCE = timedelta(hours=1)
-#: How many renders known to be under way are looked for in a list, to tell whether it is complete.
+#: How many renders under way are looked for in a provider's list, to tell whether it is complete.
 _LIST_SAMPLE = 50
 
 
 async def recover(context: WorkerContext, job: Job) -> None:
-    """Bring a SUBMITTING job that is due to RENDERING, back to QUEUED, or to FAILED; idempotent.
+    """Move a SUBMITTING job that is due to RENDERING, back to QUEUED, or to FAILED; idempotent.
 
-    A provider whose submit is idempotent gets the same call again. Of the others the list of
-    renders is searched. A job whose provider is no part of the configuration fails at once.
+    A provider whose submit is idempotent gets the same call again; the list of renders of any other
+    provider is searched. A job whose provider is not configured fails at once.
     """
     provider = context.providers.get(job.spec.provider)
     if provider is None:
-        await fail(context, job, NoProviderError("The video service for this is switched off."))
-    elif job.due_at is None or job.due_at > context.clock.now():
+        await context.fail(job, NoProviderError("The video service for this is switched off."))
+    elif job.due_at is None or job.due_at > context.now():
         return
     elif provider.capabilities().submit_is_idempotent:
         await _repeat_call(context, provider, job)
@@ -70,13 +69,13 @@ async def _repeat_call(context: WorkerContext, provider: Provider, job: Job) -> 
     except ProviderError as error:
         await handle_failed_call(context, provider, job, error)
     else:
-        await accept_answer(context, provider.capabilities(), job, render)
+        await accept_answer(context, provider, job, render)
 
 
 async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Exception) -> None:
     """Try again later; after the deadline fail the job for `reason`."""
-    if job.deadline_at is not None and job.deadline_at <= context.clock.now():
-        await fail(context, job, RenderLostError(reason))
+    if job.deadline_at is not None and job.deadline_at <= context.now():
+        await context.fail(job, RenderLostError(reason))
         return
     attempts = job.attempts + 1
     due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
@@ -84,11 +83,11 @@ async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Ex
 
 
 async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> None:
-    """Search the provider's list for the render of `job`, and go on with what was found."""
+    """Search the provider's list for the render of `job`; move or fail the job by the result."""
     try:
         match = await _find_render(context, provider, job)
     except UnsupportedError as error:
-        await fail(context, job, RenderLostError(f"the provider has no list to search: {error}"))
+        await context.fail(job, RenderLostError(f"the provider has no list to search: {error}"))
     except ProviderError as error:
         await _repeat_later(context, job, f"could not read the list: {error}", error)
     else:
@@ -97,10 +96,10 @@ async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> 
             await _claim(context, provider, job, match)
         elif match is None:
             _log.warning("the create never arrived; queued again")
-            now = context.clock.now()
+            now = context.now()
             await context.store.move(job, State.QUEUED, now, due_at=now)
         else:
-            await fail(context, job, RenderLostError(match))
+            await context.fail(job, RenderLostError(match))
 
 
 async def _claim(
@@ -108,26 +107,27 @@ async def _claim(
 ) -> None:
     """Go on with a render from the list, unless a job with the same prompt took it meanwhile."""
     try:
-        await accept_render(context, provider.capabilities(), job, render)
+        await accept_render(context, provider, job, render)
     except DuplicateRenderError:
         # The list is searched again: this job's own render may be in it, too.
-        await context.store.update(job, due_at=context.clock.now())
+        await context.store.update(job, due_at=context.now())
 
 
 async def _find_render(
     context: WorkerContext, provider: Provider, job: Job
 ) -> RenderStatus | str | None:
-    """Return the render that belongs to `job`; None when the call never arrived.
+    """Return the render of `job`, or None when its paid call never arrived.
 
-    A string says why neither is certain.
+    Returns a sentence that says why when neither is certain.
     """
     if job.submitted_at is None:
         return "no time of submission"
     since = job.submitted_at - _CLOCK_SKEW
     until = job.submitted_at + timedelta(seconds=context.timings.create_s) + _CLOCK_SKEW
     unclear = 0
-    recent = await provider.recent(job.submitted_at - _LIST_SINCE)
-    await _check_list_complete(context, provider, job.submitted_at - _LIST_SINCE, recent)
+    list_since = job.submitted_at - _LIST_SINCE
+    recent = await provider.recent(list_since)
+    await _check_list_complete(context, provider, list_since, recent)
     for render in recent:
         if not _may_match(render, job):
             continue
@@ -135,18 +135,18 @@ async def _find_render(
             continue
         created_at = render.created_at
         if render.model not in (None, job.spec.model):
-            # May be a dated version of the model, or the name that an upstream provider gives it.
-            # The prompt alone doesn't identify a render.
+            # The model may be a dated version of the job's, or have an upstream provider's name; the
+            # prompt alone doesn't identify a render.
             unclear += render.prompt is not None
             continue
         if render.source_remote_id not in (None, job.source_remote_id):
-            # Made from another clip, or from the same one: gateways rename ids.
+            # The render was made from another clip, or from the same one: gateways rename ids.
             unclear += 1
             continue
         if render.prompt is not None and created_at is not None and since <= created_at <= until:
             return render
-        # A render of no known job, with this prompt or without a prompt, created at another time:
-        # the two clocks may differ. Making the call again could pay twice.
+        # A render of no known job may be this one although its time differs, since clocks differ:
+        # making the call again could pay twice.
         unclear += render.prompt is not None or created_at is None or since <= created_at <= until
     return f"{unclear} renders could be it" if unclear else None
 
@@ -156,29 +156,26 @@ async def _check_list_complete(
 ) -> None:
     """Raise ProviderTroubleError unless `recent` plausibly holds every render since `since`.
 
-    It doesn't when renders are under way and the list has none of them: it may be the list of
-    another account, or the answer of a server that has not loaded its renders yet.
+    A list without any of the renders that are under way may be another account's, or the answer of
+    a server that has not loaded its renders yet.
     """
-    capabilities = provider.capabilities()
-    horizon = context.after(capabilities.deadline_s)
+    can = provider.capabilities()
+    horizon = context.after(can.deadline_s)
     under_way = await context.store.renders_due(provider.name, horizon, _LIST_SAMPLE)
     known = {
         job.remote_id
         for job in under_way
         if job.submitted_at is not None and job.submitted_at > since + _CLOCK_SKEW
     }
-    if (
-        known
-        and not capabilities.keeps_renders_in_memory
-        and known.isdisjoint(render.id for render in recent)
-    ):
+    is_missing = known.isdisjoint(render.id for render in recent)
+    if known and is_missing and not can.keeps_renders_in_memory:
         raise ProviderTroubleError(f"the list has none of {len(known)} renders that are under way")
 
 
 def _may_match(render: RenderStatus, job: Job) -> bool:
-    """Return whether prompt, length, size and source of a render are `job`'s, or are not stated.
+    """Return whether a render's prompt, length, size and source are the job's or are not stated.
 
-    The model is not compared: servers answer with names of their own.
+    The model is not compared, because servers answer with model names of their own.
     """
     spec = job.spec
     native = job.source_remote_id is not None

@@ -35,91 +35,145 @@ class Parent:
         whole = self.job.spec.operation is not Operation.EXTEND
         return self.job.spec.seconds if whole else round(self.clip.duration_ms / 1000)
 
-    @property
-    def size(self) -> Size:
-        return self.job.spec.size
 
-    @property
-    def remote_id(self) -> str | None:
-        """The provider's id of the whole clip; None if the bot joined it: the provider has only a part."""
-        return _remote_id(self.job)
+class Remixing:
+    """Makes the jobs that remix or extend one parent, with the offers of a guild.
 
-
-def new_remix_job(
-    catalogue: Catalogue, gate: PromptGate, parent: Parent, options: ClipOptions, seed: int
-) -> NewJob:
-    """Return the job that makes `parent` again with the change that `options.prompt` describes.
-
-    Model, length, size and provider stay the parent's where `options` don't name them.
-    Raises UnsafePromptError, BadOptionError and NoProviderError.
+    Both methods raise UnsafePromptError, BadOptionError and NoProviderError.
     """
-    change = gate.sanitize(options.prompt)
-    whole = replace(
-        options,
-        seconds=parent.seconds if options.seconds is None else options.seconds,
-        size=str(parent.size) if options.size is None else options.size,
-    )
-    prompt = gate.sanitize(compose_prompt(parent.job.spec.prompt, "Change", change))
-    offer = catalogue.offer(parent.job.spec.provider, parent.job.spec.model)
-    native = offer is not None and _can_remix(catalogue, offer, parent, whole, change)
-    if offer is not None and native:
-        seconds = parent.seconds if whole.seconds is None else whole.seconds
-        spec = _spec_at(offer, prompt, seconds, _parse_size(whole.size) or parent.size, sent=change)
-    else:
-        spec = _composed_spec(
-            catalogue, offer, parent, whole, prompt, wanted_seconds=options.seconds
+
+    def __init__(self, catalogue: Catalogue, gate: PromptGate, parent: Parent) -> None:
+        self._catalogue = catalogue
+        self._gate = gate
+        self._parent = parent
+        self._before = before = parent.job.spec
+        self._remote_id = _remote_id(parent.job)
+        #: The parent's own offer; None when it can't be used now.
+        self._offer = catalogue.offer(before.provider, before.model)
+        #: The offers of the model that a member chose for the parent; none if the bot chose.
+        self._chosen = () if before.any_model else catalogue.offers_of_model(before)
+
+    def remix(self, options: ClipOptions, seed: int) -> NewJob:
+        """Return the job that makes the parent again with the change that `options.prompt` describes.
+
+        Model, length, size and provider stay the parent's where `options` don't name them.
+        """
+        change = self._gate.sanitize(options.prompt)
+        seconds = self._parent.seconds if options.seconds is None else options.seconds
+        size = str(self._before.size) if options.size is None else options.size
+        whole = replace(options, seconds=seconds, size=size)
+        prompt = self._gate.sanitize(compose_prompt(self._before.prompt, "Change", change))
+        offer = self._offer
+        native = offer is not None and self._can_remix(offer, whole, change)
+        if offer is not None and native:
+            spec = _spec_at(offer, prompt, seconds, Size.parse(size), sent=change)
+        else:
+            spec = self._composed_spec(whole, prompt, wanted_seconds=options.seconds)
+        any_model = options.model is None and self._is_any_model(spec)
+        spec = replace(spec, operation=Operation.REMIX, change=change, any_model=any_model)
+        return self._new_job(spec, seed, native=native)
+
+    def extend(self, words: str | None, seed: int) -> NewJob:
+        """Return the job that continues the parent: with `words`, or with its own prompt if None."""
+        before, offer = self._before, self._offer
+        change = self._gate.sanitize(words) if words and words.strip() else None
+        prompt = before.prompt if change is None else compose_prompt(before.prompt, "Then", change)
+        prompt = self._gate.sanitize(prompt)
+        native = offer is not None and _extends(offer) and self._remote_id is not None
+        if offer is not None and native:
+            sent = prompt if change is None else change
+            seconds = _extend_seconds(offer, before.seconds)
+            spec = _spec_at(offer, prompt, seconds, before.size, sent=sent)
+        else:
+            spec = self._extend_spec(prompt)
+        any_model = self._is_any_model(spec)
+        spec = replace(spec, operation=Operation.EXTEND, change=change, any_model=any_model)
+        return self._new_job(spec, seed, native=native)
+
+    def _new_job(self, spec: RenderSpec, seed: int, *, native: bool) -> NewJob:
+        source_id = self._remote_id if native else None
+        return NewJob(
+            spec=spec, seed=seed, parent_id=self._parent.job.id, source_remote_id=source_id
         )
-    any_model = options.model is None and _is_any_model(catalogue, spec, parent)
-    return NewJob(
-        spec=replace(spec, operation=Operation.REMIX, change=change, any_model=any_model),
-        seed=seed,
-        parent_id=parent.job.id,
-        source_remote_id=parent.remote_id if native else None,
-    )
 
+    def _is_any_model(self, spec: RenderSpec) -> bool:
+        """Return whether any model may make `spec`; False if its model was chosen for the parent."""
+        at = (spec.provider, spec.model)
+        return at not in [(each.provider, each.model.name) for each in self._chosen]
 
-def new_extend_job(
-    catalogue: Catalogue, gate: PromptGate, parent: Parent, words: str | None, seed: int
-) -> NewJob:
-    """Return the job that continues `parent`: with `words`, or with the parent's prompt if None.
+    def _offers_in_order(self) -> list[Offer]:
+        """Return the parent's own offer, then others of the model chosen for it, then the rest."""
+        others = [each for each in self._catalogue.offers if each != self._offer]
+        others.sort(key=lambda each: each not in self._chosen)
+        return others if self._offer is None else [self._offer, *others]
 
-    Raises UnsafePromptError, BadOptionError, and NoProviderError where no model can continue it.
-    """
-    before = parent.job.spec
-    change = gate.sanitize(words) if words and words.strip() else None
-    prompt = before.prompt if change is None else compose_prompt(before.prompt, "Then", change)
-    prompt = gate.sanitize(prompt)
-    offer = catalogue.offer(before.provider, before.model)
-    native = (
-        offer is not None
-        and Operation.EXTEND in offer.model.operations
-        and parent.remote_id is not None
-    )
-    if offer is not None and native:
-        sent = prompt if change is None else change
-        spec = _spec_at(
-            offer, prompt, _extend_seconds(offer, before.seconds), before.size, sent=sent
-        )
-    else:
-        spec = _extend_spec(catalogue, offer, before, prompt)
-    return NewJob(
-        spec=replace(
-            spec,
-            operation=Operation.EXTEND,
-            change=change,
-            any_model=_is_any_model(catalogue, spec, parent),
-        ),
-        seed=seed,
-        parent_id=parent.job.id,
-        source_remote_id=parent.remote_id if native else None,
-    )
+    def _offer_named(self, name: str) -> Offer:
+        """Return the offer that `name` means; if the parent's own offer has that name, that one."""
+        if self._offer is not None and name.strip().casefold() in self._offer.names:
+            return self._offer
+        return self._catalogue.offer_named(name)
+
+    def _can_remix(self, offer: Offer, options: ClipOptions, change: str) -> bool:
+        """Return whether the parent's provider can remix its own render as `options` ask."""
+        model = offer.model
+        if Operation.REMIX not in model.operations or self._remote_id is None:
+            return False
+        if options.image is not None:
+            return False
+        if options.model is not None and self._offer_named(options.model) != offer:
+            return False
+        if model.prompt_length(change) > model.prompt_max_chars:
+            return False
+        try:
+            size = None if options.size is None else Size.parse(options.size)
+        except ValueError:
+            return False
+        as_it_was = options.seconds == self._parent.seconds and size == self._before.size
+        possible = options.seconds in model.seconds and size in model.sizes
+        return as_it_was or (model.remix_can_change_format and possible)
+
+    def _composed_spec(
+        self, options: ClipOptions, prompt: str, *, wanted_seconds: int | None
+    ) -> RenderSpec:
+        """Return the spec at the model that `options` name, else the parent's, else another.
+
+        A model that was chosen for the parent is kept also while its provider is cooling down.
+        wanted_seconds  the length that the member asked for. If None and the parent, being an
+                        extended clip, is longer than the model's clips, the longest one is made.
+        """
+        if options.model is not None:
+            offers = [self._offer_named(options.model)]
+        else:
+            offers = self._offers_in_order()
+            with suppress(BadOptionError, NoProviderError):
+                return self._catalogue.resolve_first(self._chosen, options, prompt)
+        try:
+            return self._catalogue.resolve_first(offers, options, prompt)
+        except BadOptionError as refusal:
+            if refusal.field == "prompt":
+                raise prompt_too_long(offers[0].model, prompt, _WITH_PARENT_PROMPT) from refusal
+            longest = max(offers[0].model.seconds)
+            if wanted_seconds is not None or self._parent.seconds <= longest:
+                raise
+            return resolve_at(offers[0], replace(options, seconds=longest), prompt)
+
+    def _extend_spec(self, prompt: str) -> RenderSpec:
+        """Return the spec for a clip that begins with the parent's last frame."""
+        size, too_long = self._before.size, None
+        for each in self._offers_in_order():
+            if _can_continue(each, size):
+                seconds = _extend_seconds(each, self._before.seconds)
+                try:
+                    return _spec_at(each, prompt, seconds, size, sent=prompt)
+                except BadOptionError as refusal:
+                    too_long = too_long or refusal
+        raise too_long or NoProviderError(_CANNOT_EXTEND)
 
 
 def can_extend(catalogue: Catalogue, job: Job) -> bool:
-    """Return whether `new_extend_job` would find a model that can continue this job's clip."""
+    """Return whether `Remixing.extend` would find a model that can continue this job's clip."""
     offer = catalogue.offer(job.spec.provider, job.spec.model)
-    extends_natively = offer is not None and Operation.EXTEND in offer.model.operations
-    if extends_natively and _remote_id(job) is not None:
+    if offer is not None and _extends(offer) and _remote_id(job) is not None:
         return True
     return any(_can_continue(each, job.spec.size) for each in catalogue.offers)
 
@@ -148,105 +202,13 @@ def split_prompt(prompt: str) -> list[str]:
 
 
 def _remote_id(job: Job) -> str | None:
+    """Return the id of a job's whole clip at its provider, which has only a part of a joined clip."""
     joined = job.spec.operation is Operation.EXTEND and job.source_remote_id is None
     return None if joined else job.remote_id
 
 
-def _is_any_model(catalogue: Catalogue, spec: RenderSpec, parent: Parent) -> bool:
-    """Return whether any model may make `spec`; False if its model was chosen for the parent."""
-    at = (spec.provider, spec.model)
-    chosen = _offers_of_chosen_model(catalogue, parent.job.spec)
-    return at not in [(each.provider, each.model.name) for each in chosen]
-
-
-def _offers_of_chosen_model(catalogue: Catalogue, before: RenderSpec) -> tuple[Offer, ...]:
-    """Return the offers of the model that a member chose for the parent; none if the bot chose."""
-    return () if before.any_model else catalogue.offers_of_model(before)
-
-
-def _offers_in_order(catalogue: Catalogue, offer: Offer | None, before: RenderSpec) -> list[Offer]:
-    """Return the parent's own `offer`, then others of the model chosen for it, then the rest."""
-    chosen = _offers_of_chosen_model(catalogue, before)
-    others = [each for each in catalogue.offers if each != offer]
-    others.sort(key=lambda each: each not in chosen)
-    return others if offer is None else [offer, *others]
-
-
-def _offer_named(catalogue: Catalogue, offer: Offer | None, name: str) -> Offer:
-    """Return the offer that `name` means; if the parent's own `offer` has that name, that one."""
-    if offer is not None and name.strip().casefold() in offer.names:
-        return offer
-    return catalogue.offer_named(name)
-
-
-def _can_remix(
-    catalogue: Catalogue, offer: Offer, parent: Parent, full_options: ClipOptions, change: str
-) -> bool:
-    model = offer.model
-    if Operation.REMIX not in model.operations or parent.remote_id is None:
-        return False
-    if full_options.image is not None:
-        return False
-    if (
-        full_options.model is not None
-        and _offer_named(catalogue, offer, full_options.model) != offer
-    ):
-        return False
-    if model.prompt_length(change) > model.prompt_max_chars:
-        return False
-    size = _parse_size(full_options.size)
-    as_it_was = full_options.seconds == parent.seconds and size == parent.size
-    possible = full_options.seconds in model.seconds and size in model.sizes
-    return as_it_was or (model.remix_can_change_format and possible)
-
-
-def _composed_spec(
-    catalogue: Catalogue,
-    offer: Offer | None,
-    parent: Parent,
-    full_options: ClipOptions,
-    prompt: str,
-    *,
-    wanted_seconds: int | None,
-) -> RenderSpec:
-    """Return the spec at the model that `full_options` name, else the parent's, else another.
-
-    A model that was chosen for the parent is kept also while its provider is cooling down.
-    wanted_seconds  the length that the member asked for. If None and the parent, being an extended
-                    clip, is longer than the model's clips can be, the longest possible is used.
-    """
-    if full_options.model is not None:
-        offers = [_offer_named(catalogue, offer, full_options.model)]
-    else:
-        offers = _offers_in_order(catalogue, offer, parent.job.spec)
-        with suppress(BadOptionError, NoProviderError):
-            return catalogue.resolve_first(
-                _offers_of_chosen_model(catalogue, parent.job.spec), full_options, prompt
-            )
-    try:
-        return catalogue.resolve_first(offers, full_options, prompt)
-    except BadOptionError as refusal:
-        if refusal.field == "prompt":
-            raise prompt_too_long(offers[0].model, prompt, _WITH_PARENT_PROMPT) from refusal
-        longest = max(offers[0].model.seconds)
-        if wanted_seconds is not None or parent.seconds <= longest:
-            raise
-        return resolve_at(offers[0], replace(full_options, seconds=longest), prompt)
-
-
-def _extend_spec(
-    catalogue: Catalogue, offer: Offer | None, before: RenderSpec, prompt: str
-) -> RenderSpec:
-    """Return the spec for a clip that begins with the last frame of `before`'s clip."""
-    too_long: BadOptionError | None = None
-    for each in _offers_in_order(catalogue, offer, before):
-        if _can_continue(each, before.size):
-            length = _extend_seconds(each, before.seconds)
-            try:
-                return _spec_at(each, prompt, length, before.size, sent=prompt)
-            except BadOptionError as refusal:
-                too_long = too_long or refusal
-    raise too_long or NoProviderError(_CANNOT_EXTEND)
+def _extends(offer: Offer) -> bool:
+    return Operation.EXTEND in offer.model.operations
 
 
 def _can_continue(offer: Offer, size: Size) -> bool:
@@ -257,13 +219,6 @@ def _extend_seconds(offer: Offer, seconds: int) -> int:
     return seconds if seconds in offer.model.seconds else offer.model.seconds[0]
 
 
-def _parse_size(text: str | None) -> Size | None:
-    try:
-        return None if text is None else Size.parse(text)
-    except ValueError:
-        return None
-
-
 def _spec_at(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) -> RenderSpec:
     """Return a spec without checking that the model offers this length and size.
 
@@ -272,11 +227,4 @@ def _spec_at(offer: Offer, prompt: str, seconds: int, size: Size, *, sent: str) 
     model = offer.model
     if model.prompt_length(sent) > model.prompt_max_chars:
         raise prompt_too_long(model, sent, _WITH_PARENT_PROMPT if sent == prompt else "")
-    return RenderSpec(
-        prompt=prompt,
-        provider=offer.provider,
-        model=model.name,
-        seconds=seconds,
-        size=size,
-        estimate_usd_micros=model.price_usd_micros(seconds, size),
-    )
+    return offer.spec(prompt, seconds, size)

@@ -6,24 +6,19 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
-from bot.errors import (
-    NoSuchJobError,
-    NotYoursError,
-    OverBudgetError,
-    StorageError,
-    TooLateError,
-)
-from bot.jobs.budget import BudgetMonitor
+from bot.errors import NoSuchJobError, NotYoursError, OverBudgetError, StorageError, TooLateError
 from bot.jobs.catalogue import Catalogue, ClipOptions
 from bot.jobs.deliver import clip_too_large
-from bot.jobs.guild_settings_cache import GuildSettingsCache, StaleSettingsError
-from bot.jobs.job_status import JobStatusReader
+from bot.jobs.guild_settings_cache import StaleSettingsError
 from bot.jobs.library import Library
 from bot.jobs.moderation import ModerationService
 from bot.jobs.ordering import Ordering
-from bot.jobs.ports import Dependencies, JobStatus, StatusCard, TaskKind, Wake
+from bot.jobs.ports import JobStatus, StatusCard, TaskKind
 from bot.jobs.provider_admin import ProviderAdmin
+from bot.jobs.worker_context import WorkerContext
 from bot.model import CANCELLABLE_STATES, EntryKind, Job, Place, RenderSpec, Request, State, Viewer
 from bot.quota.quota_status import QuotaStatus
 from bot.storage.base import LedgerReader, NewJob
@@ -31,68 +26,38 @@ from bot.storage.base import LedgerReader, NewJob
 _log = logging.getLogger(__name__)
 #: How often a request is resolved, when the guild's settings change meanwhile.
 _MAX_TRIES = 3
+_MakeJobs: TypeAlias = Callable[[Viewer, Request], Awaitable[Sequence[NewJob]]]
 
 
 class JobService:
-    """What members can do with jobs. Every refusal is a RefusedError whose text they read.
-
-    wake        starts a coroutine of the reconciler early.
-    mark_dirty  says that a request's status card may look different now.
-    """
+    """What members can do with jobs. Every refusal is a RefusedError whose text they read."""
 
     def __init__(
         self,
-        dependencies: Dependencies,
+        context: WorkerContext,
         *,
         library: Library,
-        moderation: ModerationService,
-        budget_monitor: BudgetMonitor,
-        provider_admin: ProviderAdmin,
-        status_reader: JobStatusReader,
         ordering: Ordering,
-        catalogue: Catalogue,
-        settings_cache: GuildSettingsCache,
-        wake: Wake,
-        mark_dirty: Callable[[int], None],
+        moderation: ModerationService,
+        provider_admin: ProviderAdmin,
     ) -> None:
-        self._store = dependencies.store
-        self._library = library
-        self._moderation = moderation
-        self._budget_monitor = budget_monitor
-        self._provider_admin = provider_admin
-        self._status_reader = status_reader
+        #: What members can do with finished clips.
+        self.library = library
+        #: What moderators can do, and what they can do with providers.
+        self.moderation = moderation
+        self.provider_admin = provider_admin
+        #: All offers of the configured providers.
+        self.catalogue: Catalogue = context.catalogue
         self._ordering = ordering
-        self._catalogue = catalogue
-        self._quota = dependencies.quota
-        self._settings_cache = settings_cache
-        self._clock = dependencies.clock
-        self._wake = wake
-        self._mark_dirty = mark_dirty
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """All offers of the configured providers."""
-        return self._catalogue
-
-    @property
-    def library(self) -> Library:
-        """What members can do with finished clips."""
-        return self._library
-
-    @property
-    def moderation(self) -> ModerationService:
-        """What moderators can do."""
-        return self._moderation
-
-    @property
-    def provider_admin(self) -> ProviderAdmin:
-        """What moderators can do with providers."""
-        return self._provider_admin
+        self._context = context
+        self._store = context.store
+        self._status_reader = context.status_reader
 
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
         """Return a request made now; `interaction_id` may also be a message's id."""
-        now = self._clock.now()
-        return Request(id=interaction_id, user_id=user_id, place=place, created_at=now)
+        return Request(
+            id=interaction_id, user_id=user_id, place=place, created_at=self._context.now()
+        )
 
     async def catalogue_for(self, viewer: Viewer) -> Catalogue:
         """Return the offers of the viewer's guild."""
@@ -104,9 +69,7 @@ class JobService:
         Raises BadOptionError, ForbiddenByGuildError, BlockedError, UnsafePromptError, OverQuotaError or
         StorageError; then nothing was charged.
         """
-        return await self._accept(
-            viewer, request, lambda: self._ordering.generate(options, viewer, request)
-        )
+        return await self._accept(partial(self._ordering.generate, options), viewer, request)
 
     async def remix(
         self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
@@ -116,9 +79,7 @@ class JobService:
         What `options` leaves open is the parent's; the viewer pays and owns the result.
         Also raises NoSuchClipError and RemixForbiddenError.
         """
-        return await self._accept(
-            viewer, request, lambda: self._ordering.remix(clip_id, options, viewer, request)
-        )
+        return await self._accept(partial(self._ordering.remix, clip_id, options), viewer, request)
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
@@ -127,9 +88,7 @@ class JobService:
 
         Also raises NoProviderError where no model can continue it.
         """
-        return await self._accept(
-            viewer, request, lambda: self._ordering.extend(clip_id, words, viewer, request)
-        )
+        return await self._accept(partial(self._ordering.extend, clip_id, words), viewer, request)
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> StatusCard:
         """Make a clip once more, with another seed; else like `remix`.
@@ -137,40 +96,36 @@ class JobService:
         A remix or extension starts from its parent again. Where the parent is deleted, a remix is
         made from its prompt alone. Raises RemixForbiddenError for a clip that can't be repeated.
         """
-        return await self._accept(
-            viewer, request, lambda: self._ordering.repeat(clip_id, viewer, request)
-        )
+        return await self._accept(partial(self._ordering.repeat, clip_id), viewer, request)
 
-    async def _accept(
-        self, viewer: Viewer, request: Request, make_jobs: Callable[[], Awaitable[Sequence[NewJob]]]
-    ) -> StatusCard:
+    async def _accept(self, make_jobs: _MakeJobs, viewer: Viewer, request: Request) -> StatusCard:
         request = replace(request, role_ids=viewer.role_ids)
         try:
-            jobs = await self._reserve(viewer, request, make_jobs)
+            jobs = await self._reserve(make_jobs, viewer, request)
         except OverBudgetError:
-            await self._budget_monitor.check(request.place.guild_id, refused=True)
+            await self._context.budget_monitor.check(request.place.guild_id, refused=True)
             raise
         for job in jobs:
-            self._wake(TaskKind.SUBMIT, job.id)
+            self._context.wake(TaskKind.SUBMIT, job.id)
         try:
             return await self._status_reader.read_card(request, jobs)
         except StorageError as error:
-            # The jobs are accepted, so this must not look like a refusal.
+            # The jobs are accepted, so the member must not read this error as a refusal.
             _log.warning("card of request %s from memory: %s", request.id, error)
-            statuses = [self._status_reader.from_memory(job) for job in jobs]
-            return StatusCard(request=request, statuses=tuple(statuses))
+            statuses = tuple(self._status_reader.from_memory(job) for job in jobs)
+            return StatusCard(request=request, statuses=statuses)
 
     async def _reserve(
-        self, viewer: Viewer, request: Request, make_jobs: Callable[[], Awaitable[Sequence[NewJob]]]
+        self, make_jobs: _MakeJobs, viewer: Viewer, request: Request
     ) -> tuple[Job, ...]:
-        """Accept what `make_jobs` returns; call it again when the guild's settings changed meanwhile."""
+        """Accept the jobs of `make_jobs`; make them anew when the guild's settings changed meanwhile."""
         for _ in range(_MAX_TRIES):
-            new_jobs = await make_jobs()
+            new_jobs = await make_jobs(viewer, request)
             specs = [each.spec for each in new_jobs]
 
             def check(ledger: LedgerReader, specs: Sequence[RenderSpec] = specs) -> None:
-                self._settings_cache.check_current(ledger, viewer.guild_id)
-                self._quota.check(ledger, viewer, specs, request.created_at)
+                self._context.settings_cache.check_current(ledger, viewer.guild_id)
+                self._context.quota.check(ledger, viewer, specs, request.created_at)
 
             with contextlib.suppress(StaleSettingsError):
                 return await self._store.accept(request, new_jobs, check)
@@ -178,7 +133,7 @@ class JobService:
 
     async def check_budget(self, request: Request) -> None:
         """Warn moderators if an accepted request used up their budget; never raises."""
-        await self._budget_monitor.check(request.place.guild_id)
+        await self._context.budget_monitor.check(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
         """Store which message is the request's status card, so that it is kept up to date.
@@ -190,14 +145,7 @@ class JobService:
         except StorageError as error:
             _log.warning("the card of request %s stays as it is: %s", request_id, error)
         else:
-            self._mark_dirty(request_id)
-
-    async def card(self, request_id: int) -> StatusCard | None:
-        """Return a request's status card as of now; None for an unknown request."""
-        request = await self._store.request(request_id)
-        if request is None:
-            return None
-        return await self._status_reader.read_card(request, await self._store.jobs_of(request_id))
+            self._context.status_cards.mark_dirty(request_id)
 
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
         """Return one job in detail: the viewer's own, or any of the guild for a moderator.
@@ -224,16 +172,14 @@ class JobService:
         can't stop: it is paid for, so the clip will be posted.
         """
         job = await self._visible_job(job_id, viewer)
-        if job.user_id != viewer.user_id and not viewer.is_moderator:
-            raise NotYoursError(f"`{job.id}` belongs to somebody else.")
         if job.state not in CANCELLABLE_STATES:
             raise TooLateError(_too_late_text(job))
-        if job.state is State.RENDERING and not self._catalogue.can_cancel(job.spec.provider):
+        if job.state is State.RENDERING and not self.catalogue.can_cancel(job.spec.provider):
             raise TooLateError(
                 f"`{job.id}` is being rendered, and this video service can't stop a render that it "
                 "has begun. It will be posted when it is ready."
             )
-        now = self._clock.now()
+        now = self._context.now()
         if job.user_id != viewer.user_id:
             # The audit log comes first, so that no job is cancelled without an entry.
             requested = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
@@ -242,18 +188,16 @@ class JobService:
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:
-                self._mark_dirty(job.request_id)
+                self._context.status_cards.mark_dirty(job.request_id)
                 return done
         requested = await self._store.request_cancel(job, now)
         if requested is None:
             return await self._already_cancelled(job)
-        self._mark_dirty(job.request_id)
-        kind, subject = (
-            (TaskKind.POLL, requested.spec.provider)
-            if requested.state is State.RENDERING
-            else (TaskKind.SUBMIT, requested.id)
-        )
-        self._wake(kind, subject)
+        self._context.status_cards.mark_dirty(job.request_id)
+        if requested.state is State.RENDERING:
+            self._context.wake(TaskKind.POLL, requested.spec.provider)
+        else:
+            self._context.wake(TaskKind.SUBMIT, requested.id)
         return requested
 
     async def _already_cancelled(self, seen: Job) -> Job:
@@ -301,17 +245,17 @@ class JobService:
             raise TooLateError(f"There is nothing to fetch for `{job.id}`.")
         if clip.size_bytes > place.upload_limit_bytes:
             raise clip_too_large(clip.size_bytes, place.upload_limit_bytes)
-        moved = await self._store.repost(job, place, self._clock.now())
+        moved = await self._store.repost(job, place, self._context.now())
         if moved is None:
             raise TooLateError(f"`{job.id}` is on its way already.")
-        self._mark_dirty(job.request_id)
-        self._wake(TaskKind.DELIVER, job.id)
+        self._context.status_cards.mark_dirty(job.request_id)
+        self._context.wake(TaskKind.DELIVER, job.id)
         return moved
 
     async def quota_status(self, viewer: Viewer) -> QuotaStatus:
         """Return the limits that apply to the viewer in this guild, and what is used of them."""
-        now = self._clock.now()
-        return await self._store.read_ledger(lambda ledger: self._quota.status(ledger, viewer, now))
+        now, quota = self._context.now(), self._context.quota
+        return await self._store.read_ledger(lambda ledger: quota.status(ledger, viewer, now))
 
     async def _visible_job(self, job_id: str, viewer: Viewer) -> Job:
         job = await self._store.job(job_id.strip())

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import heapq
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,37 +21,35 @@ _log = logging.getLogger(__name__)
 _STOP_TIMEOUT_S = 2.0
 #: Status cards mention a downtime that was longer.
 LONG_DOWNTIME = timedelta(minutes=1)
-#: Edits at a time, and those of them that only show progress. Discord takes fifty requests a second
-#: from a bot (documentation, 2026-08), and clips have to be posted too.
+#: Most edits at a time, and most of them that only show progress. Discord takes fifty requests a
+#: second from a bot (documentation, 2026-08), and clips have to be posted too.
 _MAX_EDITS = 40
 _MAX_PROGRESS_EDITS = 8
-#: Edits a second that only show progress, and how many of them may come at once.
-_PROGRESS_EDITS_PER_S = 10
+#: The average gap between two edits that only show progress, and how many of them may come at once.
+_PROGRESS_GAP = timedelta(seconds=0.1)
 _PROGRESS_BURST = 10
 
 
 @dataclass(slots=True)
 class _CardState:
-    """The state of one card's message."""
+    """What the bot remembers about one status card's message between two edits."""
 
     dirty: bool = False
-    #: Whether more than progress changed since the last edit.
+    #: Whether more than progress changed since the card was last edited.
     is_urgent: bool = False
     next_at: datetime | None = None
-    #: Whether it is in the heap until `next_at`.
+    #: Whether the card waits in the heap for `next_at`.
     is_delayed: bool = False
-    #: Whether it was open during a long downtime.
+    #: Whether the request was open during a long downtime.
     was_interrupted: bool = False
     fingerprint: object = None
     edit_task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class StatusCards:
-    """All status cards that may still change.
+    """All status cards that may still change; those with more than progress to show go first.
 
     read_card  builds the present card of a request; returns None when there is no such request.
-
-    Cards with more than progress to show go first, however many others wait.
     """
 
     def __init__(
@@ -66,35 +64,32 @@ class StatusCards:
         self._clock = clock
         self._timings = timings
         self._cards: dict[int, _CardState] = {}
-        #: Cards to be edited, in order; the dicts serve as ordered sets.
+        #: Requests whose cards are to be edited, in order; the dicts serve as ordered sets.
         self._urgent_queue: dict[int, None] = {}
         self._progress_queue: dict[int, None] = {}
         #: A heap of cards that were just edited, by the time at which they may be edited again.
         self._delayed: list[tuple[datetime, int]] = []
         self._edits_running = self._progress_edits_running = 0
-        self._next_progress_at: datetime | None = None
         self._changed = asyncio.Event()
         self._began_at = clock.now()
+        self._next_progress_at = self._began_at - _PROGRESS_BURST * _PROGRESS_GAP
         self._has_begun = False
 
-    def mark_interrupted(self, jobs: Iterable[Job]) -> None:
-        """Have the cards of open jobs mention the downtime, if it was long. Returns at once.
+    def mark_interrupted(self, left: Sequence[Job]) -> None:
+        """Have the cards of open jobs mention the downtime, if it was long.
 
-        jobs  the open jobs as the last process left them, before this one changes any.
+        left  the open jobs as the last process left them, before this one changes any.
         """
-        left = tuple(jobs)
-        alive_at = max(
-            (_last_activity_at(each, self._began_at) for each in left), default=self._began_at
-        )
-        if self._began_at - alive_at > LONG_DOWNTIME:
+        active_at = [_last_activity_at(each, self._began_at) for each in left]
+        if self._began_at - max(active_at, default=self._began_at) > LONG_DOWNTIME:
             for each in left:
                 self._cards.setdefault(each.request_id, _CardState()).was_interrupted = True
 
     def mark_dirty(self, request_id: int, *, is_urgent: bool = True) -> None:
-        """Say that the request's card may look different now. Returns at once.
+        """Have a request's card edited soon, because it may look different now.
 
-        is_urgent  False for mere progress, which can wait. Everything marked before `run` can wait
-                   too: those are the cards that the last process left.
+        is_urgent  False for mere progress, which can wait. Cards marked before `run`, which the last
+                   process left, can wait too.
         """
         card_state = self._cards.setdefault(request_id, _CardState())
         card_state.dirty = True
@@ -126,7 +121,7 @@ class StatusCards:
         await asyncio.gather(*sending, return_exceptions=True)
 
     def _enqueue(self, request_id: int, card_state: _CardState) -> None:
-        """Put a card that needs an edit into the queue or the heap where it belongs; idempotent."""
+        """Put a card that needs an edit into the right queue or the heap; idempotent."""
         if not card_state.dirty or card_state.edit_task is not None or card_state.is_delayed:
             return
         if card_state.next_at is not None and card_state.next_at > self._clock.now():
@@ -148,22 +143,17 @@ class StatusCards:
             self._enqueue(request_id, card_state)
         while self._urgent_queue and self._edits_running < _MAX_EDITS:
             self._start(self._urgent_queue, now, is_progress=False)
-        while self._progress_queue and self._may_send_progress(now):
+        while self._progress_queue and self._next_progress_at <= now and self._has_progress_slot():
             self._start(self._progress_queue, now, is_progress=True)
         waits = [at for at, _ in self._delayed[:1]]
-        if (
-            self._progress_queue
-            and self._next_progress_at is not None
-            and self._next_progress_at > now
-        ):
+        if self._progress_queue and self._next_progress_at > now:
             waits.append(self._next_progress_at)
         return min(((at - now).total_seconds() for at in waits), default=None)
 
-    def _may_send_progress(self, now: datetime) -> bool:
-        is_full = (
-            self._progress_edits_running >= _MAX_PROGRESS_EDITS or self._edits_running >= _MAX_EDITS
+    def _has_progress_slot(self) -> bool:
+        return (
+            self._progress_edits_running < _MAX_PROGRESS_EDITS and self._edits_running < _MAX_EDITS
         )
-        return not is_full and (self._next_progress_at is None or self._next_progress_at <= now)
 
     def _start(self, queue: dict[int, None], now: datetime, *, is_progress: bool) -> None:
         request_id = next(iter(queue))
@@ -174,13 +164,8 @@ class StatusCards:
         self._edits_running += 1
         if is_progress:
             self._progress_edits_running += 1
-            spare_at = now - timedelta(seconds=(_PROGRESS_BURST - 1) / _PROGRESS_EDITS_PER_S)
-            since = (
-                spare_at
-                if self._next_progress_at is None
-                else max(self._next_progress_at, spare_at)
-            )
-            self._next_progress_at = since + timedelta(seconds=1 / _PROGRESS_EDITS_PER_S)
+            burst_from = now - (_PROGRESS_BURST - 1) * _PROGRESS_GAP
+            self._next_progress_at = max(self._next_progress_at, burst_from) + _PROGRESS_GAP
         card_state.edit_task = asyncio.create_task(
             self._send(request_id, card_state, is_progress=is_progress)
         )
@@ -208,10 +193,9 @@ class StatusCards:
         if card is None:
             self._cards.pop(request_id, None)
             return
-        if card_state.was_interrupted and any(
-            _was_open(each.job, self._began_at) for each in card.statuses
-        ):
-            card = replace(card, was_resumed=True)
+        if card_state.was_interrupted:
+            was_open = [_was_open(each.job, self._began_at) for each in card.statuses]
+            card = replace(card, was_resumed=any(was_open))
         age = self._clock.now() - card.request.created_at
         fingerprint = _fingerprint(card)
         if fingerprint == card_state.fingerprint or (
@@ -229,10 +213,10 @@ def _was_open(job: Job, at: datetime) -> bool:
 
 
 def _last_activity_at(job: Job, began_at: datetime) -> datetime:
-    """Return when the last process certainly worked on a job, within a poll, before `began_at`.
+    """Return the latest instant before `began_at` at which the last process worked on a job.
 
-    `due_at` of a render or a failed step was set shortly before the time that it names; that of a
-    queued job says nothing.
+    It is exact to a poll: `due_at` of a render or of a failed step is shortly after the instant at
+    which it was set. The `due_at` of a queued job says nothing.
     """
     looked_at = job.due_at if job.state is State.RENDERING or job.attempts else None
     signs = (
@@ -244,7 +228,7 @@ def _last_activity_at(job: Job, began_at: datetime) -> datetime:
 
 
 def _fingerprint(card: StatusCard) -> object:
-    """Return all that a reader could see of a card: equal fingerprints need no edit."""
+    """Return all that a reader can see of a card: with an equal fingerprint no edit is needed."""
     return (
         card.request.card_message_id,
         *(

@@ -20,14 +20,12 @@ from bot.errors import (
     UnknownOutcomeError,
 )
 from bot.jobs.failover import fail_over, notify_outage, provider_takes_job
-from bot.jobs.finish import cancel, fail
-from bot.jobs.first_frame import can_compose, first_frame
 from bot.jobs.poll import cancel_render
 from bot.jobs.remixing import provider_prompt
 from bot.jobs.timings import first_poll_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, State
-from bot.providers.base import Capabilities, Provider, ProviderRequest, RenderState, RenderStatus
+from bot.providers.base import Provider, ProviderRequest, RenderState, RenderStatus
 from bot.storage.render_journal import AcceptedRender
 
 _log = logging.getLogger(__name__)
@@ -36,26 +34,25 @@ _MAX_CREATES = 2
 
 
 async def submit(context: WorkerContext, job: Job) -> None:
-    """Bring a QUEUED job to RENDERING; idempotent."""
+    """Make the paid call for a QUEUED job, in SUBMITTING, and move it to RENDERING; idempotent."""
     provider = context.providers.get(job.spec.provider)
     if provider is not None:
         await _claim_and_call(context, provider, job)
     elif not await fail_over(context, job):
-        await fail(context, job, NoProviderError("The video service for this is switched off."))
+        await context.fail(job, NoProviderError("The video service for this is switched off."))
 
 
 async def _claim_and_call(context: WorkerContext, provider: Provider, job: Job) -> None:
-    capabilities = provider.capabilities()
-    now = context.clock.now()
     if job.cancel_requested_at is not None:
-        await cancel(context, job)
+        await context.cancel(job)
         return
     if job.creates >= _MAX_CREATES:
-        await fail(context, job, RenderLostError(f"{job.creates} creates were lost"))
+        await context.fail(job, RenderLostError(f"{job.creates} creates were lost"))
         return
+    capabilities, timings, now = provider.capabilities(), context.timings, context.now()
     if not await provider_takes_job(context, job) and await _send_elsewhere(context, job):
         return
-    uncertain_s = context.timings.create_s + context.timings.quiet_s
+    uncertain_s = timings.create_s + timings.quiet_s
     claimed = await context.store.claim_slot(
         job,
         now,
@@ -64,40 +61,39 @@ async def _claim_and_call(context: WorkerContext, provider: Provider, job: Job) 
         # The deadline restarts on every attempt: rejected attempts don't count against it.
         deadline_at=now + timedelta(seconds=capabilities.deadline_s),
         due_at=context.after(
-            context.timings.backoff_first_s if capabilities.submit_is_idempotent else uncertain_s
+            timings.backoff_first_s if capabilities.submit_is_idempotent else uncertain_s
         ),
         attempts=job.attempts,
         creates=job.creates + 1,
     )
     if claimed is not None:
-        # The status card is updated only after the response, to save an edit: most responses
-        # arrive at once.
+        # Most responses arrive at once: the status card is edited only then, to save an edit.
         await _call(context, provider, claimed)
 
 
 async def _send_elsewhere(context: WorkerContext, job: Job) -> bool:
-    """Move, fail or delay a QUEUED job whose provider takes no new jobs; return whether it did.
+    """Move, fail or delay a QUEUED job whose provider takes no new jobs; return whether it was.
 
-    False means: submit it to its own provider all the same. That happens when a moderator drained
-    a healthy provider after the job was accepted and no other provider can make the clip.
+    False when the job is to be submitted to its own provider all the same: a moderator drained that
+    healthy provider after the job was accepted, and no other provider can make the clip.
     """
     if await fail_over(context, job):
         return True
-    health = context.health.of(job.spec.provider)
-    if context.health.takes_work(job.spec.provider) or health.until is None:
+    name = job.spec.provider
+    health = context.health.of(name)
+    if context.health.takes_work(name) or health.until is None:
         return False
-    if context.health.is_out(job.spec.provider):
+    if context.health.is_out(name):
         await notify_outage(context, job)
-        await fail(context, job, ProviderAccountError(f"{job.spec.provider} is out"))
+        await context.fail(job, ProviderAccountError(f"{name} is out"))
         return True
     # Only the time in which the provider took no jobs counts, not the time in the queue before.
-    waited = context.clock.now() - max(health.since, job.state_at)
+    waited = context.now() - max(health.since, job.state_at)
     if waited.total_seconds() > context.timings.submit_give_up_s:
-        await fail(context, job, DeadlineError(f"{job.spec.provider}: {health.reason}"))
+        await context.fail(job, DeadlineError(f"{name}: {health.reason}"))
         return True
-    await context.store.update(
-        job, due_at=max(health.until, context.after(context.timings.reconcile_min_gap_s))
-    )
+    soonest_at = context.after(context.timings.reconcile_min_gap_s)
+    await context.store.update(job, due_at=max(health.until, soonest_at))
     return True
 
 
@@ -108,18 +104,18 @@ async def _call(context: WorkerContext, provider: Provider, job: Job) -> None:
     except (NotAcceptedError, NotOfferedError, ProviderAccountError) as error:
         await _handle_not_taken(context, job, error)
     except StorageError as error:
-        # Nothing was sent. The fault is this machine's, so another provider wouldn't help.
+        # Nothing was sent, and the fault is this machine's: another provider wouldn't help.
         await _requeue(context, job, error)
     except ProviderError as error:
         await handle_failed_call(context, provider, job, error)
     else:
-        await accept_answer(context, provider.capabilities(), job, render)
+        await accept_answer(context, provider, job, render)
 
 
 async def handle_failed_call(
     context: WorkerContext, provider: Provider, job: Job, error: ProviderError
 ) -> None:
-    """Deal with a call that failed and that the provider may have accepted, or rejected for good."""
+    """Queue, delay or fail a job whose paid call may have been accepted or was rejected for good."""
     if isinstance(error, SourceGoneError):
         await _compose_instead(context, job, error)
     elif isinstance(error, UnknownOutcomeError):
@@ -128,14 +124,10 @@ async def handle_failed_call(
         wait_s = context.timings.backoff_first_s if idempotent else context.timings.quiet_s
         await context.store.update(job, due_at=context.after(wait_s))
     else:
-        await fail(context, job, error)
+        await context.fail(job, error)
 
 
-async def _handle_not_taken(
-    context: WorkerContext,
-    job: Job,
-    error: NotAcceptedError | NotOfferedError | ProviderAccountError,
-) -> None:
+async def _handle_not_taken(context: WorkerContext, job: Job, error: ProviderError) -> None:
     """Move a job that was certainly not accepted to the next provider, or back into the queue."""
     if isinstance(error, ProviderAccountError):
         await notify_outage(context, job)
@@ -144,18 +136,20 @@ async def _handle_not_taken(
     if isinstance(error, NotAcceptedError):
         await _requeue(context, job, error)
     else:
-        await fail(context, job, error)
+        await context.fail(job, error)
 
 
 async def submit_once(context: WorkerContext, provider: Provider, job: Job) -> RenderStatus:
     """Make the paid call and return what the provider says of the render.
 
     Raises ProviderError, and StorageError when nothing was sent. Any other exception becomes
-    UnknownOutcomeError: a bug of ours after the request left must not count as "never sent".
+    UnknownOutcomeError: a bug after the request was sent must not count as "never sent".
     """
-    async with first_frame(context, provider, job) as image:
-        spec = job.spec
-        native = job.source_remote_id is not None
+    spec, native = job.spec, job.source_remote_id is not None
+    takes_image = context.catalogue.takes_image(spec.provider, spec.model)
+    async with context.thumbnails.first_frame(
+        job, context.temp_dir, takes_image=takes_image
+    ) as image:
         request = ProviderRequest(
             idempotency_key=job.id,
             prompt=provider_prompt(job),
@@ -177,14 +171,12 @@ async def submit_once(context: WorkerContext, provider: Provider, job: Job) -> R
 
 
 async def _compose_instead(context: WorkerContext, job: Job, error: SourceGoneError) -> None:
-    """Queue a job again without its parent's render; fail it where the model can't do without."""
-    if job.source_remote_id is None or not can_compose(
-        context.providers[job.spec.provider], job.spec
-    ):
-        await fail(context, job, error)
+    """Queue a job again without its parent's render; fail a job whose model needs the render."""
+    if job.source_remote_id is None or not context.catalogue.can_compose(job.spec):
+        await context.fail(job, error)
         return
     _log.info("composed instead: %s", error)
-    now = context.clock.now()
+    now = context.now()
     moved = await context.store.move(
         job,
         State.QUEUED,
@@ -200,20 +192,17 @@ async def _compose_instead(context: WorkerContext, job: Job, error: SourceGoneEr
 async def _requeue(
     context: WorkerContext, job: Job, error: NotAcceptedError | StorageError
 ) -> None:
-    attempts = job.attempts + 1
-    tried_for = context.clock.now() - job.created_at
-    if (
-        attempts >= context.timings.submit_tries
-        and tried_for.total_seconds() > context.timings.submit_give_up_s
-    ):
-        await fail(context, job, error)
+    attempts, timings = job.attempts + 1, context.timings
+    tried_s = (context.now() - job.created_at).total_seconds()
+    if attempts >= timings.submit_tries and tried_s > timings.submit_give_up_s:
+        await context.fail(job, error)
         return
     due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
     _log.info("not accepted (%s); next try at %s", error, due_at)
     moved = await context.store.move(
         job,
         State.QUEUED,
-        context.clock.now(),
+        context.now(),
         due_at=due_at,
         attempts=attempts,
         creates=max(job.creates - 1, 0),
@@ -222,10 +211,10 @@ async def _requeue(
 
 
 async def _after_requeue(context: WorkerContext, job: Job, moved: Job | None) -> None:
-    """Update the status card; cancel a job whose owner asked for that during the call."""
+    """Update the status card; cancel a job whose cancellation was requested during the call."""
     context.status_cards.mark_dirty(job.request_id)
     if moved is not None and moved.cancel_requested_at is not None:
-        await cancel(context, moved)
+        await context.cancel(moved)
 
 
 def retry_hint_s(error: Exception) -> float | None:
@@ -234,7 +223,7 @@ def retry_hint_s(error: Exception) -> float | None:
 
 
 async def accept_render(
-    context: WorkerContext, capabilities: Capabilities, job: Job, render: RenderStatus
+    context: WorkerContext, provider: Provider, job: Job, render: RenderStatus
 ) -> None:
     """Bring a job to RENDERING with the render that the provider accepted and will bill.
 
@@ -245,7 +234,7 @@ async def accept_render(
     failures = 0
     while True:
         try:
-            await _store_render(context, capabilities, job, render)
+            await _store_render(context, provider, job, render)
         except StorageError as error:
             failures += 1
             _log.error("can't store render %s of %s: %s", render.id, job.spec.provider, error)
@@ -258,15 +247,15 @@ async def accept_render(
 
 
 async def accept_answer(
-    context: WorkerContext, capabilities: Capabilities, job: Job, render: RenderStatus
+    context: WorkerContext, provider: Provider, job: Job, render: RenderStatus
 ) -> None:
     """Do as `accept_render`, but fail a job whose create was answered with another job's render."""
     try:
-        await accept_render(context, capabilities, job, render)
+        await accept_render(context, provider, job, render)
     except DuplicateRenderError as error:
         _log.error("job %s has no render of its own: %s", job.id, error)
         await context.render_journal.remove(job.id)
-        await fail(context, job, error)
+        await context.fail(job, error)
 
 
 async def _write_down(context: WorkerContext, job: Job, render: RenderStatus) -> None:
@@ -278,19 +267,19 @@ async def _write_down(context: WorkerContext, job: Job, render: RenderStatus) ->
 
 
 async def _store_render(
-    context: WorkerContext, capabilities: Capabilities, job: Job, render: RenderStatus
+    context: WorkerContext, provider: Provider, job: Job, render: RenderStatus
 ) -> None:
     spec = job.spec
     durations_s = await context.store.durations_s(
         spec.provider, spec.model, spec.seconds, spec.size, 50
     )
-    first_s = first_poll_s(durations_s, capabilities, context.timings)
+    first_s = first_poll_s(durations_s, provider.capabilities(), context.timings)
     if render.state in (RenderState.READY, RenderState.FAILED):
         first_s = 0.0
     elif render.poll_after_s is not None:
         first_s = render.poll_after_s
-    now = context.clock.now()
-    # Counted from the call: a render that was found again may have been ready for long.
+    now = context.now()
+    # The first poll is counted from the call: a render found again may have been ready for long.
     since = now if job.submitted_at is None else job.submitted_at
     moved = await context.store.move(
         job,
@@ -306,4 +295,4 @@ async def _store_render(
     _log.info("taken by %s as %s", spec.provider, render.id)
     context.status_cards.mark_dirty(job.request_id)
     if moved.cancel_requested_at is not None:
-        await cancel_render(context, context.providers[spec.provider], moved)
+        await cancel_render(context, provider, moved)

@@ -1,15 +1,17 @@
-"""Single frames of clips: thumbnails, which are kept, and last frames, which are not."""
+"""Single frames of clips: thumbnails, which are kept, and first frames of new clips."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.archive.base import Archive
-from bot.errors import BadClipError, StorageError
+from bot.errors import BadClipError, SourceGoneError, StorageError
 from bot.media.frames import last_frame, thumbnail
-from bot.model import Size
+from bot.model import Job, Operation, RenderSpec
 from bot.storage.base import JobStore
 
 _log = logging.getLogger(__name__)
@@ -18,7 +20,7 @@ _log = logging.getLogger(__name__)
 class Thumbnails:
     """Extracts frames from archived clips.
 
-    folder  holds the thumbnails; created when first needed. Each file can be made again.
+    folder  where thumbnails are kept; created when first needed. Each file can be made again.
     """
 
     def __init__(self, store: JobStore, archive: Archive, folder: Path) -> None:
@@ -42,29 +44,55 @@ class Thumbnails:
             return None
         return target
 
-    async def last_frame(self, job_id: str, target: Path, size: Size) -> Path | None:
-        """Write a clip's last frame to `target`, in `size`; None when the clip can't be read.
+    @asynccontextmanager
+    async def first_frame(
+        self, job: Job, folder: Path, *, takes_image: bool
+    ) -> AsyncGenerator[Path | None]:
+        """Hold the image that a job's clip begins with: a reference image or its parent's last frame.
 
-        Raises OSError or StorageError when the disk or the database refuses.
+        folder       where the frame's file is while the context is entered.
+        takes_image  whether the job's model accepts an image.
+        The image is None where the job has none. Raises SourceGoneError when an extension has no
+        frame to begin with, and StorageError when the frame can't be written; leaving the context
+        raises nothing.
         """
-        clip = await self._clip_path(job_id)
+        spec = job.spec
+        is_native = job.source_remote_id is not None
+        if job.parent_id is None or is_native or spec.image is not None or not takes_image:
+            yield spec.image
+            return
+        path = folder / f"{job.id}.png"
+        try:
+            frame = await self._last_frame(job.parent_id, path, spec)
+        except (StorageError, OSError) as error:
+            raise StorageError(f"not sent, no picture: {error}") from error
+        try:
+            if frame is None and spec.operation is Operation.EXTEND:
+                raise SourceGoneError("the clip to go on from is gone")
+            yield frame
+        finally:
+            try:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+            except OSError as error:
+                # The call may have been accepted: its result must not be lost because of this file.
+                _log.warning("%s stays until the next start: %s", path.name, error)
+
+    async def _last_frame(self, clip_id: str, target: Path, spec: RenderSpec) -> Path | None:
+        """Write a clip's last frame to `target`, in the size of `spec`; None if it can't be read."""
+        clip = await self._clip_path(clip_id)
         if clip is None:
             return None
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         try:
-            await last_frame(clip, target, size)
+            await last_frame(clip, target, spec.size)
         except BadClipError as error:
-            _log.warning("no last frame of %s: %s", job_id, error)
+            _log.warning("no last frame of %s: %s", clip_id, error)
             return None
         return target
 
     async def remove(self, job_id: str) -> None:
         """Remove a clip's thumbnail; idempotent. Raises OSError."""
-        await self.remove_file(self._folder / f"{job_id}.webp")
-
-    async def remove_file(self, path: Path) -> None:
-        """Remove a frame's file; idempotent. Raises OSError."""
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        await asyncio.to_thread((self._folder / f"{job_id}.webp").unlink, missing_ok=True)
 
     async def _clip_path(self, job_id: str) -> Path | None:
         clip = await self._store.clip(job_id)

@@ -14,7 +14,7 @@ from bot.chat.text import escaped, fitted
 from bot.chat.viewers import job_service_of, viewer_of
 from bot.errors import RefusedError
 from bot.jobs.catalogue import ClipOptions
-from bot.jobs.guild_policy import with_guild_defaults
+from bot.jobs.ordering import with_guild_defaults
 from bot.jobs.provider_admin import ProviderStatus
 from bot.jobs.service import JobService
 from bot.model import Viewer

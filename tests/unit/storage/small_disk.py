@@ -26,9 +26,7 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
         check=False,
     )
     if made.returncode:
-        pytest.skip(
-            f"no disk could be mounted: {made.stderr.decode(errors='replace').strip()}"
-        )
+        pytest.skip(f"no disk could be mounted: {made.stderr.decode(errors='replace').strip()}")
     try:
         yield folder
     finally:
