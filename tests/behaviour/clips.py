@@ -15,6 +15,7 @@ from tests.behaviour.harness import BotHarness, words
 
 async def wait_until_finished(t: BotHarness, count: int, state: State = State.DONE) -> list[Job]:
     """Wait until exactly `count` jobs exist and each is in `state`; return them, oldest first.
+
     Raises AssertionError when a job ends in any other state.
     """
 
@@ -60,6 +61,7 @@ def message_of(
 
 def private_answer(result: simcord.InteractionResult) -> str:
     """Return the text of every message that answered an interaction.
+
     Raises AssertionError unless all of them are ephemeral (visible only to the member who asked).
     """
     answers = [each for each in (result.response, *result.followups) if each is not None]

@@ -86,6 +86,7 @@ class BotHarness:
         self, what: Callable[[], Any] | Callable[[], Awaitable[Any]], timeout_s: float = PATIENCE_S
     ) -> Any:
         """Call `what()` repeatedly until its result is true, and return that result.
+
         Raises AssertionError after `timeout_s` seconds of real time.
         """
         ends = time.monotonic() + timeout_s
@@ -125,6 +126,7 @@ class BotHarness:
 
     async def wait_for_state(self, state: State, timeout_s: float = PATIENCE_S) -> Job:
         """Wait until the only job in the database is in `state`, and return the job.
+
         Raises AssertionError when the job ends in any other state.
         """
 
@@ -171,10 +173,12 @@ class BotHarness:
         attachments: Sequence[tuple[str, bytes]] = (),
     ) -> discord.Message:
         """Have a member reply to a message, in the channel or DM of that message.
+
         ping         whether the reply mentions the author of the message. A bot without the message
                      content intent reads only messages that mention it. SimCord's own
                      `send(reply_to=…)` always mentions, so it cannot be used.
         attachments  pairs of file name and content.
+
         Raises SetupError for a member who doesn't see the message.
         """
         backend = self.env.backend
@@ -212,6 +216,7 @@ class BotHarness:
         self, member: simcord.MemberActor | str = "carol"
     ) -> tuple[simcord.ChannelHandle, simcord.MemberActor]:
         """Create a second guild with the bot in it; return its only channel and its only member.
+
         member  the name of a user to create, or a member of the first guild who also joins this one.
         """
         guild = self.env.create_guild("Film club")
@@ -226,6 +231,7 @@ class BotHarness:
 
     async def restart(self, **variables: str) -> None:
         """Stop the bot cleanly and start a new one on the same database.
+
         variables  environment variables that change for the new bot.
         """
         await self.app.close()
@@ -251,6 +257,7 @@ async def bot_harness(
     **variables: str,
 ) -> AsyncGenerator[BotHarness]:
     """Run the bot in a simulated Discord, with the settings in `environ` and `variables`.
+
     api  the loopback video API; by default one that finishes a render within milliseconds.
     """
     async with api or VideosApi(poll_after_ms=20) as videos:

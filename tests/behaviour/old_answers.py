@@ -28,6 +28,7 @@ _SOME = 8
 
 async def answered(before: Before, press: Press) -> None:
     """Press an old button or menu, then check the bot's answer and the change in the database.
+
     Raises AssertionError when the answer or the change is wrong.
     """
     kind, told = press.kind, f"{press.custom_id} of message {press.message['id']}"
@@ -45,6 +46,7 @@ async def answered(before: Before, press: Press) -> None:
 
 def _wanted(before: Before, press: Press) -> str:
     """Return a regular expression that the answer to a press must match.
+
     Call it before the press, because it depends on the rows in the database at that moment.
     """
     kind, about = press.kind, press.about
@@ -111,6 +113,7 @@ def _check_done(before: Before, press: Press) -> None:
 
 async def sent_in(before: Before, form: dict[str, Any]) -> None:
     """Submit a form that a member had opened before the upgrade, and check what the bot did.
+
     Raises AssertionError when the change in the database is wrong.
     """
     user_id, guild_id = int(form["user_id"]), int(form["guild_id"])

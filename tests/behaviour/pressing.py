@@ -43,6 +43,7 @@ class Press:
 
 def presses(before: Before) -> dict[str, list[Press]]:
     """Return all enabled buttons and menus of the old messages, grouped by kind, newest first.
+
     A component that occurs more than once in a channel for the same user is returned once.
     """
     found: dict[tuple[str, object, str], Press] = {}
@@ -61,6 +62,7 @@ def presses(before: Before) -> dict[str, list[Press]]:
 
 def presser(before: Before, press: Press) -> Any:
     """Return the member who may use the component.
+
     That is the user whose command the message answers, or else the owner of the job it is about.
     """
     asked = press.message["interaction_metadata"]
@@ -101,6 +103,7 @@ def chosen(before: Before, press: Press, who: simcord.MemberActor) -> list[Any]:
 
 def heard(result: simcord.InteractionResult) -> str:
     """Return the text of everything that answered an interaction.
+
     Raises AssertionError when the bot did not acknowledge the interaction.
     """
     assert result.acknowledged, "no answer"

@@ -1,4 +1,5 @@
 """Starts this release of the bot on the database and the Discord messages of the previous release.
+
 Ids stay as they were, because menus and the search index hold values that are computed from
 them. Timestamps are shifted, so that the old process seems to have stopped 90 seconds ago.
 """
@@ -79,6 +80,7 @@ class Before:
 
     def forget_sent(self) -> None:
         """Remove the handlers of buttons and menus that discord.py has added since the start.
+
         discord.py 2.7.1 adds a handler for each message that it sends. With those, a component that
         the bot forgot to register as persistent would wrongly work in a test.
         """
@@ -152,6 +154,7 @@ def walk(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _recreate(t: BotHarness, left: dict[str, Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
     """Create the servers, channels and members of the record in the simulated Discord.
+
     They also replace those that the harness made.
     """
     backend, people, channels = t.env.backend, {}, {}

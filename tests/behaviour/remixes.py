@@ -19,6 +19,7 @@ PRICE_USD_MICROS = 400_000
 
 async def wait_for_newest(t: BotHarness, count: int, *, timeout_s: float = PATIENCE_S) -> Job:
     """Wait until `count` jobs exist and all are done, and return the newest.
+
     Raises AssertionError when a job fails or when there are more than `count`.
     """
 

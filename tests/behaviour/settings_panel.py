@@ -38,6 +38,7 @@ async def type_numbers(
     t: BotHarness, panel: simcord.ResponseMessage, each: str, everybody: str
 ) -> simcord.InteractionResult:
     """Have the moderator open the form on the page "limits" and submit new numbers of running jobs.
+
     each       most jobs that one member may have running.
     everybody  most jobs of all members together.
     """

@@ -45,9 +45,7 @@ async def test_a_mirror_whose_answer_was_lost_goes_with_its_clip(tmp_path: Path)
         next_try_ms = int((t.clock.now() + timedelta(seconds=60)).timestamp() * 1000)
 
         def forget(conn: sqlite3.Connection) -> None:
-            """Make the database look as if the answer to the gallery post had been lost: the
-            outbox will retry it.
-            """
+            """Make the database look as if the answer to the gallery post had been lost."""
             conn.execute("DELETE FROM mirrors").fetchall()
             conn.execute(
                 "INSERT INTO errands (chore, job_id, channel_id, created_at, due_at, attempts)"

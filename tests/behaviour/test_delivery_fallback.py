@@ -348,7 +348,7 @@ async def test_a_channel_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_p
         await asked(t, t.channel)
         job = await rests_in(t, State.DONE)
         # Make the job look as if the bot had died after it posted the clip and before it committed
-        # that. The simulated Discord does not deduplicate the second post by its nonce.
+        # that. The post is no longer recognised by its nonce.
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "UPDATE jobs SET state = 'posting', message_id = NULL, finished_at = NULL,"

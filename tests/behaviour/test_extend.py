@@ -41,6 +41,7 @@ STEEPEST = 0.4 * 2 * np.pi * 440 / RATE_HZ * 1.3
 
 def counting(folder: Path) -> Callable[[LoopbackRender], Path]:
     """Make the loopback API render videos whose frames show their number.
+
     A video that starts from an image continues with that image's number. The sound is a tone that
     is in phase with the frame numbers, so that joined clips can be checked for gaps.
     """

@@ -31,6 +31,7 @@ async def two(
     folder: Path, *, models: str = "sora-2", api: VideosApi | None = None, **variables: str
 ) -> AsyncGenerator[tuple[BotHarness, VideosApi]]:
     """Run a bot with two providers: `openai` first, then `litellm` with the models in `models`.
+
     Yields the harness, whose `api` belongs to `openai`, and the loopback API of `litellm`.
     """
     async with VideosApi(poll_after_ms=20) as other:

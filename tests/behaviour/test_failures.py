@@ -111,7 +111,7 @@ async def test_a_render_that_the_provider_forgot_is_refunded_only_after_several_
         t.api.fault("retrieve", VideosFault.error(404, "no such video"), times=50)
         job = await t.wait_for_state(State.FAILED)
         assert job.refunded
-        # A job fails only after `not_found_limit` polls in a row were answered with 404.
+        # The job failed only after at least `not_found_limit` polls were answered with 404.
         assert t.api.requests["retrieve"] >= FAST_TIMINGS.not_found_limit
         await t.until(lambda: "lost this job" in t.card_text())
 

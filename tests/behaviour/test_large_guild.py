@@ -21,6 +21,7 @@ MOST_TIMES = 2.0
 
 async def build_large_guild(t: BotHarness, roles_each: int, threads: int) -> None:
     """Create 500 channels, visible through roles of alice's, and private threads in them.
+
     roles_each  how many of alice's 100 roles each channel names in its permissions.
     """
     roles = [t.guild.create_role(f"role-{n}") for n in range(100)]

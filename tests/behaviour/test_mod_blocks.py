@@ -158,7 +158,7 @@ async def test_those_who_are_blocked_are_listed_by_pages_also_after_a_restart(
             each.id for each in members[2:]
         ]
         assert f"by <@{t.moderator.id}>" in shown
-        # Discord shows the name for a mention only in the message text, not in an embed title.
+        # Discord shows names for mentions in a message's text, but for few of those in its embeds.
         assert f"<@{members[9].id}>" in page(result).content
         await t.restart()
         await t.moderator.click(page(result), label="More ▶")

@@ -28,6 +28,7 @@ async def two(
     folder: Path, *, api: VideosApi | None = None, **variables: str
 ) -> AsyncGenerator[tuple[BotHarness, VideosApi]]:
     """Run a bot with two providers: `openai` first, then `litellm`.
+
     Yields the harness, whose `api` belongs to `openai`, and the loopback API of `litellm`.
     """
     async with VideosApi(poll_after_ms=20) as other:

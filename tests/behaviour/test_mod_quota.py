@@ -157,7 +157,7 @@ async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path
         await mod(t, "quota set", target=patrons, seconds=90, per="week")
         await mod(t, "quota set", target=t.bob, lift="usd", per="month")
         shown = await mod(t, "quota show")
-        # Discord shows the name for a mention only in the message text, not in an embed title.
+        # Discord shows names for mentions in a message's text, but for few of those in its embeds.
         assert f"<@{t.bob.id}> <@&{patrons.id}>\n" in shown
         assert "everybody here: 1 clip in 24 hours, $2.00 in 24 hours" in shown
         assert f"<@&{patrons.id}>: 90 s of video in 7 days" in shown

@@ -111,7 +111,7 @@ async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
         await mod(t, "quota set", target=patrons, clips=8)
         await give(t, t.alice, patrons)
         assert f"rule: role <@&{patrons.id}>" in field(await quota(t), "8 clips in 24 hours")
-        # Discord shows the name for a mention only in the message text, not in an embed title.
+        # Discord shows names for mentions in a message's text, but for few of those in its embeds.
         assert (await quota(t)).startswith(f"<@&{patrons.id}>\n")
         assert "rule: everybody in this server" in field(
             await quota(t, t.bob), "9 clips in 24 hours"

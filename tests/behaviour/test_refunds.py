@@ -36,6 +36,7 @@ async def alices(t: BotHarness) -> Job:
 
 async def once_in(t: BotHarness, state: State) -> Job:
     """Wait until alice's job is in `state`, and return it.
+
     Raises AssertionError when the job ends in any other state.
     """
 

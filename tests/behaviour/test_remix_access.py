@@ -76,6 +76,7 @@ IDS = [way.__name__ for way in WAYS]
 
 async def nothing_happened(t: BotHarness, jobs: int) -> None:
     """Assert that no job was added to the `jobs` jobs there were.
+
     Another clip is made first, so that a wrong job would have had the time to appear.
     """
     other = t.guild.create_text_channel("other")

@@ -30,6 +30,7 @@ async def remixed(
     t: BotHarness, reply: discord.Message, parent: Job, owner: simcord.MemberActor
 ) -> Job:
     """Wait until the remix that `reply` requested is done, and return its job.
+
     Asserts that it belongs to `owner` and was posted in its parent's channel.
     """
     job = await wait_for_newest(t, 2)
