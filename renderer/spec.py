@@ -27,7 +27,7 @@ class FilmSpec:
     def parse(cls, line: str) -> FilmSpec:
         """Read a film spec from one line of JSON.
 
-        Widths and heights must be even and from 64 to 2048 pixels; a film may last 1 to `MAX_S` seconds.
+        Width and height must be even and 64 to 2048 pixels; a film lasts 1 to `MAX_S` seconds.
         Raises ValueError, KeyError or TypeError for any other spec.
         """
         fields = cast("dict[str, Any]", json.loads(line))

@@ -132,8 +132,8 @@ class Caption:
     def of_titles(cls, titles: Sequence[tuple[str, int]], stage: Stage) -> Caption | None:
         """Return a caption that shows each text for its number of seconds.
 
-        A text that is empty, or for which no font has all glyphs, is left out. Returns None when no text
-        is left.
+        A text is left out when it is empty or no font has all its glyphs. Returns None when no
+        text is left.
         """
         cards: list[TitleCard] = []
         begin_s = 0

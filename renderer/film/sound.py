@@ -28,7 +28,7 @@ _WIDE: _Mood = (((0, 7, 14, 16), (2, 9, 14, 18), (-5, 7, 11, 14), (0, 9, 14, 16)
 
 
 def compose(acts: Sequence[tuple[Scene, int]]) -> Floats:
-    """Return the sound track: stereo samples of -1 to 1 at 48 kHz, about -18 LUFS loud, never clipped.
+    """Return the sound track as stereo samples of -1 to 1 at 48 kHz, about -18 LUFS, never clipped.
 
     acts  the scene and the seconds of each act; the noises of one act fade into those of the next.
     The same acts give the same samples. An added act does not change the music before it.

@@ -114,7 +114,7 @@ def dunes(
 
 
 def outline(shot: Shot, crest: Reals, top_px: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """Return a mask of the ground below a crest, twice as large as a layer's mask, and a pen for it.
+    """Return a mask of the ground below a crest, at twice a layer's resolution, and a pen for it.
 
     The caller draws more shapes with the pen and then shrinks the mask with `shrunk`. The mask
     starts at canvas row `top_px`.

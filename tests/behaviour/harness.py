@@ -217,7 +217,7 @@ class BotHarness:
     ) -> tuple[simcord.ChannelHandle, simcord.MemberActor]:
         """Create a second guild with the bot in it; return its only channel and its only member.
 
-        member  the name of a user to create, or a member of the first guild who also joins this one.
+        member  the name of a user to create, or a member of the first guild who joins this one.
         """
         guild = self.env.create_guild("Film club")
         user = self.env.create_user(member) if isinstance(member, str) else member.user

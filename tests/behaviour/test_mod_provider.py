@@ -1,4 +1,4 @@
-"""`/sora-mod provider`: the health of the providers, and which of them gets a guild's next clips."""
+"""`/sora-mod provider`: the health of the providers, and which one gets a guild's next clips."""
 
 from __future__ import annotations
 
