@@ -46,7 +46,7 @@ def main() -> int:
         return BAD_FILE
     sys.stdout.flush()
     if spec.exit_with_stdin:
-        # Exit without the normal shutdown, which would wait for the thread that reads stdin.
+        # Skip Python's normal shutdown, which would wait for the thread that reads stdin.
         os._exit(0)
     return 0
 

@@ -29,8 +29,9 @@ def limit_resources() -> None:
 
 
 def exit_with_stdin() -> None:
-    """Read stdin to its end, then exit the process with the code ORPHANED. Blocks, so it needs a
-    thread.
+    """Read stdin to its end, then exit the process with the code ORPHANED.
+
+    The call blocks until then, so run it on a thread of its own.
     """
     sys.stdin.read()
     os._exit(ORPHANED)

@@ -168,7 +168,7 @@ class Caption:
 
 
 def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[TitleCard]:
-    """Return the cards of one text, shown for equal times within `seconds`.
+    """Return the cards for one text, each shown for an equal part of `seconds`.
 
     Returns no cards when the text is empty or no font has all its glyphs.
     """
@@ -184,15 +184,15 @@ def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[TitleCar
     for number, card in enumerate(groups):
         mask, shade = _masks("\n".join(card), font, stage)
         first_s = begin_s + number * each_s
-        # The last card ends exactly with the text's time, because the sum of the cards' times may
-        # be smaller by a rounding error.
+        # The last card's end is set without rounding: adding up the parts could leave the
+        # caption's last frame without a card.
         last_s = begin_s + seconds if number == len(groups) - 1 else first_s + each_s
         cards.append(TitleCard(text=mask, shade=shade, begin_s=first_s, end_s=last_s))
     return cards
 
 
 def _grouped(lines: list[str], cards: int) -> list[list[str]]:
-    """Split the lines into at most `cards` cards; text that does not fit is cut, with an ellipsis."""
+    """Split the lines into at most `cards` cards; cut text that does not fit, with an ellipsis."""
     capacity = cards * _LINES
     if len(lines) > capacity:
         lines = lines[:capacity]
@@ -214,8 +214,8 @@ def _masks(
         (0, 0), text, font=font, spacing=spacing
     )
     margin = _margin(stage)
-    # The space below the text is fixed, because letters such as "g" reach below the base line. So
-    # all cards have the same base line.
+    # Letters such as "g" reach below the base line. The space below the text is fixed, so that all
+    # cards have the same base line whether or not their text has such letters.
     foot = round(font.size * 0.28)
     size = (round(right - left) + 2 * margin, round(bottom - top) + foot + 2 * margin)
     mask = Image.new("L", size, 0)

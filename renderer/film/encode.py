@@ -54,17 +54,19 @@ def encode(
 
 
 def _video(container: OutputContainer, size: tuple[int, int]) -> VideoStream:
-    # With mbtree, x264 produces different bitstreams for the same frames, even on one thread
-    # (measured 2026-11-20, x264 build 165, 320x192: five in 25 runs; without mbtree, one).
+    # With the option mbtree, x264 encodes the same frames to different bytes from run to run, even
+    # on one thread (measured 2026-11-20, x264 build 165, 320x192: five results in 25 runs; without
+    # mbtree, one).
     options = {"crf": "23", "preset": "veryfast", "x264-params": "mbtree=0"}
     stream = container.add_stream("libx264", rate=FPS, options=options)  # pyright: ignore[reportUnknownMemberType] - as above
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
-    # With two threads, two bitstreams alternate (measured 2026-11-20, x264 build 165).
+    # With two threads, x264 encodes the same frames to one of two results at random, so one thread
+    # is used (measured 2026-11-20, x264 build 165).
     context.thread_count = 1
     context.gop_size = 2 * FPS
-    # Without these tags, video players guess the colour matrix from the height of the frame.
+    # Without colour tags, video players guess the colour matrix from the height of the frame.
     context.color_primaries = _BT709
     context.color_trc = _BT709
     context.colorspace = _BT709

@@ -161,7 +161,7 @@ class PreviewFilm:
 
 
 def _cues(acts: list[tuple[Scene, int]]) -> tuple[Cue, ...]:
-    """Return the camera moves: that of the first act, and one for each act that changes the move."""
+    """Return the camera moves: the first act's, and one for each act that changes the move."""
     cues = [Cue(move=acts[0][0].move, begin_s=0, seconds=acts[0][1])]
     begin_s = 0
     for (before, passed_s), (scene, seconds) in pairwise(acts):

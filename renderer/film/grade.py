@@ -22,7 +22,8 @@ _TINT = 0.6
 def grade(scene: Scene, *, has_picture: bool) -> list[Part]:
     """Return the part that adjusts the frame's colours, or no part when they stay as they are.
 
-    has_picture  whether a reference picture is shown. It does not have the scene's light yet.
+    has_picture  whether a reference picture is shown. Unlike drawn scenery, a picture gets the
+                 colour of the scene's light only here.
     """
     gains: _Gains = (1.0, 1.0, 1.0)
     if scene.take is not None:

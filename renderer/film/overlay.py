@@ -1,4 +1,4 @@
-"""Draws what lies over the scenery: a dark strip behind the caption, the badge, the progress line."""
+"""Draws what lies over the scenery: the strip behind the caption, the badge, the progress line."""
 
 from __future__ import annotations
 

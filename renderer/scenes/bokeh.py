@@ -13,7 +13,7 @@ from renderer.stage.particles import particles
 from renderer.stage.pixels import blend, column, grainy_image, grid, mask, smoothstep
 from renderer.stage.stage import Shot
 
-#: The colours of each room: dark, middle and bright, and those of its lights.
+#: For each room: its dark, middle and bright colour, and the colours of its lights.
 _ROOMS: tuple[tuple[Colour, Colour, Colour, tuple[Colour, ...]], ...] = (
     ((44, 20, 26), (128, 60, 48), (232, 150, 92),
      ((255, 202, 132), (255, 156, 96), (255, 226, 182), (150, 180, 230))),

@@ -54,7 +54,7 @@ def build(shot: Shot) -> list[Part]:
 
 
 class _Row:
-    """Draws one row of houses from left to right: their colours, their outline, their lit windows."""
+    """Draws a row of houses from left to right: their colours, their outline, their lit windows."""
 
     def __init__(self, shot: Shot, street: float, *, index: int, far: float) -> None:
         self._shot, self._far = shot, far

@@ -87,8 +87,9 @@ def _stars(shot: Shot, index: int, count: int, depth: float) -> Layer:
 
 
 def _planet(shot: Shot) -> Part:
-    """Return a part that draws a turning planet; the planet is in the upper left and lit from
-    there.
+    """Return a part that draws a turning planet in the upper left of the picture.
+
+    Its light comes from the upper left, too.
     """
     scene, rng = shot.scene, shot.rng("planet")
     low, middle, high, air = _PLANETS[int(rng.integers(len(_PLANETS)))]
@@ -153,7 +154,7 @@ def _put(
 def _surface(
     rng: np.random.Generator, rows: int, columns: int, colours: tuple[Colour, Colour, Colour]
 ) -> Floats:
-    """Return the colours of the planet's surface as an array of (rows, columns, 3) without a seam."""
+    """Return the colours of the planet's surface as a seamless array of (rows, columns, 3)."""
     half = columns // 2
     swirl = noise.field(rng, (half, rows), (half / 5, rows / 9), octaves=5) - 0.5
     swirl = np.concatenate((swirl, swirl[:, ::-1]), axis=1)

@@ -1,4 +1,4 @@
-"""The colours of a scene, chosen by its time of day and then changed by its weather and its tint."""
+"""The colours of a scene: chosen by its time of day, then changed by its weather and tint."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ _BY_TIME = {
     Time.DUSK: (_DUSK, _DUSK),
     Time.NIGHT: (_NIGHT, _NIGHT),
 }
-#: Bad weather mixes a colour into the sky: the colour by day, the one after sunset, and how much
-#: of it (0 to 1).
+#: For each weather that veils the sky: the veil's colour by day, its colour after sunset, and its
+#: strength (0 to 1).
 _VEILS: dict[Weather, tuple[Colour, Colour, float]] = {
     Weather.CLOUDY: ((168, 178, 192), (60, 70, 92), 0.32),
     Weather.RAIN: ((112, 126, 146), (38, 48, 72), 0.55),

@@ -1,4 +1,4 @@
-"""Turns a prompt into a scene. Known words choose its features; the seed decides everything else."""
+"""Turns a prompt into a scene. Known words choose its features; the seed decides the rest."""
 
 from __future__ import annotations
 
@@ -126,12 +126,13 @@ class Scene:
         return self.weather in (Weather.RAIN, Weather.STORM)
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """Return a new random generator for one purpose; the same purpose gives the same numbers."""
+        """Return a new random generator; the same purpose gives the same numbers."""
         return _rng(f"{self.seed}:{purpose}")
 
     def take_rng(self, purpose: str) -> np.random.Generator:
-        """Return a random generator for one purpose; another take of the scene gives other
-        numbers.
+        """Return a new random generator for one purpose.
+
+        The same purpose gives the same numbers within a take, and other numbers in another take.
         """
         return self.rng(purpose if self.take is None else f"{purpose}, take {self.take}")
 

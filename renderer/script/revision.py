@@ -1,6 +1,4 @@
-"""Changes a scene as a member asks: the words of the change replace what they name, the rest
-stays.
-"""
+"""Changes a scene as a member asks: what the change names is replaced, the rest stays."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ _AFTER_COLOUR = frozenset({"and", "with", "at", "in", "but", "now", "please", "i
 
 
 def revise_scene(scene: Scene, change: str) -> Scene:
-    """Return the scene with the features that `change` names; its seed and so its layout stay.
+    """Return the scene with the features that `change` names; its seed and its layout stay.
 
     A change without any known word returns an equal scene.
     """
@@ -115,7 +113,7 @@ def _place(text: PromptText) -> SceneKind | None:
     Returns None when the change only adds a thing to the place, or names no place.
     """
     bare = text.without(words.FILLING.split())
-    # "orbit" and "close-up" are meant for the camera, not for a place in space.
+    # Words such as "orbits" or "close-up" are about the camera, so alone they name no place.
     camera = text.best(words.MOVES) is not None or text.has(*words.NEARER.split())
     alone = len(bare) <= _ONLY_A_PLACE and not camera and not bare.has(*words.ADDING.split())
     place = (bare if alone else text.after_any(words.LEADING.split())).best(words.PLACES)

@@ -1,6 +1,4 @@
-"""The screenplay of a film: which scene is shown when, and how a remix or an extension changes
-this.
-"""
+"""The screenplay of a film: which scene is shown when, and what a remix or an extension changes."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ _JOINTS = "Change|Then"
 
 
 class FilmOperation(StrEnum):
-    """What a request does: start a film, change it, or continue it."""
+    """What a request does to a film: start it, change it, or continue it."""
 
     GENERATE = "generate"
     #: Change the whole film.
@@ -32,7 +30,7 @@ class FilmOperation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """The text and seed of one request, as they apply to an act."""
+    """What one request says about an act of the film: the operation, its text and its seed."""
 
     operation: FilmOperation
     text: str
@@ -85,8 +83,8 @@ class Screenplay:
     def load(cls, acts: Sequence[Any], steps: Sequence[Any]) -> Screenplay:
         """Read the acts of a film, if there are any, and apply the steps to it in order.
 
-        acts   each is `{"seconds": 4, "lines": [{"operation": …, "text": …, "seed": …}, …]}`; `lines`
-               are the act's instructions.
+        acts   each is `{"seconds": 4, "lines": [{"operation": …, "text": …, "seed": …}, …]}`;
+               `lines` are the act's instructions.
         steps  each is `{"operation": …, "prompt": …, "seed": …, "seconds": …}`. A film without acts
                needs a `generate` as its first step; no other step may be one.
         Raises ValueError, KeyError or TypeError when acts or steps have any other form.
@@ -138,8 +136,9 @@ class Screenplay:
         return Screenplay(acts=(*self.acts, Act(seconds=seconds, instructions=instructions)))
 
     def _new_words(self, words: str) -> str:
-        """Return the words without earlier instructions that they repeat at the start; "" if
-        nothing is left.
+        """Return the text without a repetition of earlier instructions at its start.
+
+        Returns "" if nothing else is left.
         """
         rest = words.strip()
         for each in self.acts[-1].instructions:

@@ -57,7 +57,7 @@ class PromptText:
         return PromptText(" ".join(word for word in self._words if word not in gone))
 
     def after_any(self, leads: Iterable[str]) -> PromptText:
-        """Return only those words of the text that come shortly after one of the words in `leads`."""
+        """Return only the words of the text that come shortly after a word in `leads`."""
         wanted = frozenset(leads)
         kept = [
             word
@@ -67,8 +67,9 @@ class PromptText:
         return PromptText(" ".join(kept))
 
     def next_to(self, word: str) -> tuple[frozenset[str], str | None]:
-        """Return the words directly before each occurrence of `word`, and the word after its last
-        one.
+        """Return the words directly before all occurrences of `word`, and the one after the last.
+
+        The latter is None if no word follows.
         """
         places = [at for at, here in enumerate(self._words) if here == word]
         before = frozenset(self._words[at - 1] for at in places if at > 0)

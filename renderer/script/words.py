@@ -104,7 +104,7 @@ LEADING: str = (
 #: Words before a thing that a change adds to the scene: "ADD a castle". The place of the scene
 #: stays.
 ADDING: str = "add adding with more fewer bigger smaller larger without no some less and"
-#: Words of a change that are ignored when it is read: "MAKE IT a desert".
+#: Words that have no meaning of their own in a change and are ignored: "MAKE IT a desert".
 FILLING: str = "a an the make it this that now then please change turn let be set to as whole scene"
 #: When a change contains one of these words, the last figure that it names replaces the scene's
 #: figure.

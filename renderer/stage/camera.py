@@ -14,11 +14,11 @@ from renderer.stage.stage import FPS, Stage
 class View:
     """The camera's position and zoom at one instant."""
 
-    #: The shift of the nearest layer into the canvas's margin, -1 to 1. `x` is to the right, `y`
-    #: downwards.
+    #: The camera's shift from the middle as a share of the canvas's margin, -1 to 1; positive `x`
+    #: is to the right, positive `y` downwards.
     x: float = 0.0
     y: float = 0.0
-    #: The enlargement of the nearest layer. The canvas is large enough for values down to 0.99.
+    #: How much the nearest layer is enlarged. The canvas is large enough for values down to 0.99.
     zoom: float = 1.0
 
     def zoom_at(self, depth: float) -> float:
@@ -26,8 +26,8 @@ class View:
         return 1.0 + (self.zoom - 1.0) * depth**0.5
 
     def corner(self, stage: Stage, depth: float) -> tuple[float, float]:
-        """Return the canvas column and row that a layer at this depth shows in the frame's upper
-        left corner.
+        """Return the canvas column and row that appear in the upper left corner of the frame, for
+        a layer at `depth` (0 far, 1 near).
         """
         zoom = self.zoom_at(depth)
         width, height = stage.canvas_px
@@ -36,7 +36,7 @@ class View:
         return left + self.x * stage.margin_x_px * reach, top + self.y * stage.margin_y_px * reach
 
     def place(self, stage: Stage, depth: float, x: float, y: float) -> tuple[float, float, float]:
-        """Return where a canvas point at this depth appears: frame column, frame row, and its
+        """Return the frame column and row where a canvas point at `depth` appears, and its
         enlargement.
         """
         left, top = self.corner(stage, depth)
@@ -61,9 +61,10 @@ _MOVES: dict[CameraMove, Callable[[float], View]] = {
 }
 
 
-#: A camera move slows down beyond its end by up to this much. The canvas's edge stays out of view.
+#: How far a camera move runs on beyond its end position (1.0) while it slows down. At this value,
+#: the canvas's edge stays out of view.
 _COAST = 0.11
-#: After its move, the camera slowly zooms in by `_CLOSER` within about `_CLOSER_S` seconds.
+#: After a camera move, the zoom slowly grows by `_CLOSER`, in about `_CLOSER_S` seconds.
 _CLOSER = 0.05
 _CLOSER_S = 9.0
 #: The longest transition from a smooth to a handheld camera, in seconds.
@@ -87,7 +88,7 @@ class Camera:
     A move ends softly, and the next move starts from the camera's position at that instant.
     """
 
-    #: The camera moves in the order of their starts; the first one starts at 0 s.
+    #: All camera moves of the film, ordered by their start; the first one starts at 0 s.
     cues: tuple[Cue, ...]
     #: A phase in radians that varies the shaking of a handheld camera from film to film.
     phase: float
@@ -129,9 +130,10 @@ def _position(at_s: float, span_s: float) -> float:
     """
     progress = at_s / span_s
     if progress <= 1.0:
-        # The move starts and ends slowly and is steady in between.
+        # A camera move starts and ends slowly and is steady in between.
         return 2.0 * (0.6 * progress + 0.4 * progress * progress * (3.0 - 2.0 * progress)) - 1.0
-    # After its end the move still has a speed of 1.2 units per span, which decays to 0.
+    # At its end, a camera move still has a speed of 1.2 units per span; the speed then decays to
+    # 0.
     return 1.0 + _COAST * (1.0 - math.exp(-1.2 * (progress - 1.0) / _COAST))
 
 

@@ -51,7 +51,8 @@ def figure(
     if subject.motion in (Motion.FLY, Motion.FLOAT):
         down = shot.wide_or_tall(0.46, 0.5)
     elif (box := shape.getbbox()) is not None:
-        # A figure is placed by its middle, so it is lifted until its feet touch the ground.
+        # `lift` moves the figure, which is placed by its middle, up until its feet touch the
+        # ground.
         lift = box[3] - round(size_px / 40) - shape.height / 2
     # The figure moves in the direction of a camera pan. All animals in the emoji font face left.
     chance = 1 if shot.take_rng("subject").random() < 0.4 else -1
@@ -87,7 +88,7 @@ def _cut_out(glyph: str, size_px: int) -> tuple[Image.Image, Image.Image]:
     box = (round(right - left) + 2 * pad, round(bottom - top) + 2 * pad)
     lines = Image.new("L", box, 0)
     ImageDraw.Draw(lines).text((pad - left, pad - top), glyph, font=font, fill=255)
-    # The body is everything that a flood fill from the picture's corner does not reach.
+    # The figure's body is everything that a flood fill from the picture's corner does not reach.
     outside = lines.point([255 if v > 90 else 0 for v in range(256)])
     ImageDraw.floodfill(outside, (0, 0), 128)
     hard = outside.point([0 if v == 128 else 255 for v in range(256)])

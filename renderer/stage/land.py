@@ -46,9 +46,7 @@ def silhouette(
     rng: np.random.Generator,
     fade_px: float,
 ) -> Layer:
-    """Return land below a crest whose colour changes from the first to the second within
-    `fade_px`.
-    """
+    """Return the land below a crest; within `fade_px`, its colour fades from first to second."""
     top, below = _below(shot, crest)
     colour = grainy_image(blend(*colours, smoothstep(0.0, fade_px, below) * 0.85), rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)

@@ -63,7 +63,7 @@ class Layer:
     def __call__(
         self, frame: Image.Image, view: View, at_s: float, limit_row: int | None = None
     ) -> None:
-        """Draw the layer onto the frame, but no rows from `limit_row` on: nearer parts hide those."""
+        """Draw the layer's rows above `limit_row` onto the frame; nearer parts hide the others."""
         shape = self.mask or self.colour
         if not isinstance(shape, Image.Image):
             raise TypeError("a layer of one colour needs a mask")

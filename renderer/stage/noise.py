@@ -1,4 +1,4 @@
-"""Smooth random noise for hills, clouds and haze. The random generator decides its shape."""
+"""Smooth random noise for hills, clouds and haze."""
 
 from __future__ import annotations
 
@@ -43,11 +43,10 @@ def band(
     octaves: int = 4,
     gain: float = 0.5,
 ) -> Floats:
-    """Return noise as `field` does; a wider band starts with the same columns as a narrower one.
+    """Return noise as `field` does, but a wider array starts with a narrower one's columns.
 
-    It is for scenery that drifts sideways: in a longer film the scenery is wider, and the beginning
-    of the film must look the same.
-
+    It is for scenery that drifts sideways: a longer film needs wider scenery, and its beginning
+    must look the same as in the shorter film.
     first_px  how many columns from the left decide the contrast.
     """
     width, height = size_px
@@ -75,7 +74,7 @@ def line(
     gain: float = 0.5,
     ridged: bool = False,
 ) -> Reals:
-    """Return `length_px` smooth random heights of about -1 to 1; `ridged` makes the crests sharp."""
+    """Return `length_px` smooth random heights, about -1 to 1; `ridged` makes crests sharp."""
     total, weights = np.zeros(length_px), 0.0
     for octave in range(octaves):
         points = length_px * 2**octave / cell_px

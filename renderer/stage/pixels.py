@@ -35,8 +35,9 @@ def grid(width_px: int, height_px: int) -> tuple[Floats, Floats]:
 
 
 def blend(a: Colour | Reals, b: Colour | Reals, share: Reals) -> Floats:
-    """Mix two colours or pictures to an array (h, w, 3). Where `share` is 0 it is `a`, where 1
-    `b`.
+    """Mix `a` and `b`, which are colours or pictures, into an array (h, w, 3).
+
+    share  an array (h, w): 0 gives `a`, 1 gives `b`.
     """
     first, second = np.asarray(a, dtype=np.float32), np.asarray(b, dtype=np.float32)
     weight = np.asarray(share, dtype=np.float32)[..., None]
@@ -44,7 +45,7 @@ def blend(a: Colour | Reals, b: Colour | Reals, share: Reals) -> Floats:
 
 
 def column(stops: Sequence[tuple[float, Colour]], height_px: int) -> Floats:
-    """Return a vertical gradient (height_px, 1, 3) through `stops`, which are (position, colour)."""
+    """Return a vertical gradient (height_px, 1, 3) through `stops`: pairs (position, colour)."""
     at = np.linspace(0.0, 1.0, height_px)
     places = [position for position, _ in stops]
     channels = [np.interp(at, places, [colour[i] for _, colour in stops]) for i in range(3)]
@@ -77,11 +78,11 @@ def dimmed(shape: Image.Image, level: int) -> Image.Image:
 
 
 def shrunk(image: Image.Image, over: int) -> Image.Image:
-    """Shrink an image that was drawn `over` times too large, which smooths its edges."""
+    """Shrink an image by the factor `over`, which smooths the edges of the shapes drawn in it."""
     return image.resize((image.width // over, image.height // over), Image.Resampling.BOX)
 
 
 def add_light(frame: Image.Image, values: Reals, size: tuple[int, int]) -> None:
-    """Enlarge a coarse array (h, w, 3) to `size` and add it, as light, to the frame's upper left."""
+    """Enlarge an array (h, w, 3) to `size` and add it, as light, to the frame's upper left."""
     large = to_image(values).resize(size, Image.Resampling.BILINEAR)
     frame.paste(ImageChops.screen(frame.crop((0, 0, *size)), large), (0, 0))

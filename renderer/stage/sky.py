@@ -31,7 +31,7 @@ _OPEN = {
     Weather.SNOW: 0.34,
     Weather.FOG: 0.4,
 }
-#: The curtains of northern lights: the colour at the bottom of each, and the colour above.
+#: For each curtain of northern lights: the colour at its bottom, and the colour above.
 _CURTAINS = (
     ((40, 220, 150), (80, 90, 210)),
     ((60, 210, 190), (140, 80, 220)),

@@ -53,7 +53,7 @@ class Stage:
         return self.width_px + 2 * self.margin_x_px, self.height_px + 2 * self.margin_y_px
 
     def wide_or_tall(self, wide: _Choice, tall: _Choice) -> _Choice:
-        """Return `tall` for a portrait frame, else `wide`."""
+        """Return the value `tall` if the frame is higher than wide, else the value `wide`."""
         return tall if self.height_px > self.width_px else wide
 
     def px(self, length: float) -> int:

@@ -1,4 +1,4 @@
-"""Draws water: a rippled, tinted mirror image of the picture above it, with glints of sun or moon."""
+"""Draws water: a rippled, tinted mirror image of the picture above, with glints of sun or moon."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Water:
         self._phases = rng.uniform(0, 6.28, 2).astype(np.float32)
 
     def hides_from(self, view: View) -> int:
-        """Return the frame row of the water's far edge; the water hides everything below that row."""
+        """Return the frame row of the water's far edge; the water hides all below that row."""
         return max(1, round(view.place(self._shot, self._depth, 0, self._row)[1]))
 
     def __call__(self, frame: Image.Image, view: View, at_s: float) -> None:

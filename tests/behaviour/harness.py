@@ -115,7 +115,7 @@ class BotHarness:
         await moderation.change_settings(mona, chosen, seen=seen)
 
     async def usage_of(self, user_id: int) -> Usage:
-        """Return what a member has used of the quota, in all guilds and since 2020."""
+        """Return what counts against a member's quota, in all guilds and since 2020."""
         long_ago = self.clock.now().replace(year=2020)
         return await self.app.store.read_ledger(lambda ledger: ledger.usage(user_id, long_ago))
 
@@ -153,8 +153,9 @@ class BotHarness:
         return words(self.card().embeds[0])
 
     async def thread(self, **state: Any) -> simcord.ChannelHandle:
-        """Have the bot create a public thread in the test channel; `state` is what to edit in it
-        then.
+        """Have the bot create a public thread in the test channel.
+
+        state  fields of the thread that the bot edits afterwards, such as `archived=True`.
         """
         place = self.app.client.get_channel(self.channel.id)
         assert isinstance(place, discord.TextChannel)

@@ -1,4 +1,4 @@
-"""Checks how the bot answers when a member presses a button or menu that an older release posted."""
+"""Checks how the bot answers when a member uses a button or menu that an older release posted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tests.behaviour.pressing import Press, heard, pressed, presser
 from tests.behaviour.release_before import Before, walk
 
-#: For each page of the guild settings: the name of one setting that has a menu on it.
+#: For each page of the guild settings: a setting whose menu is on that page.
 PAGES = {"where": "gallery", "models": "models", "remixes": "role", "limits": "limits"}
 _UNSTOPPABLE = r"asked the video service to stop|can't stop a render that it has begun"
 _CHANGED = "Somebody else has just changed that"
@@ -159,7 +159,7 @@ async def _setting(before: Before, press: Press) -> None:
 
 
 def _twin(what: str) -> str:
-    """Return the name of the other settings menu that changes the same value, "" if there is none."""
+    """Return the name of the other settings menu for the same value, "" if there is none."""
     return {"remixers": "role", "role": "remixers"}.get(what, "")
 
 

@@ -72,8 +72,8 @@ async def wait_for_reply(t: BotHarness, message: discord.Message) -> discord.Mes
 
 def only_answer(result: simcord.InteractionResult) -> str:
     """Return the text of the only message that answered an interaction; it must be ephemeral."""
-    # When a button takes long, `result.response` is the message that holds the button, so follow-
-    # up messages come first.
+    # After a slow button, `result.response` is the message that holds the button, and the answer
+    # is a follow-up message.
     answers = result.followups or [result.response]
     (answer,) = answers
     assert answer is not None
@@ -102,7 +102,7 @@ async def clips_used(t: BotHarness, actor: simcord.MemberActor) -> int:
 
 
 def deny(t: BotHarness, channel: simcord.ChannelHandle, who: int, **permissions: bool) -> None:
-    """Take permissions from a member in a channel; each is named as a keyword with the value True."""
+    """Deny a member permissions in a channel, each named as a keyword (`send_messages=True`)."""
     denied = discord.Permissions(**permissions)
     overwrite = Overwrite(target_id=who, type=OverwriteType.MEMBER, deny=denied.value)
     t.env.backend.set_overwrite(channel.id, overwrite)

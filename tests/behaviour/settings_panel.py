@@ -11,7 +11,7 @@ from tests.behaviour.harness import BotHarness
 
 
 async def open_settings(t: BotHarness, page: str = "where") -> simcord.ResponseMessage:
-    """Have the moderator open the guild settings and turn to the page `page`; return the message."""
+    """Have the moderator open the guild settings at the page `page`; return the message."""
     opened = await t.moderator.slash(t.channel, "sora-mod settings")
     assert opened.response is not None
     assert opened.response.ephemeral

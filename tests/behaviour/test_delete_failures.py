@@ -123,7 +123,7 @@ async def test_a_restart_right_after_a_deletion_leaves_no_words_on_the_card(
     async with bot_harness(tmp_path) as t:
         job = await generate_clip(t, t.alice, PROMPT)
         await t.until(lambda: "Done" in t.card_text())
-        # Two hours later, a restart no longer edits the status card of a finished job by itself.
+        # So long after the end of a job, a restart does not edit its status card by itself.
         t.clock.forward(2 * 3600)
         # Only the row in the outbox is committed here, as if the bot had died right after the
         # commit.

@@ -63,9 +63,7 @@ async def asked(t: BotHarness, place: simcord.ChannelHandle, **options: object) 
 
 
 async def rests_in(t: BotHarness, state: State, timeout_s: float = PATIENCE_S) -> Job:
-    """Wait until the only job stays in `state` for ten looks; before that it may pass other
-    states.
-    """
+    """Wait until ten checks in a row find the only job in `state`, and return the job."""
     seen: list[State] = []
 
     async def there() -> Job | None:
@@ -348,7 +346,7 @@ async def test_a_channel_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_p
         await asked(t, t.channel)
         job = await rests_in(t, State.DONE)
         # Make the job look as if the bot had died after it posted the clip and before it committed
-        # that. The post is no longer recognised by its nonce.
+        # that, so long ago that Discord has forgotten the nonce of the post.
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "UPDATE jobs SET state = 'posting', message_id = NULL, finished_at = NULL,"

@@ -49,7 +49,9 @@ async def offered(t: BotHarness, job: Job, actor) -> list[str]:
 
 
 def part(told: str, field: str) -> str:
-    """Return the details from the heading `field` to the end; "" when the heading is missing."""
+    """Return the text of a clip's details after the heading `field`; "" when the heading is
+    missing.
+    """
     _, there, rest = told.partition(f"{field}\n")
     return rest if there else ""
 

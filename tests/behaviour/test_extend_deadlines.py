@@ -15,14 +15,14 @@ _CREATE_S, _QUIET_S = 40.0, 30.0
 
 
 def patient(folder: Path, **variables: str) -> AbstractAsyncContextManager[BotHarness]:
-    """Run a bot that waits 70 s before it takes a paid call of unknown outcome for lost."""
+    """Run a bot that waits 70 s for a late effect of a paid call of unknown outcome."""
     api = VideosApi(ready_after_s=600, poll_after_ms=20)
     timings = replace(FAST_TIMINGS, create_s=_CREATE_S, quiet_s=_QUIET_S)
     return bot_harness(folder, variables, api=api, timings=timings)
 
 
 async def left_in_a_paid_call(t: BotHarness) -> Job:
-    """Return a job whose bot died during the paid call; its rows say that the call was 200 s ago."""
+    """Return a job whose bot died during its paid call, 200 s ago according to the job's row."""
     await t.app.scheduler.stop()
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     job, now = await t.job(), t.clock.now()

@@ -1,4 +1,4 @@
-"""A bot with two providers: when a job goes from one to the other."""
+"""A bot with two providers: when a job fails over from one to the other, and what members see."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ async def test_a_create_that_was_certainly_refused_goes_to_the_other_service(
         assert (job.spec.provider, job.failed_over_from) == ("litellm", "openai")
         assert (t.api.creates["a cat"], other.creates["a cat"]) == (0, 1)
         assert len(t.clips()) == 1
-        # The member's quota counts the price at the second provider.
+        # The member's quota counts the second provider's price.
         assert (await t.usage_of(t.alice.id)).usd_micros == 800_000
         await t.until(lambda: "Done" in cards(t, "a cat"))
         assert f"M{MOVED}." in cards(t, "a cat")

@@ -33,7 +33,7 @@ async def changed_elsewhere(t: BotHarness, guild_id: int, **changes: Any) -> Non
 
 
 async def asked(t: BotHarness) -> str | None:
-    """Have alice request a clip; return the text of the refusal, or None if the bot accepted it."""
+    """Have alice request a clip; return the text of the refusal, or None if there was none."""
     shown = await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     assert shown.response is not None
     return private_answer(shown) if shown.ephemeral else None

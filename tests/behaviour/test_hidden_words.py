@@ -148,7 +148,7 @@ async def test_what_another_member_makes_again_tells_none_of_the_parents_words(
         message = message_of(t, child)
         assert message is not None
         await t.bob.click(message, label="Again")
-        # Whether the bot accepts or refuses the press, the test waits until all jobs are done.
+        # The bot may accept or refuse the press; the test waits until every resulting job is done.
         for job in await wait_until_finished(t, len(await t.jobs())):
             told = await details(t, job, t.bob) if message_of(t, job) else ""
             assert WORD not in told

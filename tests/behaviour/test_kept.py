@@ -1,4 +1,6 @@
-"""The owner can have a kept clip posted, only in its own guild and as the guild's settings allow."""
+"""The owner of a kept clip can have it posted, but only in the guild where it was made and where
+the guild's settings allow it.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ HOSTILE = "**loud** [free](https://evil.example) @everyone <@1> `x` <t:0:R>"
 
 
 async def generates(t: BotHarness, actor: simcord.MemberActor) -> str | None:
-    """Have `actor` request a clip; return the text of the refusal, or None if the bot accepted it."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     shown = await actor.slash(t.channel, "sora generate", prompt="a cat")
     assert shown.response is not None
     return shown.response.content if shown.ephemeral else None

@@ -61,7 +61,7 @@ def line_of(page: str, name: str) -> str:
 
 
 async def drained_by_operator(t: BotHarness, *names: str) -> None:
-    """Drain providers in all guilds, as the operator's command line does, and let the bot reload."""
+    """Drain providers in all guilds, as the operator's command does, and let the bot reload."""
     store = t.app.store
     guild_store = SqliteGuildSettingsStore(store.database, store.queries)
     seen = await guild_store.guild_settings(EVERYWHERE)

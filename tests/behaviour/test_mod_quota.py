@@ -24,7 +24,7 @@ async def asks(
     channel: simcord.ChannelHandle | None = None,
     **options: object,
 ) -> str | None:
-    """Have `actor` request a clip; return the text of the refusal, or None if the bot accepted it."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     place = t.channel if channel is None else channel
     shown = await actor.slash(place, "sora generate", **({"prompt": "a cat"} | options))
     assert shown.response is not None

@@ -33,7 +33,7 @@ async def asks(
     command: str = "sora generate",
     **options: object,
 ) -> str | None:
-    """Have `actor` request a clip; return the text of the refusal, or None if the bot accepted it."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     place = t.channel if channel is None else channel
     shown = await actor.slash(place, command, **({"prompt": "a cat"} | options))
     assert shown.response is not None

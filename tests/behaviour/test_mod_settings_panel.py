@@ -1,4 +1,6 @@
-"""The message of `/sora-mod settings`: who may use it, two of them at once, and after a restart."""
+"""The message of `/sora-mod settings`: who may use it, two open at the same time, and after a
+restart.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ async def two(
 
 
 async def offered(t: BotHarness, typed: str = "") -> dict[str, str]:
-    """Return the choices that autocomplete offers alice for `model`: their names by their values."""
+    """Return the choices that alice is offered for the option `model`: names by values."""
     found = await t.alice.autocomplete(t.channel, "sora generate", "model", typed, prompt="x")
     return {str(each["value"]): str(each["name"]) for each in found}
 
@@ -88,7 +88,7 @@ async def test_only_what_can_be_asked_for_now_is_offered(tmp_path: Path) -> None
     async with two(tmp_path, FREE) as (t, _):
         await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai")
         assert set(await offered(t)) == {"litellm/home"}
-        # One of the two providers is left; the choice still names it.
+        # Only one of two providers can be used now, but a choice still names its provider.
         assert (await offered(t))["litellm/home"] == "Home · litellm · free · audio"
         await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai", back=True)
         t.api.fault("models", VideosFault.error(401, "no", "invalid_api_key"))

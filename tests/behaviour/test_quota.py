@@ -29,7 +29,7 @@ async def asks(
     channel: simcord.ChannelHandle | None = None,
     **options: object,
 ) -> str | None:
-    """Have `actor` request a clip; return the text of the refusal, or None if the bot accepted it."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     place = t.channel if channel is None else channel
     shown = await actor.slash(place, "sora generate", **({"prompt": "a cat"} | options))
     assert shown.response is not None
@@ -119,7 +119,7 @@ async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
         await mod(t, "quota set", target=t.alice, clips=7)
         told = await quota(t)
         assert "rule: your own" in field(told, "7 clips in 24 hours")
-        # For the other units, the limit of the next wider rule applies.
+        # Alice has a limit of her own for clips only. For seconds, the next wider rule applies.
         assert "rule: the bot's for everybody" in field(told, "60 s of video in 24 hours")
 
 

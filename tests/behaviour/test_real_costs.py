@@ -56,7 +56,7 @@ async def charging(
 
 def let_it_be_ready(t: BotHarness, double: ProviderDouble) -> None:
     double.finish()
-    # Move the clock past the bot's first poll, which is late because such renders take long.
+    # Move the clock to the bot's first poll, which comes after the usual time of such a render.
     t.clock.forward(60)
 
 

@@ -126,7 +126,7 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
     async with bot_harness(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
         await t.alice.slash(t.channel, "sora generate", prompt="rendering")
         await t.wait_for_state(State.RENDERING)
-        # Only this provider has the model that the member chose, so the job cannot fail over.
+        # Only the provider `openai` has the chosen model, so the job cannot fail over to another.
         asked = {"prompt": "waiting", "model": "openai/sora-2"}
         await t.alice.slash(t.channel, "sora generate", **asked)
         await t.restart(VIDEO_PROVIDERS="local")

@@ -39,7 +39,8 @@ BUTTONS = (
     *("details", "fetch", "remix", "again", "extend", "pick", "forbid", "allow"),
 )
 FORMS = ("remixing", "extending", "limiting")
-#: Kinds that the test presses last, because they would prevent the old forms from working.
+#: Kinds of buttons and menus that the test presses last, because pressing them would prevent the
+#: old forms from working.
 LAST = (
     *("set:gallery", "set:log", "set:model", "set:seconds", "set:size", "set:models"),
     *("set:remixers", "set:role", "set:post", "set:channels", "delete", "erase"),

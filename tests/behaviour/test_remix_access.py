@@ -75,7 +75,7 @@ IDS = [way.__name__ for way in WAYS]
 
 
 async def nothing_happened(t: BotHarness, jobs: int) -> None:
-    """Assert that no job was added to the `jobs` jobs there were.
+    """Assert that there are still exactly `jobs` jobs.
 
     Another clip is made first, so that a wrong job would have had the time to appear.
     """

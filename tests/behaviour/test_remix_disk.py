@@ -1,4 +1,4 @@
-"""A full disk prevents the first frame of a composed remix from being written: the provider is not
+"""When a full disk keeps the bot from writing the first frame of a remix, the provider is not
 blamed.
 """
 

@@ -1,4 +1,4 @@
-"""What a remix is made from: the clip at its provider, or else its prompt and last frame. It is
+"""A remix is made from the clip at its provider, or else from its prompt and last frame. It is
 paid for once.
 """
 

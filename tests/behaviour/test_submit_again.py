@@ -24,7 +24,9 @@ from tests.behaviour.harness import BotHarness, bot_harness
 
 
 class ScriptedSubmitProvider(LocalProvider):
-    """A provider that raises each error in `answers` once, then accepts requests."""
+    """A provider that answers paid calls with the errors in `answers`, one each, then accepts
+    requests.
+    """
 
     answers: list[ProviderError]
     keys: list[str]
@@ -40,7 +42,7 @@ class ScriptedSubmitProvider(LocalProvider):
 async def ask_and_answer(
     folder: Path, answers: Sequence[ProviderError]
 ) -> AsyncGenerator[tuple[BotHarness, ScriptedSubmitProvider]]:
-    """Run a bot whose provider answers paid calls with these errors, and have alice request a
+    """Run a bot whose provider answers the first paid calls with `answers`; have alice request a
     clip.
     """
     async with bot_harness(folder, VIDEO_PROVIDERS="local") as t:

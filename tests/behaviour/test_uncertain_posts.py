@@ -79,9 +79,9 @@ async def test_a_post_of_unknown_outcome_rests_however_often_it_is_woken(tmp_pat
 
 
 async def rendered_meanwhile(t: BotHarness) -> Job:
-    """Have bob make another clip, and return its job when it is done.
+    """Have bob make another clip; return its job when it is done.
 
-    A job that was woken before it has then had the time to run.
+    By then, any job that the bot woke earlier has had the time to run.
     """
     await t.bob.slash(t.channel, "sora generate", prompt="a dog")
 

@@ -1,4 +1,4 @@
-"""A provider made, or may have made, a render and does not hand it out."""
+"""A provider made a render, or may have made it, but refuses to hand over the clip."""
 
 from __future__ import annotations
 

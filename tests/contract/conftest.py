@@ -90,7 +90,7 @@ def continuation(request, parent):
 
 @pytest.fixture(params=list(OPERATIONS))
 async def paid(request, openai):
-    """Each kind of paid call in turn, not sent yet; a remix or extension gets a new parent render."""
+    """Each kind of paid call in turn, not sent yet; remixes and extensions have a parent."""
     if request.param == "create":
         return PaidCase(route="create", request=REQUEST)
     parent = await openai.submit(PARENT_REQUEST)

@@ -226,7 +226,7 @@ async def test_a_list_that_forgets_is_no_proof_that_an_order_never_arrived(conne
 
 
 async def test_an_answer_under_another_name_still_may_be_the_order(connect, autojump_clock):
-    """These servers list a render under their own model name, so the provider reports no model.
+    """Azure, vLLM and SGLang list a render under other names, so the provider reports no model.
 
     With a wrong model, the bot would not recognise a render whose answer was lost, and would pay
     for it a second time.

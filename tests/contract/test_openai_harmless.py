@@ -1,7 +1,7 @@
 """Faults while polling, listing and deleting at an OpenAI-shaped API.
 
-The provider retries these calls, because they cost nothing. It never takes a fault
-for an answer about a render.
+The provider retries these calls, because they cost nothing. It never takes a fault for an answer
+about a render.
 """
 
 from __future__ import annotations

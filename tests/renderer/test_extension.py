@@ -43,7 +43,7 @@ def rendered(play: Screenplay, target: Path, image: Path | None = None) -> Path:
 
 
 def decoded(clip: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return a clip's frames as grey values (n, h, w) of 0 to 255, and its sound as (2, samples)."""
+    """Return a clip's frames as grey values (n, h, w), 0 to 255, and its sound (2, samples)."""
     with av.open(str(clip)) as container:
         frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     with av.open(str(clip)) as container:
@@ -134,8 +134,8 @@ def test_the_camera_comes_to_rest_softly_and_never_looks_past_the_canvas(move: C
                 assert -0.5 <= top <= stage.canvas_px[1] - stage.height_px / zoom + 0.5
         path = np.array([(view.x, view.y, view.zoom) for view in views])
         speed = np.diff(path, axis=0) * FPS
-        # The camera does not jump: between two frames its speed changes by less than a limit that
-        # the fastest move stays below.
+        # The camera must not jump: from one frame to the next, its speed may not change by more
+        # than it does in the fastest camera move.
         opening_s = cues[0].seconds
         assert np.abs(np.diff(speed, axis=0)).max() < 1.6 / opening_s
         if not {CameraMove.HANDHELD, CameraMove.TRACKING}.intersection(cue.move for cue in cues):

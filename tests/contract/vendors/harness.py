@@ -56,7 +56,7 @@ class VendorHarness:
         return replace(plain, **changes)
 
     async def native_requests(self) -> list[ProviderRequest]:
-        """Return one request for each operation that the vendor offers, each with another prompt."""
+        """Return a request for each operation that the vendor offers, each with its own prompt."""
         requests = [self.request()]
         for operation in (Operation.REMIX, Operation.EXTEND):
             able = [model for model in self.models if operation in model.operations]

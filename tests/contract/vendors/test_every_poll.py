@@ -1,7 +1,7 @@
 """Polling, listing, cancelling, deleting and checking at every vendor.
 
-The provider retries these calls when they fail. It never takes a failure
-for an answer about a render.
+The provider retries these calls when they fail. It never takes a failure for an answer about a
+render.
 """
 
 from __future__ import annotations
