@@ -1,7 +1,5 @@
 """The command line: `python -m bot [run | migrate | quota … | providers … | backup | doctor]`."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal

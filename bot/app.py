@@ -1,7 +1,5 @@
 """The composition root: the only module that makes the bot's parts and joins them."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

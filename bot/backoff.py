@@ -1,7 +1,5 @@
 """The wait between attempts after failures: it doubles up to a maximum, with random jitter."""
 
-from __future__ import annotations
-
 import random
 
 #: The wait stops doubling after this many failures: larger powers of 2 overflow a float.

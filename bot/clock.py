@@ -1,7 +1,5 @@
 """The clock of the bot; no other module reads the system's wall clock."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Members read `user_text`, which never holds a vendor's words or request ids; `st
 the log.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 

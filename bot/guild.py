@@ -1,7 +1,5 @@
 """Limits, grants, blocks, budget and settings of a guild, and entries of its audit log."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Records that describe a guild setting; the settings are the fields of `GuildSettings`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto

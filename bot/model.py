@@ -1,7 +1,5 @@
 """The domain as immutable values, and the table of allowed state changes of a job."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,7 +98,7 @@ class Size:
     height_px: int
 
     @classmethod
-    def parse(cls, text: str) -> Size:
+    def parse(cls, text: str) -> "Size":
         """Read `"1280x720"` (also with `×`, spaces or a capital X); ValueError otherwise."""
         match = re.fullmatch(r"\s*(\d{2,5})\s*[xX×]\s*(\d{2,5})\s*", text)
         if match is None:

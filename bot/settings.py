@@ -1,7 +1,5 @@
 """All settings, read once from the environment; no other module reads environment variables."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -264,7 +262,7 @@ class Settings:
         return self.data_dir / "clips" if self.archive_url is None else self.archive_url
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from `environ`; an empty variable counts as absent, `none` lifts a limit.
 
         Raises SettingsError, which names the variable, the problem and the allowed values.

@@ -1,7 +1,5 @@
 """Builds the service, the reconciler and the scheduler from their dependencies."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from bot.jobs.budget import BudgetMonitor

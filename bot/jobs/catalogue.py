@@ -1,7 +1,5 @@
 """The models of all providers, and how clip options become a render spec."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +30,7 @@ class ClipOptions:
     #: 1 to 4 variants.
     count: int = 1
 
-    def with_image(self, image: Path) -> ClipOptions:
+    def with_image(self, image: Path) -> "ClipOptions":
         """Return the same options with a reference image."""
         return replace(self, image=image)
 
@@ -88,7 +86,7 @@ class ModelSelection:
     drained: frozenset[str] = frozenset()
 
     @classmethod
-    def from_settings(cls, *settings: GuildSettings) -> ModelSelection:
+    def from_settings(cls, *settings: GuildSettings) -> "ModelSelection":
         """Combine settings: a provider drained in any is drained, the first preference goes first."""
         limited = (frozenset(each.models) for each in settings if each.models)
         wanted = [each.preferred_provider for each in settings]
@@ -132,7 +130,7 @@ class Catalogue:
             for model in self._providers[name].capabilities().models
         )
 
-    def select(self, selection: ModelSelection) -> Catalogue:
+    def select(self, selection: ModelSelection) -> "Catalogue":
         """Return a catalogue limited to `selection`."""
         return Catalogue(self._providers, self._health, self._clock, selection)
 

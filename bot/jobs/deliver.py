@@ -1,7 +1,5 @@
 """Deliver a finished render: download, archive, check the size, post."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Download a finished render from its provider and put it into the archive."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

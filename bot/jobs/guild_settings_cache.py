@@ -1,7 +1,5 @@
 """Guild settings in memory, so that a command waits for the database once, not twice."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Finished clips: who may see them, what they were made from, and what their owners may change."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass

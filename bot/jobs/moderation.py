@@ -1,7 +1,5 @@
 """What moderators of a guild can do. Every call checks that the caller is a moderator."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Turns a member's request into new jobs, under the settings of the guild where it was made."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace

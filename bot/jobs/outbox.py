@@ -1,7 +1,5 @@
 """Runs outbox messages: mirror a clip in the gallery, erase a deleted one, or notify a channel."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

@@ -1,7 +1,5 @@
 """Poll a provider for its renders, and act on what it says."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Protocols that `bot.chat` implements for `bot.jobs`, and the values that pass between them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

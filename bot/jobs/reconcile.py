@@ -4,8 +4,6 @@ Each coroutine reads the job's row first, so an extra call finds nothing to do; 
 for a call that was lost.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from dataclasses import astuple

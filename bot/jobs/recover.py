@@ -1,7 +1,5 @@
 """Find out whether a paid call of unknown outcome was accepted, so that no clip is paid twice."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta

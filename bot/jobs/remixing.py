@@ -5,8 +5,6 @@ Otherwise the prompt is composed from the parent's prompt and the change, and th
 is the first frame of the clip where the model accepts a reference image.
 """
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Removes files past their time, and keeps the reserve file in place."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping

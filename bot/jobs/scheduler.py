@@ -1,7 +1,5 @@
 """Runs the reconciler in the bot's own process: each coroutine a task, each loop supervised."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

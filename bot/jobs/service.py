@@ -1,7 +1,5 @@
 """What commands call: submit, status, cancel, fetch. Never waits for a provider."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,7 +1,5 @@
 """Keeps the status cards up to date: one edit every few seconds each, and only for a change."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import heapq

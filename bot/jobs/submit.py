@@ -1,7 +1,5 @@
 """Make the paid call for a QUEUED job."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Single frames of clips: thumbnails, which are kept, and first frames of new clips."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import AsyncGenerator

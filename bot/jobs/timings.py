@@ -1,7 +1,5 @@
 """How long the engine waits for what, and when it looks again."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Sequence

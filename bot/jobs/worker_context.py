@@ -1,7 +1,5 @@
 """What the steps of a job work with, and how they end a job that gets no clip."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The budget of a guild: what all its members together may spend in 30 days."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta

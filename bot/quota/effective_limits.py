@@ -1,7 +1,5 @@
 """Finds the limits that decide for a member, among all that moderators and operator set."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

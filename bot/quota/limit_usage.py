@@ -1,7 +1,5 @@
 """Arithmetic of one quota limit: how much is used, and when a request will fit."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The quota status of a member: all limits that decide about their next request."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bot.guild import Block

@@ -1,7 +1,5 @@
 """The quota rule: decides in the reserving transaction whether a member may have new clips."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,7 +37,7 @@ class QuotaRule:
     guild_budget_usd_micros: int | None
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> QuotaRule:
+    def from_settings(cls, settings: Settings) -> "QuotaRule":
         """Return the quota rule with the operator's quotas, caps and budget."""
         defaults = ((unit, *_default_limit(unit, settings)) for unit in Unit)
         return cls(

@@ -1,7 +1,5 @@
 """Amounts, limits, budgets and blocks in words, for members, moderators and operators."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Parser of the command line, and the types of its arguments: ids, amounts, a reason."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from typing import NoReturn, Protocol, final

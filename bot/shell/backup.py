@@ -1,7 +1,5 @@
 """`python -m bot backup FILE`: copies the database; the bot may be running."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

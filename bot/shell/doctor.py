@@ -1,7 +1,5 @@
 """`python -m bot doctor`: checks an installation and says how to fix what is wrong."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import threading

@@ -1,7 +1,5 @@
 """The doctor's checks of the data folders and the database."""
 
-from __future__ import annotations
-
 import asyncio
 import tempfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The doctor's checks of the network: Discord (token, application, guilds, clock), and webhooks."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from bot.chat.transport.discord_check import DiscordCheck, GuildCheck, check_discord

@@ -1,7 +1,5 @@
 """The doctor's checks of providers: a free call to each API, and a render by the built-in one."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from importlib import metadata

@@ -1,7 +1,5 @@
 """Checks of the settings for the doctor and the start: all wrong values, and misspelt names."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping

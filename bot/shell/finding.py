@@ -1,7 +1,5 @@
 """Findings of `python -m bot doctor`, and how the command prints them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Collects what the video APIs offer, and checks them with free calls."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence

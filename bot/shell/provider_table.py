@@ -1,7 +1,5 @@
 """Formats the video APIs as a table for a terminal of 100 columns, and for the docs."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """`python -m bot providers …`: lists and chooses providers; the bot may be running."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """`python -m bot quota …`: the operator shows and changes limits while the bot runs."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Limits, budgets and usage in plain text, for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
