@@ -96,6 +96,7 @@ class _Player:
                 max_active=1_000_000,
                 max_active_in_guild=1_000_000,
                 guild_budget_usd_micros=None,
+                trusts=lambda _guild_id: True,
             ),
             clock=clock,
             timings=self._timings,

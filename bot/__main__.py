@@ -12,6 +12,7 @@ from bot.clock import SystemClock
 from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
 from bot.providers import registry
+from bot.quota.sentences import highest_cost
 from bot.settings import Secret, Settings, declared, read_dotenv, read_environment
 from bot.shell.arguments import Parser
 from bot.shell.backup import add_backup, run_backup
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, message in find_misspelt_settings(read_dotenv(), environ).items():
             _log.warning("%s: %s", name, message)
         asyncio.run(check_settings(settings))
+        _log.info("video APIs can cost in 30 days at most: %s", highest_cost(settings))
         if settings.discord_token is None:
             print(token_instructions(settings.discord_application_id), file=sys.stderr)
             return _BAD_SETTINGS

@@ -31,6 +31,7 @@ from bot.providers.health import CircuitBreakers
 from bot.providers.http.transport import Transport
 from bot.providers.registry import build_providers, build_verifiers
 from bot.providers.watched import WatchedProvider
+from bot.quota.guild_trust import GuildTrust
 from bot.quota.rule import QuotaRule
 from bot.settings import Settings
 from bot.storage.disk_space import DiskSpace
@@ -47,6 +48,7 @@ from bot.web.webhooks import Webhooks
 from cogs.account import AccountCog
 from cogs.command_groups import install_cogs
 from cogs.generate import GenerateCog
+from cogs.guilds import GuildsCog
 from cogs.history import HistoryCog
 from cogs.listeners import ListenersCog
 from cogs.mod_blocks import ModBlocksCog
@@ -162,6 +164,10 @@ async def _build(
     # The publisher needs the connection, and the connection's commands need the jobs: the
     # publisher looks up the connection when it posts.
     publisher = DiscordClipPublisher(lambda: connection.client, clock)
+    # `guilds` copies its dictionary in one step, so the database's thread may read it, too.
+    trust = GuildTrust(
+        settings.trusted_guild_ids, lambda: [each.id for each in connection.client.guilds]
+    )
     dependencies = Dependencies(
         store=store,
         clip_search=SqliteClipSearch(database, queries),
@@ -171,7 +177,7 @@ async def _build(
         publisher=publisher,
         providers=providers,
         health=breakers,
-        quota=QuotaRule.from_settings(settings),
+        quota=QuotaRule.from_settings(settings, trust),
         clock=clock,
         timings=timings,
         data_dir=data_dir,
@@ -257,6 +263,7 @@ def _client_factory(
             HistoryCog(jobs),
             AccountCog(jobs),
             ListenersCog(jobs, pictures),
+            GuildsCog(client, settings.allowed_guild_ids),
         )
         moderator_cogs = (
             ModQuotaCog(jobs),
@@ -305,7 +312,10 @@ async def open_admin_context(settings: Settings) -> AdminContext:
     return AdminContext(
         store=store,
         guild_store=SqliteGuildSettingsStore(store.database, store.queries),
-        quota=QuotaRule.from_settings(settings),
+        # The command knows no list of guilds: with none listed it takes all as trusted.
+        quota=QuotaRule.from_settings(
+            settings, lambda guild_id: guild_id in (settings.trusted_guild_ids or (guild_id,))
+        ),
         clock=SystemClock(),
     )
 

@@ -70,6 +70,14 @@ class OverBudgetError(OverQuotaError):
     """The clip costs more than is left of the guild's budget."""
 
 
+class OverBotBudgetError(OverQuotaError):
+    """The operator's budget for the whole bot is used up; `variable` names its setting."""
+
+    def __init__(self, user_text: str, variable: str) -> None:
+        super().__init__(user_text)
+        self.variable = variable
+
+
 class BlockedError(RefusedError):
     """A moderator blocked this member; `user_text` says until when and why."""
 

@@ -234,6 +234,26 @@ class Settings:
         "Max cost of a whole server in 30 days; empty or `none`: no limit.",
         unit="US dollars",
     )
+    budget_usd_per_day: int | None = _setting(
+        _parse_usd_micros,
+        "Max cost of the whole bot in 24 hours; `none`: no limit.",
+        default=5_000_000,
+        unit="US dollars",
+    )
+    budget_usd_per_month: int | None = _setting(
+        _parse_usd_micros,
+        "Max cost of the whole bot in 30 days; `none`: no limit.",
+        default=50_000_000,
+        unit="US dollars",
+    )
+    trusted_guild_ids: tuple[int, ...] = _setting(
+        _parse_ids,
+        "Servers whose moderators may raise QUOTA_*; empty: the bot's only server.",
+        default=(),
+    )
+    allowed_guild_ids: tuple[int, ...] = _setting(
+        _parse_ids, "The only servers where the bot stays; empty: all.", default=()
+    )
     max_clip_mib: int = _setting(
         parse_positive, "Largest file accepted from a video API.", default=200, unit="MiB"
     )

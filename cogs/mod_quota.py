@@ -24,7 +24,7 @@ from bot.errors import BadOptionError, MissingPermissionError
 from bot.guild import WINDOWS, Budget, GuildLimit, Scope
 from bot.jobs.service import JobService
 from bot.model import Job, State, Viewer
-from bot.quota.sentences import owner
+from bot.quota.sentences import ceiling, owner
 
 _Target = discord.Member | discord.User | discord.Role
 _Amount = app_commands.Range[int, 0, 1_000_000]
@@ -76,7 +76,7 @@ class ModQuotaCog(commands.Cog):
         now = _limits_of(await self._jobs.moderation.limits(by), scope, subject_id)
         now = [each for each in now if each.unit in plan.get(each.window, ())]
         words = moderation_text.limits_set(owner(scope, subject_id), now, before)
-        await respond_ephemerally(interaction, words)
+        await self._respond_with_ceiling(interaction, words)
 
     @quota.command()
     @app_commands.describe(target="A member or role; leave it out for those of the whole server")
@@ -128,9 +128,13 @@ class ModQuotaCog(commands.Cog):
         given = quota_options.parse_amounts(clips, seconds, usd)
         await self._jobs.moderation.grant(by, user.id, given, reason)
         after = await self._jobs.moderation.quota_status(by, member)
-        await respond_ephemerally(
-            interaction, moderation_text.granted(user.mention, given, before, after)
-        )
+        words = moderation_text.granted(user.mention, given, before, after)
+        await self._respond_with_ceiling(interaction, words)
+
+    async def _respond_with_ceiling(self, interaction: discord.Interaction, words: str) -> None:
+        """Answer, and name the operator's limits where the guild can't raise them."""
+        held = ceiling(self._jobs.moderation.ceiling(viewer_of(interaction)))
+        await respond_ephemerally(interaction, "\n".join(filter(None, (words, held))))
 
     @budget.command(name="set")
     @app_commands.describe(

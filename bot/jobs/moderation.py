@@ -82,6 +82,10 @@ class ModerationService:
         """The operator's limits, which apply to units that no limit of a guild names."""
         return self._context.quota.defaults
 
+    def ceiling(self, by: Viewer) -> tuple[Limit, ...]:
+        """Return the operator's limits that the guild's own can't exceed; none in a trusted guild."""
+        return self._context.quota.ceiling(by.moderated_guild_id())
+
     async def limits(self, by: Viewer) -> tuple[GuildLimit, ...]:
         """Return all limits that are set in the guild."""
         return await self._guild_store.limits(by.moderated_guild_id())

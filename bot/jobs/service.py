@@ -7,7 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
-from bot.errors import NoSuchJobError, NotYoursError, OverBudgetError, StorageError, TooLateError
+from bot.errors import (
+    NoSuchJobError,
+    NotYoursError,
+    OverBotBudgetError,
+    OverBudgetError,
+    StorageError,
+    TooLateError,
+)
 from bot.jobs.catalogue import Catalogue, ClipOptions
 from bot.jobs.deliver import clip_too_large
 from bot.jobs.guild_settings_cache import StaleSettingsError
@@ -102,6 +109,9 @@ class JobService:
             jobs = await self._reserve(make_jobs, viewer, request)
         except OverBudgetError:
             await self._context.budget_monitor.check(request.place.guild_id, refused=True)
+            raise
+        except OverBotBudgetError as error:
+            _log.warning("%s is used up: an order was refused", error.variable)
             raise
         for job in jobs:
             self._context.wake(TaskKind.SUBMIT, job.id)

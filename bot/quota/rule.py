@@ -1,12 +1,12 @@
 """The quota rule: decides in the reserving transaction whether a member may have new clips."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
-from bot.errors import BlockedError, OverBudgetError, OverQuotaError
-from bot.guild import WINDOWS, Block, Grant, Limit, Unit
+from bot.errors import BlockedError, OverBotBudgetError, OverBudgetError, OverQuotaError
+from bot.guild import WINDOWS, Block, Grant, Limit, Scope, Unit
 from bot.model import RenderSpec, Usage, Viewer
 from bot.quota import sentences
 from bot.quota.budget import BudgetUsage, affordable_again_at, budget_usage
@@ -16,7 +16,30 @@ from bot.quota.quota_status import Caps, QuotaStatus
 from bot.settings import Settings
 from bot.storage.base import JobUsage, LedgerReader
 
+_DAY, _MONTH = timedelta(days=1), timedelta(days=30)
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotBudget:
+    """What all members of all guilds may spend together in a window."""
+
+    variable: str
+    usd_micros: int
+    window: timedelta
+
+
+def bot_budgets(settings: Settings) -> tuple[BotBudget, ...]:
+    """Return the operator's budgets for the whole bot, the shortest window first."""
+    budgets = (
+        ("BUDGET_USD_PER_DAY", settings.budget_usd_per_day, _DAY),
+        ("BUDGET_USD_PER_MONTH", settings.budget_usd_per_month, _MONTH),
+    )
+    return tuple(
+        BotBudget(variable=variable, usd_micros=usd_micros, window=window)
+        for variable, usd_micros, window in budgets
+        if usd_micros is not None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +58,17 @@ class QuotaRule:
     max_active_in_guild: int
     #: What all members of a guild may spend in 30 days; None: no budget.
     guild_budget_usd_micros: int | None
+    #: Whether moderators of a guild may raise the operator's limits; called on the database's thread.
+    trusts: Callable[[int], bool] = field(compare=False)
+    #: What all members everywhere may spend together.
+    bot_budgets: tuple[BotBudget, ...] = ()
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "QuotaRule":
-        """Return the quota rule with the operator's quotas, caps and budget."""
+    def from_settings(cls, settings: Settings, trusts: Callable[[int], bool]) -> "QuotaRule":
+        """Return the quota rule with the operator's quotas, caps and budgets.
+
+        trusts  tells of a guild whether its moderators may raise the operator's limits.
+        """
         defaults = ((unit, *_default_limit(unit, settings)) for unit in Unit)
         return cls(
             defaults=tuple(
@@ -49,6 +79,8 @@ class QuotaRule:
             max_active=settings.max_active_jobs_per_user,
             max_active_in_guild=settings.max_active_jobs_per_server,
             guild_budget_usd_micros=settings.budget_usd_per_server_per_month,
+            bot_budgets=bot_budgets(settings),
+            trusts=trusts,
         )
 
     def check(
@@ -86,7 +118,7 @@ class QuotaRule:
         effective_limits = self._effective_limits(ledger, viewer)
         return QuotaStatus(
             usages=tuple(
-                limit_usage(each, limit, *_usage_in_window(ledger, viewer, each, limit, now))
+                limit_usage(each, limit, *self._usage_in_window(ledger, viewer, each, limit, now))
                 for each in effective_limits
                 for limit in each.limits
             ),
@@ -118,11 +150,23 @@ class QuotaRule:
             max_active_in_guild=_lower(chosen.max_active, self.max_active_in_guild),
         )
 
+    def ceiling(self, guild_id: int) -> tuple[Limit, ...]:
+        """Return the operator's limits that a guild's moderators can lower, but neither raise nor lift."""
+        return () if self.trusts(guild_id) else self.defaults
+
     def _effective_limits(self, ledger: LedgerReader, viewer: Viewer) -> tuple[EffectiveLimit, ...]:
         if viewer.guild_id is None:
             return resolve((), self.defaults)
-        limits = ledger.limits_for(viewer.guild_id, viewer.user_id, viewer.role_ids)
-        return resolve(limits, self.defaults)
+        set_limits = ledger.limits_for(viewer.guild_id, viewer.user_id, viewer.role_ids)
+        ceiling = resolve((), self.ceiling(viewer.guild_id))
+        lowered = [
+            each
+            for each in resolve(set_limits, self.defaults)
+            if not ceiling
+            or (each.limits and each.scope is not Scope.BOT)
+            or all(each.unit is not most.unit for most in ceiling)
+        ]
+        return (*lowered, *ceiling)
 
     def _check_limits(
         self, ledger: LedgerReader, viewer: Viewer, wanted: Usage, now: datetime
@@ -138,7 +182,7 @@ class QuotaRule:
                     limit.unit, ledger.usage(viewer.user_id, now - limit.window, within=within)
                 ):
                     continue
-                jobs, grants = _usage_in_window(ledger, viewer, effective, limit, now)
+                jobs, grants = self._usage_in_window(ledger, viewer, effective, limit, now)
                 usage = limit_usage(effective, limit, jobs, grants)
                 if asked > usage.left:
                     fits_at = fits_again_at(limit, jobs, grants, asked)
@@ -150,27 +194,37 @@ class QuotaRule:
     def _check_budget(
         self, ledger: LedgerReader, viewer: Viewer, asked: int, now: datetime
     ) -> None:
-        if viewer.guild_id is None or asked == 0:
+        if asked == 0:
+            return
+        for budget in self.bot_budgets:
+            if asked > budget.usd_micros - ledger.spent(None, now - budget.window):
+                raise OverBotBudgetError(sentences.over_bot_budget(budget.window), budget.variable)
+        if viewer.guild_id is None:
             return
         usage = self.budget(ledger, viewer.guild_id, now)
         if usage is not None and asked > usage.left_usd_micros:
             fits_at = affordable_again_at(ledger, viewer.guild_id, usage, asked, now)
             raise OverBudgetError(sentences.over_budget(usage, asked, fits_at))
 
+    def _usage_in_window(
+        self,
+        ledger: LedgerReader,
+        viewer: Viewer,
+        effective: EffectiveLimit,
+        limit: Limit,
+        now: datetime,
+    ) -> tuple[Sequence[JobUsage], Sequence[Grant]]:
+        """Return the jobs and grants of a viewer that count for a limit, inside its window."""
+        since, guild_id = now - limit.window, viewer.guild_id
+        jobs = ledger.usage_by_job(viewer.user_id, since, within=effective.within(guild_id))
+        # A grant is a guild's: it does not raise the operator's limit where the guild may not.
+        if guild_id is None or (effective.scope is Scope.BOT and not self.trusts(guild_id)):
+            return jobs, ()
+        return jobs, ledger.grants(guild_id, viewer.user_id, since)
+
 
 def _lower(chosen: int | None, ceiling: int) -> int:
     return ceiling if chosen is None else min(chosen, ceiling)
-
-
-def _usage_in_window(
-    ledger: LedgerReader, viewer: Viewer, effective: EffectiveLimit, limit: Limit, now: datetime
-) -> tuple[Sequence[JobUsage], Sequence[Grant]]:
-    """Return the jobs and grants of a viewer that count for a limit, inside its window."""
-    since = now - limit.window
-    jobs = ledger.usage_by_job(viewer.user_id, since, within=effective.within(viewer.guild_id))
-    if viewer.guild_id is None:
-        return jobs, ()
-    return jobs, ledger.grants(viewer.guild_id, viewer.user_id, since)
 
 
 def _default_limit(unit: Unit, settings: Settings) -> tuple[int | None, str]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bot.guild import BUDGET_WINDOW, Block, Budget, GuildLimit, Limit, Scope, Unit
 from bot.quota.budget import BudgetUsage
 from bot.quota.limit_usage import LimitUsage
+from bot.settings import Settings
 
 _FREE_OF_CHARGE = "Nothing was charged."
 
@@ -142,6 +143,33 @@ def over_budget(usage: BudgetUsage, asked_usd_micros: int, fits_at: datetime | N
         f"this asks for {amount(usd, asked_usd_micros)} and {amount(usd, usage.left_usd_micros)} "
         f"is left. {when} {_FREE_OF_CHARGE}"
     )
+
+
+def over_bot_budget(window: timedelta) -> str:
+    """Return the sentences that a member reads when the budget of the whole bot is used up."""
+    return (
+        f"All servers together have used what I may spend in {window_name(window)}. It comes back "
+        f"bit by bit: try again later. {_FREE_OF_CHARGE}"
+    )
+
+
+def ceiling(limits: Iterable[Limit]) -> str:
+    """Return what moderators read where the operator's limits hold beside their own; else nothing."""
+    words = limits_text(limits)
+    return words and (
+        f"Whoever runs me allows no more than {words} for each member here, whatever this server "
+        "sets or grants."
+    )
+
+
+def highest_cost(settings: Settings) -> str:
+    """Return in words what video APIs can cost at most in 30 days with the operator's budgets."""
+    day, month = settings.budget_usd_per_day, settings.budget_usd_per_month
+    sums = [each for each in (None if day is None else 30 * day, month) if each is not None]
+    if not sums:
+        return "no limit: neither BUDGET_USD_PER_DAY nor BUDGET_USD_PER_MONTH is set"
+    variable = "BUDGET_USD_PER_MONTH" if month == min(sums) else "BUDGET_USD_PER_DAY"
+    return f"{amount(Unit.USD_MICROS, min(sums))} ({variable}), and what has no known price"
 
 
 def too_many_active(active: int, asked: int, most: int) -> str:

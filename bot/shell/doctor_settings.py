@@ -11,6 +11,7 @@ from bot.clock import Clock
 from bot.errors import SettingsError
 from bot.providers import registry
 from bot.providers.registry import LOCAL, VENDORS
+from bot.quota.sentences import highest_cost
 from bot.settings import Settings, declared, parse_secret, read_dotenv, read_environment
 from bot.shell.finding import Finding, ok, problem, warning
 from bot.shell.provider_facts import stand_in_settings
@@ -63,6 +64,7 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> tuple[Settings, l
     found = [_finding_of_error(each) for each in errors] or [
         ok("settings", _settings_summary(environ, settings))
     ]
+    found.append(_cost_finding(settings))
     if not environ.get("DISCORD_TOKEN", "").strip():
         advice = "`python -m bot run` says how to get one; `make sandbox` needs none"
         found.append(problem("DISCORD_TOKEN", "not set, so the bot can't connect", advice))
@@ -130,6 +132,13 @@ def _settings_summary(environ: Mapping[str, str], settings: Settings) -> str:
     count = sum(1 for name in _known_names() if environ.get(name, "").strip())
     names = ", ".join(settings.video_providers)
     return f"{count} set, all can be used; video APIs: {names}"
+
+
+def _cost_finding(settings: Settings) -> Finding:
+    text = f"video APIs, 30 days, at most: {highest_cost(settings)}"
+    if settings.budget_usd_per_day is None and settings.budget_usd_per_month is None:
+        return warning("cost", text, "set BUDGET_USD_PER_MONTH, such as 50")
+    return ok("cost", text)
 
 
 def _finding_of_error(error: SettingsError) -> Finding:

@@ -71,8 +71,8 @@ class LedgerReader(Protocol):
         """Return a server's budget."""
         ...
 
-    def spent(self, guild_id: int, since: datetime) -> int:
-        """Return the USD micros of what was reserved in a server after `since`."""
+    def spent(self, guild_id: int | None, since: datetime) -> int:
+        """Return the USD micros of what was reserved in a guild after `since`; None: everywhere."""
         ...
 
     def guild_settings(self, guild_id: int) -> GuildSettings:

@@ -269,6 +269,8 @@ async def bot_harness(
                 "OPENAI_API_KEY": videos.key,
                 "OPENAI_BASE_URL": videos.base_url,
                 "MAX_ACTIVE_JOBS_PER_USER": "20",
+                "BUDGET_USD_PER_DAY": "none",
+                "BUDGET_USD_PER_MONTH": "none",
             }
             | dict(environ)
             | variables

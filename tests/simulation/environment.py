@@ -56,6 +56,7 @@ class SimulatedEnvironment:
             max_active=self.max_active,
             max_active_in_guild=100,
             guild_budget_usd_micros=None,
+            trusts=lambda _guild_id: True,
         )
 
     def publisher(self) -> ScriptedPublisher:

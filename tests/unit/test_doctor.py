@@ -186,7 +186,7 @@ async def test_a_good_database_is_read_to_its_end_beside_a_bot_that_writes(tmp_p
         writer = asyncio.create_task(factories.accept(store, 99))
         said = await of_database(tmp_path)
         await writer
-    assert about(said, "ok", "database: opens, schema 5")
+    assert about(said, "ok", "database: opens, schema 6")
     assert about(said, "ok", "the ledger agrees with every job")
 
 
@@ -259,7 +259,7 @@ async def test_another_programs_file_is_told(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("version", "level", "words"), [(3, "warning", "brings it to 5"), (99, "problem", "later")]
+    ("version", "level", "words"), [(3, "warning", "brings it to 6"), (99, "problem", "later")]
 )
 async def test_another_releases_schema_is_told(tmp_path: Path, version, level, words):
     async with database(tmp_path):

@@ -86,6 +86,10 @@ GOOD: dict[str, dict[str, object]] = {
     "MAX_ACTIVE_JOBS_PER_USER": {**FEW},
     "MAX_ACTIVE_JOBS_PER_SERVER": {"1": 1, "1000000": 1_000_000},
     "BUDGET_USD_PER_SERVER_PER_MONTH": {**DOLLARS},
+    "BUDGET_USD_PER_DAY": {**DOLLARS, "none": None},
+    "BUDGET_USD_PER_MONTH": {**DOLLARS, "none": None},
+    "TRUSTED_GUILD_IDS": {"1": (1,), "1, 2": (1, 2)},
+    "ALLOWED_GUILD_IDS": {"1": (1,), "1, 2": (1, 2)},
     "MAX_CLIP_MIB": {**FEW},
     "PUBLIC_URL": {**HTTP},
     "HTTP_BIND": {
@@ -124,6 +128,10 @@ WRONG: dict[str, list[str]] = {
     "MAX_ACTIVE_JOBS_PER_USER": NOT_FEW,
     "MAX_ACTIVE_JOBS_PER_SERVER": ["0", "-1", "1000001", "many", "1.5"],
     "BUDGET_USD_PER_SERVER_PER_MONTH": NOT_DOLLARS,
+    "BUDGET_USD_PER_DAY": NOT_DOLLARS,
+    "BUDGET_USD_PER_MONTH": NOT_DOLLARS,
+    "TRUSTED_GUILD_IDS": ["guild", "1;2", "-1", "0", "none"],
+    "ALLOWED_GUILD_IDS": ["guild", "1;2", "-1", "0", "none"],
     "MAX_CLIP_MIB": NOT_FEW,
     "HTTP_BIND": [
         "8080",

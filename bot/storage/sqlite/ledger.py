@@ -84,8 +84,11 @@ class SqliteLedgerReader(LedgerReader):
         row = self._row("budget", guild_id=guild_id)
         return None if row is None else budget_of_row(row)
 
-    def spent(self, guild_id: int, since: datetime) -> int:
-        row = self._row("spent", guild_id=guild_id, since=to_ms(since))
+    def spent(self, guild_id: int | None, since: datetime) -> int:
+        if guild_id is None:
+            row = self._row("spent_everywhere", since=to_ms(since))
+        else:
+            row = self._row("spent", guild_id=guild_id, since=to_ms(since))
         return 0 if row is None else int(row["usd_micros"])
 
     def guild_settings(self, guild_id: int) -> GuildSettings:

@@ -126,8 +126,8 @@ class InMemoryLedger(LedgerReader):
     def budget(self, guild_id: int) -> Budget | None:
         return self.budgets.get(guild_id)
 
-    def spent(self, guild_id: int, since: datetime) -> int:
-        here = [job for job in self.jobs if job.guild_id == guild_id]
+    def spent(self, guild_id: int | None, since: datetime) -> int:
+        here = [job for job in self.jobs if guild_id in (None, job.guild_id)]
         return sum(job.usd_micros for job in here if job.at > since)
 
     def guild_settings(self, guild_id: int) -> GuildSettings:

@@ -29,7 +29,11 @@ from tests.unit.quota.in_memory_ledger import (
 
 def rule(*defaults: Limit, budget: int | None = None) -> QuotaRule:
     return QuotaRule(
-        defaults=defaults, max_active=1, max_active_in_guild=1, guild_budget_usd_micros=budget
+        defaults=defaults,
+        max_active=1,
+        max_active_in_guild=1,
+        guild_budget_usd_micros=budget,
+        trusts=lambda _guild_id: True,
     )
 
 

@@ -29,7 +29,11 @@ from tests.unit.quota.in_memory_ledger import (
 )
 
 RULE = QuotaRule(
-    defaults=(clips(10),), max_active=4, max_active_in_guild=50, guild_budget_usd_micros=9_000_000
+    defaults=(clips(10),),
+    max_active=4,
+    max_active_in_guild=50,
+    guild_budget_usd_micros=9_000_000,
+    trusts=lambda _guild_id: True,
 )
 
 

@@ -42,6 +42,7 @@ def rule(*defaults: Limit, active: int = 9, in_server: int = 50, budget: int | N
         max_active=active,
         max_active_in_guild=in_server,
         guild_budget_usd_micros=budget,
+        trusts=lambda _guild_id: True,
     )
 
 
@@ -350,8 +351,11 @@ def test_the_settings_become_the_rule_and_none_lifts_a_limit():
                 "MAX_ACTIVE_JOBS_PER_USER": "3",
                 "MAX_ACTIVE_JOBS_PER_SERVER": "30",
                 "BUDGET_USD_PER_SERVER_PER_MONTH": "100",
+                "BUDGET_USD_PER_DAY": "none",
+                "BUDGET_USD_PER_MONTH": "none",
             }
-        )
+        ),
+        lambda _guild_id: True,
     )
     assert made == rule(
         clips(10),
@@ -360,4 +364,6 @@ def test_the_settings_become_the_rule_and_none_lifts_a_limit():
         in_server=30,
         budget=100 * DOLLAR,
     )
-    assert QuotaRule.from_settings(Settings()).guild_budget_usd_micros is None
+    assert (
+        QuotaRule.from_settings(Settings(), lambda _guild_id: True).guild_budget_usd_micros is None
+    )

@@ -25,6 +25,7 @@ async def race(path: Path, first: int, count: int, most: int) -> None:
         max_active=1_000,
         max_active_in_guild=1_000,
         guild_budget_usd_micros=None,
+        trusts=lambda _guild_id: True,
     )
     store = await SqliteJobStore.open(path)
     say("ready")

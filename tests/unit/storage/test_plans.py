@@ -61,6 +61,7 @@ _BY_INDEX = [
     ("enqueue_mirror", ["sqlite_autoindex_jobs"]),
     ("active_in_guild", ["jobs_open_by_guild"]),
     ("spent", ["ledger_by_guild"]),
+    ("spent_everywhere", ["ledger_by_cost"]),
     ("usage_by_day", ["ledger_by_guild"]),
     ("usage_by_member", ["ledger_by_guild"]),
     ("failures", ["ledger_by_guild", "sqlite_autoindex_jobs", "jobs_of_server"]),

@@ -3,6 +3,11 @@
 SELECT coalesce(sum(usd_micros), 0) AS usd_micros FROM ledger INDEXED BY ledger_by_guild
 WHERE guild_id = :guild_id AND counts_at > :since;
 
+-- The USD micros of all jobs reserved after an instant, at their present cost.
+-- name: spent_everywhere
+SELECT coalesce(sum(usd_micros), 0) AS usd_micros FROM ledger INDEXED BY ledger_by_cost
+WHERE usd_micros <> 0 AND counts_at > :since;
+
 -- Usage of jobs reserved in a guild after an instant, by UTC day.
 -- name: usage_by_day
 SELECT
