@@ -1,7 +1,5 @@
 """The bot's discord.py client."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
@@ -82,7 +80,7 @@ class SorabotClient(commands.Bot):
         self,
         jobs: JobService,
         pictures: Pictures,
-        install: Callable[[SorabotClient], Awaitable[None]],
+        install: Callable[["SorabotClient"], Awaitable[None]],
         on_login: Callable[[], None],
     ) -> None:
         """Give the client its services, its cogs and a login callback; call it before `start`."""

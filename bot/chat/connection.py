@@ -4,8 +4,6 @@
 event, `start` raises that exception, and the client can't be started again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A message with an embed and buttons."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, TypedDict
 

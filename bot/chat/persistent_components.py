@@ -1,7 +1,5 @@
 """The buttons, menus and forms that work on messages of an earlier process."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Sentences about jobs that users read, and how values are put into words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 

@@ -3,8 +3,6 @@
 Everything comes from discord.py's cache; no request is made.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

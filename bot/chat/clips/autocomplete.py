@@ -1,7 +1,5 @@
 """Choices of autocomplete. Members can type anything else, so submit checks everything again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import discord

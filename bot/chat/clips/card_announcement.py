@@ -1,7 +1,5 @@
 """Shows the card of an accepted request in the channel, with fallbacks if Discord fails."""
 
-from __future__ import annotations
-
 import logging
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The buttons below a finished clip. Each press checks its user anew."""
 
-from __future__ import annotations
-
 import discord
 
 from bot.chat.clips import clip_text

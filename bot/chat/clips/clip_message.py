@@ -1,7 +1,5 @@
 """The message that carries finished clips: its buttons, its nonce, and the names of its files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Sentences about finished clips: above them, in their details, and after changes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bot.chat.text import duration_text, escaped, jump_url, place_url, spec_and_failover_line

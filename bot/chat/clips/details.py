@@ -1,7 +1,5 @@
 """The details of a clip: what was asked for, its file, its ancestors and its remixes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import discord

@@ -1,7 +1,5 @@
 """Buttons about jobs: the id is in the custom id, everything else in the database."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import discord

@@ -4,8 +4,6 @@ A form's custom id says which clip it is about, and `submit_clip_modal` takes wh
 that was open while the bot restarted is not lost.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Reference images that members attach to a command."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

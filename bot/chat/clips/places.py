@@ -1,7 +1,5 @@
 """Where a command, button or reply came from, and whether the bot can post and read there."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import discord

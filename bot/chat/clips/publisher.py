@@ -1,7 +1,5 @@
 """Posts cards and clips with the bot's own token, since an interaction's expires too soon."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -4,8 +4,6 @@ Without the message content intent a bot gets the text of a reply only if the re
 answers a regular message (Discord's documentation, 2026-08); in direct messages it always gets it.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The embeds of cards and of `/sora status`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import discord

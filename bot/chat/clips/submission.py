@@ -1,7 +1,5 @@
 """Turns an interaction into a request, and shows the card of the accepted request."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import Any
 

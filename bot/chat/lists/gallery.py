@@ -1,7 +1,5 @@
 """The list of a server's clips, whose buttons work after a restart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any

@@ -1,7 +1,5 @@
 """The list of a member's jobs, whose buttons work after a restart."""
 
-from __future__ import annotations
-
 import discord
 
 from bot.chat.embed_message import DEFAULT_COLOUR, EmbedMessage

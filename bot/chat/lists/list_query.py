@@ -1,7 +1,5 @@
 """A page of a list as text that fits into a button's custom id: the filters and the position."""
 
-from __future__ import annotations
-
 import re
 import zlib
 from dataclasses import dataclass, replace
@@ -35,12 +33,12 @@ class ListQuery:
         search: str | None = None,
         model: str | None = None,
         sort: ClipSort = ClipSort.NEWEST,
-    ) -> ListQuery:
+    ) -> "ListQuery":
         """Return the first page of a list; a search too long for a button is cut."""
         folded = " ".join((search or "").split())[:_MAX_SEARCH_CHARS].strip()
         return cls(user_id=user_id, search=folded, model=model, sort=sort)
 
-    def with_cursor(self, cursor: Cursor) -> ListQuery:
+    def with_cursor(self, cursor: Cursor) -> "ListQuery":
         """Return another page of the same list."""
         return replace(self, cursor=cursor)
 
@@ -55,7 +53,7 @@ class ListQuery:
         return f"{sort}:{at}:{user}:{self.model or ''}:{self.search}"
 
     @classmethod
-    def load(cls, text: str) -> ListQuery:
+    def load(cls, text: str) -> "ListQuery":
         """Read what `dump` wrote. Raises RefusedError for anything else."""
         match = re.fullmatch(
             r"(?P<sort>[nl]):(?:(?P<way>[ab])(?P<seq>[0-9a-z]+)\.(?P<reactions>[0-9a-z]+))?"

@@ -1,7 +1,5 @@
 """Sentences and entries of the history and the gallery."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bot.chat import text

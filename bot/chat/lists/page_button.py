@@ -1,7 +1,5 @@
 """The buttons that lead to other pages of a list."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import discord

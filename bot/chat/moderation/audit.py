@@ -1,7 +1,5 @@
 """The lists of blocked members and of moderators' changes; their buttons work after a restart."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar

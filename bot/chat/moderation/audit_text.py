@@ -1,7 +1,5 @@
 """What the audit log holds, in words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import cast

@@ -1,7 +1,5 @@
 """The list of a server's jobs, for moderators; its buttons work after a restart."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -51,7 +49,7 @@ class JobListQuery:
     before_seq: int | None = None
 
     @classmethod
-    def load(cls, text: str) -> JobListQuery:
+    def load(cls, text: str) -> "JobListQuery":
         """Read what `dump` wrote."""
         word, user, before = text.split(":")
         return cls(

@@ -1,7 +1,5 @@
 """The answers to moderators' commands."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import discord

@@ -1,7 +1,5 @@
 """The providers for moderators: the health of each, and which one makes the next clip."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Embeds with limits, budgets and their usage, for members and moderators."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby
 

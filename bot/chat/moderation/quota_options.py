@@ -1,7 +1,5 @@
 """Reads what moderators type into the options of their commands."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The forms of the settings panel: numbers and texts that moderators type."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

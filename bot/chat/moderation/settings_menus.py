@@ -1,7 +1,5 @@
 """The menus of the settings panel: what each offers, and what a choice changes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any

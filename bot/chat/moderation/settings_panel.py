@@ -5,8 +5,6 @@ that the moderator saw. Each press reads the settings again, changes one of them
 message again.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from collections.abc import Callable, Mapping

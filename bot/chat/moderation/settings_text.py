@@ -1,7 +1,5 @@
 """A guild's settings in words, and what moderators are told when they change them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bot.chat.text import escaped

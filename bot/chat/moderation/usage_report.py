@@ -1,7 +1,5 @@
 """The usage of a server, for moderators: text, a chart, and CSV files."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta

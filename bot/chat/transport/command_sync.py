@@ -1,7 +1,5 @@
 """Registers the bot's commands with Discord, unless it has them already."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Checks the bot's token and its guilds with a few REST calls, without the gateway; for `doctor`."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence

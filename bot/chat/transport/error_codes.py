@@ -3,8 +3,6 @@
 Source: "JSON Error Codes" in Discord's documentation (2026-08).
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

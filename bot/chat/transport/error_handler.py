@@ -3,8 +3,6 @@
 discord.py by itself only logs errors in a view, and drops errors in a dynamic item.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import secrets

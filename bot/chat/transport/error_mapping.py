@@ -1,7 +1,5 @@
 """What Discord's errors mean for a delivery."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar

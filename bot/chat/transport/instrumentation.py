@@ -1,7 +1,5 @@
 """Reports how Discord takes the bot's answers and requests, for the metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass

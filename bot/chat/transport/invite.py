@@ -1,7 +1,5 @@
 """How the bot gets into a server."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 

@@ -1,7 +1,5 @@
 """Tracks whether a request to Discord may have succeeded, over all its tries."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +8,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-_OUTCOME: ContextVar[RequestOutcome | None] = ContextVar("fate", default=None)
+_OUTCOME: ContextVar["RequestOutcome | None"] = ContextVar("fate", default=None)
 
 
 @dataclass(slots=True)

@@ -5,8 +5,6 @@ broken connection. This module alone uses private parts of discord.py;
 `tests/unit/test_retry_policy.py` fails when they have changed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

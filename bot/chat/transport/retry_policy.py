@@ -1,7 +1,5 @@
 """Decides from a request to Discord alone whether it may be retried, and keeps edits from pinging."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
