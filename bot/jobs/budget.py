@@ -1,4 +1,4 @@
-"""What a guild may spend and has spent, and the warning when little of it is left."""
+"""What a guild may spend and has spent, and the warning when little of its budget is left."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _WARN_AGAIN_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStatus:
-    """A guild's budget and what is used of it."""
+    """A guild's budget and how much of the budget is used."""
 
-    #: What its moderators set; None: no budget.
+    #: The budget that the guild's moderators set, if any.
     own: Budget | None
-    #: Of the budget in force; None where there is none.
+    #: The usage of the budget in force; None where there is no budget.
     usage: BudgetUsage | None
-    #: Where the warnings at 80 and 100 % go: the budget's alert channel, else the guild's log
-    #: channel; None: nowhere.
+    #: The channel of the warnings at 80 and 100 %: the budget's alert channel, else the guild's log
+    #: channel; None where there is neither.
     alert_channel_id: int | None
 
 
@@ -54,10 +54,10 @@ class BudgetMonitor:
         return BudgetStatus(own=own, usage=usage, alert_channel_id=alert_channel_id)
 
     async def check(self, guild_id: int | None, *, refused: bool = False) -> None:
-        """Warn moderators, once, when their budget is nearly or wholly used up.
+        """Warn moderators, once, when their guild's budget is nearly or wholly used up.
 
-        refused  a request was just refused because the budget doesn't cover it: counts as 100 %.
-        Never raises: it must not fail a request that was accepted.
+        refused  whether a request was just refused for lack of budget, which counts as 100 % used.
+        Never raises, so that no accepted request fails.
         """
         if guild_id is None:
             return
@@ -67,18 +67,19 @@ class BudgetMonitor:
             _log.warning("budget of guild %d not checked: %s", guild_id, error)
 
     async def check_job(self, job: Job) -> None:
-        """Check the budget after a job that cost more than was reserved; never raises."""
-        if (job.cost_usd_micros or 0) > job.spec.estimate_usd_micros:
-            await self.check(await self._paying_guild_id(job))
+        """Check the budget of the guild that pays for a job which cost more than was reserved.
 
-    async def _paying_guild_id(self, job: Job) -> int | None:
-        """Return the guild that pays for a job, wherever its clip was posted; None in direct messages."""
+        Never raises.
+        """
+        if (job.cost_usd_micros or 0) <= job.spec.estimate_usd_micros:
+            return
         try:
+            # The guild of the request pays, wherever the clip was posted.
             request = await self._store.request(job.request_id)
         except StorageError as error:
             _log.warning("budget for %s not checked: %s", job.id, error)
-            return None
-        return None if request is None else request.place.guild_id
+        else:
+            await self.check(None if request is None else request.place.guild_id)
 
     async def _warn(self, guild_id: int, *, refused: bool) -> None:
         status = await self.status(guild_id)
@@ -88,8 +89,7 @@ class BudgetMonitor:
         percent = warning_percent(status.usage.spent_usd_micros, limit)
         if percent is None:
             return
-        if refused:
-            percent = 100
+        percent = 100 if refused else percent
         await self._outbox.notify(
             status.alert_channel_id,
             budget_warning(status.usage, percent),

@@ -80,7 +80,6 @@ async def _move_to_posting(context: WorkerContext, job: Job, place: Place | None
 
 
 async def _open_thread(context: WorkerContext, job: Job) -> Place | None:
-    """Return the thread for a clip where the guild wants threads; None for the job's own place."""
     if job.place.guild_id is None or job.place.thread_of is not None:
         return None
     if (await context.guild_store.guild_settings(job.place.guild_id)).post is not PostTarget.THREAD:
@@ -239,15 +238,15 @@ async def _send(context: WorkerContext, job: Job) -> int:
 
 
 async def _status_for_message(context: WorkerContext, job: Job) -> JobStatus:
-    """Return a job's status for its clip message."""
     status = await context.status_reader.read(job)
     request = await context.store.request(job.request_id)
     # A thread that was opened on the status card has the card message's id.
-    is_elsewhere = request is not None and job.place.channel_id not in (
+    if request is None or job.place.channel_id in (
         request.place.channel_id,
         request.card_message_id,
-    )
-    return replace(status, asked_in=request.place) if request and is_elsewhere else status
+    ):
+        return status
+    return replace(status, asked_in=request.place)
 
 
 async def _statuses_in_message(context: WorkerContext, job: Job) -> tuple[JobStatus, ...]:

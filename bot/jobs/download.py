@@ -67,7 +67,6 @@ async def download(context: WorkerContext, job: Job) -> Job | None:
 async def _fetch(
     context: WorkerContext, provider: Provider, job: Job, remote_id: str, path: Path
 ) -> Clip:
-    """Download a render, check that it can be decoded, archive it and return the clip."""
     file = await provider.download(remote_id, path, max_bytes=context.max_clip_bytes)
     facts = await probe(file.path)
     if job.spec.operation is Operation.EXTEND and job.source_remote_id is None:
@@ -117,7 +116,6 @@ def _size_and_sha256(path: Path) -> tuple[int, str]:
 
 
 def _note_disk_space(context: WorkerContext, job: Job, *, has_space: bool) -> None:
-    """Have the status card say whether the clip waits for disk space."""
     if context.status_reader.note_disk_space(job.id, has_space=has_space):
         context.status_cards.mark_dirty(job.request_id)
 

@@ -242,7 +242,6 @@ def may_see(job: Job, viewer: Viewer) -> bool:
 
 
 def _check_remix(settings: GuildSettings, parent: Job, viewer: Viewer) -> None:
-    """Raise ForbiddenByGuildError unless the guild's settings let the viewer remix `parent`."""
     if parent.user_id == viewer.user_id or settings.remixers is Remixers.EVERYBODY:
         return
     if settings.remixers is Remixers.NOBODY:

@@ -27,6 +27,7 @@ from bot.storage.guild_settings import Actor, DayUsage, MemberUsage
 _TOP_MEMBERS = 8
 _AUDIT_PAGE = 10
 _JOBS_PAGE = 5
+_AMOUNT_OPTIONS = ", ".join(unit.option for unit in Unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,9 @@ class UsageReport:
     """What a guild used in the last `days` days."""
 
     days: int
-    #: By UTC day, earliest first; empty days left out.
+    #: The usage of each UTC day, earliest first; days without usage are left out.
     by_day: tuple[DayUsage, ...]
-    #: The members who used most, first the one who used most of all.
+    #: The usage of the members who used most, the heaviest user first.
     by_member: tuple[MemberUsage, ...]
 
 
@@ -70,7 +71,7 @@ class ModerationService:
             for unit, amount in amounts.items()
         ]
         if not limits:
-            raise BadOptionError(_amount_options(), "name at least one.")
+            raise BadOptionError(_AMOUNT_OPTIONS, "name at least one.")
         await self._guild_store.set_limits(guild_id, limits, self._actor(by))
 
     async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
@@ -102,7 +103,7 @@ class ModerationService:
         """Give a member a one-off extra. Raises BadOptionError when `amounts` is empty."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         if not amounts:
-            raise BadOptionError(_amount_options(), "name at least one.")
+            raise BadOptionError(_AMOUNT_OPTIONS, "name at least one.")
         grants = [
             Grant(
                 guild_id=guild_id,
@@ -117,9 +118,9 @@ class ModerationService:
         await self._guild_store.grant(grants, actor)
 
     async def set_budget(self, by: Viewer, budget: Budget | None) -> BudgetStatus:
-        """Set the guild's budget, or remove it (None); return the budget status afterwards.
+        """Set the guild's budget, or remove it (None); return the new budget status.
 
-        Warns at once if the budget is already nearly or wholly spent.
+        Moderators are warned at once if the budget is already nearly or wholly spent.
         """
         guild_id = by.moderated_guild_id()
         await self._guild_store.set_budget(guild_id, budget, self._actor(by))
@@ -127,13 +128,13 @@ class ModerationService:
         return await self._budget_monitor.status(guild_id)
 
     async def budget_status(self, by: Viewer) -> BudgetStatus:
-        """Return the guild's budget and what is spent of it."""
+        """Return the guild's budget and how much of the budget is spent."""
         return await self._budget_monitor.status(by.moderated_guild_id())
 
     async def block(
         self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
     ) -> Block:
-        """Block a member from making clips in the guild; `lasting` None: until it is lifted."""
+        """Block a member from making clips; `lasting` None blocks until a moderator lifts the block."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         block = Block(
             guild_id=guild_id,
@@ -147,7 +148,7 @@ class ModerationService:
         return block
 
     async def unblock(self, by: Viewer, user_id: int) -> bool:
-        """Lift a block; False when there was none in force."""
+        """Lift a member's block; return False when none was in force."""
         return await self._guild_store.unblock(by.moderated_guild_id(), user_id, self._actor(by))
 
     async def blocks(self, by: Viewer) -> tuple[Block, ...]:
@@ -155,7 +156,7 @@ class ModerationService:
         return await self._guild_store.blocks(by.moderated_guild_id(), self._context.now())
 
     async def settings(self, guild_id: int) -> GuildSettings:
-        """Return a guild's settings; not only for moderators."""
+        """Return a guild's settings; members who are no moderators may read them too."""
         return await self._guild_store.guild_settings(guild_id)
 
     async def change_settings(
@@ -165,11 +166,7 @@ class ModerationService:
 
         Raises RefusedError, and changes nothing, unless the stored settings still equal `seen`.
         """
-        changed = await self._guild_store.replace_guild_settings(
-            by.moderated_guild_id(), settings, self._actor(by), expected=seen
-        )
-        self._context.settings_cache.invalidate(by.moderated_guild_id())
-        if not changed:
+        if not await self._context.settings_cache.replace(by, settings, seen=seen):
             raise RefusedError("Somebody else has just changed the settings. Open them again.")
 
     async def audit(
@@ -205,7 +202,3 @@ class ModerationService:
 
     def _actor(self, by: Viewer) -> Actor:
         return Actor(user_id=by.user_id, at=self._context.now())
-
-
-def _amount_options() -> str:
-    return ", ".join(unit.option for unit in Unit)

@@ -151,7 +151,6 @@ class Ordering:
         _check_place(await self._settings_cache.settings(viewer.guild_id), viewer)
 
     async def _catalogue_for_viewer(self, viewer: Viewer) -> Catalogue:
-        """Return the offers of the viewer's guild. Raises as `check_place`."""
         settings = await self._settings_cache.settings(viewer.guild_id)
         _check_place(settings, viewer)
         return await self._selected(settings)
@@ -163,7 +162,6 @@ class Ordering:
 
 
 def _check_place(settings: GuildSettings, viewer: Viewer) -> None:
-    """Raise ForbiddenByGuildError, naming the allowed channels, unless the viewer is in one."""
     if settings.channel_ids and not viewer.channel_ids.intersection(settings.channel_ids):
         where = ", ".join(f"<#{each}>" for each in settings.channel_ids[:10])
         raise ForbiddenByGuildError(f"Clips are made elsewhere in this server: {where}.")

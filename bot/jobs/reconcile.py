@@ -66,7 +66,6 @@ class Reconciler:
                 await deliver(self._context, job, self._message_lock(job))
 
     def _is_backing_off(self, job: Job) -> bool:
-        """Return whether the job's last step failed and its back-off has not ended yet."""
         return job.attempts > 0 and job.due_at is not None and job.due_at > self._context.now()
 
     async def run_outbox_message(self, message_id: str) -> None:
@@ -84,7 +83,6 @@ class Reconciler:
                     await run_outbox_message(self._context, message, job, self._message_lock(job))
 
     def _message_lock(self, job: Job) -> asyncio.Lock:
-        """Return the lock on the message that a request's clips share."""
         return self._message_locks.setdefault(job.request_id, asyncio.Lock())
 
     async def poll(self, provider_name: str) -> None:
@@ -132,7 +130,6 @@ class Reconciler:
         return min([*nexts, outbox_at] if outbox_at is not None else nexts, default=None)
 
     async def _wake_polls(self, now: datetime) -> None:
-        """Wake the poll of each provider that has a render due."""
         for name in await self._store.providers_due(now):
             if name in self._context.providers:
                 self._wake(TaskKind.POLL, name)
@@ -141,7 +138,6 @@ class Reconciler:
                     await self._handle_unconfigured(job)
 
     async def _wake_queue(self, now: datetime) -> None:
-        """Wake the queued jobs that may have a slot now."""
         for name, provider in self._context.providers.items():
             most = provider.capabilities().max_concurrent
             if not self._context.health.takes_work(name):
@@ -218,7 +214,6 @@ class Reconciler:
         return due if due and due[0].due_at is not None and due[0].due_at <= now else ()
 
     async def _handle_unconfigured(self, job: Job) -> None:
-        """Fail over, fail or delay a job whose provider is not configured any more."""
         context = self._context
         with job_log_context(job.id):
             if job.state is State.QUEUED and await fail_over(context, job):

@@ -76,7 +76,6 @@ async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Ex
 
 
 async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> None:
-    """Search the provider's list for the render of `job`; move or fail the job by the result."""
     try:
         match = await _find_render(context, provider, job)
     except UnsupportedError as error:

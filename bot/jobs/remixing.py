@@ -114,7 +114,6 @@ class Remixing:
         return self._catalogue.offer_named(name)
 
     def _can_remix(self, offer: Offer, options: ClipOptions, change: str) -> bool:
-        """Return whether the parent's provider can remix its own render as `options` ask."""
         model = offer.model
         if Operation.REMIX not in model.operations or self._remote_id is None:
             return False
@@ -158,7 +157,6 @@ class Remixing:
             return resolve_at(offers[0], replace(options, seconds=longest), prompt)
 
     def _extend_spec(self, prompt: str) -> RenderSpec:
-        """Return the spec for a clip that begins with the parent's last frame."""
         size, too_long = self._before.size, None
         for each in self._offers_in_order():
             if _can_continue(each, size):

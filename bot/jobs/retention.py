@@ -141,7 +141,6 @@ def _is_on_this_disk(provider: Provider) -> bool:
 
 
 def _old_files(folder: Path, now_s: float) -> list[Path]:
-    """Return the files of a folder that are older than a day."""
     try:
         return [
             each

@@ -105,7 +105,7 @@ class StatusCards:
                 self._changed.clear()
                 wait_s = self._start_due()
                 with contextlib.suppress(TimeoutError):
-                    # Not wait_for: in Python 3.11 it can swallow a cancellation.
+                    # asyncio.wait_for of Python 3.11 can swallow a cancellation.
                     async with asyncio.timeout(wait_s):
                         await self._changed.wait()
         finally:

@@ -89,7 +89,6 @@ async def _send_elsewhere(context: WorkerContext, job: Job) -> bool:
 
 
 async def _call(context: WorkerContext, provider: Provider, job: Job) -> None:
-    """Make the first call for a job that was just moved to SUBMITTING."""
     try:
         render = await submit_once(context, provider, job)
     except (NotAcceptedError, NotOfferedError, ProviderAccountError) as error:
