@@ -31,16 +31,15 @@ async def deliver(context: WorkerContext, job: Job, message_lock: asyncio.Lock) 
 
     message_lock  held while the clip is posted, because variants of one request share a message.
     """
-    step: Job | None = job
-    if step.state is State.DOWNLOADING:
-        step = await download(context, step)
+    if job.state is State.POSTING:
+        # An earlier try may have posted the clip without getting the answer.
+        await _post(context, job, message_lock, may_be_posted=True)
+        return
+    step = await download(context, job) if job.state is State.DOWNLOADING else job
     if step is not None and step.state is State.FITTING:
         step = await _fit(context, step)
         if step is not None and step.state is State.POSTING:
             await _post(context, step, message_lock, may_be_posted=False)
-    elif step is not None and step.state is State.POSTING:
-        # An earlier try may have posted the clip without getting the answer.
-        await _post(context, step, message_lock, may_be_posted=True)
 
 
 async def _fit(context: WorkerContext, job: Job) -> Job | None:
@@ -101,10 +100,11 @@ async def _post(
 
     may_be_posted  an earlier try may have succeeded: look for its message before sending again.
     """
+    step: Job | None = job
     async with message_lock:
-        step = await _post_here(context, job, may_be_posted=may_be_posted)
         while step is not None:
-            step = await _post_here(context, step, may_be_posted=False)
+            step = await _post_here(context, step, may_be_posted=may_be_posted)
+            may_be_posted = False
 
 
 async def _post_here(context: WorkerContext, job: Job, *, may_be_posted: bool) -> Job | None:

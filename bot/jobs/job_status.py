@@ -1,4 +1,4 @@
-"""Reads jobs as members see them: the row with clip, queue position and origin."""
+"""Reads jobs as members see them: the job with its clip, place in the queue and origin."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class JobStatusReader:
         self._without_disk_space: set[str] = set()
 
     def note_disk_space(self, job_id: str, *, has_space: bool) -> bool:
-        """Record whether there is disk space for a job's clip; return whether that changed."""
+        """Note whether the disk has space for a job's clip; return whether the answer changed."""
         had_space = job_id not in self._without_disk_space
         (self._without_disk_space.discard if has_space else self._without_disk_space.add)(job_id)
         return had_space is not has_space
 
     async def read_card(self, request: Request, jobs: Iterable[Job]) -> StatusCard:
-        """Return a request's card."""
+        """Return a request's status card with the given jobs."""
         return StatusCard(request=request, statuses=tuple([await self.read(job) for job in jobs]))
 
     async def card(self, request_id: int) -> StatusCard | None:
@@ -57,14 +57,14 @@ class JobStatusReader:
                 expected_at = job.submitted_at + timedelta(seconds=whole_s)
                 # A time in the past is not shown.
                 ready_at = expected_at if expected_at > self._clock.now() else None
+        waits_for_disk = job.state is State.DOWNLOADING and job.id in self._without_disk_space
         return replace(
             self.from_memory(job),
             ahead=await self._store.position(job) if job.state is State.QUEUED else None,
             ready_at=ready_at,
-            # Not read before there can be one: each read waits for the database.
+            # The clip is not read before there can be one: each read waits for the database.
             clip=await self._store.clip(job.id) if job.state in _HAS_CLIP else None,
-            waits_for_disk_space=job.state is State.DOWNLOADING
-            and job.id in self._without_disk_space,
+            waits_for_disk_space=waits_for_disk,
             origin=await self._origin(job),
             can_extend=can_extend(self._catalogue, job),
         )
@@ -83,19 +83,15 @@ class JobStatusReader:
             return None
         before, spec = parent.spec, job.spec
         is_native = job.source_remote_id is not None
-        has_last_frame = (
-            self._catalogue.takes_image(spec.provider, spec.model)
-            and spec.image is None
-            and _had_last_frame(parent, job)
-        )
-        moved = (before.provider, before.model) != (spec.provider, spec.model)
+        takes_image = self._catalogue.takes_image(spec.provider, spec.model)
+        has_last_frame = takes_image and spec.image is None and _had_last_frame(parent, job)
+        is_same_model = (before.provider, before.model) == (spec.provider, spec.model)
+        label = self._catalogue.model_label(before.provider, before.model)
         return Origin(
             parent=parent,
             is_native=is_native,
             with_frame=not is_native and (has_last_frame or spec.operation is Operation.EXTEND),
-            replaced_model_label=self._catalogue.model_label(before.provider, before.model)
-            if moved
-            else None,
+            replaced_model_label=None if is_same_model else label,
         )
 
 

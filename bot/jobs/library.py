@@ -1,4 +1,4 @@
-"""Finished clips: who may see them, what they were made from, and what their owners may change."""
+"""Finished clips: who may see them, which clips they were made from, what owners may change."""
 
 from __future__ import annotations
 
@@ -29,18 +29,17 @@ _MAX_CHILDREN = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipDetails:
-    """A clip as its viewer may see it."""
+    """The details of a clip that its viewer may see."""
 
     status: JobStatus
-    #: The parent first, then its parent, up to the root; None for those the viewer may not see.
+    #: The parent first, then its parent, up to the root; None for a clip the viewer may not see.
     ancestors: tuple[Job | None, ...]
-    #: Direct children that the viewer may see, newest first.
+    #: The direct children that the viewer may see, newest first, and the number of all of them.
     children: tuple[Job, ...]
-    #: Number of direct children, also of those that the viewer may not see.
     child_count: int
-    #: Whether the viewer may delete it.
+    #: Whether the viewer may delete the clip.
     may_delete: bool
-    #: Whether the viewer owns it; only the owner may forbid remixes.
+    #: Whether the viewer owns the clip; only the owner may forbid remixes.
     is_own: bool
 
 
@@ -55,12 +54,13 @@ class Library:
     async def parent(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may remix or extend.
 
-        Raises as `clip`, NoSuchClipError also where the viewer can't read its channel now,
-        RemixForbiddenError, ForbiddenByGuildError where the guild forbids it, and ClipExpiredError
-        when its file was removed.
+        Raises as `clip`, NoSuchClipError also when the viewer, although the owner, can't read the
+        channel of the clip now, RemixForbiddenError, ForbiddenByGuildError, and ClipExpiredError
+        when the clip's file was removed.
         """
         job = await self.clip(clip_id, viewer)
-        if not _may_read_place(job, viewer):
+        may_read = job.place.access_channel_id in viewer.readable_channel_ids
+        if job.state is State.DONE and viewer.guild_id is not None and not may_read:
             raise NoSuchClipError(clip_id)
         if not job.remixable and job.user_id != viewer.user_id:
             raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
@@ -74,7 +74,7 @@ class Library:
         return Parent(job=job, clip=clip)
 
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:
-        """Return a clip that the viewer may see: posted, or kept and their own.
+        """Return a posted clip that the viewer may see, or the viewer's own kept clip.
 
         Raises NoSuchClipError, and ClipElsewhereError for the viewer's own clip that was requested
         in this guild but posted in their direct messages.
@@ -83,16 +83,12 @@ class Library:
         if job is None or not _is_clip(job, viewer):
             raise NoSuchClipError(clip_id)
         if not may_see(job, viewer):
-            if await self._is_elsewhere(job, viewer):
-                raise ClipElsewhereError(job.id)
+            if job.user_id == viewer.user_id and viewer.guild_id is not None:
+                request = await self._store.request(job.request_id)
+                if request is not None and request.place.guild_id == viewer.guild_id:
+                    raise ClipElsewhereError(job.id)
             raise NoSuchClipError(clip_id)
         return job
-
-    async def _is_elsewhere(self, job: Job, viewer: Viewer) -> bool:
-        if job.user_id != viewer.user_id or viewer.guild_id is None:
-            return False
-        request = await self._store.request(job.request_id)
-        return request is not None and request.place.guild_id == viewer.guild_id
 
     async def clips_in_message(self, message_id: int, viewer: Viewer) -> tuple[Job, ...]:
         """Return the clips of a message that the viewer may see."""
@@ -119,20 +115,14 @@ class Library:
         return job is None or job.deleted_at is not None
 
     async def knows_origin(self, job: Job, viewer: Viewer) -> bool:
-        """Return whether the viewer may see every clip that this one was made from.
-
-        False also when one of them was deleted.
-        """
+        """Return whether the viewer may see all clips that a job was made from, none of them deleted."""
         if job.parent_id is None:
             return True
         lineage = await self._clip_search.lineage(job.id, children=0)
         return all(each.deleted_at is None and may_see(each, viewer) for each in lineage.ancestors)
 
     async def find(self, typed: str, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
-        """Return the newest clips that the viewer may see and that match `typed`.
-
-        Clips whose file was removed are left out, because they can't be remixed or extended.
-        """
+        """Return the newest clips that the viewer may see, that match `typed` and that have a file."""
         wanted = ClipFilter(words=typed)
         found = (await self._clip_search.clips(viewer, wanted, ClipSort.NEWEST, None, limit)).jobs
         filed = await self._clip_search.archived([job.id for job in found])
@@ -157,9 +147,9 @@ class Library:
     async def history(
         self, viewer: Viewer, user_id: int, words: str, at: Cursor | None, limit: int
     ) -> KeysetPage:
-        """Return a page of a member's jobs in this guild or in direct messages.
+        """Return a page of a member's jobs at the viewer's place: all, if the member is the viewer.
 
-        The viewer's own jobs in every state; of another member only clips that the viewer may see.
+        Of another member only the clips that the viewer may see are listed.
         """
         if user_id == viewer.user_id:
             return await self._clip_search.history(viewer, words, at, limit)
@@ -180,11 +170,10 @@ class Library:
         return changed
 
     async def delete(self, clip_id: str, viewer: Viewer) -> Job:
-        """Delete a clip for good: message, file and prompt; its ledger rows stay.
+        """Delete a clip's message, file and prompt for good; its ledger rows stay.
 
-        The row is cleared at once. The outbox removes message and files as soon as Discord and the
-        provider answer.
-        Raises as `deletable`.
+        The job's row is cleared at once; the outbox removes the message and files as soon as Discord
+        and the provider answer. Raises as `deletable`.
         """
         job = await self.deletable(clip_id, viewer)
         now = self._context.now()
@@ -208,13 +197,11 @@ class Library:
         if job.user_id != viewer.user_id and not viewer.is_moderator:
             if not may_see(job, viewer):
                 raise NoSuchClipError(clip_id)
-            raise NotYoursError(
-                f"`{job.id}` belongs to somebody else; its owner or a moderator can delete it."
-            )
+            who = "its owner or a moderator can delete it"
+            raise NotYoursError(f"`{job.id}` belongs to somebody else; {who}.")
         if not job.state.is_final:
-            raise TooLateError(
-                f"`{job.id}` is still on its way. Cancel it, or wait until it is done."
-            )
+            hint = "Cancel it, or wait until it is done."
+            raise TooLateError(f"`{job.id}` is still on its way. {hint}")
         return job
 
     async def react(self, message_id: int, by: int) -> None:
@@ -229,16 +216,12 @@ class Library:
 def may_see(job: Job, viewer: Viewer) -> bool:
     """Return whether a clip may be shown to a viewer.
 
-    In its own guild to its owner and to members who can read its channel; in direct messages only
-    to its owner.
+    A clip is shown in its own guild to its owner and to members who can read its channel, and in
+    direct messages only to its owner.
     """
-    if job.place.guild_id != viewer.guild_id:
-        return False
-    if job.user_id == viewer.user_id:
-        return True
-    return (
-        viewer.guild_id is not None and job.place.access_channel_id in viewer.readable_channel_ids
-    )
+    may_read = job.place.access_channel_id in viewer.readable_channel_ids
+    is_listed = job.user_id == viewer.user_id or (viewer.guild_id is not None and may_read)
+    return job.place.guild_id == viewer.guild_id and is_listed
 
 
 def _check_remix(settings: GuildSettings, parent: Job, viewer: Viewer) -> None:
@@ -250,12 +233,6 @@ def _check_remix(settings: GuildSettings, parent: Job, viewer: Viewer) -> None:
         raise ForbiddenByGuildError(
             f"In this server <@&{settings.remix_role_id}> may remix others' clips."
         )
-
-
-def _may_read_place(job: Job, viewer: Viewer) -> bool:
-    """Return whether the viewer can read the channel of a posted clip; the owner must, too."""
-    posted = job.state is State.DONE and viewer.guild_id is not None
-    return not posted or job.place.access_channel_id in viewer.readable_channel_ids
 
 
 def _is_clip(job: Job, viewer: Viewer) -> bool:

@@ -43,9 +43,7 @@ async def notify(context: WorkerContext, message: OutboxMessage) -> None:
     """Send the text of a NOTIFY message to its channel, or reschedule the message; idempotent."""
     try:
         await context.publisher.notify(
-            message.channel_id or 0,
-            message.text or "",
-            key=f"sora-tell-{message.id}",
+            message.channel_id or 0, message.text or "", key=f"sora-tell-{message.id}"
         )
         await context.outbox.finish_notify(message)
     except PlaceClosedError as error:
@@ -67,10 +65,7 @@ async def _mirror(context: WorkerContext, job: Job, message: OutboxMessage) -> N
     may_be_posted = message.attempts > 0 or age_s > context.timings.reconcile_max_gap_s
     try:
         message_id = await context.publisher.mirror_clip(
-            status,
-            path,
-            message.channel_id or 0,
-            may_be_posted=may_be_posted,
+            status, path, message.channel_id or 0, may_be_posted=may_be_posted
         )
     except (ClipTooLargeError, PlaceClosedError) as error:
         _log.warning("not mirrored: %s", error)
@@ -88,12 +83,8 @@ async def _erase(
     # The process that took the command may have died before the card was edited.
     context.status_cards.mark_dirty(job.request_id)
     errors: list[Exception] = []
-    parts = (
-        _remove_messages(context, message, job, message_lock),
-        _remove_files(context, job),
-        _remove_remote(context, job),
-    )
-    for part in parts:
+    remove_messages = _remove_messages(context, message, job, message_lock)
+    for part in (remove_messages, _remove_files(context, job), _remove_remote(context, job)):
         try:
             await part
         except (SorabotError, OSError) as error:
@@ -142,13 +133,8 @@ async def _retry_later(context: WorkerContext, message: OutboxMessage, error: Ex
         await context.outbox.reschedule(message, context.after(wait_s))
         return
     # Only the operator can now remove what is left at the provider.
-    _log.error(
-        "%s of %s given up after %d tries: %s",
-        message.kind,
-        message.job_id,
-        attempts,
-        error,
-    )
+    what = f"{message.kind} of {message.job_id}"
+    _log.error("%s given up after %d tries: %s", what, attempts, error)
     match message.kind:
         case OutboxKind.MIRROR:
             await context.outbox.finish_mirror(message, None)

@@ -8,9 +8,6 @@ from datetime import datetime, timedelta
 
 from bot.errors import (
     NoProviderError,
-    NotAcceptedError,
-    NotOfferedError,
-    ProviderAccountError,
     ProviderError,
     ProviderTroubleError,
     RenderLostError,
@@ -18,7 +15,7 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.jobs.remixing import provider_prompt
-from bot.jobs.submit import accept_render, handle_failed_call, retry_hint_s, submit_once
+from bot.jobs.submit import NOT_TAKEN, accept_render, handle_failed_call, retry_hint_s, submit_once
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, State
 from bot.providers.base import Provider, RenderStatus
@@ -57,7 +54,7 @@ async def _repeat_call(context: WorkerContext, provider: Provider, job: Job) -> 
     """
     try:
         render = await submit_once(context, provider, job)
-    except (NotAcceptedError, NotOfferedError, ProviderAccountError, StorageError) as error:
+    except (*NOT_TAKEN, StorageError) as error:
         await _repeat_later(context, job, f"no answer to an earlier call: {error}", error)
     except ProviderError as error:
         await handle_failed_call(context, provider, job, error)
@@ -66,7 +63,7 @@ async def _repeat_call(context: WorkerContext, provider: Provider, job: Job) -> 
 
 
 async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Exception) -> None:
-    """Try again later; after the deadline fail the job for `reason`."""
+    """Retry a recovery after a back-off; after the deadline fail the job for `reason`."""
     if job.deadline_at is not None and job.deadline_at <= context.now():
         await context.fail(job, RenderLostError(reason))
         return

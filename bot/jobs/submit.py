@@ -26,6 +26,8 @@ from bot.model import Job, Operation, State
 from bot.providers.base import Provider, ProviderRequest, RenderState, RenderStatus
 
 _log = logging.getLogger(__name__)
+#: With these errors the provider certainly did not accept the job, and another one may.
+NOT_TAKEN = (NotAcceptedError, NotOfferedError, ProviderAccountError)
 
 
 async def submit(context: WorkerContext, job: Job) -> None:
@@ -91,7 +93,7 @@ async def _send_elsewhere(context: WorkerContext, job: Job) -> bool:
 async def _call(context: WorkerContext, provider: Provider, job: Job) -> None:
     try:
         render = await submit_once(context, provider, job)
-    except (NotAcceptedError, NotOfferedError, ProviderAccountError) as error:
+    except NOT_TAKEN as error:
         await _handle_not_taken(context, job, error)
     except StorageError as error:
         # Nothing was sent, and the fault is this machine's: another provider wouldn't help.
