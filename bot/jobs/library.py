@@ -46,10 +46,10 @@ class ClipDetails:
 class Library:
     """What members can do with finished clips. Every refusal is a RefusedError."""
 
-    def __init__(self, context: WorkerContext) -> None:
-        self._context = context
-        self._store = context.store
-        self._clip_search = context.clip_search
+    def __init__(self, ctx: WorkerContext) -> None:
+        self._ctx = ctx
+        self._store = ctx.store
+        self._clip_search = ctx.clip_search
 
     async def parent(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may remix or extend.
@@ -65,12 +65,10 @@ class Library:
         if not job.remixable and job.user_id != viewer.user_id:
             raise RemixForbiddenError(f"The owner of `{job.id}` keeps it as it is: no remixes.")
         if viewer.guild_id is not None:
-            _check_remix(
-                await self._context.guild_store.guild_settings(viewer.guild_id), job, viewer
-            )
+            _check_remix(await self._ctx.guild_store.guild_settings(viewer.guild_id), job, viewer)
         clip = await self._store.clip(job.id)
         if clip is None:
-            raise ClipExpiredError(job.id, self._context.keep_days)
+            raise ClipExpiredError(job.id, self._ctx.keep_days)
         return Parent(job=job, clip=clip)
 
     async def clip(self, clip_id: str, viewer: Viewer) -> Job:
@@ -101,7 +99,7 @@ class Library:
         lineage = await self._clip_search.lineage(job.id, children=_MAX_CHILDREN)
         is_own = job.user_id == viewer.user_id
         return ClipDetails(
-            status=await self._context.status_reader.read(job),
+            status=await self._ctx.status_reader.read(job),
             ancestors=tuple(each if may_see(each, viewer) else None for each in lineage.ancestors),
             children=tuple(each for each in lineage.children if may_see(each, viewer)),
             child_count=lineage.child_count,
@@ -137,12 +135,12 @@ class Library:
     async def thumbnails(self, jobs: Sequence[Job]) -> tuple[Path | None, ...]:
         """Return each clip's thumbnail; None where its file is gone or unreadable."""
         return tuple(
-            await asyncio.gather(*(self._context.thumbnails.thumbnail(job.id) for job in jobs))
+            await asyncio.gather(*(self._ctx.thumbnails.thumbnail(job.id) for job in jobs))
         )
 
     def model_label(self, job: Job) -> str:
         """Return the name of a job's model for people."""
-        return self._context.catalogue.model_label(job.spec.provider, job.spec.model)
+        return self._ctx.catalogue.model_label(job.spec.provider, job.spec.model)
 
     async def history(
         self, viewer: Viewer, user_id: int, words: str, at: Cursor | None, limit: int
@@ -176,13 +174,13 @@ class Library:
         and the provider answer. Raises as `deletable`.
         """
         job = await self.deletable(clip_id, viewer)
-        now = self._context.now()
-        gone = await self._context.outbox.erase(job.id, now)
+        now = self._ctx.now()
+        gone = await self._ctx.outbox.erase(job.id, now)
         if gone is None:
             raise NoSuchClipError(clip_id)
-        for message in await self._context.outbox.due(now, 100):
-            self._context.wake(TaskKind.OUTBOX, str(message.id))
-        self._context.status_cards.mark_dirty(gone.request_id)
+        for message in await self._ctx.outbox.due(now, 100):
+            self._ctx.wake(TaskKind.OUTBOX, str(message.id))
+        self._ctx.status_cards.mark_dirty(gone.request_id)
         return gone
 
     async def deletable(self, clip_id: str, viewer: Viewer) -> Job:

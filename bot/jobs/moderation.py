@@ -48,10 +48,10 @@ class ModerationService:
     RefusedError.
     """
 
-    def __init__(self, context: WorkerContext) -> None:
-        self._context = context
-        self._guild_store = context.guild_store
-        self._budget_monitor = context.budget_monitor
+    def __init__(self, ctx: WorkerContext) -> None:
+        self._ctx = ctx
+        self._guild_store = ctx.guild_store
+        self._budget_monitor = ctx.budget_monitor
 
     async def set_limits(
         self,
@@ -83,7 +83,7 @@ class ModerationService:
     @property
     def defaults(self) -> tuple[Limit, ...]:
         """The operator's limits, which apply to units that no limit of a guild names."""
-        return self._context.quota.defaults
+        return self._ctx.quota.defaults
 
     async def limits(self, by: Viewer) -> tuple[GuildLimit, ...]:
         """Return all limits that are set in the guild."""
@@ -92,10 +92,8 @@ class ModerationService:
     async def quota_status(self, by: Viewer, member: Viewer) -> QuotaStatus:
         """Return the limits that apply to a member of the same guild, and the usage."""
         by.moderated_guild_id()
-        now, quota = self._context.now(), self._context.quota
-        return await self._context.store.read_ledger(
-            lambda ledger: quota.status(ledger, member, now)
-        )
+        now, quota = self._ctx.now(), self._ctx.quota
+        return await self._ctx.store.read_ledger(lambda ledger: quota.status(ledger, member, now))
 
     async def grant(
         self, by: Viewer, user_id: int, amounts: Mapping[Unit, int], reason: str | None
@@ -153,7 +151,7 @@ class ModerationService:
 
     async def blocks(self, by: Viewer) -> tuple[Block, ...]:
         """Return the blocks in force, latest first."""
-        return await self._guild_store.blocks(by.moderated_guild_id(), self._context.now())
+        return await self._guild_store.blocks(by.moderated_guild_id(), self._ctx.now())
 
     async def settings(self, guild_id: int) -> GuildSettings:
         """Return a guild's settings; members who are no moderators may read them too."""
@@ -166,7 +164,7 @@ class ModerationService:
 
         Raises RefusedError, and changes nothing, unless the stored settings still equal `seen`.
         """
-        if not await self._context.settings_cache.replace(by, settings, seen=seen):
+        if not await self._ctx.settings_cache.replace(by, settings, seen=seen):
             raise RefusedError("Somebody else has just changed the settings. Open them again.")
 
     async def audit(
@@ -180,7 +178,7 @@ class ModerationService:
     async def usage(self, by: Viewer, days: int, *, most: int = _TOP_MEMBERS) -> UsageReport:
         """Return what the guild used in the last `days` days, with the `most` heaviest users."""
         guild_id = by.moderated_guild_id()
-        since = self._context.now() - timedelta(days=days)
+        since = self._ctx.now() - timedelta(days=days)
         return UsageReport(
             days=days,
             by_day=await self._guild_store.usage_by_day(guild_id, since),
@@ -201,4 +199,4 @@ class ModerationService:
         )
 
     def _actor(self, by: Viewer) -> Actor:
-        return Actor(user_id=by.user_id, at=self._context.now())
+        return Actor(user_id=by.user_id, at=self._ctx.now())

@@ -30,9 +30,9 @@ class Ordering:
     NoProviderError (all of them RefusedErrors) and StorageError.
     """
 
-    def __init__(self, context: WorkerContext, library: Library) -> None:
-        self._catalogue = context.catalogue
-        self._settings_cache = context.settings_cache
+    def __init__(self, ctx: WorkerContext, library: Library) -> None:
+        self._catalogue = ctx.catalogue
+        self._settings_cache = ctx.settings_cache
         self._library = library
         self._gate = PromptGate()
 

@@ -47,11 +47,11 @@ class ProviderAdmin:
     provider that is not configured. Every refusal is a RefusedError.
     """
 
-    def __init__(self, context: WorkerContext) -> None:
-        self._context = context
-        self._providers = context.providers
-        self._health = context.health
-        self._settings_cache = context.settings_cache
+    def __init__(self, ctx: WorkerContext) -> None:
+        self._ctx = ctx
+        self._providers = ctx.providers
+        self._health = ctx.health
+        self._settings_cache = ctx.settings_cache
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class ProviderAdmin:
                 drained_everywhere=name in everywhere.drained_providers,
                 is_preferred=name == here.preferred_provider,
                 models=provider.capabilities().models,
-                running=await self._context.store.slots_taken(name),
+                running=await self._ctx.store.slots_taken(name),
                 slots=provider.capabilities().max_concurrent,
             )
             for name, provider in self._providers.items()

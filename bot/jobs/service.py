@@ -34,7 +34,7 @@ class JobService:
 
     def __init__(
         self,
-        context: WorkerContext,
+        ctx: WorkerContext,
         *,
         library: Library,
         ordering: Ordering,
@@ -47,17 +47,15 @@ class JobService:
         self.moderation = moderation
         self.provider_admin = provider_admin
         #: All offers of the configured providers.
-        self.catalogue: Catalogue = context.catalogue
+        self.catalogue: Catalogue = ctx.catalogue
         self._ordering = ordering
-        self._context = context
-        self._store = context.store
-        self._status_reader = context.status_reader
+        self._ctx = ctx
+        self._store = ctx.store
+        self._status_reader = ctx.status_reader
 
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
         """Return a request made now; `interaction_id` may also be a message's id."""
-        return Request(
-            id=interaction_id, user_id=user_id, place=place, created_at=self._context.now()
-        )
+        return Request(id=interaction_id, user_id=user_id, place=place, created_at=self._ctx.now())
 
     async def catalogue_for(self, viewer: Viewer) -> Catalogue:
         """Return the offers of the viewer's guild."""
@@ -103,10 +101,10 @@ class JobService:
         try:
             jobs = await self._reserve(make_jobs, viewer, request)
         except OverBudgetError:
-            await self._context.budget_monitor.check(request.place.guild_id, refused=True)
+            await self._ctx.budget_monitor.check(request.place.guild_id, refused=True)
             raise
         for job in jobs:
-            self._context.wake(TaskKind.SUBMIT, job.id)
+            self._ctx.wake(TaskKind.SUBMIT, job.id)
         try:
             return await self._status_reader.read_card(request, jobs)
         except StorageError as error:
@@ -124,8 +122,8 @@ class JobService:
             specs = [each.spec for each in new_jobs]
 
             def check(ledger: LedgerReader, specs: Sequence[RenderSpec] = specs) -> None:
-                self._context.settings_cache.check_current(ledger, viewer.guild_id)
-                self._context.quota.check(ledger, viewer, specs, request.created_at)
+                self._ctx.settings_cache.check_current(ledger, viewer.guild_id)
+                self._ctx.quota.check(ledger, viewer, specs, request.created_at)
 
             with contextlib.suppress(StaleSettingsError):
                 return await self._store.accept(request, new_jobs, check)
@@ -133,7 +131,7 @@ class JobService:
 
     async def check_budget(self, request: Request) -> None:
         """Warn moderators if an accepted request used up their budget; never raises."""
-        await self._context.budget_monitor.check(request.place.guild_id)
+        await self._ctx.budget_monitor.check(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
         """Store which message is the request's status card, so that it is kept up to date.
@@ -145,7 +143,7 @@ class JobService:
         except StorageError as error:
             _log.warning("the card of request %s stays as it is: %s", request_id, error)
         else:
-            self._context.status_cards.mark_dirty(request_id)
+            self._ctx.status_cards.mark_dirty(request_id)
 
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
         """Return one job in detail: the viewer's own, or any of the guild for a moderator.
@@ -179,7 +177,7 @@ class JobService:
                 f"`{job.id}` is being rendered, and this video service can't stop a render that it "
                 "has begun. It will be posted when it is ready."
             )
-        now = self._context.now()
+        now = self._ctx.now()
         if job.user_id != viewer.user_id:
             # The audit log comes first, so that no job is cancelled without an entry.
             requested = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
@@ -188,16 +186,16 @@ class JobService:
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:
-                self._context.status_cards.mark_dirty(job.request_id)
+                self._ctx.status_cards.mark_dirty(job.request_id)
                 return done
         requested = await self._store.request_cancel(job, now)
         if requested is None:
             return await self._already_cancelled(job)
-        self._context.status_cards.mark_dirty(job.request_id)
+        self._ctx.status_cards.mark_dirty(job.request_id)
         if requested.state is State.RENDERING:
-            self._context.wake(TaskKind.POLL, requested.spec.provider)
+            self._ctx.wake(TaskKind.POLL, requested.spec.provider)
         else:
-            self._context.wake(TaskKind.SUBMIT, requested.id)
+            self._ctx.wake(TaskKind.SUBMIT, requested.id)
         return requested
 
     async def _already_cancelled(self, seen: Job) -> Job:
@@ -245,16 +243,16 @@ class JobService:
             raise TooLateError(f"There is nothing to fetch for `{job.id}`.")
         if clip.size_bytes > place.upload_limit_bytes:
             raise clip_too_large(clip.size_bytes, place.upload_limit_bytes)
-        moved = await self._store.repost(job, place, self._context.now())
+        moved = await self._store.repost(job, place, self._ctx.now())
         if moved is None:
             raise TooLateError(f"`{job.id}` is on its way already.")
-        self._context.status_cards.mark_dirty(job.request_id)
-        self._context.wake(TaskKind.DELIVER, job.id)
+        self._ctx.status_cards.mark_dirty(job.request_id)
+        self._ctx.wake(TaskKind.DELIVER, job.id)
         return moved
 
     async def quota_status(self, viewer: Viewer) -> QuotaStatus:
         """Return the limits that apply to the viewer in this guild, and what is used of them."""
-        now, quota = self._context.now(), self._context.quota
+        now, quota = self._ctx.now(), self._ctx.quota
         return await self._store.read_ledger(lambda ledger: quota.status(ledger, viewer, now))
 
     async def _visible_job(self, job_id: str, viewer: Viewer) -> Job:
