@@ -35,18 +35,15 @@ class BudgetMonitor:
     """Reads budgets, and warns moderators at 80 and at 100 % of one; again after seven days."""
 
     def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
         self._guild_store = dependencies.guild_store
-        self._store = dependencies.store
-        self._outbox = dependencies.outbox
-        self._quota = dependencies.quota
         self._clock = dependencies.clock
 
     async def status(self, guild_id: int) -> BudgetStatus:
         """Return a guild's budget status as of now. Raises StorageError."""
         now = self._clock.now()
-        usage = await self._store.read_ledger(
-            lambda ledger: self._quota.budget(ledger, guild_id, now)
-        )
+        store, quota = self._dependencies.store, self._dependencies.quota
+        usage = await store.read_ledger(lambda ledger: quota.budget(ledger, guild_id, now))
         own = await self._guild_store.budget(guild_id)
         alert_channel_id = None if own is None else own.alert_channel_id
         if alert_channel_id is None:
@@ -67,15 +64,12 @@ class BudgetMonitor:
             _log.warning("budget of guild %d not checked: %s", guild_id, error)
 
     async def check_job(self, job: Job) -> None:
-        """Check the budget of the guild that pays for a job which cost more than was reserved.
-
-        Never raises.
-        """
+        """Check the paying guild's budget if a job cost more than was reserved; never raises."""
         if (job.cost_usd_micros or 0) <= job.spec.estimate_usd_micros:
             return
         try:
             # The guild of the request pays, wherever the clip was posted.
-            request = await self._store.request(job.request_id)
+            request = await self._dependencies.store.request(job.request_id)
         except StorageError as error:
             _log.warning("budget for %s not checked: %s", job.id, error)
         else:
@@ -90,7 +84,7 @@ class BudgetMonitor:
         if percent is None:
             return
         percent = 100 if refused else percent
-        await self._outbox.notify(
+        await self._dependencies.outbox.notify(
             status.alert_channel_id,
             budget_warning(status.usage, percent),
             self._clock.now(),

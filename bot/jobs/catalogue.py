@@ -205,7 +205,7 @@ class Catalogue:
         return model if offer is None else offer.model.label
 
     def resolve(self, options: ClipOptions, prompt: str) -> RenderSpec:
-        """Return the render spec for `options`: at their model, or at the first one that can do all.
+        """Return the render spec for `options` at the model they name, else at the first that can do all.
 
         prompt  the prompt as the prompt gate returned it.
         Raises BadOptionError, which names the option and the possible values, and NoProviderError.
@@ -324,7 +324,7 @@ def resolve_at(offer: Offer, options: ClipOptions, prompt: str) -> RenderSpec:
 def prompt_too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
     """Return the error for a prompt that is too long for a model.
 
-    about  the beginning of the member's sentence: what was added to their words, if anything.
+    about  begins the error's text; for example, it says that a parent's prompt was added.
     """
     length = model.prompt_length(prompt)
     double = "" if length == len(prompt) else " An emoji counts as two or more."

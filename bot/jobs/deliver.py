@@ -294,7 +294,7 @@ async def _keep(ctx: WorkerContext, job: Job, error: SorabotError) -> None:
 
 
 async def _notify_kept(ctx: WorkerContext, job: Job, error: SorabotError, asked_in: Place) -> None:
-    """Tell the member once, by direct message, that the clip is kept, unless that is closed too."""
+    """Tell the member once that the clip is kept, unless direct messages refused the clip too."""
     try:
         direct = await ctx.publisher.direct_messages(job)
     except DeliveryTroubleError as trouble:

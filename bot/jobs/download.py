@@ -26,7 +26,7 @@ from bot.providers.base import Download, Provider
 from bot.storage.disk_space import is_disk_full
 
 _log = logging.getLogger(__name__)
-#: While the disk is full, the wait between two tries to download is the one after so many failures.
+#: While the disk is full, a download is tried again after the back-off for this many failures.
 _DISK_SPACE_ATTEMPTS = 4
 
 
@@ -136,7 +136,7 @@ async def _retry_later(ctx: WorkerContext, job: Job, error: Exception) -> None:
     if isinstance(error, SorabotError) and not is_temporary:
         await ctx.fail(job, error)
     elif late and attempts >= ctx.timings.download_tries:
-        # The deadline alone doesn't end the job: after a long outage the first failed download would.
+        # The deadline alone doesn't fail a job: after a long outage one failed download would be enough.
         await ctx.fail(job, DeadlineError(f"not downloaded by the deadline: {error}"))
     else:
         _log.warning("download put off to %s: %s", due_at, error)

@@ -54,7 +54,7 @@ class GuildSettingsCache:
     async def replace(self, by: Viewer, settings: GuildSettings, *, seen: GuildSettings) -> bool:
         """Replace the settings of a moderator's guild if those on disk still equal `seen`.
 
-        Returns whether they did. Raises ModeratorsOnlyError and StorageError.
+        Returns whether the settings were replaced. Raises ModeratorsOnlyError and StorageError.
         """
         guild_id = by.moderated_guild_id()
         actor = Actor(user_id=by.user_id, at=self._clock.now())
@@ -65,10 +65,7 @@ class GuildSettingsCache:
         return replaced
 
     def check_current(self, ledger: LedgerReader, guild_id: int | None) -> None:
-        """Raise StaleSettingsError, and forget the cached settings, if they are not those on disk.
-
-        The method is called inside a transaction.
-        """
+        """In a transaction, raise StaleSettingsError if the cached settings are not those on disk."""
         for each in (EVERYWHERE,) if guild_id is None else (EVERYWHERE, guild_id):
             cached = self._cached.get(each)
             if cached is not None and cached != ledger.guild_settings(each):

@@ -55,7 +55,7 @@ class JobStatusReader:
             whole_s = expected_s(durations_s)
             if whole_s is not None:
                 expected_at = job.submitted_at + timedelta(seconds=whole_s)
-                # A time in the past is not shown.
+                # An expected time that has passed is not shown.
                 ready_at = expected_at if expected_at > self._clock.now() else None
         waits_for_disk = job.state is State.DOWNLOADING and job.id in self._without_disk_space
         return replace(
@@ -84,7 +84,10 @@ class JobStatusReader:
         before, spec = parent.spec, job.spec
         is_native = job.source_remote_id is not None
         takes_image = self._catalogue.takes_image(spec.provider, spec.model)
-        has_last_frame = takes_image and spec.image is None and _had_last_frame(parent, job)
+        gone_at, sent_at = parent.deleted_at, job.submitted_at
+        # Whether the parent's file was there when the job was sent, or is there still.
+        had_file = gone_at is None or (sent_at is not None and sent_at < gone_at)
+        has_last_frame = takes_image and spec.image is None and had_file
         is_same_model = (before.provider, before.model) == (spec.provider, spec.model)
         label = self._catalogue.model_label(before.provider, before.model)
         return Origin(
@@ -93,9 +96,3 @@ class JobStatusReader:
             with_frame=not is_native and (has_last_frame or spec.operation is Operation.EXTEND),
             replaced_model_label=None if is_same_model else label,
         )
-
-
-def _had_last_frame(parent: Job, job: Job) -> bool:
-    """Return whether the parent's last frame could be taken when `job` was sent, or can be now."""
-    gone_at = parent.deleted_at
-    return gone_at is None or (job.submitted_at is not None and job.submitted_at < gone_at)

@@ -54,9 +54,8 @@ class Library:
     async def parent(self, clip_id: str, viewer: Viewer) -> Parent:
         """Return a clip that the viewer may remix or extend.
 
-        Raises as `clip`, NoSuchClipError also when the viewer, although the owner, can't read the
-        channel of the clip now, RemixForbiddenError, ForbiddenByGuildError, and ClipExpiredError
-        when the clip's file was removed.
+        Raises NoSuchClipError even for the owner who can't read the clip's channel now, and
+        ClipExpiredError when the clip's file was removed.
         """
         job = await self.clip(clip_id, viewer)
         may_read = job.place.access_channel_id in viewer.readable_channel_ids
@@ -94,7 +93,7 @@ class Library:
         return tuple(job for job in jobs if _is_clip(job, viewer) and may_see(job, viewer))
 
     async def details(self, clip_id: str, viewer: Viewer) -> ClipDetails:
-        """Return a clip's details. Raises as `clip`."""
+        """Return the details of a clip that the viewer may see."""
         job = await self.clip(clip_id, viewer)
         lineage = await self._clip_search.lineage(job.id, children=_MAX_CHILDREN)
         is_own = job.user_id == viewer.user_id
@@ -155,10 +154,7 @@ class Library:
         return await self._clip_search.clips(viewer, wanted, ClipSort.NEWEST, at, limit)
 
     async def set_remixable(self, clip_id: str, viewer: Viewer, *, remixable: bool) -> Job:
-        """Allow or forbid others to remix and extend the viewer's own clip.
-
-        Raises as `clip`, and NotYoursError.
-        """
+        """Allow or forbid others to remix and extend the viewer's own clip."""
         job = await self.clip(clip_id, viewer)
         if job.user_id != viewer.user_id:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
@@ -171,7 +167,7 @@ class Library:
         """Delete a clip's message, file and prompt for good; its ledger rows stay.
 
         The job's row is cleared at once; the outbox removes the message and files as soon as Discord
-        and the provider answer. Raises as `deletable`.
+        and the provider answer.
         """
         job = await self.deletable(clip_id, viewer)
         now = self._ctx.now()
@@ -184,10 +180,7 @@ class Library:
         return gone
 
     async def deletable(self, clip_id: str, viewer: Viewer) -> Job:
-        """Return a job that the viewer may delete: their own, or any of the guild for a moderator.
-
-        Raises NoSuchClipError, NotYoursError, and TooLateError for a job that is not final.
-        """
+        """Return a final job that the viewer may delete: their own, or as a moderator the guild's."""
         job = await self._store.job(clip_id.strip())
         here = job is not None and job.place.guild_id == viewer.guild_id
         if job is None or not here or job.deleted_at is not None:
@@ -203,7 +196,7 @@ class Library:
         return job
 
     async def react(self, message_id: int, by: int) -> None:
-        """Add `by` (negative: removed) reactions to a message; ignored if it carries no clip."""
+        """Add `by` to the count of reactions to a clip's message; ignore messages without a clip."""
         await self._clip_search.add_reactions(message_id, by)
 
     async def forget_reactions(self, message_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What moderators of a guild can do. Every call checks that the caller is a moderator."""
+"""What moderators of a guild can do; each method that takes `by` checks that they are one."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ class UsageReport:
 class ModerationService:
     """Limits, grants, budgets, blocks, settings and reports of a guild.
 
-    Methods that take `by` raise ModeratorsOnlyError for other members. Every refusal is a
-    RefusedError.
+    Every refusal is a RefusedError: a ModeratorsOnlyError where `by` is no moderator of the guild.
     """
 
     def __init__(self, ctx: WorkerContext) -> None:

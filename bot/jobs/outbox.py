@@ -24,10 +24,9 @@ _log = logging.getLogger(__name__)
 async def run_outbox_message(
     ctx: WorkerContext, message: OutboxMessage, job: Job, message_lock: asyncio.Lock
 ) -> None:
-    """Mirror or erase a final job's clip as an outbox message says; else reschedule the message.
+    """Mirror or erase a job's clip as an outbox message says, or reschedule the message; idempotent.
 
     message_lock  held while the clip message is changed, because variants of a request share it.
-    The function is idempotent.
     """
     try:
         if message.kind is OutboxKind.MIRROR:

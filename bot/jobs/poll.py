@@ -1,4 +1,4 @@
-"""Poll a provider for its renders, and act on what it says."""
+"""Poll a provider for its renders, and act on its answers."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def _apply(
     answer: RenderStatus | ProviderError,
     gap_s: float,
 ) -> None:
-    """Move `job` by the provider's answer; READY counts past the deadline too: it is paid for."""
+    """Move `job` by the provider's answer; a READY render is paid for and counts past the deadline."""
     late = ctx.is_late(job)
     match answer:
         case RenderStatus(state=RenderState.READY):

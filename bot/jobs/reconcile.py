@@ -146,10 +146,7 @@ class Reconciler:
                 self._wake(TaskKind.SUBMIT, job.id)
 
     async def refresh(self) -> bool:
-        """Have every provider ask again what it can do; return whether each has a model.
-
-        Idempotent, never raises.
-        """
+        """Ask every provider's API again what it can do; return whether each provider has a model."""
         providers = self._ctx.providers.values()
         await asyncio.gather(*(each.refresh() for each in providers), return_exceptions=True)
         return all(each.capabilities().models for each in providers)
@@ -165,10 +162,9 @@ class Reconciler:
     async def resume(self) -> None:
         """Continue the jobs that the last process left open; called once, before any other step.
 
-        Deliveries go on at once: the nonce prevents a second message while the last process's post
-        may still arrive. Adding a clip to a message has no nonce, so further variants wait until
-        that post can't arrive any more. Status cards of jobs that ended shortly before are edited
-        too, because their last edit may be missing.
+        Deliveries go on at once: the nonce prevents a second message while a post of the last process
+        may still arrive. A clip that is added to a message has no nonce, and waits until no such
+        post can arrive. Cards of jobs that ended shortly before are edited again, in case of a lost edit.
         """
         left = await self._store.open_jobs()
         if not await self._store.finished_since(self._ctx.now() - LONG_DOWNTIME):

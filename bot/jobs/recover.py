@@ -94,10 +94,7 @@ async def _search_list(ctx: WorkerContext, provider: Provider, job: Job) -> None
 async def _find_render(
     ctx: WorkerContext, provider: Provider, job: Job
 ) -> RenderStatus | str | None:
-    """Return the render of `job`, or None when its paid call never arrived.
-
-    Returns a sentence that says why when neither is certain.
-    """
+    """Return the render of `job`, None if its paid call never arrived, or why that is unclear."""
     if job.submitted_at is None:
         return "no time of submission"
     since = job.submitted_at - _CLOCK_SKEW

@@ -48,7 +48,7 @@ class Remixing:
         self._parent = parent
         self._before = before = parent.job.spec
         self._remote_id = _remote_id(parent.job)
-        #: The parent's own offer; None when it can't be used now.
+        #: The offer that made the parent; None when that offer can't be used now.
         self._offer = catalogue.offer(before.provider, before.model)
         #: The offers of the model that a member chose for the parent; none if the bot chose.
         self._chosen = () if before.any_model else catalogue.offers_of_model(before)

@@ -70,7 +70,7 @@ class RetentionLoop:
             await self._clock.sleep(_RESERVE_FILE_EVERY_S)
 
     async def restore_reserve_file(self) -> None:
-        """Create the reserve file again where there is enough disk space; never raises."""
+        """Create the reserve file again if the disk has enough space; never raises."""
         disk_space, reserve_file = self._dependencies.disk_space, self._dependencies.reserve_file
         if await asyncio.to_thread(disk_space.allows_new_jobs):
             try:
@@ -98,7 +98,7 @@ class RetentionLoop:
             )
             gone = [each.job_id for each in old if await self._remove_clip(each)]
             if gone:
-                # The rows are deleted after the files: a run can find a row again, but not a file.
+                # The files go first: a row without a file is found again, a file without a row is not.
                 await self._dependencies.retention_store.delete_clips(gone)
             removed += len(gone)
             if next_cursor is None:

@@ -1,4 +1,4 @@
-"""What commands call: submit, status, cancel, fetch. Never waits for a provider."""
+"""What commands can do with jobs: submit, show, cancel, fetch. Nothing waits for a provider."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _MakeJobs: TypeAlias = Callable[[Viewer, Request], Awaitable[Sequence[NewJob]]]
 
 
 class JobService:
-    """What members can do with jobs. Every refusal is a RefusedError whose text they read."""
+    """What members can do with jobs.
+
+    A method that refuses raises a RefusedError, whose text the member reads; then nothing is charged.
+    """
 
     def __init__(
         self,
@@ -62,37 +65,29 @@ class JobService:
         return await self._ordering.catalogue_for(viewer.guild_id)
 
     async def submit(self, options: ClipOptions, viewer: Viewer, request: Request) -> StatusCard:
-        """Reserve and queue all variants, or none; idempotent by `request.id`.
-
-        Raises BadOptionError, ForbiddenByGuildError, BlockedError, UnsafePromptError, OverQuotaError or
-        StorageError; then nothing was charged.
-        """
+        """Reserve and queue all variants that `options` ask for, or none; idempotent by request id."""
         return await self._accept(partial(self._ordering.generate, options), viewer, request)
 
     async def remix(
         self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
     ) -> StatusCard:
-        """Make a clip again with the change that `options.prompt` describes; else like `submit`.
+        """Queue a clip's remix, which the viewer pays for and owns; idempotent by request id.
 
-        What `options` leaves open is the parent's; the viewer pays and owns the result.
-        Also raises NoSuchClipError and RemixForbiddenError.
+        `options.prompt` describes the change; where another option is None, the parent's holds.
         """
         return await self._accept(partial(self._ordering.remix, clip_id, options), viewer, request)
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> StatusCard:
-        """Continue a clip, as `words` say or as it was; else like `remix`.
-
-        Also raises NoProviderError where no model can continue it.
-        """
+        """Queue a clip's extension as `words` describe, or with its own prompt if None; idempotent."""
         return await self._accept(partial(self._ordering.extend, clip_id, words), viewer, request)
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> StatusCard:
-        """Make a clip once more, with another seed; else like `remix`.
+        """Queue a clip once more, with another seed; idempotent by request id.
 
         A remix or extension starts from its parent again. Where the parent is deleted, a remix is
-        made from its prompt alone. Raises RemixForbiddenError for a clip that can't be repeated.
+        made from its prompt alone.
         """
         return await self._accept(partial(self._ordering.repeat, clip_id), viewer, request)
 
@@ -134,10 +129,7 @@ class JobService:
         await self._ctx.budget_monitor.check(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
-        """Store which message is the request's status card, so that it is kept up to date.
-
-        Never raises: the jobs go on, with or without a card.
-        """
+        """Store which message is a request's status card, so that edits begin; never raises."""
         try:
             await self._store.set_card(request_id, message_id)
         except StorageError as error:
@@ -146,14 +138,11 @@ class JobService:
             self._ctx.status_cards.mark_dirty(request_id)
 
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
-        """Return one job in detail: the viewer's own, or any of the guild for a moderator.
-
-        Raises NotYoursError, or NoSuchJobError, also for a job of another guild.
-        """
+        """Return the status of the viewer's own job, or for a moderator of any job of the guild."""
         return await self._status_reader.read(await self._visible_job(job_id, viewer))
 
     async def running(self, viewer: Viewer) -> tuple[JobStatus, ...]:
-        """Return the viewer's own open jobs, oldest first, of all guilds."""
+        """Return the statuses of the viewer's own open jobs in all guilds, oldest first."""
         jobs = await self._store.open_jobs(viewer.user_id)
         return tuple([await self._status_reader.read(job) for job in jobs])
 
@@ -165,9 +154,8 @@ class JobService:
     async def cancel(self, job_id: str, viewer: Viewer) -> Job:
         """Cancel a job: at once in QUEUED, else when the provider has answered.
 
-        Returns the job as it is now: CANCELLED, or open with `cancel_requested_at` set.
-        Raises NoSuchJobError, NotYoursError, or TooLateError, also for a render that its provider
-        can't stop: it is paid for, so the clip will be posted.
+        Returns the job as CANCELLED, or open with `cancel_requested_at` set. Raises TooLateError also
+        for a render that its provider can't stop: the render is paid for, so the clip is posted.
         """
         job = await self._visible_job(job_id, viewer)
         if job.state not in CANCELLABLE_STATES:
@@ -199,17 +187,14 @@ class JobService:
         return requested
 
     async def _already_cancelled(self, seen: Job) -> Job:
-        """Return a job that was cancelled meanwhile; raise TooLateError if it ended otherwise."""
+        """Return a job that was cancelled meanwhile; raise TooLateError for another end."""
         now = await self._store.job(seen.id) or seen
         if now.state is not State.CANCELLED:
             raise TooLateError(_too_late_text(now))
         return now
 
     async def cancel_all(self, request_id: int, viewer: Viewer) -> tuple[Job, ...]:
-        """Cancel those of a request's jobs that can be; return them as they are now.
-
-        Raises as `cancel`, and TooLateError when none can be cancelled.
-        """
+        """Cancel the request's jobs that can be cancelled, and return them; TooLateError if none."""
         jobs = await self._store.jobs_of(request_id)
         left = [job for job in jobs if job.state in CANCELLABLE_STATES]
         if not left:
@@ -226,12 +211,7 @@ class JobService:
         return tuple(now)
 
     async def fetch(self, job_id: str, viewer: Viewer, place: Place) -> Job:
-        """Post a kept clip at `place`; only for its owner.
-
-        Raises NoSuchJobError, NotYoursError, TooLateError when it is not kept (any more) or belongs
-        to another guild, ForbiddenByGuildError, or ClipTooLargeError when it may not be uploaded there
-        either.
-        """
+        """Have the viewer's own kept clip posted at `place`; ClipTooLargeError if too large there."""
         job = await self._visible_job(job_id, viewer)
         if job.user_id != viewer.user_id:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")

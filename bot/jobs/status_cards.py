@@ -194,8 +194,10 @@ class StatusCards:
             self._cards.pop(request_id, None)
             return
         if card_state.was_interrupted:
-            was_open = [_was_open(each.job, self._began_at) for each in card.statuses]
-            card = replace(card, was_resumed=any(was_open))
+            began_at, jobs = self._began_at, [each.job for each in card.statuses]
+            unfinished = [j for j in jobs if j.finished_at is None or j.finished_at > began_at]
+            resumed = any(job.created_at <= began_at for job in unfinished)
+            card = replace(card, was_resumed=resumed)
         age = self._clock.now() - card.request.created_at
         fingerprint = _fingerprint(card)
         if fingerprint == card_state.fingerprint or (
@@ -206,10 +208,6 @@ class StatusCards:
         card_state.fingerprint = fingerprint
         if card.is_final and not card_state.dirty:
             self._cards.pop(request_id, None)
-
-
-def _was_open(job: Job, at: datetime) -> bool:
-    return job.created_at <= at and (job.finished_at is None or job.finished_at > at)
 
 
 def _last_activity_at(job: Job, began_at: datetime) -> datetime:

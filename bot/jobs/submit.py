@@ -26,12 +26,12 @@ from bot.model import Job, Operation, State
 from bot.providers.base import Provider, ProviderRequest, RenderState, RenderStatus
 
 _log = logging.getLogger(__name__)
-#: With these errors the provider certainly did not accept the job, and another one may.
+#: After these errors the provider certainly did not accept the job, so another provider may.
 NOT_TAKEN = (NotAcceptedError, NotOfferedError, ProviderAccountError)
 
 
 async def submit(ctx: WorkerContext, job: Job) -> None:
-    """Make the paid call for a QUEUED job, in SUBMITTING, and move it to RENDERING; idempotent."""
+    """Commit that a QUEUED job is SUBMITTING, then make its paid call; idempotent."""
     provider = ctx.providers.get(job.spec.provider)
     if provider is not None:
         await _claim_and_call(ctx, provider, job)
@@ -65,9 +65,9 @@ async def _claim_and_call(ctx: WorkerContext, provider: Provider, job: Job) -> N
 
 
 async def _send_elsewhere(ctx: WorkerContext, job: Job) -> bool:
-    """Move, fail or delay a QUEUED job whose provider takes no new jobs; return whether it was.
+    """Move, fail or delay a QUEUED job whose provider takes no new jobs, and return True.
 
-    False when the job is to be submitted to its own provider all the same: a moderator drained that
+    Returns False to submit the job to its own provider all the same: a moderator drained that
     healthy provider after the job was accepted, and no other provider can make the clip.
     """
     if await fail_over(ctx, job):
