@@ -1,7 +1,9 @@
-"""Refuse commit subjects of more than 72 characters: `commit_subject.py FILE`.
+"""Refuse commits whose subject is longer than 72 characters: `commit_subject.py FILE`.
 
-FILE  a commit's message, as git hands it to its commit-msg hook; `-` reads one subject a line.
-Exits with 1 when a subject is too long. Those of merges are git's own and may have any length.
+FILE  the file with the commit message, as git hands it to a commit-msg hook; with `-`, the script
+reads subjects from stdin instead, one a line.
+The script exits with 1 when a subject is too long. Subjects of merge commits may have any length,
+because git writes them.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ MOST = 72
 
 
 def too_long(subjects: list[str]) -> list[str]:
-    """Return what is wrong with each subject that is too long."""
+    """Return one error message for each subject that is longer than 72 characters."""
     return [
         f"{len(each)} characters, at most {MOST}: {each}"
         for each in subjects
@@ -22,13 +24,13 @@ def too_long(subjects: list[str]) -> list[str]:
 
 
 def subject_of(message: str) -> list[str]:
-    """Return the first line that is neither empty nor one of git's comments, if there is one."""
+    """Return a message's first line that is not empty and no git comment, as a list of 0 or 1."""
     lines = (line.strip() for line in message.splitlines())
     return [line for line in lines if line and not line.startswith("#")][:1]
 
 
 def main(name: str) -> int:
-    """Print what is wrong; return the exit code."""
+    """Print an error for each commit subject that is too long; return the exit code, 0 or 1."""
     if name == "-":
         subjects = sys.stdin.read().splitlines()
     else:

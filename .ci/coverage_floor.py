@@ -1,9 +1,10 @@
-"""Refuse a coverage floor below that of another commit, whose pyproject.toml is read from stdin.
+"""Fail if this checkout's coverage floor is below that of the pyproject.toml given on stdin.
 
     git show main:pyproject.toml | python3 .ci/coverage_floor.py
 
-The floor is `fail_under` in pyproject.toml; a file without one has a floor of 0. Exits with 1 when
-the floor here is lower or missing, and when nothing comes on stdin.
+The coverage floor is the setting `fail_under` in pyproject.toml; a file without the setting has a
+floor of 0. The script exits with 1 when the floor in the working directory is lower or 0, or when
+stdin is empty.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from pathlib import Path
 
 
 def floor_of(pyproject: str) -> float:
-    """Return the floor in per cent, 0 without any."""
+    """Return the coverage floor in per cent that a pyproject.toml sets; 0 if it sets none."""
     report = tomllib.loads(pyproject).get("tool", {}).get("coverage", {}).get("report", {})
     return float(report.get("fail_under", 0))
 
 
 def main() -> int:
-    """Print both floors; return the exit code."""
+    """Print the coverage floors of the other commit and of this checkout; return the exit code."""
     there = sys.stdin.read()
     if not there:
         print("No pyproject.toml came on stdin.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …] [--quick]`: measure, beside a bare baseline."""
+"""`python -m benchmarks [NAME …] [--quick]` measures Sorabot beside simpler baselines."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def _run(names: Sequence[str], *, quick: bool) -> None:
     if "burst" in names:
         await burst.run(burst.BurstConfig(rounds=1) if quick else burst.BurstConfig())
     if "inflight" in names:
-        crowds = (OpenJobs(rendering=0), OpenJobs(rendering=1_000, queued=9_000))
-        config = inflight.InFlightConfig(loads=crowds, settle_s=10.0, watch_s=20.0)
+        loads = (OpenJobs(rendering=0), OpenJobs(rendering=1_000, queued=9_000))
+        config = inflight.InFlightConfig(loads=loads, settle_s=10.0, watch_s=20.0)
         await inflight.run(config if quick else inflight.InFlightConfig())
     if "fairness" in names:
         await fairness.run(
@@ -73,7 +73,10 @@ async def _run(names: Sequence[str], *, quick: bool) -> None:
 
 
 async def _until_told(names: Sequence[str], *, quick: bool) -> None:
-    """Measure; SIGTERM ends it as Ctrl-C does, with every process that was started."""
+    """Run the named benchmarks.
+
+    SIGTERM stops them and every process they started, as Ctrl-C does.
+    """
     task = asyncio.current_task()
     if task is not None:
         with contextlib.suppress(NotImplementedError):  # Windows
@@ -82,7 +85,7 @@ async def _until_told(names: Sequence[str], *, quick: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for, or everything; return 0, or 130 when it was interrupted."""
+    """Run the benchmarks named as arguments, or all; return 0, or 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(_NAMES))
     parser.add_argument("--quick", action="store_true", help="a rough look in about four minutes")

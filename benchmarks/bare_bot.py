@@ -1,4 +1,4 @@
-"""The baseline: the least that discord.py needs to answer a command, and to post clips naively."""
+"""A baseline bot with the least code that discord.py needs to answer a command and post clips."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def _clips(interaction: discord.Interaction) -> None:
 
 
 async def _clip(api: httpx.AsyncClient, channel: discord.PartialMessageable) -> None:
-    """Make, download and post one clip the way a first version does: all bytes in memory."""
+    """Make, download and post one clip as a naive bot does, with the whole file in memory."""
     form = {"prompt": "a cat", "model": "sora-2", "seconds": "4", "size": "1280x720"}
     created = await api.post("videos", files={k: (None, v) for k, v in form.items()})
     video = created.raise_for_status().json()

@@ -1,4 +1,4 @@
-"""A thousand commands of two hundred members in ten seconds, beside a bare bot that says "pong"."""
+"""Measures how Sorabot answers 1,000 commands in ten seconds, beside a bot that says "pong"."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from tests.wire.bot_process import BotProcess, bot_process
 from tests.wire.discord_double import LoopbackDiscord
 from tests.wire.discord_interactions import SentInteraction
 
-#: Discord drops a command that has no answer by then.
+#: Discord drops a command that the bot has not answered within this many seconds.
 _WITHIN_S = 3.0
 _LAST_ANSWER_S = 20.0
 _PING = "bare /ping"
-#: What each member does, one after the other; the last `generate` is one too many.
+#: The commands that each member sends, in this order. The limit of open jobs refuses the last
+#: `generate`.
 _DOES = ("sora generate", "sora quota", "sora generate", "sora generate", "sora generate")
 _TAKEN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstConfig:
-    """How much is measured: so many commands spread evenly over so many seconds, in rounds."""
+    """How much is measured: in each round, `commands` spread evenly over `within_s` seconds."""
 
     commands: int = 1_000
     within_s: float = 10.0
@@ -42,7 +43,7 @@ class BurstConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
-    """What one command came to; `after_s` is None when no answer arrived at all."""
+    """What happened to one command. `after_s` is the time to the answer; None when none arrived."""
 
     kind: str
     after_s: float | None
@@ -87,7 +88,8 @@ async def _ours(config: BurstConfig, folder: Path) -> tuple[Sequence[CommandResu
         more = {
             "OPENAI_API_KEY": api.key,
             "OPENAI_BASE_URL": api.base_url,
-            # All that are accepted wait, and nothing but the burst is measured.
+            # The provider's slots are full, so new jobs stay queued and only the burst costs CPU
+            # time.
             "OPENAI_MAX_CONCURRENT": str(max(1, config.open_jobs.rendering)),
             "MAX_ACTIVE_JOBS_PER_USER": str(held + _TAKEN),
         }
@@ -112,7 +114,7 @@ def _login(discord: LoopbackDiscord) -> dict[str, str]:
 async def _play(
     config: BurstConfig, discord: LoopbackDiscord, bot: BotProcess, does: Sequence[str]
 ) -> tuple[Sequence[SentInteraction], float]:
-    """Let members use the commands; return each, and the bot's CPU milliseconds for one."""
+    """Have members send the commands; return each, and the bot's CPU milliseconds per command."""
     process, began_s = psutil.Process(bot.pid), time.monotonic()
     used_s = sum(process.cpu_times()[:2])
     sent: list[SentInteraction] = []
@@ -123,7 +125,7 @@ async def _play(
         options = {"prompt": f"cat {number}"} if "generate" in command else {}
         where = channel_name(number) if len(does) > 1 else "general"
         sent.append(await discord.slash(member_name(number), where, command, options))
-    # Only Discord's own bell would tell, and a thousand who listen to that are slow.
+    # Poll for the answers: waiting for a change notification in 1,000 tasks would be slow.
     give_up_s = time.monotonic() + _LAST_ANSWER_S
     while _unanswered(sent) and time.monotonic() < give_up_s:  # noqa: ASYNC110
         await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Time in the database for lists and searches with a million jobs, beside a bare look-up by key."""
+"""Measures lists and searches in a database of a million jobs, beside a look-up by primary key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MONTH = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSearchConfig:
-    """How much is measured: `calls` of each kind in a database of `jobs` jobs."""
+    """How much the clip search benchmark measures: `calls` of each query, among `jobs` jobs."""
 
     jobs: int = 1_000_000
     calls: int = 200
@@ -43,14 +43,15 @@ class ClipSearchConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long the database thread took for one kind of query."""
+    """How long the database thread took for the calls of one kind of query."""
 
     wall_ms: Quantiles
-    #: CPU time of the thread; other programs on the machine don't count.
+    #: CPU time of the database thread, which other programs on the machine don't influence.
     busy_ms: Quantiles
 
 
-#: Draws the arguments before timing starts, and returns the call to time.
+#: The type of a function that draws a query's arguments before timing starts, and returns the call
+#: to time.
 _Draw = Callable[[], Callable[[], Awaitable[object]]]
 
 
@@ -69,7 +70,7 @@ async def run(config: ClipSearchConfig) -> None:
 
 
 def _bare(path: Path, population: Population, config: ClipSearchConfig) -> Timing:
-    """Look jobs up by primary key with plain sqlite3."""
+    """Return how long plain sqlite3 takes to look up a job by its primary key: the baseline."""
     conn = sqlite3.connect(path)
     took: list[tuple[float, float]] = []
     for _ in range(config.calls * 5):
@@ -86,7 +87,7 @@ def _bare(path: Path, population: Population, config: ClipSearchConfig) -> Timin
 async def _ours(
     path: Path, population: Population, config: ClipSearchConfig
 ) -> dict[str, list[Timing]]:
-    """Return the timings of each kind of query, in a small and a large guild."""
+    """Return the timings of each kind of query, for the smallest and the largest guild."""
     database = await _TimedDatabase.open(path)
     assert isinstance(database, _TimedDatabase)
     try:
@@ -150,7 +151,7 @@ class _GuildQueries:
         self._config = config
 
     def lists(self) -> Iterable[tuple[str, _Draw]]:
-        """Yield the queries that depend on the readable channels, for each number of channels."""
+        """Yield queries whose cost depends on how many channels a member reads, for each number."""
         word, newest, loved = self._word, ClipSort.NEWEST, ClipSort.LOVED
         kinds: dict[str, Callable[[], tuple[ClipFilter, ClipSort, Cursor | None, int]]] = {
             "autocomplete, empty": lambda: (ClipFilter(), newest, None, _SUGGESTIONS),
@@ -209,7 +210,7 @@ class _GuildQueries:
         return lambda: self._clip_search.clips(viewer, wanted, sort, at, limit)
 
     def _viewer(self, channels: int) -> Viewer:
-        # A guild with fewer channels is filled up with channels that have no clips.
+        # If the guild has too few channels, add ids of channels that have no clips.
         shown = self._guild.channel_ids
         quiet = [shown[-1] + number for number in range(1, channels - len(shown) + 1)]
         drawn = self._population.chance.sample(shown, min(channels, len(shown)))
@@ -239,7 +240,7 @@ def _member_queries(
     guild: PopulationGuild,
     config: ClipSearchConfig,
 ) -> Iterable[tuple[str, _Draw]]:
-    """Yield the queries about one clip, or about the busiest member of the guild."""
+    """Yield queries about one clip, and queries about the busiest member of the guild."""
     viewer = Viewer(user_id=guild.members[0], guild_id=guild.guild_id)
 
     def history(words: Sequence[str], deep: bool) -> Callable[[], Awaitable[object]]:

@@ -1,4 +1,4 @@
-"""Encodes moving noise with x264 at the lowest priority until it is told to end."""
+"""Encodes video of moving noise with x264 at the lowest CPU priority until the process is ended."""
 
 from __future__ import annotations
 

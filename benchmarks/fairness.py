@@ -1,4 +1,4 @@
-"""Who is served when: one member with fifty jobs, and twenty who come after with one each."""
+"""Measures the order of submission when one member queues fifty jobs, then twenty queue one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _WITHIN_S = 300.0
 class FairnessConfig:
     """How much is measured."""
 
-    #: What the one has queued before the others come, and how many of those there are.
+    #: How many jobs the first member queues before the others request any, and how many others
+    #: there are.
     queued: int = 50
     others: int = 20
     slots: int = 5
@@ -38,7 +39,7 @@ async def run(config: FairnessConfig) -> None:
     heading(f"{config.queued} jobs of one member, then one each of {config.others} others")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        # Nothing is ready before all have asked.
+        # No render finishes before all members have requested their jobs.
         api = VideosApi(ready_after_s=3600, poll_after_ms=_POLL_AFTER_MS)
         async with LoopbackDiscord() as discord, api:
             for number in range(config.others):
@@ -73,7 +74,10 @@ async def _ask(discord: LoopbackDiscord, config: FairnessConfig) -> None:
 
 
 async def _let_go(api: VideosApi, config: FairnessConfig) -> float:
-    """Let renders be ready from now on; return when, on the monotonic clock."""
+    """Let renders finish after `render_s` seconds from now on.
+
+    Return the current monotonic time.
+    """
     await _ordered(api, config.slots)
     api.ready_after_s = config.render_s
     now_s = time.monotonic()
@@ -83,7 +87,7 @@ async def _let_go(api: VideosApi, config: FairnessConfig) -> float:
 
 
 async def _served(api: VideosApi, config: FairnessConfig) -> Sequence[tuple[str, float]]:
-    """Return the prompt of each job as it was ordered, and when."""
+    """Return the prompt and the monotonic time of each paid call, in the order of the calls."""
     await _ordered(api, config.queued + config.others)
     return [(job.prompt, job.started_s) for job in api.renders.values()]
 
@@ -110,7 +114,7 @@ def _print(config: FairnessConfig, served: Sequence[tuple[str, float]], began_s:
         rows.append((names[who], got, f"{first} to {last}", waits.mean, waits.worst))
     table(["member", "served as number", "first come, first served", "waited s", "longest"], rows)
     last = max(numbers[_MODEST])
-    # Of the slots, the one may have one while others wait: it has its turn as everybody has.
+    # While other members wait, the member with fifty jobs gets one provider slot, like everybody.
     most = config.slots + config.others + math.ceil(config.others / (config.slots - 1))
     verdict(
         f"the others are served in turns with the one, as number {most} or before",

@@ -1,4 +1,4 @@
-"""Quantiles of what was measured, and the tables and verdicts that people read."""
+"""Computes quantiles of measurements, and prints tables and whether a target was met."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantiles:
-    """How a sample is spread, in the unit of its values."""
+    """How measured values are spread; in the unit of the values."""
 
     count: int
     mean: float
@@ -20,7 +20,7 @@ class Quantiles:
 
 
 def quantiles(values: Iterable[float]) -> Quantiles:
-    """Return the nearest-rank quantiles of at least one value; raises ValueError for none."""
+    """Return the nearest-rank quantiles of the values. Raises ValueError if there are no values."""
     ordered = sorted(values)
     if not ordered:
         raise ValueError("nothing was measured")
@@ -45,7 +45,7 @@ def heading(text: str) -> None:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under their titles: the first column to the left, numbers to the right."""
+    """Print a table with column titles: the first column left-aligned, the others right-aligned."""
     shown = [list(titles), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in shown) for column in range(len(titles))]
     for first, *others in shown:
@@ -55,7 +55,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def verdict(budget: str, *, is_met: bool, found: str) -> None:
-    """Print how a budget compares with what was found."""
+    """Print whether a benchmark's target was met, and the measured value."""
     print(f"budget {budget}: {'met' if is_met else 'MISSED'} ({found})", flush=True)
 
 

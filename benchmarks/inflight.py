@@ -1,4 +1,4 @@
-"""What ten thousand jobs in flight cost the real process, beside the same one with none."""
+"""Measures CPU time and memory of a bot process with 10,000 open jobs, beside one with none."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.wire.discord_double import LoopbackDiscord
 _CORE_PERCENT, _MEMORY_MB, _STALL_MS = 25.0, 200.0, 50.0
 _EDIT = ("PATCH", "/channels/{channel}/messages/{message}")
 _BUCKET = re.compile(r'^sora_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
-#: The most jobs that a provider may be given at a time.
+#: The highest number of jobs that a provider's setting for concurrent jobs allows.
 _SLOTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InFlightConfig:
-    """How much is measured: each crowd for `watch_s` seconds, once it has settled."""
+    """How much is measured: each number of open jobs for `watch_s`, after a pause of `settle_s`."""
 
     loads: Sequence[OpenJobs] = field(
         default_factory=lambda: (
@@ -47,17 +47,17 @@ class InFlightConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadCost:
-    """What one crowd took while it was watched."""
+    """CPU time, memory and requests of the bot process with one number of open jobs."""
 
     open_jobs: OpenJobs
     ready_s: float
     core_percent: float
     memory_mb: float
     pages_per_s: float
-    #: Mean time between two answers about one render; 0 without renders.
+    #: Mean time between two polls of the same render; 0 without renders.
     heard_every_s: float
     edits_per_s: float
-    #: The longest that the event loop was late, read off the histogram's buckets.
+    #: The longest delay of the event loop, as the upper bound of its histogram bucket.
     stall_ms: float
 
 
@@ -83,7 +83,7 @@ async def _cost(config: InFlightConfig, open_jobs: OpenJobs) -> LoadCost:
                 "DISCORD_GATEWAY_URL": discord.gateway_url,
                 "OPENAI_API_KEY": api.key,
                 "OPENAI_BASE_URL": api.base_url,
-                # Whoever waits goes on waiting.
+                # All provider slots are taken, so queued jobs stay queued.
                 "OPENAI_MAX_CONCURRENT": str(max(1, min(open_jobs.rendering, _SLOTS))),
                 "HTTP_BIND": f"127.0.0.1:{port}",
             }
@@ -136,14 +136,14 @@ def _used_s(process: psutil.Process) -> float:
 
 
 async def _lag(port: int) -> Mapping[float, float]:
-    """Return how often the loop was late by no more than so many seconds."""
+    """Return the event loop's lag histogram: upper bound in seconds → number of lags up to that."""
     async with httpx.AsyncClient(timeout=30) as client:
         page = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
     return {float(edge): float(count) for edge, count in _BUCKET.findall(page)}
 
 
 def _worst_s(before: Mapping[float, float], after: Mapping[float, float]) -> float:
-    """Return the upper edge of the highest bucket that was met in between."""
+    """Return the upper bound of the highest histogram bucket that grew between two readings."""
     counts = {edge: after[edge] - before.get(edge, 0.0) for edge in sorted(after)}
     most = max(counts.values(), default=0.0)
     return next((edge for edge, count in counts.items() if count >= most), sys.float_info.max)

@@ -1,7 +1,7 @@
-"""From a member's command to the bot's answer, beside a bare discord.py bot on the same machine.
+"""Measures the time from a member's command to the bot's answer, beside a bare discord.py bot.
 
-Both bots run the whole time, each with a Discord of its own; short rounds alternate between them,
-so that whatever else happens on the machine happens to both.
+Both bots run all the time, each with its own simulated Discord. Short rounds alternate between the
+two bots, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -40,31 +40,32 @@ _P99_TIMES, _P99_MS = 3.0, 250.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyConfig:
-    """How much is measured: `rounds` × `commands` of each kind at 50 a second.
+    """How much is measured: `rounds` × `commands` of each kind, sent at 50 commands a second.
 
-    In two phases fewer generate, so that together they fill the provider's slots exactly.
+    In the two phases around the encoder's start, fewer `/sora generate` are sent: together exactly
+    as many as the provider has slots.
     """
 
     rounds: int = 4
     commands: int = 250
-    #: How long the bot at rest is looked at: whole rounds of polls, which come every ten seconds.
+    #: How long the idle bot is measured: a multiple of ten seconds, the gap between two polls.
     rest_s: float = 20.0
     with_encoder: bool = True
 
     @property
     def early(self) -> int:
-        """Generates of a round in the phase before the encoder runs."""
+        """The number of `/sora generate` in each round before the encoder runs."""
         return self.commands * 3 // 5
 
     @property
     def slots(self) -> int:
-        """Jobs that the provider takes at a time."""
+        """The number of jobs that the provider accepts at the same time."""
         return self.rounds * self.commands
 
 
 @dataclass(slots=True)
 class LatencyMeasurement:
-    """Two bots, two Discords, and what was measured: phase and command → seconds per answer."""
+    """Two bots, each with its own simulated Discord, and the answer times by phase and command."""
 
     ours: DiscordProcess
     bare: DiscordProcess
@@ -75,7 +76,7 @@ class LatencyMeasurement:
     )
 
     async def send_commands(self, phase: str, commands: Mapping[str, int]) -> None:
-        """Let members use the commands so many times each, one kind after another, in rounds."""
+        """Have members send each command as often as `commands` says, in every round."""
         for number in range(self.config.rounds):
             for command, count in commands.items():
                 discord = self.bare if command == _PING else self.ours
@@ -91,7 +92,7 @@ class LatencyMeasurement:
                 self.found[phase, command] += answer["answered_after_s"]
 
     async def measure_idle(self, name: str) -> tuple[str, float, float]:
-        """Return what our bot takes while nobody types: per cent of a core, and MB of memory."""
+        """Return `name` and what the idle bot uses: per cent of a CPU core, and memory in MB."""
         process = psutil.Process(self.bot.pid)
         await asyncio.sleep(min(self.config.rest_s, _SETTLE_S))
         before_s, started_s = sum(process.cpu_times()[:2]), time.monotonic()

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine on which the benchmarks ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psutil
 
 
 def describe() -> str:
-    """Return one line: cores, memory, Python, system, and how busy it is already."""
+    """Return one line with cores, memory, Python version, operating system and load average."""
     memory_gib = psutil.virtual_memory().total / 2**30
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return (

@@ -1,4 +1,4 @@
-"""Memory while four 40 MiB clips are downloaded and posted, beside a bot that holds them whole."""
+"""Measures a bot's memory while it posts four 40 MiB clips, beside a bot that reads whole files."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LIMIT_MB = 25.0
 _CLIPS = 4
 _SAMPLE_S = 0.02
 _WITHIN_S = 120.0
-#: Sorabot with the variable that the container image sets: glibc uses two arenas at most.
+#: Sorabot with the environment variable that the container image sets: at most two glibc heaps.
 _AS_IMAGE = "ours, MALLOC_ARENA_MAX=2"
 _HELD = "clips held in memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryConfig:
-    """How much is measured: so many times four clips of so many bytes, after a pause."""
+    """How much is measured: four clips of `clip_bytes` a round, after a pause of `settle_s`."""
 
     rounds: int = 4
     clip_bytes: int = 40 * _MIB
@@ -43,7 +43,7 @@ class MemoryConfig:
 
 @dataclass(slots=True)
 class MemoryGauge:
-    """Resident memory of a process, read from outside; in MB (10⁶ bytes)."""
+    """Resident memory of a process before and at its peak, in MB (10⁶ bytes)."""
 
     pid: int
     idle_mb: float = 0.0
@@ -51,7 +51,7 @@ class MemoryGauge:
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Keep the peak of what is read every 20 ms while the block runs."""
+        """Sample the process's memory every 20 ms while the block runs, and keep the peak."""
         process = psutil.Process(self.pid)
         self.peak_mb = self.idle_mb = process.memory_info().rss / 1e6
 
@@ -122,7 +122,7 @@ def _api_variables(api: VideosApi) -> dict[str, str]:
 async def _measure(
     config: MemoryConfig, discord: DiscordProcess, pid: int, command: str
 ) -> list[MemoryGauge]:
-    """Have four clips made again and again, and return what each round took."""
+    """Request four clips in each round; return the memory of the bot in each round."""
     await discord.send_command("set", upload_limit_bytes=config.clip_bytes + _MIB)
     options = {"prompt": "a calico cat", "count": _CLIPS} if " " in command else {}
     gauges: list[MemoryGauge] = []

@@ -1,4 +1,4 @@
-"""Test data of a bot at peak load: thousands of open jobs, their cards and their renders."""
+"""Test data for a bot at peak load: thousands of open jobs with their status cards and renders."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from tests.wire.discord_world import DiscordWorld
 from tests.wire.videos_api import VideosApi
 from tests.wire.videos_render import LoopbackRender
 
-#: How many people share the jobs.
+#: The number of members among whom the open jobs are divided.
 MEMBERS = 200
 _CHANNELS = 20
-#: Each render takes an hour; at the start they are between a quarter and three quarters done.
+#: Each render takes an hour; when the bot starts, a quarter to three quarters of it have passed.
 _RENDER_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenJobs:
-    """How many jobs are being rendered and wait, oldest first."""
+    """How many open jobs are rendering and how many are queued; the oldest ones are rendering."""
 
     rendering: int
     queued: int = 0
@@ -43,7 +43,7 @@ class OpenJobs:
 
 
 class OpenJobsApi(VideosApi):
-    """The loopback API with a list that is as quick for ten thousand renders as for ten."""
+    """A video API on loopback whose list of renders is equally fast for any number of renders."""
 
     def __init__(self, open_jobs: OpenJobs) -> None:
         super().__init__(ready_after_s=_RENDER_S)
@@ -61,10 +61,10 @@ class OpenJobsApi(VideosApi):
                 ready_s=now_s - gone_s + _RENDER_S,
             )
             self.renders[job.id] = job
-        #: Oldest first, as their ids go.
+        #: All renders, oldest first, which is also the order of their ids.
         self._listed = list(self.renders.values())
         self._ids = list(self.renders)
-        #: How many render descriptions were sent.
+        #: The number of render descriptions sent in responses so far.
         self.told = 0
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
@@ -88,17 +88,17 @@ class OpenJobsApi(VideosApi):
 
 
 def member_name(number: int) -> str:
-    """Return the name of the member who has the n-th job, 0 or more."""
+    """Return the name of the member who owns the open job with this number (from 0)."""
     return f"member-{number % MEMBERS}"
 
 
 def channel_name(number: int) -> str:
-    """Return the name of the channel of the n-th job, 0 or more."""
+    """Return the name of the channel of the open job with this number (from 0)."""
     return f"channel-{number % _CHANNELS}"
 
 
 async def seed(path: Path, world: DiscordWorld, open_jobs: OpenJobs) -> None:
-    """Write the jobs to a database, and add their members, channels and cards to `world`."""
+    """Write open jobs to a database; add their members, channels and status cards to `world`."""
     store = await SqliteJobStore.open(path)
     await store.close()
     for number in range(_CHANNELS):
@@ -158,6 +158,7 @@ def _jobs(world: DiscordWorld, open_jobs: OpenJobs) -> Iterator[dict[str, Any]]:
             "remote_id": _remote_id(number) if is_rendering else None,
             "progress": None,
             "attempts": 0,
+            "creates": 1,
             "submitted_at": created_at if is_rendering else None,
             "deadline_at": now_ms + 86_400_000,
             "rendered_at": None,
@@ -189,4 +190,4 @@ def _card(world: DiscordWorld, place: str) -> str:
 
 
 def _remote_id(number: int) -> str:
-    return f"video_of_crowd_{number:08x}"
+    return f"video_open_job_{number:08x}"

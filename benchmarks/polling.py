@@ -1,4 +1,4 @@
-"""Requests per clip and delay after ready, beside a loop that asks every ten seconds."""
+"""Measures requests per clip and delay after a render is ready, beside polls every ten seconds."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _BUDGET_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollingConfig:
-    """How much is measured: clips through the real flow at each load, and through arithmetic."""
+    """How much is measured: clips with the real job engine, and clips simulated arithmetically."""
 
-    #: By how many are in flight.
+    #: Number of jobs in flight → number of clips that are measured with it.
     clips: Mapping[int, int] = field(default_factory=lambda: {1: 400, 5: 400, 60: 1000, 1000: 3000})
     simulated: int = 20_000
 
@@ -53,7 +53,7 @@ async def run(config: PollingConfig) -> None:
 
 
 class _Comparison:
-    """What was found, and what a request per clip and ten seconds gives for the same clips."""
+    """A measured result, and the result of polling the same renders every ten seconds."""
 
     def __init__(self, found: ReplayResult, durations_s: Sequence[float]) -> None:
         self.found = found
@@ -61,7 +61,7 @@ class _Comparison:
 
 
 def _simulate(clips: int, chance: random.Random) -> None:
-    """Print how the schedule does in the long run, one clip after another."""
+    """Print delays and requests of the polling schedule alone, for one clip after another."""
     durations_s = [_draw_s(chance) for _ in range(clips)]
     each = list(_scheduled(durations_s))
     print(f"The schedule alone (bot.jobs.timings), {clips} clips one after another:\n")
@@ -74,7 +74,7 @@ def _simulate(clips: int, chance: random.Random) -> None:
 
 
 def _scheduled(durations_s: Iterable[float]) -> Iterable[tuple[float, int]]:
-    """Yield the delay in seconds and the requests of each clip."""
+    """Yield the delay in seconds and the number of polls for each clip."""
     timings, known = Timings(), deque[float](maxlen=_REMEMBERED)
     capabilities = Capabilities(models=(), typical_first_poll_s=20.0)
     for duration_s in durations_s:
@@ -82,7 +82,7 @@ def _scheduled(durations_s: Iterable[float]) -> Iterable[tuple[float, int]]:
         while asked_s < duration_s:
             asked_s += poll_gap_s(1, capabilities, timings)
             requests += 1
-        # What the engine sees is when it heard, not when the render ended.
+        # The bot learns a render's duration from the poll that found it ready, which is later.
         known.append(asked_s)
         yield asked_s - duration_s, requests
 

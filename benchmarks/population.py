@@ -1,4 +1,4 @@
-"""Guilds, channels, members and words in the proportions of a bot that has run for years."""
+"""Random guilds, channels, members and prompt words, distributed as in a bot that ran for years."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: The words of most prompts, commonest first; the rest of the vocabulary is made of syllables.
+#: The most frequent words of prompts; the rest of the vocabulary is made of syllables.
 _COMMON = """
     a the of in cat cinematic with on light slow camera morning old through city rain dog neon
     portrait snow beautiful walking forest golden ocean night young woman robot street drone
@@ -24,7 +24,7 @@ _CHANNELS_OF_SMALLEST = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopulationGuild:
-    """A guild and the channels and private threads where clips are posted."""
+    """A guild with the channels where its clips are posted, and its members."""
 
     guild_id: int
     channel_ids: tuple[int, ...]
@@ -48,11 +48,11 @@ class Population:
         }
 
     def draw_guild(self) -> PopulationGuild:
-        """Draw a guild, the first one most often."""
+        """Draw a guild at random; the first guild is drawn most often."""
         return self.chance.choices(self.guilds, cum_weights=self._guild_weights)[0]
 
     def draw_one(self, things: Sequence[int]) -> int:
-        """Draw one of a guild's channels or members, the first ones most often."""
+        """Draw one of a guild's channels or members at random; the first is drawn most often."""
         return self.chance.choices(things, cum_weights=self._weights[len(things)])[0]
 
     def draw_prompt(self) -> str:

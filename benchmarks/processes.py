@@ -1,4 +1,4 @@
-"""The processes a benchmark plays with, each on loopback and gone when its block ends."""
+"""Starts bots, a simulated Discord and a video API as processes, and ends each with its block."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 from tests.wire.bot_process import ROOT, BotProcess, bot_process
 
 _ENDS_WITHIN_S = 10.0
-#: One line of the Discord process may list the answers to thousands of commands.
+#: The longest line read from a process: one line may list the answers to thousands of commands.
 _LINE_BYTES = 16 * 1024 * 1024
 
 
 class DiscordProcess:
-    """A loopback Discord in a process of its own; `handshake` holds its addresses and ids."""
+    """A simulated Discord in its own process; `handshake` holds its addresses, token and ids."""
 
     def __init__(self, process: Process, handshake: Mapping[str, Any]) -> None:
         self.handshake = handshake
@@ -32,7 +32,7 @@ class DiscordProcess:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a bot needs in its environment to log in here."""
+        """The environment variables with which a bot logs in to this simulated Discord."""
         return {
             "DISCORD_TOKEN": self.handshake["token"],
             "DISCORD_API_URL": self.handshake["api_url"],
@@ -40,9 +40,9 @@ class DiscordProcess:
         }
 
     async def send_command(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Give one order (see `tests.wire.discord_server`) and return its answer.
+        """Send one command of `tests.wire.discord_server` to the process; return the answer.
 
-        Raises RuntimeError for an order that failed or a process that is gone.
+        Raises RuntimeError if the command failed or the process has ended.
         """
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the Discord process has no pipes")
@@ -66,7 +66,7 @@ async def discord_process() -> AsyncIterator[DiscordProcess]:
 async def api_process(
     *, ready_after_s: float, content: Path | None = None
 ) -> AsyncIterator[dict[str, str]]:
-    """Start a loopback video API; yield the variables that lead a bot to it."""
+    """Start a video API on loopback; yield the environment variables that point a bot to it."""
     options = ["--port", "0", "--ready-after-s", str(ready_after_s)]
     if content is not None:
         options += ["--content", str(content)]
@@ -75,7 +75,7 @@ async def api_process(
 
 
 def sorabot_variables(more: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment for the real bot without quotas; `more` goes over it."""
+    """Return environment variables for the real bot without quotas; `more` overrides them."""
     freed = {
         "VIDEO_PROVIDERS": "openai",
         "QUOTA_CLIPS_PER_DAY": "none",
@@ -91,7 +91,7 @@ def sorabot_variables(more: Mapping[str, str]) -> dict[str, str]:
 async def sorabot(
     folder: Path, discord: DiscordProcess, api: Mapping[str, str], **more: str
 ) -> AsyncIterator[BotProcess]:
-    """Start the real bot without quotas, between a Discord and a video API; wait for its login."""
+    """Start the real bot without quotas, with a simulated Discord and API; wait for its login."""
     variables = sorabot_variables({**discord.variables, **api, **more})
     async with bot_process(folder, variables) as bot:
         await _logged_in(discord, bot)
@@ -102,7 +102,7 @@ async def sorabot(
 async def bare_bot(
     folder: Path, discord: DiscordProcess, api: Mapping[str, str] | None = None
 ) -> AsyncIterator[BotProcess]:
-    """Start `benchmarks.bare_bot` and wait for its login."""
+    """Start the baseline bot of `benchmarks.bare_bot` and wait until it has logged in."""
     variables = {**discord.variables, **(api or {})}
     async with bot_process(folder, variables, module="benchmarks.bare_bot") as bot:
         await _logged_in(discord, bot)
@@ -111,7 +111,7 @@ async def bare_bot(
 
 @contextlib.asynccontextmanager
 async def encoder() -> AsyncIterator[Process]:
-    """Keep one core busy with x264 at the lowest priority, as a transcode would."""
+    """Keep one core busy with x264 at the lowest priority, as re-encoding a clip would."""
     async with _python("-m", "benchmarks.encoder") as process:
         await _first_line(process)
         yield process
@@ -134,7 +134,7 @@ async def _python(*arguments: str, stdin: int = DEVNULL) -> AsyncIterator[Proces
         stdin=stdin,
         stdout=PIPE,
         limit=_LINE_BYTES,
-        # Ctrl-C is for this process alone, which then ends the others in order.
+        # Ctrl-C must not reach the child: the benchmark process ends its children in order.
         start_new_session=True,
     )
     try:

@@ -1,4 +1,4 @@
-"""From "ready" at the video API to the clip in Discord, through the real process."""
+"""Measures the time from a finished render at the video API to the posted clip in Discord."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POST = ("POST", "/channels/{channel}/messages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadinessConfig:
-    """How much is measured: so many clips, each asked for when the one before is posted."""
+    """How much is measured: `clips` clips, each requested after the one before was posted."""
 
     clips: int = 20
     ready_after_s: float = 1.0
@@ -58,16 +58,16 @@ async def run(config: ReadinessConfig) -> None:
 
 async def _ask_for_clips(discord: LoopbackDiscord, api: VideosApi, config: ReadinessConfig) -> None:
     for number in range(config.clips):
-        # Spread evenly, so that no render is ready in step with the polls.
+        # Vary the rendering time evenly, so that renders don't become ready in step with the polls.
         api.ready_after_s = config.ready_after_s + _POLL_AFTER_MS / 1000 * number / config.clips
         await discord.slash("alice", "clips", "sora generate", {"prompt": f"cat {number}"})
         await discord.until(lambda wanted=number + 1: len(_posts(discord)) >= wanted, 60)
-    # The bot hears of the last one a moment after the double has it.
+    # Wait: the bot gets Discord's answer to the last post a moment after the post is recorded.
     await asyncio.sleep(_TELLING_S)
 
 
 def _posts(discord: LoopbackDiscord) -> list[tuple[str, float]]:
-    """Return the text of each posted clip and when it had arrived, on the performance clock."""
+    """Return the text of each posted clip and its time of arrival (`time.perf_counter`)."""
     return [(c.body["content"], c.arrived_s) for c in discord.called(*_POST) if c.files]
 
 

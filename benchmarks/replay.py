@@ -1,4 +1,4 @@
-"""The real engine between a real database and the real OpenAI provider, with a clock that jumps."""
+"""Runs the real job engine, database and OpenAI provider with a clock that skips all waits."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from tests.wire.clips import make_clip
 
 _VIEWER = Viewer(user_id=3, guild_id=1)
 _PLACE = Place(guild_id=1, channel_id=2, upload_limit_bytes=2**30)
-#: Gap between two commands; shorter when it would not keep enough jobs in flight.
+#: Seconds between two commands; less if that gap would not keep enough jobs in flight.
 _TYPING_S = 0.7
 _RAMP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayResult:
-    """Seconds from ready to posted for each clip, and the requests for all of them."""
+    """The seconds from ready to posted for each clip, and the number of video API requests."""
 
     delays_s: Sequence[float]
-    #: Requests about one render, and for a page of the list.
+    #: `gets` counts polls of a single render; `lists` counts pages of the list of renders.
     gets: int
     lists: int = 0
 
@@ -47,7 +47,7 @@ class ReplayResult:
 
 
 async def replay(durations_s: Sequence[float], in_flight: int) -> ReplayResult:
-    """Carry a job for each duration from command to post, `in_flight` of them at any time."""
+    """For each render duration, run a job from command to post; `in_flight` run at a time."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         clip = await asyncio.to_thread(make_clip, folder / "clip.mp4")
@@ -125,9 +125,10 @@ class _Player:
         return ReplayResult(delays_s=posted, gets=requests["retrieve"], lists=requests["list"])
 
     async def _settle(self) -> datetime | None:
-        """Reconcile and run the woken tasks until none is left; return when to reconcile again.
+        """Reconcile and run woken tasks until none is left; return when to reconcile next.
 
-        The scheduler does the same: the end of each step wakes its loop. Steps take no time here.
+        The real scheduler does the same, since each finished step wakes its loop. Steps take no
+        time on the scripted clock.
         """
         steps = {
             TaskKind.SUBMIT: self._reconciler.submit,
@@ -144,7 +145,7 @@ class _Player:
                 await steps[kind](subject)
 
     def _wait_s(self, next_at: datetime | None) -> float:
-        """Return the wait until the next reconcile, as `bot.jobs.scheduler` computes it."""
+        """Return the seconds until the next reconcile, computed as in `bot.jobs.scheduler`."""
         if next_at is None:
             return self._timings.reconcile_max_gap_s
         until_s = (next_at - self._clock.now()).total_seconds()

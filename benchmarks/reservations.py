@@ -1,4 +1,4 @@
-"""Reservations by many callers at once, beside the same rows written with bare sqlite3."""
+"""Measures quota reservations by many callers at once, beside the same rows in bare sqlite3."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.queries import Queries
 from bot.storage.sqlite.rows import from_ms, row_of_entry, row_of_job, row_of_request, to_ms
 
-#: The same budget as for command → answer, most of which is the reservation.
+#: The targets of the command → answer benchmark, because most of an answer's time is the
+#: reservation.
 _BUDGET_RATIO, _BUDGET_MS = 3.0, 250.0
 _MANY = 1_000_000
 _DOLLAR_MICROS = 1_000_000
 _BUDGET = Budget(usd_micros=_MANY * _DOLLAR_MICROS)
 _ROLES = (801, 802, 803)
-#: In each guild the busiest members have used up a limit of one of these windows.
+#: In each guild, the busiest members have used up a limit; these are the limits' windows.
 _LIMITED = ("day", "month")
-#: The price of a usual clip, and one that exceeds what is left of any budget.
+#: The price of a usual clip, and a price that exceeds the rest of every budget.
 _USUAL_MICROS, _DEAR_MICROS = 800_000, _BUDGET.usd_micros - 1
 _RULE = QuotaRule(
     defaults=(Limit(unit=Unit.SECONDS, amount=_MANY, window=WINDOWS["day"]),),
@@ -43,7 +44,7 @@ _RULE = QuotaRule(
     max_active_in_guild=_MANY,
     guild_budget_usd_micros=None,
 )
-#: Run between rounds, because no real guild has hundreds of jobs in progress.
+#: Ends all jobs between two rounds, because no real guild has hundreds of jobs in progress.
 _END_ALL = """
 BEGIN;
 INSERT INTO ledger (job_id, user_id, guild_id, kind, clips, seconds, usd_micros, at, counts_at)
@@ -58,7 +59,7 @@ COMMIT;
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationsConfig:
-    """How much is measured: the scenarios take turns; each round has `callers` making `calls` each."""
+    """How much is measured: in each round, `callers` make `calls` reservations each."""
 
     jobs: int = 100_000
     callers: int = 64
@@ -68,7 +69,7 @@ class ReservationsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationCall:
-    """One call, drawn before the clock starts."""
+    """The arguments of one reservation, drawn before timing starts."""
 
     request: Request
     new_job: NewJob
@@ -77,7 +78,7 @@ class ReservationCall:
 
 @dataclass(slots=True, kw_only=True)
 class ReservationScenario:
-    """One scenario to handle a call, and how long each call took."""
+    """A kind of reservation: how its calls are drawn and made, and how long each call took."""
 
     handle: Callable[[ReservationCall], Awaitable[None]]
     draw: Callable[[], ReservationCall]
@@ -149,7 +150,7 @@ def _limits(guild: PopulationGuild) -> Iterator[GuildLimit]:
 
 
 class _Members:
-    """Draws calls of members, in guilds weighted by their activity or in the largest guild."""
+    """Draws reservations of members, in guilds weighted by activity or in the largest guild."""
 
     def __init__(self, population: Population, now: datetime) -> None:
         self._population = population
@@ -157,7 +158,7 @@ class _Members:
         self._numbers = itertools.count(8 * 10**17)
 
     def draw(self) -> ReservationCall:
-        """Draw a call that is accepted."""
+        """Draw a reservation that the quota accepts."""
         server = self._population.draw_guild()
         while (user_id := self._population.draw_one(server.members)) in server.members[
             : len(_LIMITED)
@@ -166,17 +167,20 @@ class _Members:
         return self._call(server, user_id)
 
     def with_a_days_limit(self) -> ReservationCall:
-        """Draw a call of the busiest member, whose limit for the day is used up."""
+        """Draw a reservation of the busiest member, whose daily limit is used up."""
         server = self._population.guilds[0]
         return self._call(server, server.members[0])
 
     def with_a_months_limit(self) -> ReservationCall:
-        """Draw a call of the second busiest member; hundreds of clips count in their month."""
+        """Draw a reservation of the second busiest member, whose monthly limit is used up.
+
+        Hundreds of that member's clips count towards the monthly limit.
+        """
         server = self._population.guilds[0]
         return self._call(server, server.members[1])
 
     def over_budget(self) -> ReservationCall:
-        """Draw a call that exceeds the budget of the largest guild."""
+        """Draw a reservation that exceeds the budget of the largest guild."""
         server = self._population.guilds[0]
         return self._call(server, server.members[2], _DEAR_MICROS)
 
@@ -205,7 +209,7 @@ class _Members:
 
 
 class _Bare:
-    """The smallest such transaction in plain sqlite3, on a thread of its own."""
+    """The baseline: the smallest equivalent transaction in plain sqlite3, on its own thread."""
 
     def __init__(self, path: Path, jobs: int) -> None:
         self._queries = Queries.load()
@@ -294,7 +298,7 @@ def _refusing(store: SqliteJobStore) -> Callable[[ReservationCall], Awaitable[No
 
 
 async def _round(scenario: ReservationScenario, config: ReservationsConfig) -> None:
-    """Let each caller make its calls, one after the other, all callers at once."""
+    """Have all callers make their reservations concurrently, each caller one after the other."""
     calls = [[scenario.draw() for _ in range(config.calls)] for _ in range(config.callers)]
 
     async def run_calls(own: Sequence[ReservationCall]) -> None:

@@ -17,7 +17,7 @@ from tests.wire.videos_render import LoopbackRender
 
 
 class ScriptedClock:
-    """A `Clock` that moves only in `forward` and `sleep`."""
+    """A `Clock` whose time advances only when `forward` or `sleep` is called."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ class ScriptedClock:
 
 @dataclass(kw_only=True)
 class ScriptedRender(LoopbackRender):
-    """A render that goes on by the scripted clock."""
+    """A render whose progress follows a `ScriptedClock`."""
 
     clock: ScriptedClock
     taken_at: datetime
@@ -52,7 +52,7 @@ class ScriptedRender(LoopbackRender):
 
 
 class ScriptedApi(VideosApi):
-    """The loopback API, whose n-th render takes `durations_s[n]` by the scripted clock."""
+    """A video API on loopback; by the scripted clock, its n-th render takes `durations_s[n]`."""
 
     def __init__(self, clock: ScriptedClock, durations_s: Sequence[float], clip: Path) -> None:
         super().__init__(content=clip.read_bytes())
@@ -69,14 +69,17 @@ class ScriptedApi(VideosApi):
         return render
 
     def ready_at(self, remote_id: str) -> datetime:
-        """Return when a render is, or was, ready; raises KeyError for one that was deleted."""
+        """Return the scripted time at which a render is ready.
+
+        Raises KeyError if it was deleted.
+        """
         render = self.renders[remote_id]
         assert isinstance(render, ScriptedRender)
         return render.ready_at
 
 
 class TimedPublisher(PartialPublisher):
-    """Records how many seconds after the end of its render each clip is posted."""
+    """A publisher that records, for each clip, the seconds from the render's end to the post."""
 
     def __init__(self, clock: ScriptedClock, api: ScriptedApi) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.seeding FILE [JOBS]`: a database as after years of use."""
+"""`python -m benchmarks.seeding FILE [JOBS]` makes a database with the data of years of use."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.queries import Queries
 
 _CHUNK = 50_000
-#: How many of the newest jobs are indexed one by one, as the bot does it.
+#: The number of newest jobs that are added to the search index one by one, as the bot does.
 _ONE_BY_ONE = 2_000
 _FIRST_AT_MS = 1_700_000_000_000
 _GAP_MS = 60_000
 _OPEN = 200
 _MODELS = ("sora-2", "sora-2-pro", "toy", "wan-2.2", "veo-3")
-#: For each hundred jobs.
+#: The final states of a hundred jobs.
 _STATES = ["done"] * 88 + ["failed"] * 6 + ["cancelled"] * 4 + ["kept"] * 2
 _REMEMBERED = 50
 _WHOLE_ID = len(ID_ALPHABET) ** 5
@@ -48,10 +48,10 @@ WHERE loved_key NOTNULL AND seq > :after AND seq <= :to ORDER BY loved_key
 
 
 async def seed(path: Path, population: Population, jobs: int) -> None:
-    """Make the database at `path` and fill it with `jobs` jobs of the population.
+    """Create the database at `path` and fill it with `jobs` random jobs of the population.
 
-    Uses the project's migrations and indexes, but writes in bulk and without fsync.
-    Stops within seconds when cancelled.
+    The project's migrations and indexes are used, but rows are written in bulk and without fsync.
+    When cancelled, the function stops within seconds.
     """
     store = await SqliteJobStore.open(path)
     await store.close()
@@ -89,7 +89,7 @@ def _fill(path: Path, population: Population, jobs: int, stop: threading.Event) 
 
 
 def _history(population: Population, jobs: int) -> Iterator[dict[str, Any]]:
-    """Yield the columns of each job, oldest first."""
+    """Yield the database columns of each job, oldest first."""
     latest: dict[int, deque[str]] = {}
     for number in range(1, jobs + 1):
         server = population.draw_guild()
@@ -142,6 +142,7 @@ def _job(
         "remote_id": None if is_open else f"video_{chance.getrandbits(64):016x}{number}",
         "progress": None,
         "attempts": 0,
+        "creates": 1,
         "submitted_at": None if is_open else created_at + 500,
         "deadline_at": None,
         "rendered_at": created_at + 90_000 if posted else None,
@@ -182,7 +183,7 @@ def _entries_of(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def job_id_of(number: int) -> str:
-    """Return an id of five or more characters; numbers in a row give ids that are not."""
+    """Return a job id of five or more characters; consecutive numbers give ids far apart."""
     rest = number * 7_919_317 % _WHOLE_ID + (number // _WHOLE_ID + 1) * _WHOLE_ID
     letters = ""
     while rest:

@@ -1,7 +1,5 @@
 """The command line: `python -m bot [run | migrate | quota … | providers … | backup | doctor]`."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal
@@ -15,12 +13,12 @@ from bot.errors import SettingsError, SorabotError
 from bot.obs.log import set_up_logging
 from bot.providers import registry
 from bot.settings import Secret, Settings, declared, read_dotenv, read_environment
+from bot.shell.arguments import Parser
 from bot.shell.backup import add_backup, run_backup
 from bot.shell.doctor import run_doctor
-from bot.shell.misspelt_settings import find_misspelt_settings
-from bot.shell.providers import add_providers, read_providers_command, run_providers
-from bot.shell.quota import run_quota
-from bot.shell.quota_arguments import Parser, add_quota, read_quota_command
+from bot.shell.doctor_settings import find_misspelt_settings
+from bot.shell.providers import add_providers, run_providers
+from bot.shell.quota import add_quota, read_quota_command, run_quota
 
 _log = logging.getLogger(__name__)
 #: Exit codes.
@@ -44,31 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help=what, description=what)
     given = parser.parse_args(arguments)
     if given.command == "doctor":
-        is_healthy, report = run_doctor(SystemClock())
-        print(report)
-        return _OK if is_healthy else _FAILED
+        return _report(*run_doctor(SystemClock()))
     quota_command = read_quota_command(given) if given.command == "quota" else None
     try:
         environ = read_environment()
         settings = Settings.from_env(environ)
         set_up_logging(settings.log_level, settings.log_format, _secrets(settings))
         if quota_command is not None:
-            print(asyncio.run(run_quota(settings, quota_command)))
-            return _OK
+            return _report(True, asyncio.run(run_quota(settings, quota_command)))
         if given.command == "providers":
-            command = read_providers_command(given)
-            is_healthy, report = asyncio.run(run_providers(settings, command, SystemClock()))
-            print(report)
-            return _OK if is_healthy else _FAILED
+            return _report(*asyncio.run(run_providers(settings, given, SystemClock())))
         if given.command == "backup":
-            print(asyncio.run(run_backup(settings, given)))
-            return _OK
+            return _report(True, asyncio.run(run_backup(settings, given)))
         if given.command == "migrate":
             asyncio.run(migrate(settings))
-            print(f"The database in {settings.data_dir} is up to date.")
-            return _OK
-        for each in find_misspelt_settings(read_dotenv(), environ):
-            _log.warning("%s: %s", each.name, each.message)
+            return _report(True, f"The database in {settings.data_dir} is up to date.")
+        for name, message in find_misspelt_settings(read_dotenv(), environ).items():
+            _log.warning("%s: %s", name, message)
         asyncio.run(check_settings(settings))
         if settings.discord_token is None:
             print(token_instructions(settings.discord_application_id), file=sys.stderr)
@@ -82,6 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILED
 
 
+def _report(is_healthy: bool, text: str) -> int:
+    print(text)
+    return _OK if is_healthy else _FAILED
+
+
 async def _run(settings: Settings, token: Secret) -> int:
     app = await build_app(settings)
     loop = asyncio.get_running_loop()
@@ -90,8 +85,8 @@ async def _run(settings: Settings, token: Secret) -> int:
     def on_signal() -> None:
         stop.set()
         for number in _STOP_SIGNALS:
-            # A second signal kills the process at once, which loses nothing: each step is
-            # committed before the next one begins.
+            # A second signal kills the process at once, which loses no job: the database has
+            # every step before the next one begins.
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
@@ -113,7 +108,7 @@ async def _run_until_stopped(app: App, token: Secret, stop: asyncio.Event) -> in
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
     if stopping.done():
-        # Running steps still need the connection; `close` lets them finish first.
+        # Running steps of jobs need the connection until `close` has let them finish.
         await app.close()
         connection.cancel()
         await asyncio.gather(connection, return_exceptions=True)

@@ -1,6 +1,4 @@
-"""The composition root: the only module that names concrete classes and joins them."""
-
-from __future__ import annotations
+"""The composition root: the only module that makes the bot's parts and joins them."""
 
 import asyncio
 import contextlib
@@ -9,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from bot.archive.folder import FolderArchive
@@ -25,7 +24,6 @@ from bot.jobs.retention import RetentionDependencies, RetentionLoop
 from bot.jobs.scheduler import Scheduler
 from bot.jobs.service import JobService
 from bot.jobs.timings import Timings
-from bot.jobs.worker_context import WorkerContext
 from bot.obs.metrics import Metrics
 from bot.obs.watchdog import Watchdog
 from bot.providers.base import Provider
@@ -44,8 +42,7 @@ from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.retention import SqliteRetentionStore
-from bot.web.gauges import GaugeReader
-from bot.web.health import HealthServer, database_check, disk_check
+from bot.web.health import GaugeReader, HealthServer, check_database, check_disk
 from bot.web.webhooks import Webhooks
 from cogs.account import AccountCog
 from cogs.command_groups import install_cogs
@@ -65,7 +62,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """All parts of a bot, joined; nothing runs until `start`."""
+    """All parts of a running bot, joined; no task runs before `start`."""
 
     settings: Settings
     connection: GatewayConnection
@@ -82,11 +79,11 @@ class App:
 
     @property
     def client(self) -> SorabotClient:
-        """The client in use; `GatewayConnection` replaces it after a connection failed for good."""
+        """The Discord client in use; a new one replaces a client whose connection failed for good."""
         return self.connection.client
 
     async def start(self) -> None:
-        """Begin to work on jobs. Call it before the client connects."""
+        """Start the scheduler, the watchdog and the health pages, before the client connects."""
         await asyncio.to_thread(_remove_partial_files, self.settings.data_dir)
         await self.scheduler.start()
         self.watchdog.start()
@@ -94,7 +91,7 @@ class App:
             await self.health.start()
 
     async def close(self) -> None:
-        """Let running steps finish, then close everything; idempotent."""
+        """Let running steps of jobs finish, then close all parts; a second call does nothing more."""
         await self.scheduler.stop()
         await self.connection.close()
         self.watchdog.stop()
@@ -108,7 +105,7 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminContext:
-    """What the operator's commands need of a bot; the caller closes `store`."""
+    """The parts of a bot that the operator's commands use; the caller closes `store`."""
 
     store: SqliteJobStore
     guild_store: SqliteGuildSettingsStore
@@ -123,149 +120,136 @@ async def build_app(
     timings: Timings | None = None,
     wrap: Callable[[Dependencies], Dependencies] | None = None,
 ) -> App:
-    """Join the parts of a bot according to `settings`.
+    """Build a bot from `settings`; its tasks start with `App.start`.
 
-    clock, timings  the system's clock and the default waiting times, unless given.
-    wrap            may replace some of the dependencies; tests use it.
+    wrap  replaces some of the dependencies; tests use it.
     Raises SettingsError for settings that can't be used, and StorageError when the database can't
     be opened or another bot runs on it.
     """
     await asyncio.to_thread(_make_folder, settings.data_dir)
     instance_lock = await asyncio.to_thread(InstanceLock.acquire, database_path(settings))
     try:
-        infrastructure = await _build_infrastructure(settings, clock or SystemClock())
-        return _assemble(infrastructure, instance_lock, timings or Timings(), wrap)
+        return await _build(
+            settings, clock or SystemClock(), timings or Timings(), wrap, instance_lock
+        )
     except BaseException:  # after any failure the next attempt must find the database unlocked
         instance_lock.release()
         raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Infrastructure:
-    """Parts that the other parts need."""
-
-    settings: Settings
-    clock: Clock
-    metrics: Metrics
-    circuit_breakers: CircuitBreakers
-    #: By name, in the operator's order; `circuit_breakers` and `metrics` see each call's outcome.
-    providers: Mapping[str, Provider]
-    disk_space: DiskSpace
-    reserve_file: ReserveFile
-    store: SqliteJobStore
-
-
-async def _build_infrastructure(settings: Settings, clock: Clock) -> _Infrastructure:
-    circuit_breakers = CircuitBreakers(settings.video_providers, clock)
-    metrics = Metrics(settings.video_providers)
-    disk_space = DiskSpace((settings.data_dir, settings.archive_dir), settings.min_free_mib << 20)
-    reserve_file = ReserveFile(settings.data_dir / "sorabot.db.ballast")
-    return _Infrastructure(
-        settings=settings,
-        clock=clock,
-        metrics=metrics,
-        circuit_breakers=circuit_breakers,
-        providers={
-            name: WatchedProvider(each, circuit_breakers, metrics.count_provider_request)
-            for name, each in build_providers(settings, clock).items()
-        },
-        disk_space=disk_space,
-        reserve_file=reserve_file,
-        store=await SqliteJobStore.open(
-            database_path(settings), disk_space=disk_space, reserve_file=reserve_file
-        ),
-    )
-
-
-def _assemble(
-    infrastructure: _Infrastructure,
-    instance_lock: InstanceLock,
+async def _build(
+    settings: Settings,
+    clock: Clock,
     timings: Timings,
     wrap: Callable[[Dependencies], Dependencies] | None,
+    instance_lock: InstanceLock,
 ) -> App:
-    settings, clock = infrastructure.settings, infrastructure.clock
+    data_dir, min_free_bytes = settings.data_dir, settings.min_free_mib << 20
+    breakers = CircuitBreakers(settings.video_providers, clock)
+    metrics = Metrics(settings.video_providers)
+    disk_space = DiskSpace((data_dir, settings.archive_dir), min_free_bytes)
+    reserve_file = ReserveFile(data_dir / "sorabot.db.ballast")
+    built = build_providers(settings, clock)
+    providers = {
+        name: WatchedProvider(each, breakers, metrics.count_provider_request)
+        for name, each in built.items()
+    }
+    store = await SqliteJobStore.open(
+        database_path(settings), disk_space=disk_space, reserve_file=reserve_file
+    )
+    database, queries = store.database, store.queries
     set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
     # The publisher needs the connection, and the connection's commands need the jobs: the
     # publisher looks up the connection when it posts.
     publisher = DiscordClipPublisher(lambda: connection.client, clock)
-    dependencies = _dependencies(infrastructure, publisher, timings)
-    assembly = assemble(dependencies if wrap is None else wrap(dependencies))
-    assembly.scheduler.observe_steps(infrastructure.metrics.observe_step)
-    assembly.scheduler.add_loop("retention", _retention(infrastructure, assembly.context).run)
-    connection = GatewayConnection(
-        _client_factory(infrastructure, assembly.jobs, publisher), clock, publisher.pause
+    dependencies = Dependencies(
+        store=store,
+        clip_search=SqliteClipSearch(database, queries),
+        outbox=SqliteOutbox(database, queries),
+        guild_store=SqliteGuildSettingsStore(database, queries),
+        archive=FolderArchive(settings.archive_dir),
+        publisher=publisher,
+        providers=providers,
+        health=breakers,
+        quota=QuotaRule.from_settings(settings),
+        clock=clock,
+        timings=timings,
+        data_dir=data_dir,
+        max_clip_bytes=settings.max_clip_mib << 20,
+        keep_days=settings.keep_clips_days,
+        disk_space=disk_space,
     )
+    assembly = assemble(dependencies if wrap is None else wrap(dependencies))
+    context = assembly.context
+    retention = RetentionDependencies(
+        retention_store=SqliteRetentionStore(database, queries),
+        archive=context.archive,
+        thumbnails=context.thumbnails,
+        providers=context.providers,
+        pictures=data_dir / "pictures",
+        disk_space=context.disk_space,
+        reserve_file=reserve_file,
+    )
+    days = settings.keep_clips_days
+    keep = None if days is None else timedelta(days=days)
+    assembly.scheduler.observe_steps(metrics.observe_step)
+    assembly.scheduler.add_loop("retention", RetentionLoop(retention, context.clock, keep).run)
+    make_client = _client_factory(settings, clock, metrics, assembly.jobs, publisher)
+    connection = GatewayConnection(make_client, clock, publisher.pause)
     verifiers, transports = build_verifiers(settings, clock)
     webhooks = Webhooks(verifiers, assembly.reconciler.poll_now, clock)
+
+    async def connected() -> bool:
+        return connection.client.is_connected()
+
+    gauges = GaugeReader(
+        SqliteGauges(database, queries).read,
+        database_path(settings),
+        clock,
+        circuit_states=lambda: {name: str(breakers.of(name).circuit) for name in providers},
+        connected=connected,
+    )
+
+    async def page() -> bytes:
+        return metrics.generate_page(await gauges.read())
+
+    checks = (
+        partial(check_database, lambda: store.next_due_at(())),
+        partial(check_disk, data_dir, min_free_bytes),
+    )
     return App(
         settings=settings,
         connection=connection,
         jobs=assembly.jobs,
         scheduler=assembly.scheduler,
-        store=infrastructure.store,
-        providers=infrastructure.providers,
+        store=store,
+        providers=providers,
         transports=transports,
-        health=_health(infrastructure, connection, webhooks),
-        watchdog=Watchdog(infrastructure.metrics.observe_loop_lag),
+        health=None
+        if settings.http_bind is None
+        else HealthServer(*settings.http_bind, connected, webhooks, checks=checks, metrics=page),
+        watchdog=Watchdog(metrics.observe_loop_lag),
         instance_lock=instance_lock,
     )
 
 
-def _dependencies(
-    infrastructure: _Infrastructure, publisher: DiscordClipPublisher, timings: Timings
-) -> Dependencies:
-    settings, store = infrastructure.settings, infrastructure.store
-    return Dependencies(
-        store=store,
-        clip_search=SqliteClipSearch(store.database, store.queries),
-        outbox=SqliteOutbox(store.database, store.queries),
-        guild_store=SqliteGuildSettingsStore(store.database, store.queries),
-        archive=FolderArchive(settings.archive_dir),
-        publisher=publisher,
-        providers=infrastructure.providers,
-        health=infrastructure.circuit_breakers,
-        quota=QuotaRule.from_settings(settings),
-        clock=infrastructure.clock,
-        timings=timings,
-        data_dir=settings.data_dir,
-        max_clip_bytes=settings.max_clip_mib * 1024 * 1024,
-        keep_days=settings.keep_clips_days,
-        disk_space=infrastructure.disk_space,
-    )
-
-
-def _retention(infrastructure: _Infrastructure, context: WorkerContext) -> RetentionLoop:
-    settings, store = infrastructure.settings, infrastructure.store
-    days = settings.keep_clips_days
-    dependencies = RetentionDependencies(
-        retention_store=SqliteRetentionStore(store.database, store.queries),
-        archive=context.archive,
-        thumbnails=context.thumbnails,
-        providers=context.providers,
-        pictures=settings.data_dir / "pictures",
-        disk_space=context.disk_space,
-        reserve_file=infrastructure.reserve_file,
-    )
-    keep = None if days is None else timedelta(days=days)
-    return RetentionLoop(dependencies, context.clock, keep)
-
-
 def _client_factory(
-    infrastructure: _Infrastructure, jobs: JobService, publisher: DiscordClipPublisher
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+    jobs: JobService,
+    publisher: DiscordClipPublisher,
 ) -> Callable[[], SorabotClient]:
-    """Return a function that makes a client with all its commands, a different one each time."""
-    settings, metrics = infrastructure.settings, infrastructure.metrics
+    """Return a function that makes a new client with all commands at each call."""
     pictures = Pictures(settings.data_dir / "pictures")
     instrumentation = RestInstrumentation(
-        clock=infrastructure.clock,
-        on_first_response=metrics.observe_ack,
-        on_rate_limited=metrics.count_rate_limit,
+        clock=clock, on_first_response=metrics.observe_ack, on_rate_limited=metrics.count_rate_limit
     )
     sync = CommandSync(settings.data_dir / "sorabot.db.commands.json", settings.discord_guild_ids)
 
     def make_client() -> SorabotClient:
         client = SorabotClient(sync, instrumentation)
-        # Each client gets its own cogs: a command stays bound to the group it was added to.
+        # Each client gets its own cogs, because a command stays bound to its first command group.
         cogs = (
             GenerateCog(jobs, pictures),
             RemixCog(jobs),
@@ -289,38 +273,6 @@ def _client_factory(
     return make_client
 
 
-def _health(
-    infrastructure: _Infrastructure, connection: GatewayConnection, webhooks: Webhooks
-) -> HealthServer | None:
-    """Return the server of the health pages and webhooks; None when HTTP_BIND is empty."""
-    settings, store = infrastructure.settings, infrastructure.store
-    if settings.http_bind is None:
-        return None
-
-    async def connected() -> bool:
-        return connection.client.is_connected()
-
-    gauges = GaugeReader(
-        SqliteGauges(store.database, store.queries).read,
-        database_path(settings),
-        infrastructure.clock,
-        circuit_states=lambda: {
-            name: str(infrastructure.circuit_breakers.of(name).circuit)
-            for name in infrastructure.providers
-        },
-        connected=connected,
-    )
-
-    async def page() -> bytes:
-        return infrastructure.metrics.generate_page(await gauges.read())
-
-    checks = (
-        database_check(lambda: store.next_due_at(())),
-        disk_check(settings.data_dir, settings.min_free_mib << 20),
-    )
-    return HealthServer(*settings.http_bind, connected, webhooks, checks=checks, metrics=page)
-
-
 async def check_settings(settings: Settings) -> None:
     """Raise SettingsError unless the data folder is writable and every provider can be built.
 
@@ -332,7 +284,7 @@ async def check_settings(settings: Settings) -> None:
 
 
 async def migrate(settings: Settings) -> None:
-    """Upgrade the database's schema and close it. Raises like `build_app`: no bot may run on it."""
+    """Upgrade the schema of the database. Raises StorageError, also while a bot runs on it."""
     await asyncio.to_thread(_make_folder, settings.data_dir)
     instance_lock = await asyncio.to_thread(InstanceLock.acquire, database_path(settings))
     try:
@@ -345,8 +297,8 @@ async def migrate(settings: Settings) -> None:
 async def open_admin_context(settings: Settings) -> AdminContext:
     """Open the existing database for an operator's command; a bot may be running on it.
 
-    Raises StorageError, also when there is no database: an empty one made here would show the
-    operator no limits at all.
+    Raises StorageError, also when there is no database: the limits of an empty one that is made
+    for the command would mislead the operator.
     """
     path = await asyncio.to_thread(find_database, settings)
     store = await SqliteJobStore.open(path)
@@ -359,7 +311,7 @@ async def open_admin_context(settings: Settings) -> AdminContext:
 
 
 def _remove_partial_files(data_dir: Path) -> None:
-    """Remove files that a killed process left half written; this process has begun none yet."""
+    """Remove temporary files that a killed process left behind, before this process writes any."""
     for path in (*(data_dir / "tmp").glob("*"), *(data_dir / "pictures").glob("*.part")):
         with contextlib.suppress(OSError):
             if path.is_dir():

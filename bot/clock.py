@@ -1,6 +1,4 @@
-"""The clock: the only module that reads the wall clock."""
-
-from __future__ import annotations
+"""The clock of the bot; no other module reads the system's wall clock."""
 
 import asyncio
 import time
@@ -10,25 +8,24 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time and waits."""
+    """A clock that tells the time and waits; tests replace it."""
 
     def now(self) -> datetime:
         """Return the present instant in timezone-aware UTC; it never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait `seconds` (0 or more). Cancellable."""
+        """Wait for `seconds`, 0 or more; the task can be cancelled meanwhile."""
         ...
 
 
 class SystemClock:
-    """The wall time at construction plus the monotonic time since.
+    """A clock that shows the wall time at its construction plus the monotonic time since then.
 
-    When the machine's clock jumps (NTP, an operator), no deadline of a paid job expires or moves;
-    only a restart reads the wall clock again.
+    So no deadline of a paid job moves when the machine's clock jumps (NTP, an operator).
 
-    monotonic  counts seconds. It is bound once, so that SimCord, which replaces `time.monotonic`
-               later, doesn't move this clock.
+    monotonic  counts seconds; bound here, so that SimCord, which replaces `time.monotonic` later,
+               doesn't move this clock.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -1,58 +1,14 @@
-"""Every error of the bot, in one tree.
-
-    SorabotError
-    ├─ SettingsError               a setting is missing or wrong; the process exits with code 2
-    ├─ RefusedError                refused before anything was charged
-    │  ├─ BadOptionError             an option has a value that is not allowed
-    │  ├─ UnsafePromptError          the prompt breaks a rule
-    │  ├─ OverQuotaError             a limit of the member, a role or the guild is used up
-    │  │  └─ OverBudgetError           the guild's budget is used up
-    │  ├─ BlockedError               a moderator blocked this member
-    │  ├─ ForbiddenByGuildError      the guild's settings do not allow this
-    │  ├─ ModeratorsOnlyError        only members who may manage the guild can do this
-    │  ├─ MissingPermissionError     the bot may not post where the clip must go
-    │  ├─ NotYoursError              the job belongs to another member
-    │  ├─ NoSuchJobError             this member can see no job with that id
-    │  ├─ NoSuchClipError            this member can see no finished clip with that id
-    │  ├─ ClipElsewhereError         the clip is in the member's direct messages
-    │  ├─ RemixForbiddenError        the clip's owner turned remixes off
-    │  ├─ ClipExpiredError           the clip's file expired and was removed
-    │  ├─ TooLateError               the job is past the point where this can be done
-    │  └─ NoProviderError            no configured provider can take the job now
-    ├─ ProviderError               a failure at the provider or on the way there
-    │  ├─ NotAcceptedError           the provider certainly accepted nothing; safe to send again
-    │  ├─ UnknownOutcomeError        it may have accepted the request; never send it again blindly
-    │  ├─ ProviderRejectedError      it rejects this request; sending it again changes nothing
-    │  │  ├─ ModerationError           … because of its content
-    │  │  └─ NotOfferedError           … because it lacks the model or the call; another may not
-    │  ├─ ProviderAccountError       key rejected or balance used up
-    │  ├─ ProviderTroubleError       429, 5xx, HTML or time-out of a safe call; try again later
-    │  ├─ RemoteNotFoundError        it does not know this render id
-    │  ├─ SourceGoneError            it lacks the source clip, or the call that would use it
-    │  ├─ RenderFailedError          it reports that the render failed
-    │  ├─ UnsupportedError           it has no such call
-    │  ├─ BadClipError               the download is not the clip: truncated, HTML, not an MP4
-    │  └─ OversizeClipError          the download exceeds the byte limit
-    ├─ RenderLostError             the outcome of the paid call could not be found out
-    ├─ DeadlineError               the job passed its deadline
-    ├─ DeliveryError               a finished clip could not be posted
-    │  ├─ ClipTooLargeError          it exceeds the channel's upload limit
-    │  ├─ PlaceClosedError           channel gone, thread locked or permission lost
-    │  └─ DeliveryTroubleError       Discord failed; post again later with the same nonce
-    └─ StorageError                a failure of the database or the disk
-       └─ SchemaTooNewError          a later release wrote the database
+"""Every error of the bot, in one tree whose root is SorabotError.
 
 Members read `user_text`, which never holds a vendor's words or request ids; `str(error)` is for
 the log.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 
 class SorabotError(Exception):
-    """Root of the tree.
+    """Root of all errors of the bot.
 
     detail     for the log; members never see it.
     user_text  the sentence that members read; each class has a default.
@@ -86,7 +42,7 @@ class SettingsError(SorabotError):
 
 
 class RefusedError(SorabotError):
-    """Refused before anything was charged; `user_text` says why and what would work."""
+    """A request refused before anything was charged; `user_text` says why and what would work."""
 
     default_text = "I can't do that."
 
@@ -95,20 +51,19 @@ class RefusedError(SorabotError):
 
 
 class BadOptionError(RefusedError):
-    """The option `field` has a value that is not allowed; the text says what is."""
+    """An option of a command, `field`, has a value that is not allowed; `allowed` names values that are."""
 
     def __init__(self, field: str, problem: str, allowed: str = "") -> None:
-        hint = f" {allowed}" if allowed else ""
-        super().__init__(f"**{field}**: {problem}{hint}")
+        super().__init__(f"**{field}**: {problem} {allowed}".rstrip())
         self.field = field
 
 
 class UnsafePromptError(RefusedError):
-    """The prompt breaks a rule."""
+    """The prompt breaks a rule of the prompt check."""
 
 
 class OverQuotaError(RefusedError):
-    """A limit is used up; the text says which, what is left and when more returns."""
+    """A limit is used up; `user_text` names the limit, what is left and when more returns."""
 
 
 class OverBudgetError(OverQuotaError):
@@ -116,11 +71,11 @@ class OverBudgetError(OverQuotaError):
 
 
 class BlockedError(RefusedError):
-    """A moderator blocked this member; the text says until when and why."""
+    """A moderator blocked this member; `user_text` says until when and why."""
 
 
 class ForbiddenByGuildError(RefusedError):
-    """The guild's settings do not allow this; the text says what they allow."""
+    """The guild's settings do not allow the request; `user_text` says what they allow."""
 
 
 class ModeratorsOnlyError(RefusedError):
@@ -131,7 +86,7 @@ class ModeratorsOnlyError(RefusedError):
 
 
 class MissingPermissionError(RefusedError):
-    """The bot lacks a permission in the channel where the clip must go."""
+    """The bot lacks a permission in the channel where the clip must be posted."""
 
 
 class NotYoursError(RefusedError):
@@ -169,9 +124,9 @@ class ClipElsewhereError(RefusedError):
 
 
 class ClipExpiredError(RefusedError):
-    """The clip is visible to this member, but its file expired and was removed.
+    """The clip's file was removed because it expired; the member can still see the clip.
 
-    keep_days  how many days files are kept now; None: for ever.
+    keep_days  how many days the bot keeps files; None: for ever.
     """
 
     def __init__(self, clip_id: str, keep_days: int | None) -> None:
@@ -188,7 +143,7 @@ class RemixForbiddenError(RefusedError):
 
 
 class TooLateError(RefusedError):
-    """The job is past the point where this can be done."""
+    """The job is past the point where it can be cancelled or changed."""
 
 
 class NoProviderError(RefusedError):
@@ -196,20 +151,25 @@ class NoProviderError(RefusedError):
 
 
 class ProviderError(SorabotError):
-    """A failure at the provider or on the way there."""
+    """A call to a provider failed, at the provider or on the way there."""
 
     default_text = "The video service had a problem."
 
 
-class NotAcceptedError(ProviderError):
-    """The provider certainly accepted nothing; `retry_after_s` is its own hint, if any."""
+class ProviderPauseError(ProviderError):
+    """Root of provider errors that pass: `retry_after_s` is the pause that the provider asks for."""
 
     retryable = True
-    default_text = "The video service is not taking new work right now."
 
     def __init__(self, detail: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class NotAcceptedError(ProviderPauseError):
+    """The provider certainly accepted nothing, so the paid call can be sent again."""
+
+    default_text = "The video service is not taking new work right now."
 
 
 class UnknownOutcomeError(ProviderError):
@@ -219,13 +179,13 @@ class UnknownOutcomeError(ProviderError):
 
 
 class ProviderRejectedError(ProviderError):
-    """The provider rejects this request for good."""
+    """The provider rejects this request for good: sending it again changes nothing."""
 
     default_text = "The video service refused this order. Try other options or words."
 
     @property
     def code(self) -> str:
-        """As for all errors, but `rejected_order` for this class itself: jobs are stored with it."""
+        """The code of any error, but `rejected_order` for this class itself: stored jobs have that code."""
         return "rejected_order" if type(self) is ProviderRejectedError else super().code
 
 
@@ -245,31 +205,31 @@ class NotOfferedError(ProviderRejectedError):
 
 
 class ProviderAccountError(ProviderError):
-    """The key is rejected or the balance is used up; the operator must act."""
+    """The provider rejects the API key or the balance is used up; the operator must act."""
 
     default_text = "The video service is not available: the bot's operator has to look into it."
 
 
-class ProviderTroubleError(ProviderError):
-    """A call that is safe to repeat failed for now; `retry_after_s` is the provider's hint."""
-
-    retryable = True
-
-    def __init__(self, detail: str = "", *, retry_after_s: float | None = None) -> None:
-        super().__init__(detail)
-        self.retry_after_s = retry_after_s
+class ProviderTroubleError(ProviderPauseError):
+    """A call that is safe to repeat failed for now: 429, 5xx, HTML or a time-out."""
 
 
 class RemoteNotFoundError(ProviderError):
-    """The provider does not know this render id."""
+    """The provider does not know the id of a render."""
 
     default_text = "The video service lost this job."
 
 
-class SourceGoneError(ProviderError):
-    """The provider accepted nothing: it lacks the source clip or the call for a remix or extension.
+class DuplicateRenderError(ProviderError):
+    """The provider answered the creates of two jobs with one render id; the first job keeps it."""
 
-    The job may be sent again, composed from the parent's prompt and last frame.
+    default_text = "The video service mixed this clip up with another one, so I gave it up."
+
+
+class SourceGoneError(ProviderError):
+    """The provider lacks the source clip of a remix or extension, or the call; it accepted nothing.
+
+    The bot may send the job again, composed from the parent's prompt and last frame.
     """
 
     default_text = "The video service no longer has the clip that this one starts from."
@@ -282,32 +242,32 @@ class RenderFailedError(ProviderError):
 
 
 class UnsupportedError(ProviderError):
-    """The provider has no such call."""
+    """The provider's API lacks the call, such as a cancel or a free check."""
 
     default_text = "The video service can't do that."
 
 
 class BadClipError(ProviderError):
-    """The download is truncated, HTML or not an MP4. A second download may work."""
+    """A downloaded clip is truncated, HTML or not an MP4. A second download may work."""
 
     retryable = True
     default_text = "The video service sent a broken file."
 
 
 class OversizeClipError(ProviderError):
-    """The download was stopped at the byte limit."""
+    """The download of a clip was stopped because it exceeds the byte limit."""
 
     default_text = "The video service sent a file that is too large to handle."
 
 
 class RenderLostError(SorabotError):
-    """The outcome of the paid call could not be found out; the job is not sent a second time."""
+    """Whether a provider accepted the paid call could not be found out; the job is not sent again."""
 
     default_text = "I lost contact with the video service over this clip, so I gave it up."
 
 
 class DeadlineError(SorabotError):
-    """The job passed its deadline."""
+    """The job was not rendered and downloaded before its deadline."""
 
     default_text = "The video service took too long."
 
@@ -326,7 +286,7 @@ class ClipTooLargeError(DeliveryError):
 
 
 class PlaceClosedError(DeliveryError):
-    """The channel is gone, the thread locked or a permission lost."""
+    """A finished clip can't be posted: channel gone, thread locked or a permission lost."""
 
     default_text = (
         "Your clip is finished, but I may no longer post where you asked for it. I kept it for you."
@@ -334,9 +294,9 @@ class PlaceClosedError(DeliveryError):
 
 
 class DeliveryTroubleError(DeliveryError):
-    """Discord failed; post again later with the same nonce.
+    """Discord failed to post a clip; the bot posts again later with the same nonce.
 
-    is_unknown  whether Discord may have carried out the request, or may still do so.
+    is_unknown  whether Discord may have posted the clip, or may still post it.
     """
 
     retryable = True
@@ -354,6 +314,6 @@ class StorageError(SorabotError):
 
 
 class SchemaTooNewError(StorageError):
-    """A later release of the bot wrote the database."""
+    """The database was written by a later release of the bot, so this release refuses to open it."""
 
     retryable = False

@@ -1,6 +1,4 @@
-"""What one setting of a guild is; the settings themselves are the fields of `GuildSettings`."""
-
-from __future__ import annotations
+"""Records that describe a guild setting; the settings are the fields of `GuildSettings`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +6,7 @@ from enum import Enum, StrEnum, auto
 
 
 class SettingsPage(StrEnum):
-    """A page of the panel; the word is stored in the custom ids of its tabs."""
+    """A page of the settings panel; its value is stored in the custom ids of the page's tab."""
 
     WHERE = "where"
     MODELS = "models"
@@ -17,63 +15,63 @@ class SettingsPage(StrEnum):
 
 
 class Choice(Enum):
-    """How moderators choose a value in the panel; the comment says which type the field has."""
+    """How moderators choose a value in the settings panel, and the type of the field."""
 
-    #: Channels where clips can be requested: a tuple of ids.
+    #: A menu of channels where clips can be requested; the field is a tuple of ids.
     CLIP_CHANNELS = auto()
-    #: One text channel: an id or None.
+    #: A menu of text channels; the field is an id or None.
     TEXT_CHANNEL = auto()
-    #: One role: an id or None.
+    #: A menu of roles; the field is an id or None.
     ROLE = auto()
-    #: Model keys: a tuple of them.
+    #: A menu of models; the field is a tuple of model keys.
     MODELS = auto()
-    #: One model key, one length in seconds, one size that the catalogue offers; or None.
+    #: A menu of the models, lengths or sizes in the catalogue; the field is one of them or None.
     MODEL = auto()
     SECONDS = auto()
     SIZE = auto()
-    #: One member of a StrEnum; `GuildSetting.words` has a label for each.
+    #: A menu of the members of a StrEnum; `GuildSetting.words` has a label for each member.
     WORDS = auto()
-    #: A whole number from 1 to `GuildSetting.maximum`, typed into a form; or None.
+    #: A form for a whole number from 1 to `GuildSetting.maximum`; the field is an int or None.
     NUMBER = auto()
-    #: Up to `GuildSetting.maximum` characters, typed into a form; or None.
+    #: A form for up to `GuildSetting.maximum` characters; the field is a string or None.
     TEXT = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelControl:
-    """A menu of the panel, or a button that opens a form with one or more settings."""
+    """A menu of the settings panel, or a button that opens a form for one or more settings."""
 
-    #: In the custom ids of the menu: lower-case letters, never changed.
+    #: The part of the custom ids that names the control: lower-case letters, never changed.
     key: str
     page: SettingsPage
     title: str
     hint: str
-    #: The label of the button, for forms.
+    #: The label of the button that opens the form.
     button: str = "Change it"
-    #: The fields that choosing changes, where they are more than the setting itself.
+    #: The fields that a choice changes; empty: only the field of the setting.
     changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildSetting:
-    """All that the panel, the audit log and the database have to know about one setting.
+    """The record of one guild setting: its words and its control in the settings panel.
 
-    The column of `house_rules` has the name of the field. Tuples are stored as JSON arrays, members
-    of enums as their values, other values as they are.
+    The value is stored in the column of `house_rules` with the name of the field: a tuple as a JSON
+    array, a member of an enum as its value, another value unchanged.
     """
 
-    #: What the audit log calls it.
+    #: The name of the setting in the audit log.
     audit_label: str
-    #: What the audit log says for None or an empty tuple.
+    #: The word of the audit log for None or an empty tuple.
     audit_none: str = "none"
-    #: How the audit log writes one value.
+    #: The format string with which the audit log writes one value.
     audit_format: str = "{}"
-    #: None: not in the panel.
+    #: The menu or button of the setting; None: the setting is not in the panel.
     control: PanelControl | None = None
     choice: Choice | None = None
-    #: For WORDS: labels by value.
+    #: Labels of the menu by value, for Choice.WORDS.
     words: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: For NUMBER and TEXT: the field of the form, and what is typed at most.
+    #: Label, hint and largest number or length of the form's input, for NUMBER and TEXT.
     form_label: str = ""
     form_hint: str = ""
     maximum: int = 0

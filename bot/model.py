@@ -1,6 +1,4 @@
-"""The domain as frozen values, and the table of allowed state changes of a job."""
-
-from __future__ import annotations
+"""The domain as immutable values, and the table of allowed state changes of a job."""
 
 import re
 from collections.abc import Mapping
@@ -16,27 +14,27 @@ ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTWXYZ"
 
 
 class State(StrEnum):
-    """The state of a job."""
+    """The state of a job, from accepted to ended."""
 
-    #: Accepted, with quota reserved; waits for a free render slot at its provider.
+    #: The job is accepted, its quota is reserved, and it waits for a free slot at its provider.
     QUEUED = "queued"
-    #: The paid call is being made, or its outcome is not known yet.
+    #: The paid call to the provider is being made, or its outcome is not known yet.
     SUBMITTING = "submitting"
-    #: The provider accepted the request; `remote_id` is set.
+    #: The provider accepted the paid call and renders the clip; `remote_id` is set.
     RENDERING = "rendering"
-    #: Rendered; the bot downloads the file.
+    #: The render is complete, and the bot downloads the file.
     DOWNLOADING = "downloading"
-    #: The original is in the archive; its size is checked against the channel's upload limit.
+    #: The file is in the archive; its size is checked against the channel's upload limit.
     FITTING = "fitting"
-    #: About to be posted, or posted without a response yet.
+    #: The clip is about to be posted, or Discord has not responded to the post yet.
     POSTING = "posting"
-    #: Posted; `message_id` is set.
+    #: The clip is posted; `message_id` is set.
     DONE = "done"
-    #: In the archive, but it could not be posted; the member can fetch it.
+    #: The clip is in the archive but could not be posted; the member can fetch it.
     KEPT = "kept"
-    #: Ended without a clip.
+    #: The job ended without a clip.
     FAILED = "failed"
-    #: Cancelled by its owner or a moderator.
+    #: The owner or a moderator cancelled the job.
     CANCELLED = "cancelled"
 
     @property
@@ -50,7 +48,7 @@ class State(StrEnum):
         return self in (State.SUBMITTING, State.RENDERING)
 
 
-#: A job can be cancelled in these states: its render is not known to be complete.
+#: States in which a job can be cancelled, because its render is not known to be complete.
 CANCELLABLE_STATES = frozenset({State.QUEUED, State.SUBMITTING, State.RENDERING})
 _FINAL = frozenset({State.DONE, State.KEPT, State.FAILED, State.CANCELLED})
 
@@ -73,7 +71,7 @@ MOVES: Mapping[State, frozenset[State]] = {
 
 
 class Operation(StrEnum):
-    """A kind of render that a model can offer."""
+    """A kind of render that a video model can offer."""
 
     GENERATE = "generate"
     #: Makes a changed version of a finished clip.
@@ -86,7 +84,7 @@ class EntryKind(StrEnum):
     """The kind of a ledger row. A job has a RESERVE, any ADJUSTs, then a SETTLE or REFUND."""
 
     RESERVE = "reserve"
-    #: Changes the reservation, because the job went to a provider with another price.
+    #: Changes a reservation, because the job went to a provider with another price.
     ADJUST = "amend"
     SETTLE = "settle"
     REFUND = "refund"
@@ -100,7 +98,7 @@ class Size:
     height_px: int
 
     @classmethod
-    def parse(cls, text: str) -> Size:
+    def parse(cls, text: str) -> "Size":
         """Read `"1280x720"` (also with `×`, spaces or a capital X); ValueError otherwise."""
         match = re.fullmatch(r"\s*(\d{2,5})\s*[xX×]\s*(\d{2,5})\s*", text)
         if match is None:
@@ -117,37 +115,37 @@ class Place:
 
     #: None in a direct message.
     guild_id: int | None
-    #: Channel, thread or direct-message channel.
+    #: The id of a channel, a thread or a direct-message channel.
     channel_id: int
-    #: Largest upload that Discord accepts there, in bytes.
+    #: Largest upload that Discord accepts in the channel, in bytes.
     upload_limit_bytes: int
-    #: For a public thread its parent channel, whose readers can read the thread, too; else None.
+    #: The parent channel of a public thread, whose readers can read the thread, too; else None.
     thread_of: int | None = None
 
     @property
     def access_channel_id(self) -> int:
-        """The channel (or private thread) whose readers can see posts here."""
+        """The channel or private thread whose readers can see posts in this place."""
         return self.channel_id if self.thread_of is None else self.thread_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """A member for whom something is done: where they are, their roles, what they may read there."""
+    """The member who gave a command: where they are, their roles, and what they may read."""
 
     user_id: int
     #: None in a direct message.
     guild_id: int | None
-    #: Whether they may manage that guild.
+    #: Whether the member may manage the guild.
     is_moderator: bool = False
-    #: The channel that they are in and, for a thread, its parent channel.
+    #: The channel where the command was given and, for a thread, its parent channel.
     channel_ids: frozenset[int] = frozenset()
-    #: Channels and private threads of the guild that they can read now; set only for clip searches.
+    #: Channels and private threads that the member can read now; set only for clip searches.
     readable_channel_ids: frozenset[int] = frozenset()
-    #: Their roles in the guild now.
+    #: The present roles of the member in the guild.
     role_ids: frozenset[int] = frozenset()
 
     def moderated_guild_id(self) -> int:
-        """Return the guild that they moderate. Raises ModeratorsOnlyError."""
+        """Return the guild that the member moderates. Raises ModeratorsOnlyError."""
         if self.guild_id is None or not self.is_moderator:
             raise ModeratorsOnlyError
         return self.guild_id
@@ -155,21 +153,21 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSpec:
-    """What will be rendered, checked against the model's capabilities."""
+    """What a provider will render, checked against the model's capabilities."""
 
-    #: The whole prompt: for a remix the parent's prompt and the change.
+    #: The whole prompt; for a remix the parent clip's prompt and the change.
     prompt: str
     provider: str
     model: str
-    #: Whole seconds that are rendered and paid for; of an extension only the added part.
+    #: Seconds that are rendered and paid for; for an extension only the added ones.
     seconds: int
     size: Size
-    #: File of a checked reference image.
+    #: The file of a reference image that passed the checks; None without one.
     image: Path | None = None
-    #: Cost of one clip according to the price table.
+    #: Cost of one clip according to the price table, in millionths of a dollar.
     estimate_usd_micros: int = 0
     operation: Operation = Operation.GENERATE
-    #: What the member typed for a REMIX or EXTEND; None for a GENERATE or an EXTEND without a prompt.
+    #: The text of the member for a REMIX or EXTEND; None for a GENERATE or an EXTEND without text.
     change: str | None = None
     #: Whether the member left the choice of the model to the bot.
     any_model: bool = False
@@ -179,12 +177,12 @@ class RenderSpec:
 class Request:
     """One command of a member: one status card, one reservation, one to four jobs."""
 
-    #: The interaction's id: a redelivered interaction finds its jobs instead of making new ones.
+    #: The id of the interaction, so that a redelivered interaction finds its jobs again.
     id: int
     user_id: int
     place: Place
     created_at: datetime
-    #: The status card; None until it is sent.
+    #: The message id of the status card; None until the card is sent.
     card_message_id: int | None = None
     #: The member's roles at the time of the request.
     role_ids: frozenset[int] = frozenset()
@@ -192,70 +190,72 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row of the job table, which is the only record of a clip's progress."""
+    """One row of the job table, the only record of how far a clip has come."""
 
-    #: Short, upper case, unique for the life of the database; see `ID_ALPHABET`.
+    #: A short id in upper case, unique for the life of the database; see `ID_ALPHABET`.
     id: str
     request_id: int
-    #: Index of the variant within the request, 0 to 3.
+    #: Index of the job among the variants of its request, 0 to 3.
     variant: int
     user_id: int
     place: Place
     spec: RenderSpec
-    #: Seed of the render; differs between variants.
+    #: Seed of the render; each variant of a request has a different one.
     seed: int
     state: State
     created_at: datetime
     #: When the job entered `state`.
     state_at: datetime
-    #: When the scheduler handles it next; None in final states.
+    #: When the scheduler handles the job next; None in final states.
     due_at: datetime | None
-    #: The provider's id of the render; set from RENDERING on.
+    #: The provider's id of the render, known from RENDERING on.
     remote_id: str | None = None
-    #: Percentage that the provider reported last; None when it reports none.
+    #: Progress in percent that the provider reported last; None without a report.
     progress: int | None = None
-    #: Consecutive errors in this state.
+    #: Number of consecutive errors in the present state.
     attempts: int = 0
+    #: How many paid calls for this job may have reached a provider.
+    creates: int = 0
     #: When the paid call was last made.
     submitted_at: datetime | None = None
-    #: When submit, render and download must be finished.
+    #: When the job must have been submitted, rendered and downloaded.
     deadline_at: datetime | None = None
-    #: When the bot saw that the render was finished.
+    #: When the bot first saw that the render is complete.
     rendered_at: datetime | None = None
-    #: When the job first entered POSTING for this channel.
+    #: When the job first entered POSTING for its present channel.
     posting_at: datetime | None = None
     finished_at: datetime | None = None
     cancel_requested_at: datetime | None = None
-    #: The message with the clip; set in DONE.
+    #: The id of the message with the clip; set in DONE.
     message_id: int | None = None
-    #: The real cost as far as it is known; final once the job is settled.
+    #: The real cost of the job as far as known; final once the job is settled.
     cost_usd_micros: int | None = None
-    #: `SorabotError.code` and the sentence that the member read; set in FAILED and KEPT.
+    #: `SorabotError.code` of the error, and the sentence for the member; set in FAILED and KEPT.
     error_code: str | None = None
     error_text: str | None = None
-    #: Whether the reservation was refunded.
+    #: Whether the quota reservation of the job was refunded.
     refunded: bool = False
     #: The clip that a REMIX or EXTEND starts from.
     parent_id: str | None = None
-    #: The parent's id at `spec.provider`, when that provider itself remixes or extends the clip; None
-    #: when the job is composed from the parent's prompt and last frame instead.
+    #: The parent clip's id at the provider, when that provider itself remixes or extends the clip;
+    #: None when the bot composes the job from the parent's prompt and last frame.
     source_remote_id: str | None = None
-    #: The first provider, if that one did not accept the job; None: `spec.provider` is the first.
+    #: The first provider, if it did not accept the job; None: `spec.provider` is the first one.
     failed_over_from: str | None = None
-    #: Whether other members may remix, extend and repeat it.
+    #: Whether other members may remix, extend and repeat the clip.
     remixable: bool = True
-    #: Reactions to its message that the bot has seen.
+    #: How many reactions to the clip's message the bot has seen.
     reactions: int = 0
-    #: When it was deleted: prompt, file and message are gone, the ledger rows stay.
+    #: When the clip was deleted: prompt, file and message are gone, and the ledger rows stay.
     deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A finished file in the archive."""
+    """The file of a finished clip in the archive."""
 
     job_id: str
-    #: Hex digest of the original bytes.
+    #: SHA-256 of the downloaded file, in hex.
     sha256: str
     size_bytes: int
     width_px: int
@@ -268,25 +268,25 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One row of the append-only ledger; the sum of a job's rows is what it counts."""
+    """One row of the append-only ledger; the sum of a job's rows is the usage of the job."""
 
     job_id: str
     user_id: int
     guild_id: int | None
     kind: EntryKind
-    #: Signed change of each unit.
+    #: Change of the usage in each unit, with its sign.
     clips: int
     seconds: int
     usd_micros: int
-    #: When the row was written.
+    #: When the ledger row was written.
     at: datetime
-    #: When the job was reserved, in all its rows: rolling windows use this instant.
+    #: When the job was reserved, the same in all its rows: rolling windows use this instant.
     counts_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a member has used or reserved in one window."""
+    """An amount of each quota unit that a member has used or reserved, or that a request needs."""
 
     clips: int = 0
     seconds: int = 0

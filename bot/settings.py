@@ -1,7 +1,5 @@
 """All settings, read once from the environment; no other module reads environment variables."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -16,10 +14,12 @@ from bot.errors import SettingsError
 
 #: The largest integer that a database column holds.
 _MAX_INTEGER = 2**63 - 1
+#: Takes the name of a variable and its text; returns the value or raises SettingsError.
+_Parse = Callable[[str, str], Any]
 
 
 class Secret:
-    """A string that only `reveal()` returns; its repr and str are asterisks."""
+    """A secret string: only `reveal()` returns the text, and repr and str show asterisks."""
 
     __slots__ = ("_value",)
 
@@ -27,13 +27,11 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value. Call it only where the value is sent."""
+        """Return the secret text. Call `reveal` only where the text is sent."""
         return self._value
 
     def __repr__(self) -> str:
         return "Secret('***')"
-
-    __str__ = __repr__
 
 
 def _is_plain(raw: str) -> bool:
@@ -50,7 +48,7 @@ def _digits(raw: str) -> int | None:
 
 def parse_secret(name: str, raw: str) -> Secret:
     """Read a secret. Raises SettingsError."""
-    if not _is_plain(raw):  # it is sent in a header
+    if not _is_plain(raw):  # a secret is sent in an HTTP header
         raise SettingsError(name, "has spaces or odd characters inside", "one word of plain ASCII")
     return Secret(raw)
 
@@ -101,7 +99,7 @@ def _parse_names(name: str, raw: str) -> tuple[str, ...]:
 def parse_url(name: str, raw: str, *schemes: str) -> str:
     """Read an address with one of `schemes`, without a slash at its end. Raises SettingsError."""
     hosts = " or ".join(f"{scheme}://host" for scheme in schemes)
-    # The message leaves out the value, because people put passwords into addresses.
+    # The error quotes no address, because people put passwords into addresses.
     wrong = SettingsError(name, "not an address I can use", f"{hosts}, without @, ? and #")
     try:
         parts = urlsplit(raw)
@@ -156,21 +154,16 @@ def _choice_parser(*words: str) -> Callable[[str, str], str]:
 
 
 def _setting(
-    parse: Callable[[str, str], Any],
-    help_line: str,
-    *,
-    default: Any = None,
-    unit: str = "",
-    example: str = "",
+    parse: _Parse, help_line: str, *, default: Any = None, unit: str = "", example: str = ""
 ) -> Any:
-    """Declare a setting: its parser, default, unit, and its line in the documentation."""
+    """Declare a setting: its parser, default, unit, example, and its line in the documentation."""
     about = {"parse": parse, "help": help_line, "unit": unit, "example": example}
     return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings; the variable of a field is its name in upper case."""
+    """All settings of the operator; the variable of a field is the field's name in upper case."""
 
     discord_token: Secret | None = _setting(parse_secret, "Bot token from the developer portal.")
     discord_application_id: int | None = _setting(
@@ -255,9 +248,7 @@ class Settings:
         example="https://sora.example.org",
     )
     log_level: str = _setting(
-        _choice_parser("DEBUG", "INFO", "WARNING", "ERROR"),
-        "Minimum log level.",
-        default="INFO",
+        _choice_parser("DEBUG", "INFO", "WARNING", "ERROR"), "Minimum log level.", default="INFO"
     )
     log_format: str = _setting(
         _choice_parser("text", "json"), "Format of log lines.", default="text"
@@ -267,14 +258,14 @@ class Settings:
 
     @property
     def archive_dir(self) -> Path:
-        """Folder of finished clips."""
+        """The folder in which finished clips are kept."""
         return self.data_dir / "clips" if self.archive_url is None else self.archive_url
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read `environ`. An empty variable counts as absent; `none` means no limit where one exists.
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings from `environ`; an empty variable counts as absent, `none` lifts a limit.
 
-        Raises SettingsError, which names the variable, the problem and what is allowed.
+        Raises SettingsError, which names the variable, the problem and the allowed values.
         """
         values: dict[str, Any] = {}
         for each in declared():
@@ -285,28 +276,24 @@ class Settings:
             if raw.casefold() == "none" and name.startswith(("QUOTA_", "BUDGET_")):
                 values[each.name] = None
                 continue
-            parse = cast("Callable[[str, str], Any]", each.metadata["parse"])
-            values[each.name] = parse(name, raw)
+            values[each.name] = cast("_Parse", each.metadata["parse"])(name, raw)
         return cls(**values, others=dict(environ))
 
 
 def declared() -> tuple[Field[Any], ...]:
-    """Return the fields that have a variable, in the order of the documentation."""
+    """Return the fields of Settings that have a variable, in the order of the documentation."""
     return tuple(each for each in fields(Settings) if "parse" in each.metadata)
 
 
 def read_environment(dotenv_path: Path | None = None) -> dict[str, str]:
-    """Return the variables of `.env` in the working directory, overridden by the process's own.
-
-    Raises SettingsError for a `.env` that cannot be read.
-    """
+    """Return the variables of `.env`, overridden by those of the process. Raises SettingsError."""
     return {**read_dotenv(dotenv_path), **os.environ}
 
 
 def read_dotenv(dotenv_path: Path | None = None) -> dict[str, str]:
-    """Return the variables of `.env` in the working directory; empty when there is no such file.
+    """Return the variables of `.env` in the working directory; empty when there is no `.env`.
 
-    Raises SettingsError for a file that cannot be read.
+    Raises SettingsError for a `.env` that cannot be read.
     """
     path = Path(".env") if dotenv_path is None else dotenv_path
     try:  # utf-8-sig, because editors on Windows may begin the file with a byte order mark

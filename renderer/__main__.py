@@ -31,7 +31,6 @@ BAD_SPEC, BAD_FILE = 2, 3
 
 
 def main() -> int:
-    """Render one film and return the exit code."""
     try:
         spec = FilmSpec.parse(sys.stdin.readline())
     except (ValueError, KeyError, TypeError) as error:
@@ -47,7 +46,7 @@ def main() -> int:
         return BAD_FILE
     sys.stdout.flush()
     if spec.exit_with_stdin:
-        # A normal exit would wait for the thread that reads stdin.
+        # Skip Python's normal shutdown, which would wait for the thread that reads stdin.
         os._exit(0)
     return 0
 

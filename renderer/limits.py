@@ -1,19 +1,23 @@
-"""Keeps this process from slowing down or outliving the one that started it."""
+"""Limits the renderer process: it must not slow down the machine, and must exit when the process
+that started it has exited.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-#: The exit code when stdin has ended: the process that started this one is gone.
+#: The renderer's exit code when stdin has ended, which means that the process that started it has
+#: exited.
 ORPHANED = 4
 _NICENESS = 10
-#: Address space: several times what the largest clip needs, far less than the machine has.
+#: The largest address space of the renderer: several times what the largest clip needs, and much
+#: less than the machine has.
 _MEMORY_MAX_BYTES = 3 * 1024**3
 
 
 def limit_resources() -> None:
-    """Lower the priority of this process and cap its memory; does nothing on Windows."""
+    """Lower the priority of this process and limit its memory. Does nothing on Windows."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - Windows has no such module
@@ -25,6 +29,9 @@ def limit_resources() -> None:
 
 
 def exit_with_stdin() -> None:
-    """Read stdin to its end, then exit with ORPHANED; runs on a thread of its own."""
+    """Read stdin to its end, then exit the process with the code ORPHANED.
+
+    The call blocks until then, so run it on a thread of its own.
+    """
     sys.stdin.read()
     os._exit(ORPHANED)

@@ -1,4 +1,4 @@
-"""Renders one film to a file and reports the progress."""
+"""Renders one film to a video file and reports the progress."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from renderer.spec import FilmSpec
 
 
 def render(spec: FilmSpec, progress: IO[str]) -> None:
-    """Render the clip to `spec.target`; writes `{"progress": n}` lines, n from 0 to 99.
+    """Render the film to `spec.target`; write lines `{"progress": n}` with n from 0 to 99.
 
-    Raises OSError when the picture cannot be read or the disk is full.
+    Raises OSError when the reference picture cannot be read or the disk is full.
     """
     film = PreviewFilm(spec.play, spec.size, spec.image)
     sound = compose(film.scenes)

@@ -1,4 +1,4 @@
-"""What to render: the JSON object that `python -m renderer` reads from stdin."""
+"""The job of the renderer: the JSON object that `python -m renderer` reads from stdin."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ class FilmSpec:
     """One film to render, checked."""
 
     play: Screenplay
-    #: Width and height in pixels.
+    #: Width and height of the frame in pixels.
     size: tuple[int, int]
     target: Path
     #: A reference picture.
     image: Path | None = None
-    #: Whether the process exits as soon as stdin ends.
+    #: Whether the renderer exits as soon as its stdin ends.
     exit_with_stdin: bool = False
 
     @classmethod
     def parse(cls, line: str) -> FilmSpec:
-        """Read a line of JSON. Raises ValueError, KeyError or TypeError for anything else.
+        """Read a film spec from one line of JSON.
 
-        Accepts even widths and heights from 64 to 2048 pixels and films of 1 to `MAX_S` seconds.
+        Width and height must be even and 64 to 2048 pixels; a film lasts 1 to `MAX_S` seconds.
+        Raises ValueError, KeyError or TypeError for any other spec.
         """
         fields = cast("dict[str, Any]", json.loads(line))
         size = (int(fields["width_px"]), int(fields["height_px"]))

@@ -1,8 +1,8 @@
-"""`python -m sandbox`: the real bot in a simulated Discord, on one page in the browser.
+"""`python -m sandbox` runs the real bot in a simulated Discord, shown as a page in the browser.
 
 PLACE=thread   shows a thread instead of a channel.
-PORT=8765      pins the page's port.
-DATA_DIR=…     keeps the database and clips; a temporary folder otherwise.
+PORT=8765      sets the page's port; a free port otherwise.
+DATA_DIR=…     keeps the database and clips there; they go into a temporary folder otherwise.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sandbox.live_page import LivePage, catch_up
 
 def main() -> int:
     """Run the sandbox until Ctrl-C; return 0, or 2 when a setting is wrong."""
-    # Without .env: a newcomer's sandbox must not open an operator's database.
+    # Don't read .env: a newcomer's sandbox must not open an operator's database.
     environ = read_environment(Path(os.devnull))
     with tempfile.TemporaryDirectory(prefix="sorabot-") as folder:
         try:
@@ -50,7 +50,7 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # Start the scheduler before SimCord, which waits for each task that it sees starting.
+    # Start the scheduler before SimCord, because SimCord waits for every task that starts under it.
     await app.start()
     try:
         async with simcord.run(app.client, check_errors=False) as env:
@@ -58,7 +58,7 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> None:
             world = await build_guild(env, in_thread=_in_thread(environ))
             await catch_up(env, clock)
             await _show(env, world.channel, world.viewers, _port(environ), clock, stop)
-            # Stop the scheduler before SimCord, which running steps still call.
+            # Stop the scheduler before SimCord ends, because running jobs still call SimCord.
             await app.scheduler.stop()
     finally:
         await app.close()
@@ -87,8 +87,8 @@ async def _show(
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((closed, stopped), return_when=asyncio.FIRST_COMPLETED)
         for task in (live, closed, stopped):
-            # Cancel until it ends: SimCord uses wait_for, which can swallow a cancellation in
-            # Python 3.11.
+            # Cancel again until the task ends: SimCord uses asyncio.wait_for, which can swallow a
+            # cancellation in Python 3.11.
             while not task.done():
                 task.cancel()
                 await asyncio.wait((task,), timeout=0.2)

@@ -12,7 +12,7 @@ from discord.ext import commands
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxGuild:
-    """The members of the guild, and the channel that the page shows."""
+    """The channel that the sandbox's page shows, and the members of its guild."""
 
     channel: simcord.ChannelHandle
     alice: simcord.MemberActor
@@ -21,15 +21,15 @@ class SandboxGuild:
 
     @property
     def viewers(self) -> tuple[simcord.MemberActor, ...]:
-        """The members whose view the page can show; the first one is shown at the start."""
+        """The members whose view the sandbox's page can show; it starts with the first."""
         return (self.alice, self.bob, self.moderator)
 
 
 async def build_guild(env: simcord.Env, *, in_thread: bool = False) -> SandboxGuild:
-    """Make the guild, its channel (or a thread in it) and its members.
+    """Make the sandbox's guild, its members, and its channel (or a thread in the channel).
 
-    Call it before the simulated clock moves: ids come from the clock, so a database that is kept
-    finds the same members and channels at the next start.
+    Call this before the simulated clock moves: SimCord makes ids from the clock, so the members and
+    channels have the ids that a kept database knows from the last start.
     """
     guild = env.create_guild("Clip club")
     channel = guild.create_text_channel("clips", topic="Type /sora generate")
@@ -48,10 +48,10 @@ async def build_guild(env: simcord.Env, *, in_thread: bool = False) -> SandboxGu
 
 
 def restore_error_handler(client: commands.Bot) -> None:
-    """Remove the recorder that SimCord puts in front of `tree.on_error`.
+    """Remove the error recorder that SimCord puts in front of `tree.on_error`.
 
-    It would report each refusal on the page as a failure. Without it the tree's own handler
-    responds, and the log shows real errors.
+    The recorder would show each refused command on the page as a failure. Without it, the command
+    tree's own handler responds to the member, and the log shows real errors.
     """
     vars(client.tree).pop("on_error", None)
 
@@ -62,7 +62,7 @@ async def _set_username(client: discord.Client) -> None:
 
 
 async def _open_thread(client: discord.Client, channel: simcord.ChannelHandle) -> None:
-    """Let the bot open a thread, because SimCord lets only clients open threads."""
+    """Have the bot open a thread, because SimCord lets only clients open threads."""
     found: Any = client.get_channel(channel.id)
     if not isinstance(found, discord.TextChannel):
         raise TypeError(f"{channel!r} is no text channel of the client")

@@ -1,4 +1,4 @@
-"""Refreshes the browser page when the bot does something by itself."""
+"""Refreshes the sandbox's browser page when the bot does something by itself."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ import simcord
 from bot.clock import Clock
 
 _log = logging.getLogger(__name__)
-#: Seconds between checks for changes.
+#: Seconds between two checks for new requests of the bot.
 _EVERY_S = 0.5
-#: Seconds that the simulated clock may lag behind while nothing happens.
+#: Seconds that the simulated clock may lag behind real time while nothing happens.
 _MOST_BEHIND_S = 10.0
 
 
 class LivePage:
-    """Advances the simulated clock and republishes the page after each request of the bot.
+    """Advances the simulated clock and republishes the sandbox's page after the bot's requests.
 
-    SimCord's preview is made for tests: it takes one operation at a time and rejects a click on a
-    page that was republished after it was drawn. Here the bot works by itself, so clicks and
-    refreshes wait for each other, and a click applies to the current message, as in Discord. This
-    uses two private names of the preview; the constructor raises RuntimeError when they are gone.
+    SimCord's preview page is made for tests: it takes one operation at a time, and rejects a click
+    if the page was republished since the browser drew it. In the sandbox the bot works by itself,
+    so clicks and refreshes wait for each other, and a click applies to the newest message, as in
+    Discord. This class uses two private names of the preview; the constructor raises RuntimeError
+    if SimCord no longer has them.
     """
 
     def __init__(self, env: simcord.Env, preview: simcord.Preview, clock: Clock) -> None:
@@ -46,11 +47,11 @@ class LivePage:
                     body["published_revision"] = page.revision
                 return await act(page_id, body)
 
-        # An instance attribute shadows the method; the class is left alone.
-        setattr(preview, "_action", in_turn)  # noqa: B010 - private by name
+        # Replace the method on this one instance of SimCord's preview; the class stays unchanged.
+        setattr(preview, "_action", in_turn)  # noqa: B010 - the attribute is private
 
     async def run(self) -> None:
-        """Follow the bot until cancelled."""
+        """Refresh the page after each request of the bot, until cancelled."""
         while True:
             await self._clock.sleep(_EVERY_S)
             behind_s = (self._clock.now() - self._env.now()).total_seconds()
@@ -62,13 +63,13 @@ class LivePage:
                     await catch_up(self._env, self._clock)
                     await self._preview.refresh()
             except (simcord.SetupError, TimeoutError) as error:
-                # The page was busy or just closed; the next round tries again.
+                # The page is busy or was just closed; the next iteration tries again.
                 _log.debug("page not refreshed: %s", error)
                 self._seen = -1
 
 
 async def catch_up(env: simcord.Env, clock: Clock) -> None:
-    """Advance the simulated clock, which does not run by itself, to the real time."""
+    """Advance SimCord's simulated clock, which stands still otherwise, to the real time."""
     behind_s = (clock.now() - env.now()).total_seconds()
     if behind_s > 0:
         await env.advance_time(behind_s)

@@ -1,4 +1,4 @@
-"""How tests are run: where their files are, and which begin first."""
+"""Settings of the test run: where temporary files are, and in which order tests start."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the folders within it have names of their own
+_MEMORY = Path("/dev/shm")  # noqa: S108 - tempfile gives the folders in /dev/shm random names
 _MIN_FREE_BYTES = 1 << 30
 _ROOT = Path(__file__).parents[1]
-#: From this many test files on, the workers share the compiling.
+#: From this number of test files on, the pytest workers divide the compiling of modules.
 _MANY_FILES = 50
-#: What takes long, the longest first: with one of these begun last, one worker would be left alone.
+#: Tests in this order of start, longest first: a long test started last would run alone at the end.
 FIRST = (
     "tests/simulation/test_seeds.py",
     "tests/simulation/test_outage.py",
@@ -35,10 +35,11 @@ FIRST = (
 
 
 def pytest_configure() -> None:
-    """Keep the tests' files in memory where there is room for them; TMPDIR keeps its say.
+    """Keep temporary files in memory if there is enough space, unless TMPDIR is set.
 
-    A commit waits for the disk, which only a power cut could tell, and none is tested.
-    Compiled modules are kept: hundreds of processes start, and each would compile the bot anew.
+    A database commit on a disk waits for the disk. Waiting protects data in a power cut, which no
+    test simulates. Writing of compiled modules is switched on, because tests start hundreds of
+    processes and each would compile the bot's modules again.
     """
     if "TMPDIR" not in os.environ and _has_free_space(_MEMORY):
         os.environ["TMPDIR"] = str(_MEMORY)
@@ -48,10 +49,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Let each worker import another part of the test files first.
+    """Have each pytest worker import a different part of the test files first.
 
-    In a fresh checkout they are compiled then, which takes longer than all else of the collection:
-    each worker finds what the others compiled meanwhile.
+    In a fresh checkout an import compiles the file, which takes most of the time of the collection.
+    This way each worker later finds the files that the other workers have compiled.
     """
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     files = _files(session.config)
@@ -59,19 +60,19 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     turn = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) * len(files) // count
     for path in files[turn:] + files[:turn]:
-        # What is wrong with a file, the collection tells.
+        # Ignore an error in a test file here: pytest's own collection reports the error.
         with contextlib.suppress(Exception):
             importlib.import_module(".".join(path.relative_to(_ROOT).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what lives to the end: functions, and items by the thousand."""
+    """Exclude all present objects from garbage collection: they live until the tests end."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two more at once than there are cores: half the time, tests wait."""
+    """Run two more pytest workers than there are cores, because tests wait half of the time."""
     return (os.cpu_count() or 1) + 2
 
 

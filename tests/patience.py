@@ -1,6 +1,6 @@
-"""How long a test waits for what must come."""
+"""How long a test waits for an event before it fails."""
 
 from __future__ import annotations
 
-#: Many times longer than it takes, in seconds: the machine may be slow, or busy with other work.
+#: Time limit in seconds for events that usually take much less, as the machine may be slow or busy.
 PATIENCE_S = 60.0

@@ -1,9 +1,11 @@
-"""Runs a command with a small share of a core for each of its processes, to find tests that depend
-on speed: `python -m tests.throttle --share 0.2 -- python -m pytest --numprocesses 4`.
+"""Runs a command whose processes each get only a small share of a CPU core.
 
-A process that has used up its share is stopped (SIGSTOP) until it has earned more (SIGCONT), so
-this needs no privileges. Processes that end within a few milliseconds go unnoticed. Returns the
-command's exit code. Linux and macOS.
+    python -m tests.throttle --share 0.2 -- python -m pytest --numprocesses 4
+
+This finds tests that depend on the machine's speed. A process that has used up its share is stopped
+(SIGSTOP) until more CPU time is due to it (SIGCONT), so no privileges are needed. Processes that
+end within a few milliseconds are not throttled. The exit code is the command's. Works on Linux and
+macOS.
 """
 
 from __future__ import annotations
@@ -18,17 +20,17 @@ from dataclasses import dataclass
 
 import psutil
 
-#: How often the processes are looked at, in seconds.
+#: Seconds between two checks of the throttled processes.
 _TICK_S = 0.04
-#: New processes are looked for at every so many ticks: that is the expensive part.
+#: New child processes are searched for only every few checks, because the search is expensive.
 _TICKS_PER_SEARCH = 5
-#: CPU time that a process may save up while it waits, in seconds.
+#: CPU seconds that a stopped process can save up at most.
 _SAVED_S = 0.05
 
 
 @dataclass(slots=True)
 class _Throttled:
-    """A process, the CPU time that it may still use, and what it has used so far, in seconds."""
+    """A process that is throttled, with the CPU time it has used and may still use, in seconds."""
 
     process: psutil.Process
     used_s: float
@@ -36,7 +38,7 @@ class _Throttled:
     is_stopped: bool = False
 
     def tick(self, earned_s: float) -> None:
-        """Stop or continue the process; raises psutil.Error when it is gone."""
+        """Stop or continue the process. Raises psutil.Error when the process has ended."""
         used_s = _cpu_s(self.process)
         self.left_s = min(self.left_s + earned_s - (used_s - self.used_s), _SAVED_S)
         self.used_s = used_s
@@ -57,7 +59,7 @@ def main() -> int:
     command = given.command[1:] if given.command[:1] == ["--"] else given.command
     if not command or not 0 < given.share <= 1:
         parser.error("needs a command, and a share above 0 and up to 1")
-    with subprocess.Popen(command) as child:  # noqa: S603 - what the caller asked for
+    with subprocess.Popen(command) as child:  # noqa: S603 - this script's caller chose the command
         throttled: dict[int, _Throttled] = {}
         try:
             _hold_down(child, throttled, given.share)
@@ -73,7 +75,7 @@ def main() -> int:
 def _hold_down(
     child: subprocess.Popen[bytes], throttled: dict[int, _Throttled], share: float
 ) -> None:
-    """Throttle the child and all its descendants until it ends."""
+    """Throttle the child process and all its descendants until the child ends."""
     root, ticks, before_s = psutil.Process(child.pid), 0, time.monotonic()
     while child.poll() is None:
         if ticks % _TICKS_PER_SEARCH == 0:

@@ -1,28 +1,23 @@
-"""Where finished files are kept."""
-
-from __future__ import annotations
+"""The interface of an archive, which keeps finished files."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class Archive(Protocol):
-    """A keeper of original files. Safe to call from many tasks at once."""
+    """Keeps the original file of each clip. Safe to call from many tasks at once."""
 
     async def put(self, job_id: str, source: Path) -> str:
-        """Take over `source` (which is gone afterwards) and return its key; idempotent by job.
+        """Move `source` into the archive and return its key; idempotent for each job.
 
-        Raises StorageError when the file cannot be kept; `source` is then still there.
+        Raises StorageError when the file cannot be kept; `source` then still exists.
         """
         ...
 
     async def fetch(self, key: str) -> Path:
-        """Return a path to the file, to be read and not changed.
-
-        Raises StorageError when it is not there.
-        """
+        """Return the path of a kept file, for reading only. Raises StorageError for another key."""
         ...
 
     async def remove(self, key: str) -> None:
-        """Delete the file; idempotent."""
+        """Delete a kept file; idempotent."""
         ...

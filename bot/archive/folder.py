@@ -1,6 +1,4 @@
-"""An archive in a folder of this machine."""
-
-from __future__ import annotations
+"""An archive that keeps files in a folder of this machine."""
 
 import asyncio
 import os
@@ -41,7 +39,7 @@ class FolderArchive:
         try:
             source.replace(target)
         except OSError:
-            # Another file system: copy beside the target first, so that it appears whole.
+            # On another file system a copy under a temporary name lets the target appear complete.
             part = target.with_suffix(".part")
             shutil.copyfile(source, part)
             part.replace(target)

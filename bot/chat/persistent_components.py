@@ -32,7 +32,7 @@ DYNAMIC_ITEMS = (
     job_buttons.FetchButton,
     job_list.JobListButton,
     replies.ChooseClipButton,
-    settings_panel.LimitsButton,
+    settings_panel.SettingsFormButton,
     settings_panel.SettingsMenu,
     settings_panel.SettingsTab,
 )

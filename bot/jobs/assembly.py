@@ -1,7 +1,5 @@
 """Builds the service, the reconciler and the scheduler from their dependencies."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from bot.jobs.budget import BudgetMonitor
@@ -20,6 +18,7 @@ from bot.jobs.status_cards import StatusCards
 from bot.jobs.thumbnails import Thumbnails
 from bot.jobs.timings import NotFoundDebounce
 from bot.jobs.worker_context import WorkerContext
+from bot.storage.render_journal import RenderJournal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +51,7 @@ def assemble(dependencies: Dependencies, wake: Wake | None = None) -> Assembly:
         thumbnails=Thumbnails(
             dependencies.store, dependencies.archive, dependencies.data_dir / "stills"
         ),
+        render_journal=RenderJournal(dependencies.data_dir / "sorabot.db.renders"),
         not_found_debounce=NotFoundDebounce(clock, timings.not_found_gap_s),
         catalogue=catalogue,
         settings_cache=GuildSettingsCache(dependencies.guild_store, clock),

@@ -1,7 +1,5 @@
 """What a guild may spend and has spent, and the warning when little of its budget is left."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The models of all providers, and how clip options become a render spec."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +30,7 @@ class ClipOptions:
     #: 1 to 4 variants.
     count: int = 1
 
-    def with_image(self, image: Path) -> ClipOptions:
+    def with_image(self, image: Path) -> "ClipOptions":
         """Return the same options with a reference image."""
         return replace(self, image=image)
 
@@ -88,8 +86,8 @@ class ModelSelection:
     drained: frozenset[str] = frozenset()
 
     @classmethod
-    def from_settings(cls, *settings: GuildSettings) -> ModelSelection:
-        """Combine settings: a provider drained in any is drained, the first preference goes first."""
+    def from_settings(cls, *settings: GuildSettings) -> "ModelSelection":
+        """Combine settings: drained in any of them is drained; the first preference goes first."""
         limited = (frozenset(each.models) for each in settings if each.models)
         wanted = [each.preferred_provider for each in settings]
         return cls(
@@ -100,7 +98,7 @@ class ModelSelection:
 
 
 class Catalogue:
-    """The offers of all configured providers: preferred ones first, then in the operator's order."""
+    """The offers of all providers, the preferred ones first, else in the operator's order."""
 
     def __init__(
         self,
@@ -132,7 +130,7 @@ class Catalogue:
             for model in self._providers[name].capabilities().models
         )
 
-    def select(self, selection: ModelSelection) -> Catalogue:
+    def select(self, selection: ModelSelection) -> "Catalogue":
         """Return a catalogue limited to `selection`."""
         return Catalogue(self._providers, self._health, self._clock, selection)
 
@@ -140,7 +138,7 @@ class Catalogue:
         """Return the first usable offer whose key, model name or label is `name`, in any case.
 
         Another provider's offer of the same model counts too. Raises NoProviderError when the model
-        is out of service, and BadOptionError, which names other models, when it is unknown or retired.
+        is out of service, and BadOptionError, which names others, for an unknown or retired model.
         """
         found = self._offers_named(name)
         # If the named provider is out, another provider may offer the same model.
@@ -168,7 +166,7 @@ class Catalogue:
         return found[0].model
 
     def takes_image(self, provider: str, model: str) -> bool:
-        """Return whether a model accepts a reference image; also answers for models that are out."""
+        """Return whether a model, which may be out of service, accepts a reference image."""
         offer = self._find_offer(self.all_offers, provider, model)
         return offer is not None and offer.model.takes_image
 
@@ -205,7 +203,7 @@ class Catalogue:
         return model if offer is None else offer.model.label
 
     def resolve(self, options: ClipOptions, prompt: str) -> RenderSpec:
-        """Return the render spec for `options` at the model they name, else at the first that can do all.
+        """Return the render spec for `options` at their model, else at the first that can do all.
 
         prompt  the prompt as the prompt gate returned it.
         Raises BadOptionError, which names the option and the possible values, and NoProviderError.

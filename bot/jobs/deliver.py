@@ -1,7 +1,5 @@
 """Deliver a finished render: download, archive, check the size, post."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Iterable
@@ -216,7 +214,7 @@ async def _next_place(
 async def _retry_later(
     ctx: WorkerContext, job: Job, error: DeliveryError | StorageError, *, quiet_s: float = 0.0
 ) -> None:
-    """Retry a post after a back-off of at least `quiet_s`; keep the clip after `post_tries` tries."""
+    """Retry a post after at least `quiet_s`; after `post_tries` tries keep the clip."""
     attempts = job.attempts + 1
     if attempts >= ctx.timings.post_tries:
         await _keep(ctx, job, DeliveryError(f"gave up after {attempts} tries: {error}"))

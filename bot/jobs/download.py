@@ -1,7 +1,5 @@
 """Download a finished render from its provider and put it into the archive."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging
@@ -136,7 +134,7 @@ async def _retry_later(ctx: WorkerContext, job: Job, error: Exception) -> None:
     if isinstance(error, SorabotError) and not is_temporary:
         await ctx.fail(job, error)
     elif late and attempts >= ctx.timings.download_tries:
-        # The deadline alone doesn't fail a job: after a long outage one failed download would be enough.
+        # The deadline alone fails no job: after a long outage one failed download would be enough.
         await ctx.fail(job, DeadlineError(f"not downloaded by the deadline: {error}"))
     else:
         _log.warning("download put off to %s: %s", due_at, error)

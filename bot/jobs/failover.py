@@ -1,7 +1,5 @@
 """Move a job that its provider did not accept to another provider; running jobs never move."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Guild settings in memory, so that a command waits for the database once, not twice."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
@@ -65,7 +63,7 @@ class GuildSettingsCache:
         return replaced
 
     def check_current(self, ledger: LedgerReader, guild_id: int | None) -> None:
-        """In a transaction, raise StaleSettingsError if the cached settings are not those on disk."""
+        """In a transaction, raise StaleSettingsError if cached settings are not those on disk."""
         for each in (EVERYWHERE,) if guild_id is None else (EVERYWHERE, guild_id):
             cached = self._cached.get(each)
             if cached is not None and cached != ledger.guild_settings(each):

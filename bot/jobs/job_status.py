@@ -1,7 +1,5 @@
 """Reads jobs as members see them: the job with its clip, place in the queue and origin."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta

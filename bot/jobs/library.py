@@ -1,7 +1,5 @@
 """Finished clips: who may see them, which clips they were made from, what owners may change."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,14 +110,14 @@ class Library:
         return job is None or job.deleted_at is not None
 
     async def knows_origin(self, job: Job, viewer: Viewer) -> bool:
-        """Return whether the viewer may see all clips that a job was made from, none of them deleted."""
+        """Return whether the viewer may see all clips a job was made from, none of them deleted."""
         if job.parent_id is None:
             return True
         lineage = await self._clip_search.lineage(job.id, children=0)
         return all(each.deleted_at is None and may_see(each, viewer) for each in lineage.ancestors)
 
     async def find(self, typed: str, viewer: Viewer, limit: int = 25) -> tuple[Job, ...]:
-        """Return the newest clips that the viewer may see, that match `typed` and that have a file."""
+        """Return the newest clips that the viewer may see, match `typed` and still have a file."""
         wanted = ClipFilter(words=typed)
         found = (await self._clip_search.clips(viewer, wanted, ClipSort.NEWEST, None, limit)).jobs
         filed = await self._clip_search.archived([job.id for job in found])
@@ -166,7 +164,7 @@ class Library:
     async def delete(self, clip_id: str, viewer: Viewer) -> Job:
         """Delete a clip's message, file and prompt for good; its ledger rows stay.
 
-        The job's row is cleared at once; the outbox removes the message and files as soon as Discord
+        The job's row is cleared at once; the outbox removes message and files as soon as Discord
         and the provider answer.
         """
         job = await self.deletable(clip_id, viewer)
@@ -180,7 +178,7 @@ class Library:
         return gone
 
     async def deletable(self, clip_id: str, viewer: Viewer) -> Job:
-        """Return a final job that the viewer may delete: their own, or as a moderator the guild's."""
+        """Return a final job that the viewer may delete: their own, or for a moderator any here."""
         job = await self._store.job(clip_id.strip())
         here = job is not None and job.place.guild_id == viewer.guild_id
         if job is None or not here or job.deleted_at is not None:
@@ -196,7 +194,7 @@ class Library:
         return job
 
     async def react(self, message_id: int, by: int) -> None:
-        """Add `by` to the count of reactions to a clip's message; ignore messages without a clip."""
+        """Add `by` to the reaction count of a clip's message; ignore messages without a clip."""
         await self._clip_search.add_reactions(message_id, by)
 
     async def forget_reactions(self, message_id: int) -> None:

@@ -1,7 +1,5 @@
 """What moderators of a guild can do; each method that takes `by` checks that they are one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,7 +57,7 @@ class ModerationService:
         subject_id: int,
         plan: Mapping[timedelta, Mapping[Unit, int | None]],
     ) -> None:
-        """Set all limits of `plan` (window → unit → amount), or none; amount None lifts a limit.
+        """Set all limits of `plan` (window → unit → amount), or none; None lifts a limit.
 
         Raises BadOptionError when `plan` has no amount.
         """
@@ -131,7 +129,7 @@ class ModerationService:
     async def block(
         self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
     ) -> Block:
-        """Block a member from making clips; `lasting` None blocks until a moderator lifts the block."""
+        """Block a member from making clips; with `lasting` None until a moderator lifts the block."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         block = Block(
             guild_id=guild_id,

@@ -1,7 +1,5 @@
 """Turns a member's request into new jobs, under the settings of the guild where it was made."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,7 +52,7 @@ class Ordering:
     async def remix(
         self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
-        """Return the job that makes a clip again with the change that `options.prompt` describes."""
+        """Return the job that remakes a clip with the change that `options.prompt` describes."""
         catalogue = await self._catalogue_for_viewer(viewer)
         remixing = Remixing(catalogue, self._gate, await self._library.parent(clip_id, viewer))
         return [remixing.remix(options, _seed(request.id, 0))]
@@ -92,8 +90,8 @@ class Ordering:
     ) -> NewJob:
         """Return the job that repeats the remix or extension `before` from the same parent.
 
-        Where the parent is gone, a remix is made from its own prompt. Raises RemixForbiddenError when
-        an extension's parent is gone, or when the viewer may not use the parent.
+        Where the parent is gone, a remix is made from its own prompt. Raises RemixForbiddenError
+        when an extension's parent is gone, or when the viewer may not use the parent.
         """
         spec, parent_id = before.spec, before.parent_id or ""
         try:

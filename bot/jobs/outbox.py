@@ -1,7 +1,5 @@
 """Runs outbox messages: mirror a clip in the gallery, erase a deleted one, or notify a channel."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 
@@ -24,7 +22,7 @@ _log = logging.getLogger(__name__)
 async def run_outbox_message(
     ctx: WorkerContext, message: OutboxMessage, job: Job, message_lock: asyncio.Lock
 ) -> None:
-    """Mirror or erase a job's clip as an outbox message says, or reschedule the message; idempotent.
+    """Mirror or erase a clip as an outbox message says, or reschedule the message; idempotent.
 
     message_lock  held while the clip message is changed, because variants of a request share it.
     """

@@ -1,7 +1,5 @@
 """Poll a provider for its renders, and act on its answers."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
@@ -66,7 +64,7 @@ async def poll(ctx: WorkerContext, provider: Provider, jobs: Sequence[Job], gap_
 async def cancel_render(ctx: WorkerContext, provider: Provider, job: Job) -> None:
     """Cancel a RENDERING job whose cancellation was requested, if the provider can stop it.
 
-    A render that can't be stopped is paid for: then the cancellation is dropped, and the job goes on.
+    A render that can't be stopped is paid for: the cancellation is dropped, and the job goes on.
     """
     if job.remote_id is None:
         return
@@ -123,7 +121,7 @@ async def _apply(
     answer: RenderStatus | ProviderError,
     gap_s: float,
 ) -> None:
-    """Move `job` by the provider's answer; a READY render is paid for and counts past the deadline."""
+    """Move `job` by the provider's answer; a READY render counts even past the deadline."""
     late = ctx.is_late(job)
     match answer:
         case RenderStatus(state=RenderState.READY):

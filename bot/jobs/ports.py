@@ -1,7 +1,5 @@
 """Protocols that `bot.chat` implements for `bot.jobs`, and the values that pass between them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -113,7 +111,7 @@ class ClipPublisher(Protocol):
         ...
 
     async def direct_messages(self, job: Job) -> Place | None:
-        """Return the direct-message channel of a job's owner, or None without one; sends nothing."""
+        """Return the direct-message channel of a job's owner, if there is one; sends nothing."""
 
     async def mirror_clip(
         self, status: JobStatus, path: Path, channel_id: int, *, may_be_posted: bool
@@ -128,7 +126,7 @@ class ClipPublisher(Protocol):
     async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
         """Return the thread of a request's status card, and open it first if need be; idempotent.
 
-        Returns None where there can be no thread: in a thread, a direct message, or without permission.
+        Returns None where no thread can be: in a thread, a direct message, or without permission.
         """
 
     async def notify(self, channel_id: int, words: str, *, key: str) -> None:
@@ -152,8 +150,8 @@ class ClipPublisher(Protocol):
     async def find_clip(self, job: Job) -> int | None:
         """Return the id of the message that carries a job's clip at its place.
 
-        Returns None where there is none or the place was deleted. Raises PlaceClosedError when the bot
-        may not read the place.
+        Returns None where there is none or the place was deleted. Raises PlaceClosedError when
+        the bot may not read the place.
         """
 
 
@@ -169,8 +167,8 @@ class TaskKind(StrEnum):
     OUTBOX = "errand"
 
 
-#: Starts a coroutine of the reconciler early, or once more if it is running, and returns at once; a
-#: lost call delays a job, but never loses it. The arguments are the coroutine's kind and its subject.
+#: Starts a coroutine of the reconciler early, or once more if it is running, and returns at once.
+#: The arguments are the coroutine's kind and subject. A lost call delays a job, but never loses it.
 Wake: TypeAlias = Callable[[TaskKind, str], None]
 
 

@@ -1,7 +1,5 @@
 """The providers as moderators see them, and the choice of which provider gets new jobs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from bot.errors import (

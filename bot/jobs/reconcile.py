@@ -4,10 +4,9 @@ Each coroutine reads the job's row first, so an extra call finds nothing to do; 
 for a call that was lost.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
@@ -19,12 +18,12 @@ from bot.jobs.poll import poll
 from bot.jobs.ports import TaskKind
 from bot.jobs.recover import recover
 from bot.jobs.status_cards import LONG_DOWNTIME
-from bot.jobs.submit import submit
+from bot.jobs.submit import accept_answer, submit
 from bot.jobs.timings import poll_gap_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, State
 from bot.obs.log import job_log_context
-from bot.providers.base import Provider
+from bot.providers.base import Provider, RenderState, RenderStatus
 from bot.storage.outbox import OutboxKind
 
 _log = logging.getLogger(__name__)
@@ -51,7 +50,7 @@ class Reconciler:
         self._poll_again: dict[str, set[str]] = {}
 
     async def submit(self, job_id: str) -> None:
-        """Make the paid call for a QUEUED job, or find out the outcome of a SUBMITTING job's call."""
+        """Make the paid call for a QUEUED job, or find the outcome of a SUBMITTING job's call."""
         job = await self._store.job(job_id)
         if job is not None and job.state is State.QUEUED:
             await submit(self._ctx, job)
@@ -69,7 +68,7 @@ class Reconciler:
         return job.attempts > 0 and job.due_at is not None and job.due_at > self._ctx.now()
 
     async def run_outbox_message(self, message_id: str) -> None:
-        """Do what an outbox message says about a final job: mirror its clip, remove it, or notify."""
+        """Do what an outbox message says: mirror or remove a final job's clip, or notify."""
         message = await self._ctx.outbox.get(int(message_id))
         if message is None or message.due_at > self._ctx.now():
             return
@@ -103,7 +102,7 @@ class Reconciler:
                 await self.poll_now(provider_name, remote_id)
 
     async def reconcile(self) -> datetime | None:
-        """Wake the coroutine of everything that is due; return when the next row is, None for never.
+        """Wake the coroutine of all that is due; return when the next row is due, None for never.
 
         The method never waits for a provider or for Discord, so that neither can delay it.
         """
@@ -125,7 +124,7 @@ class Reconciler:
         if outbox_at is not None and outbox_at <= now:
             for message in await self._ctx.outbox.due(now, _BATCH_SIZE):
                 self._wake(TaskKind.OUTBOX, str(message.id))
-        # Queued jobs don't count: they wait for a slot, and a step that frees one wakes the scheduler.
+        # Queued jobs don't count: they wait for a slot, and freeing a slot wakes the scheduler.
         nexts = [at for state, at in first_at.items() if state is not State.QUEUED]
         return min([*nexts, outbox_at] if outbox_at is not None else nexts, default=None)
 
@@ -146,13 +145,13 @@ class Reconciler:
                 self._wake(TaskKind.SUBMIT, job.id)
 
     async def refresh(self) -> bool:
-        """Ask every provider's API again what it can do; return whether each provider has a model."""
+        """Ask each provider's API again what it can do; return whether each has a model."""
         providers = self._ctx.providers.values()
         await asyncio.gather(*(each.refresh() for each in providers), return_exceptions=True)
         return all(each.capabilities().models for each in providers)
 
     async def poll_now(self, provider_name: str, remote_id: str) -> None:
-        """Poll for one render now, because its provider's webhook said that it changed; idempotent."""
+        """Poll for one render now, because a webhook of its provider announced a change; idempotent."""
         if provider_name in self._poll_again:
             self._poll_again[provider_name].add(remote_id)
         now = self._ctx.now()
@@ -162,10 +161,11 @@ class Reconciler:
     async def resume(self) -> None:
         """Continue the jobs that the last process left open; called once, before any other step.
 
-        Deliveries go on at once: the nonce prevents a second message while a post of the last process
-        may still arrive. A clip that is added to a message has no nonce, and waits until no such
-        post can arrive. Cards of jobs that ended shortly before are edited again, in case of a lost edit.
+        Deliveries go on at once: the nonce prevents a second message while a post of the last
+        process may still arrive. A clip that is added to a message has no nonce, and waits until no such
+        post can arrive. Cards of jobs that ended shortly before are edited again.
         """
+        await self._store_written_down()
         left = await self._store.open_jobs()
         if not await self._store.finished_since(self._ctx.now() - LONG_DOWNTIME):
             self._ctx.status_cards.mark_interrupted(left)
@@ -179,6 +179,20 @@ class Reconciler:
                 self._wake(TaskKind.DELIVER, job.id)
             elif job.state is State.QUEUED and job.spec.provider not in self._ctx.providers:
                 await self._handle_unconfigured(job)
+
+    async def _store_written_down(self) -> None:
+        """Bring jobs to RENDERING whose paid renders the last process could only write down."""
+        ctx = self._ctx
+        for each in await ctx.render_journal.read():
+            job = await ctx.store.job(each.job_id)
+            provider = ctx.providers.get(each.provider)
+            if job is not None and job.state is State.SUBMITTING:
+                _log.warning("job %s: %s rendered %s, which was not stored", *astuple(each))
+                if provider is None or each.provider != job.spec.provider:
+                    continue
+                render = RenderStatus(id=each.remote_id, state=RenderState.QUEUED)
+                await accept_answer(ctx, provider, job, render)
+            await ctx.render_journal.remove(each.job_id)
 
     async def _extend_deadlines(self) -> None:
         """Extend deadlines after a restart, so that a clock jump in the downtime can't expire jobs.

@@ -1,12 +1,11 @@
 """Find out whether a paid call of unknown outcome was accepted, so that no clip is paid twice."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.errors import (
+    DuplicateRenderError,
     NoProviderError,
     ProviderError,
     ProviderTroubleError,
@@ -15,7 +14,14 @@ from bot.errors import (
     UnsupportedError,
 )
 from bot.jobs.remixing import provider_prompt
-from bot.jobs.submit import NOT_TAKEN, accept_render, handle_failed_call, retry_hint_s, submit_once
+from bot.jobs.submit import (
+    NOT_TAKEN,
+    accept_answer,
+    accept_render,
+    handle_failed_call,
+    retry_hint_s,
+    submit_once,
+)
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, State
 from bot.providers.base import Provider, RenderStatus
@@ -59,7 +65,7 @@ async def _repeat_call(ctx: WorkerContext, provider: Provider, job: Job) -> None
     except ProviderError as error:
         await handle_failed_call(ctx, provider, job, error)
     else:
-        await accept_render(ctx, provider, job, render)
+        await accept_answer(ctx, provider, job, render)
 
 
 async def _repeat_later(ctx: WorkerContext, job: Job, reason: str, error: Exception) -> None:
@@ -82,13 +88,22 @@ async def _search_list(ctx: WorkerContext, provider: Provider, job: Job) -> None
     else:
         if isinstance(match, RenderStatus):
             _log.warning("found the render of the lost create: %s", match.id)
-            await accept_render(ctx, provider, job, match)
+            await _claim(ctx, provider, job, match)
         elif match is None:
             _log.warning("the create never arrived; queued again")
             now = ctx.now()
             await ctx.store.move(job, State.QUEUED, now, due_at=now)
         else:
             await ctx.fail(job, RenderLostError(match))
+
+
+async def _claim(ctx: WorkerContext, provider: Provider, job: Job, render: RenderStatus) -> None:
+    """Go on with a render from the list, unless a job with the same prompt took it meanwhile."""
+    try:
+        await accept_render(ctx, provider, job, render)
+    except DuplicateRenderError:
+        # The list is searched again: this job's own render may be in it, too.
+        await ctx.store.update(job, due_at=ctx.now())
 
 
 async def _find_render(
@@ -110,8 +125,8 @@ async def _find_render(
             continue
         created_at = render.created_at
         if render.model not in (None, job.spec.model):
-            # The model may be a dated version of the job's, or have an upstream provider's name; the
-            # prompt alone doesn't identify a render.
+            # The model may be a dated version of the job's, or have an upstream provider's name;
+            # the prompt alone doesn't identify a render.
             unclear += render.prompt is not None
             continue
         if render.source_remote_id not in (None, job.source_remote_id):

@@ -5,8 +5,6 @@ Otherwise the prompt is composed from the parent's prompt and the change, and th
 is the first frame of the clip where the model accepts a reference image.
 """
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -54,7 +52,7 @@ class Remixing:
         self._chosen = () if before.any_model else catalogue.offers_of_model(before)
 
     def remix(self, options: ClipOptions, seed: int) -> NewJob:
-        """Return the job that makes the parent again with the change that `options.prompt` describes.
+        """Return the job that remakes the parent with the change that `options.prompt` describes.
 
         Model, length, size and provider stay the parent's where `options` don't name them.
         """
@@ -74,7 +72,7 @@ class Remixing:
         return self._new_job(spec, seed, native=native)
 
     def extend(self, words: str | None, seed: int) -> NewJob:
-        """Return the job that continues the parent: with `words`, or with its own prompt if None."""
+        """Return the job that continues the parent with `words`, or with its own prompt if None."""
         before, offer = self._before, self._offer
         change = self._gate.sanitize(words) if words and words.strip() else None
         prompt = before.prompt if change is None else compose_prompt(before.prompt, "Then", change)
@@ -97,7 +95,7 @@ class Remixing:
         )
 
     def _is_any_model(self, spec: RenderSpec) -> bool:
-        """Return whether any model may make `spec`; False if its model was chosen for the parent."""
+        """Return whether any model may make `spec`: its model was not chosen for the parent."""
         at = (spec.provider, spec.model)
         return at not in [(each.provider, each.model.name) for each in self._chosen]
 
@@ -200,7 +198,7 @@ def split_prompt(prompt: str) -> list[str]:
 
 
 def _remote_id(job: Job) -> str | None:
-    """Return the id of a job's whole clip at its provider, which has only a part of a joined clip."""
+    """Return the id of a job's whole clip at its provider, which has none for a joined clip."""
     joined = job.spec.operation is Operation.EXTEND and job.source_remote_id is None
     return None if joined else job.remote_id
 

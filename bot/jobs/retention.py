@@ -1,7 +1,5 @@
 """Removes expired clips and unused images, and creates the reserve file again when it is gone."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping
@@ -98,7 +96,7 @@ class RetentionLoop:
             )
             gone = [each.job_id for each in old if await self._remove_clip(each)]
             if gone:
-                # The files go first: a row without a file is found again, a file without a row is not.
+                # Files go first: a row without a file is found again, a file without a row is not.
                 await self._dependencies.retention_store.delete_clips(gone)
             removed += len(gone)
             if next_cursor is None:

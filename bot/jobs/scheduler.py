@@ -1,7 +1,5 @@
 """Runs the reconciler in the bot's own process: each coroutine a task, each loop supervised."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging
@@ -31,7 +29,7 @@ _Loop: TypeAlias = Callable[[], Awaitable[None]]
 class Scheduler:
     """Runs the coroutines, at most one a time for each kind and subject, and the endless loops.
 
-    The scheduler starts before the Discord client connects, so that its first work delays no command.
+    The scheduler starts before the Discord client connects: its first work delays no command.
     """
 
     def __init__(

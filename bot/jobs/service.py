@@ -1,7 +1,5 @@
 """What commands can do with jobs: submit, show, cancel, fetch. Nothing waits for a provider."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +30,7 @@ _MakeJobs: TypeAlias = Callable[[Viewer, Request], Awaitable[Sequence[NewJob]]]
 class JobService:
     """What members can do with jobs.
 
-    A method that refuses raises a RefusedError, whose text the member reads; then nothing is charged.
+    A method that refuses raises a RefusedError, whose text the member reads, and charges nothing.
     """
 
     def __init__(
@@ -65,7 +63,7 @@ class JobService:
         return await self._ordering.catalogue_for(viewer.guild_id)
 
     async def submit(self, options: ClipOptions, viewer: Viewer, request: Request) -> StatusCard:
-        """Reserve and queue all variants that `options` ask for, or none; idempotent by request id."""
+        """Reserve and queue all variants of a new clip, or none; idempotent by request id."""
         return await self._accept(partial(self._ordering.generate, options), viewer, request)
 
     async def remix(
@@ -80,7 +78,7 @@ class JobService:
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> StatusCard:
-        """Queue a clip's extension as `words` describe, or with its own prompt if None; idempotent."""
+        """Queue a clip's extension with `words`, or with its own prompt if None; idempotent."""
         return await self._accept(partial(self._ordering.extend, clip_id, words), viewer, request)
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> StatusCard:
@@ -111,7 +109,7 @@ class JobService:
     async def _reserve(
         self, make_jobs: _MakeJobs, viewer: Viewer, request: Request
     ) -> tuple[Job, ...]:
-        """Accept the jobs of `make_jobs`; make them anew when the guild's settings changed meanwhile."""
+        """Accept the jobs of `make_jobs`; make them anew if the guild's settings changed meanwhile."""
         for _ in range(_MAX_TRIES):
             new_jobs = await make_jobs(viewer, request)
             specs = [each.spec for each in new_jobs]
@@ -154,8 +152,8 @@ class JobService:
     async def cancel(self, job_id: str, viewer: Viewer) -> Job:
         """Cancel a job: at once in QUEUED, else when the provider has answered.
 
-        Returns the job as CANCELLED, or open with `cancel_requested_at` set. Raises TooLateError also
-        for a render that its provider can't stop: the render is paid for, so the clip is posted.
+        Returns the job as CANCELLED, or open with `cancel_requested_at` set. Raises TooLateError
+        also for a render that its provider can't stop: it is paid for, so the clip is posted.
         """
         job = await self._visible_job(job_id, viewer)
         if job.state not in CANCELLABLE_STATES:
@@ -194,7 +192,7 @@ class JobService:
         return now
 
     async def cancel_all(self, request_id: int, viewer: Viewer) -> tuple[Job, ...]:
-        """Cancel the request's jobs that can be cancelled, and return them; TooLateError if none."""
+        """Cancel a request's jobs that can be cancelled; return them, TooLateError for none."""
         jobs = await self._store.jobs_of(request_id)
         left = [job for job in jobs if job.state in CANCELLABLE_STATES]
         if not left:
@@ -211,7 +209,7 @@ class JobService:
         return tuple(now)
 
     async def fetch(self, job_id: str, viewer: Viewer, place: Place) -> Job:
-        """Have the viewer's own kept clip posted at `place`; ClipTooLargeError if too large there."""
+        """Have the viewer's own kept clip posted at `place`; ClipTooLargeError if it can't be."""
         job = await self._visible_job(job_id, viewer)
         if job.user_id != viewer.user_id:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")

@@ -1,7 +1,5 @@
 """Keeps the status cards up to date: one edit every few seconds each, and only for a change."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import heapq
@@ -88,8 +86,8 @@ class StatusCards:
     def mark_dirty(self, request_id: int, *, is_urgent: bool = True) -> None:
         """Have a request's card edited soon, because it may look different now.
 
-        is_urgent  False for mere progress, which can wait. Cards marked before `run`, which the last
-                   process left, can wait too.
+        is_urgent  False for mere progress, which can wait. Cards marked before `run`, which the
+                   last process left, can wait too.
         """
         card_state = self._cards.setdefault(request_id, _CardState())
         card_state.dirty = True

@@ -1,18 +1,18 @@
 """Make the paid call for a QUEUED job."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from datetime import timedelta
 
 from bot.errors import (
     DeadlineError,
+    DuplicateRenderError,
     NoProviderError,
     NotAcceptedError,
     NotOfferedError,
     ProviderAccountError,
     ProviderError,
+    RenderLostError,
     SourceGoneError,
     StorageError,
     UnknownOutcomeError,
@@ -24,10 +24,13 @@ from bot.jobs.timings import first_poll_s
 from bot.jobs.worker_context import WorkerContext
 from bot.model import Job, Operation, State
 from bot.providers.base import Provider, ProviderRequest, RenderState, RenderStatus
+from bot.storage.render_journal import AcceptedRender
 
 _log = logging.getLogger(__name__)
 #: After these errors the provider certainly did not accept the job, so another provider may.
 NOT_TAKEN = (NotAcceptedError, NotOfferedError, ProviderAccountError)
+#: How many paid calls are made for one job when their outcomes stay unknown.
+_MAX_CREATES = 2
 
 
 async def submit(ctx: WorkerContext, job: Job) -> None:
@@ -42,6 +45,9 @@ async def submit(ctx: WorkerContext, job: Job) -> None:
 async def _claim_and_call(ctx: WorkerContext, provider: Provider, job: Job) -> None:
     if job.cancel_requested_at is not None:
         await ctx.cancel(job)
+        return
+    if job.creates >= _MAX_CREATES:
+        await ctx.fail(job, RenderLostError(f"{job.creates} creates were lost"))
         return
     capabilities, timings, now = provider.capabilities(), ctx.timings, ctx.now()
     if not await provider_takes_job(ctx, job) and await _send_elsewhere(ctx, job):
@@ -58,6 +64,7 @@ async def _claim_and_call(ctx: WorkerContext, provider: Provider, job: Job) -> N
             timings.backoff_first_s if capabilities.submit_is_idempotent else uncertain_s
         ),
         attempts=job.attempts,
+        creates=job.creates + 1,
     )
     if claimed is not None:
         # Most responses arrive at once: the status card is edited only then, to save an edit.
@@ -101,13 +108,13 @@ async def _call(ctx: WorkerContext, provider: Provider, job: Job) -> None:
     except ProviderError as error:
         await handle_failed_call(ctx, provider, job, error)
     else:
-        await accept_render(ctx, provider, job, render)
+        await accept_answer(ctx, provider, job, render)
 
 
 async def handle_failed_call(
     ctx: WorkerContext, provider: Provider, job: Job, error: ProviderError
 ) -> None:
-    """Queue, delay or fail a job whose paid call may have been accepted or was rejected for good."""
+    """Queue, delay or fail a job whose paid call may be accepted or was rejected for good."""
     if isinstance(error, SourceGoneError):
         await _compose_instead(ctx, job, error)
     elif isinstance(error, UnknownOutcomeError):
@@ -168,7 +175,13 @@ async def _compose_instead(ctx: WorkerContext, job: Job, error: SourceGoneError)
     _log.info("composed instead: %s", error)
     now = ctx.now()
     moved = await ctx.store.move(
-        job, State.QUEUED, now, due_at=now, attempts=job.attempts, source_remote_id=None
+        job,
+        State.QUEUED,
+        now,
+        due_at=now,
+        attempts=job.attempts,
+        creates=max(job.creates - 1, 0),
+        source_remote_id=None,
     )
     await _after_requeue(ctx, job, moved)
 
@@ -181,7 +194,14 @@ async def _requeue(ctx: WorkerContext, job: Job, error: NotAcceptedError | Stora
         return
     due_at = ctx.after_failures(attempts, hint_s=retry_hint_s(error))
     _log.info("not accepted (%s); next try at %s", error, due_at)
-    moved = await ctx.store.move(job, State.QUEUED, ctx.now(), due_at=due_at, attempts=attempts)
+    moved = await ctx.store.move(
+        job,
+        State.QUEUED,
+        ctx.now(),
+        due_at=due_at,
+        attempts=attempts,
+        creates=max(job.creates - 1, 0),
+    )
     await _after_requeue(ctx, job, moved)
 
 
@@ -200,7 +220,50 @@ def retry_hint_s(error: Exception) -> float | None:
 async def accept_render(
     ctx: WorkerContext, provider: Provider, job: Job, render: RenderStatus
 ) -> None:
-    """Bring a job to RENDERING with the render that the provider accepted for it."""
+    """Bring a job to RENDERING with the render that the provider accepted and will bill.
+
+    While the database refuses, the render is in the journal and storing it is tried again, until
+    the process ends; the next process reads the journal.
+    Raises DuplicateRenderError for a render that another job has.
+    """
+    failures = 0
+    while True:
+        try:
+            await _store_render(ctx, provider, job, render)
+        except StorageError as error:
+            failures += 1
+            _log.error("can't store render %s of %s: %s", render.id, job.spec.provider, error)
+            await _write_down(ctx, job, render)
+            await ctx.clock.sleep(ctx.timings.backoff_s(failures))
+        else:
+            break
+    if failures:
+        await ctx.render_journal.remove(job.id)
+
+
+async def accept_answer(
+    ctx: WorkerContext, provider: Provider, job: Job, render: RenderStatus
+) -> None:
+    """Do as `accept_render`, but fail a job whose create was answered with another job's render."""
+    try:
+        await accept_render(ctx, provider, job, render)
+    except DuplicateRenderError as error:
+        _log.error("job %s has no render of its own: %s", job.id, error)
+        await ctx.render_journal.remove(job.id)
+        await ctx.fail(job, error)
+
+
+async def _write_down(ctx: WorkerContext, job: Job, render: RenderStatus) -> None:
+    entry = AcceptedRender(job_id=job.id, provider=job.spec.provider, remote_id=render.id)
+    try:
+        await ctx.render_journal.append(entry)
+    except OSError as error:
+        _log.error("can't write down render %s of %s: %s", render.id, job.spec.provider, error)
+
+
+async def _store_render(
+    ctx: WorkerContext, provider: Provider, job: Job, render: RenderStatus
+) -> None:
     spec = job.spec
     durations_s = await ctx.store.durations_s(
         spec.provider, spec.model, spec.seconds, spec.size, 50

@@ -1,7 +1,5 @@
 """How long the engine waits for each thing, and when it polls a render."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Sequence
@@ -15,8 +13,8 @@ from bot.clock import Clock
 from bot.model import Job
 from bot.providers.base import Capabilities
 
-#: The first poll comes at this share of the measured durations. No measured duration is shorter than
-#: the first poll was, since only a poll finds a render's end: with 1 it could only become later.
+#: The first poll comes at this share of the measured durations. No measured duration is shorter
+#: than the first poll was, since only a poll finds a render's end: with 1 it could only get later.
 _FIRST_POLL_FACTOR = 0.9
 #: With fewer durations than this a percentile says nothing.
 _MIN_DURATIONS = 5
@@ -37,8 +35,8 @@ class Timings:
     poll_free_s: float = 1.0
     #: The longest that a create may take.
     create_s: float = 90.0
-    #: A create of unknown outcome is looked for only after this long, when no late request can still
-    #: arrive (measured in simulation, 2026-11: 5 s paid twice, 65 s never did).
+    #: A create of unknown outcome is looked for only after this long, when no late request can
+    #: still arrive (measured in simulation, 2026-11: 5 s paid twice, 65 s never did).
     quiet_s: float = 65.0
     #: A render counts as lost after this many 404s, this far apart.
     not_found_limit: int = 4

@@ -1,7 +1,5 @@
 """What the steps of a job work with, and how they end a job that gets no clip."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +22,7 @@ from bot.jobs.status_cards import StatusCards
 from bot.jobs.thumbnails import Thumbnails
 from bot.jobs.timings import NotFoundDebounce
 from bot.model import EntryKind, Job, State
+from bot.storage.render_journal import RenderJournal
 
 _log = logging.getLogger(__name__)
 #: After these errors the provider rendered nothing that it could bill.
@@ -36,6 +35,7 @@ class WorkerContext(Dependencies):
 
     status_reader: JobStatusReader
     thumbnails: Thumbnails
+    render_journal: RenderJournal
     not_found_debounce: NotFoundDebounce
     catalogue: Catalogue
     settings_cache: GuildSettingsCache

@@ -1,6 +1,4 @@
-"""Writing a file so that it appears under its name only when it is complete."""
-
-from __future__ import annotations
+"""Writes a file so that the file appears under its name only when it is complete."""
 
 import contextlib
 import secrets
@@ -9,7 +7,7 @@ from pathlib import Path
 
 from bot.errors import StorageError
 
-#: What members read when writing to the disk fails.
+#: The sentence that members read when writing to the disk fails.
 DISK_REFUSED_TEXT = "I could not save this on my disk."
 
 
@@ -20,17 +18,16 @@ def partial_path(target: Path) -> Path:
 
 @contextlib.contextmanager
 def atomic_write(target: Path) -> Generator[Path]:
-    """Yield a path to write to; rename it to `target` after the body, or remove it on an error.
+    """Yield a path to write a file to; rename the file to `target` at the end of the block.
 
-    Blocking. Raises StorageError for an OSError of the body.
+    Blocking. An error in the block removes the file; an OSError is raised as StorageError.
     """
     part = partial_path(target)
     try:
         yield part
         part.replace(target)
     except OSError as error:
-        raise StorageError(
-            f"cannot write {target.name}: {error}", user_text=DISK_REFUSED_TEXT
-        ) from error
+        problem = f"cannot write {target.name}: {error}"
+        raise StorageError(problem, user_text=DISK_REFUSED_TEXT) from error
     finally:
         part.unlink(missing_ok=True)

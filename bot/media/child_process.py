@@ -1,9 +1,7 @@
-"""Support for child processes that draw, decode and encode, for both parent and child.
+"""Starts and limits child processes that draw, decode and encode.
 
-They get no secrets, run at a lower priority, and end when the bot does.
+Such a process gets no secrets, runs at a lower priority, and ends when the bot does.
 """
-
-from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -12,29 +10,27 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-#: The exit code of a child whose parent is gone.
-ORPHANED = 4
-#: The exit code of a child to which the disk refused its file.
-BAD_DISK = 5
+#: Exit codes of a child whose parent is gone, and of a child that cannot write its file.
+ORPHANED, BAD_DISK = 4, 5
 _NICENESS = 10
-#: Address space: several times what the largest clip needs.
+#: Limit of a child's address space: several times the memory that the largest clip needs.
 _MEMORY_MAX_BYTES = 3 * 1024**3
 
 
 def child_environment() -> Mapping[str, str]:
-    """Return the whole environment of a child: no token, no key, no proxy."""
+    """Return all environment variables of a child process, which hold no token, key or proxy."""
     return {
         "PATH": os.defpath,
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         "PYTHONUTF8": "1",
-        # One core for each child; more threads would also make numpy reserve more memory.
+        # Each child uses one core; more threads would also make numpy reserve more memory.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
 
 
 async def reap(process: asyncio.subprocess.Process) -> None:
-    """Kill a child unless it has ended, and wait for it."""
+    """Kill a child process unless it has ended, and wait for its end."""
     if process.stdin is not None:
         process.stdin.close()
     if process.returncode is None:
@@ -47,7 +43,7 @@ def limit_resources() -> None:
     """Lower the priority and limit the memory of this process; called in the child."""
     if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415 - there is none on Windows
+    import resource  # noqa: PLC0415 - Windows has no such module
 
     os.nice(_NICENESS)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -56,7 +52,7 @@ def limit_resources() -> None:
 
 
 def exit_with_stdin(clean_up: Callable[[], None] | None = None) -> None:
-    """Wait until stdin ends, which means that the parent is gone; clean up and end the process.
+    """Wait until stdin ends because the parent is gone; then call `clean_up` and end the process.
 
     Called in the child, on a thread of its own.
     """

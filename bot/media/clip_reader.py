@@ -1,6 +1,4 @@
-"""Reads MP4 files of providers: their header, first frames and last frames."""
-
-from __future__ import annotations
+"""Reads MP4 files of providers: the header, the first frames and the last frames."""
 
 import asyncio
 from collections import deque
@@ -19,22 +17,22 @@ from av.video.frame import VideoFrame
 from bot.errors import BadClipError
 from bot.media import mp4
 
-#: Larger frames are refused before decoding: no model makes them, but an attacker may.
+#: Larger frames are refused before decoding: no model makes such frames, but an attacker may.
 MAX_PIXELS = 4096 * 2304
-#: How far before the end to look for the last frames: a keyframe every second or two is usual.
+#: Seconds before a clip's end at which the search for its last frames starts. The second value
+#: counts if the first finds too few frames; most clips have a keyframe every second or two.
 _LOOK_BACK_S = (0.5, 5.0)
 
 
 @contextmanager
 def open_clip(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
-    """Open a clip and yield it with its video stream; blocking.
+    """Open a clip and yield its container and its video stream. Blocking.
 
     Raises BadClipError when the file is missing, truncated, no MP4, without video or larger than
-    `MAX_PIXELS`, and when the body fails to decode it.
+    `MAX_PIXELS`, and when decoding fails in the block.
     """
     try:
         mp4.read_boxes(path)
-        # The format is given for the reason in `_probe`.
         with av.open(str(path.absolute()), format="mp4") as container:
             if not container.streams.video:
                 raise BadClipError(f"{path.name} has no picture")
@@ -49,9 +47,9 @@ def open_clip(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
 
 
 def first_frames(path: Path, count: int) -> list[VideoFrame]:
-    """Return the first `count` frames in the order they are shown, or all of a shorter clip.
+    """Return a clip's first `count` frames in the order of showing, fewer of a shorter clip.
 
-    Raises BadClipError when there is none.
+    Raises BadClipError when no frame decodes.
     """
     with open_clip(path) as (container, stream):
         frames = list(islice(container.decode(stream), count))
@@ -61,9 +59,9 @@ def first_frames(path: Path, count: int) -> list[VideoFrame]:
 
 
 def last_frames(path: Path, count: int) -> list[VideoFrame]:
-    """Return the last `count` frames in the order they are shown, or all of a shorter clip.
+    """Return a clip's last `count` frames in the order of showing, fewer of a shorter clip.
 
-    Only the end of a long clip is decoded. Raises BadClipError when there is none.
+    Only the end of a long clip is decoded. Raises BadClipError when no frame decodes.
     """
     with open_clip(path) as (container, stream):
         for back_s in _LOOK_BACK_S:
@@ -83,7 +81,7 @@ def _frames_from(
     if stream.time_base is None or stream.duration is None:
         return []
     ticks = stream.duration - int(back_s / stream.time_base)
-    # A file without a usable index cannot seek; it is then read from its beginning.
+    # A file without a usable index cannot seek; the caller then reads the file from its beginning.
     with suppress(FFmpegError):
         container.seek((stream.start_time or 0) + max(0, ticks), stream=stream)
         return list(deque(container.decode(stream), maxlen=count))
@@ -100,17 +98,14 @@ class ClipFacts:
 
 
 async def probe(path: Path) -> ClipFacts:
-    """Return size and length of an MP4 file, read in a thread.
-
-    Raises BadClipError when it is no MP4 or has no video or length.
-    """
+    """Read size and length of an MP4 in a thread. Raises BadClipError if the file has none."""
     return await asyncio.to_thread(_probe, path)
 
 
 def _probe(path: Path) -> ClipFacts:
     try:
-        # The format is given because libavformat, when it guesses, follows references in a text file
-        # named .mp4 to other files in the folder (seen with libavformat 62, 2026-11-20).
+        # Without `format` libavformat follows references in a text file named .mp4 to other files
+        # in the folder (seen with libavformat 62, 2026-11-20).
         with av.open(str(path), format="mp4") as container:
             if not container.streams.video:
                 raise BadClipError(f"{path.name} has no picture")

@@ -1,29 +1,32 @@
-"""Single frames of a clip as image files."""
-
-from __future__ import annotations
+"""Frames of a clip: their colours and rotation, and single frames as image files."""
 
 import asyncio
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from bot.errors import BadClipError
 from bot.media.atomic_file import atomic_write
 from bot.media.clip_reader import last_frames, open_clip
-from bot.media.video_frame import frame_to_image
 from bot.model import Size
 
+#: H.273 matrix coefficients for "unspecified".
+_UNSPECIFIED = 2
 #: Largest width of a thumbnail.
 THUMBNAIL_WIDTH_PX = 640
 _THUMBNAIL_QUALITY = 80
-#: Frames that may become the thumbnail: about the first second, a few frames apart.
+#: Numbers of the frames that may become the thumbnail, out of about the first second.
 _CANDIDATES = range(0, 25, 6)
-#: Players show frame 0 before they play; another frame must score this many times better.
+#: A later frame becomes the thumbnail only if it scores this many times better than frame 0,
+#: which players show before they play.
 _FIRST_FRAME_BONUS = 1.5
 #: Mean brightness, of 255, below which a frame is too dark for a thumbnail.
 _DARK = 24
-#: Width at which frames are compared; it keeps edges and removes coding noise.
+#: Width at which the sharpness of frames is compared: edges remain, and coding noise is gone.
 _JUDGED_WIDTH_PX = 320
 
 
@@ -31,27 +34,23 @@ async def last_frame(clip: Path, target: Path, size: Size) -> None:
     """Write the last frame that `clip` shows to `target`, as a PNG of exactly `size`.
 
     A frame of another shape is scaled to cover `size` and cut at its longer sides. The file holds
-    no metadata, and `target` appears only when it is whole. Runs in a thread and decodes only the
-    end of the clip. Safe to run twice.
-
+    no metadata and appears only when it is complete. Runs in a thread. Safe to run twice.
     Raises BadClipError when the clip cannot be read, StorageError when the disk refuses.
     """
     await asyncio.to_thread(_last_frame, clip, target, size)
 
 
 async def thumbnail(clip: Path, target: Path) -> None:
-    """Write a WebP of at most `THUMBNAIL_WIDTH_PX` to `target`: a sharp early frame, not too dark.
+    """Write a sharp, bright, early frame of `clip` to `target`, as a WebP of at most 640 px width.
 
-    `target` appears only when it is whole. Runs in a thread and decodes about the first second.
-    Safe to run twice.
-
+    The file appears only when it is complete. Runs in a thread. Safe to run twice.
     Raises BadClipError when the clip cannot be read, StorageError when the disk refuses.
     """
     await asyncio.to_thread(_thumbnail, clip, target)
 
 
 def best_index(scores: list[float]) -> int:
-    """Return the index of the best score, after the bonus for the first."""
+    """Return the index of the best score; the first score counts `_FIRST_FRAME_BONUS` times."""
     favoured = [scores[0] * _FIRST_FRAME_BONUS, *scores[1:]]
     return favoured.index(max(favoured))
 
@@ -69,7 +68,6 @@ def _last_frame(clip: Path, target: Path, size: Size) -> None:
     shown = frame_to_image(last_frames(clip, 1)[-1])
     fitted = ImageOps.fit(shown, (size.width_px, size.height_px), Image.Resampling.LANCZOS)
     with atomic_write(target) as part:
-        # An RGB picture of a model's size is under 6 MB even before PNG packs it.
         fitted.save(part, "PNG")
 
 
@@ -85,3 +83,38 @@ def _thumbnail(clip: Path, target: Path) -> None:
         chosen = chosen.resize((THUMBNAIL_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
     with atomic_write(target) as part:
         chosen.save(part, "WEBP", quality=_THUMBNAIL_QUALITY)
+
+
+def color_matrix(frame: VideoFrame) -> int:
+    """Return the number of a frame's colour matrix in H.273, where 1 is BT.709, 5 and 6 BT.601.
+
+    Of a frame without one, return the matrix that players assume. Both BT.601 numbers give 5.
+    """
+    matrix = frame.colorspace
+    if matrix == _UNSPECIFIED:
+        matrix = 1 if min(frame.width, frame.height) >= 720 else 5
+    return 5 if matrix == 6 else matrix
+
+
+def is_full_range(frame: VideoFrame) -> bool:
+    """Whether a frame's colours use the full range, in which black is 0 and not 16."""
+    return frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """Return how many quarter turns to the left show the frame upright, 0 to 3."""
+    return round(frame.rotation / 90) % 4
+
+
+def frame_to_image(frame: VideoFrame) -> Image.Image:
+    """Return a frame as an upright RGB picture."""
+    # With equal source and target colour spaces PyAV leaves swscale at its own BT.601 (PyAV 16.1,
+    # 2026-11-20); for RGB the target's has no other effect.
+    rgb = frame.reformat(
+        format="rgb24",
+        src_colorspace=color_matrix(frame),
+        dst_colorspace=Colorspace.DEFAULT,
+        src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
+        dst_color_range=ColorRange.MPEG,
+    )
+    return Image.fromarray(np.rot90(rgb.to_ndarray(), quarter_turns(frame)))

@@ -1,7 +1,5 @@
 """Reads the top-level boxes of an MP4 file without decoding anything."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +7,19 @@ from typing import BinaryIO
 
 from bot.errors import BadClipError
 
-#: Bytes of a file that `looks_like_mp4` needs.
+#: How many bytes of a file `looks_like_mp4` needs.
 SNIFF_BYTES = 12
-# A fragmented clip of ten minutes has a few thousand; a hostile file could have millions.
+# A fragmented clip of ten minutes has a few thousand boxes; a hostile file could have millions.
 _MAX_BOXES = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """One top-level box."""
+    """One top-level box of an MP4 file."""
 
     #: Four characters such as `moov`.
     kind: str
-    #: Where its header begins in the file.
+    #: Where the box's header begins in the file.
     offset_bytes: int
     #: Header and content together.
     size_bytes: int
@@ -33,10 +31,7 @@ def looks_like_mp4(head: bytes) -> bool:
 
 
 def read_boxes(path: Path) -> tuple[Box, ...]:
-    """Return the top-level boxes of an MP4 file, in their order.
-
-    path  a file on this machine. Only headers are read, so that a clip of any size takes
-          milliseconds; still blocking, so call it in a thread.
+    """Return the top-level boxes of an MP4 file in their order. Blocking; reads only the headers.
 
     Raises BadClipError when the file does not begin with `ftyp`, when its boxes do not end exactly
     at its end (the mark of a truncated file), or when `moov` or `mdat` is missing; OSError when

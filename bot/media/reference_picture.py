@@ -1,12 +1,10 @@
 """Checks of the reference images that members upload."""
 
-from __future__ import annotations
-
 import asyncio
 import warnings
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from bot.errors import BadOptionError
 
@@ -14,15 +12,17 @@ from bot.errors import BadOptionError
 MAX_BYTES = 10 * 1024 * 1024
 #: Larger images are refused before decoding: a decompression bomb is small only on disk.
 MAX_PIXELS = 40_000_000
+#: Errors of Pillow for a file that is no readable picture; a broken PNG raises SyntaxError.
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 _FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 _ALLOWED = "It can be a PNG, JPEG or WebP of up to 10 MB and 40 megapixels."
 
 
 def check_upload_metadata(content_type: str | None, size_bytes: int) -> None:
-    """Raise BadOptionError unless the upload's stated type and size are allowed.
-
-    `check_picture` checks the content. The error names the field and what is allowed.
-    """
+    """Raise BadOptionError unless the stated type and size of an uploaded image are allowed."""
     if size_bytes > MAX_BYTES:
         raise BadOptionError("image", f"{size_bytes / 1_000_000:.1f} MB is too large.", _ALLOWED)
     kind = (content_type or "").split(";")[0].strip().lower()
@@ -31,9 +31,9 @@ def check_upload_metadata(content_type: str | None, size_bytes: int) -> None:
 
 
 async def check_picture(path: Path) -> Path:
-    """Decode the file and return its path, renamed with the suffix of its true format.
+    """Decode an image in a thread, rename it with the suffix of its true format, return the path.
 
-    Decodes in a thread. Raises BadOptionError naming the field and what is allowed.
+    Raises BadOptionError for a file that is no PNG, JPEG or WebP, or has too many pixels.
     """
     return await asyncio.to_thread(_check, path)
 
@@ -48,17 +48,7 @@ def _check(path: Path) -> Path:
                     raise BadOptionError("image", "it has too many pixels.", _ALLOWED)
                 kind = picture.format or ""
                 picture.load()
-    except BadOptionError:
-        raise
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        OSError,
-        SyntaxError,  # Pillow's word for a broken PNG
-        ValueError,
-    ) as error:
-        raise BadOptionError(
-            "image", "this file does not decode as a picture.", _ALLOWED
-        ) from error
+    except UNREADABLE as error:
+        problem = "this file does not decode as a picture."
+        raise BadOptionError("image", problem, _ALLOWED) from error
     return path.replace(path.with_suffix(_FORMATS[kind]))

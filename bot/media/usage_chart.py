@@ -1,6 +1,4 @@
-"""Draws the usage of each day: a bar for the clips, and below it one for the cost."""
-
-from __future__ import annotations
+"""Draws the usage of each day: a bar for the clips, and below it a bar for the cost."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,20 +6,21 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from io import BytesIO
+from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 640
-#: Discord shows the picture about 350 px wide on a phone: letters are then about 11 px high.
+#: On a phone, which shows the chart about 350 px wide, letters of this size are about 11 px high.
 _FONT_PX = 32
 _LEFT_PX, _RIGHT_PX = 140, 956
-#: Top and bottom of the two plots, and the middle of the titles above them.
-_CLIPS_PX = (84, 360)
-_COST_PX = (456, 560)
+#: Top and bottom of the plot of the clips and of the plot of the cost.
+_CLIPS_PX, _COST_PX = (84, 360), (456, 560)
+#: Distance from a plot's top up to the middle of its title.
 _TITLE_PX = 46
-#: Shapes are drawn this much larger and scaled down: Pillow draws without smoothing.
+#: Shapes are drawn this many times larger and scaled down: Pillow draws no smooth edges.
 _SMOOTHING = 2
-#: Opaque, so that light and dark themes show the same picture.
+#: The background is opaque, so that light and dark themes show the same chart.
 _BACKGROUND = (30, 31, 36)
 _LINE = (66, 69, 79)
 _TEXT = (226, 228, 234)
@@ -29,30 +28,29 @@ _MUTED_TEXT = (168, 172, 183)
 _CLIPS = (116, 133, 255)
 _COST = (122, 148, 136)
 _COLOURS = 64
-#: Most days whose dates are written below, and how far from the edge the last one's middle is.
+_Colour: TypeAlias = tuple[int, int, int]
+#: How many dates are written below the chart at most.
 _DATES = 6
+#: Distance from the chart's edge to the middle of the last date.
 _DATE_EDGE_PX = 60
-#: Smallest ends of the two scales: one clip, one cent.
+#: The scales of clips and cost end at one clip and at one cent or higher.
 _LEAST_CLIPS, _LEAST_USD_MICROS = 1, 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One day."""
+    """Clips and cost of one day; the cost in millionths of a US dollar."""
 
     day: date
     clips: int
-    #: Cost in millionths of a US dollar.
     usd_micros: int
 
 
 async def usage_chart(bars: Sequence[Bar]) -> bytes:
-    """Return a PNG of the days: a bar for the clips of each, below it one for what they cost.
+    """Return a PNG with a bar for the clips of each day, and below it a bar for their cost.
 
-    bars  one for each day without a gap, earliest first, at least one; amounts of 0 or more.
-    1000x640 px, at most about 100 kB, for dark and light surroundings. Runs in a thread.
-
-    Raises ValueError for no bars.
+    bars  at least one; one for each day without a gap, earliest first, with amounts of 0 or more.
+    The PNG has 1000x640 px and up to 100 kB. Runs in a thread. Raises ValueError for no bars.
     """
     if not bars:
         raise ValueError("no days for a chart")
@@ -63,19 +61,13 @@ def _chart(bars: Sequence[Bar]) -> bytes:
     large = (_WIDTH_PX * _SMOOTHING, _HEIGHT_PX * _SMOOTHING)
     chart = Image.new("RGB", large, _BACKGROUND)
     draw = ImageDraw.Draw(chart)
-    clips, usd_micros = (
-        [bar.clips for bar in bars],
-        [bar.usd_micros for bar in bars],
-    )
-    top, top_usd_micros = (
-        axis_maximum(_LEAST_CLIPS, *clips),
-        axis_maximum(_LEAST_USD_MICROS, *usd_micros),
-    )
+    clips, costs = [bar.clips for bar in bars], [bar.usd_micros for bar in bars]
+    top, top_cost = axis_maximum(_LEAST_CLIPS, *clips), axis_maximum(_LEAST_USD_MICROS, *costs)
     _plot(draw, _CLIPS_PX, ("Clips a day (UTC)", _short(top)), clips, top, _CLIPS)
-    dollars = f"${_short(Fraction(top_usd_micros, 1_000_000))}"
-    _plot(draw, _COST_PX, ("US dollars a day", dollars), usd_micros, top_usd_micros, _COST)
+    dollars = f"${_short(Fraction(top_cost, 1_000_000))}"
+    _plot(draw, _COST_PX, ("US dollars a day", dollars), costs, top_cost, _COST)
     _dates(draw, [bar.day for bar in bars])
-    if not any(clips) and not any(usd_micros):
+    if not any(clips) and not any(costs):
         middle_px = ((_LEFT_PX + _RIGHT_PX) / 2, sum(_CLIPS_PX) / 2)
         _write(draw, middle_px, "Nothing was made", "mm", _MUTED_TEXT)
     return _encode_png(chart.resize((_WIDTH_PX, _HEIGHT_PX), Image.Resampling.LANCZOS))
@@ -87,11 +79,11 @@ def _plot(
     words: tuple[str, str],
     amounts: Sequence[int],
     top: int,
-    colour: tuple[int, int, int],
+    colour: _Colour,
 ) -> None:
-    """Draw a row of bars between two lines.
+    """Draw a row of bars between two lines; the upper line stands for the amount `top`.
 
-    words  the title, and what stands at the upper line, where `top` is.
+    words  the title, and the text beside the upper line.
     """
     top_px, bottom_px = span_px
     _write(draw, (_LEFT_PX, top_px - _TITLE_PX), words[0], "lm", _MUTED_TEXT)
@@ -100,13 +92,12 @@ def _plot(
         _write(draw, (_LEFT_PX - 16, y_px), told, "rm", _MUTED_TEXT)
     for (left_px, right_px), value in zip(_columns(len(amounts)), amounts, strict=True):
         if value:
-            # At least 4 px, so that small values stay visible.
+            # A bar is at least 4 px high, so that small values stay visible.
             height_px = max(4.0, (bottom_px - top_px) * value / top)
             _shape(draw, (left_px, bottom_px - height_px, right_px, bottom_px), colour)
 
 
 def _dates(draw: ImageDraw.ImageDraw, days: Sequence[date]) -> None:
-    """Write the dates of some days at equal steps, the last day included."""
     step = -(-len(days) // _DATES)
     columns = _columns(len(days))
     for index in range(len(days) - 1, -1, -step):
@@ -116,9 +107,9 @@ def _dates(draw: ImageDraw.ImageDraw, days: Sequence[date]) -> None:
 
 
 def axis_maximum(*amounts: int) -> int:
-    """Return the end of a scale for all amounts, of which at least one is 1 or more.
+    """Return the end of a scale for amounts: 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten.
 
-    It is 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, as small as can be.
+    At least one amount must be 1 or more. The end is the smallest that holds all amounts.
     """
     most = max(amounts)
     power = 10 ** (len(str(most)) - 1)
@@ -126,28 +117,19 @@ def axis_maximum(*amounts: int) -> int:
 
 
 def _columns(count: int) -> list[tuple[float, float]]:
-    """Return left and right of each bar."""
     step_px = (_RIGHT_PX - _LEFT_PX) / count
     width_px = min(step_px * 0.72, 120)
     middles_px = [_LEFT_PX + step_px * (index + 0.5) for index in range(count)]
     return [(each - width_px / 2, each + width_px / 2) for each in middles_px]
 
 
-def _shape(
-    draw: ImageDraw.ImageDraw,
-    box_px: tuple[float, float, float, float],
-    colour: tuple[int, int, int],
-) -> None:
+def _shape(draw: ImageDraw.ImageDraw, box_px: tuple[float, ...], colour: _Colour) -> None:
     left, top, right, bottom = (round(each * _SMOOTHING) for each in box_px)
     draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=colour)
 
 
 def _write(
-    draw: ImageDraw.ImageDraw,
-    at_px: tuple[float, float],
-    words: str,
-    anchor: str,
-    colour: tuple[int, int, int],
+    draw: ImageDraw.ImageDraw, at_px: tuple[float, float], words: str, anchor: str, colour: _Colour
 ) -> None:
     font = ImageFont.load_default(_FONT_PX * _SMOOTHING)
     place = (at_px[0] * _SMOOTHING, at_px[1] * _SMOOTHING)
@@ -155,7 +137,7 @@ def _write(
 
 
 def _short(amount: Fraction | int) -> str:
-    """Return an amount of one digit and zeros as short as can be: `0.2`, `3`, `20k`."""
+    """Return an amount of one digit and zeros in the shortest form, such as `0.2`, `3`, `20k`."""
     for size, sign in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
         if amount >= size:
             return f"{float(amount / size):g}{sign}"
@@ -163,7 +145,6 @@ def _short(amount: Fraction | int) -> str:
 
 
 def _encode_png(chart: Image.Image) -> bytes:
-    """Return a PNG of few colours: flat shapes need no more."""
     file = BytesIO()
     chart.quantize(_COLOURS, Image.Quantize.FASTOCTREE).save(file, "PNG", optimize=True)
     return file.getvalue()

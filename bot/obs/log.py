@@ -1,6 +1,4 @@
-"""Log lines as text or JSON: each names the job that it is about, and secrets are masked."""
-
-from __future__ import annotations
+"""Log lines as text or JSON; each line names its job, and secrets are masked."""
 
 import json
 import logging
@@ -11,17 +9,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _job_id: ContextVar[str] = ContextVar("job_id", default="-")
-#: Signed links and interaction tokens: a reader of the log must not be able to use them.
+#: Links with a signature and interaction tokens, which a reader of the log must not be able to use.
 _LINKS = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 _TOKENS = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.-]{20,}")
 
-#: Shorter secrets are placeholders, such as `x` for a server that needs no key.
+#: A shorter secret is a placeholder, such as `x` for a server that needs no key, and is masked only
+#: as a whole word.
 _MIN_UNANCHORED_CHARS = 8
 
 
 @contextmanager
 def job_log_context(job_id: str) -> Generator[None]:
-    """Put `job_id` on every line logged in the block, also by tasks that it starts."""
+    """Put `job_id` on every line that is logged in the block or by tasks started in the block."""
     token = _job_id.set(job_id)
     try:
         yield
@@ -36,9 +35,8 @@ class Redactor(logging.Filter):
         super().__init__()
         # Longest first, because one secret may be a prefix of another.
         longest_first = sorted({each for each in secrets if each}, key=len, reverse=True)
-        self._secrets = (
-            re.compile("|".join(map(_pattern, longest_first))) if longest_first else None
-        )
+        # Without secrets the pattern matches nothing.
+        self._secrets = re.compile("|".join(map(_pattern, longest_first)) or r"(?!)")
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.job_id = _job_id.get()
@@ -51,19 +49,17 @@ class Redactor(logging.Filter):
 
     def redact(self, text: str) -> str:
         """Return `text` with secrets, signed links and interaction tokens masked."""
-        if self._secrets is not None:
-            text = self._secrets.sub("***", text)
+        text = self._secrets.sub("***", text)
         return _TOKENS.sub(r"\1***", _LINKS.sub(r"\1?***", text))
 
 
 def _pattern(secret: str) -> str:
-    """Return a pattern for a secret; a short one matches only as a whole word."""
     found = re.escape(secret)
     return found if len(secret) >= _MIN_UNANCHORED_CHARS else rf"(?<!\w){found}(?!\w)"
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats each log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -87,12 +83,9 @@ def set_up_logging(level: str, log_format: str, secrets: Iterable[str]) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(secrets))
-    handler.setFormatter(
-        JsonFormatter()
-        if log_format == "json"
-        else logging.Formatter("%(asctime)s %(levelname)-7s %(job_id)-5s %(name)s: %(message)s")
-    )
+    text = "%(asctime)s %(levelname)-7s %(job_id)-5s %(name)s: %(message)s"
+    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(text))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Their INFO lines repeat what the bot's own lines say.
+    # The INFO lines of these libraries repeat the bot's own lines.
     for chatty in ("httpx", "httpcore", "aiosqlite", "discord.gateway", "discord.client"):
         logging.getLogger(chatty).setLevel("ERROR" if level == "ERROR" else "WARNING")

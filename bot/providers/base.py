@@ -1,10 +1,8 @@
-"""The interface of a provider; read this before you add one.
+"""The interface of a provider, which knows one vendor's address, credentials and quirks.
 
-A provider knows one vendor's address, credentials and quirks. It keeps no state of jobs, decides
-nothing about retries or refunds, and raises only the errors of `bot.errors`.
+A provider keeps no state of jobs, decides nothing about retries or refunds, and raises only the
+errors of `bot.errors`.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,74 +17,71 @@ from bot.model import Operation, Size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What one model can do, as data."""
+    """Facts about one model: what its API accepts, and what its clips cost."""
 
-    #: The name the API takes.
+    #: The model's name in the API, and the name that members see.
     name: str
-    #: The name members see.
     label: str
-    #: Allowed lengths in whole seconds, shortest first; the first is the default.
+    #: Allowed lengths of a clip in whole seconds, shortest first; the first is the default.
     seconds: tuple[int, ...]
     #: Allowed sizes; the first is the default.
     sizes: tuple[Size, ...]
     #: Price of one second of video in millionths of a dollar, by size.
     usd_micros_per_second: Mapping[Size, int]
-    #: What its API can do natively. The bot composes a REMIX or EXTEND that is missing here.
+    #: Operations of the model's API. The bot composes a missing REMIX or EXTEND out of a GENERATE.
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
     #: Whether a REMIX may have another length or size than its source.
     remix_can_change_format: bool = False
-    #: Whether it takes a reference image with the prompt.
     takes_image: bool = False
-    #: Whether clips have sound.
     has_audio: bool = True
-    #: Longest prompt, in characters.
     prompt_max_chars: int = 4000
-    #: Whether its API counts the prompt in UTF-16 units: two for most emoji.
+    #: Whether the API counts a prompt's length in UTF-16 units, of which most emoji have two.
     counts_utf16: bool = False
-    #: Where these facts were read, and when.
+    #: The web page with these facts about the model, and the day on which a person last read it.
     facts_source: str = ""
     verified_on: date | None = None
-    #: The day on which its vendor retires it; None: not known.
+    #: The day on which the vendor retires the model; None when no day is known.
     retired_on: date | None = None
 
     def is_retired(self, now: datetime) -> bool:
-        """Whether its vendor has retired it."""
+        """Whether the vendor has retired the model by `now`."""
         return self.retired_on is not None and self.retired_on <= now.date()
 
     def prompt_length(self, prompt: str) -> int:
-        """Return how long `prompt` is, as its API counts."""
+        """Return the length of `prompt` as the model's API counts characters."""
         pairs = sum(sign > "\uffff" for sign in prompt) if self.counts_utf16 else 0
         return len(prompt) + pairs
 
     def price_usd_micros(self, seconds: int, size: Size) -> int:
-        """Return what one clip costs; 0 for a size without a price."""
+        """Return the price of one clip in millionths of a dollar; 0 for a size without a price."""
         return self.usd_micros_per_second.get(size, 0) * seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do, as data; a provider withdraws a call that turns out to be missing."""
+    """What a provider can do; it may change when a call turns out to be missing from the API."""
 
     models: tuple[Model, ...]
-    #: Renders it takes at the same time.
+    #: Most renders that the provider takes at the same time.
     max_concurrent: int = 4
-    #: Polling costs nothing and is instant, so the bot polls every second and the status card moves.
+    #: Whether a poll is free and instant: the bot then polls such a provider every second.
     polls_are_free: bool = False
-    #: Delay of the first poll after a submit while no durations are known, in seconds.
+    #: Seconds from a submit to its first poll while no durations of earlier renders are known.
     typical_first_poll_s: float = 15.0
     #: Limit for submit, render and download together, in seconds.
     deadline_s: float = 1800.0
-    #: `recent()` works.
+    #: Whether `recent()` works.
     can_list: bool = False
-    #: Submitting the same `idempotency_key` twice makes one render, so an unknown outcome is harmless.
+    #: Whether two submits with the same `idempotency_key` make one render, so that a submit of
+    #: unknown outcome can be repeated.
     submit_is_idempotent: bool = False
-    #: `cancel()` stops a running render, so that it is not paid for.
+    #: Whether `cancel()` stops a running render so that the provider does not charge it.
     can_cancel: bool = False
-    #: `delete()` removes the remote copy.
+    #: Whether `delete()` removes the remote copy.
     can_delete: bool = False
-    #: It keeps renders in memory, so one that it does not know is certainly lost.
+    #: Whether the provider keeps renders in memory, so that a render it does not know is lost.
     keeps_renders_in_memory: bool = False
-    #: Requests ask the API for webhooks. A webhook starts the next poll early and replaces none.
+    #: Whether submits ask the API for a webhook, which starts the next poll early.
     has_webhook: bool = False
 
 
@@ -94,25 +89,25 @@ class Capabilities:
 class ProviderRequest:
     """One paid call."""
 
-    #: The job's id: unique, `[A-Z0-9]+`; for logs and for providers that know idempotency.
+    #: The job's id: unique, `[A-Z0-9]+`.
     idempotency_key: str
-    #: The prompt; for a REMIX the change, for an EXTEND what happens next.
+    #: What the clip shows; for a REMIX the change, for an EXTEND what happens next.
     prompt: str
     model: str
-    #: Length of what is rendered; for an EXTEND, of the added part.
+    #: Length of the clip in seconds; for an EXTEND the length of the added part.
     seconds: int
     size: Size
-    #: 0 to 2**31-1; the same seed and prompt give the same clip where a provider takes seeds.
+    #: 0 to 2**31-1. A provider that takes seeds makes the same clip of the same seed and prompt.
     seed: int
-    #: PNG, JPEG or WebP on disk; never with a `source`.
+    #: A PNG, JPEG or WebP file; None together with a `source_remote_id`.
     image: Path | None = None
     operation: Operation = Operation.GENERATE
-    #: The finished render that a REMIX or EXTEND starts from; set exactly for those.
+    #: The provider's id of the finished render that a REMIX or EXTEND starts from; else None.
     source_remote_id: str | None = None
 
 
 class RenderState(StrEnum):
-    """What the provider says of a render. An unknown status word means RUNNING."""
+    """The state of a render. Any status word of an API that the bot does not know means RUNNING."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -126,22 +121,23 @@ class RenderStatus:
 
     id: str
     state: RenderState
-    #: 0 to 100, or None when not told. 100 is no proof of success; only `state` is.
+    #: Percentage from 0 to 100, None where the API tells none; 100 is no proof of success.
     progress: int | None = None
-    #: Why it failed; set exactly when `state` is FAILED.
+    #: Why the render failed; None unless `state` is FAILED.
     error: ProviderError | None = None
-    #: What the provider says it cost; None when it says nothing.
+    #: The price that the provider reports; None when it reports none.
     cost_usd_micros: int | None = None
-    #: Seconds to wait before the next poll, if the API asks for it.
+    #: Seconds that the API asks the bot to wait before the next poll; None if the API names none.
     poll_after_s: float | None = None
-    # `recover.py` recognises its request in `recent()` by these; None when not told.
+    # `recover.py` finds a request of unknown outcome in the result of `recent()` by the fields from
+    # here on, which are None where the API does not report them.
     prompt: str | None = None
     model: str | None = None
-    #: Of an EXTEND: the whole clip's, not the added part's.
+    #: Length of the whole clip in seconds, also for an EXTEND.
     seconds: int | None = None
     size: Size | None = None
     created_at: datetime | None = None
-    #: The render that this one was made from.
+    #: The id of the render from which a REMIX or EXTEND was made.
     source_remote_id: str | None = None
 
 
@@ -160,7 +156,7 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """The word in VIDEO_PROVIDERS, lower case; pinned on every job that it takes."""
+        """The provider's lower-case name in VIDEO_PROVIDERS, which each of its jobs stores."""
         ...
 
     def capabilities(self) -> Capabilities:
@@ -172,21 +168,20 @@ class Provider(Protocol):
 
         Not idempotent unless `capabilities().submit_is_idempotent`. The outcome of a cancelled
         call is unknown.
-        Raises NotAcceptedError when the request certainly was not accepted (no connection, 429, an
-        explicit overload answer), ProviderRejectedError or ModerationError when the API refuses
-        it, SourceGoneError when it certainly was not accepted because the API lacks its source or
-        the call for its operation, ProviderAccountError for a refused key or an empty balance,
-        and UnknownOutcomeError whenever the render may exist (time-out after the body was sent,
-        5xx, HTML, an answer without an id).
+        Raises NotAcceptedError when the API certainly did not accept the request (no connection,
+        429, an explicit overload answer), ProviderRejectedError or ModerationError when the API
+        refuses the request, SourceGoneError when the API lacks the source render or the call for
+        the operation and so accepted nothing, ProviderAccountError for a refused key or an empty
+        balance, and UnknownOutcomeError whenever the render may exist (time-out after the body was
+        sent, 5xx, HTML, an answer without an id).
         """
         ...
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
-        """Return what is known of each id; idempotent.
+        """Return the status of each render in `remote_ids`; idempotent.
 
-        The result has every requested id. An id that could not be polled has an error as its
-        value: RemoteNotFoundError for an unknown id, ProviderTroubleError for a temporary failure,
-        ProviderAccountError for a refused key.
+        The value of an id that could not be polled is an error: RemoteNotFoundError for an unknown
+        id, ProviderTroubleError for a temporary failure, ProviderAccountError for a refused key.
         """
         ...
 
@@ -199,43 +194,41 @@ class Provider(Protocol):
         ...
 
     async def download(self, remote_id: str, target: Path, *, max_bytes: int) -> Download:
-        """Stream the MP4 to `target` (its folder exists); idempotent.
+        """Stream a render's MP4 to `target`, whose folder exists; idempotent.
 
-        `target` appears only when the file is complete: it has the announced length, begins with
-        an `ftyp` box, and its boxes end exactly at the file's end. A failure leaves no file.
+        `target` appears only when the file is complete: the file has the announced length, begins
+        with an `ftyp` box, and its boxes end exactly at the file's end. A failure leaves no file.
         Raises BadClipError, OversizeClipError (more than `max_bytes`), RemoteNotFoundError,
         ProviderTroubleError, ProviderAccountError.
         """
         ...
 
     async def cancel(self, remote_id: str) -> bool:
-        """Stop a render; idempotent. True when the provider says that it is not charged.
+        """Stop a render; idempotent. Return whether the provider says that the render is free.
 
-        False when it is too late to stop the render, or the API has no such call.
+        False when the render can no longer be stopped, or the API has no call to stop one.
         Raises ProviderTroubleError when the result is not known.
         """
         ...
 
     async def delete(self, remote_id: str) -> bool:
-        """Remove the remote copy; idempotent. False where the API has no such call."""
+        """Remove the provider's copy of a clip; idempotent. False if the API has no such call."""
         ...
 
     async def check(self) -> str:
-        """Make one free call that needs the key; return the result in a few words.
+        """Make one free call that needs the key; return its result in a few words. Idempotent.
 
-        Idempotent. Raises ProviderAccountError, ProviderTroubleError, and UnsupportedError where
-        no call is free.
+        Raises ProviderAccountError, ProviderTroubleError, and UnsupportedError if no call is free.
         """
         ...
 
     async def refresh(self) -> None:
-        """Read again what the API can do, where it has such a call; idempotent, never raises.
+        """Read the capabilities from the API again, at the start and every hour; never raises.
 
-        Called at the start and every hour; `capabilities()` may differ afterwards. After a failure
-        they stay as they were.
+        Idempotent. After a failure, `capabilities()` returns the same as before.
         """
         ...
 
     async def close(self) -> None:
-        """Release connections and subprocesses; `bot.app` calls it once."""
+        """Release connections and subprocesses; `bot.app` calls this method once."""
         ...

@@ -1,7 +1,5 @@
 """All providers, by their name in VIDEO_PROVIDERS."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.clock import Clock
@@ -24,7 +22,7 @@ from bot.settings import Secret, Settings
 
 #: The built-in renderer.
 LOCAL = "local"
-#: In the order of the documents.
+#: All vendors, in the order in which the documents list them.
 _VENDORS: Sequence[Vendor] = (
     OPENAI,
     AZURE,
@@ -39,14 +37,14 @@ _VENDORS: Sequence[Vendor] = (
     VLLM,
     XAI,
 )
-#: Makes the verifier for vendors that sign webhooks with a shared secret.
+VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _VENDORS}
+#: Makes the verifier of each vendor that signs webhooks with a shared secret.
 _SHARED_SECRET_VERIFIERS: Mapping[str, Callable[[Sequence[Secret]], WebhookVerifier]] = {
     "openai": vendor_verifiers.openai,
     "openrouter": vendor_verifiers.openrouter,
     "replicate": vendor_verifiers.replicate,
     "gemini": vendor_verifiers.gemini,
 }
-VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _VENDORS}
 
 
 def provider_names() -> tuple[str, ...]:
@@ -62,10 +60,10 @@ def check_provider_names(settings: Settings) -> None:
 
 
 def build_providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
-    """Return the configured providers by name, in the order of preference.
+    """Return the configured providers by name, in the order of VIDEO_PROVIDERS. No I/O.
 
-    The caller closes them; building one does no I/O.
-    Raises SettingsError for an unknown name, and for a missing or wrong setting of a named provider.
+    The caller closes each provider. Raises SettingsError for an unknown name in VIDEO_PROVIDERS,
+    and for a missing or wrong setting of a named provider.
     """
     check_provider_names(settings)
     return {name: _build(name, settings, clock) for name in settings.video_providers}
@@ -74,17 +72,15 @@ def build_providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
 def build_verifiers(
     settings: Settings, clock: Clock
 ) -> tuple[Mapping[str, WebhookVerifier], Sequence[Transport]]:
-    """Return the webhook verifiers of the configured providers, by name.
+    """Return the webhook verifiers of the configured providers by name, and their transports.
 
-    The caller closes the transports, which fetch published keys for the first webhook.
+    The caller closes the transports, with which verifiers fetch keys that vendors publish.
     Raises SettingsError for a malformed secret.
     """
     found: dict[str, WebhookVerifier] = {}
     transports: list[Transport] = []
-    for name in settings.video_providers:
-        vendor = VENDORS.get(name)
-        if vendor is None:
-            continue
+    for name in filter(VENDORS.__contains__, settings.video_providers):
+        vendor = VENDORS[name]
         account = vendor.read_account(settings.others, clock)
         if name in _SHARED_SECRET_VERIFIERS and account.webhook_secret is not None:
             try:
@@ -100,9 +96,9 @@ def build_verifiers(
 
 
 def provider_secrets(settings: Settings) -> Sequence[Secret]:
-    """Return every secret of a provider in the environment, also of providers that are not in use."""
-    variables = (each.name for vendor in _VENDORS for each in vendor.variables if each.is_secret)
-    held = (settings.others.get(name, "").strip() for name in variables)
+    """Return each provider's secrets in the environment, also those of providers not in use."""
+    variables = [each for vendor in _VENDORS for each in vendor.variables]
+    held = (settings.others.get(each.name, "").strip() for each in variables if each.is_secret)
     return [Secret(value) for value in held if value]
 
 
@@ -111,6 +107,5 @@ def _build(name: str, settings: Settings, clock: Clock) -> Provider:
         folder = settings.data_dir / LOCAL
         return LocalProvider(folder, clock, max_concurrent=settings.local_max_concurrent)
     vendor = VENDORS[name]
-    return vendor.make_provider(
-        vendor.read_account(settings.others, clock, public_url=settings.public_url)
-    )
+    account = vendor.read_account(settings.others, clock, public_url=settings.public_url)
+    return vendor.make_provider(account)

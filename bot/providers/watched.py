@@ -1,9 +1,8 @@
-"""Wraps a provider and derives its health from its answers."""
-
-from __future__ import annotations
+"""Wraps a provider and derives the provider's health from the outcome of each call."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -20,27 +19,24 @@ from bot.providers.base import Capabilities, Download, Provider, ProviderRequest
 from bot.providers.health import CircuitBreakers
 
 _ACCOUNT_REFUSED = "it refuses the account"
-#: Called for each request with the provider, the call and the outcome: `ok`, the code of an error,
-#: `defect` for an exception outside `bot.errors`, or `cut_off` for a cancelled call. A poll counts
-#: once per render.
+#: A function that is called with the provider, the call and the outcome of each request: `ok`, an
+#: error's code, `defect` for an exception outside `bot.errors`, or `cut_off` for a cancelled call.
+#: A poll of several renders counts once per render.
 RequestObserver: TypeAlias = Callable[[str, str, str], None]
 
 
+@dataclass(eq=False)
 class WatchedProvider:
-    """A `Provider` that forwards every call and records its outcome in a `CircuitBreakers`.
+    """A `Provider` that forwards calls to another and records their outcome in `CircuitBreakers`.
 
-    An outage that a submit ran into ends only with an accepted submit: an API with an empty balance
-    still answers all other calls. A successful `check` ends any other outage.
-
-    on_request  called with the outcome of each call; must not raise.
+    After a refused submit only an accepted submit ends the outage, because an API with an empty
+    balance still answers all other calls. A successful `check` ends any other outage.
     """
 
-    def __init__(
-        self, provider: Provider, health: CircuitBreakers, on_request: RequestObserver | None = None
-    ) -> None:
-        self._provider = provider
-        self._health = health
-        self._on_request = on_request
+    _provider: Provider
+    _health: CircuitBreakers
+    #: Called with the outcome of each call; must not raise.
+    _on_request: RequestObserver | None = None
 
     @property
     def name(self) -> str:
@@ -50,13 +46,13 @@ class WatchedProvider:
         return self._provider.capabilities()
 
     async def submit(self, request: ProviderRequest) -> RenderStatus:
-        seen = self._health.of(self.name)
+        health_when_sent = self._health.of(self.name)
         try:
             with self._count_outcome("submit"):
                 remote = await self._provider.submit(request)
         except NotAcceptedError as error:
-            why = "it takes no new work right now"
-            self._health.record_trouble(self.name, why, retry_after_s=error.retry_after_s)
+            wait_s, why = error.retry_after_s, "it takes no new work right now"
+            self._health.record_trouble(self.name, why, retry_after_s=wait_s)
             raise
         except UnknownOutcomeError:
             self._health.record_trouble(self.name, "it did not answer a request")
@@ -64,27 +60,21 @@ class WatchedProvider:
         except ProviderAccountError:
             self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED, by_submit=True)
             raise
-        self._health.record_success(self.name, seen)
+        self._health.record_success(self.name, health_when_sent)
         return remote
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         with self._count_outcome("poll", errors_only=True):
             answers = await self._provider.poll(remote_ids)
-        statuses = list(answers.values())
-        for each in statuses:
+        for each in answers.values():
             self._count("poll", each.code if isinstance(each, ProviderError) else "ok")
-        if any(isinstance(each, ProviderAccountError) for each in statuses):
+        troubles = [each for each in answers.values() if isinstance(each, ProviderTroubleError)]
+        if any(isinstance(each, ProviderAccountError) for each in answers.values()):
             self._health.record_account_refusal(self.name, _ACCOUNT_REFUSED)
-        elif statuses and all(isinstance(each, ProviderTroubleError) for each in statuses):
-            retry_after_s = [
-                each.retry_after_s
-                for each in statuses
-                if isinstance(each, ProviderTroubleError) and each.retry_after_s is not None
-            ]
-            why = "it does not answer"
-            self._health.record_trouble(
-                self.name, why, retry_after_s=max(retry_after_s, default=None)
-            )
+        elif troubles and len(troubles) == len(answers):
+            waits_s = [each.retry_after_s for each in troubles if each.retry_after_s is not None]
+            wait_s, why = max(waits_s, default=None), "it does not answer"
+            self._health.record_trouble(self.name, why, retry_after_s=wait_s)
         return answers
 
     async def recent(self, since: datetime) -> Sequence[RenderStatus]:
@@ -122,7 +112,7 @@ class WatchedProvider:
 
     @contextmanager
     def _count_outcome(self, call: str, *, errors_only: bool = False) -> Generator[None]:
-        """Count the call inside; with `errors_only` the caller counts a call that succeeds."""
+        """Count the call in the block by its outcome; `errors_only` leaves out a success."""
         outcome = "cut_off"
         try:
             yield

@@ -1,6 +1,4 @@
-"""Which of the limits that were set are those that hold for a member."""
-
-from __future__ import annotations
+"""Finds the limits that decide for a member, among all that moderators and operator set."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,34 +15,34 @@ _UNLIMITED = Fraction(2**63)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectiveLimit:
-    """What holds for one unit, and whose rule it is."""
+    """The limits that decide for one unit, and whose limits they are."""
 
     unit: Unit
     scope: Scope
-    #: The user, role or server it was set for; None for the bot's own.
+    #: The user, role or guild that the limits were set for; None for the operator's defaults.
     subject_id: int | None
-    #: Each holds by itself, shortest window first; none when the rule lifts the unit.
+    #: All of them apply, shortest window first; empty when a moderator lifted the limit of the unit.
     limits: tuple[Limit, ...]
 
     def within(self, guild_id: int | None) -> int | None:
-        """Return where use counts: a server's rule counts use in the server, the bot's all use."""
+        """Return the guild in which usage counts; None: usage in all guilds, for the operator's."""
         return None if self.scope is Scope.BOT else guild_id
 
 
 def resolve(
     set_limits: Sequence[GuildLimit], defaults: Sequence[Limit]
 ) -> tuple[EffectiveLimit, ...]:
-    """Return the ruling on each unit that has one.
+    """Return the effective limit of each unit that has one.
 
-    set_limits  those that are for the member: theirs, their roles', the server's.
-    defaults    the bot's own, for units that no other limit is about.
+    set_limits  the limits of the member, of their roles and of the guild.
+    defaults    the operator's limits, for units without any other limit.
 
-    The first scope with a limit of the unit decides alone: user, role, server, bot. Of several
-    roles it is the most generous: the one that allows most a day by its tightest limit; then the
-    one with the larger amount; then the smaller id. All windows of the winner hold together.
+    The first scope with a limit of the unit decides alone: user, role, guild, bot. Of several
+    roles the most generous one decides: the role that allows most per day by its tightest limit,
+    then the one with the larger amount, then the smaller id. All its windows apply together.
     """
-    rulings = [_effective_limit(unit, set_limits, defaults) for unit in Unit]
-    return tuple(ruling for ruling in rulings if ruling is not None)
+    found = (_effective_limit(unit, set_limits, defaults) for unit in Unit)
+    return tuple(each for each in found if each is not None)
 
 
 def _effective_limit(
@@ -62,16 +60,14 @@ def _effective_limit(
                 for each in rules[subject_id]
                 if each.amount is not None
             ]
-            return _by_window(unit, scope, subject_id, limits)
-    limits = [limit for limit in defaults if limit.unit is unit]
-    return _by_window(unit, Scope.BOT, None, limits) if limits else None
-
-
-def _by_window(
-    unit: Unit, scope: Scope, subject_id: int | None, limits: Sequence[Limit]
-) -> EffectiveLimit:
-    ordered = tuple(sorted(limits, key=lambda limit: limit.window))
-    return EffectiveLimit(unit=unit, scope=scope, subject_id=subject_id, limits=ordered)
+            break
+    else:
+        scope, subject_id = Scope.BOT, None
+        limits = [limit for limit in defaults if limit.unit is unit]
+        if not limits:
+            return None
+    limits.sort(key=lambda limit: limit.window)
+    return EffectiveLimit(unit=unit, scope=scope, subject_id=subject_id, limits=tuple(limits))
 
 
 def _stinginess(
@@ -82,7 +78,7 @@ def _stinginess(
 
 
 def _generosity(limit: GuildLimit) -> tuple[Fraction, Fraction]:
-    """Return what a limit allows a day, exactly, and its amount; a lifted one beats any other."""
+    """Return the exact amount per day of a limit, and its amount; a lifted limit exceeds any other."""
     if limit.amount is None:
         return _UNLIMITED, _UNLIMITED
     per_day = Fraction(limit.amount) * Fraction(_DAY // _MS, limit.window // _MS)

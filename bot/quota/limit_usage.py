@@ -1,6 +1,4 @@
-"""The arithmetic of one limit: what is used of it, and when what was asked for will fit."""
-
-from __future__ import annotations
+"""Arithmetic of one quota limit: how much is used, and when a request will fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,39 +8,40 @@ from bot.guild import Grant, Limit, Scope, Unit
 from bot.model import RenderSpec, Usage
 from bot.quota.effective_limits import EffectiveLimit
 from bot.storage.base import JobUsage
+from bot.storage.guild_settings import DayUsage, MemberUsage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitUsage:
-    """One limit that holds for a member, and what they have used of it."""
+    """One limit that holds for a member, and how much of it they have used."""
 
     limit: Limit
-    #: Whose limit it is: the rule that won for its unit.
+    #: The scope whose limit decides for this unit.
     scope: Scope
-    #: The user, role or server it was set for; None for the bot's own.
+    #: The user, role or guild that the limit was set for; None for the operator's default.
     subject_id: int | None
-    #: All that counts, reservations too.
+    #: Usage inside the window, reservations included.
     used: int
-    #: The part of `used` whose jobs have not ended.
+    #: The part of `used` that belongs to jobs which have not ended.
     reserved: int
-    #: One-off extras on top of `limit.amount`.
+    #: The sum of grants on top of `limit.amount`.
     granted: int
-    #: When the next unit comes back; None while nothing is used.
+    #: When the oldest usage leaves the window; None while nothing is used.
     next_return_at: datetime | None
 
     @property
     def allowed(self) -> int:
-        """What the limit comes to with the extras."""
+        """The limit's amount and the grants on top of it."""
         return self.limit.amount + self.granted
 
     @property
     def left(self) -> int:
-        """What may still be asked for; never below 0."""
+        """How much more the member may request; never below 0."""
         return max(0, self.allowed - self.used)
 
 
-def amount_of(unit: Unit, counted: Usage | JobUsage) -> int:
-    """Return the part of `counted` that `unit` names."""
+def amount_of(unit: Unit, counted: Usage | JobUsage | DayUsage | MemberUsage) -> int:
+    """Return how much of `unit` a member, a job, a day or a request used."""
     match unit:
         case Unit.CLIPS:
             return counted.clips
@@ -53,30 +52,30 @@ def amount_of(unit: Unit, counted: Usage | JobUsage) -> int:
 
 
 def demand(specs: Sequence[RenderSpec]) -> Usage:
-    """Return what `orders` will reserve together."""
+    """Return what the jobs of `specs` will reserve together."""
     return Usage(
         clips=len(specs),
-        seconds=sum(order.seconds for order in specs),
-        usd_micros=sum(order.estimate_usd_micros for order in specs),
+        seconds=sum(spec.seconds for spec in specs),
+        usd_micros=sum(spec.estimate_usd_micros for spec in specs),
     )
 
 
 def limit_usage(
     effective: EffectiveLimit, limit: Limit, job_usages: Sequence[JobUsage], grants: Sequence[Grant]
 ) -> LimitUsage:
-    """Return the reading of one of a ruling's limits.
+    """Return how much of one limit a member has used.
 
-    spends  those inside the limit's window, oldest first.
-    grants  the member's in this server inside the window; those of other units are left out.
+    job_usages  the member's jobs inside the limit's window, oldest first.
+    grants      the member's grants inside the window; grants of other units don't count.
     """
     unit = limit.unit
-    counting = [spend for spend in job_usages if amount_of(unit, spend) > 0]
+    counting = [job for job in job_usages if amount_of(unit, job) > 0]
     return LimitUsage(
         limit=limit,
         scope=effective.scope,
         subject_id=effective.subject_id,
-        used=sum(amount_of(unit, spend) for spend in counting),
-        reserved=sum(amount_of(unit, spend) for spend in counting if spend.is_reserved),
+        used=sum(amount_of(unit, job) for job in counting),
+        reserved=sum(amount_of(unit, job) for job in counting if job.is_reserved),
         granted=sum(grant.amount for grant in grants if grant.unit is unit),
         next_return_at=counting[0].counts_at + limit.window if counting else None,
     )
@@ -85,15 +84,16 @@ def limit_usage(
 def fits_again_at(
     limit: Limit, job_usages: Sequence[JobUsage], grants: Sequence[Grant], wanted: int
 ) -> datetime | None:
-    """Return when `wanted` will fit if nothing else is asked for or given; None when it never can.
+    """Return when `wanted` more will fit into a limit; None when the limit is too small for it.
 
-    spends, grants  as for `read`. What a grant adds is gone when the window has passed it.
+    job_usages, grants  what the member used and was granted inside the limit's window, oldest first.
+    A grant stops counting when the window has passed it.
     """
     extras = [grant for grant in grants if grant.unit is limit.unit]
-    used = sum(amount_of(limit.unit, spend) for spend in job_usages)
-    for spend in job_usages:
-        used -= amount_of(limit.unit, spend)
-        lasting = sum(grant.amount for grant in extras if grant.at > spend.counts_at)
+    used = sum(amount_of(limit.unit, job) for job in job_usages)
+    for job in job_usages:
+        used -= amount_of(limit.unit, job)
+        lasting = sum(grant.amount for grant in extras if grant.at > job.counts_at)
         if used + wanted <= limit.amount + lasting:
-            return spend.counts_at + limit.window
+            return job.counts_at + limit.window
     return None

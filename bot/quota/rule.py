@@ -1,10 +1,9 @@
-"""Whether a member may have what was asked for: decided inside the transaction that reserves it."""
-
-from __future__ import annotations
+"""The quota rule: decides in the reserving transaction whether a member may have new clips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from bot.errors import BlockedError, OverBudgetError, OverQuotaError
 from bot.guild import WINDOWS, Block, Grant, Limit, Unit
@@ -12,8 +11,8 @@ from bot.model import RenderSpec, Usage, Viewer
 from bot.quota import sentences
 from bot.quota.budget import BudgetUsage, affordable_again_at, budget_usage
 from bot.quota.effective_limits import EffectiveLimit, resolve
-from bot.quota.limit_usage import LimitUsage, amount_of, demand, fits_again_at, limit_usage
-from bot.quota.quota_status import Caps, QuotaStatus, read_caps
+from bot.quota.limit_usage import amount_of, demand, fits_again_at, limit_usage
+from bot.quota.quota_status import Caps, QuotaStatus
 from bot.settings import Settings
 from bot.storage.base import JobUsage, LedgerReader
 
@@ -22,24 +21,24 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRule:
-    """What the operator allows, and the reading of what a server makes of it.
+    """The operator's limits, caps and budget, and the check of a request against those of a guild.
 
-    Its methods are synchronous, read the books only, and run where the books do: inside a
-    transaction, on the database's thread.
+    The methods only read the ledger. They are synchronous and run inside a transaction, on the
+    database's thread.
     """
 
-    #: For units that no limit of the server is about; all use everywhere counts.
+    #: Limits for units that the guild does not limit; usage in all guilds counts.
     defaults: tuple[Limit, ...]
     #: Jobs of one member under way at a time; 1 or more.
     max_active: int
-    #: Jobs of one server under way at a time; 1 or more.
+    #: Jobs of one guild under way at a time; 1 or more.
     max_active_in_guild: int
-    #: What a server may spend in 30 days; None: as much as it likes.
+    #: What all members of a guild may spend in 30 days; None: no budget.
     guild_budget_usd_micros: int | None
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> QuotaRule:
-        """Return what the settings say of quotas, caps and budgets."""
+    def from_settings(cls, settings: Settings) -> "QuotaRule":
+        """Return the quota rule with the operator's quotas, caps and budget."""
         defaults = ((unit, *_default_limit(unit, settings)) for unit in Unit)
         return cls(
             defaults=tuple(
@@ -57,8 +56,8 @@ class QuotaRule:
     ) -> None:
         """Check that the viewer is not blocked and `specs` fit into every cap, limit and budget.
 
-        Raises BlockedError, or OverQuotaError naming the limit, whose it is, what was asked, what
-        is left and when more returns; of several limits the one that lets go last.
+        Raises BlockedError, or OverQuotaError that names the limit, its owner, the amount requested,
+        the amount left and when more returns; of several limits the one that lets go last.
         """
         block = self._block(ledger, viewer, now)
         if block is not None:
@@ -71,11 +70,11 @@ class QuotaRule:
     def check_increase(
         self, ledger: LedgerReader, viewer: Viewer, extra_usd_micros: int, now: datetime
     ) -> None:
-        """Check that an accepted job may cost so much more than is reserved for it.
+        """Check that an accepted job may cost `extra_usd_micros` more than is reserved for it.
 
         extra_usd_micros  0 or less always fits.
-        Blocks and caps do not matter, nor do limits of other units.
-        Raises OverQuotaError for a limit of money and OverBudgetError for the budget, as `check`.
+        Blocks, caps and limits of other units are not checked.
+        Raises OverQuotaError for a limit in US dollars, and OverBudgetError for the budget.
         """
         if extra_usd_micros <= 0:
             return
@@ -83,22 +82,22 @@ class QuotaRule:
         self._check_budget(ledger, viewer, extra_usd_micros, now)
 
     def status(self, ledger: LedgerReader, viewer: Viewer, now: datetime) -> QuotaStatus:
-        """Return what holds for the viewer where they are, and what is used of it."""
-        rulings = self._effective_limits(ledger, viewer)
+        """Return the limits, caps, budget and block of a viewer, and how much of them is used."""
+        effective_limits = self._effective_limits(ledger, viewer)
         return QuotaStatus(
             usages=tuple(
-                limit_usage(ruling, limit, *_usage_in_window(ledger, viewer, ruling, limit, now))
-                for ruling in rulings
-                for limit in ruling.limits
+                limit_usage(each, limit, *_usage_in_window(ledger, viewer, each, limit, now))
+                for each in effective_limits
+                for limit in each.limits
             ),
-            lifted=tuple(ruling for ruling in rulings if not ruling.limits),
+            lifted=tuple(each for each in effective_limits if not each.limits),
             budget=None if viewer.guild_id is None else self.budget(ledger, viewer.guild_id, now),
             caps=self._caps(ledger, viewer),
             block=self._block(ledger, viewer, now),
         )
 
     def budget(self, ledger: LedgerReader, guild_id: int, now: datetime) -> BudgetUsage | None:
-        """Return the budget that holds for a server and what is spent of it; None without one."""
+        """Return the budget of a guild and how much of it is spent; None without a budget."""
         return budget_usage(ledger, guild_id, self.guild_budget_usd_micros, now)
 
     def _block(self, ledger: LedgerReader, viewer: Viewer, now: datetime) -> Block | None:
@@ -107,11 +106,16 @@ class QuotaRule:
         return ledger.block_of(viewer.guild_id, viewer.user_id, now)
 
     def _caps(self, ledger: LedgerReader, viewer: Viewer) -> Caps:
-        return read_caps(
-            ledger,
-            viewer,
-            max_active=self.max_active,
-            max_active_in_guild=self.max_active_in_guild,
+        """Return the jobs under way and the caps: a guild may lower the operator's, not raise them."""
+        active = ledger.active(viewer.user_id)
+        if viewer.guild_id is None:
+            return Caps(active=active, max_active=self.max_active)
+        chosen = ledger.guild_settings(viewer.guild_id)
+        return Caps(
+            active=active,
+            max_active=_lower(chosen.max_active_per_user, self.max_active),
+            active_in_guild=ledger.active_in_guild(viewer.guild_id),
+            max_active_in_guild=_lower(chosen.max_active, self.max_active_in_guild),
         )
 
     def _effective_limits(self, ledger: LedgerReader, viewer: Viewer) -> tuple[EffectiveLimit, ...]:
@@ -123,72 +127,50 @@ class QuotaRule:
     def _check_limits(
         self, ledger: LedgerReader, viewer: Viewer, wanted: Usage, now: datetime
     ) -> None:
-        refusals = [
-            refusal
-            for ruling in self._effective_limits(ledger, viewer)
-            for limit in ruling.limits
-            if (refusal := _refusal(ledger, viewer, ruling, limit, wanted, now)) is not None
-        ]
+        """Raise OverQuotaError for the limit, of those that `wanted` exceeds, which lets go last."""
+        refusals: list[tuple[datetime, str]] = []
+        for effective in self._effective_limits(ledger, viewer):
+            within = effective.within(viewer.guild_id)
+            for limit in effective.limits:
+                asked = amount_of(limit.unit, wanted)
+                # Most requests fit: for them one sum is enough.
+                if asked == 0 or limit.amount >= asked + amount_of(
+                    limit.unit, ledger.usage(viewer.user_id, now - limit.window, within=within)
+                ):
+                    continue
+                jobs, grants = _usage_in_window(ledger, viewer, effective, limit, now)
+                usage = limit_usage(effective, limit, jobs, grants)
+                if asked > usage.left:
+                    fits_at = fits_again_at(limit, jobs, grants, asked)
+                    text = sentences.used_up(usage, asked, fits_at)
+                    refusals.append((fits_at or _NEVER, text))
         if refusals:
-            last = max(refusals, key=lambda refusal: refusal.fits_at or _NEVER)
-            raise OverQuotaError(sentences.used_up(last.usage, last.asked, last.fits_at))
+            raise OverQuotaError(max(refusals, key=itemgetter(0))[1])
 
     def _check_budget(
         self, ledger: LedgerReader, viewer: Viewer, asked: int, now: datetime
     ) -> None:
         if viewer.guild_id is None or asked == 0:
             return
-        reading = self.budget(ledger, viewer.guild_id, now)
-        if reading is None or asked <= reading.left_usd_micros:
-            return
-        fits_at = affordable_again_at(ledger, viewer.guild_id, reading, asked, now)
-        raise OverBudgetError(sentences.over_budget(reading, asked, fits_at))
+        usage = self.budget(ledger, viewer.guild_id, now)
+        if usage is not None and asked > usage.left_usd_micros:
+            fits_at = affordable_again_at(ledger, viewer.guild_id, usage, asked, now)
+            raise OverBudgetError(sentences.over_budget(usage, asked, fits_at))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
-    """A limit that what was asked for does not fit into."""
-
-    usage: LimitUsage
-    #: In the limit's unit.
-    asked: int
-    #: None: it never does.
-    fits_at: datetime | None
-
-
-def _refusal(
-    ledger: LedgerReader,
-    viewer: Viewer,
-    effective: EffectiveLimit,
-    limit: Limit,
-    wanted: Usage,
-    now: datetime,
-) -> _Refusal | None:
-    asked = amount_of(limit.unit, wanted)
-    if asked == 0:
-        return None
-    # Most requests fit: for them one sum will do.
-    within = effective.within(viewer.guild_id)
-    usage = ledger.usage(viewer.user_id, now - limit.window, within=within)
-    if amount_of(limit.unit, usage) + asked <= limit.amount:
-        return None
-    spends, grants = _usage_in_window(ledger, viewer, effective, limit, now)
-    reading = limit_usage(effective, limit, spends, grants)
-    if asked <= reading.left:
-        return None
-    fits_at = fits_again_at(limit, spends, grants, asked)
-    return _Refusal(usage=reading, asked=asked, fits_at=fits_at)
+def _lower(chosen: int | None, ceiling: int) -> int:
+    return ceiling if chosen is None else min(chosen, ceiling)
 
 
 def _usage_in_window(
     ledger: LedgerReader, viewer: Viewer, effective: EffectiveLimit, limit: Limit, now: datetime
 ) -> tuple[Sequence[JobUsage], Sequence[Grant]]:
-    """Return the spends and grants inside a limit's window, where they count."""
+    """Return the jobs and grants of a viewer that count for a limit, inside its window."""
     since = now - limit.window
-    spends = ledger.usage_by_job(viewer.user_id, since, within=effective.within(viewer.guild_id))
+    jobs = ledger.usage_by_job(viewer.user_id, since, within=effective.within(viewer.guild_id))
     if viewer.guild_id is None:
-        return spends, ()
-    return spends, ledger.grants(viewer.guild_id, viewer.user_id, since)
+        return jobs, ()
+    return jobs, ledger.grants(viewer.guild_id, viewer.user_id, since)
 
 
 def _default_limit(unit: Unit, settings: Settings) -> tuple[int | None, str]:

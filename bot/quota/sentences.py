@@ -1,7 +1,5 @@
 """Amounts, limits, budgets and blocks in words, for members, moderators and operators."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -24,28 +22,23 @@ def amount(unit: Unit, value: int) -> str:
 
 
 def unit_name(unit: Unit) -> str:
-    """Return what is not counted where a unit has no limit."""
-    match unit:
-        case Unit.CLIPS:
-            return "clips"
-        case Unit.SECONDS:
-            return "seconds of video"
-        case Unit.USD_MICROS:
-            return "money"
+    """Return the name of a unit whose limit a moderator lifted: `clips`, `money`."""
+    return _unit_words(unit)[0]
 
 
-def _any_amount(unit: Unit) -> str:
+def _unit_words(unit: Unit) -> tuple[str, str]:
+    """Return the name of a unit, and the words for any amount of the unit."""
     match unit:
         case Unit.CLIPS:
-            return "any number of clips"
+            return "clips", "any number of clips"
         case Unit.SECONDS:
-            return "any length of video"
+            return "seconds of video", "any length of video"
         case Unit.USD_MICROS:
-            return "any cost"
+            return "money", "any cost"
 
 
 def units_named(option: str) -> tuple[Unit, ...]:
-    """Return the units that `lift` means: one by its option, or `all`."""
+    """Return the units that an option names: one unit by its own option, or every unit by `all`."""
     return tuple(unit for unit in Unit if option in (unit.option, "all"))
 
 
@@ -55,7 +48,7 @@ def clips(count: int) -> str:
 
 
 def dollars(usd_micros: int) -> str:
-    """Return an amount of money with all its digits, two at least; `free` for 0."""
+    """Return millionths of a dollar as dollars with two to six decimals; `free` for 0."""
     if usd_micros == 0:
         return "free"
     whole, micros = divmod(usd_micros, 1_000_000)
@@ -70,12 +63,12 @@ def relative(at: datetime) -> str:
 
 def limit_text(limit: Limit | GuildLimit) -> str:
     """Return `5 clips in 24 hours`, or `any number of clips in 24 hours` for a lifted limit."""
-    most = _any_amount(limit.unit) if limit.amount is None else amount(limit.unit, limit.amount)
+    most = _unit_words(limit.unit)[1] if limit.amount is None else amount(limit.unit, limit.amount)
     return f"{most} in {window_name(limit.window)}"
 
 
 def limits_text(limits: Iterable[Limit | GuildLimit]) -> str:
-    """Return limits in one line; empty for none."""
+    """Return limits in one line, with commas between them; empty without limits."""
     return ", ".join(map(limit_text, limits))
 
 
@@ -87,13 +80,13 @@ def budget_text(budget: Budget) -> str:
 
 
 def window_name(window: timedelta) -> str:
-    """Return `24 hours` up to a day, else days."""
+    """Return the length of a window, such as `24 hours` or `7 days`; hours up to one day."""
     hours = int(window.total_seconds() // 3600)
     return f"{hours} hours" if hours <= 24 else f"{hours // 24} days"
 
 
 def owner(scope: Scope, subject_id: int | None) -> str:
-    """Return whose a rule is, as chat shows it: `<@1>`, `<@&2>`, `everybody here`, `the bot`."""
+    """Return the owner of a limit, as chat shows it: `<@1>`, `<@&2>`, `everybody here`, `the bot`."""
     match scope:
         case Scope.USER:
             return f"<@{subject_id}>"
@@ -106,7 +99,7 @@ def owner(scope: Scope, subject_id: int | None) -> str:
 
 
 def used_up(usage: LimitUsage, asked: int, fits_at: datetime | None) -> str:
-    """Return the refusal, to the member, for a limit that `asked` does not fit into."""
+    """Return the sentences that a member reads when a request exceeds one of their limits."""
     unit = usage.limit.unit
     extra = f", plus {amount(unit, usage.granted)} extra" if usage.granted else ""
     return (
@@ -139,11 +132,10 @@ def _when(usage: LimitUsage, fits_at: datetime | None) -> str:
 
 
 def over_budget(usage: BudgetUsage, asked_usd_micros: int, fits_at: datetime | None) -> str:
-    """Return the refusal for a server's budget; it tells what is left and nobody's use."""
+    """Return the sentences that a member reads when a request exceeds the guild's budget."""
     usd = Unit.USD_MICROS
-    whose = "This server's budget"
-    if usage.scope is Scope.BOT:
-        whose = "The bot's budget for this server"
+    is_own = usage.scope is not Scope.BOT
+    whose = "This server's budget" if is_own else "The bot's budget for this server"
     when = "It can't fit: ask for less." if fits_at is None else f"It will fit {relative(fits_at)}."
     return (
         f"{whose} is {amount(usd, usage.limit_usd_micros)} in 30 days for all members together; "
@@ -153,7 +145,7 @@ def over_budget(usage: BudgetUsage, asked_usd_micros: int, fits_at: datetime | N
 
 
 def too_many_active(active: int, asked: int, most: int) -> str:
-    """Return the refusal for too many jobs of a member at a time."""
+    """Return the sentences that a member reads when they have too many jobs under way."""
     now = "none" if active == 0 else str(active)
     return (
         f"You can have {clips(most)} under way at a time; {now} running, and this asks for "
@@ -162,12 +154,8 @@ def too_many_active(active: int, asked: int, most: int) -> str:
 
 
 def guild_is_busy(free_slots: int, asked: int, most: int) -> str:
-    """Return the refusal for too many jobs of a server at a time."""
-    free = (
-        "none is free"
-        if free_slots == 0
-        else f"{free_slots} {'is' if free_slots == 1 else 'are'} free"
-    )
+    """Return the sentences that a member reads when the guild has too many jobs under way."""
+    free = f"{free_slots or 'none'} {'are' if free_slots > 1 else 'is'} free"
     return (
         f"This server can have {clips(most)} under way at a time; {free}, and this asks for "
         f"{asked}. {_when_one_is_done(asked, most)} {_FREE_OF_CHARGE}"
@@ -179,7 +167,7 @@ def _when_one_is_done(asked: int, most: int) -> str:
 
 
 def blocked(block: Block) -> str:
-    """Return what a blocked member reads; the moderator's words are on a line of their own."""
+    """Return what a blocked member reads; the moderator's reason is on a line of its own."""
     end = (
         "It stays so until a moderator lifts it."
         if block.until is None
@@ -190,7 +178,7 @@ def blocked(block: Block) -> str:
 
 
 def budget_warning(usage: BudgetUsage, percent: int) -> str:
-    """Return what the channel for warnings reads when `percent` of a budget, 80 or 100, are used."""
+    """Return the warning for the alert channel when 80 or 100 percent of a budget are used."""
     usd = Unit.USD_MICROS
     spent = amount(usd, usage.spent_usd_micros)
     whole = amount(usd, usage.limit_usd_micros)

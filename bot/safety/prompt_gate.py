@@ -1,6 +1,4 @@
-"""The prompt gate: every command passes its prompt through it before quota is reserved."""
-
-from __future__ import annotations
+"""The prompt gate: every command has its prompt checked here before quota is reserved."""
 
 import unicodedata
 
@@ -14,9 +12,8 @@ class PromptGate:
     """Checks prompts without I/O."""
 
     def sanitize(self, prompt: str) -> str:
-        """Return the prompt with hidden characters removed and white space folded.
+        """Return a prompt of any length with hidden characters removed and white space folded.
 
-        Doesn't check the length, whose limit depends on the model.
         Raises UnsafePromptError when no letter, digit or symbol is left.
         """
         clean = " ".join("".join(_visible(sign) for sign in prompt).split())
@@ -26,10 +23,8 @@ class PromptGate:
 
 
 def _visible(sign: str) -> str:
-    """Return `sign`, a space for a control character, or nothing for one that can hide text."""
+    """Return `sign`, a space for a control character, or nothing for a sign that can hide text."""
     category = unicodedata.category(sign)
     if category == "Cc":
         return " "
-    if category in ("Cf", "Cs", "Co") and sign not in _JOINERS:
-        return ""
-    return sign
+    return "" if category in ("Cf", "Cs", "Co") and sign not in _JOINERS else sign

@@ -1,13 +1,11 @@
 """`python -m bot backup FILE`: copies the database; the bot may be running."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
 from bot.app import find_database
 from bot.settings import Settings
-from bot.shell.quota_arguments import Subparsers
+from bot.shell.arguments import Subparsers
 from bot.storage.sqlite.backup import back_up
 
 

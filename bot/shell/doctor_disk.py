@@ -1,7 +1,5 @@
 """The doctor's checks of the data folders and the database."""
 
-from __future__ import annotations
-
 import asyncio
 import tempfile
 from collections.abc import Sequence
@@ -36,7 +34,7 @@ async def examine_folders(settings: Settings) -> list[Finding]:
 async def examine_database(path: Path, names: Sequence[str] = ()) -> list[Finding]:
     """Check as much of the database as can be read in a few seconds.
 
-    names  the configured providers, some of which the operator may have drained.
+    names  the configured providers; the operator may have drained some of them.
     """
     if not await asyncio.to_thread(path.exists):
         return [ok("database", f"none at {path} yet; the bot makes one at its first start")]
@@ -58,19 +56,13 @@ def _findings_of_drained(names: Sequence[str], drained: Sequence[str]) -> list[F
         return []
     resume = "python -m bot providers resume"
     if len(drained_names) == len(names):
-        return [
-            problem(
-                "video APIs",
-                "all are drained, so every command for a clip is refused",
-                f"{resume} NAME",
-            )
-        ]
+        said = "all are drained, so every command for a clip is refused"
+        return [problem("video APIs", said, f"{resume} NAME")]
     said = f"no new job goes to {', '.join(drained_names)}, as the operator chose"
     return [warning("video APIs", said, f"{resume} {drained_names[0]}, if that is over")]
 
 
 def _finding_of_running_bot(path: Path) -> Finding:
-    """Return whether a bot holds the lock of the database."""
     try:
         is_held = InstanceLock.is_held(path)
     except StorageError as error:
@@ -91,10 +83,8 @@ def _finding_of_folder(name: str, path: Path, settings: Settings) -> Finding:
     if there != path:
         said = f"{path} is not there yet and can be made, {free_mib:,} MiB free"
     if free_mib < settings.min_free_mib:
-        advice = (
-            f"free some space: below MIN_FREE_MIB={settings.min_free_mib} new clips are refused"
-        )
-        return problem(name, said, advice)
+        least = f"MIN_FREE_MIB={settings.min_free_mib}"
+        return problem(name, said, f"free some space: below {least} new clips are refused")
     if free_mib < settings.min_free_mib + _MIN_CLIPS_THAT_FIT * settings.max_clip_mib:
         advice = f"make room: fewer than {_MIN_CLIPS_THAT_FIT} of the largest clips fit"
         return warning(name, said, advice)
@@ -108,9 +98,8 @@ def _findings_of_integrity_check(found: IntegrityCheck) -> list[Finding]:
         findings.append(problem("database", f"damaged: {'; '.join(found.damage)}", restore))
     if found.orphans:
         tables = ", ".join(found.orphans)
-        findings.append(
-            problem("database", f"rows without what they belong to, in {tables}", restore)
-        )
+        said = f"rows without what they belong to, in {tables}"
+        findings.append(problem("database", said, restore))
     if found.unbalanced:
         ids = ", ".join(found.unbalanced)
         advice = "report it with the ids; until then, what these members used may be wrong"
@@ -127,11 +116,9 @@ def _findings_of_integrity_check(found: IntegrityCheck) -> list[Finding]:
 def _finding_of_schema(found: IntegrityCheck) -> Finding:
     said = f"opens, schema {found.schema_version}, {found.size_bytes / _MIB:,.1f} MiB"
     if found.schema_version > found.newest_version:
-        return problem(
-            "database",
-            f"{said}, of a later release: this one knows up to {found.newest_version}",
-            "run the later release, or restore a backup from before it",
-        )
+        said += f", of a later release: this one knows up to {found.newest_version}"
+        advice = "run the later release, or restore a backup from before it"
+        return problem("database", said, advice)
     if found.schema_version < found.newest_version:
         advice = f"nothing: the bot brings it to {found.newest_version} when it starts"
         return warning("database", f"{said}; its ledger was not checked", advice)

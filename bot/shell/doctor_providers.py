@@ -1,7 +1,5 @@
 """The doctor's checks of providers: a free call to each API, and a render by the built-in one."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from importlib import metadata
@@ -16,7 +14,7 @@ from bot.providers.base import Provider, ProviderRequest, RenderState
 from bot.providers.registry import LOCAL, build_providers
 from bot.settings import Settings
 from bot.shell.finding import Finding, ok, problem, warning
-from bot.shell.provider_check import CheckOutcome, ProviderCheck, check_providers
+from bot.shell.provider_facts import CheckOutcome, ProviderCheck, check_providers
 
 _RENDER_TIMEOUT_S = 12.0
 _POLL_GAP_S = 0.1
@@ -39,7 +37,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
 
 
 async def examine_renderer(settings: Settings, clock: Clock) -> list[Finding]:
-    """Let the built-in renderer make a clip of one second, and probe it like any clip."""
+    """Let the built-in renderer make a clip of one second, and probe the file."""
     is_needed = LOCAL in settings.video_providers
     codecs = f"PyAV {metadata.version('av')}"
     began_at = clock.now()

@@ -1,30 +1,32 @@
-"""The doctor's check of the settings, which reports every error and not only the first."""
-
-from __future__ import annotations
+"""Checks of the settings for the doctor and the start: all wrong values, and misspelt names."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import SettingsError
 from bot.providers import registry
 from bot.providers.registry import LOCAL, VENDORS
-from bot.providers.vendors.vendor import Vendor
 from bot.settings import Settings, declared, parse_secret, read_dotenv, read_environment
 from bot.shell.finding import Finding, ok, problem, warning
-from bot.shell.misspelt_settings import find_misspelt_settings
+from bot.shell.provider_facts import stand_in_settings
 
-#: Valid values that replace wrong ones of a provider, so that the next error comes to light.
-_STAND_IN_KEY, _STAND_IN_URL = "key-0123456789", "http://127.0.0.1:9"
-_STAND_IN_MODELS = "my-model seconds=4 sizes=1280x720 usd_per_second=0"
+#: Similarity of two names above which one counts as a misspelling of the other; 1 is identical.
+_MIN_SIMILARITY = 0.85
+#: Variables in a `.env` that Compose, Python or the system reads.
+_FOREIGN = re.compile(r"(COMPOSE_|DOCKER_|PYTHON|LC_).*|TZ|LANG|NO_COLOR|.*_PROXY")
+#: Any other text before a `=` may be part of a key and is not printed.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
 
 
 def read_settings_environment() -> tuple[Mapping[str, str], list[Finding]]:
-    """Return the variables of the environment and `.env`, and what is wrong with them; blocks.
+    """Return the variables of the environment and `.env`, and findings about them; blocks.
 
-    Reports an unreadable `.env`, whose variables are then missing, and misspelt names.
+    The findings name misspelt variables, and a `.env` that can't be read and so counts as empty.
     """
     dotenv, found = Path(".env"), list[Finding]()
     try:
@@ -33,17 +35,15 @@ def read_settings_environment() -> tuple[Mapping[str, str], list[Finding]]:
         dotenv, written, found = Path(os.devnull), {}, [_finding_of_error(error)]
     advice = "correct the name or remove it"
     environ = read_environment(dotenv)
-    found += [
-        warning(each.name, each.message, advice)
-        for each in find_misspelt_settings(written, environ)
-    ]
+    misspelt = find_misspelt_settings(written, environ)
+    found += [warning(name, message, advice) for name, message in misspelt.items()]
     return environ, found
 
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> tuple[Settings, list[Finding]]:
-    """Return the usable settings, and what is wrong with the others.
+    """Return the settings that can be used, and a finding for each one that can't.
 
-    A wrong setting counts as absent; a provider with wrong settings as not configured.
+    A wrong setting counts as absent; a provider with wrong settings counts as not configured.
     """
     usable, errors = dict(environ), list[SettingsError]()
     for each in declared():
@@ -70,7 +70,7 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> tuple[Settings, l
 
 
 def secrets(environ: Mapping[str, str], settings: Settings) -> list[str]:
-    """Return every secret value, also those that are wrong."""
+    """Return the values of all secret settings, also values that a setting does not accept."""
     own = [
         environ.get(each.name.upper(), "").strip()
         for each in declared()
@@ -92,9 +92,8 @@ async def _faults_of(name: str, settings: Settings, clock: Clock) -> AsyncIterat
     vendor = VENDORS.get(name)
     if vendor is None:
         known = ", ".join(registry.provider_names())
-        yield SettingsError(
-            "VIDEO_PROVIDERS", f"{name[:40]!r} is not a video service I know", known
-        )
+        problem_text = f"{name[:40]!r} is not a video service I know"
+        yield SettingsError("VIDEO_PROVIDERS", problem_text, known)
         return
     names = [each.name for each in vendor.variables]
     tried = replace(settings, video_providers=(name,))
@@ -105,9 +104,9 @@ async def _faults_of(name: str, settings: Settings, clock: Clock) -> AsyncIterat
         yield fault
         if fault.variable not in names:
             return
-        # Building a provider raises its first error only; with a valid value there the next one shows.
-        others = {**tried.others, fault.variable: _stand_in(vendor, fault.variable)}
-        tried = replace(tried, others=others)
+        # Building a provider raises only its first error; a valid value there reveals the next one.
+        usable = stand_in_settings(vendor).others.get(fault.variable, "")
+        tried = replace(tried, others={**tried.others, fault.variable: usable})
 
 
 async def _fault_of(settings: Settings, clock: Clock) -> SettingsError | None:
@@ -120,30 +119,46 @@ async def _fault_of(settings: Settings, clock: Clock) -> SettingsError | None:
     except SettingsError as error:
         return error
     except ValueError as error:
-        # The message says what is wrong with the secret without quoting it.
+        # The message of this ValueError names the fault of the secret without quoting the secret.
         prefix = VENDORS[settings.video_providers[0]].prefix
         allowed = "the secret as the provider's webhook page shows it"
         return SettingsError(f"{prefix}_WEBHOOK_SECRET", str(error), allowed)
     return None
 
 
-def _stand_in(vendor: Vendor, variable: str) -> str:
-    key, address, models, *_ = (each.name for each in vendor.variables)
-    stand_ins = {
-        key: _STAND_IN_KEY,
-        address: _STAND_IN_URL,
-        models: vendor.default_models or vendor.models_example or _STAND_IN_MODELS,
-    }
-    return stand_ins.get(variable, "")
-
-
 def _settings_summary(environ: Mapping[str, str], settings: Settings) -> str:
-    variables = {each.name.upper() for each in declared()}
-    variables |= {each.name for vendor in VENDORS.values() for each in vendor.variables}
-    count = sum(1 for name in variables if environ.get(name, "").strip())
+    count = sum(1 for name in _known_names() if environ.get(name, "").strip())
     names = ", ".join(settings.video_providers)
     return f"{count} set, all can be used; video APIs: {names}"
 
 
 def _finding_of_error(error: SettingsError) -> Finding:
     return problem(error.variable, error.problem, f"allowed: {error.allowed}")
+
+
+def find_misspelt_settings(
+    dotenv_names: Collection[str], environ_names: Iterable[str]
+) -> Mapping[str, str]:
+    """Return a message for each name that looks like a setting and is none, sorted by name.
+
+    dotenv_names   names in `.env`, each of which should be a setting.
+    environ_names  names in the environment, of which only those that resemble a setting count.
+    """
+    known = _known_names()
+    prefixes = tuple({f"{name.partition('_')[0]}_" for name in known})
+    found: dict[str, str] = {}
+    for name in sorted({*dotenv_names, *environ_names} - known):
+        upper = name.upper()
+        if not _NAME.fullmatch(name) or _FOREIGN.fullmatch(upper):
+            continue
+        meant = next(iter(get_close_matches(upper, sorted(known), n=1, cutoff=_MIN_SIMILARITY)), "")
+        if name in dotenv_names or (meant and upper.startswith(prefixes)):
+            guess = f"; did you mean {meant}?" if meant else ""
+            found[name] = f"no such setting, ignored{guess}"
+    return found
+
+
+def _known_names() -> frozenset[str]:
+    own = (each.name.upper() for each in declared())
+    theirs = (each.name for vendor in VENDORS.values() for each in vendor.variables)
+    return frozenset((*own, *theirs))

@@ -1,6 +1,4 @@
-"""Findings of the doctor, and how they are printed."""
-
-from __future__ import annotations
+"""Findings of `python -m bot doctor`, and how the command prints them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,21 +13,21 @@ class Level(StrEnum):
     """Severity of a finding."""
 
     OK = "ok"
-    #: The bot works, but something is not as good as it could be.
+    #: The bot works, but the operator can improve something.
     WARNING = "warning"
-    #: Something does not work until the operator acts.
+    #: A part of the bot does not work until the operator acts.
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Result of one check."""
+    """The result of one check of the doctor."""
 
     level: Level
-    #: What was checked, in a word or two.
+    #: The part of the installation that was checked, in one or two words.
     subject: str
     message: str
-    #: What to do, without text from outside; empty when there is nothing to do.
+    #: What the operator should do, without text from outside; empty: nothing to do.
     advice: str = ""
 
 
@@ -39,7 +37,7 @@ def ok(subject: str, message: str) -> Finding:
 
 
 def warning(subject: str, message: str, advice: str) -> Finding:
-    """Return a finding that is not urgent."""
+    """Return a finding that the operator should look at, although the bot works."""
     return Finding(level=Level.WARNING, subject=subject, message=message, advice=advice)
 
 
@@ -51,25 +49,21 @@ def problem(subject: str, message: str, advice: str) -> Finding:
 def format_findings(
     findings: Iterable[Finding], redact: Callable[[str], str], *, in_colour: bool
 ) -> list[str]:
-    """Return one line for each finding.
-
-    redact  masks the secrets in a text.
-    """
-    return [_format_finding(each, redact, in_colour=in_colour) for each in findings]
+    """Return one line for each finding; `redact` masks the secrets in a text."""
+    lines: list[str] = []
+    for each in findings:
+        # Redact before cutting, because half a secret would not be recognised. Advice is not
+        # redacted: it may be a link whose query looks like a signature.
+        message = one_line(redact(each.message))
+        advice = f" → {one_line(each.advice)}" if each.advice else ""
+        level = f"{each.level:<8}"
+        if in_colour:
+            level = f"{_COLOURS[each.level]}{level}\x1b[0m"
+        lines.append(f"{level} {each.subject}: {message}{advice}")
+    return lines
 
 
 def one_line(text: str) -> str:
-    """Return `text` as one line of limited length, without control codes that a terminal obeys."""
+    """Return `text` as one line of at most 400 characters, without control codes for a terminal."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _LINE_MAX_CHARS else f"{line[: _LINE_MAX_CHARS - 1]}…"
-
-
-def _format_finding(finding: Finding, redact: Callable[[str], str], *, in_colour: bool) -> str:
-    # Redact before cutting, because half a secret would not be recognised. Advice is not redacted:
-    # it may be a link whose query looks like a signature.
-    message = one_line(redact(finding.message))
-    advice = f" → {one_line(finding.advice)}" if finding.advice else ""
-    level = f"{finding.level:<8}"
-    if in_colour:
-        level = f"{_COLOURS[finding.level]}{level}\x1b[0m"
-    return f"{level} {finding.subject}: {message}{advice}"

@@ -1,7 +1,5 @@
 """Formats the video APIs as a table for a terminal of 100 columns, and for the docs."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,8 +8,7 @@ from bot.model import Operation
 from bot.providers.base import Model
 from bot.quota.sentences import dollars
 from bot.shell.finding import one_line
-from bot.shell.provider_check import CheckOutcome, ProviderCheck
-from bot.shell.provider_facts import ProviderFacts
+from bot.shell.provider_facts import ProviderCheck, ProviderFacts
 
 _WIDTH = 100
 _INDENT = "    "
@@ -23,9 +20,9 @@ def terminal_table(
     guild_settings: GuildSettings,
     checks: Mapping[str, ProviderCheck],
 ) -> str:
-    """Return all APIs, their models under each; no line is over 100 columns.
+    """Return a table of all video APIs with their models; no line is over 100 columns.
 
-    checks  results of check calls, by provider name; empty: none were made.
+    checks  results of free calls, by provider; empty: no calls were made.
     """
     blocks = [_HEAD]
     for place, each in enumerate(facts, 1):
@@ -37,7 +34,9 @@ def terminal_table(
         if each.fault:
             blocks += _wrapped(one_line(each.fault))
         if each.name in checks:
-            blocks += _wrapped(_check_line(checks[each.name]))
+            check = checks[each.name]
+            text = f"{check.outcome} ({check.took_ms:,} ms): {one_line(check.message)}"
+            blocks += _wrapped(text)
         for name, told in _models(each):
             blocks += _wrapped(f"{name}: {told}")
         if each.models_variable:
@@ -49,27 +48,16 @@ def terminal_table(
 
 
 def markdown_table(facts: Iterable[ProviderFacts]) -> str:
-    """Return the table for the docs; it doesn't depend on this machine's settings."""
+    """Return the table of video APIs for the documentation, in Markdown."""
     head = ["name", "what", "models", "webhook", "cancel", "delete", "verified against", "on"]
     lines = [_row(head), _row(["---"] * len(head))]
     for each in facts:
         models = [f"`{name}`: {told}" for name, told in _models(each)]
         if each.models_variable:
             models.append(f"to be named in `{each.models_variable}`")
-        lines.append(
-            _row(
-                [
-                    f"`{each.name}`",
-                    each.title,
-                    "<br>".join(models),
-                    each.webhook,
-                    _yes_or_no(each.can_cancel),
-                    _yes_or_no(each.can_delete),
-                    each.verified,
-                    str(each.verified_on),
-                ]
-            )
-        )
+        what = [f"`{each.name}`", each.title, "<br>".join(models), each.webhook]
+        calls = [_yes_or_no(each.can_cancel), _yes_or_no(each.can_delete)]
+        lines.append(_row([*what, *calls, each.verified, str(each.verified_on)]))
     return "\n".join(lines)
 
 
@@ -80,10 +68,10 @@ def describe_choice(
     name: str | None,
     running: int,
 ) -> str:
-    """Return what applies in all guilds after the operator's choice about `name`.
+    """Return which providers get new jobs in all guilds after the operator's choice about `name`.
 
-    names    the configured APIs in their order.
-    running  number of its jobs that are rendering.
+    names    the configured providers in their order.
+    running  how many jobs of the provider `name` are being rendered.
     """
     first = after.preferred_provider
     order = sorted(names, key=lambda each: each != first)
@@ -103,7 +91,7 @@ def _state(facts: ProviderFacts, guild_settings: GuildSettings, position: int) -
     if not facts.is_configured:
         return "not configured"
     if facts.faulty_variable:
-        # Truncated, so that the columns stay aligned.
+        # The text is cut to 27 characters, so that the columns of the table stay aligned.
         return f"wrong: {facts.faulty_variable}"[:27]
     if facts.name in guild_settings.drained_providers:
         return "drained"
@@ -112,19 +100,7 @@ def _state(facts: ProviderFacts, guild_settings: GuildSettings, position: int) -
     return f"configured, no. {position}"
 
 
-def _check_line(check: ProviderCheck) -> str:
-    words = {
-        CheckOutcome.OK: "Answers",
-        CheckOutcome.REFUSED: "REFUSES the account",
-        CheckOutcome.TROUBLE: "DOES NOT ANSWER as it should",
-        CheckOutcome.BUSY: "Asks for a pause",
-        CheckOutcome.NOT_TRIED: "Not called",
-    }
-    return f"{words[check.outcome]} ({check.took_ms:,} ms): {one_line(check.message)}"
-
-
 def _models(facts: ProviderFacts) -> list[tuple[str, str]]:
-    """Return (name, description) of each model."""
     return [
         *((each.name, _model(each)) for each in facts.models),
         *((name, "what it can do and costs, the API tells") for name in facts.undescribed_models),
@@ -138,18 +114,12 @@ def _model(model: Model) -> str:
         *(["sound"] if model.has_audio else []),
         *([] if model.retired_on is None else [f"retired on {model.retired_on}"]),
     ]
-    return "; ".join(
-        [
-            f"{_lengths(model.seconds)} s",
-            " ".join(map(str, model.sizes)),
-            _price(model),
-            ", ".join([*operations, *extras]),
-        ]
-    )
+    sizes, able = " ".join(map(str, model.sizes)), ", ".join([*operations, *extras])
+    return f"{_lengths(model.seconds)} s; {sizes}; {_price(model)}; {able}"
 
 
 def _lengths(seconds: Sequence[int]) -> str:
-    """Return `4, 8, 12`, or `2 to 10` when all values between are allowed."""
+    """Return lengths in seconds as `4, 8, 12`, or as `2 to 10` for a range without gaps."""
     if len(seconds) > 2 and list(seconds) == list(range(seconds[0], seconds[-1] + 1)):
         return f"{seconds[0]} to {seconds[-1]}"
     return ", ".join(map(str, seconds))

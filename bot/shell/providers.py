@@ -1,10 +1,8 @@
 """`python -m bot providers …`: lists and chooses providers; the bot may be running."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from bot.app import AdminContext, database_path, open_admin_context
@@ -15,21 +13,20 @@ from bot.providers import registry
 from bot.providers.registry import check_provider_names
 from bot.settings import Settings
 from bot.shell import provider_table
-from bot.shell.provider_check import CheckOutcome, ProviderCheck, check_providers, settings_fault
-from bot.shell.provider_facts import collect_facts, default_facts
-from bot.shell.quota_arguments import Parser, Subparsers
+from bot.shell.arguments import Subparsers
+from bot.shell.provider_facts import (
+    CheckOutcome,
+    ProviderCheck,
+    check_providers,
+    collect_facts,
+    default_facts,
+    settings_fault,
+)
 from bot.storage.guild_settings import Actor
 from bot.storage.instance_lock import InstanceLock
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListProviders:
-    """List the providers."""
-
-    #: Whether to call the configured ones.
-    is_live: bool
-    #: Whether to print the documentation's table, which ignores the settings.
-    is_markdown: bool
+#: Attempts to store a choice while other writers change it.
+_MAX_TRIES = 5
 
 
 class ProviderAction(StrEnum):
@@ -43,15 +40,7 @@ class ProviderAction(StrEnum):
     RESUME = "resume"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChooseProvider:
-    """Choose which providers get new jobs in all guilds."""
-
-    action: ProviderAction
-    #: None only with USE: go back to the order of VIDEO_PROVIDERS.
-    name: str | None
-
-
+#: The help line of each action on the command line.
 _HELP = {
     ProviderAction.USE: "try one before all others, and resume it; --usual: back to the order of VIDEO_PROVIDERS",
     ProviderAction.DRAIN: "give one no new jobs; its running jobs go on",
@@ -60,78 +49,57 @@ _HELP = {
 
 
 def add_providers(subparsers: Subparsers) -> None:
-    """Add `providers` and its commands, whose arguments `read_providers_command` reads."""
+    """Add `providers` and its commands, whose arguments `run_providers` reads."""
     what = "list the video APIs and choose which get new jobs; the bot may be running"
     providers = subparsers.add_parser("providers", help=what, description=what)
-    providers.add_argument(
-        "--check", action="store_true", help="call the configured ones, free of charge"
+    check_help, table_help = (
+        "call the configured ones, free of charge",
+        "print only the table of the documentation",
     )
-    providers.add_argument(
-        "--markdown", action="store_true", help="print only the table of the documentation"
-    )
+    providers.add_argument("--check", action="store_true", help=check_help)
+    providers.add_argument("--markdown", action="store_true", help=table_help)
     ways = providers.add_subparsers(dest="way", metavar="use | drain | resume")
-    for way in ProviderAction:
-        _add_action(ways, way)
-
-
-def read_providers_command(arguments: argparse.Namespace) -> ListProviders | ChooseProvider:
-    """Return the command that the arguments mean."""
-    if arguments.way is None:
-        return ListProviders(is_live=arguments.check, is_markdown=arguments.markdown)
-    return ChooseProvider(action=ProviderAction(arguments.way), name=arguments.name)
-
-
-def _add_action(subparsers: Subparsers, action: ProviderAction) -> Parser:
-    parser = subparsers.add_parser(action.value, help=_HELP[action], description=_HELP[action])
     # argparse lists the names when one is wrong, so the metavar need not.
     names = registry.provider_names()
-    if action is not ProviderAction.USE:
-        parser.add_argument("name", metavar="NAME", choices=names)
-        return parser
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("name", metavar="NAME", nargs="?", choices=names)
-    which.add_argument("--usual", action="store_true", help="none before the others")
-    return parser
-
-
-#: Attempts to store a choice while other writers change it.
-_MAX_TRIES = 5
+    for action, help_line in _HELP.items():
+        parser = ways.add_parser(action.value, help=help_line, description=help_line)
+        if action is not ProviderAction.USE:
+            parser.add_argument("name", metavar="NAME", choices=names)
+            continue
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("name", metavar="NAME", nargs="?", choices=names)
+        which.add_argument("--usual", action="store_true", help="none before the others")
 
 
 async def run_providers(
-    settings: Settings, command: ListProviders | ChooseProvider, clock: Clock
+    settings: Settings, arguments: argparse.Namespace, clock: Clock
 ) -> tuple[bool, str]:
     """Run a command; return whether all is well, and a report for the operator.
 
-    All is well unless a configured provider has wrong settings or a live call failed. Changes are
-    audited as the operator's.
-    Raises StorageError, for a choice also when there is no database; RefusedError for a name that
-    VIDEO_PROVIDERS lacks; and SettingsError.
+    Raises StorageError, RefusedError and SettingsError.
     """
-    match command:
-        case ListProviders(is_markdown=True):
-            return True, provider_table.markdown_table(await default_facts(clock))
-        case ListProviders():
-            return await _list_providers(settings, clock, is_live=command.is_live)
-        case ChooseProvider():
-            context = await open_admin_context(settings)
-            try:
-                return True, await _choose_provider(context, settings, command)
-            finally:
-                await context.store.close()
+    if arguments.way is not None:
+        action = ProviderAction(arguments.way)
+        return True, await choose_provider(settings, action, arguments.name)
+    if arguments.markdown:
+        return True, provider_table.markdown_table(await default_facts(clock))
+    return await list_providers(settings, clock, is_live=arguments.check)
 
 
-async def _list_providers(settings: Settings, clock: Clock, *, is_live: bool) -> tuple[bool, str]:
+async def list_providers(settings: Settings, clock: Clock, *, is_live: bool) -> tuple[bool, str]:
+    """Return whether all providers are usable, and a table of all video APIs.
+
+    is_live  also make one free call to each configured provider.
+    A provider is not usable when its settings are wrong or the free call failed.
+    Raises StorageError and SettingsError.
+    """
     check_provider_names(settings)
     bot_wide = await _bot_wide_settings(settings)
     checked: tuple[ProviderCheck, ...] = ()
     if is_live:
-        usable = (
-            name
-            for name in settings.video_providers
-            if settings_fault(name, settings, clock) is None
-        )
-        checked = await check_providers(replace(settings, video_providers=tuple(usable)), clock)
+        names = settings.video_providers
+        usable = tuple(name for name in names if settings_fault(name, settings, clock) is None)
+        checked = await check_providers(replace(settings, video_providers=usable), clock)
     facts = await collect_facts(settings, clock, is_live=is_live)
     is_healthy = not any(each.faulty_variable for each in facts) and not any(
         each.outcome in (CheckOutcome.REFUSED, CheckOutcome.TROUBLE) for each in checked
@@ -142,7 +110,6 @@ async def _list_providers(settings: Settings, clock: Clock, *, is_live: bool) ->
 
 
 async def _bot_wide_settings(settings: Settings) -> GuildSettings:
-    """Return the settings for all guilds; the defaults when there is no database yet."""
     if not await asyncio.to_thread(database_path(settings).exists):
         return GuildSettings()
     context = await open_admin_context(settings)
@@ -152,44 +119,46 @@ async def _bot_wide_settings(settings: Settings) -> GuildSettings:
         await context.store.close()
 
 
-async def _choose_provider(
-    context: AdminContext, settings: Settings, command: ChooseProvider
+async def choose_provider(settings: Settings, action: ProviderAction, name: str | None) -> str:
+    """Store the operator's choice for all guilds, and return a report.
+
+    name  the provider; None only with USE: go back to the order of VIDEO_PROVIDERS.
+    The audit log names the operator. Raises StorageError, also when there is no database;
+    RefusedError for a name that VIDEO_PROVIDERS lacks, or when other writers always interfere.
+    """
+    context = await open_admin_context(settings)
+    try:
+        return await _store_choice(context, settings, action, name)
+    finally:
+        await context.store.close()
+
+
+async def _store_choice(
+    context: AdminContext, settings: Settings, action: ProviderAction, name: str | None
 ) -> str:
-    name = command.name
-    if (
-        name is not None
-        and name not in settings.video_providers
-        and command.action is not ProviderAction.RESUME
-    ):
-        named = ", ".join(settings.video_providers)
-        raise RefusedError(f"VIDEO_PROVIDERS does not name {name}, only {named}")
+    names, store = settings.video_providers, context.guild_store
+    if name is not None and name not in names and action is not ProviderAction.RESUME:
+        raise RefusedError(f"VIDEO_PROVIDERS does not name {name}, only {', '.join(names)}")
     for _ in range(_MAX_TRIES):
-        seen = await context.guild_store.guild_settings(EVERYWHERE)
-        wanted = apply_choice(seen, command)
+        seen = await store.guild_settings(EVERYWHERE)
+        wanted = apply_choice(seen, action, name)
         operator = Actor(user_id=None, at=context.clock.now())
-        if await context.guild_store.replace_guild_settings(
-            EVERYWHERE, wanted, operator, expected=seen
-        ):
+        if await store.replace_guild_settings(EVERYWHERE, wanted, operator, expected=seen):
             running = 0 if name is None else await context.store.slots_taken(name)
-            report = provider_table.describe_choice(
-                seen, wanted, settings.video_providers, name, running
-            )
+            report = provider_table.describe_choice(seen, wanted, names, name, running)
             return f"{report}\n{await asyncio.to_thread(_shell_context, settings)}"
     raise RefusedError("the choice was changed at the same time; try again")
 
 
 def _shell_context(settings: Settings) -> str:
-    """Return which settings of this shell the command used; blocks.
+    """Return which database and VIDEO_PROVIDERS the command used; blocks.
 
-    A bot that was started in another folder or by a service manager may have others.
+    A bot that was started in another folder or by a service manager may use others.
     """
     path = database_path(settings)
     try:
-        seen = (
-            "a bot runs on it"
-            if InstanceLock.is_held(path)
-            else "NO BOT runs on it: is it the right one?"
-        )
+        is_held = InstanceLock.is_held(path)
+        seen = "a bot runs on it" if is_held else "NO BOT runs on it: is it the right one?"
     except StorageError as error:
         seen = str(error)
     return (
@@ -199,17 +168,19 @@ def _shell_context(settings: Settings) -> str:
     )
 
 
-def apply_choice(guild_settings: GuildSettings, command: ChooseProvider) -> GuildSettings:
-    """Return the settings for all guilds after a choice."""
-    name, first = command.name, guild_settings.preferred_provider
+def apply_choice(
+    guild_settings: GuildSettings, action: ProviderAction, name: str | None
+) -> GuildSettings:
+    """Return the settings for all guilds after the operator's choice about provider `name`."""
+    first = guild_settings.preferred_provider
     drained = tuple(each for each in guild_settings.drained_providers if each != name)
-    match command.action:
+    match action:
         case ProviderAction.USE:
-            return replace(guild_settings, preferred_provider=name, drained_providers=drained)
+            first = name
         case ProviderAction.DRAIN:
             # A provider must not be both preferred and drained.
             first = None if first == name else first
             drained = (*drained, *(() if name is None else (name,)))
-            return replace(guild_settings, preferred_provider=first, drained_providers=drained)
         case ProviderAction.RESUME:
-            return replace(guild_settings, drained_providers=drained)
+            pass
+    return replace(guild_settings, preferred_provider=first, drained_providers=drained)

@@ -1,17 +1,15 @@
 """Limits, budgets and usage in plain text, for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bot.guild import Block, Grant, GuildLimit, Limit, Scope, Unit
 from bot.model import Viewer
 from bot.quota.budget import BudgetUsage
-from bot.quota.limit_usage import LimitUsage
+from bot.quota.limit_usage import LimitUsage, amount_of
 from bot.quota.quota_status import Caps, QuotaStatus
 from bot.quota.sentences import amount, limit_text, limits_text, unit_name
-from bot.shell.quota_arguments import LimitSubject
+from bot.shell.finding import one_line
 from bot.storage.guild_settings import DayUsage
 
 _DAY = timedelta(days=1)
@@ -27,14 +25,9 @@ def guild_report(
     recent_usage: Sequence[DayUsage],
 ) -> str:
     """Return the limits of a guild, the bot's defaults, and the usage of 30 days."""
-    clips = sum(day.clips for day in recent_usage)
-    seconds = sum(day.seconds for day in recent_usage)
-    usd_micros = sum(day.usd_micros for day in recent_usage)
-    failed = sum(day.failed for day in recent_usage)
-    used = (
-        f"{amount(Unit.CLIPS, clips)}, {amount(Unit.SECONDS, seconds)}, "
-        f"{amount(Unit.USD_MICROS, usd_micros)}, {failed} failed"
-    )
+    sums = {unit: sum(amount_of(unit, day) for day in recent_usage) for unit in Unit}
+    words = [amount(unit, used) for unit, used in sums.items()]
+    used = ", ".join([*words, f"{sum(day.failed for day in recent_usage)} failed"])
     return "\n".join(
         [
             f"Server {guild_id}",
@@ -73,18 +66,17 @@ def member_report(viewer: Viewer, quota_status: QuotaStatus, now: datetime) -> s
 
 
 def change_report(
-    subject: LimitSubject, before: Sequence[GuildLimit], after: Sequence[GuildLimit]
+    scope: Scope,
+    subject_id: int,
+    guild_id: int,
+    before: Sequence[GuildLimit],
+    after: Sequence[GuildLimit],
 ) -> str:
-    """Return what a subject's limits were and are."""
-    whose = f"Limits for {_subject_name(subject.scope, subject.id)} in server {subject.guild_id}"
-    if before == after:
-        return f"{whose}: nothing changed.\n  now     {limits_text(after) or 'none'}"
-    return "\n".join(
-        [
-            f"{whose}:",
-            f"  before  {limits_text(before) or 'none'}",
-            f"  now     {limits_text(after) or 'none'}",
-        ]
+    """Return the limits of a user, a role or a guild before and after a change."""
+    was = f"\n  before  {limits_text(before) or 'none'}" if before != after else " nothing changed."
+    return (
+        f"Limits for {_subject_name(scope, subject_id)} in server {guild_id}:{was}\n"
+        f"  now     {limits_text(after) or 'none'}"
     )
 
 
@@ -129,7 +121,7 @@ def _caps(caps: Caps) -> str:
 
 def _block(block: Block) -> str:
     until = "until it is lifted" if block.until is None else f"until {_datetime(block.until)}"
-    reason = "" if block.reason is None else f": {_one_line(block.reason)}"
+    reason = "" if block.reason is None else f": {one_line(block.reason)}"
     return f"by user {block.by_user_id} {until}{reason}"
 
 
@@ -160,8 +152,3 @@ def _wait(time: timedelta) -> str:
     hours, minutes = divmod(minutes, _HOUR // _MINUTE)
     parts = [(days, "d"), (hours, "h"), (minutes, "min")]
     return "in " + (" ".join(f"{count} {unit}" for count, unit in parts if count) or "no time")
-
-
-def _one_line(text: str) -> str:
-    # The text is a moderator's; control characters could drive the operator's terminal.
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -97,6 +97,7 @@ class JobChanges(TypedDict, total=False):
     remote_id: str | None
     progress: int | None
     attempts: int
+    creates: int
     due_at: datetime | None
     submitted_at: datetime | None
     deadline_at: datetime | None
@@ -158,7 +159,8 @@ class JobStore(Protocol):
         place            where it is posted instead of `job.place`.
         changes          columns to set. `attempts` and `progress` are reset unless given;
                          a final state clears `due_at` and sets `finished_at` to `now`.
-        Raises ValueError for a move that `model.MOVES` does not allow, for a `close`, cost or
+        Raises DuplicateRenderError for a `remote_id` that another job of the provider has, and
+        ValueError for a move that `model.MOVES` does not allow, for a `close`, cost or
         clip that does not go with it, and for a final `to` that would leave the ledger open;
         StorageError for a job that its state does not fit: open without `due_at`, RENDERING or
         later without `remote_id`, DONE without `message_id`, FAILED or KEPT without `error_code`.

@@ -1,14 +1,12 @@
 """Checks for the doctor: whether an address answers, and whether a port is free."""
 
-from __future__ import annotations
-
 import asyncio
 
 import aiohttp
 
 
 async def fetch_status(address: str, timeout_s: float) -> int | None:
-    """Return the status of a GET without following redirects; None without a response."""
+    """Return the status of a GET that follows no redirect; None without a response."""
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s)) as session,
@@ -20,7 +18,7 @@ async def fetch_status(address: str, timeout_s: float) -> int | None:
 
 
 async def why_port_unavailable(host: str, port: int) -> str | None:
-    """Return why the bot could not listen there now; None when it could."""
+    """Return why the bot cannot listen on an address now; None if the bot can."""
     try:
         server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
     except OSError as error:

@@ -1,11 +1,10 @@
-"""Webhooks of providers: each one makes the next poll of its render immediate."""
-
-from __future__ import annotations
+"""Webhooks of providers: each webhook makes the next poll of its render immediate."""
 
 import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -22,18 +21,20 @@ from bot.providers.webhooks.verifier import (
 _log = logging.getLogger(__name__)
 
 BODY_MAX_BYTES = 1024 * 1024
-#: Requests of one provider that are read at once; a flood can fill this many MiB of memory.
+#: How many requests of one provider are read at once; together they fill up to this many MiB.
 _MAX_CONCURRENT_READS = 32
 _MAX_CONCURRENT_POLLS = 256
 _POLL_NOW_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
+_LOG_GAP = timedelta(hours=1)
 
-#: Polls a render now. Takes the provider's name and its id of the render, which may be unknown.
+#: A function that polls a render now, given the provider's name and its id of the render, which the
+#: bot may not know.
 PollNow: TypeAlias = Callable[[str, str], Awaitable[None]]
 
 
 class _Endpoint:
-    """The state of one provider's endpoint, so that a flood at one doesn't delay the others."""
+    """The state of one provider's endpoint; a flood at one endpoint doesn't delay the others."""
 
     def __init__(self, name: str, verifier: WebhookVerifier) -> None:
         self.name = name
@@ -44,46 +45,36 @@ class _Endpoint:
         self.concurrent_reads = 0
 
 
+@dataclass(eq=False)
 class Webhooks:
     """POST /webhooks/{provider}: verifies a request, responds, and then polls the render.
 
-    verifiers  by provider's name; any other name gets a 404.
-    poll_now   called once per verified delivery; its errors are logged.
-    body_s     how long a body may take to arrive.
-    A webhook only makes the next poll come sooner: a lost or rejected one costs the time until then.
-    Bodies and signatures are never logged.
+    A lost or rejected webhook only delays the poll. Bodies and signatures are never logged.
     """
 
-    def __init__(
-        self,
-        verifiers: Mapping[str, WebhookVerifier],
-        poll_now: PollNow,
-        clock: Clock,
-        *,
-        body_s: float = 10.0,
-    ) -> None:
-        self._endpoints = {name: _Endpoint(name, verifier) for name, verifier in verifiers.items()}
-        self._poll_now = poll_now
-        self._clock = clock
-        self._body_s = body_s
-        self._polls: set[asyncio.Task[None]] = set()
+    #: The verifiers by provider's name; the server answers any other name with 404.
+    verifiers: InitVar[Mapping[str, WebhookVerifier]]
+    #: Called once per verified delivery; its errors are logged.
+    poll_now: PollNow
+    clock: Clock
+    _: KW_ONLY
+    #: How long a request's body may take to arrive, in seconds.
+    body_s: float = 10.0
+    _polls: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes for the HTTP server."""
-        return [web.post("/webhooks/{provider}", self._receive)]
+    def __post_init__(self, verifiers: Mapping[str, WebhookVerifier]) -> None:
+        self._endpoints = {name: _Endpoint(name, each) for name, each in verifiers.items()}
 
     async def stop(self) -> None:
-        """Let running polls finish, for five seconds at most; idempotent.
-
-        Call it after the server has stopped listening.
-        """
+        """Let polls finish for up to five seconds after the server has stopped; idempotent."""
         if self._polls:
             await asyncio.wait(self._polls, timeout=_STOP_TIMEOUT_S)
         for task in self._polls:
             task.cancel()
         await asyncio.gather(*self._polls, return_exceptions=True)
 
-    async def _receive(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
+        """Answer a request to /webhooks/{provider}; a verified delivery starts a poll."""
         endpoint = self._endpoints.get(request.match_info["provider"])
         if endpoint is None:
             return web.Response(status=404)
@@ -97,15 +88,15 @@ class Webhooks:
 
     async def _verify_and_respond(self, endpoint: _Endpoint, request: web.Request) -> web.Response:
         try:
-            body = await _read_body(request, self._body_s)
+            body = await _read_body(request, self.body_s)
         except TimeoutError:
             return web.Response(status=408)
         except (ConnectionError, web.RequestPayloadError):
-            return web.Response(status=400)  # the sender is most likely gone
+            return web.Response(status=400)
         if body is None:
             return web.Response(status=413)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        now = self._clock.now()
+        now = self.clock.now()
         try:
             event = await endpoint.verifier.verify(headers, body, now)
         except BadSignatureError as error:
@@ -127,13 +118,13 @@ class Webhooks:
     async def _run_poll_now(self, provider: str, remote_id: str) -> None:
         try:
             async with asyncio.timeout(_POLL_NOW_TIMEOUT_S):
-                await self._poll_now(provider, remote_id)
+                await self.poll_now(provider, remote_id)
         except Exception:  # noqa: BLE001 - the next scheduled poll makes up for it
             _log.exception("webhooks: polling %s's render %r failed", provider, remote_id)
 
 
 async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
-    """Return the body; None when it is larger than `BODY_MAX_BYTES`.
+    """Return a request's body; None for a body larger than `BODY_MAX_BYTES`.
 
     Raises TimeoutError, and ConnectionError or RequestPayloadError when the body breaks off.
     """
@@ -148,9 +139,6 @@ async def _read_body(request: web.Request, timeout_s: float) -> bytes | None:
     return bytes(body)
 
 
-_LOG_GAP = timedelta(hours=1)
-
-
 class RejectionLog:
     """Counts a provider's rejected webhooks and logs the count at most once an hour."""
 
@@ -160,23 +148,21 @@ class RejectionLog:
         self._logged_at: datetime | None = None
 
     def count(self, reason: Exception, now: datetime) -> None:
-        """Count one more; `reason` must quote nothing of the request, because it is logged."""
+        """Count a rejected webhook; `reason` is logged and must quote nothing of the request."""
         self._count += 1
         if self._logged_at is None or now - self._logged_at >= _LOG_GAP:
-            _log.warning(
+            text = (
                 "webhooks: rejected %d that %s did not sign, the latest because %s; if its clips "
-                "arrive late, check the webhook secret and the machine's clock",
-                self._count,
-                self._provider,
-                reason,
+                "arrive late, check the webhook secret and the machine's clock"
             )
+            _log.warning(text, self._count, self._provider, reason)
             self._count, self._logged_at = 0, now
 
 
 class ReplayCache:
-    """Remembers the latest `max_entries` delivery ids, each for `keep_s` at most.
+    """Remembers the latest `max_entries` delivery ids, each for `keep_s` seconds at most.
 
-    Pass only ids of verified deliveries: otherwise a forger could push the genuine ones out.
+    Pass only ids of verified deliveries: otherwise a forger could push genuine ids out.
     """
 
     def __init__(self, *, keep_s: float, max_entries: int = 4096) -> None:
@@ -188,7 +174,7 @@ class ReplayCache:
         return len(self._received_at)
 
     def is_first(self, delivery_id: str, now: datetime) -> bool:
-        """Return whether this id is unknown, and remember it."""
+        """Return whether a delivery id is new, and remember the id."""
         while self._received_at and now - next(iter(self._received_at.values())) > self._keep:
             self._received_at.popitem(last=False)
         if delivery_id in self._received_at:

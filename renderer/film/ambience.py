@@ -1,4 +1,4 @@
-"""Background noise of a place, mixed under the music: rain, wind, waves, traffic."""
+"""The background noise of a scene, mixed under the music: rain, wind, waves, traffic."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from renderer.script.prompt import Scene, SceneKind, Weather
 
 _Wave = NDArray[np.float64]
 
-#: How long a sound fades in or out at the start of an act, in seconds.
+#: Seconds over which one act's noise fades into the next act's.
 _CROSS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Noise:
-    """Noise within a band of frequencies."""
+    """Random noise that is limited to a band of frequencies."""
 
     #: Seeds the random numbers.
     name: str
     low_hz: float
     high_hz: float
     level: float
-    #: How often it gets louder (Hz), and its level in between, 0 to 1; None for a steady noise.
+    #: Frequency (Hz) at which the noise swells, and its lowest level (0 to 1); None for steady
+    #: noise.
     swell: tuple[float, float] | None = None
 
 
@@ -37,7 +38,6 @@ def _place(
 
 
 def _noises(scene: Scene) -> list[_Noise]:
-    """Return the noises of a scene: those of the place and of the weather."""
     noises = [_place(scene.kind, *_PLACES[scene.kind])]
     if scene.rainy:
         noises += [
@@ -55,7 +55,7 @@ def _noises(scene: Scene) -> list[_Noise]:
     return noises
 
 
-#: The noise of each place: frequency band (Hz), level, and swell as in `_Noise`.
+#: The noise of each kind of place: frequency band (Hz), level, and swell as in `_Noise`.
 _PLACES: dict[SceneKind, tuple[tuple[float, float], float, tuple[float, float]]] = {
     SceneKind.OCEAN: ((180, 1800), 0.05, (0.16, 0.15)),
     SceneKind.MOUNTAIN: ((120, 520), 0.026, (0.13, 0.25)),
@@ -69,9 +69,10 @@ _PLACES: dict[SceneKind, tuple[tuple[float, float], float, tuple[float, float]]]
 
 
 def ambience(acts: Sequence[tuple[Scene, int]], count: int) -> _Wave:
-    """Return (count, 2) samples: the noises of each act, faded into those of the next.
+    """Return `count` stereo samples of background noise for a film.
 
-    A noise that two acts share continues without a break.
+    At the start of an act, its noises fade in and those of the previous act fade out. A noise that
+    both acts have continues without a break.
     """
     heard = [set(_noises(scene)) for scene, _ in acts]
     begins = np.cumsum([0, *(seconds for _, seconds in acts)])[:-1]
@@ -84,7 +85,13 @@ def ambience(acts: Sequence[tuple[Scene, int]], count: int) -> _Wave:
 
 
 def _loudness(present: list[float], begins: NDArray[np.int64], count: int) -> _Wave:
-    """Return the level of a noise for each sample, 0 to 1; fades keep the power even."""
+    """Return the loudness of one noise at each sample, 0 to 1.
+
+    present  for each act: 1 if the act has this noise, 0 if not.
+    begins   for each act: the second at which it begins.
+
+    The square root makes a crossfade keep the total power constant.
+    """
     at = np.arange(count) / RATE
     level = np.full(count, present[0])
     for before, here, begin in zip(present, present[1:], begins[1:], strict=False):
@@ -94,7 +101,10 @@ def _loudness(present: list[float], begins: NDArray[np.int64], count: int) -> _W
 
 
 def _band(scene: Scene, noise: _Noise, count: int) -> _Wave:
-    """Return stereo noise for a film that starts with `scene`; a longer film starts alike."""
+    """Return stereo noise for a film whose first scene is `scene`.
+
+    Lengthening the film does not change the beginning of the noise.
+    """
     rng = scene.rng(f"sound of {noise.name}")
     phase = rng.uniform(0, 6.28)
     size = 1 << (count - 1).bit_length()
@@ -104,8 +114,8 @@ def _band(scene: Scene, noise: _Noise, count: int) -> _Wave:
     out = np.empty((count, 2))
     for side in (0, 1):
         out[:, side] = np.fft.irfft(np.fft.rfft(white[:, side], size) * shape, size)[:count]
-    # Scaled by the filter's power, not by the measured samples: the level is the same for every
-    # length of film.
+    # The noise is scaled by the filter's power instead of the measured samples, so that its level
+    # does not depend on the length of the film.
     out *= noise.level / max(1e-9, float(np.sqrt(np.mean(shape**2))))
     if noise.swell is not None:
         rate_hz, floor = noise.swell

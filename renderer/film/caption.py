@@ -1,4 +1,4 @@
-"""Captions: clean and wrap the prompt, split it into cards, draw each once, paste it per frame."""
+"""Draws captions: the prompt is cleaned, wrapped, split into cards, and pasted onto each frame."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from renderer.stage.camera import View
 from renderer.stage.pixels import dimmed
 from renderer.stage.stage import Stage
 
-#: Emoji with their joiners and modifiers; captions leave them out.
+#: Emoji with their joiners and modifiers, which are removed from captions.
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\u20e3"
     "\U000e0020-\U000e007f]"
 )
 _FONTS = Path(__file__).parents[1] / "fonts"
-#: Fonts for captions, best-looking first. The ones in /usr exist on many Linux machines.
+#: Font files for captions, the best-looking first. Those in /usr exist on many Linux machines.
 _CAPTION_FONTS = (
     _FONTS / "fraunces-semibold.ttf",
     _FONTS / "inter-semibold.ttf",
@@ -33,19 +33,19 @@ _CAPTION_FONTS = (
     Path("/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"),
     Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
 )
-#: A code point that no font draws: U+10FFFF is a noncharacter.
+#: A character that no font can draw: U+10FFFF is a Unicode noncharacter.
 _UNDRAWN = "\U0010ffff"
-#: Most lines on a card.
+#: The largest number of lines on one caption card.
 _LINES = 3
-#: Shortest time that a card is shown, in seconds.
+#: The shortest time that a caption card is shown, in seconds.
 _CARD_S = 3.0
 _FADE_S = 0.35
-#: The left margin, in pixels of a 720 px frame.
+#: The left margin of the caption, in pixels of a frame whose shorter side is 720 px.
 _LEFT = 44
 
 
 def clean(prompt: str) -> str:
-    """Return the prompt as one line without emoji and control characters."""
+    """Return the prompt on one line, without emoji and control characters."""
     words = _EMOJI.sub(" ", unicodedata.normalize("NFC", prompt))
     shown = "".join(
         " " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in words
@@ -54,13 +54,17 @@ def clean(prompt: str) -> str:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:
-    """Return lines of about equal length, at most `width_px` wide; breaks words that are wider."""
+    """Break the text into lines of about equal length, at most `width_px` wide.
+
+    A word that is wider than a line is broken.
+    """
     words: list[str] = []
     for word in text.split():
         words.extend(_broken(word, font, width_px))
     lines = _filled(words, font, width_px)
     if 1 < len(lines) <= _LINES:
-        # The narrowest width with the same number of lines avoids a single word in the last one.
+        # Use the narrowest width that gives the same number of lines, so that the last line does
+        # not hold a single word.
         for share in (0.6, 0.7, 0.8, 0.9):
             tighter = _filled(words, font, round(width_px * share))
             fits = all(font.getlength(line) <= width_px for line in tighter)
@@ -93,9 +97,9 @@ def _broken(word: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TitleCard:
-    """A few lines of a caption that are shown together."""
+    """A few lines of a caption that are shown at the same time."""
 
-    #: Masks of the white text and of the shadow around it.
+    #: Masks of the white text and of the dark shadow around it.
     text: Image.Image
     shade: Image.Image
     begin_s: float
@@ -104,23 +108,33 @@ class TitleCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
-    """Cards that are shown one after another; the first one from the first frame on."""
+    """The cards of a caption, shown one after another; the first one is visible from the first
+    frame.
+    """
 
     stage: Stage
     cards: tuple[TitleCard, ...]
     left_px: int
-    #: Frame row where the last line ends; frame row where the highest card begins.
+    #: `bottom_px` is the frame row where the last line of text ends, `top_px` the row where the
+    #: tallest card begins.
     bottom_px: int
     top_px: int
 
     @classmethod
     def of(cls, prompt: str, stage: Stage) -> Caption | None:
-        """Return the caption; None when the text is empty or no font has its glyphs."""
+        """Return the caption of a whole clip.
+
+        Returns None when the text is empty or no font has all its glyphs.
+        """
         return cls.of_titles(((prompt, stage.seconds),), stage)
 
     @classmethod
     def of_titles(cls, titles: Sequence[tuple[str, int]], stage: Stage) -> Caption | None:
-        """Return a caption that shows each text for its number of seconds; None as for `of`."""
+        """Return a caption that shows each text for its number of seconds.
+
+        A text is left out when it is empty or no font has all its glyphs. Returns None when no
+        text is left.
+        """
         cards: list[TitleCard] = []
         begin_s = 0
         for words, seconds in titles:
@@ -154,7 +168,10 @@ class Caption:
 
 
 def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[TitleCard]:
-    """Return the cards of one text, spread evenly over its time; none as for `Caption.of`."""
+    """Return the cards for one text, each shown for an equal part of `seconds`.
+
+    Returns no cards when the text is empty or no font has all its glyphs.
+    """
     size = round(stage.wide_or_tall(40, 46) * stage.unit)
     font = caption_font(text, max(8, size)) if text else None
     if font is None:
@@ -167,14 +184,15 @@ def _cards(text: str, begin_s: int, seconds: int, stage: Stage) -> list[TitleCar
     for number, card in enumerate(groups):
         mask, shade = _masks("\n".join(card), font, stage)
         first_s = begin_s + number * each_s
-        # Set exactly: the sum of the shares may fall short by a rounding error.
+        # The last card's end is set without rounding: adding up the parts could leave the
+        # caption's last frame without a card.
         last_s = begin_s + seconds if number == len(groups) - 1 else first_s + each_s
         cards.append(TitleCard(text=mask, shade=shade, begin_s=first_s, end_s=last_s))
     return cards
 
 
 def _grouped(lines: list[str], cards: int) -> list[list[str]]:
-    """Split the lines into at most `cards` groups; cut what does not fit, with an ellipsis."""
+    """Split the lines into at most `cards` cards; cut text that does not fit, with an ellipsis."""
     capacity = cards * _LINES
     if len(lines) > capacity:
         lines = lines[:capacity]
@@ -196,7 +214,8 @@ def _masks(
         (0, 0), text, font=font, spacing=spacing
     )
     margin = _margin(stage)
-    # Descenders differ between cards: a fixed space below keeps all cards on one base line.
+    # Letters such as "g" reach below the base line. The space below the text is fixed, so that all
+    # cards have the same base line whether or not their text has such letters.
     foot = round(font.size * 0.28)
     size = (round(right - left) + 2 * margin, round(bottom - top) + foot + 2 * margin)
     mask = Image.new("L", size, 0)
@@ -211,7 +230,7 @@ def _masks(
 
 
 def caption_font(text: str, size_px: int) -> ImageFont.FreeTypeFont | None:
-    """Return the first font that has every glyph of `text`, or None."""
+    """Return the best-looking font that has a glyph for every character of `text`, or None."""
     for path in _CAPTION_FONTS:
         if path.is_file():
             font = ImageFont.truetype(path, size_px)
@@ -221,7 +240,7 @@ def caption_font(text: str, size_px: int) -> ImageFont.FreeTypeFont | None:
 
 
 def has_glyphs(font: ImageFont.FreeTypeFont, text: str) -> bool:
-    """Return whether `font` has a glyph for each visible character of `text`."""
+    """Return whether the font has a glyph for each visible character of the text."""
     missing = _bitmap(font, _UNDRAWN)
     visible = {c for c in text if not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc")}
     return all(_bitmap(font, c) != missing for c in visible)

@@ -1,4 +1,4 @@
-"""Encodes frames and sound as an MP4 that common players can play."""
+"""Encodes frames and sound as an MP4 file that common players can play."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from PIL import Image
 from renderer.stage.pixels import Floats
 from renderer.stage.stage import FPS
 
-#: Samples per second of the sound.
+#: Audio samples per second.
 RATE = 48_000
-#: H.273: BT.709 for primaries, transfer and matrix; 1 is limited range.
+#: Code numbers of ITU-T H.273: 1 for BT.709 colours (primaries, transfer and matrix), and 1 for
+#: limited range.
 _BT709 = 1
 _LIMITED_RANGE = 1
 _CHUNK = RATE // FPS
@@ -28,12 +29,12 @@ _CHUNK = RATE // FPS
 def encode(
     frames: Iterator[Image.Image], sound: Floats, target: Path, size: tuple[int, int]
 ) -> None:
-    """Write a faststart H.264/AAC MP4 of `frames` (RGB, `size`) and `sound` to `target`.
+    """Write RGB frames and sound to `target` as an H.264/AAC MP4 that players can stream.
 
     sound  (samples, 2) of -1 to 1 at 48 kHz; each frame takes RATE / FPS samples.
     The same frames and sound give the same bytes. `target` appears only when it is complete.
     """
-    # faststart reopens the file by its name, so the output must be a file on disk.
+    # The option "faststart" reopens the output by its name, so the output must be a file on disk.
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     options = {"movflags": "+faststart"}
     try:
@@ -53,17 +54,19 @@ def encode(
 
 
 def _video(container: OutputContainer, size: tuple[int, int]) -> VideoStream:
-    # With mbtree, x264 produces different bitstreams for the same frames, even on one thread
-    # (measured 2026-11-20, x264 build 165, 320x192: five in 25 runs; without mbtree, one).
+    # With the option mbtree, x264 encodes the same frames to different bytes from run to run, even
+    # on one thread (measured 2026-11-20, x264 build 165, 320x192: five results in 25 runs; without
+    # mbtree, one).
     options = {"crf": "23", "preset": "veryfast", "x264-params": "mbtree=0"}
     stream = container.add_stream("libx264", rate=FPS, options=options)  # pyright: ignore[reportUnknownMemberType] - as above
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
-    # With two threads, two bitstreams alternate (measured 2026-11-20, x264 build 165).
+    # With two threads, x264 encodes the same frames to one of two results at random, so one thread
+    # is used (measured 2026-11-20, x264 build 165).
     context.thread_count = 1
     context.gop_size = 2 * FPS
-    # Without these tags, players guess the colour matrix from the height.
+    # Without colour tags, video players guess the colour matrix from the height of the frame.
     context.color_primaries = _BT709
     context.color_trc = _BT709
     context.colorspace = _BT709
@@ -76,7 +79,8 @@ def _video_frame(image: Image.Image, index: int) -> av.VideoFrame:
         format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
     )
     frame.pts = index
-    # Set on the frame: the muxer changes the stream's time base when it writes the header.
+    # The time base is set on each frame, because the muxer changes the stream's time base when it
+    # writes the file header.
     frame.time_base = Fraction(1, FPS)
     frame.pict_type = PictureType.NONE
     return frame

@@ -1,4 +1,4 @@
-"""Draws a screenplay frame by frame."""
+"""Draws the frames of a film from its screenplay."""
 
 from __future__ import annotations
 
@@ -43,20 +43,22 @@ _BUILDERS: dict[SceneKind, Callable[[Shot], list[Part]]] = {
     SceneKind.BOKEH: bokeh.build,
 }
 _WITHOUT_WEATHER = (SceneKind.SPACE, SceneKind.UNDERWATER, SceneKind.BOKEH)
-#: How many frames at the start of an act dissolve from the scene before it.
+#: Number of frames at the start of an act during which the previous scene dissolves into the new
+#: one.
 _DISSOLVE_FRAMES = FPS // 2
-#: How many scenes keep their scenery in memory: each takes a lot.
+#: Number of scenes whose drawn scenery is kept in memory; one scene's scenery takes a lot of
+#: memory.
 _SCENERIES_KEPT = 2
 
 
 class PreviewFilm:
-    """All frames of one clip; they can be drawn in any order with the same result.
+    """Draws the frames of one clip. The order in which they are drawn does not matter.
 
     scenes  the scene and the seconds of each act.
     """
 
     def __init__(self, play: Screenplay, size: tuple[int, int], image: Path | None = None) -> None:
-        """Build the scenery.
+        """Prepare the scenery of the first act.
 
         size   width and height in pixels.
         image  a reference picture that replaces the scenery.
@@ -74,7 +76,7 @@ class PreviewFilm:
         )
         self._image = image
         self._camera = Camera(cues=cues, phase=(opening.seed % 628) / 100)
-        # The subject follows the first camera move only.
+        # In every act, the subject moves in the direction of the first act's camera move.
         self._scenes = [replace(scene, move=opening.move) for scene, _ in acts]
         self._begins = [sum(act.seconds for act in play.acts[:k]) * FPS for k in range(len(acts))]
         self._scenery: OrderedDict[Scene, list[Part]] = OrderedDict()
@@ -96,7 +98,7 @@ class PreviewFilm:
         return self._stage.seconds * FPS
 
     def frame(self, index: int) -> Image.Image:
-        """Return frame `index` (0 to frame_count - 1) as RGB."""
+        """Return the frame with this index (0 to frame_count - 1) as an RGB image."""
         at_s = index / FPS
         view = self._camera.view(at_s)
         act = max(k for k, begin in enumerate(self._begins) if begin <= index)
@@ -115,7 +117,7 @@ class PreviewFilm:
         return (self.frame(i) for i in range(self.frame_count))
 
     def _drawn(self, act: int, view: View, at_s: float) -> Image.Image:
-        """Draw the scenery of an act, without the overlay."""
+        """Draw the scenery of an act, without caption, badge and progress line."""
         image = Image.new("RGB", (self._stage.width_px, self._stage.height_px))
         parts = self._parts(act)
         for part, limit_row in zip(parts, self._limits(parts, view), strict=True):
@@ -148,7 +150,7 @@ class PreviewFilm:
         return [*parts, *coloured]
 
     def _limits(self, parts: list[Part], view: View) -> list[int]:
-        """Return for each part the frame row below which nearer parts hide it."""
+        """Return, for each part, the frame row from which nearer parts hide it completely."""
         limits: list[int] = []
         limit = self._stage.height_px
         for part in reversed(parts):
@@ -159,7 +161,7 @@ class PreviewFilm:
 
 
 def _cues(acts: list[tuple[Scene, int]]) -> tuple[Cue, ...]:
-    """Return the camera moves: the first act's, and one for each act whose move differs."""
+    """Return the camera moves: the first act's, and one for each act that changes the move."""
     cues = [Cue(move=acts[0][0].move, begin_s=0, seconds=acts[0][1])]
     begin_s = 0
     for (before, passed_s), (scene, seconds) in pairwise(acts):

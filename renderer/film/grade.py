@@ -1,4 +1,6 @@
-"""Colour grading: for another take of a scene, or when a change relights a reference picture."""
+"""Adjusts the colours of a whole frame: for another take of a scene, or for a reference picture
+under a new light.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,17 @@ from renderer.stage.layer import Part
 
 _Gains = tuple[float, float, float]
 
-#: Red, green and blue gains of another take: warmer, cooler or softer.
+#: Factors for red, green and blue in another take of a scene: warmer, cooler or softer.
 _TAKES: tuple[_Gains, ...] = ((1.1, 1.0, 0.82), (0.84, 0.98, 1.12), (1.08, 0.92, 1.04))
-#: How strongly a tint colours a reference picture, 0 to 1.
+#: How strongly a requested colour tints a reference picture, 0 to 1.
 _TINT = 0.6
 
 
 def grade(scene: Scene, *, has_picture: bool) -> list[Part]:
-    """Return the part that grades the frame, or nothing where the colours stay.
+    """Return the part that adjusts the frame's colours, or no part when they stay as they are.
 
-    has_picture  a reference picture is shown; it was not drawn in the scene's light.
+    has_picture  whether a reference picture is shown. Unlike drawn scenery, a picture gets the
+                 colour of the scene's light only here.
     """
     gains: _Gains = (1.0, 1.0, 1.0)
     if scene.take is not None:

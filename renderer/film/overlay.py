@@ -1,4 +1,4 @@
-"""The overlay: a dark strip behind the caption, the badge, the progress line."""
+"""Draws what lies over the scenery: the strip behind the caption, the badge, the progress line."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from renderer.stage.layer import Part
 from renderer.stage.pixels import grid, mask, shrunk, smoothstep
 from renderer.stage.stage import Stage
 
-#: Shapes are drawn this many times larger and shrunk, which smooths their edges.
+#: Shapes are drawn this many times larger and then shrunk, which smooths their edges.
 _OVERSAMPLING = 4
 _FONT = Path(__file__).parents[1] / "fonts" / "inter-semibold.ttf"
 
 
 def scrim(stage: Stage, text_px: int) -> Part:
-    """Return a soft shadow over the bottom of the frame, behind white text from row `text_px`."""
+    """Return a part that darkens the bottom of the frame, behind white text that begins at row
+    `text_px`.
+    """
     first = max(0, text_px - stage.px(120))
     height = stage.height_px - first
     _, y = grid(1, height)
@@ -33,17 +35,17 @@ def scrim(stage: Stage, text_px: int) -> Part:
 
 
 def badge(stage: Stage, moves: Sequence[CameraMove]) -> Part:
-    """Return the badge in the upper left: `LOCAL PREVIEW  PAN LEFT  8S`.
+    """Return a part that draws the badge in the upper left: `LOCAL PREVIEW  PAN LEFT  8S`.
 
-    It shows members that the clip is not a paid render.
+    The badge tells members that the clip is a free preview.
 
-    moves  the camera moves in order; of more than two, the first and the last are shown.
+    moves  the camera moves in order; of more than two, the badge names the first and the last.
     """
     named = " + ".join(moves if len(moves) == 1 else (moves[0], moves[-1]))
     size = max(6, round(stage.wide_or_tall(15, 19) * stage.unit))
     font = ImageFont.truetype(_FONT, size)
     text = f"LOCAL PREVIEW   {named}   {stage.seconds}S"
-    # Capitals in Inter at this size need extra letter spacing.
+    # Capital letters of the font Inter need extra spacing at this size.
     steps = [font.getlength(c) + size * 0.07 for c in text]
     pad, dot, gap = round(size * 0.95), round(size * 0.5), size * 0.55
     width, height = round(sum(steps)) + 2 * pad + dot + round(gap), round(size * 2.1)
@@ -68,7 +70,9 @@ def badge(stage: Stage, moves: Sequence[CameraMove]) -> Part:
 
 
 def progress(stage: Stage) -> Part:
-    """Return a thin line along the bottom that fills as the clip plays."""
+    """Return a part that draws the progress line: a thin line along the bottom that fills up as
+    the clip plays.
+    """
     side, thick = stage.px(44), stage.px(2.4)
 
     def draw(frame: Image.Image, _view: View, at_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The sound track: a soft pad, a few plucked notes, and the ambience of the place."""
+"""The sound track of a film: slow chords, a few plucked notes, and background noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renderer.film.encode import RATE
 from renderer.script.prompt import Scene, SceneKind, Weather
 from renderer.stage.pixels import Floats
 
-#: Loudness that players and Discord do not change, in LUFS.
+#: Loudness of the sound track in LUFS. Video players and Discord play it at this level unchanged.
 TARGET_LUFS = -18.0
 _PEAK = 0.89
 _CHORD_S = 4.0
@@ -20,16 +20,17 @@ _CHORD_S = 4.0
 _Wave = NDArray[np.float64]
 _Mood = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
 
-#: Semitones above the key: four chords of each mood, and the scale of the plucked notes.
+#: The notes of each mood, in semitones above the key: four chords, then the scale of the plucked
+#: notes.
 _BRIGHT: _Mood = (((0, 7, 12, 16), (-3, 4, 9, 12), (-7, 5, 9, 12), (-5, 2, 7, 11)), (0, 2, 4, 7, 9))
 _DARK: _Mood = (((0, 7, 12, 15), (-4, 3, 8, 12), (-9, 3, 7, 12), (-2, 5, 10, 14)), (0, 3, 5, 7, 10))
 _WIDE: _Mood = (((0, 7, 14, 16), (2, 9, 14, 18), (-5, 7, 11, 14), (0, 9, 14, 16)), (0, 4, 6, 7, 11))
 
 
 def compose(acts: Sequence[tuple[Scene, int]]) -> Floats:
-    """Return 48,000 samples (rows of two, -1 to 1) a second at about -18 LUFS, never clipped.
+    """Return the sound track as stereo samples of -1 to 1 at 48 kHz, about -18 LUFS, never clipped.
 
-    acts  the scene and the seconds of each act; places and weather fade into one another.
+    acts  the scene and the seconds of each act; the noises of one act fade into those of the next.
     The same acts give the same samples. An added act does not change the music before it.
     """
     opening = acts[0][0]
@@ -59,7 +60,7 @@ def _mood(scene: Scene) -> _Mood:
 def _pad(
     rng: np.random.Generator, mood: Callable[[float], _Mood], key_hz: float, count: int
 ) -> _Wave:
-    """Return slow chords that fade into one another."""
+    """Return a pad: slow chords, each of which fades into the next."""
     out = np.zeros((count, 2))
     at = np.arange(count) / RATE
     for number in range(int(count / RATE / _CHORD_S) + 2):
@@ -87,7 +88,7 @@ def _pad(
 def _plucks(
     rng: np.random.Generator, mood: Callable[[float], _Mood], key_hz: float, count: int
 ) -> _Wave:
-    """Return single notes like those of a kalimba, at random on a half-second grid."""
+    """Return single notes that sound like a kalimba, placed at random on a half-second grid."""
     out = np.zeros((count, 2))
     for beat in range(1, int(count / RATE / 0.5) - 1):
         if rng.random() > 0.55:
@@ -110,7 +111,7 @@ def _plucks(
 
 
 def _reverbed(dry: _Wave, rng: np.random.Generator) -> _Wave:
-    """Return the sound with the reverb of a large room."""
+    """Return the sound with the reverberation of a large room added."""
     length = round(1.7 * RATE)
     t = np.arange(length) / RATE
     size = 1 << (dry.shape[0] + length - 1).bit_length()
@@ -124,17 +125,19 @@ def _reverbed(dry: _Wave, rng: np.random.Generator) -> _Wave:
 
 
 def _fade(wave: _Wave) -> None:
-    """Fade both ends in place, so that they do not click."""
+    """Fade the start and the end of the sound, in place, so that they do not click."""
     soft, slow = round(0.03 * RATE), round(0.7 * RATE)
     wave[:soft] *= np.linspace(0, 1, soft)[:, None]
     wave[-slow:] *= np.linspace(1, 0, slow)[:, None] ** 1.5
 
 
 def loudness_lufs(wave: NDArray[np.floating]) -> float:
-    """Return the loudness of (samples, 2) with the K-weighting of ITU-R BS.1770, ungated."""
+    """Return the loudness of stereo samples in LUFS: K-weighted as in ITU-R BS.1770, without
+    gating.
+    """
     size = 1 << (wave.shape[0] - 1).bit_length()
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(size))
-    # The two biquad filters of BS.1770-4 for 48 kHz: a high shelf, then a high pass.
+    # The two filters of ITU-R BS.1770-4 for 48 kHz: a high shelf, then a high pass.
     shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
         1 - 1.69065929318241 * z + 0.73248077421585 * z**2
     )
@@ -148,7 +151,7 @@ def loudness_lufs(wave: NDArray[np.floating]) -> float:
 
 def _levelled(wave: _Wave) -> Floats:
     wave *= 10 ** ((TARGET_LUFS - loudness_lufs(wave)) / 20)
-    # Peaks above the knee are compressed smoothly, so that none is clipped.
+    # Samples above the knee are compressed smoothly, so that no peak is clipped.
     knee = 0.6
     over = np.abs(wave) > knee
     bent = knee + (_PEAK - knee) * np.tanh((np.abs(wave[over]) - knee) / (_PEAK - knee))

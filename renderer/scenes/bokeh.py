@@ -1,4 +1,4 @@
-"""A warm room out of focus: discs of light above a table."""
+"""Draws a warm room out of focus: discs of light above a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renderer.stage.particles import particles
 from renderer.stage.pixels import blend, column, grainy_image, grid, mask, smoothstep
 from renderer.stage.stage import Shot
 
-#: Dark, middle, bright, and the colours of the lights.
+#: For each room: its dark, middle and bright colour, and the colours of its lights.
 _ROOMS: tuple[tuple[Colour, Colour, Colour, tuple[Colour, ...]], ...] = (
     ((44, 20, 26), (128, 60, 48), (232, 150, 92),
      ((255, 202, 132), (255, 156, 96), (255, 226, 182), (150, 180, 230))),
@@ -29,7 +29,7 @@ _DAYLIGHT = (
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw the room, farthest first."""
     scene, tint = shot.scene, shot.scene.tint
     room = _ROOMS[0 if scene.time is Time.SUNSET else scene.seed // 7 % len(_ROOMS)]
     dark, middle, lamp, lights = _DAYLIGHT if scene.time in (Time.DAY, Time.DAWN) else room

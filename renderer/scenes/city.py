@@ -1,4 +1,4 @@
-"""A skyline at three depths above a street, which reflects it when wet."""
+"""Draws a city: three rows of houses behind a street. A wet street reflects the houses."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _STONES: tuple[Colour, ...] = (
     (196, 176, 150), (168, 112, 92), (142, 152, 168), (214, 204, 190), (108, 124, 142),
 )  # fmt: skip
 _LAMPS: tuple[Colour, ...] = ((255, 214, 142), (255, 232, 184), (255, 190, 110), (190, 220, 255))
-#: Headlights of approaching cars, tail lights of departing cars.
+#: `_COMING` is the colour of cars' headlights, `_GOING` that of their tail lights.
 _COMING: Colour = (255, 244, 214)
 _GOING: Colour = (255, 66, 56)
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw the city, farthest first."""
     palette = shot.palette
     street = shot.wide_or_tall(0.8, 0.74)
     parts = sky(shot, shot.row(street - 0.06))
@@ -54,13 +54,13 @@ def build(shot: Shot) -> list[Part]:
 
 
 class _Row:
-    """One row of houses, drawn from left to right: colours, mask, lights."""
+    """Draws a row of houses from left to right: their colours, their outline, their lit windows."""
 
     def __init__(self, shot: Shot, street: float, *, index: int, far: float) -> None:
         self._shot, self._far = shot, far
         self._rng = rng = shot.rng(f"houses {index}")
-        # Lamps, signs and stones have a generator of their own, so that the houses stand in the
-        # same places by day and by night.
+        # Lamps, signs and stones use a random generator of their own, so that the houses stand in
+        # the same places by day and by night.
         self._surface = skin = shot.rng(f"skins {index}")
         self._foot = foot = shot.row(street) + shot.px(6)
         width, palette, dark = shot.canvas_px[0], shot.palette, shot.scene.dark
@@ -84,7 +84,7 @@ class _Row:
             x += wide + (0 if rng.random() < 0.7 else self._px(4, 26))
 
     def layer(self, depth: float) -> Layer:
-        """Return the row as a layer, with mist at its bottom."""
+        """Return the row of houses as a layer, with mist along its bottom edge."""
         shot, paint = self._shot, self._paint
         if shot.scene.dark:
             glow = self._lamps.filter(ImageFilter.GaussianBlur(7 * shot.unit))
@@ -105,7 +105,7 @@ class _Row:
         scene, foot = self._shot.scene, self._foot
         self._outline.rectangle((left, top, right - 1, foot), fill=255)
         self._walls.rectangle((left, top, right - 1, foot), fill=tone)
-        # The wall that faces away from the light.
+        # The side of the house that faces away from the light is darker.
         side = left + round((right - left) * self._between(0.55, 0.8))
         shade = mix(tone, self._shot.palette.near, 0.3)
         self._walls.rectangle((side, top, right - 1, foot), fill=shade)
@@ -169,7 +169,9 @@ class _Row:
 
 
 def _traffic(shot: Shot, row: int) -> Part:
-    """Return nine cars out of focus: two lamps each, and their reflections on the road."""
+    """Return a part that draws nine blurred cars: two lamps each, and the lamps' reflections on
+    the road.
+    """
     rng = shot.take_rng("traffic")
     radius, tall, outside = shot.px(11), shot.px(58), shot.px(80)
     x, y = grid(2 * radius + 1, 2 * radius + 1)

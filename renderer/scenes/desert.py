@@ -1,4 +1,4 @@
-"""Dunes with table mountains behind them."""
+"""Draws a desert: dunes in front of table mountains."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from renderer.stage.stage import Shot
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw the desert, farthest first."""
     palette = shot.palette
-    # Sand reflects much of the light, so it is brighter than other things at night.
+    # Sand reflects much of the light, so at night it is drawn brighter than other ground.
     light = [factor**0.72 for factor in palette.light]
     sand = lit((238, 190, 126), light)
     shade = mix(lit((140, 82, 58), light), palette.near, 0.22)
@@ -27,7 +27,7 @@ def build(shot: Shot) -> list[Part]:
     for i, (depth, far) in enumerate(((0.22, 0.55), (0.4, 0.32), (0.62, 0.12), (0.88, 0.0))):
         cell = shot.width_px * (0.36 + 0.2 * i)
         wave = noise.line(rng, shot.canvas_px[0], cell, octaves=2, gain=0.3)
-        # Makes the crests sharper than the hollows.
+        # Make the crests of the dunes sharper than the hollows between them.
         wave = 1.0 - 2.0 * np.abs(wave * 0.75) ** 0.85
         tall = shot.height_px * (0.02 + 0.014 * i) * shot.wide_or_tall(1.0, 0.7)
         parts.append(

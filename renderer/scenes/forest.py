@@ -1,4 +1,4 @@
-"""A forest: rows of trunks with light between them, ferns in front."""
+"""Draws a forest: rows of trunks with light between them, and ferns in front."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from renderer.stage.stage import Shot
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw the forest, farthest first."""
     scene, palette = shot.scene, shot.palette
     leaf = lit((74, 118, 70), palette.light)
     bright = mix(palette.sky[3], palette.glow, 0.3)
@@ -43,7 +43,8 @@ def build(shot: Shot) -> list[Part]:
     )
     parts.append(_floor(shot, near, row=0.93, depth=0.95))
     if scene.sun_down:
-        # Both calls use the same random numbers: one draws the lights, one their glow.
+        # Fireflies are drawn twice with the same random numbers: small bright dots, then a large
+        # faint glow around each.
         return parts + [
             particles(
                 shot, "fireflies", ((255, 236, 130), (214, 255, 140)), count=44, size=size,
@@ -72,7 +73,7 @@ def _glade(shot: Shot, bright: Colour, air: Colour, leaf: Colour) -> Layer:
 
 
 def _trunks(shot: Shot, colours: tuple[Colour, Colour], index: int) -> Layer:
-    """Return a row of trees whose crowns fill the upper edge of the frame."""
+    """Return a row of trees; their crowns reach above the upper edge of the frame."""
     rng = shot.rng(f"trunks {index}")
     width, height = shot.canvas_px
     count = max(4, round((22, 14, 8)[index] * shot.width_px / (1280 * shot.unit)))
@@ -106,7 +107,8 @@ def _branch(
     side = 1 if rng.random() < 0.5 else -1
     length = half * float(rng.uniform(4, 9))
     angle = float(rng.uniform(0.2, 0.75))
-    # Start of each twig along the branch, its length, its angle, its thickness.
+    # The twigs of a branch. For each: its start along the branch, its length, its angle, its
+    # thickness.
     for out, share, turn, thick in (
         (0.0, 1.0, 0.0, 0.24), (0.45, 0.55, 0.45, 0.13), (0.45, 0.4, -0.4, 0.1),
     ):  # fmt: skip
@@ -120,7 +122,7 @@ def _branch(
 
 
 def _leaves(shot: Shot, rng: np.random.Generator, index: int) -> Image.Image:
-    """Return a mask of the leaves: a ragged shape that hangs from the upper edge."""
+    """Return a mask of leaves that hang into the picture from the upper edge."""
     unit, size = shot.unit * (0.8 + 0.35 * index), shot.canvas_px
     boughs = noise.field(rng, size, (230 * unit, 120 * unit), octaves=2)
     leaves = noise.field(rng, size, (26 * unit, 20 * unit), octaves=3, gain=0.7)
@@ -130,7 +132,7 @@ def _leaves(shot: Shot, rng: np.random.Generator, index: int) -> Image.Image:
 
 
 def _floor(shot: Shot, colour: Colour, *, row: float, depth: float) -> Layer:
-    """Return ground with grass and ferns."""
+    """Return the forest floor, with grass and ferns."""
     rng = shot.rng(f"floor {row}")
     width = shot.canvas_px[0]
     hills = noise.line(rng, width, shot.height_px * 0.5, octaves=3) * (shot.height_px * 0.02)
@@ -160,7 +162,6 @@ def _floor(shot: Shot, colour: Colour, *, row: float, depth: float) -> Layer:
 
 
 def _frond(pen: ImageDraw.ImageDraw, x: float, y: float, size: float, angle: float) -> None:
-    """Draw one drooping leaf of a fern."""
     last = (x, y)
     for share in (i / 12 for i in range(1, 13)):
         fall = share - 0.55 * share**2 * abs(angle)

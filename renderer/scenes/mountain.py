@@ -1,4 +1,4 @@
-"""Three mountain ranges with firs in front, or with a lake."""
+"""Draws three mountain ranges, with fir trees or a lake in front."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from renderer.stage.water import Water
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw the mountains, farthest first."""
     scene, palette = shot.scene, shot.palette
     horizon = shot.row(0.6)
     parts = sky(shot, horizon) + _ranges(shot)
@@ -116,7 +116,7 @@ def _meadow(shot: Shot) -> Part:
     bumps = noise.line(rng, width, shot.height_px * 0.5, octaves=3) * 0.018
     firs, ground, tree = palette.near, mix(palette.near, BLACK, 0.1), 92.0
     if shot.scene.weather is Weather.SNOW:
-        # A meadow in snow has no visible trees: they are drawn too small to see.
+        # A snowy meadow shows no trees: the trees are made too small to be seen.
         firs = ground = mix(lit((206, 216, 236), palette.light), palette.haze, 0.2)
         tree = 0.1
     return land.conifers(

@@ -1,4 +1,4 @@
-"""The sea with an island on the horizon and the shore in front."""
+"""Draws the sea, with an island on the horizon and the shore in front."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from renderer.stage.sky import disc_place, sky
 from renderer.stage.stage import Shot
 from renderer.stage.water import Water
 
-#: Depth of the island and the lighthouse.
+#: The depth of the island and the lighthouse: 0 is infinitely far, 1 is at the camera.
 _FAR = 0.12
 _LAMP: Colour = (255, 240, 196)
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw the sea, farthest first."""
     scene, palette = shot.scene, shot.palette
     horizon = shot.row(shot.wide_or_tall(0.55, 0.58))
     parts = sky(shot, horizon)
@@ -65,7 +65,7 @@ def build(shot: Shot) -> list[Part]:
 
 
 def _island(shot: Shot, horizon: int) -> tuple[Part, tuple[int, int]]:
-    """Return the island, and the canvas column and row of its highest point."""
+    """Return a part that draws the island, and the canvas column and row of its highest point."""
     rng = shot.rng("island")
     width = shot.canvas_px[0]
     x = np.linspace(0, 1, width) - float(rng.uniform(0.3, 0.44))
@@ -92,11 +92,15 @@ def _shore(shot: Shot) -> Part:
 
 
 def _lighthouse(shot: Shot, top: tuple[int, int]) -> Part:
-    """Return a lighthouse at canvas column and row `top`; its beam turns when it is dark."""
+    """Return a part that draws a lighthouse with its foot at canvas column and row `top`.
+
+    In the dark, its light beam turns.
+    """
     over = 4
     wall = mix((236, 228, 220), shot.palette.near, 0.42)
     band = mix((176, 48, 44), shot.palette.near, 0.42)
-    # Each storey: bottom, half width there, top, half width there (shares of the height), colour.
+    # The storeys of the lighthouse. For each: its bottom and half its width there, its top and
+    # half its width there (as shares of the tower's height), and its colour.
     edges = [(0.13 * i, 0.095 - 0.0052 * i) for i in range(7)]
     storeys = [
         (*low, *high, wall if i % 2 else band) for i, (low, high) in enumerate(pairwise(edges))
@@ -127,7 +131,7 @@ def _lighthouse(shot: Shot, top: tuple[int, int]) -> Part:
 
 def _beam(shot: Shot, frame: Image.Image, x: float, y: float, at_s: float) -> None:
     turn = at_s * 0.9 + 0.6
-    # From the side, a turning beam looks longer and shorter.
+    # Seen from the side, the light beam seems to grow longer and shorter as it turns.
     reach = math.cos(turn) * 0.75 * frame.width
     veil = Image.new("L", (frame.width // 4, frame.height // 4), 0)
     pen = ImageDraw.Draw(veil)

@@ -1,6 +1,7 @@
-"""A reference picture instead of a drawn scene.
+"""Shows a reference picture in place of a drawn scene.
 
-It fills the frame, or is shown whole over a blurred copy where the shapes differ too much.
+The picture fills the frame. If its aspect ratio differs too much from the frame's, the whole
+picture is shown in front of a blurred copy.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from renderer.stage.layer import Layer, Part
 from renderer.stage.pixels import mask
 from renderer.stage.stage import Stage
 
-#: Larger pictures are refused before they are decoded: 40 million pixels take about 120 MB.
+#: Pictures with more pixels are refused before they are decoded: 40 million pixels take 120 MB.
 PICTURE_MAX_PX = 40_000_000
-#: Largest ratio between the aspect ratios of picture and frame at which the picture is cropped.
+#: The picture is cropped to the frame when their aspect ratios differ by at most this factor.
 _CROP_MAX = 1.45
 
 
 def build(path: Path, stage: Stage) -> list[Part]:
-    """Return the picture at `path` as scenery.
+    """Return the parts that draw the picture at `path`.
 
-    Raises OSError (Pillow's UnidentifiedImageError is one) unless it is a readable PNG, JPEG or
-    WebP.
+    Raises OSError (also Pillow's UnidentifiedImageError, a kind of OSError) unless the file is a
+    readable PNG, JPEG or WebP of at most `PICTURE_MAX_PX` pixels.
     """
     with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as opened:
         if opened.width * opened.height > PICTURE_MAX_PX:

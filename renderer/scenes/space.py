@@ -1,4 +1,4 @@
-"""Space: a nebula, stars at three depths, a turning planet, often with a ring."""
+"""Draws space: a nebula, stars at three depths, and a turning planet, often with a ring."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from renderer.stage.pixels import Floats, blend, grainy_image, grid, mask, smoot
 from renderer.stage.sky import twinkle
 from renderer.stage.stage import Shot
 
-#: Colours of the nebula: low, high, and its brightest filaments.
+#: The colours of a nebula: its dark parts, its bright parts, and its brightest threads.
 _NEBULAE: tuple[tuple[Colour, Colour, Colour], ...] = (
     ((40, 24, 96), (150, 44, 120), (255, 150, 170)),
     ((14, 44, 96), (30, 110, 150), (140, 230, 220)),
     ((52, 22, 60), (180, 76, 60), (255, 196, 130)),
 )
-#: Colours of the planet: low, middle and high clouds, and its atmosphere.
+#: The colours of a planet: its low, middle and high clouds, and its atmosphere.
 _PLANETS: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
     ((150, 62, 58), (226, 146, 112), (248, 214, 178), (255, 176, 130)),
     ((36, 66, 130), (92, 150, 200), (206, 230, 240), (120, 190, 255)),
     ((128, 92, 60), (206, 168, 112), (244, 226, 180), (255, 220, 160)),
     ((60, 46, 110), (134, 96, 176), (220, 186, 226), (200, 150, 255)),
 )
-#: Tilt of the planet's axis, in radians.
+#: Tilt of the planet's axis against the vertical, in radians.
 _LEAN = -0.32
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw space, farthest first."""
     subject = figure(
         shot,
         body=(16, 16, 34),
@@ -67,7 +67,7 @@ def _nebula(shot: Shot) -> Layer:
     density = smoothstep(0.38, 0.95, cloud)
     values = blend((5, 6, 16), blend(low, high, smoothstep(0.25, 0.8, hue)), density * 0.8)
     values = blend(values, vein, np.exp(-((np.abs(fine - 0.5) / 0.05) ** 2)) * density * 0.35)
-    # Lanes of dust darken the nebula.
+    # Dark streaks of dust run through the nebula.
     values *= (1.0 - 0.55 * smoothstep(0.55, 0.85, gas(5)))[..., None]
     return Layer(stage=shot, colour=grainy_image(values, rng))
 
@@ -87,7 +87,10 @@ def _stars(shot: Shot, index: int, count: int, depth: float) -> Layer:
 
 
 def _planet(shot: Shot) -> Part:
-    """Return a turning planet in the upper left, lit from the upper left."""
+    """Return a part that draws a turning planet in the upper left of the picture.
+
+    Its light comes from the upper left, too.
+    """
     scene, rng = shot.scene, shot.rng("planet")
     low, middle, high, air = _PLANETS[int(rng.integers(len(_PLANETS)))]
     if scene.tint is not None:
@@ -96,7 +99,8 @@ def _planet(shot: Shot) -> Part:
     rows, columns = 2 * radius, 4 * radius
     skin = _surface(rng, rows, columns, (low, middle, high))
 
-    # For each pixel of the planet's disc: the point of `skin` that it shows, and its brightness.
+    # For each pixel of the planet's disc, compute which point of the surface map it shows and how
+    # bright it is.
     nx, ny = ((side - radius - 1) / radius for side in grid(2 * radius + 3, 2 * radius + 3))
     nz = np.sqrt(np.clip(1.0 - nx**2 - ny**2, 0.0, 1.0))
     ax = nx * math.cos(_LEAN) + ny * math.sin(_LEAN)
@@ -135,7 +139,7 @@ def _put(
     y: float,
     zoom: float,
 ) -> None:
-    """Paste `paint` through the mask `shape`, centred on x, y with subpixel precision."""
+    """Paste a picture or colour through a mask, centred on x, y with subpixel precision."""
     left, top = x - shape.width * zoom / 2, y - shape.height * zoom / 2
     at = (math.ceil(left), math.ceil(top))
     size = (math.floor(shape.width * zoom) - 1, math.floor(shape.height * zoom) - 1)
@@ -150,7 +154,7 @@ def _put(
 def _surface(
     rng: np.random.Generator, rows: int, columns: int, colours: tuple[Colour, Colour, Colour]
 ) -> Floats:
-    """Return the seamless (rows, columns, 3) map of the planet's surface."""
+    """Return the colours of the planet's surface as a seamless array of (rows, columns, 3)."""
     half = columns // 2
     swirl = noise.field(rng, (half, rows), (half / 5, rows / 9), octaves=5) - 0.5
     swirl = np.concatenate((swirl, swirl[:, ::-1]), axis=1)
@@ -165,7 +169,7 @@ def _surface(
 def _ring(
     radius: int, middle: Colour, high: Colour, *, front: bool
 ) -> tuple[Image.Image, Image.Image]:
-    """Return the picture and the mask of one half of the ring, centred on the planet."""
+    """Return one half of the planet's ring as a picture and its mask, centred on the planet."""
     half = round(radius * 2.35)
     x, y = (side - half for side in grid(2 * half, 2 * half))
     along = x * math.cos(_LEAN) + y * math.sin(_LEAN)
@@ -177,11 +181,11 @@ def _ring(
     gap = np.exp(-(((distance - 1.86) / 0.03) ** 2))
     opacity = opacity * (0.52 + 0.42 * light) * (1 - 0.85 * gap)
     opacity = opacity * smoothstep(-2, 2, across if front else -across)
-    # The planet casts a shadow on the back of the ring, on the side away from the sun.
+    # The planet casts a shadow on the part of the ring behind it, on the side away from the sun.
     shadow = smoothstep(0.5, 0.05, np.abs(across / radius + 0.9 - along / radius * 0.5) * 0.6)
     dim = 1.0 - (0.0 if front else 0.8) * shadow * (along > 0)
     values = blend(middle, high, np.clip(0.5 + light, 0, 1)) * (0.9 * dim)[..., None]
-    # Crop the empty rows above and below the ellipse.
+    # Crop the empty rows above and below the planet's ring.
     rows = np.flatnonzero((opacity > 0.004).any(axis=1))
     reach = int(max(half - rows[0], rows[-1] - half)) + 3
     band = slice(max(0, half - reach), half + reach)

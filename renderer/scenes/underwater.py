@@ -1,4 +1,4 @@
-"""Under water: light from above, reefs, fish and bubbles."""
+"""Draws a scene under water: light from above, reefs, fish and bubbles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLANTS: tuple[Colour, ...] = ((214, 92, 108), (232, 140, 84), (150, 92, 180), (
 
 
 def build(shot: Shot) -> list[Part]:
-    """Return the parts of the scene, farthest first."""
+    """Return the parts that draw the scene under water, farthest first."""
     tint, glow = shot.scene.tint, shot.palette.glow
     light = [0.25 + 0.75 * f for f in shot.palette.light]
     surface = mix(lit((132, 224, 232), light), glow, 0.12)
@@ -71,7 +71,7 @@ def _sea(shot: Shot, surface: Colour, middle: Colour, deep: Colour) -> Layer:
 def _reef(
     shot: Shot, middle: Colour, deep: Colour, *, row: float, depth: float, far: float, index: int
 ) -> Layer:
-    """Return a rock bank with fan corals, finger corals and kelp."""
+    """Return a bank of rock with fan corals, finger corals and kelp on it."""
     rng = shot.rng(f"reef {index}")
     width = shot.canvas_px[0]
     bumps = noise.line(rng, width, shot.height_px * 0.45) * shot.height_px * 0.05
@@ -91,7 +91,7 @@ def _reef(
         (_fingers, _fan, _kelp)[int(rng.integers(3))](pen, x * 2, base * 2, size * 2, rng)
     fade_px = shot.height_px * 0.16
     bank = land.silhouette(shot, crest, (rock, deep), depth=depth, rng=rng, fade_px=fade_px)
-    # The rock's gradient covers the lower ends of the plants.
+    # The rock is pasted over the lower ends of the plants.
     if isinstance(bank.colour, Image.Image):
         paint.paste(bank.colour, (0, bank.top_px - top), bank.mask)
     return Layer(stage=shot, colour=paint, mask=shrunk(shape, 2), depth=depth, top_px=top)

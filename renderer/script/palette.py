@@ -1,4 +1,4 @@
-"""The colours of a scene: from the time of day, then the weather, then a requested tint."""
+"""The colours of a scene: chosen by its time of day, then changed by its weather and tint."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from renderer.script.prompt import Scene, Time, Weather
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours of the air and the light."""
+    """The colours of the sky, the air and the light in a scene."""
 
-    #: Zenith, upper sky, lower sky, horizon.
+    #: The colours of the sky from top to bottom: zenith, upper sky, lower sky, horizon.
     sky: tuple[Colour, Colour, Colour, Colour]
-    #: The disc of the sun or moon, and the glow around it.
+    #: The colour of the sun or moon, and the colour of the glow around it.
     disc: Colour
     glow: Colour
-    #: Distant things fade into this colour.
+    #: The colour of haze; distant things take on this colour.
     haze: Colour
     #: The nearest silhouettes.
     near: Colour
-    #: Clouds in the light, and in the shade.
+    #: The colours of clouds where they are lit, and where they are in shade.
     cloud: Colour
     cloud_shade: Colour
-    #: Factors for the colours of lit things; 1.0 is white daylight.
+    #: Factors for the red, green and blue of lit things; 1.0 each is white daylight.
     light: tuple[float, float, float]
-    #: How many stars show, 0 to 1.
+    #: The share of the stars that are visible, 0 to 1.
     stars: float = 0.0
-    #: Height of the disc above the horizon, as a share of the sky's height.
+    #: The height of the sun or moon above the horizon, as a share of the sky's height.
     elevation: float = 0.5
 
 
@@ -102,7 +102,7 @@ _NIGHT = Palette(
 )
 
 
-#: The scene's seed chooses one of the two.
+#: Two palettes for each time of day; the scene's seed chooses one of them.
 _BY_TIME = {
     Time.DAWN: (_DAWN, _DAWN),
     Time.DAY: (_DAY, _DAY),
@@ -110,7 +110,8 @@ _BY_TIME = {
     Time.DUSK: (_DUSK, _DUSK),
     Time.NIGHT: (_NIGHT, _NIGHT),
 }
-#: The colour with which weather veils the sky, by day and after sunset, and its strength, 0 to 1.
+#: For each weather that veils the sky: the veil's colour by day, its colour after sunset, and its
+#: strength (0 to 1).
 _VEILS: dict[Weather, tuple[Colour, Colour, float]] = {
     Weather.CLOUDY: ((168, 178, 192), (60, 70, 92), 0.32),
     Weather.RAIN: ((112, 126, 146), (38, 48, 72), 0.55),
@@ -121,7 +122,6 @@ _VEILS: dict[Weather, tuple[Colour, Colour, float]] = {
 
 
 def paint(scene: Scene) -> Palette:
-    """Return the palette of a scene."""
     palette = _BY_TIME[scene.time][scene.seed % 2]
     if scene.weather in _VEILS:
         by_day, late, share = _VEILS[scene.weather]
@@ -130,7 +130,7 @@ def paint(scene: Scene) -> Palette:
 
 
 def _veiled(palette: Palette, veil: Colour, share: float) -> Palette:
-    """Return the palette veiled by one colour, with dimmer light."""
+    """Mix the colour `veil` into a palette by `share` (0 to 1), and dim its light."""
     zenith, upper, lower, horizon = palette.sky
     level = brightness(zenith)
     dim = 1.0 - 0.3 * share
@@ -153,7 +153,7 @@ def _veiled(palette: Palette, veil: Colour, share: float) -> Palette:
 
 
 def _tinted(palette: Palette, tint: Colour) -> Palette:
-    """Return the palette shifted towards `tint`; each colour keeps its brightness."""
+    """Shift a palette towards the colour `tint`; each colour keeps its brightness."""
 
     def lean(colour: Colour, share: float = 0.55) -> Colour:
         level = brightness(colour) / max(1, brightness(tint))

@@ -1,4 +1,4 @@
-"""Turns a prompt into a scene: words decide where they can, the seed decides the rest."""
+"""Turns a prompt into a scene. Known words choose its features; the seed decides the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renderer.script.text import PromptText
 
 
 class SceneKind(StrEnum):
-    """The kind of place that is drawn."""
+    """The kind of place that a scene shows."""
 
     MOUNTAIN = "mountain"
     OCEAN = "ocean"
@@ -48,7 +48,7 @@ class Weather(StrEnum):
 
 
 class CameraMove(StrEnum):
-    """How the camera moves; the badge shows the value."""
+    """The movement of the camera; the badge in the clip shows the enum's value."""
 
     PAN_LEFT = "PAN LEFT"
     PAN_RIGHT = "PAN RIGHT"
@@ -77,36 +77,38 @@ class Motion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSubject:
-    """The main figure in the picture."""
+    """The main figure in the picture, such as an animal or a vehicle."""
 
-    #: Its glyph in the emoji font, or the name of an outline.
+    #: The figure's character in the emoji font, or the name of an outline in `OUTLINES`.
     glyph: str
     motion: Motion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Everything that decides how a scene is drawn."""
+    """All features that decide how a scene is drawn."""
 
     kind: SceneKind
     time: Time
     weather: Weather
     move: CameraMove
-    #: A colour that tints the whole picture; None for natural colours.
+    #: A colour for the whole picture, or None for natural colours.
     tint: Colour | None
     subject: SceneSubject | None
-    #: A lake or a wet street reflects the picture.
+    #: Whether a lake or a wet street reflects the picture.
     water: bool
     aurora: bool
     lighthouse: bool
-    #: The planet always has a ring; otherwise the seed decides.
+    #: Whether the planet must have a ring; otherwise the seed decides.
     ringed: bool
-    #: Decides everything that the words leave open; made from the prompt and the request's seed.
+    #: Decides everything that the prompt leaves open. It is made from the prompt and the request's
+    #: seed.
     seed: int
-    #: In another take of the same place, decides what passes by (clouds, dust, birds); None in the
-    #: first take.
+    #: The number of the take, or None in the first one. Another take shows the same place with
+    #: other clouds, dust and birds.
     take: int | None = None
-    #: A change named the light, so a reference picture is graded too.
+    #: Whether a member's change named a new light. A reference picture is then recoloured to match
+    #: it.
     relit: bool = False
 
     @property
@@ -116,7 +118,7 @@ class Scene:
 
     @property
     def dark(self) -> bool:
-        """Whether lamps are lit: by night, at dusk, in a storm."""
+        """Whether lamps are lit: at night, at dusk, and in a storm."""
         return self.sun_down or self.weather is Weather.STORM
 
     @property
@@ -124,18 +126,22 @@ class Scene:
         return self.weather in (Weather.RAIN, Weather.STORM)
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """Return a random generator for one purpose; the same at every call."""
+        """Return a new random generator; the same purpose gives the same numbers."""
         return _rng(f"{self.seed}:{purpose}")
 
     def take_rng(self, purpose: str) -> np.random.Generator:
-        """Return a random generator as `rng` does, but a different one in another take."""
+        """Return a new random generator for one purpose.
+
+        The same purpose gives the same numbers within a take, and other numbers in another take.
+        """
         return self.rng(purpose if self.take is None else f"{purpose}, take {self.take}")
 
 
 def read_scene(prompt: str, seed: int) -> Scene:
-    """Return the scene of a prompt; the same prompt and seed give the same scene.
+    """Return the scene that a prompt describes; the same prompt and seed give the same scene.
 
-    Knows English words only; the seed decides the rest. Accepts any text, also an empty one.
+    Only English words are understood; the seed decides what they leave open. Any text is accepted,
+    even an empty one.
     """
     mixed = hashlib.sha256(f"{seed}\n{prompt}".encode("utf-8", "replace")).digest()
     number = int.from_bytes(mixed[:6], "big")
@@ -171,10 +177,12 @@ def read_scene(prompt: str, seed: int) -> Scene:
 def subject_of(
     text: PromptText, *, other_than: SceneSubject | None = None, last: bool = False
 ) -> tuple[SceneSubject | None, str | None]:
-    """Return the first figure that the text names, and the kind of place that it suggests.
+    """Return the first figure that the text names, and the kind of place that suits the figure.
 
-    other_than  chosen only if the text names no other figure.
-    last        choose the last figure instead of the first.
+    Returns (None, None) when the text names no figure.
+
+    other_than  a figure that is returned only if the text names no other.
+    last        return the last figure in the text instead of the first.
     """
     found: list[tuple[bool, int, str, str, str]] = []
     for glyph, motion, hint, names in words.SUBJECTS:
@@ -216,7 +224,7 @@ def _default_move(kind: SceneKind, chance: int) -> CameraMove:
 
 
 def tint_of(text: PromptText) -> Colour | None:
-    """Return the colour that the text gives to the light, if any."""
+    """Return the colour of the light that the text asks for ("purple sky"), or None."""
     for name, colour in words.TINTS.items():
         if any(text.has(f"{name} {thing}") for thing in words.TINTED.split()):
             return colour

@@ -1,4 +1,4 @@
-"""Applies a change to a scene: the words decide what they name, the rest stays the same."""
+"""Changes a scene as a member asks: what the change names is replaced, the rest stays."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from renderer.script.text import PromptText
 
 _GREY: Colour = (150, 150, 150)
 _SKIES = (SceneKind.MOUNTAIN, SceneKind.OCEAN, SceneKind.CITY, SceneKind.DESERT)
-#: A change of at most so many words, without fillers, may name only a place: "snowy mountains".
+#: A change with at most this many words, fillers not counted, may name only a place ("snowy
+#: mountains"). The scene then moves to that place.
 _ONLY_A_PLACE = 2
-#: Words that may follow a colour that is meant for the whole picture.
+#: Words that may follow a colour when the colour is meant for the whole picture ("make it blue AND
+#: foggy"). Any other word after it is the thing to colour.
 _AFTER_COLOUR = frozenset({"and", "with", "at", "in", "but", "now", "please", "instead", "then"})
 
 
 def revise_scene(scene: Scene, change: str) -> Scene:
-    """Return the scene with what the words of `change` name; the seed keeps the layout the same.
+    """Return the scene with the features that `change` names; its seed and its layout stay.
 
     A change without any known word returns an equal scene.
     """
@@ -60,10 +62,12 @@ def revise_scene(scene: Scene, change: str) -> Scene:
 
 
 def remix_scene(scene: Scene, change: str, seed: int, *, has_picture: bool) -> Scene:
-    """Return the scene as `revise_scene` does; another take where that would look the same.
+    """Return the scene changed as `revise_scene` does.
+
+    Where the result would look the same as before, it is another take of the scene.
 
     seed         identifies the take.
-    has_picture  a reference picture replaces the scenery.
+    has_picture  whether a reference picture replaces the scenery.
     """
     changed = revise_scene(scene, change)
     if _visible(changed, has_picture=has_picture) == _visible(scene, has_picture=has_picture):
@@ -82,7 +86,7 @@ def _visible(
     SceneSubject | None,
     int,
 ]:
-    """Return the features in which a viewer would see a change."""
+    """Return those features of a scene that are visible in the picture."""
     weathered = has_picture or scene.kind not in (
         SceneKind.SPACE,
         SceneKind.BOKEH,
@@ -104,9 +108,12 @@ def _visible(
 
 
 def _place(text: PromptText) -> SceneKind | None:
-    """Return the place that the change moves to; adding a thing is no move."""
+    """Return the kind of place that the change moves the scene to.
+
+    Returns None when the change only adds a thing to the place, or names no place.
+    """
     bare = text.without(words.FILLING.split())
-    # "It orbits" and "close-up" are about the camera.
+    # Words such as "orbits" or "close-up" are about the camera, so alone they name no place.
     camera = text.best(words.MOVES) is not None or text.has(*words.NEARER.split())
     alone = len(bare) <= _ONLY_A_PLACE and not camera and not bare.has(*words.ADDING.split())
     place = (bare if alone else text.after_any(words.LEADING.split())).best(words.PLACES)
@@ -121,7 +128,9 @@ def _weather(text: PromptText) -> Weather | None:
 
 
 def _tint(change: str) -> Colour | None:
-    """Return a colour for the whole picture: "make it teal", "more blue", "purple"."""
+    """Return a colour that the change gives to the whole picture: "make it teal", "purple"; else
+    None.
+    """
     if PromptText(change).has(*words.COLOURLESS.split()):
         return _GREY
     clauses = [PromptText(clause) for clause in re.split(r"[,.;:!?\n]", change)]
@@ -132,7 +141,7 @@ def _tint(change: str) -> Colour | None:
 
 
 def _means_all(clause: PromptText, colour: str) -> bool:
-    """Return whether the text gives the colour to the whole picture and not to a thing."""
+    """Return whether a clause gives the colour to the whole picture and not to one thing in it."""
     before, after = clause.next_to(colour)
     alone = len(clause) == 1 and clause.has(colour)
     meant = alone or bool(before & frozenset(words.COLOURED.split()))

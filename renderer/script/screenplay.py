@@ -1,4 +1,4 @@
-"""The screenplay: which scene a film shows when, and how a remix or extension rewrites it."""
+"""The screenplay of a film: which scene is shown when, and what a remix or an extension changes."""
 
 from __future__ import annotations
 
@@ -11,45 +11,46 @@ from typing import Any
 from renderer.script.prompt import Scene, read_scene
 from renderer.script.revision import remix_scene, revise_scene
 
-#: The longest film, in seconds.
+#: The length of the longest film, in seconds.
 MAX_S = 60
-#: The words that join a prompt and its change in one text: "a cat. Change: by night".
+#: The bot joins a prompt and its change in one text with one of these words: "a cat. Change: by
+#: night".
 _JOINTS = "Change|Then"
 
 
 class FilmOperation(StrEnum):
-    """What a request does to the film."""
+    """What a request does to a film: start it, change it, or continue it."""
 
     GENERATE = "generate"
     #: Change the whole film.
     REMIX = "remix"
-    #: Add an act at the end.
+    #: Add an act at the end of the film.
     EXTEND = "extend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """What one request said about an act."""
+    """What one request says about an act of the film: the operation, its text and its seed."""
 
     operation: FilmOperation
     text: str
-    #: The request's seed: 0 to 2**31-1.
+    #: The seed of the member's request: 0 to 2**31-1.
     seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """A part of a film in which the scene stays the same."""
+    """A part of a film that shows one scene."""
 
     #: 1 or more.
     seconds: int
-    #: Oldest first; the first one is the prompt.
+    #: The instructions for this act, oldest first; the first one is the prompt.
     instructions: tuple[Instruction, ...]
 
     def scene(self, *, has_picture: bool) -> Scene:
-        """Return the scene to draw; the same instructions give the same scene.
+        """Return the scene of this act; the same instructions give the same scene.
 
-        has_picture  a reference picture replaces the scenery.
+        has_picture  whether a reference picture replaces the scenery.
         """
         first, *later = self.instructions
         scene = read_scene(first.text, first.seed)
@@ -62,7 +63,7 @@ class Act:
 
     @property
     def caption(self) -> str:
-        """The text of the latest instruction."""
+        """Return the text of the act's latest instruction."""
         return self.instructions[-1].text
 
 
@@ -74,19 +75,19 @@ class Screenplay:
 
     @classmethod
     def of(cls, prompt: str, seed: int, seconds: int) -> Screenplay:
-        """Return the film of one prompt."""
+        """Return a film with one act, made from one prompt."""
         prompted = Instruction(operation=FilmOperation.GENERATE, text=prompt, seed=seed)
         return cls(acts=(Act(seconds=seconds, instructions=(prompted,)),))
 
     @classmethod
     def load(cls, acts: Sequence[Any], steps: Sequence[Any]) -> Screenplay:
-        """Start from the film in `acts`, if there are any, and apply `steps` to it in order.
+        """Read the acts of a film, if there are any, and apply the steps to it in order.
 
-        acts   `{"seconds": 4, "lines": [{"operation": …, "text": …, "seed": …}, …]}` each; `lines`
-               are the act's instructions.
-        steps  `{"operation": …, "prompt": …, "seed": …, "seconds": …}` each. Exactly the first step
-               of a film without acts is a `generate`.
-        Raises ValueError, KeyError or TypeError for anything else.
+        acts   each is `{"seconds": 4, "lines": [{"operation": …, "text": …, "seed": …}, …]}`;
+               `lines` are the act's instructions.
+        steps  each is `{"operation": …, "prompt": …, "seed": …, "seconds": …}`. A film without acts
+               needs a `generate` as its first step; no other step may be one.
+        Raises ValueError, KeyError or TypeError when acts or steps have any other form.
         """
         play = cls(acts=tuple(_act(fields) for fields in acts)) if acts else None
         for step in steps:
@@ -109,7 +110,7 @@ class Screenplay:
         return sum(act.seconds for act in self.acts)
 
     def remixed(self, change: str, seed: int, seconds: int) -> Screenplay:
-        """Return the film with the change in every act, cut or lengthened to `seconds`."""
+        """Return the film with a change applied to every act, cut or lengthened to `seconds`."""
         text = self._new_words(change) or change
         changed = Instruction(operation=FilmOperation.REMIX, text=text, seed=seed)
         kept: list[Act] = []
@@ -123,9 +124,9 @@ class Screenplay:
         return Screenplay(acts=tuple(kept))
 
     def extended(self, words: str, seed: int, seconds: int) -> Screenplay:
-        """Return the film with an act of `seconds` added that follows the words.
+        """Return the film with an act of `seconds` added, which shows what the words ask for.
 
-        Where the words only repeat earlier instructions, the last scene goes on unchanged.
+        When the words only repeat earlier instructions, the last scene continues unchanged.
         """
         instructions = self.acts[-1].instructions
         text = self._new_words(words)
@@ -135,7 +136,10 @@ class Screenplay:
         return Screenplay(acts=(*self.acts, Act(seconds=seconds, instructions=instructions)))
 
     def _new_words(self, words: str) -> str:
-        """Strip repeats of earlier instructions from the start; "" if nothing is left."""
+        """Return the text without a repetition of earlier instructions at its start.
+
+        Returns "" if nothing else is left.
+        """
         rest = words.strip()
         for each in self.acts[-1].instructions:
             said = re.escape(each.text.strip(" ."))
@@ -147,7 +151,10 @@ class Screenplay:
 
 
 def _act(fields: Any) -> Act:
-    """Read an act in the form that `Screenplay.load` describes; raises the same errors."""
+    """Read one act from JSON, in the form that `Screenplay.load` describes.
+
+    Raises ValueError, KeyError or TypeError when the act has any other form.
+    """
     act = Act(
         seconds=int(fields["seconds"]),
         instructions=tuple(

@@ -1,11 +1,12 @@
-"""The English words that the renderer knows.
+"""English words that the renderer understands in prompts and changes.
 
-Spaces separate entries; a hyphen in an entry stands for a space. Entries are in the singular.
+In each string, spaces separate the entries. A hyphen in an entry stands for a space. Entries are
+in the singular.
 """
 
 from __future__ import annotations
 
-#: Words that name a kind of place.
+#: For each kind of place: the words that name it.
 PLACES: dict[str, str] = {
     "mountain": "mountain peak summit alps alpine himalaya hill valley meadow cliff ridge highland"
     " canyon volcano glacier fjord lake field farm castle countryside village snowscape andes"
@@ -83,34 +84,39 @@ AURORAS: str = "aurora northern-lights"
 LIGHTHOUSES: str = "lighthouse"
 RINGS: str = "ringed ring saturn"
 
-#: After one of `TINTS`: the colour is meant for the whole picture, not for a thing in it.
+#: A colour word before one of these words is meant for the whole picture ("purple SKY").
 TINTED: str = "light sky glow hue tone colour color palette haze mist atmosphere world lighting"
 
-#: Words of a change that name a new light; words of `TIMES` take precedence.
+#: For each time of day: words of a change that ask for its light. A word in `TIMES` takes
+#: precedence.
 RELIT: dict[str, str] = {
     "dusk": "darker dimmer",
     "day": "brighter lighter",
 }
-#: Words of a change that end bad weather; words of `WEATHERS` take precedence.
+#: Words of a change that end bad weather. A word in `WEATHERS` takes precedence.
 CLEARING: str = "sunny sunshine sunlit sunlight starry blue-sky"
-#: Come before a place that a change moves to: "now IN a desert", "turn it INTO a city".
+#: Words before a place that make a change move the scene there: "now IN a desert", "turn it INTO a
+#: city".
 LEADING: str = (
     "in into inside on onto at to toward towards through across under beneath over above by beside"
     " near along among between become becomes becoming of"
 )
-#: Come before a thing that a change adds to the place: "ADD a castle" keeps the place.
+#: Words before a thing that a change adds to the scene: "ADD a castle". The place of the scene
+#: stays.
 ADDING: str = "add adding with more fewer bigger smaller larger without no some less and"
-#: Words of a change that carry no meaning: "MAKE IT a desert".
+#: Words that have no meaning of their own in a change and are ignored: "MAKE IT a desert".
 FILLING: str = "a an the make it this that now then please change turn let be set to as whole scene"
-#: With these words, the figure that a change names last replaces the others.
+#: When a change contains one of these words, the last figure that it names replaces the scene's
+#: figure.
 REPLACING: str = "replace replaced replacing change turn turned swap become becoming"
-#: Move the camera nearer to the subject, unless a camera move is named.
+#: Words that move the camera nearer to the subject, unless the text names a camera move.
 NEARER: str = "close-up closeup macro portrait"
-#: Come before a colour that a change gives to the whole picture: "make IT teal".
+#: Words before a colour that make a change colour the whole picture: "make IT teal".
 COLOURED: str = "it everything all more into image picture scene video clip turn sky light"
 COLOURLESS: str = "black-and-white monochrome greyscale grayscale"
 
-#: Glyph in the emoji font or name of an outline, motion, kind of scene that it suggests, words.
+#: The figures that can be drawn. For each: its character in the emoji font or the name of an
+#: outline, its motion, the kind of place that suits it, and the words that name it.
 SUBJECTS: tuple[tuple[str, str, str, str], ...] = (
     ("fox", "walk", "mountain", "fox"),
     ("⛵", "sail", "ocean", "sailboat boat yacht sailing ship"),

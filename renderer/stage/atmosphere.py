@@ -1,4 +1,6 @@
-"""Weather and light between the scenery and the camera: rain, snow, fog, lightning, beams."""
+"""Draws weather and light between the scenery and the camera: rain, snow, fog, lightning, light
+beams.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from renderer.stage.stage import Shot
 
 
 def weather(shot: Shot) -> list[Part]:
-    """Return the parts for the scene's weather; none when it is clear or cloudy."""
+    """Return the parts that draw the scene's weather; no parts for clear or cloudy weather."""
     match shot.scene.weather:
         case Weather.RAIN:
             return _rain(shot, slant=0.14, count=110)
@@ -33,7 +35,7 @@ def weather(shot: Shot) -> list[Part]:
 
 
 def fog(shot: Shot, colour: Colour, *, height: float, share: float) -> Layer:
-    """Return a bank of drifting fog around `height` (share of the frame's height)."""
+    """Return a bank of drifting fog. `height` is its middle, as a share of the frame's height."""
     rng = shot.take_rng(f"fog {height}")
     drift = 16.0 * shot.unit
     middle, sigma = shot.row(height), shot.height_px * 0.15
@@ -65,7 +67,7 @@ def _snow(shot: Shot) -> list[Part]:
 
 
 def _rain(shot: Shot, *, slant: float, count: int) -> list[Part]:
-    """Return two layers of streaks that slide down and repeat seamlessly."""
+    """Return two layers of rain streaks that fall and repeat without a visible seam."""
     width, height = shot.width_px, shot.height_px
     paint = Image.new("RGB", (width, height), (206, 220, 240))
 
@@ -77,7 +79,7 @@ def _rain(shot: Shot, *, slant: float, count: int) -> list[Part]:
             x, y = float(rng.uniform(0, width)), float(rng.uniform(0, height))
             drop = length * shot.unit * float(rng.uniform(0.6, 1.3))
             bright = round(level * float(rng.uniform(0.5, 1.3)))
-            # A streak that crosses an edge continues at the opposite edge.
+            # A streak that crosses an edge of the picture continues at the opposite edge.
             for left in (x - width, x, x + width):
                 for top in (y - height, y):
                     end = (left - drop * slant, top + drop)
@@ -97,7 +99,10 @@ def _rain(shot: Shot, *, slant: float, count: int) -> list[Part]:
 
 
 def _lightning(shot: Shot) -> Part:
-    """Return sheet lightning about every four seconds, never in the first frame."""
+    """Return a part that brightens the sky like sheet lightning, about every four seconds.
+
+    The first frame has no lightning.
+    """
     rng = shot.take_rng("lightning")
     spread = shot.opening_s / max(1, shot.opening_s // 4)
     count = math.ceil(shot.seconds / spread)
@@ -117,10 +122,11 @@ def _lightning(shot: Shot) -> Part:
 def shafts(
     shot: Shot, colour: Colour, *, strength: float, source: tuple[float, float], reach: float
 ) -> Part:
-    """Return beams of light through leaves or water, from one point above the frame.
+    """Return a part that draws light beams, as they fall through leaves or water.
 
-    strength  0 to 1.
-    source    the point, as shares of the frame's width and height.
+    strength  the brightness of the beams, 0 to 1.
+    source    the point above the frame that all beams come from, as shares of the frame's width and
+              height.
     reach     how far down the beams go, as a share of the frame's height.
     """
     p = shot.take_rng("shafts").uniform(0, 6.28, 4)

@@ -1,4 +1,4 @@
-"""The camera: where it looks at each instant of a clip."""
+"""The camera of a clip: which part of the canvas it shows at each instant."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from renderer.stage.stage import FPS, Stage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Where the camera looks at one instant."""
+    """The camera's position and zoom at one instant."""
 
-    #: -1 to 1: how far the nearest layer is shifted into the canvas's margin.
+    #: The camera's shift from the middle as a share of the canvas's margin, -1 to 1; positive `x`
+    #: is to the right, positive `y` downwards.
     x: float = 0.0
     y: float = 0.0
-    #: About 1 or more; the canvas's margins suffice down to 0.99.
+    #: How much the nearest layer is enlarged. The canvas is large enough for values down to 0.99.
     zoom: float = 1.0
 
     def zoom_at(self, depth: float) -> float:
-        """Return how much a layer at `depth` is enlarged; the sky (depth 0) never is."""
+        """Return the enlargement of a layer at this depth; the sky (depth 0) is never enlarged."""
         return 1.0 + (self.zoom - 1.0) * depth**0.5
 
     def corner(self, stage: Stage, depth: float) -> tuple[float, float]:
-        """Return the canvas column and row at the frame's upper left, for a layer at `depth`."""
+        """Return the canvas column and row that appear in the upper left corner of the frame, for
+        a layer at `depth` (0 far, 1 near).
+        """
         zoom = self.zoom_at(depth)
         width, height = stage.canvas_px
         left, top = (width - stage.width_px / zoom) / 2, (height - stage.height_px / zoom) / 2
@@ -33,13 +36,15 @@ class View:
         return left + self.x * stage.margin_x_px * reach, top + self.y * stage.margin_y_px * reach
 
     def place(self, stage: Stage, depth: float, x: float, y: float) -> tuple[float, float, float]:
-        """Project a canvas point at `depth`; returns its frame column, frame row and enlargement."""
+        """Return the frame column and row where a canvas point at `depth` appears, and its
+        enlargement.
+        """
         left, top = self.corner(stage, depth)
         zoom = self.zoom_at(depth)
         return (x - left) * zoom, (y - top) * zoom, zoom
 
 
-#: The view at each position, -1 to 1, of a steady move.
+#: For each smooth camera move: the view at a position of the move, from -1 (start) to 1 (end).
 _MOVES: dict[CameraMove, Callable[[float], View]] = {
     CameraMove.PAN_LEFT: lambda position: View(x=-0.95 * position),
     CameraMove.PAN_RIGHT: lambda position: View(x=0.95 * position),
@@ -56,18 +61,19 @@ _MOVES: dict[CameraMove, Callable[[float], View]] = {
 }
 
 
-#: How far a move may go beyond its end without showing the canvas's edge.
+#: How far a camera move runs on beyond its end position (1.0) while it slows down. At this value,
+#: the canvas's edge stays out of view.
 _COAST = 0.11
-#: How much the camera zooms in slowly after its move, and how long that takes in seconds.
+#: After a camera move, the zoom slowly grows by `_CLOSER`, in about `_CLOSER_S` seconds.
 _CLOSER = 0.05
 _CLOSER_S = 9.0
-#: Longest transition from a steady to a handheld camera, in seconds.
+#: The longest transition from a smooth to a handheld camera, in seconds.
 _TAKEN_UP_S = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
-    """A camera move with its start and length."""
+    """A camera move with its start and length in seconds."""
 
     move: CameraMove
     begin_s: int
@@ -77,20 +83,20 @@ class Cue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """The camera's path through a film: always smooth, never past the canvas's edge.
+    """The path of the camera through a film. It has no jumps and never shows the canvas's edge.
 
-    A move ends softly; the next one starts from the camera's position at that instant.
+    A move ends softly, and the next move starts from the camera's position at that instant.
     """
 
-    #: In order of their starts; the first starts at 0.
+    #: All camera moves of the film, ordered by their start; the first one starts at 0 s.
     cues: tuple[Cue, ...]
-    #: In radians; varies the movement of a handheld camera.
+    #: A phase in radians that varies the shaking of a handheld camera from film to film.
     phase: float
 
     def view(self, at_s: float) -> View:
-        """Return the view at `at_s` seconds into the film."""
+        """Return the camera's view at `at_s` seconds into the film."""
         opening, *later = self.cues
-        # The last frame of a move starts one frame before the move ends.
+        # The last frame of a camera move is one frame earlier than the end of the move.
         span_s = max(1, opening.seconds * FPS - 1) / FPS
         view = self._view_during(opening.move, _position(at_s, span_s), at_s)
         if opening.move is not CameraMove.PULL_BACK:
@@ -119,12 +125,15 @@ class Camera:
 
 
 def _position(at_s: float, span_s: float) -> float:
-    """Return the position of a move: -1 to 1 within `span_s`, then up to `_COAST` more."""
+    """Return the position of a camera move: from -1 to 1 within `span_s`, then up to `_COAST`
+    beyond 1.
+    """
     progress = at_s / span_s
     if progress <= 1.0:
-        # Eases in and out, steady in between.
+        # A camera move starts and ends slowly and is steady in between.
         return 2.0 * (0.6 * progress + 0.4 * progress * progress * (3.0 - 2.0 * progress)) - 1.0
-    # The speed here is still 1.2 units per span; it decays to 0.
+    # At its end, a camera move still has a speed of 1.2 units per span; the speed then decays to
+    # 0.
     return 1.0 + _COAST * (1.0 - math.exp(-1.2 * (progress - 1.0) / _COAST))
 
 

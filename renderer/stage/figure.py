@@ -1,4 +1,6 @@
-"""The scene's subject: a filled silhouette with a lit edge and a motion of its own."""
+"""Draws the main figure of a scene: a filled silhouette with a bright edge and a motion of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -15,27 +17,31 @@ from renderer.stage.outline import OUTLINES, trace
 from renderer.stage.pixels import dimmed
 from renderer.stage.stage import Shot
 
-#: The figure is stored this many times larger than its usual size on screen.
+#: The figure's mask is this many times larger than the figure usually is on screen.
 _OVERSAMPLING = 2
 _DEPTH = 0.85
 
 
 def emoji_font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Return the line-art emoji font that subjects are drawn with."""
+    """Return the font with outline drawings of emoji, from which the figures are made."""
     return ImageFont.truetype(Path(__file__).parents[1] / "fonts" / "noto-emoji.ttf", size_px)
 
 
 def figure(
     shot: Shot, *, body: Colour, rim: Colour, halo: Colour, ground: float, size: float = 1.0
 ) -> list[Part]:
-    """Return the scene's subject, if any, standing at `ground` (share of the frame's height)."""
+    """Return the part that draws the scene's main figure, or no part if the scene has none.
+
+    ground  where the figure stands, as a share of the frame's height.
+    """
     subject = shot.scene.subject
     if subject is None:
         return []
     size_px = round(shot.wide_or_tall(128, 150) * size * shot.unit * _OVERSAMPLING)
     shape, lines = _cut_out(subject.glyph, size_px)
     shade = dimmed(shape.filter(ImageFilter.GaussianBlur(size_px / 14)), 77)
-    # Light comes from the upper right: the lit edge is the body minus the body shifted down left.
+    # The light comes from the upper right. The bright edge is the body minus a copy of it that is
+    # shifted down to the left.
     step = max(2, size_px // 56)
     edge = ImageChops.subtract(shape, ImageChops.offset(shape, -step, step))
     edge = edge.filter(ImageFilter.GaussianBlur(0.8))
@@ -45,9 +51,10 @@ def figure(
     if subject.motion in (Motion.FLY, Motion.FLOAT):
         down = shot.wide_or_tall(0.46, 0.5)
     elif (box := shape.getbbox()) is not None:
-        # The feet are on the ground; the figure is placed by its middle, half a figure above.
+        # `lift` moves the figure, which is placed by its middle, up until its feet touch the
+        # ground.
         lift = box[3] - round(size_px / 40) - shape.height / 2
-    # The subject moves in the direction of a pan. All animals in the font face left.
+    # The figure moves in the direction of a camera pan. All animals in the emoji font face left.
     chance = 1 if shot.take_rng("subject").random() < 0.4 else -1
     heading = {CameraMove.PAN_RIGHT: 1, CameraMove.PAN_LEFT: -1}.get(shot.scene.move, chance)
     tracked = shot.scene.move in (CameraMove.TRACKING, CameraMove.PAN_LEFT, CameraMove.PAN_RIGHT)
@@ -72,7 +79,7 @@ def figure(
 
 
 def _cut_out(glyph: str, size_px: int) -> tuple[Image.Image, Image.Image]:
-    """Return masks of the filled body and of its inner lines, about `size_px` high."""
+    """Return masks of a figure's filled body and of the lines inside it, about `size_px` high."""
     if glyph in OUTLINES:
         return trace(glyph, round(size_px * 1.35))
     font = emoji_font(size_px)
@@ -81,20 +88,20 @@ def _cut_out(glyph: str, size_px: int) -> tuple[Image.Image, Image.Image]:
     box = (round(right - left) + 2 * pad, round(bottom - top) + 2 * pad)
     lines = Image.new("L", box, 0)
     ImageDraw.Draw(lines).text((pad - left, pad - top), glyph, font=font, fill=255)
-    # The body is everything that a flood fill from the corner does not reach.
+    # The figure's body is everything that a flood fill from the picture's corner does not reach.
     outside = lines.point([255 if v > 90 else 0 for v in range(256)])
     ImageDraw.floodfill(outside, (0, 0), 128)
     hard = outside.point([0 if v == 128 else 255 for v in range(256)])
     body = ImageChops.lighter(hard.filter(ImageFilter.GaussianBlur(0.7)), lines)
-    # The glyph's contour is left out: it would look like the border of a sticker.
+    # The figure's outer contour is left out, because it would look like the border of a sticker.
     core = hard.filter(ImageFilter.MinFilter(max(3, size_px // 11 | 1)))
     return body, ImageChops.multiply(lines, core)
 
 
 def _position(at_s: float, opening_s: int) -> tuple[float, float]:
-    """Return the subject's position and speed: in the first act, -1 to 1 at speed 1.
+    """Return the figure's position and speed: in the first act from -1 to 1 at a speed of 1.
 
-    After that, it slows down to speed 0 and comes to rest at 1.4.
+    After the first act, the figure slows down and stops at position 1.4.
     """
     if at_s <= opening_s:
         return at_s / opening_s * 2 - 1, 1.0
@@ -105,10 +112,13 @@ def _position(at_s: float, opening_s: int) -> tuple[float, float]:
 def _offset(
     motion: Motion, position: float, speed: float, at_s: float
 ) -> tuple[float, float, float]:
-    """Return the offset in x and y, in pixels of a 720 px frame, and the rotation in degrees."""
+    """Return the figure's shift in x and y and its rotation in degrees at one instant.
+
+    The shift is in pixels of a frame whose shorter side is 720 px.
+    """
     match motion:
         case Motion.WALK:
-            # A subject that stands still only sways a little, as if breathing.
+            # A figure that stands still only sways a little, as if breathing.
             step = math.sin(at_s * 7.0) * speed + 0.2 * math.sin(at_s * 1.9) * (1.0 - speed)
             return 48 * position, -5.0 * abs(step), 2.4 * step
         case Motion.DRIVE:
@@ -126,7 +136,7 @@ def _offset(
 def _matrix(
     size: tuple[int, int], at: tuple[float, float], angle: float, scale: float, mirror: int
 ) -> tuple[float, float, float, float, float, float]:
-    """Return the affine map from frame pixels around `at` back to a mask of `size`."""
+    """Return the affine map that turns frame pixels around `at` into pixels of a mask of `size`."""
     cos, sin = math.cos(angle) / scale, math.sin(angle) / scale
     (width, height), (x, y) = size, at
     return (

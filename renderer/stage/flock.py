@@ -1,4 +1,4 @@
-"""Flocks of birds and shoals of fish."""
+"""Draws flocks of birds and shoals of fish."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from renderer.stage.layer import Part
 from renderer.stage.pixels import shrunk
 from renderer.stage.stage import Shot
 
-#: Shapes are drawn this many times larger and shrunk, which smooths their edges.
+#: Shapes are drawn this many times larger and then shrunk, which smooths their edges.
 _OVERSAMPLING = 4
 _DEPTH = 0.35
-#: Draws one animal: pen, x, y, size, heading (-1 left, 1 right), seconds, phase of its movement.
+#: Draws one animal. Arguments: pen, x, y, size, heading (-1 left, 1 right), seconds into the clip,
+#: phase of its movement.
 _Shape = Callable[[ImageDraw.ImageDraw, float, float, float, int, float, float], None]
 
 
 def birds(shot: Shot, colour: Colour, *, row: float) -> Part:
-    """Return a flock that crosses the sky at `row` (share of the frame's height)."""
+    """Return a part that draws a flock of birds crossing the sky; `row` is a share of the frame's
+    height.
+    """
     return _flock(shot, "flock", colour, row, 7, (120, 36), 13, 30, _bird)
 
 
 def fish(shot: Shot, purpose: str, colour: Colour, *, row: float) -> Part:
-    """Return a shoal at `row` (share of the frame's height)."""
+    """Return a part that draws a shoal of fish; `row` is a share of the frame's height."""
     return _flock(shot, purpose, colour, row, 13, (150, 70), 11, 38, _fish)
 
 
@@ -55,7 +58,7 @@ def _flock(
     ]
     speed = pace * unit * heading
     start = shot.col(float(rng.uniform(0.34, 0.6))) - speed * shot.opening_s / 2
-    # The flock leaves the canvas completely before it enters again on the other side.
+    # The flock leaves the canvas completely before it enters again on the opposite side.
     away = 4 * spread[0] * unit
     span = shot.canvas_px[0] + 2 * away
 
@@ -81,7 +84,7 @@ def _bird(
     pen: ImageDraw.ImageDraw, x: float, y: float, size: float, _: int, at_s: float, phase: float
 ) -> None:
     beat = at_s * 6.5 + phase
-    # The bird alternates between gliding and beating its wings.
+    # A bird alternates between gliding and beating its wings.
     lift = math.sin(beat) * (0.5 + 0.5 * math.sin(beat * 0.23))
     upper, lower = y - (0.26 + 0.12 * lift) * size, y - (0.14 + 0.1 * lift) * size
     for side in (-size, size):

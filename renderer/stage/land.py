@@ -1,6 +1,6 @@
-"""Land as parallax layers: ridges, dunes, hills.
+"""Draws land as layers that move at different speeds: mountain ridges, dunes, hills.
 
-A crest is an array with the canvas row of the land's upper edge for each canvas column.
+A "crest" is an array that holds, for each column of the canvas, the row where the land begins.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from renderer.stage.stage import Shot
 
 
 def _below(shot: Shot, crest: Reals) -> tuple[int, Floats]:
-    """Return the first canvas row of the land, and how far each pixel is below the crest."""
+    """Return the first canvas row of the land, and the distance of each pixel below the crest."""
     top = max(0, int(crest.min()) - 2)
     _, y = grid(1, shot.canvas_px[1] - top)
     return top, (y + top) - crest.astype(np.float32)[None, :]
 
 
 def _slope(crest: Reals, radius: int) -> Reals:
-    """Return the slope of the smoothed crest; positive where it falls to the right."""
+    """Return the slope of the smoothed crest; positive values mean that it falls to the right."""
     kernel = np.ones(2 * radius + 1) / (2 * radius + 1)
     return np.gradient(np.convolve(np.pad(crest, radius, mode="edge"), kernel, mode="valid"))
 
@@ -46,7 +46,7 @@ def silhouette(
     rng: np.random.Generator,
     fade_px: float,
 ) -> Layer:
-    """Return land below the crest that fades from one colour to the other over `fade_px`."""
+    """Return the land below a crest; within `fade_px`, its colour fades from first to second."""
     top, below = _below(shot, crest)
     colour = grainy_image(blend(*colours, smoothstep(0.0, fade_px, below) * 0.85), rng)
     return Layer(stage=shot, colour=colour, mask=mask(below + 0.5), depth=depth, top_px=top)
@@ -65,19 +65,19 @@ def peaks(
     height_px: float,
     snow_reach: float,
 ) -> Layer:
-    """Return mountains with lit and shaded sides, and snow above a ragged line."""
+    """Return mountains with a lit and a shaded side and a ragged snow line."""
     top, below = _below(shot, crest)
     height, width = below.shape
     x, _ = grid(width, 1)
     warp = noise.field(rng, (width, height), (height_px * 0.3, height_px * 0.42), octaves=5)
-    # Each pixel takes its light from the slope of the crest above it, shifted by noise.
+    # The brightness of a pixel comes from the slope of the crest above it, shifted by noise.
     source = x + (warp - 0.5) * height_px * 0.24 + np.maximum(below, 0) * 0.12
     index = np.clip(source, 0, width - 1).astype(np.int64)
     slope = _slope(crest, max(3, round(height_px / 15)))[index]
     shade = smoothstep(-0.34, 0.34, slope * 1.15 + (warp - 0.5) * 0.5)
     values = blend(rock, lit, shade)
     if snow is not None:
-        # Snow reaches further down in the shade and in gullies, so its edge is ragged.
+        # Snow reaches further down in shade and in gullies, so its lower edge is ragged.
         line = height_px * snow_reach * (0.35 + 0.9 * warp + 0.25 * (1.0 - shade))
         white = smoothstep(1.06, 0.8, below / np.maximum(line, 1.0)) * 0.92
         values = blend(values, blend(mix(snow, rock, 0.5), snow, shade), white)
@@ -96,7 +96,9 @@ def dunes(
     rng: np.random.Generator,
     height_px: float,
 ) -> Layer:
-    """Return sand that is bright on the windward side, dark under the crest, rippled when near."""
+    """Return dunes: bright on the side facing the wind, dark below the crest; near dunes have
+    ripples.
+    """
     top, below = _below(shot, crest)
     height, width = below.shape
     x, _ = grid(width, 1)
@@ -110,9 +112,10 @@ def dunes(
 
 
 def outline(shot: Shot, crest: Reals, top_px: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """Return a mask of the ground below the crest at double size, and a pen to add shapes to it.
+    """Return a mask of the ground below a crest, at twice a layer's resolution, and a pen for it.
 
-    The mask starts at canvas row `top_px`; `shrunk` brings it to the size of a layer's mask.
+    The caller draws more shapes with the pen and then shrinks the mask with `shrunk`. The mask
+    starts at canvas row `top_px`.
     """
     shape = Image.new("L", (crest.shape[0] * 2, (shot.canvas_px[1] - top_px) * 2), 0)
     pen = ImageDraw.Draw(shape)
@@ -131,7 +134,7 @@ def conifers(
     tree_px: float,
     spacing_px: float,
 ) -> Layer:
-    """Return a hill with firs of about `tree_px` height along its crest."""
+    """Return a hill with fir trees along its crest, each about `tree_px` high."""
     width, reach = crest.shape[0], round(tree_px * 1.5)
     top = max(0, int(crest.min()) - reach)
     shape, pen = outline(shot, crest, top)
@@ -140,7 +143,7 @@ def conifers(
         size = tree_px * float(rng.uniform(0.45, 1.25))
         base = float(crest[min(int(at), width - 1)]) - top + size * 0.06
         _fir(pen, at * 2, base * 2, size * 2, rng)
-        # Trees stand in groups with clearings between them.
+        # Trees stand in groups with gaps between the groups.
         gap = rng.exponential(1.0) if rng.random() < 0.85 else 3.0 + rng.random() * 3.0
         at += spacing_px * (0.35 + float(gap))
     _, y = grid(1, shape.height // 2)

@@ -1,4 +1,4 @@
-"""Seeded smooth noise, for hills, clouds and haze."""
+"""Smooth random noise for hills, clouds and haze."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def field(
     octaves: int = 4,
     gain: float = 0.5,
 ) -> Floats:
-    """Return a (height, width) array of 0 to 1; the largest blobs are `cell_px` wide and high."""
+    """Return smooth noise as an array of (height, width), 0 to 1; the largest blobs are `cell_px`
+    in size.
+    """
     width, height = size_px
     total = np.zeros((height, width), dtype=np.float32)
     for octave in range(octaves):
@@ -27,7 +29,7 @@ def field(
             size_px, Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
         )
         total += gain**octave * np.asarray(smooth, dtype=np.float32)
-    # The sum of octaves clusters around its mean: stretch it to the whole range.
+    # The sum of octaves clusters around its mean, so it is stretched to the range from 0 to 1.
     low, high = (float(v) for v in np.percentile(total[::8, ::8], (1, 99)))
     return np.clip((total - low) / max(high - low, 1e-6), 0.0, 1.0).astype(np.float32)
 
@@ -41,10 +43,10 @@ def band(
     octaves: int = 4,
     gain: float = 0.5,
 ) -> Floats:
-    """Return noise as `field` does, where a wider band starts with the same columns.
+    """Return noise as `field` does, but a wider array starts with a narrower one's columns.
 
-    For what drifts by, so that a longer film starts alike.
-
+    It is for scenery that drifts sideways: a longer film needs wider scenery, and its beginning
+    must look the same as in the shorter film.
     first_px  how many columns from the left decide the contrast.
     """
     width, height = size_px
@@ -52,7 +54,8 @@ def band(
     for octave, source in enumerate(rng.spawn(octaves)):
         columns = width * 2**octave / cell_px[0]
         rows = max(1.0, height * 2**octave / cell_px[1])
-        # Random numbers are drawn column by column, so added columns leave the others unchanged.
+        # Random numbers are drawn column by column, so that additional columns leave the others
+        # unchanged.
         coarse = source.random((int(columns) + 3, int(rows) + 3), dtype=np.float32).T
         smooth = Image.fromarray(np.ascontiguousarray(coarse)).resize(
             size_px, Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
@@ -71,7 +74,7 @@ def line(
     gain: float = 0.5,
     ridged: bool = False,
 ) -> Reals:
-    """Return `length_px` heights of about -1 to 1; `ridged` makes the crests sharp."""
+    """Return `length_px` smooth random heights, about -1 to 1; `ridged` makes crests sharp."""
     total, weights = np.zeros(length_px), 0.0
     for octave in range(octaves):
         points = length_px * 2**octave / cell_px

@@ -1,4 +1,4 @@
-"""Outlines of figures that the emoji font has only as faces."""
+"""Outlines of figures that the emoji font shows only as faces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from renderer.stage.pixels import shrunk
 
 _Points = tuple[tuple[float, float], ...]
 
-#: Points in a box 116 wide and 70 high, facing left; a repeated point is a sharp corner.
+#: The outline of a fox as points in a box 116 wide and 70 high; the fox faces left. A point that
+#: occurs twice is a sharp corner.
 _FOX: _Points = (
     (2, 31), (2, 31), (9, 27), (14, 21), (17, 19), (19, 7), (19, 7), (26, 17), (33, 22), (44, 26),
     (58, 26), (70, 26), (78, 29), (88, 24), (100, 26), (110, 35), (115, 46), (115, 46), (104, 44),
@@ -27,7 +28,8 @@ _WOLF: _Points = (
     (42, 61), (42, 69), (35, 69), (36, 61), (35, 54), (33, 49), (30, 55), (30, 61), (29, 69),
     (23, 69), (24, 61), (24, 52), (22, 42), (20, 31), (20, 22), (16, 17), (9, 14), (4, 9),
 )  # fmt: skip
-#: The contour of each figure, and its inner lines: eyes, bellies, the tip of a tail.
+#: For each figure: its outer contour, and the lines inside it, such as eyes, belly or tip of the
+#: tail.
 OUTLINES: dict[str, tuple[_Points, tuple[_Points, ...]]] = {
     "fox": (
         _FOX,
@@ -41,7 +43,7 @@ OUTLINES: dict[str, tuple[_Points, tuple[_Points, ...]]] = {
 
 
 def trace(name: str, size_px: int) -> tuple[Image.Image, Image.Image]:
-    """Return masks of the filled body and of its inner lines, about `size_px` wide."""
+    """Return masks of a figure's filled body and of the lines inside it, about `size_px` wide."""
     over = 2
     scale = size_px / 116 * over
     pad = max(4, size_px // 5)
@@ -60,7 +62,9 @@ def trace(name: str, size_px: int) -> tuple[Image.Image, Image.Image]:
 
 
 def _rounded(points: _Points) -> _Points:
-    """Return a closed curve through the points (Catmull-Rom, eight steps between two)."""
+    """Return a smooth closed curve through the points: a Catmull-Rom spline with eight steps
+    between two points.
+    """
     p = np.asarray(points, dtype=np.float64)
     before, after, next_after = np.roll(p, 1, 0), np.roll(p, -1, 0), np.roll(p, -2, 0)
     pieces = [

@@ -1,4 +1,4 @@
-"""Many small moving dots: snow, dust, fireflies, bubbles, bokeh discs."""
+"""Draws many small moving dots: snow, dust, fireflies, bubbles, blurred lights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Particle:
-    """One dot; lengths in pixels of the canvas, times in seconds."""
+    """One moving dot; its lengths are in pixels of the canvas, its times in seconds."""
 
     x: float
     y: float
@@ -49,12 +49,13 @@ def particles(
     rows: _Range = (0.0, 1.0),
     ring: bool = False,
 ) -> Part:
-    """Return `count` moving dots; radius and speeds are drawn from ranges for a 720 px frame.
+    """Return a part that draws `count` moving dots.
 
-    Dots that leave the canvas enter again on the opposite side.
+    Radius and speed of each dot are drawn from the given ranges, in pixels of a frame whose shorter
+    side is 720 px. Dots that leave the canvas enter again on the opposite side.
 
-    blink  0 to 1, how much the dots dim at times.
-    rows   the range of the canvas's height that the dots fill.
+    blink  how much the dots dim at times, 0 to 1.
+    rows   the upper and lower end of the area that the dots fill, as shares of the canvas's height.
     ring   draw rings with a hollow middle instead of soft dots.
     """
     rng = shot.take_rng(purpose)
@@ -91,7 +92,8 @@ def particles(
             wave = math.sin(at_s * (1.1 + s.phase * 0.3) + s.phase * 5)
             light = s.level * (1.0 - blink * (0.5 + 0.5 * wave))
             if s.speed_y < 0 or bottom < span_y:
-                # Fade near the edges, so that no dot appears or disappears suddenly.
+                # Dots fade near the upper and lower edge of their area, so that none appears or
+                # disappears suddenly.
                 light *= max(0.0, min(1.0, min(y - top, bottom - y) / (0.08 * span_y)))
             if light > 0.02:
                 put(frame, s.colour, px, py, s.radius * zoom, light)
@@ -99,13 +101,14 @@ def particles(
     def put(
         frame: Image.Image, colour: Colour, x: float, y: float, radius: float, light: float
     ) -> None:
-        # The radius is rounded to quarters of a pixel, so that cached dots are shared.
+        # The radius is rounded to quarters of a pixel, so that dots of equal size share one cached
+        # mask.
         radius = max(0.25, round(radius * 4) / 4)
         reach = math.ceil(radius) + 1
         if not (-reach < x < frame.width + reach and -reach < y < frame.height + reach):
             return
         left, top = math.floor(x), math.floor(y)
-        # Number of subpixel positions per axis at which a small dot is drawn.
+        # The number of subpixel positions per axis at which a small dot can be drawn.
         places = 4 if radius < 6 else 1
         key = (round(radius * 4), int((x - left) * places), int((y - top) * places))
         dot = dots.get(key)

@@ -1,4 +1,4 @@
-"""The sky: its colours, sun or moon, stars, clouds and northern lights."""
+"""Draws the sky: its colours, sun or moon, stars, clouds and northern lights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from renderer.stage.pixels import (
 )
 from renderer.stage.stage import Shot
 
-#: How much sky is visible between the clouds, 0 to 1.
+#: For each weather, a number from 0 to 1: the greater, the more sky is free of clouds.
 _OPEN = {
     Weather.CLEAR: 0.62,
     Weather.CLOUDY: 0.36,
@@ -31,7 +31,7 @@ _OPEN = {
     Weather.SNOW: 0.34,
     Weather.FOG: 0.4,
 }
-#: The curtains of northern lights: colours at the bottom and above.
+#: For each curtain of northern lights: the colour at its bottom, and the colour above.
 _CURTAINS = (
     ((40, 220, 150), (80, 90, 210)),
     ((60, 210, 190), (140, 80, 220)),
@@ -40,7 +40,7 @@ _CURTAINS = (
 
 
 def sky(shot: Shot, horizon_row: int) -> list[Part]:
-    """Return the parts from the zenith down to `horizon_row` (canvas), farthest first."""
+    """Return the parts that draw the sky down to the canvas row `horizon_row`, farthest first."""
     parts: list[Part] = [_backdrop(shot, horizon_row)]
     if shot.scene.aurora:
         parts.append(_aurora(shot, horizon_row))
@@ -52,7 +52,10 @@ def sky(shot: Shot, horizon_row: int) -> list[Part]:
 
 
 def disc_place(shot: Shot, horizon_row: int) -> tuple[int, int]:
-    """Return the canvas column and row of the sun or moon, away from the badge and the subject."""
+    """Return the canvas column and row of the sun or moon.
+
+    The column is in the right half, because the badge is in the upper left.
+    """
     share = float(shot.rng("disc").uniform(0.56, 0.8))
     sky_px = horizon_row - shot.row(0.0)
     return shot.col(share), round(horizon_row - shot.palette.elevation * sky_px)
@@ -87,7 +90,7 @@ def _add_stars(shot: Shot, values: Floats, rng: np.random.Generator, horizon_row
 
 
 def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
-    """Add the sun or moon and its glow to the picture."""
+    """Add the sun or moon and its glow to the picture of the sky."""
     scene, unit = shot.scene, shot.unit
     hidden = scene.rainy or scene.weather is Weather.FOG
     night = scene.time is Time.NIGHT
@@ -98,7 +101,7 @@ def _add_disc(shot: Shot, values: Floats, horizon_row: int) -> None:
     wide = np.exp(-distance / (250 * unit)) * 0.55 + np.exp(-distance / (70 * unit)) * 0.5
     reach = wide * ((0.6 if night else 1.0) * (0.675 if hidden else 1.0))
     glow = np.asarray(shot.palette.glow, dtype=np.float32) / 255
-    # Screen blending: light adds up but never exceeds white.
+    # Screen blending adds light, but the sum never exceeds white.
     values[:] = 255 - (255 - values) * (1 - np.clip(reach, 0, 1)[..., None] * glow)
     if scene.rainy:
         return
@@ -121,7 +124,7 @@ def _clouds(shot: Shot, horizon_row: int) -> Layer:
     cover = _OPEN[scene.weather]
     opacity = smoothstep(cover, min(0.98, cover + 0.42), shape)
     opacity *= smoothstep(1.0, 0.72, y / horizon_row) * (0.85 if scene.rainy else 0.72)
-    # A low sun lights the clouds from below, a high one from above.
+    # A low sun lights clouds from below, a high sun from above.
     step = max(2, shot.px(10)) * (-1 if shot.palette.elevation < 0.3 else 1)
     shade = np.clip(0.5 + (shape - np.roll(shape, step, axis=0)) * 2.2, 0.0, 1.0)
     colour = grainy_image(
@@ -131,7 +134,7 @@ def _clouds(shot: Shot, horizon_row: int) -> Layer:
 
 
 def twinkle(shot: Shot, horizon_row: int) -> Part:
-    """Return thirty bright flickering stars in the upper part of the sky."""
+    """Return a part that draws thirty bright flickering stars in the upper part of the sky."""
     rng = shot.take_rng("twinkle")
     stars = [
         (
@@ -161,7 +164,9 @@ def _flare(radius_px: int) -> Reals:
 
 
 def _aurora(shot: Shot, horizon_row: int) -> Part:
-    """Return three curtains of northern lights, computed at low resolution and enlarged."""
+    """Return a part that draws three curtains of northern lights, at low resolution and then
+    enlarged.
+    """
     p = shot.take_rng("aurora").uniform(0, 6.28, 9)
     columns, rows = 160, 60
 

@@ -1,4 +1,6 @@
-"""The measures of a clip: frame, length, and the larger canvas that the camera moves over."""
+"""The measures of a clip: its frame, its length, and the larger canvas over which the camera
+moves.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import numpy as np
 from renderer.script.palette import Palette, paint
 from renderer.script.prompt import Scene
 
-#: Frames per second of every clip.
+#: Frames per second of every preview clip.
 FPS = 24
 
 _Choice = TypeVar("_Choice")
@@ -18,22 +20,24 @@ _Choice = TypeVar("_Choice")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Measures of one clip. The canvas is the frame with a margin on each side."""
+    """The measures of one clip. The canvas is the frame plus a margin on each side."""
 
     width_px: int
     height_px: int
     seconds: int
-    #: Length of the first act; None if the clip has only one.
+    #: Length of the first act in seconds; None if the clip has only one act.
     first_act_s: int | None = None
 
     @property
     def opening_s(self) -> int:
-        """Length of the first camera move and the subject's path; then both come to rest."""
+        """Return the seconds for which the first camera move and the subject's movement last."""
         return self.seconds if self.first_act_s is None else self.first_act_s
 
     @property
     def unit(self) -> float:
-        """Pixels in this frame for one pixel of a frame whose shorter side is 720 px."""
+        """Return how many pixels of this frame equal one pixel of a frame whose shorter side is
+        720 px.
+        """
         return min(self.width_px, self.height_px) / 720
 
     @property
@@ -46,36 +50,40 @@ class Stage:
 
     @property
     def canvas_px(self) -> tuple[int, int]:
-        """Width and height of the canvas."""
         return self.width_px + 2 * self.margin_x_px, self.height_px + 2 * self.margin_y_px
 
     def wide_or_tall(self, wide: _Choice, tall: _Choice) -> _Choice:
-        """Return `tall` for a portrait frame, else `wide`."""
+        """Return the value `tall` if the frame is higher than wide, else the value `wide`."""
         return tall if self.height_px > self.width_px else wide
 
     def px(self, length: float) -> int:
-        """Return `length` (pixels of a 720 px frame) in pixels of this clip, at least 1."""
+        """Convert a length from pixels of a 720 px frame to pixels of this frame; the result is at
+        least 1.
+        """
         return max(1, round(length * self.unit))
 
     def row(self, share: float) -> int:
-        """Return the canvas row at `share` (0 top, 1 bottom) of the frame's height, unmoved."""
+        """Return the canvas row for a share of the frame's height (0 top, 1 bottom), with the
+        camera centred.
+        """
         return round(self.margin_y_px + share * self.height_px)
 
     def col(self, share: float) -> int:
-        """Return the canvas column at `share` (0 left, 1 right) of the frame's width, unmoved."""
+        """Return the canvas column for a share of the frame's width (0 left, 1 right), with the
+        camera centred.
+        """
         return round(self.margin_x_px + share * self.width_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot(Stage):
-    """A stage with a scene and its colours."""
+    """The measures of a clip together with one scene and the scene's colours."""
 
     scene: Scene
     palette: Palette
 
     @classmethod
     def of(cls, scene: Scene, stage: Stage) -> Shot:
-        """Put a scene on a stage."""
         return cls(
             width_px=stage.width_px,
             height_px=stage.height_px,

@@ -1,4 +1,4 @@
-"""Water: a rippled, tinted mirror image of the picture above, with glints under sun or moon."""
+"""Draws water: a rippled, tinted mirror image of the picture above, with glints of sun or moon."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from renderer.stage.camera import View
 from renderer.stage.pixels import grid, mask
 from renderer.stage.stage import Shot
 
-#: Maps the product of two noises to glints; only its highest values give any.
+#: Maps the product of two noises to the brightness of glints; only high values become visible.
 _SPARKLE = [min(255, max(0, round((level - 62) * 4.6))) for level in range(256)]
 
 
 class Water:
-    """A surface from `horizon_row` (canvas) down to the bottom of the frame.
+    """A water surface from the canvas row `horizon_row` down to the bottom of the frame.
 
     colour        the colour of the water itself.
     body          how strongly that colour hides the mirror image, 0 to 1.
@@ -50,7 +50,7 @@ class Water:
         self._phases = rng.uniform(0, 6.28, 2).astype(np.float32)
 
     def hides_from(self, view: View) -> int:
-        """Return the frame row of the water's far edge."""
+        """Return the frame row of the water's far edge; the water hides all below that row."""
         return max(1, round(view.place(self._shot, self._depth, 0, self._row)[1]))
 
     def __call__(self, frame: Image.Image, view: View, at_s: float) -> None:
@@ -61,7 +61,8 @@ class Water:
         surface = np.asarray(frame)[self._mirror_rows(line, rows, at_s)]
         near = np.linspace(0.0, 1.0, rows, dtype=np.float32)[:, None, None]
         share = np.clip(self._body + 0.35 * near, 0.0, 1.0)
-        # Fixed-point numbers: floats take twice as long, and this is the slowest step of a frame.
+        # The arithmetic uses fixed-point numbers, because floats take twice as long and this is
+        # the slowest step of a frame.
         keep = ((1.0 - share) * 256).astype(np.uint16)
         add = (share * self._colour * 256).astype(np.uint16)
         water = Image.fromarray(((surface * keep + add) >> 8).astype(np.uint8))
@@ -71,7 +72,7 @@ class Water:
         frame.paste(water, (0, line))
 
     def _mirror_rows(self, line: int, rows: int, at_s: float) -> NDArray[np.int64]:
-        """Return for each row of water the row of the picture that it mirrors."""
+        """Return, for each row of the water, the row of the picture above that it mirrors."""
         depth = np.arange(rows, dtype=np.float32)
         far = 1.0 + depth * (0.055 / self._shot.unit)
         swell = np.sin(depth / far * 2.3 - at_s * 2.6 + self._phases[0])
@@ -80,7 +81,9 @@ class Water:
         return np.clip(line - 1 - depth * 0.92 + bend, 0, line - 1).astype(np.int64)
 
     def _add_glints(self, water: Image.Image, centre: float, zoom: float, at_s: float) -> None:
-        """Add the glittering path under the light, made of two noises that slide over each other."""
+        """Add the glittering path below the sun or moon: two layers of noise that slide over each
+        other.
+        """
         unit = self._shot.unit
         drift = at_s * 22 * unit
         size = (water.width, min(water.height, self._tile.height))

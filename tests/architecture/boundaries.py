@@ -1,4 +1,4 @@
-"""Which modules may import a library, read the environment, or read the wall clock."""
+"""Rules: which modules may import a library, read environment variables, or read the wall clock."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tests.architecture.imports import imports
 from tests.architecture.source import Source, product
 
-#: Which modules may import a library. A package stands for all modules in it.
+#: For each library, the modules that may import it. A package name stands for all its modules.
 LIBRARIES = {
     "aiohttp": ("bot.web", "bot.chat"),
     "aiosqlite": ("bot.storage.sqlite.backup",),
@@ -16,7 +16,7 @@ LIBRARIES = {
     "dotenv": ("bot.settings",),
     "httpx": (
         "bot.providers.http.transport",
-        "bot.providers.http.responses",
+        "bot.providers.http.payloads",
         "bot.safety.remote",
         "bot.archive.object_store",
     ),
@@ -26,7 +26,7 @@ LIBRARIES = {
     "simcord": ("sandbox",),
     "sqlite3": ("bot.storage",),
 }
-#: Which modules may use a name, whether they call it or pass it on.
+#: For each name, such as `os.environ`, the modules that may call it or pass it on.
 NAMES = {
     **dict.fromkeys(
         ("os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv"),
@@ -56,7 +56,7 @@ def is_within(module: str, allowed: tuple[str, ...]) -> bool:
 
 
 def misplaced_libraries(sources: list[Source]) -> list[str]:
-    """Report each import of a library by a module that LIBRARIES does not name for it."""
+    """Report each import of a library by a module that LIBRARIES does not allow to import it."""
     found: list[str] = []
     for source in product(sources):
         for node, target in imports(source):
@@ -72,7 +72,7 @@ def misplaced_libraries(sources: list[Source]) -> list[str]:
 
 
 def misplaced_names(sources: list[Source]) -> list[str]:
-    """Report each use of the environment or the wall clock by a module that NAMES does not name."""
+    """Report each use of the environment or the wall clock that NAMES does not allow."""
     return [
         source.at(
             node,
@@ -85,7 +85,7 @@ def misplaced_names(sources: list[Source]) -> list[str]:
 
 
 def uses(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield every dotted name that is read, and every name that is imported."""
+    """Yield every dotted name that a file reads, and every name that it imports."""
     for node in source.nodes:
         if isinstance(node, ast.ImportFrom):
             yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)

@@ -1,4 +1,4 @@
-"""Find modules that do something when they are imported; they should only declare."""
+"""Finds modules that have side effects when imported; modules should contain only declarations."""
 
 import ast
 import builtins
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tests.architecture.source import PRODUCT, Source, product
 
-#: Functions and classes that only make a value.
+#: Functions and classes that return a value and have no side effect, so modules may call them at
+#: import.
 PURE = {
     "collections.defaultdict",
     "collections.namedtuple",
@@ -52,9 +53,10 @@ PURE = {
     "discord.ui.Label",
     "discord.ui.TextDisplay",
     "discord.ui.TextInput",
-    # Looks up a table of constants.
+    # This function only looks up a table of constants.
     "bot.providers.vendors.size_formats.sizes_of",
-    # These declare the fields of Settings and of GuildSettings.
+    # These functions declare the fields of the classes Settings and GuildSettings.
+    "bot.guild._field_with",
     "bot.guild._setting",
     "bot.settings._choice_parser",
     "bot.settings._setting",
@@ -71,20 +73,20 @@ IMPURE_BUILTINS = {
     "open",
     "print",
 }
-#: Methods that only make a value, whatever object they are called on.
+#: Methods that return a value and have no side effect, whatever object they are called on.
 PURE_METHODS = {
     *("casefold", "encode", "format", "join", "lower", "replace", "split", "splitlines", "strip"),
     *("fromkeys", "get", "items", "keys", "union", "values", "maketrans"),
     *("joinpath", "with_name", "with_suffix"),
     *("all", "none", "default"),  # discord.Intents, AllowedMentions, Permissions
-    *("parse",),  # of the value classes in bot.model
+    *("parse",),  # `parse` is a method of value classes in bot.model.
 }
-#: A class with one of these bases holds values: to call it is to write a constant.
+#: Calling a class with one of these bases creates a constant, which has no side effect.
 VALUE_BASES = {"Enum", "StrEnum", "IntEnum", "NamedTuple"}
 
 
 def modules_with_import_effects(sources: list[Source]) -> list[str]:
-    """Report each statement that does something when its module is imported."""
+    """Report each statement that has a side effect when its module is imported."""
     values = value_classes(sources)
     found: list[str] = []
     for source in product(sources):
@@ -100,7 +102,7 @@ def modules_with_import_effects(sources: list[Source]) -> list[str]:
 
 
 def packages_with_content(sources: list[Source]) -> list[str]:
-    """Report each `__init__.py` of the product that is not empty."""
+    """Report each `__init__.py` of the product (bot, cogs, renderer, sandbox) that is not empty."""
     return [
         f"{source.path}: must be empty; move its content into a module and import from there"
         for source in sources
@@ -123,9 +125,9 @@ def value_classes(sources: list[Source]) -> set[str]:
 
 
 def _impure_statements(source: Source, body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module or class body that are no declarations.
+    """Yield the statements of a module body or class body that are not declarations.
 
-    A bare call is not yielded: `_calls_at_import` finds it.
+    Calls that stand alone as a statement are left out, because `_calls_at_import` finds calls.
     """
     for node in body:
         if isinstance(node, ast.ClassDef):
@@ -159,7 +161,10 @@ def _is_main_guard(node: ast.If) -> bool:
 
 
 def _calls_at_import(tree: ast.Module) -> Iterator[ast.Call]:
-    """Yield the calls outside of function bodies, without decorators: those only declare."""
+    """Yield the calls outside function bodies.
+
+    Calls of decorators are left out, as they only declare.
+    """
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

@@ -1,16 +1,19 @@
-"""Find imports: at the top of a file, in functions, under TYPE_CHECKING, and by a name in a string."""
+"""Finds imports: at the top of a file, in functions, under TYPE_CHECKING, and by a string."""
 
 import ast
 from collections.abc import Iterator
 
 from tests.architecture.source import Source
 
-#: Functions that import the module that their first argument names.
+#: Functions whose first argument is the name of a module that they import.
 IMPORT_FUNCTIONS = {"import_module", "__import__", "load_extension", "reload_extension"}
 
 
 def imports(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield each import with its full target: `from bot import model` targets `bot.model`."""
+    """Yield each import in a file with the full name of its target.
+
+    For `from bot import model`, the target is `bot.model`.
+    """
     for node in source.nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -36,7 +39,7 @@ def absolute(source: Source, node: ast.ImportFrom) -> str:
 
 
 def edges(sources: list[Source]) -> dict[str, dict[str, ast.AST]]:
-    """Map each module to the modules among `sources` that it imports, with the importing node."""
+    """Map each module to those among `sources` that it imports, with the importing AST node."""
     known = {source.module for source in sources}
     graph: dict[str, dict[str, ast.AST]] = {source.module: {} for source in sources}
     for source in sources:

@@ -1,12 +1,12 @@
-"""The layers of the project, and which imports they allow."""
+"""The layers of the project's packages, and the rules which imports they allow."""
 
 import graphlib
 
 from tests.architecture.imports import edges, imports
 from tests.architecture.source import PRODUCT, TEST_CODE, Source, product
 
-#: Top to bottom. A module imports only its own package and packages of lower layers; packages on one
-#: layer don't import each other.
+#: The layers of packages, from top to bottom. A module imports only its own package and packages of
+#: lower layers; packages on one layer don't import each other.
 LAYERS = (
     ("bot.__main__", "sandbox"),
     ("bot.shell",),
@@ -21,7 +21,8 @@ LAYERS = (
     ("bot.obs", "bot.clock", "bot.backoff", "bot.guild_setting"),
     ("bot.errors",),
 )
-#: Separate programs: they import nothing else of the product, and nothing else of it imports them.
+#: Separate programs: no other package of the product imports them, and they import no other
+#: package.
 SEPARATE = ("renderer",)
 THIS_FILE = "tests/architecture/layers.py"
 #: Higher numbers are higher layers.
@@ -29,7 +30,10 @@ LAYER_OF = {package: -number for number, layer in enumerate(LAYERS) for package 
 
 
 def package_of(module: str) -> str | None:
-    """Return the package of LAYERS that holds `module`, which may also be a name inside a module."""
+    """Return the package in LAYERS that contains `module`, or None.
+
+    `module` may also be the dotted name of something inside a module.
+    """
     return next((p for p in LAYER_OF if module == p or module.startswith(f"{p}.")), None)
 
 
@@ -82,7 +86,7 @@ def _imports_across(source: Source, tops: set[str]) -> list[str]:
 
 
 def circles(sources: list[Source]) -> list[str]:
-    """Report the first circle of imports that is found."""
+    """Report the first import cycle that is found among the modules."""
     graph = edges(sources)
     try:
         graphlib.TopologicalSorter(graph).prepare()

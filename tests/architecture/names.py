@@ -1,4 +1,4 @@
-"""Which names files, classes and other things of the project must not have."""
+"""Rules: which names the project's files, classes and identifiers must not have."""
 
 import ast
 import re
@@ -7,14 +7,14 @@ from pathlib import PurePosixPath
 
 from tests.architecture.source import Source, product
 
-#: Words that say nothing about what is in a file; a file is named after its one subject.
+#: Words that don't say what a file contains. A file is named after its one subject.
 VAGUE_WORDS = {
     *("util", "utils", "utility", "utilities", "helper", "helpers", "tool", "tools", "toolbox"),
     *("common", "shared", "core", "general", "generic", "main", "lib", "manager", "managers"),
     *("misc", "miscellaneous", "various", "stuff", "things", "extras"),
     *("constants", "consts", "types", "functions", "classes", "mixins", "legacy"),
 }
-#: Words that the glossary (docs/glossary.md) has replaced, and the word to use instead.
+#: Words that the glossary (docs/glossary.md) has replaced, each with its replacement.
 RETIRED_WORDS = {
     **dict.fromkeys(("absences",), "not-found debounce"),
     **dict.fromkeys(("ballast",), "reserve file"),
@@ -36,19 +36,19 @@ RETIRED_WORDS = {
     **dict.fromkeys(("wish", "wishes"), "clip options"),
     **dict.fromkeys(("workshop",), "worker context or assembly"),
 }
-#: Names with a retired word that stay: the database, files, metrics and running tasks have them, or
-#: the renderer draws or plays the thing itself.
+#: Names that keep a retired word, because databases, files, metrics or running tasks have them, or
+#: because the renderer draws or plays the thing itself.
 ALLOWED_NAMES = {
     *("house_rules", "shelves", "errands", "chore"),  # tables, and a column
-    "errand",  # the value of TaskKind.OUTBOX, a label in metrics
+    "errand",  # The database stores this value of TaskKind.OUTBOX, and metrics have it as a label.
     "sora_errands_waiting",
-    "sorabot.db.ballast",  # the file that earlier releases made
-    *("_house", "shelf"),  # a house in the city; a shelving filter
+    "sorabot.db.ballast",  # All releases have given the reserve file this name.
+    *("_house", "shelf"),  # The renderer draws a `_house`; `shelf` is a kind of audio filter.
 }
 
 
 def vaguely_named_files(sources: list[Source]) -> list[str]:
-    """Report each file or folder whose name has a vague word in it."""
+    """Report each file or folder with a vague word in its name, such as `utils`."""
     return [
         f"{source.path}: {word!r} says nothing; name it after the one thing that it holds"
         for source in sources
@@ -57,13 +57,16 @@ def vaguely_named_files(sources: list[Source]) -> list[str]:
 
 
 def _words_of_path(path: str) -> set[str]:
-    """Return the words in the names of a file and its folders; `__main__` has none."""
+    """Return the words in the names of a file and its folders.
+
+    Names such as `__main__` are skipped.
+    """
     parts = (part.removesuffix(".py") for part in PurePosixPath(path).parts)
     return {word for part in parts if not part.startswith("__") for word in part.split("_")}
 
 
 def classes_with_one_name(sources: list[Source]) -> list[str]:
-    """Report each public class at the top of a module whose name another one has."""
+    """Report each public top-level class that has the same name as another one."""
     first: dict[str, Source] = {}
     found: list[str] = []
     for source in sources:
@@ -80,7 +83,7 @@ def classes_with_one_name(sources: list[Source]) -> list[str]:
 
 
 def retired_names(sources: list[Source]) -> list[str]:
-    """Report retired words in names of the product: identifiers, files, strings that are one name."""
+    """Report retired words in the product's identifiers, file names and one-word strings."""
     return [
         source.at(node, f"{name!r}: {word!r} is retired; say {RETIRED_WORDS[word]!r} (glossary.md)")
         for source in product(sources)
@@ -92,7 +95,7 @@ def retired_names(sources: list[Source]) -> list[str]:
 
 
 def _names(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield every name in a file that its author chose, and the file's own."""
+    """Yield the names in a file: its own, and those of identifiers and in one-word strings."""
     yield source.tree, PurePosixPath(source.path).stem
     for node in source.nodes:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

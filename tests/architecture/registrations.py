@@ -1,4 +1,4 @@
-"""Buttons, menus and forms must be registered, or they answer nothing after a restart."""
+"""Finds buttons, menus and forms that don't work after a restart because they aren't registered."""
 
 import ast
 import re
@@ -8,14 +8,15 @@ from tests.architecture.source import Source, product
 
 WHERE = "bot/chat/persistent_components.py"
 FORMS = ("discord.ui.Modal", "SafeModal")
-#: Decorators that put an item into a view, which is gone after a restart.
+#: Decorators that put a button or menu into a view; the bot forgets views when it restarts.
 VIEW_ITEMS = {"discord.ui.button", "discord.ui.select"}
 
 
 def unregistered_items(sources: list[Source], registered: Collection[str]) -> list[str]:
-    """Report classes with a template that are not among the dotted names `registered`.
+    """Report button and menu classes (those with a `template`) that are not in `registered`.
 
-    A class that others derive from, and that has no `pressed` itself, is only their base.
+    `registered` holds dotted class names. An abstract base class, which other classes derive from
+    and which has no `pressed` method itself, need not be registered.
     """
     items = [
         (source, node)
@@ -35,7 +36,10 @@ def unregistered_items(sources: list[Source], registered: Collection[str]) -> li
 
 
 def is_complete(node: ast.ClassDef) -> bool:
-    """Whether a class says what a press does; an abstract `pressed` does not."""
+    """Return whether a class itself implements `pressed` or `callback`.
+
+    An abstract method doesn't count.
+    """
     methods = {each.name: each for each in node.body if isinstance(each, ast.AsyncFunctionDef)}
     press = methods.get("pressed") or methods.get("callback")
     return press is not None and not press.decorator_list
@@ -48,7 +52,7 @@ def name_of(source: Source, base: ast.expr) -> str:
 
 
 def unregistered_forms(sources: list[Source], patterns: Collection[str]) -> list[str]:
-    """Report forms whose custom id begins like none of the regular expressions `patterns`."""
+    """Report forms (modals) whose custom id starts with none of the regexes `patterns`."""
     words = {word for pattern in patterns for word in first_words(pattern)}
     found: list[str] = []
     for source in product(sources):
@@ -64,7 +68,7 @@ def unregistered_forms(sources: list[Source], patterns: Collection[str]) -> list
 
 
 def forms(source: Source) -> Iterator[ast.Call | ast.ClassDef]:
-    """Yield the calls that make a form, and the classes of forms."""
+    """Yield the calls that create a form (modal), and the classes that derive from one."""
     for node in source.nodes:
         if isinstance(node, ast.Call):
             makes = [node.func]
@@ -77,7 +81,7 @@ def forms(source: Source) -> Iterator[ast.Call | ast.ClassDef]:
 
 
 def id_word(node: ast.Call | ast.ClassDef) -> str | None:
-    """Return `word` of a form's custom id "sora:word:…"; None if it is not written out there."""
+    """Return `word` from a form's literal custom id "sora:word:…", or None if it is no literal."""
     for keyword in node.keywords:
         if keyword.arg == "custom_id":
             match = re.match(r"f?['\"]sora:([a-z-]+):", ast.unparse(keyword.value))
@@ -92,7 +96,7 @@ def first_words(pattern: str) -> list[str]:
 
 
 def items_of_views(sources: list[Source]) -> list[str]:
-    """Report buttons and menus that only their view knows."""
+    """Report buttons and menus that are methods of a view, and so stop working after a restart."""
     return [
         source.at(
             node,

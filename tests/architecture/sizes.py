@@ -1,4 +1,4 @@
-"""The longest file and the longest command that are allowed."""
+"""Rules: the maximum length of a file, and of a command's function."""
 
 import ast
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from tests.architecture.source import Source, product
 
 FILE_LINES = 400
 COMMAND_LINES = 19
-#: Decorators that make a function a command: `@app_commands.command()`, `@group.command()`, …
+#: Decorators that turn a function into a command, such as `@app_commands.command()`.
 COMMANDS = {"command", "context_menu", "hybrid_command"}
 
 
@@ -35,7 +35,7 @@ def long_commands(sources: list[Source]) -> list[str]:
 
 
 def commands(source: Source) -> Iterator[ast.AsyncFunctionDef]:
-    """Yield the coroutines that are commands: by a decorator, or as callback of a ContextMenu."""
+    """Yield the coroutines that are commands, by decorator or as callback of a ContextMenu."""
     callbacks = {
         source.origin(keyword.value).rpartition(".")[2]
         for node in source.nodes
@@ -52,7 +52,7 @@ def commands(source: Source) -> Iterator[ast.AsyncFunctionDef]:
 
 
 def length(node: ast.AsyncFunctionDef) -> int:
-    """Return the number of lines of signature and body, without decorators and docstring."""
+    """Return a function's number of lines, without decorators and docstring."""
     lines = (node.end_lineno or node.lineno) - node.lineno + 1
     if ast.get_docstring(node) is not None:
         lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1

@@ -1,4 +1,4 @@
-"""The Python files that the rules look at, and where a name in them comes from."""
+"""The project's Python files as syntax trees, which the architecture rules check."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-#: Top-level packages: the product, and the code that may import all of it.
+#: The project's top-level packages: those of the product, and those of test code, which may import
+#: all.
 PRODUCT = ("bot", "cogs", "renderer", "sandbox")
 TEST_CODE = ("tests", "benchmarks")
 
@@ -15,7 +16,7 @@ TEST_CODE = ("tests", "benchmarks")
 class Source:
     """One Python file."""
 
-    #: Relative to the project's root, with slashes.
+    #: Path of the file relative to the project's root, with slashes.
     path: str
     text: str = field(repr=False)
 
@@ -38,12 +39,15 @@ class Source:
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
-        """All nodes, including those in functions and under `if TYPE_CHECKING`."""
+        """All AST nodes of the file, including those in functions and under `if TYPE_CHECKING`."""
         return tuple(ast.walk(self.tree))
 
     @cached_property
     def bindings(self) -> dict[str, str]:
-        """Map each imported name to its full name: `{"dt": "datetime.datetime"}`."""
+        """Map each name that the file imports to its full name.
+
+        For `import datetime as dt`, the map contains `{"dt": "datetime"}`.
+        """
         names: dict[str, str] = {}
         for node in self.nodes:
             if isinstance(node, ast.Import):
@@ -56,9 +60,10 @@ class Source:
         return names
 
     def origin(self, node: ast.AST) -> str:
-        """Return the full name of `a.b.c`, or "" when `node` is anything else than names and dots.
+        """Return the full name of an expression such as `a.b.c`, or "" for other expressions.
 
-        A name that the file does not import is returned as it is: it is a builtin or the file's own.
+        If the file does not import the first part of the name, the name is returned unchanged,
+        because it is a builtin or is defined in the file.
         """
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
@@ -69,7 +74,7 @@ class Source:
         return ".".join([self.bindings.get(node.id, node.id), *reversed(parts)])
 
     def at(self, node: ast.AST, problem: str) -> str:
-        """Return a line of the report: the file, the line of `node` and the problem."""
+        """Return one line of a report: the file, the line number of `node` and the problem."""
         return f"{self.path}:{getattr(node, 'lineno', 1)}: {problem}"
 
 
@@ -83,15 +88,15 @@ def read(root: Path) -> list[Source]:
 
 
 def product(sources: list[Source]) -> Iterator[Source]:
-    """Yield the files of the product: all but tests and benchmarks."""
+    """Yield the files of the product (bot, cogs, renderer, sandbox), without test code."""
     return (source for source in sources if source.top in PRODUCT)
 
 
 def make_sources(files: dict[str, str]) -> list[Source]:
-    """Make sources from `{path: text}`, for tests that plant a mistake."""
+    """Make `Source` objects from `{path: text}`, for tests whose text breaks a rule on purpose."""
     return [Source(path, text) for path, text in files.items()]
 
 
 def report(found: list[str]) -> str:
-    """Return the message of a failed test, one line for each problem."""
+    """Return the message of a failed architecture test, with one line for each problem."""
     return "\n".join(["", *found])

@@ -1,4 +1,7 @@
-"""Libraries, SQL, the environment, the clock and vendors stay in their modules; mocks are banned."""
+"""Tests that libraries, SQL, environment, clock and vendors' names are used only in set places.
+
+A test also checks that there are no mocks.
+"""
 
 from pathlib import Path
 

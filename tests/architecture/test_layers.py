@@ -1,4 +1,4 @@
-"""Imports point down the layers, and never in a circle."""
+"""Tests that modules import only lower layers, and never in a cycle."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Files, classes and identifiers have names that say one thing."""
+"""Tests that the names of files, classes and identifiers are clear and follow the glossary."""
 
 import pytest
 

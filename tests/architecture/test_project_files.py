@@ -1,4 +1,4 @@
-"""The files around the code agree: Makefile, lock files, container image, CI."""
+"""Tests that the project's files agree: Makefile, lock files, container image and CI workflows."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def text_of(name: str) -> str:
 
 
 def pins(name: str) -> dict[str, set[str]]:
-    """Return for each package the versions that a lock file pins."""
+    """Return the versions that a lock file pins, by package name."""
     found: dict[str, set[str]] = {}
     for line in text_of(name).splitlines():
         if match := re.match(r"([A-Za-z0-9._-]+)==([^ ;]+)", line):
@@ -37,7 +37,10 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 def instructions(word: str) -> list[str]:
-    """Return the arguments of each instruction `word` in the Dockerfile; continued lines are joined."""
+    """Return the arguments of each Dockerfile instruction named `word`.
+
+    Continued lines are joined.
+    """
     joined = text_of("Dockerfile").replace("\\\n", "")
     return [line.partition(" ")[2] for line in joined.splitlines() if line.startswith(f"{word} ")]
 
@@ -62,7 +65,8 @@ def test_each_target_of_make_is_listed_with_its_line_and_help_comes_first():
 
 def test_the_tests_that_run_first_exist():
     assert [place for place in FIRST if not (ROOT / place).exists()] == []
-    # Tests that no other entry names run last.
+    # The last entry, an empty string, matches every test: tests that no other entry matches run
+    # last.
     assert FIRST[-1] == ""
 
 
@@ -136,7 +140,10 @@ def test_the_image_runs_the_bot_without_a_shell_and_without_root():
 
 @pytest.fixture
 def page() -> Iterator[tuple[int, list[int]]]:
-    """Serve a health page; yield its port and the list of statuses that it answers with."""
+    """Serve a health page.
+
+    Yield its port and the list of status codes that it will respond with.
+    """
     statuses: list[int] = []
 
     class Page(BaseHTTPRequestHandler):
@@ -144,7 +151,7 @@ def page() -> Iterator[tuple[int, list[int]]]:
             self.send_response(statuses.pop(0) if self.path == "/readyz" else 404)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object):  # noqa: A002 - its name in the base class
+        def log_message(self, format: str, *args: object):  # noqa: A002 - the base class names it so
             pass
 
     with HTTPServer(("127.0.0.1", 0), Page) as server:

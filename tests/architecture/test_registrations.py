@@ -1,4 +1,4 @@
-"""What a member can press or fill in works after a restart."""
+"""Tests that every button, menu and form still works after the bot has restarted."""
 
 import pytest
 

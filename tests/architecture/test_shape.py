@@ -1,4 +1,4 @@
-"""Files and commands are short, packages are empty, and nothing happens at import."""
+"""Tests that files and commands are short, and that importing a module has no side effect."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Find names of video vendors outside `bot.providers`, and mocks anywhere."""
+"""Finds names of video API vendors outside `bot.providers`, and mocks anywhere."""
 
 import ast
 import re
@@ -8,22 +8,22 @@ from tests.architecture.boundaries import is_within
 from tests.architecture.imports import imports
 from tests.architecture.source import Source
 
-#: Modules that may name vendors: the providers, the settings, and the composition root.
+#: Modules that may mention vendors by name: the providers, the settings, and `bot.app`.
 ALLOWED = ("bot.providers", "bot.settings", "bot.app")
-#: Companies, gateways and models. A match with a letter on either side is another word; a digit or
-#: an underscore there changes nothing.
+#: Names of vendors: companies, gateways and models. A match with a letter before or after it is
+#: part of another word; a digit or an underscore there still counts as a match.
 VENDORS = re.compile(
     r"(?<![a-z])(?:openai|cometapi|azure|litellm|v-?llm|sglang|x\.?ai|grok|gemini|veo|fal[._]ai"
     r"|replicate\.com|runwayml|openrouter|kling|seedance|chatgpt|dall-?e|sora[-_ .]?2(?![0-9]))(?![a-z])",
     re.IGNORECASE,
 )
 MOCKS = ("unittest.mock", "mock", "pytest_mock")
-#: Functions of pytest that replace a part of the code under test.
+#: Attributes of pytest fixtures that replace a part of the code under test.
 PATCHES = ("monkeypatch.setattr", "monkeypatch.setitem", "monkeypatch.delattr")
 
 
 def named_vendors(sources: list[Source]) -> list[str]:
-    """Report names of vendors in bot, cogs and renderer: in code, strings, docstrings and comments."""
+    """Report vendors' names in bot, cogs and renderer: in code, strings and comments."""
     return [
         f"{source.path}:{number}: names {match[0]!r}; make it data of a provider or a setting"
         for source in sources
@@ -34,7 +34,7 @@ def named_vendors(sources: list[Source]) -> list[str]:
 
 
 def mocks(sources: list[Source]) -> list[str]:
-    """Report imports of mock libraries, and fixtures that replace code."""
+    """Report imports of mock libraries, and uses of fixtures that replace code under test."""
     advice = "write a fake and run the contract suite of the real class over it"
     return [
         source.at(node, f"{what}; {advice}") for source in sources for node, what in _mocks(source)
@@ -42,7 +42,7 @@ def mocks(sources: list[Source]) -> list[str]:
 
 
 def _mocks(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield each mock with the words that the report names it by."""
+    """Yield each AST node that is a mock, with the name by which the report calls it."""
     for node, target in imports(source):
         if is_within(target, MOCKS):
             yield node, target

@@ -1,4 +1,6 @@
-"""Make clips in the bot harness and read the messages about them."""
+"""Helpers for behaviour tests: make clips with the bot under test, and read the messages about
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ from tests.behaviour.harness import BotHarness, words
 
 
 async def wait_until_finished(t: BotHarness, count: int, state: State = State.DONE) -> list[Job]:
-    """Wait until there are so many jobs, each in `state`, and return them, oldest first."""
+    """Wait until exactly `count` jobs exist and each is in `state`; return them, oldest first.
+
+    Raises AssertionError when a job ends in any other state.
+    """
 
     async def all_there() -> list[Job] | None:
         jobs = sorted(await t.jobs(), key=lambda job: (job.created_at, job.variant))
@@ -32,7 +37,9 @@ async def generate_clip(
     channel: simcord.ChannelHandle | None = None,
     **options: Any,
 ) -> Job:
-    """Have `actor` generate a clip, wait until it is posted, and return its job."""
+    """Have the member `actor` generate a clip, wait until the bot has posted it, and return its
+    job.
+    """
     before = {job.id for job in await t.jobs()}
     place = t.channel if channel is None else channel
     await actor.slash(place, "sora generate", prompt=prompt, **options)
@@ -47,13 +54,16 @@ async def generate_clip(
 def message_of(
     t: BotHarness, job: Job, channel: simcord.ChannelHandle | None = None
 ) -> discord.Message | None:
-    """Return the message that carries a clip, if it is still there."""
+    """Return the Discord message that carries a job's clip, or None when the message is gone."""
     place = t.channel if channel is None else channel
     return next((each for each in place.history() if each.id == job.message_id), None)
 
 
 def private_answer(result: simcord.InteractionResult) -> str:
-    """Return all that an interaction was answered with, to its user alone."""
+    """Return the text of every message that answered an interaction.
+
+    Raises AssertionError unless all of them are ephemeral (visible only to the member who asked).
+    """
     answers = [each for each in (result.response, *result.followups) if each is not None]
     assert answers
     assert all(each.ephemeral for each in answers)
@@ -63,7 +73,6 @@ def private_answer(result: simcord.InteractionResult) -> str:
 
 
 def button_labels(message: discord.Message | simcord.ResponseMessage | None) -> list[str]:
-    """Return the labels of a message's buttons, row by row."""
     if message is None:
         raise AssertionError("there is no message")
     rows = message.components

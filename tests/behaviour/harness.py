@@ -1,4 +1,6 @@
-"""A whole bot in a simulated Discord, with a loopback video API: what behaviour tests drive."""
+"""The harness of the behaviour tests: the whole bot in a simulated Discord, with a loopback video
+API.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from tests.empty_database import copy_empty_database
 from tests.patience import PATIENCE_S
 from tests.wire.videos_api import VideosApi
 
-#: The same engine as always, with less patience.
+#: The job engine's timings for tests: much shorter waits than in production.
 FAST_TIMINGS = Timings(
     poll_few_s=0.05,
     poll_many_s=0.05,
@@ -52,7 +54,7 @@ FAST_TIMINGS = Timings(
 
 
 class MovableClock(SystemClock):
-    """The system's clock, that a test can put forward."""
+    """The system clock, which a test can move forward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +69,7 @@ class MovableClock(SystemClock):
 
 @dataclass(slots=True, kw_only=True)
 class BotHarness:
-    """The server, its people, the bot, and the video API behind it."""
+    """The simulated Discord server, its members, the bot under test, and the loopback video API."""
 
     env: simcord.Env
     app: App
@@ -83,7 +85,10 @@ class BotHarness:
     async def until(
         self, what: Callable[[], Any] | Callable[[], Awaitable[Any]], timeout_s: float = PATIENCE_S
     ) -> Any:
-        """Wait in real time until `what()` is true and return it."""
+        """Call `what()` repeatedly until its result is true, and return that result.
+
+        Raises AssertionError after `timeout_s` seconds of real time.
+        """
         ends = time.monotonic() + timeout_s
         while True:
             seen = what()
@@ -95,14 +100,14 @@ class BotHarness:
             await asyncio.sleep(0.02)
 
     async def jobs(self) -> list[Job]:
-        """Every job there is, oldest first."""
+        """Return every job in the database, oldest first."""
         rows = await self.app.store.database.read(
             lambda conn: [row[0] for row in conn.execute("SELECT id FROM jobs ORDER BY created_at")]
         )
         return [job for each in rows if (job := await self.app.store.job(each)) is not None]
 
     async def choose_gallery(self, channel: simcord.ChannelHandle | None) -> None:
-        """Have the moderator choose where each clip is shown, too."""
+        """Have the moderator set the guild's gallery channel, or unset it with None."""
         moderation = self.app.jobs.moderation
         mona = Viewer(user_id=self.moderator.id, guild_id=self.guild.id, is_moderator=True)
         seen = await moderation.settings(self.guild.id)
@@ -110,7 +115,7 @@ class BotHarness:
         await moderation.change_settings(mona, chosen, seen=seen)
 
     async def usage_of(self, user_id: int) -> Usage:
-        """What counts against a member, everywhere and ever."""
+        """Return what counts against a member's quota, in all guilds and since 2020."""
         long_ago = self.clock.now().replace(year=2020)
         return await self.app.store.read_ledger(lambda ledger: ledger.usage(user_id, long_ago))
 
@@ -120,7 +125,10 @@ class BotHarness:
         return only
 
     async def wait_for_state(self, state: State, timeout_s: float = PATIENCE_S) -> Job:
-        """Wait until the only job is in `state` and return it."""
+        """Wait until the only job in the database is in `state`, and return the job.
+
+        Raises AssertionError when the job ends in any other state.
+        """
 
         async def there() -> Job | None:
             job = await self.job()
@@ -131,12 +139,12 @@ class BotHarness:
         return await self.until(there, timeout_s)
 
     def clips(self, channel: simcord.ChannelHandle | None = None) -> list[discord.Message]:
-        """Messages with a file in the channel, oldest first."""
+        """Return the messages of a channel that carry a file, oldest first."""
         place = self.channel if channel is None else channel
         return [message for message in place.history() if message.attachments]
 
     def card(self, channel: simcord.ChannelHandle | None = None) -> discord.Message:
-        """The latest public card in the channel."""
+        """Return the newest status card in a channel."""
         place = self.channel if channel is None else channel
         return [m for m in place.history() if m.embeds and not m.flags.ephemeral][-1]
 
@@ -145,7 +153,10 @@ class BotHarness:
         return words(self.card().embeds[0])
 
     async def thread(self, **state: Any) -> simcord.ChannelHandle:
-        """Let the bot open a thread in the channel; `state` is edited in afterwards."""
+        """Have the bot create a public thread in the test channel.
+
+        state  fields of the thread that the bot edits afterwards, such as `archived=True`.
+        """
         place = self.app.client.get_channel(self.channel.id)
         assert isinstance(place, discord.TextChannel)
         thread = await place.create_thread(name="cats", type=discord.ChannelType.public_thread)
@@ -162,10 +173,12 @@ class BotHarness:
         ping: bool = True,
         attachments: Sequence[tuple[str, bytes]] = (),
     ) -> discord.Message:
-        """Reply in the message's channel or DM; `ping` is the switch beside the reply.
+        """Have a member reply to a message, in the channel or DM of that message.
 
+        ping         whether the reply mentions the author of the message. A bot without the message
+                     content intent reads only messages that mention it. SimCord's own
+                     `send(reply_to=…)` always mentions, so it cannot be used.
         attachments  pairs of file name and content.
-        SimCord's own `send(reply_to=…)` always pings, and without a ping a bot reads nothing.
 
         Raises SetupError for a member who doesn't see the message.
         """
@@ -191,7 +204,7 @@ class BotHarness:
         return to_discord_message(self.env, reply)
 
     def secret_channel(self, name: str = "backstage") -> simcord.ChannelHandle:
-        """Make a channel that alice and the bot see, and bob and the moderator do not."""
+        """Create a channel that alice and the bot can see; bob and the moderator cannot."""
         me = self.guild.me
         assert me is not None
         hidden = discord.PermissionOverwrite(view_channel=False)
@@ -203,9 +216,9 @@ class BotHarness:
     async def add_to_another_guild(
         self, member: simcord.MemberActor | str = "carol"
     ) -> tuple[simcord.ChannelHandle, simcord.MemberActor]:
-        """Put the bot into another server; return its one channel and its one member.
+        """Create a second guild with the bot in it; return its only channel and its only member.
 
-        member  the name of a user who is in no other guild, or a member of the first guild.
+        member  the name of a user to create, or a member of the first guild who joins this one.
         """
         guild = self.env.create_guild("Film club")
         user = self.env.create_user(member) if isinstance(member, str) else member.user
@@ -214,12 +227,14 @@ class BotHarness:
         return channel, actor
 
     async def delete_message(self, message: discord.Message) -> None:
-        """Delete anybody's message, as the owner of the server can."""
         self.env.backend.delete_message(message.channel.id, message.id)
         await self.env.settle()
 
     async def restart(self, **variables: str) -> None:
-        """Stop the bot as SIGTERM does and start one on the same database, with other variables."""
+        """Stop the bot cleanly and start a new one on the same database.
+
+        variables  environment variables that change for the new bot.
+        """
         await self.app.close()
         self.settings = Settings.from_env({**self.settings.others, **variables})
         self.app = await build_app(self.settings, clock=self.clock, timings=FAST_TIMINGS)
@@ -228,7 +243,7 @@ class BotHarness:
 
 
 def words(embed: discord.Embed) -> str:
-    """Return all that an embed says."""
+    """Return the text of an embed: title, description, fields and footer."""
     fields = [f"{each.name}\n{each.value}" for each in embed.fields]
     return "\n".join([embed.title or "", embed.description or "", *fields, embed.footer.text or ""])
 
@@ -242,9 +257,9 @@ async def bot_harness(
     timings: Timings = FAST_TIMINGS,
     **variables: str,
 ) -> AsyncGenerator[BotHarness]:
-    """Run a bot with the settings in `environ` and `variables`.
+    """Run the bot in a simulated Discord, with the settings in `environ` and `variables`.
 
-    api  the provider's HTTP API; without it, one that finishes a render within milliseconds.
+    api  the loopback video API; by default one that finishes a render within milliseconds.
     """
     async with api or VideosApi(poll_after_ms=20) as videos:
         settings = Settings.from_env(

@@ -1,4 +1,4 @@
-"""What presses on old messages must be answered with, and must do."""
+"""Checks how the bot answers when a member uses a button or menu that an older release posted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tests.behaviour.pressing import Press, heard, pressed, presser
 from tests.behaviour.release_before import Before, walk
 
-#: A menu of each page of the settings.
+#: For each page of the guild settings: a setting whose menu is on that page.
 PAGES = {"where": "gallery", "models": "models", "remixes": "role", "limits": "limits"}
 _UNSTOPPABLE = r"asked the video service to stop|can't stop a render that it has begun"
 _CHANGED = "Somebody else has just changed that"
@@ -21,12 +21,16 @@ _LISTS = {
     "blocks": r"Blocked here\n<@\d+> until <t:\d+:f>: extra\d was rude",
     "details": r"Clip \w{4}\n> three kittens",
 }
-#: How many jobs are under way at most before more are asked for: the old server lets 15 at a time.
+#: A press may start new jobs, so a test first waits until at most this many jobs are running. The
+#: old guild's limit is 15 running jobs at a time.
 _SOME = 8
 
 
 async def answered(before: Before, press: Press) -> None:
-    """Press and look at the answer and at what it did. Raises AssertionError."""
+    """Press an old button or menu, then check the bot's answer and the change in the database.
+
+    Raises AssertionError when the answer or the change is wrong.
+    """
     kind, told = press.kind, f"{press.custom_id} of message {press.message['id']}"
     if kind.startswith("set:"):
         await _setting(before, press)
@@ -41,7 +45,10 @@ async def answered(before: Before, press: Press) -> None:
 
 
 def _wanted(before: Before, press: Press) -> str:
-    """Return what the answer must match, as things stand before the press."""
+    """Return a regular expression that the answer to a press must match.
+
+    Call it before the press, because it depends on the rows in the database at that moment.
+    """
     kind, about = press.kind, press.about
     if kind in _LISTS:
         return _LISTS[kind]
@@ -78,9 +85,10 @@ def _cancelled(state: str, over: str) -> str:
 
 
 def _makes(before: Before, press: Press) -> int:
-    """Return how many jobs a press makes, as things stand before it."""
+    """Return how many jobs a press will create; call it before the press."""
     if press.kind == "pick":
-        # A reply becomes one job, whichever of the clips it is about.
+        # A "pick" button stands for a reply about several clips. The reply creates one job at
+        # most, whichever of its clips is picked.
         reply_id = press.custom_id.rsplit(":", 1)[1]
         return not before.rows("SELECT 1 FROM jobs WHERE request_id = ?", reply_id)
     sql = "SELECT 1 FROM jobs JOIN clips ON job_id = id WHERE id = ? AND deleted_at IS NULL"
@@ -88,7 +96,7 @@ def _makes(before: Before, press: Press) -> int:
 
 
 def _check_done(before: Before, press: Press) -> None:
-    """Raise AssertionError unless the press did what its answer says."""
+    """Raise AssertionError unless the database shows what the answer to the press claims."""
     kind, about = press.kind, press.about
     rows = before.rows("SELECT * FROM jobs WHERE id = ?", about)
     newest = before.rows("SELECT * FROM jobs ORDER BY seq DESC LIMIT 1")[0]
@@ -104,7 +112,10 @@ def _check_done(before: Before, press: Press) -> None:
 
 
 async def sent_in(before: Before, form: dict[str, Any]) -> None:
-    """Send in a form that was open, and look at what it did. Raises AssertionError."""
+    """Submit a form that a member had opened before the upgrade, and check what the bot did.
+
+    Raises AssertionError when the change in the database is wrong.
+    """
     user_id, guild_id = int(form["user_id"]), int(form["guild_id"])
     message = next(m for m in before.left["messages"] if m["id"] == form["message_id"])
     before.put(message)
@@ -136,7 +147,8 @@ async def _setting(before: Before, press: Press) -> None:
         page = press.custom_id.rsplit(":", 1)[1]
         assert f"sora:set:{PAGES[page]}:" in _ids(before, press)
         return
-    # An old menu changes its setting once: after that it shows what holds no more.
+    # The first use of an old menu changes its setting. Later uses of the same old menu may be
+    # refused, because the menu no longer shows the current value.
     is_first = (who.guild.id, what) not in before.changed
     before.changed.add((who.guild.id, what))
     if is_first and (who.guild.id, _twin(what)) not in before.changed:
@@ -147,12 +159,12 @@ async def _setting(before: Before, press: Press) -> None:
 
 
 def _twin(what: str) -> str:
-    """Return the menu that changes the same value."""
+    """Return the name of the other settings menu for the same value, "" if there is none."""
     return {"remixers": "role", "role": "remixers"}.get(what, "")
 
 
 def _ids(before: Before, press: Press) -> str:
-    """Return the ids of all that a message has now."""
+    """Return the custom ids of all components that the pressed message has now."""
     channel_id, message_id = (int(press.message[name]) for name in ("channel_id", "id"))
     shown = before.t.env.backend.get_message(channel_id, message_id)
     return " ".join(str(each.get("custom_id")) for each in walk(shown.components))

@@ -1,4 +1,6 @@
-"""Presses on what old messages carry, by the person each is for, and all that is said in answer."""
+"""Presses buttons and menus on the messages of an older release, each as the member it was made
+for.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ import simcord
 from tests.behaviour.harness import words
 from tests.behaviour.release_before import Before, walk
 
-#: Discord's numbers for components; any other that is pressed here is a menu of channels.
+#: Discord's numbers for component types: button, string select, role select.
 _BUTTON, _MENU_OF_WORDS, _MENU_OF_ROLES = 2, 3, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """Something that can be pressed on a message."""
+    """A button or menu on a message of the older release."""
 
     message: dict[str, Any]
     component: dict[str, Any]
@@ -27,20 +29,22 @@ class Press:
 
     @property
     def kind(self) -> str:
-        """The word for what it does; of settings, with the setting."""
+        """Return the kind of the component, taken from its custom id, such as `again` or
+        `set:gallery`.
+        """
         parts = self.custom_id.split(":")
         return ":".join(parts[1:3]) if parts[1] == "set" else parts[1]
 
     @property
     def about(self) -> str:
-        """What stands behind the word: mostly a job's id."""
+        """Return the part of the custom id after the kind; in most components it is a job's id."""
         return self.custom_id.split(":")[2]
 
 
 def presses(before: Before) -> dict[str, list[Press]]:
-    """Return all that can be pressed by its kind, latest messages first.
+    """Return all enabled buttons and menus of the old messages, grouped by kind, newest first.
 
-    The same button of the same person in the same channel is there once: a press says no more.
+    A component that occurs more than once in a channel for the same user is returned once.
     """
     found: dict[tuple[str, object, str], Press] = {}
     for message in reversed(before.left["messages"]):
@@ -57,7 +61,10 @@ def presses(before: Before) -> dict[str, list[Press]]:
 
 
 def presser(before: Before, press: Press) -> Any:
-    """Return the member who may press it: the message's addressee, else the owner of its job."""
+    """Return the member who may use the component.
+
+    That is the user whose command the message answers, or else the owner of the job it is about.
+    """
     asked = press.message["interaction_metadata"]
     if asked is not None:
         user_id = int(asked["user"]["id"])
@@ -72,7 +79,9 @@ def presser(before: Before, press: Press) -> Any:
 
 
 async def pressed(before: Before, press: Press) -> str:
-    """Press it on the message as it was, and return all that is said."""
+    """Show the message as the old release left it, use its button or menu, and return the bot's
+    answer.
+    """
     shown, who = before.put(press.message), presser(before, press)
     before.forget_sent()
     if press.component["type"] == _BUTTON:
@@ -82,7 +91,7 @@ async def pressed(before: Before, press: Press) -> str:
 
 
 def chosen(before: Before, press: Press, who: simcord.MemberActor) -> list[Any]:
-    """Return a choice in a menu that is another one than what holds."""
+    """Return a value for the menu that differs from the one that it shows as selected."""
     if press.component["type"] == _MENU_OF_WORDS:
         options = press.component["options"]
         others = [each["value"] for each in options if not each.get("default")]
@@ -93,7 +102,10 @@ def chosen(before: Before, press: Press, who: simcord.MemberActor) -> list[Any]:
 
 
 def heard(result: simcord.InteractionResult) -> str:
-    """Return all that an interaction was answered with; it must have been answered."""
+    """Return the text of everything that answered an interaction.
+
+    Raises AssertionError when the bot did not acknowledge the interaction.
+    """
     assert result.acknowledged, "no answer"
     parts = [] if result.modal is None else [str(result.modal)]
     for each in (result.response, *result.followups):

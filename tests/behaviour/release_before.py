@@ -1,7 +1,7 @@
-"""The data and the Discord that the release before left behind, for a bot of this release.
+"""Starts this release of the bot on the database and the Discord messages of the previous release.
 
-Ids stay as they were: menus and the search index hold marks and tokens that are made from them.
-Instants move, so that the old process ended a minute and a half ago.
+Ids stay as they were, because menus and the search index hold values that are computed from
+them. Timestamps are shifted, so that the old process seems to have stopped 90 seconds ago.
 """
 
 from __future__ import annotations
@@ -26,36 +26,40 @@ from tests.wire.videos_api import VideosApi
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "release_0_1_0"
 _STOPPED_AGO_MS = 90_000
-#: No id of the search index is that near to an instant.
+#: A number in the dump counts as a timestamp when it is within 60 days of the time of the dump. No
+#: id in the search index is that close.
 _NEAR_MS = 60 * 86_400_000
-#: A render ends only when a test says so.
+#: Seconds that a render takes unless a test ends it; longer than any test runs.
 _LATER_S = 3_600.0
 _MODAL_OPENED = 3
 
 
 @dataclass(slots=True, kw_only=True)
 class Before:
-    """A bot of this release on the old data, and what was written down of the old messages."""
+    """The bot of this release, running on the old database, and the record of the old messages."""
 
     t: BotHarness
     left: dict[str, Any]
     path: Path
-    #: Members by user id and guild id; None stands for direct messages.
+    #: Members by guild id and user id; the guild id None stands for direct messages.
     people: dict[tuple[int | None, int], Any]
     channels: dict[str, simcord.ChannelHandle]
-    #: What answers to buttons and menus that this process has not sent, as discord.py holds it.
+    #: The handlers of buttons and menus that discord.py has right after the start, before the bot
+    #: has sent any message.
     known: dict[Any, Any] = field(default_factory=dict)
-    #: Settings that an old menu has changed, by server.
+    #: The settings that a test has changed with an old menu, as pairs of guild id and name.
     changed: set[tuple[int, str]] = field(default_factory=set)
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Read the database as it is now."""
+        """Run a query on the current database and return its rows."""
         with closing(sqlite3.connect(self.path)) as conn:
             conn.row_factory = sqlite3.Row
             return conn.execute(sql, values).fetchall()
 
     def job(self, prompt: str) -> sqlite3.Row:
-        """Return the row of the only job with this prompt. Raises ValueError if it is not one."""
+        """Return the row of the only job with this prompt. Raises ValueError unless there is
+        exactly one.
+        """
         (row,) = self.rows("SELECT * FROM jobs WHERE prompt = ?", prompt)
         return row
 
@@ -64,7 +68,9 @@ class Before:
         return row[0]
 
     async def settled(self, most_open: int = 0) -> None:
-        """Wait until so few jobs are under way, and nothing remains to be done about others."""
+        """Wait until at most `most_open` jobs are unfinished; with 0, also until the outbox is
+        empty.
+        """
 
         def few() -> bool:
             (outbox,) = self.rows("SELECT count(*) FROM errands")
@@ -73,23 +79,23 @@ class Before:
         await self.t.until(few)
 
     def forget_sent(self) -> None:
-        """Let the client know no buttons but those it knew at its start.
+        """Remove the handlers of buttons and menus that discord.py has added since the start.
 
-        discord.py 2.7.1 adds those of each message that it sends: a kind that the bot forgot to
-        register would work in a test as soon as another message has one.
+        discord.py 2.7.1 adds a handler for each message that it sends. With those, a component that
+        the bot forgot to register as persistent would wrongly work in a test.
         """
         held = _buttons(self.t)
         held.clear()
         held.update(self.known)
 
     def put(self, message: dict[str, Any]) -> simcord.ResponseMessage:
-        """Show a message as the old release left it, whatever became of it since."""
+        """Put a message back into its channel exactly as the old release left it."""
         stored = _message(self.t.env, message)
         self.t.env.backend.messages[stored.channel_id][stored.id] = stored
         return simcord.ResponseMessage(self.t.env, stored)
 
     def opened(self, form: dict[str, Any]) -> InteractionResult:
-        """Return a form that a member had open before the upgrade."""
+        """Return a form that a member opened before the upgrade and has not submitted yet."""
         guild_id = form["guild_id"] and int(form["guild_id"])
         record = self.t.env.backend.new_interaction(
             _MODAL_OPENED, int(form["channel_id"]), int(form["user_id"]), guild_id
@@ -101,7 +107,7 @@ class Before:
 
 @asynccontextmanager
 async def release_before(folder: Path) -> AsyncGenerator[Before]:
-    """Run a bot on what the release before left; its two renders under way do not end yet."""
+    """Run the bot of this release on the old data; its two renders in progress stay unfinished."""
     left = json.loads((FOLDER / "messages.json").read_text("utf-8"))
     async with VideosApi(poll_after_ms=20) as other, bot_harness(folder, _variables(other)) as t:
         people, channels = _recreate(t, left)
@@ -114,7 +120,7 @@ async def release_before(folder: Path) -> AsyncGenerator[Before]:
             before.put(message)
         _tell_renders(before, {"openai": t.api, "litellm": other})
         t.api.ready_after_s = _LATER_S
-        # Nothing is sent before it is noted what the client knows from its start on.
+        # No message may be sent until the handlers that discord.py has at the start are recorded.
         for method in ("POST", "PATCH"):
             t.env.inject_error(method, "/channels/*/messages*", status=503, times=None)
         await t.restart()
@@ -142,12 +148,15 @@ def _variables(other: VideosApi) -> dict[str, str]:
 
 
 def walk(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return components with all those inside them."""
+    """Return components and all components nested inside them, as one flat list."""
     return [found for node in nodes for found in (node, *walk(list(node.get("components") or ())))]
 
 
 def _recreate(t: BotHarness, left: dict[str, Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
-    """Make the servers, channels and people, and let them be those of the harness."""
+    """Create the servers, channels and members of the record in the simulated Discord.
+
+    They also replace those that the harness made.
+    """
     backend, people, channels = t.env.backend, {}, {}
     for each in left["users"]:
         user = User(id=backend.reserve_id(int(each["id"])), name=each["name"])
@@ -184,7 +193,7 @@ def _recreate(t: BotHarness, left: dict[str, Any]) -> tuple[dict[Any, Any], dict
 def _channel(t: BotHarness, each: dict[str, Any]) -> Channel:
     backend, now = t.env.backend, t.env.backend.now_iso()
     channel = Channel(
-        # A thread that was opened at a message has its id.
+        # A thread that was created from a message has the same id as that message.
         id=int(each["id"]),
         type=each["type"],
         name=each["name"],
@@ -238,7 +247,9 @@ def _content(name: str) -> bytes:
 
 
 def _lay_out(folder: Path, taken_at_ms: int, now_ms: int) -> None:
-    """Copy the old database, archive and reference images into a data folder."""
+    """Copy the old database, archive and reference images into a data folder, with shifted
+    timestamps.
+    """
     for each in folder.glob("sorabot.db*"):
         each.unlink()
     shift_ms = now_ms - _STOPPED_AGO_MS - taken_at_ms
@@ -259,7 +270,7 @@ def _lay_out(folder: Path, taken_at_ms: int, now_ms: int) -> None:
 
 
 def _tell_renders(before: Before, apis: dict[str, VideosApi]) -> None:
-    """Let the video services have what the old bot ordered of them."""
+    """Give the loopback video APIs the renders that the old bot had ordered from them."""
     rows = before.rows("SELECT * FROM jobs WHERE remote_id IS NOT NULL OR state = 'submitting'")
     for row in rows:
         api = apis[row["provider"]]
@@ -267,6 +278,7 @@ def _tell_renders(before: Before, apis: dict[str, VideosApi]) -> None:
         api.ready_after_s = 0.0 if is_ready else _LATER_S
         texts = {name: str(row[name]) for name in ("prompt", "model", "seconds")}
         texts["size"] = f"{row['width_px']}x{row['height_px']}"
-        # Of one, the old bot did not hear that it was taken.
+        # A job in state "submitting" has no remote id: the old bot stopped before the API's answer
+        # arrived.
         remote_id = row["remote_id"] or "video_0000c001"
         api.add_render(texts, id=remote_id, created_at=row["submitted_at"] // 1000)

@@ -1,4 +1,4 @@
-"""What tests about remixes do again and again: make a clip, wait for the next, read the answers."""
+"""Helpers for tests about remixes: make a clip, wait for the next one, read the bot's answers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from tests.behaviour.harness import BotHarness
 from tests.patience import PATIENCE_S
 
 PROMPT = "a calico cat plays piano"
-#: What `PROMPT` costs at the first model, in its shortest length.
+#: The price of `PROMPT` with the first model, in its shortest length.
 PRICE_USD_MICROS = 400_000
 
 
 async def wait_for_newest(t: BotHarness, count: int, *, timeout_s: float = PATIENCE_S) -> Job:
-    """Wait until there are so many jobs, all done, and return the last of them."""
+    """Wait until `count` jobs exist and all are done, and return the newest.
+
+    Raises AssertionError when a job fails or when there are more than `count`.
+    """
 
     async def all_done() -> bool:
         jobs = await t.jobs()
@@ -37,7 +40,7 @@ async def make_clip(
     channel: simcord.ChannelHandle | None = None,
     **options: object,
 ) -> tuple[Job, discord.Message]:
-    """Let alice, or `actor`, make a clip in the channel; return it and its message."""
+    """Let alice, or `actor`, make a clip in the channel; return its job and its message."""
     count = len(await t.jobs())
     maker, place = actor or t.alice, channel or t.channel
     wanted = {"prompt": PROMPT, **options}
@@ -50,27 +53,27 @@ async def make_clip(
 
 
 def message_of(t: BotHarness, job: Job) -> discord.Message:
-    """Return the message that carries a job's clip."""
     stored = t.env.backend.get_message(job.place.channel_id, job.message_id or 0)
     return to_discord_message(t.env, stored)
 
 
 def replies_to(t: BotHarness, message: discord.Message) -> list[discord.Message]:
-    """Return the replies to a message, oldest first."""
+    """Return the messages that reply to a message, oldest first."""
     stored = t.env.backend.messages[message.channel.id]
     shown = [to_discord_message(t.env, stored[number]) for number in sorted(stored)]
     return [m for m in shown if m.reference and m.reference.message_id == message.id]
 
 
 async def wait_for_reply(t: BotHarness, message: discord.Message) -> discord.Message:
-    """Wait for the bot's one answer to a message."""
+    """Wait until the bot has replied to a message; it must be one reply, which is returned."""
     (answer,) = await t.until(lambda: replies_to(t, message))
     return answer
 
 
 def only_answer(result: simcord.InteractionResult) -> str:
-    """Return what an interaction was answered; it must be one answer, for its user alone."""
-    # Of a button that took its time, the response is the message that holds the button.
+    """Return the text of the only message that answered an interaction; it must be ephemeral."""
+    # After a slow button, `result.response` is the message that holds the button, and the answer
+    # is a follow-up message.
     answers = result.followups or [result.response]
     (answer,) = answers
     assert answer is not None
@@ -80,33 +83,31 @@ def only_answer(result: simcord.InteractionResult) -> str:
 
 
 def buttons(message: discord.Message) -> list[str]:
-    """Return the labels of a message's buttons."""
     rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
     found = [each for row in rows for each in row.children]
     return [str(each.label) for each in found if isinstance(each, discord.Button)]
 
 
 def pinged_ids(message: discord.Message) -> list[int]:
-    """Return the ids of the members that a message pings; it may ping nothing else."""
+    """Return the ids of the members that a message pings; it must not ping roles or everyone."""
     assert not message.mention_everyone
     assert not message.role_mentions
     return [user.id for user in message.mentions]
 
 
 async def clips_used(t: BotHarness, actor: simcord.MemberActor) -> int:
-    """Return how many clips a member has paid for."""
+    """Return how many clips are counted against a member's quota."""
     usage = await t.usage_of(actor.id)
     return usage.clips
 
 
 def deny(t: BotHarness, channel: simcord.ChannelHandle, who: int, **permissions: bool) -> None:
-    """Take permissions (each given as True) from a member in a channel."""
+    """Deny a member permissions in a channel, each named as a keyword (`send_messages=True`)."""
     denied = discord.Permissions(**permissions)
     overwrite = Overwrite(target_id=who, type=OverwriteType.MEMBER, deny=denied.value)
     t.env.backend.set_overwrite(channel.id, overwrite)
 
 
 def is_remix(job: Job, parent: Job, owner: simcord.MemberActor) -> bool:
-    """Return whether `job` is a remix of `parent` that belongs to `owner`."""
     told = (job.spec.operation, job.parent_id, job.user_id)
     return told == (Operation.REMIX, parent.id, owner.id)

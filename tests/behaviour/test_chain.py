@@ -1,4 +1,4 @@
-"""A clip is the start of the next one, and that of the one after it."""
+"""A member can remix a clip, then the remix, and so on."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ PROMPT = "a calico cat plays piano"
 
 
 async def newest_done(t: BotHarness, count: int) -> Job:
-    """Wait until so many jobs are done and return the last of them."""
+    """Wait until exactly `count` jobs exist and all are done; return the newest."""
 
     async def all_there() -> bool:
         jobs = await t.jobs()

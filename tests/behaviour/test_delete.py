@@ -1,4 +1,6 @@
-"""Deleting a clip: all of it goes, and what it cost stays counted."""
+"""Deleting a clip removes its files, messages and stored prompt; its cost stays counted in the
+quota.
+"""
 
 import sqlite3
 from io import BytesIO
@@ -40,7 +42,7 @@ def shown(t: BotHarness, job: Job) -> discord.Message:
 async def confirmed(
     t: BotHarness, actor: simcord.MemberActor, job: Job, label: str = "Delete"
 ) -> simcord.InteractionResult:
-    """Press Delete below a clip, then the button that asks whether it is meant."""
+    """Have `actor` press the Delete button of a clip and confirm the deletion."""
     asked = await actor.click(shown(t, job), label=label)
     assert "for good?" in private_answer(asked)
     assert asked.response is not None
@@ -58,14 +60,13 @@ async def wait_for_outbox(t: BotHarness) -> None:
 
 
 def left_on_disk(t: BotHarness) -> list[str]:
-    """Return the names of all clips, posters and reference images that are still there."""
     folders = (t.settings.archive_dir, t.settings.data_dir / "stills", t.settings.data_dir)
     found = {path for each in folders for path in each.rglob("*") if path.is_file()}
     return sorted(path.name for path in found if not path.name.startswith("sorabot.db"))
 
 
 async def in_database(t: BotHarness, text: str) -> list[str]:
-    """Return what in the database still holds `text`, and what finds it."""
+    """Return the tables and search indexes of the database that still contain `text`."""
 
     def look(conn: sqlite3.Connection) -> list[str]:
         tables = conn.execute(
@@ -74,7 +75,7 @@ async def in_database(t: BotHarness, text: str) -> list[str]:
         found = [
             name
             for (name,) in tables.fetchall()
-            # The names are the schema's own.
+            # The table names in the query come from the schema, not from user input.
             if text in str([tuple(row) for row in conn.execute(f"SELECT * FROM {name}")])  # noqa: S608
         ]
         for search in (
@@ -156,7 +157,8 @@ async def test_a_moderator_of_another_server_finds_nothing_to_delete(tmp_path: P
         assert guild is not None
         keepers = guild.create_role("K", permissions=discord.Permissions(manage_guild=True))
         moderation = guild.add_member(carol, roles=[keepers])
-        # A button with a strange id in it, as only a broken client could send one.
+        # The custom ids contain a clip id of another guild. Only a modified client could send
+        # them.
         place = t.app.client.get_channel(reels.id)
         assert isinstance(place, discord.TextChannel)
         view = discord.ui.View(timeout=None)
@@ -207,7 +209,7 @@ async def test_one_of_several_variants_goes_and_the_others_stay_with_their_butto
         shown_first = [each.filename.removeprefix("sora-")[:4] for each in message.attachments]
         assert button_labels(message)[:2] == [f"Remix {job_id}" for job_id in shown_first]
         await t.until(lambda: "Deleted." in t.card_text())
-        # The others' words are theirs still.
+        # The prompts of the clips that were not deleted stay on the card.
         assert "calico" in t.card_text()
         await confirmed_by_details(t, message, jobs[0])
         (message,) = t.clips()
@@ -290,7 +292,7 @@ async def test_a_restart_in_the_middle_of_a_deletion_ends_it(tmp_path: Path) -> 
         await confirmed(t, t.alice, job)
         await t.until(lambda: t.api.requests["delete"] > 0)
         await t.restart()
-        # Only the service's own copy is left: what members see and the files went first.
+        # Files and messages are deleted first, so only the copy at the provider is left.
         assert message_of(t, job) is None
         assert left_on_disk(t) == []
         assert list(t.api.renders) == [job.remote_id]

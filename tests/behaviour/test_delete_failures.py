@@ -1,4 +1,4 @@
-"""A deletion reaches everything there is, whatever stands in the way of a part of it."""
+"""Deleting a clip still removes all its traces when one step of the deletion fails at first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROMPT = "a calico cat plays piano"
 
 
 async def archived_thread(t: BotHarness, count: int) -> tuple[simcord.ChannelHandle, list[Job]]:
-    """Have a card's clips posted in its thread, and the thread archived."""
+    """Make clips that are posted in the thread of their status card, then archive the thread."""
     await choose(t, await open_settings(t), "post", PostTarget.THREAD.value)
     await t.alice.slash(t.channel, "sora generate", prompt=PROMPT, count=count)
     jobs = await wait_until_finished(t, count)
@@ -45,7 +45,7 @@ async def test_a_mirror_whose_answer_was_lost_goes_with_its_clip(tmp_path: Path)
         next_try_ms = int((t.clock.now() + timedelta(seconds=60)).timestamp() * 1000)
 
         def forget(conn: sqlite3.Connection) -> None:
-            """Leave it as if the answer to the post had been lost: the next try is to come."""
+            """Make the database look as if the answer to the gallery post had been lost."""
             conn.execute("DELETE FROM mirrors").fetchall()
             conn.execute(
                 "INSERT INTO errands (chore, job_id, channel_id, created_at, due_at, attempts)"
@@ -90,7 +90,7 @@ async def test_one_of_several_variants_goes_from_an_archived_thread(tmp_path: Pa
         thread, jobs = await archived_thread(t, 2)
         (message,) = t.clips(thread)
         assert len(message.attachments) == 2
-        # What Discord answers to an edit in an archived thread.
+        # Discord answers an edit in an archived thread with status 400 and error code 50083.
         path = f"/channels/{thread.id}/messages/{message.id}"
         t.env.inject_error("PATCH", path, status=400, code=50083)
         await t.app.jobs.library.delete(jobs[0].id, viewer(t))
@@ -123,9 +123,10 @@ async def test_a_restart_right_after_a_deletion_leaves_no_words_on_the_card(
     async with bot_harness(tmp_path) as t:
         job = await generate_clip(t, t.alice, PROMPT)
         await t.until(lambda: "Done" in t.card_text())
-        # Later than a restart looks for cards to mend.
+        # So long after the end of a job, a restart does not edit its status card by itself.
         t.clock.forward(2 * 3600)
-        # As if the process had died between the commit and all that follows it.
+        # Only the row in the outbox is committed here, as if the bot had died right after the
+        # commit.
         outbox = SqliteOutbox(t.app.store.database, Queries.load())
         await outbox.erase(job.id, t.clock.now())
         await t.restart()

@@ -1,4 +1,6 @@
-"""A clip whose place refuses it: the thread, then its channel, then a direct message, then kept."""
+"""Where a clip is posted when a place refuses it: in the thread, else in the thread's channel,
+else in a direct message; else the bot keeps it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from tests.patience import PATIENCE_S
 from tests.wire.clips import make_clip
 from tests.wire.videos_api import VideosApi
 
-#: What Discord says where a post is certainly not made: (status, code).
+#: Errors after which Discord has certainly not created the message: HTTP status and Discord error
+#: code.
 CLOSED = [
     pytest.param(404, 10003, id="deleted"),
     pytest.param(403, 50001, id="missing access"),
@@ -35,14 +38,14 @@ def direct(t: BotHarness) -> simcord.ChannelHandle:
 
 
 def told(t: BotHarness) -> list[str]:
-    """What alice was told in direct messages without a clip."""
+    """Return the texts of alice's direct messages that carry no clip."""
     return [each.content for each in direct(t).history() if not each.attachments]
 
 
 def refuse(
     t: BotHarness, *places: simcord.ChannelHandle, status: int = 403, code: int = 50013
 ) -> None:
-    """Let nothing be posted in these places."""
+    """Make Discord refuse every new message in these places."""
     for place in places:
         t.env.inject_error(
             "POST", f"/channels/{place.id}/messages", status=status, code=code, times=None
@@ -50,7 +53,7 @@ def refuse(
 
 
 def close_messages(t: BotHarness) -> None:
-    """Let alice take no direct messages."""
+    """Make Discord refuse direct messages to alice."""
     refuse(t, direct(t), code=50007)
 
 
@@ -60,7 +63,7 @@ async def asked(t: BotHarness, place: simcord.ChannelHandle, **options: object) 
 
 
 async def rests_in(t: BotHarness, state: State, timeout_s: float = PATIENCE_S) -> Job:
-    """Wait until the only job is in `state` and stays there; on the way down it passes others."""
+    """Wait until ten checks in a row find the only job in `state`, and return the job."""
     seen: list[State] = []
 
     async def there() -> Job | None:
@@ -72,7 +75,7 @@ async def rests_in(t: BotHarness, state: State, timeout_s: float = PATIENCE_S) -
 
 
 async def paid_once(t: BotHarness, job: Job) -> None:
-    """The render counts, once, whatever became of its message."""
+    """Assert that the job was paid for and counted once, with no refund."""
     assert not job.refunded
     usage = await t.usage_of(t.alice.id)
     assert (usage.clips, usage.seconds) == (1, job.spec.seconds)
@@ -98,7 +101,7 @@ async def test_what_a_thread_refuses_is_posted_in_its_channel(
         assert t.clips(thread) == t.clips(direct(t)) == []
         assert [each.id for each in clip.mentions] == [t.alice.id]
         assert f"/{t.guild.id}/{thread.id})" in clip.content
-        # Where it is, the card says, too.
+        # The status card links to the message of the clip.
         await t.until(lambda: f"/{t.channel.id}/{clip.id}" in card_of(t, thread))
         await paid_once(t, job)
 
@@ -144,7 +147,8 @@ async def test_a_thread_that_is_really_gone_leaves_its_clip_to_the_channel(tmp_p
         assert isinstance(gone, discord.Thread)
         await gone.delete()
         job = await rests_in(t, State.DONE)
-        # The card went with the thread, so the message itself calls the member.
+        # The status card was deleted with the thread, so the clip's message itself mentions the
+        # member.
         (clip,) = t.clips()
         assert [each.id for each in clip.mentions] == [t.alice.id]
         await paid_once(t, job)
@@ -248,7 +252,8 @@ async def test_a_clip_too_large_everywhere_is_kept_and_told_once(tmp_path: Path)
         await asked(t, thread)
         refuse(t, thread, status=413, code=40005)
         job = await rests_in(t, State.KEPT)
-        # The same limit holds in the whole server, and direct messages take less still.
+        # The channel has the same upload limit as its thread, and direct messages have a lower
+        # one.
         assert t.clips() == t.clips(direct(t)) == []
         (words,) = await t.until(lambda: told(t))
         assert "larger than uploads may be" in words
@@ -298,7 +303,8 @@ async def test_a_refusal_after_a_post_of_unknown_outcome_is_not_believed_blindly
     async with bot_harness(tmp_path, api=slowly()) as t:
         await asked(t, t.channel)
         path = f"/channels/{t.channel.id}/messages"
-        # The answer is lost, then access: the clip may hang where the bot can't look any more.
+        # First the answer to the post is lost, then the bot loses read access. The clip may be
+        # posted, but the bot cannot look for it.
         t.env.inject_error("POST", path, status=502, times=5)
         t.env.inject_error("GET", path, status=403, code=50001, times=None)
         job = await rests_in(t, State.KEPT)
@@ -339,7 +345,8 @@ async def test_a_channel_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_p
         assert me is not None
         await asked(t, t.channel)
         job = await rests_in(t, State.DONE)
-        # As if the process had died between the post and its commit, and the nonce been forgotten.
+        # Make the job look as if the bot had died after it posted the clip and before it committed
+        # that, so long ago that Discord has forgotten the nonce of the post.
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "UPDATE jobs SET state = 'posting', message_id = NULL, finished_at = NULL,"
@@ -352,7 +359,7 @@ async def test_a_channel_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_p
         await place.set_permissions(place.guild.me, read_message_history=False)
         await t.restart()
         await rests_in(t, State.KEPT)
-        # One there, which a member can see, and none besides.
+        # The clip was posted exactly once, in the channel.
         await place.set_permissions(place.guild.me, overwrite=None)
         assert len(t.clips()) == 1
         assert t.clips(direct(t)) == []

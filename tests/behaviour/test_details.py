@@ -1,4 +1,4 @@
-"""What members learn about a clip: where it comes from, what it became, what they may do."""
+"""The details of a clip: its parent, its remixes, and the buttons that the viewer may use."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PROMPT = "a calico cat plays piano"
 
 
 async def remixed(t: BotHarness, parent: Job, change: str, **place: object) -> Job:
-    """Have bob remix a clip by command; return the finished job."""
+    """Have bob (or `actor`) remix a clip with `/sora remix`; return the finished job."""
     before = {job.id for job in await t.jobs()}
     channel = place.get("channel", t.channel)
     actor = place.get("actor", t.bob)
@@ -40,7 +40,7 @@ async def details(t: BotHarness, job: Job, actor=None, channel=None) -> str:
 
 
 async def offered(t: BotHarness, job: Job, actor) -> list[str]:
-    """Return the buttons below a clip's details."""
+    """Return the labels of the buttons in the answer to the menu command "Clip details"."""
     message = message_of(t, job)
     assert message is not None
     result = await actor.context_menu(t.channel, "Clip details", message)
@@ -49,7 +49,9 @@ async def offered(t: BotHarness, job: Job, actor) -> list[str]:
 
 
 def part(told: str, field: str) -> str:
-    """Return what stands below a heading of the details; "" without it."""
+    """Return the text of a clip's details after the heading `field`; "" when the heading is
+    missing.
+    """
     _, there, rest = told.partition(f"{field}\n")
     return rest if there else ""
 
@@ -78,7 +80,7 @@ async def test_the_chain_of_five_generations_leads_up_to_the_root(tmp_path: Path
         places = [chain.index(job.id) for job in reversed(line[:-1])]
         assert places == sorted(places)
         assert all(str(job.message_id) in chain for job in line[:-1])
-        # The root's own words, and of the others what was changed.
+        # The first clip of a chain is shown with its prompt, each remix with its change only.
         assert chain.count("calico") == 1
         assert "change 1" in chain
         assert line[-1].id not in chain
@@ -111,7 +113,7 @@ async def test_children_are_listed_newest_first_and_the_rest_is_counted(tmp_path
 
 
 async def test_the_longest_words_fit_into_the_details(tmp_path: Path) -> None:
-    # An escaped character counts twice towards the length limit.
+    # In the details, each escaped character counts as two towards Discord's length limit.
     async with bot_harness(tmp_path, QUOTA_CLIPS_PER_DAY="100", QUOTA_USD_PER_DAY="100") as t:
         line = [await generate_clip(t, t.alice, "a" + "*" * 1400)]
         for _ in range(6):

@@ -1,4 +1,4 @@
-"""The error handler answers every failed command with a sentence."""
+"""The error handler answers every failed command, button and form with a message."""
 
 import re
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from bot.model import State
 from tests.behaviour.harness import bot_harness
 
 OURS, FOREIGN = TooLateError("Too late for that."), ZeroDivisionError("secret detail")
-#: Discord takes no longer message from a bot.
+#: Discord's limit for the length of a message, in characters.
 MOST_CHARS = 2000
 A_PROXYS: Any = SimpleNamespace(status=400, reason="Bad Request")
 ENDLESS = TooLateError("x" * 3000)

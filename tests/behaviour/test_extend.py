@@ -1,4 +1,4 @@
-"""A clip that goes on: by the video service itself, or joined from two."""
+"""Extending a clip: the provider continues it, or the bot renders a second clip and joins both."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -32,16 +32,18 @@ from tests.wire.videos_render import LoopbackRender
 
 PROMPT = "a calico cat plays piano"
 FPS = 8
-#: The video service can neither extend nor remix by itself.
+#: Settings for a provider that can neither extend nor remix, so the bot composes both itself.
 COMPOSING = {"OPENAI_MODELS": "sora-2 extend=no remix=no"}
-#: The steepest step between samples of the tone, and what AAC adds to it.
+#: The largest difference between two samples of the 440 Hz test tone, plus 30 % for AAC's errors.
+#: A larger one is an audible click at the joint.
 STEEPEST = 0.4 * 2 * np.pi * 440 / RATE_HZ * 1.3
 
 
 def counting(folder: Path) -> Callable[[LoopbackRender], Path]:
-    """Let each render be as long as requested; its frame numbers go on from its first frame.
+    """Make the loopback API render videos whose frames show their number.
 
-    The sound is one tone, at each frame where it would be if all had been one clip.
+    A video that starts from an image continues with that image's number. The sound is a tone that
+    is in phase with the frame numbers, so that joined clips can be checked for gaps.
     """
 
     def render(remote: LoopbackRender) -> Path:
@@ -66,7 +68,7 @@ def counted(folder: Path) -> VideosApi:
 async def extended(
     t: BotHarness, actor: simcord.MemberActor, parent: Job, words_typed: str = ""
 ) -> tuple[Job, discord.Message]:
-    """Press Extend below a clip, wait for the result, and return it with its message."""
+    """Have `actor` press Extend below a clip; return the finished job and its message."""
     before = len(await t.jobs())
     message = message_of(t, parent)
     assert message is not None
@@ -165,7 +167,7 @@ async def test_a_remix_of_an_extension_keeps_its_whole_length(tmp_path: Path) ->
         remix = (await wait_until_finished(t, 3))[-1]
         assert (remix.parent_id, remix.spec.seconds) == (child.id, 8)
         assert t.api.continuations[-1].route == "remix"
-        # Eight seconds are made anew, and eight are counted.
+        # The remix renders all eight seconds again, so eight seconds are counted for it.
         assert await seconds_counted(t, t.alice.id) == 4 + 4 + 8
 
 
@@ -194,7 +196,8 @@ async def test_where_the_service_cannot_the_last_frame_opens_a_part_and_both_are
             assert (reference.format, reference.size) == ("PNG", (1280, 720))
             assert number_of(np.asarray(reference.convert("RGB"))) == 4 * FPS - 1
         film_of_both = await saved(posted, tmp_path / "posted.mp4")
-        # The part begins with the parent's last frame: shown once, so one frame less than 8 s.
+        # The second part begins with the last frame of the first. The frame is shown once, so the
+        # joined clip is one frame shorter than 8 s.
         assert numbers(film_of_both) == list(range(8 * FPS - 1))
         sound = heard(film_of_both)
         played = sound[:, : round((8 - 1 / FPS) * RATE_HZ)]
@@ -301,7 +304,8 @@ async def test_a_joined_clip_has_no_button_where_its_service_takes_no_frame(tmp_
     async with bot_harness(tmp_path, COMPOSING, api=counted(renders)) as t:
         parent = await generate_clip(t, t.alice, PROMPT)
         joined, _ = await extended(t, t.alice, parent)
-        # What the service has of it is the added part: going on from that would lose the rest.
+        # The provider has only the added part of this joined clip, so extending it there would
+        # lose the first part.
         await t.restart(OPENAI_MODELS="sora-2 extend=yes image=no")
         posted = message_of(t, joined)
         assert posted is not None

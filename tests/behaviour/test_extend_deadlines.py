@@ -1,4 +1,4 @@
-"""What a process that died left open: the next one gives it its whole time again."""
+"""After a crash, the next process gives each unfinished job its full time again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _CREATE_S, _QUIET_S = 40.0, 30.0
 
 
 def patient(folder: Path, **variables: str) -> AbstractAsyncContextManager[BotHarness]:
-    """Run a bot that gives a paid call of unknown outcome 70 s to land."""
+    """Run a bot that waits 70 s for a late effect of a paid call of unknown outcome."""
     api = VideosApi(ready_after_s=600, poll_after_ms=20)
     timings = replace(FAST_TIMINGS, create_s=_CREATE_S, quiet_s=_QUIET_S)
     return bot_harness(folder, variables, api=api, timings=timings)
 
 
 async def left_in_a_paid_call(t: BotHarness) -> Job:
-    """Return a job whose bot died as it ordered, by a clock that says that this was long ago."""
+    """Return a job whose bot died during its paid call, 200 s ago according to the job's row."""
     await t.app.scheduler.stop()
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     job, now = await t.job(), t.clock.now()

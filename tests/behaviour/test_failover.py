@@ -1,4 +1,4 @@
-"""Two video services, and the way from one to the other while clips are being made."""
+"""A bot with two providers: when a job fails over from one to the other, and what members see."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ MOVED = "oved here from `openai`, which took no new work"
 async def two(
     folder: Path, *, models: str = "sora-2", api: VideosApi | None = None, **variables: str
 ) -> AsyncGenerator[tuple[BotHarness, VideosApi]]:
-    """Run a bot with `openai` (`t.api`) before `litellm`, which has `models`."""
+    """Run a bot with two providers: `openai` first, then `litellm` with the models in `models`.
+
+    Yields the harness, whose `api` belongs to `openai`, and the loopback API of `litellm`.
+    """
     async with VideosApi(poll_after_ms=20) as other:
         names = {
             "VIDEO_PROVIDERS": "openai,litellm",
@@ -55,20 +58,20 @@ async def drain(t: BotHarness, name: str) -> str:
 
 
 def cards(t: BotHarness, prompt: str) -> str:
-    """Return all that the cards for a prompt say."""
+    """Return the text of all status cards that contain a prompt."""
     shown = [words(each.embeds[0]) for each in t.channel.history() if each.embeds]
     return "\n".join(each for each in shown if prompt in each)
 
 
 def clip_of(t: BotHarness, job: Job) -> str:
-    """Return the words above a clip."""
+    """Return the text of the message that carries a clip."""
     message = message_of(t, job)
     assert message is not None
     return message.content
 
 
 async def ended(t: BotHarness, state: State) -> Job:
-    """Wait until the only job is over; it must be in `state`."""
+    """Wait until the only job is final; assert that it is in `state`, and return it."""
 
     async def over() -> Job | None:
         job = await t.job()
@@ -119,7 +122,7 @@ async def test_a_service_is_drained_then_killed_and_comes_back_and_nothing_is_lo
             ]
             return seen.health.failures_in_a_row >= 1
 
-        # One poll of each render failed.
+        # Wait until one poll of each render has failed.
         await t.until(unanswered)
         assert await rendering()
         assert len(api.seen) == heard
@@ -183,7 +186,7 @@ async def test_a_create_that_was_certainly_refused_goes_to_the_other_service(
         assert (job.spec.provider, job.failed_over_from) == ("litellm", "openai")
         assert (t.api.creates["a cat"], other.creates["a cat"]) == (0, 1)
         assert len(t.clips()) == 1
-        # What it costs there is what counts.
+        # The member's quota counts the second provider's price.
         assert (await t.usage_of(t.alice.id)).usd_micros == 800_000
         await t.until(lambda: "Done" in cards(t, "a cat"))
         assert f"M{MOVED}." in cards(t, "a cat")
@@ -202,7 +205,7 @@ async def test_a_create_of_unknown_outcome_never_goes_to_the_other_service(
         await t.alice.slash(t.channel, "sora generate", prompt="a cat")
         job = await t.until(lambda: settled(t))
         assert t.api.creates["a cat"] + other.creates["a cat"] == 1
-        # One that is known to have never arrived may go anywhere.
+        # Only a request that certainly never arrived may go to the other provider.
         assert not accepted or job.spec.provider == "openai"
         assert len(t.clips()) == 1
 
@@ -265,11 +268,12 @@ async def test_the_log_channel_hears_of_an_outage_once(tmp_path: Path) -> None:
             await t.alice.slash(t.channel, "sora generate", prompt=f"a cat {number}")
         await wait_until_finished(t, 3)
         await t.until(log.history)
-        # A single request tried the provider again and was refused: it is still the same outage.
+        # One new request tried the provider again and was refused. The outage is still the same,
+        # so moderators are not told again.
         t.clock.forward(400)
         await t.bob.slash(t.channel, "sora generate", prompt="a dog")
         await wait_until_finished(t, 4)
-        # Nor does it end that by asking for a pause in between.
+        # An answer that asks for a pause does not end the outage either.
         for number, answer in enumerate((BUSY, NO_KEY), 5):
             t.api.drop_faults()
             t.api.fault("create", answer, times=50)

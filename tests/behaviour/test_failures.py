@@ -1,4 +1,4 @@
-"""What members see and pay when something goes wrong."""
+"""What members see, and what is counted in their quota, when a clip fails."""
 
 import asyncio
 from dataclasses import replace
@@ -111,7 +111,7 @@ async def test_a_render_that_the_provider_forgot_is_refunded_only_after_several_
         t.api.fault("retrieve", VideosFault.error(404, "no such video"), times=50)
         job = await t.wait_for_state(State.FAILED)
         assert job.refunded
-        # The last answer ended it; every one before that was given a second chance.
+        # The job failed only after at least `not_found_limit` polls were answered with 404.
         assert t.api.requests["retrieve"] >= FAST_TIMINGS.not_found_limit
         await t.until(lambda: "lost this job" in t.card_text())
 
@@ -214,7 +214,8 @@ async def test_a_job_that_waits_for_a_slot_keeps_nothing_busy(tmp_path: Path) ->
         statements: list[str] = []
         await t.app.store.database.run(lambda conn: conn.set_trace_callback(statements.append))
         await asyncio.sleep(1)
-        # About five looks at the table in a second at this pace; a spin would make hundreds.
+        # With these timings the bot reads the job table about five times a second. A loop without
+        # a pause would run hundreds of statements.
         assert 0 < len(statements) < 150
 
 
@@ -234,7 +235,8 @@ async def test_a_clip_whose_post_was_answered_by_nobody_is_adopted_not_sent_agai
     async with bot_harness(tmp_path) as t:
         await asked(t)
         job = await t.wait_for_state(State.DONE)
-        # As if the process had died between the post and its commit.
+        # Make the job look as if the bot had died after it posted the clip and before it committed
+        # that.
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "UPDATE jobs SET state = 'posting', message_id = NULL, finished_at = NULL,"
@@ -265,7 +267,7 @@ async def test_a_database_that_takes_no_writes_makes_no_hot_loop(tmp_path: Path)
         await t.app.store.database.run(lambda conn: conn.execute("PRAGMA query_only = ON"))
         before = t.api.requests.total()
         await asyncio.sleep(1.5)
-        # At this pace a rest lasts 0.05 s, then doubles up to 0.2 s.
+        # The back-off starts at 0.05 s and doubles up to 0.2 s, so few requests are made in 1.5 s.
         assert t.api.requests.total() - before < 30
         await t.app.store.database.run(lambda conn: conn.execute("PRAGMA query_only = OFF"))
         remote = next(iter(t.api.renders.values()))

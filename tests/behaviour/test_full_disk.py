@@ -1,4 +1,4 @@
-"""What members read while the bot's disk is full."""
+"""What members are told when the bot's disk is full."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _MIB = 1 << 20
 
 
 async def fill_disk_after_submit(t: BotHarness, disk: Path) -> Path:
-    """Request a clip and fill the disk before it is rendered; return the file that fills it."""
+    """Request a clip, then fill the disk while it is being rendered; return the file that fills
+    it.
+    """
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     await t.wait_for_state(State.RENDERING)
     return fill(disk, but_bytes=3 * _MIB)

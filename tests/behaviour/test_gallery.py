@@ -1,4 +1,4 @@
-"""`/sora gallery`: pages of thumbnails of the clips of a guild."""
+"""`/sora gallery` shows the clips of a guild as pages of thumbnails."""
 
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +15,7 @@ PLENTY = {"QUOTA_CLIPS_PER_DAY": "100", "QUOTA_USD_PER_DAY": "100"}
 
 
 def order_in(told: str, jobs: list[Job]) -> list[str]:
-    """Return the ids of those jobs that a list names, as it has them."""
+    """Return the ids of the jobs that occur in the text `told`, in the order of the text."""
     return sorted((job.id for job in jobs if f"`{job.id}`" in told), key=told.index)
 
 
@@ -33,7 +33,7 @@ async def listed(
 
 
 async def sheet(result: simcord.InteractionResult) -> Image.Image:
-    """Return the one image attached to an answer, decoded."""
+    """Return the only image attached to an answer, decoded."""
     assert result.response is not None
     (attached,) = result.response.attachments
     picture = Image.open(BytesIO(await attached.read()))
@@ -87,7 +87,7 @@ async def test_leafing_replaces_the_picture_also_after_a_restart(tmp_path: Path)
         await t.restart()
         await t.bob.click(page, label="More ▶")
         assert order_in(private_answer(result), jobs) == newest[12:]
-        # The image of one clip is smaller than that of six.
+        # The image on this page has one thumbnail, so it is smaller than that of a page with six.
         assert (await sheet(result)).size != first.size
         await t.bob.click(page, label="◀ Back")
         assert order_in(private_answer(result), jobs) == newest[6:12]
@@ -134,7 +134,7 @@ async def test_the_most_loved_come_first_and_a_reaction_taken_back_does_not_coun
         await t.moderator.unreact(shown(t, jobs[0]), "🔥")
         await counted(t, jobs[0], 0)
         assert await listed(t, jobs, sort="loved") == [jobs[2].id]
-        # Those without stay in the list by age.
+        # Clips without reactions stay in the list that is sorted by age.
         assert len(await listed(t, jobs)) == 3
 
 

@@ -1,5 +1,3 @@
-"""`/sora generate` as members see it."""
-
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -162,7 +160,7 @@ async def test_a_job_is_dated_by_the_real_clock_inside_commands_too(tmp_path: Pa
 
 
 async def test_a_model_with_a_long_name_can_be_chosen(tmp_path: Path) -> None:
-    # Discord takes no choice whose value is longer than 100 characters.
+    # Discord refuses an autocomplete choice whose value is longer than 100 characters.
     name = "org/" + "m" * 110
     models = f"{name} seconds=4 sizes=1280x720 usd_per_second=0.1"
     async with bot_harness(tmp_path, OPENAI_MODELS=models) as t:

@@ -1,4 +1,4 @@
-"""A change of guild settings by another process, such as the operator's shell, holds at once."""
+"""Guild settings that another process changes, such as the operator's shell, apply at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def slow() -> VideosApi:
 
 
 async def changed_elsewhere(t: BotHarness, guild_id: int, **changes: Any) -> None:
-    """Change guild settings over a second connection, as another process does."""
+    """Change guild settings over a second database connection, as another process would."""
     context = await open_admin_context(t.settings)
     try:
         seen = await context.guild_store.guild_settings(guild_id)
@@ -33,7 +33,7 @@ async def changed_elsewhere(t: BotHarness, guild_id: int, **changes: Any) -> Non
 
 
 async def asked(t: BotHarness) -> str | None:
-    """Let alice ask for a clip; return the refusal, or None when it was accepted."""
+    """Have alice request a clip; return the text of the refusal, or None if there was none."""
     shown = await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     assert shown.response is not None
     return private_answer(shown) if shown.ephemeral else None

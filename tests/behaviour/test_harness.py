@@ -1,4 +1,4 @@
-"""The events that the harness adds to SimCord, received by a bot that only listens."""
+"""Tests of the harness itself: the events that it adds to the simulated Discord reach a bot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.behaviour.harness import BotHarness, bot_harness
 
 
 class RecordingClient(discord.Client):
-    """Keeps what it hears, without the right to read everything."""
+    """A Discord client without the message content intent; it records the messages it receives."""
 
     def __init__(self) -> None:
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
@@ -35,7 +35,7 @@ class RecordingClient(discord.Client):
 
 @asynccontextmanager
 async def listening(folder: Path) -> AsyncGenerator[tuple[BotHarness, RecordingClient]]:
-    """Run the harness with a bot that only listens."""
+    """Run the harness with a client that only records messages, in place of the bot."""
     async with bot_harness(folder) as t:
         ears = RecordingClient()
         await t.env.restart_bot(ears)

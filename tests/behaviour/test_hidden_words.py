@@ -1,4 +1,4 @@
-"""A remix in the open shows nothing of what its hidden parent was asked for in."""
+"""A remix in a public channel shows nothing of the prompt of a parent from a hidden channel."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.behaviour.harness import BotHarness, bot_harness, words
 from tests.behaviour.settings_panel import choose, open_settings
 from tests.behaviour.test_delete import confirmed, in_database, wait_for_outbox
 
-#: What alice asked for where bob can't look, and a word of it.
+#: The prompt of alice's clip in a channel that bob cannot see, and one word of that prompt.
 SECRET, WORD = "a zeppelin over the hidden valley", "zeppelin"
 CHANGE = "by night"
 
 
 async def remixed(t: BotHarness, parent: Job, change: str = CHANGE) -> Job:
-    """Let alice remix a clip in the open."""
+    """Have alice remix a clip in the channel that all members can see."""
     before = len(await t.jobs())
     asked = await t.alice.slash(t.channel, "sora remix", clip=parent.id, prompt=change)
     assert not asked.ephemeral, private_answer(asked)
@@ -29,7 +29,7 @@ async def remixed(t: BotHarness, parent: Job, change: str = CHANGE) -> Job:
 
 
 async def of_a_secret(t: BotHarness) -> Job:
-    """Let alice remix, in the open, a clip of a channel that bob can't see."""
+    """Have alice make a clip in a channel that bob can't see, and remix it where bob can see it."""
     return await remixed(t, await generate_clip(t, t.alice, SECRET, t.secret_channel()))
 
 
@@ -148,7 +148,7 @@ async def test_what_another_member_makes_again_tells_none_of_the_parents_words(
         message = message_of(t, child)
         assert message is not None
         await t.bob.click(message, label="Again")
-        # It may be refused; whatever comes of it is done before it is looked at.
+        # The bot may accept or refuse the press; the test waits until every resulting job is done.
         for job in await wait_until_finished(t, len(await t.jobs())):
             told = await details(t, job, t.bob) if message_of(t, job) else ""
             assert WORD not in told

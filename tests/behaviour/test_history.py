@@ -1,4 +1,6 @@
-"""`/sora history`: one's own jobs in every state, and what one sees of others'."""
+"""`/sora history` shows a member's own jobs in every state, and the jobs of others that are
+visible.
+"""
 
 from pathlib import Path
 
@@ -27,7 +29,7 @@ async def shown(t: BotHarness, actor=None, channel=None, **options: object) -> s
 
 
 def order_in(told: str, jobs: list[Job]) -> list[str]:
-    """Return the ids of those jobs that a list names, as it has them."""
+    """Return the ids of the jobs that occur in the text `told`, in the order of the text."""
     return sorted((job.id for job in jobs if f"`{job.id}`" in told), key=told.index)
 
 
@@ -100,7 +102,7 @@ async def test_pages_go_forth_and_back_and_outlive_a_restart(tmp_path: Path) -> 
         assert order_in(private_answer(result), jobs) == newest_first[6:12]
         await t.alice.click(page, label="◀ Back")
         assert order_in(private_answer(result), jobs) == newest_first[:6]
-        # What is made meanwhile does not move the pages behind it.
+        # A clip made while a member turns pages does not shift the following pages.
         await generate_clip(t, t.alice, "a late one")
         await t.alice.click(page, label="More ▶")
         assert order_in(private_answer(result), jobs) == newest_first[6:12]
@@ -237,7 +239,8 @@ async def test_a_remix_shows_its_change_and_an_extension_what_it_added(tmp_path:
         told = await shown(t)
         assert "by night" in told
         assert "then it sleeps" in told
-        # Each is found by its own words: its parent's may come from where the finder can't look.
+        # A search finds a remix by its own change only, not by its parent's prompt, because the
+        # searcher may not be allowed to see the parent.
         jobs = await t.jobs()
         for job, word in zip(jobs, ("calico", "night", "sleeps"), strict=True):
             assert order_in(await shown(t, search=word), jobs) == [job.id]

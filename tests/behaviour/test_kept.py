@@ -1,4 +1,6 @@
-"""A kept clip can be posted only in its own guild, as the guild's settings say."""
+"""The owner of a kept clip can have it posted, but only in the guild where it was made and where
+the guild's settings allow it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ def slowly() -> VideosApi:
 
 
 async def kept(t: BotHarness) -> Job:
-    """Let alice ask for a clip that can be posted neither in the channel nor in her messages."""
+    """Have alice request a clip, make its channel and her direct messages refuse it, and return
+    the kept job.
+    """
     await t.alice.slash(t.channel, "sora generate", prompt="a cat")
     t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=403, code=50013)
     direct = f"/channels/{t.alice.user.dm_channel.id}/messages"
@@ -62,5 +66,5 @@ async def test_it_is_not_posted_where_the_server_wants_no_clips(tmp_path: Path) 
 
 
 def said_last(result: simcord.InteractionResult) -> str:
-    """Return the last that an interaction was answered with."""
+    """Return the last line of the answer to an interaction."""
     return private_answer(result).splitlines()[-1]

@@ -1,4 +1,4 @@
-"""In a guild with hundreds of channels and threads the bot still answers every member at once."""
+"""In a guild with hundreds of channels and threads, the bot finds the readable channels quickly."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from simcord.enums import ChannelType
 from bot.chat.viewers import author_of
 from tests.behaviour.harness import BotHarness, bot_harness
 
-#: How often the bare cost, discord.py's own look at each channel's permissions, it may take.
+#: The bot may take this many times as long as discord.py takes to compute the permissions of each
+#: channel once.
 MOST_TIMES = 2.0
 
 
 async def build_large_guild(t: BotHarness, roles_each: int, threads: int) -> None:
-    """Build 500 channels that 100 roles of alice's open, and private threads in them."""
+    """Create 500 channels, visible through roles of alice's, and private threads in them.
+
+    roles_each  how many of alice's 100 roles each channel names in its permissions.
+    """
     roles = [t.guild.create_role(f"role-{n}") for n in range(100)]
     for role in roles:
         t.env.backend.add_member_role(t.guild.id, t.alice.id, role.id)
-    # Members who manage threads see the private ones, too.
+    # A member with the permission "manage threads" also sees the private threads.
     shown = discord.PermissionOverwrite(view_channel=True, manage_threads=True)
     hidden = discord.PermissionOverwrite(view_channel=False)
     opened = dict.fromkeys(roles[:roles_each], shown)
@@ -57,7 +61,8 @@ async def test_finding_all_visible_channels_never_holds_up_the_loop(
         took_s, bare_s = list[float](), list[float]()
         readable_counts: list[int] = []
         for _ in range(5):
-            # This thread's own time: what else the machine does is not counted.
+            # The CPU time of this thread, so that other processes on the machine don't affect the
+            # result.
             began_s = time.thread_time()
             readable_counts.append(len(author_of(message).readable_channel_ids))
             took_s.append(time.thread_time() - began_s)

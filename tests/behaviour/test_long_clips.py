@@ -1,4 +1,4 @@
-"""What is made of clips that are longer than any model makes at once, or joined from parts here."""
+"""Remixes and extensions of clips that are longer than the longest render of any model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.unit.media.video_files import numbers
 from tests.wire.videos_faults import VideosFault
 
 PROMPT = "a calico cat plays piano"
-#: The video service remixes, and what goes on is joined here.
+#: Settings for a provider that can remix but not extend, so the bot joins an extension itself.
 JOINING = "sora-2 extend=no"
-#: What the service makes from nothing at most.
+#: The longest clip, in seconds, that the provider makes from a prompt.
 LONGEST_S = 12
 
 
 async def long_clip(t: BotHarness) -> tuple[Job, discord.Message]:
-    """Let alice make a clip and the video service go on with it, to 24 s in all."""
+    """Have alice make a clip of 12 s and the provider extend it to 24 s."""
     root = await generate_clip(t, t.alice, PROMPT, seconds=LONGEST_S)
     child, posted = await extended(t, t.alice, root, "it snows")
     assert child.source_remote_id is not None
@@ -30,7 +30,7 @@ async def long_clip(t: BotHarness) -> tuple[Job, discord.Message]:
 
 
 async def long_remix(t: BotHarness) -> tuple[Job, Job]:
-    """Let alice make a clip of 24 s and a remix of it; return both."""
+    """Have alice make a clip of 24 s and a remix of it; return both jobs."""
     child, posted = await long_clip(t)
     await t.reply(t.alice, posted, "by night")
     remix = (await wait_until_finished(t, 3))[-1]
@@ -53,7 +53,7 @@ async def test_a_remix_of_a_joined_clip_is_not_one_of_its_last_part(tmp_path: Pa
         remix = (await wait_until_finished(t, 3))[-1]
         assert remix.source_remote_id is None
         assert t.api.requests["remix"] == 0
-        # The whole is made anew, and as much is counted.
+        # The remix renders the whole joined clip again, so all 8 s are counted.
         assert t.api.renders[str(remix.remote_id)].seconds == str(remix.spec.seconds) == "8"
 
 
@@ -64,7 +64,8 @@ async def test_an_extension_of_a_joined_clip_keeps_its_beginning(tmp_path: Path)
         child, posted = await extended(t, t.alice, root, "it snows")
         assert child.source_remote_id is None
         assert numbers(await saved(posted, tmp_path / "first.mp4")) == list(range(8 * FPS - 1))
-        # The service could go on again, but has only the part that was added.
+        # The provider can extend again, but it has only the added part. So the bot joins all
+        # parts.
         _, posted = await extended(t, t.alice, child, "it stops")
         whole = await saved(posted, tmp_path / "second.mp4")
         assert numbers(whole) == list(range(12 * FPS - 2))
@@ -86,7 +87,7 @@ async def test_a_long_remix_whose_source_is_gone_fails_with_a_refund_and_a_reaso
         job = await t.until(failed)
         assert (job.error_code, job.refunded, job.spec.seconds) == ("source_gone", True, 24)
         assert await t.usage_of(t.bob.id) == before
-        # Nothing was paid for at another length.
+        # The bot did not pay for a render of another length instead.
         assert t.api.requests["create"] == 1
         assert t.api.violations == []
         await t.until(lambda: "no longer has the clip" in t.card_text())

@@ -1,4 +1,4 @@
-"""Members who are blocked, leave, or lose a role while their clips are under way."""
+"""A member is blocked, leaves the guild or loses a role while a clip is in progress."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_what_a_member_who_left_had_asked_for_is_posted_and_counted_once(
         await t.wait_for_state(State.DONE)
         assert len(t.clips()) == 1
         assert await t.usage_of(t.alice.id) == ONE_CLIP
-        # Moderators still see, limit, block and count a member who left.
+        # Moderators can still view, limit, block and count a member who has left the guild.
         assert "1 clip used" in await mod(t, "quota show", target=t.alice.user)
         assert "2 clips in 24 hours" in await mod(t, "quota set", target=t.alice.user, clips=2)
         assert "can't make clips here" in await mod(t, "block", user=t.alice.user)

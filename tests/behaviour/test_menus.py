@@ -1,4 +1,4 @@
-"""The menus of messages: remix this clip, and what there is to know of it."""
+"""The context menu commands on a message: "Remix this clip" and "Clip details"."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ NO_CLIP = "That message holds no clip of mine."
 
 
 async def delete_asked(t: BotHarness, message: discord.Message) -> discord.Message:
-    """Let alice press Delete and return the question whether she means it."""
+    """Have alice press Delete; return the message that asks her to confirm."""
     asked = await t.alice.click(message, label="Delete")
     assert asked.response is not None
     return asked.response.message
@@ -159,7 +159,7 @@ async def test_again_starts_from_the_same_picture(tmp_path: Path) -> None:
         await t.bob.click(message, label="Again")
         again = await wait_for_newest(t, 2)
         assert again.spec == before.spec
-        # The reference image stays as long as one of the jobs needs it.
+        # Deleting a job keeps its reference image while another job uses the same image.
         await t.alice.click(really, label=buttons(really)[0])
         await t.until(lambda: len(t.clips()) == 1)
         await t.bob.click(t.clips()[0], label="Again")
@@ -198,7 +198,8 @@ async def test_again_of_a_remix_whose_parent_is_deleted_is_made_from_its_words(
         assert t.api.forms[-1]["prompt"] == again.spec.prompt
         assert t.api.images == []
         assert PROMPT not in t.clips()[-1].content
-        # There was no frame to begin with, and the message says so.
+        # No frame of the parent was left, so the remix is made from the prompt, and its message
+        # says so.
         assert (
             t.clips()[-1].content.splitlines()[1] == f"-# Remix of `{parent.id}`, from its words."
         )

@@ -1,4 +1,4 @@
-"""The gallery channel: each clip that all may see is shown there, too, once."""
+"""Each public clip is also posted in the guild's gallery channel, exactly once."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ PROMPT = "a calico cat plays piano"
 
 
 async def chosen(t: BotHarness, name: str = "gallery") -> simcord.ChannelHandle:
-    """Have the moderator choose a channel of its own for the gallery."""
+    """Have the moderator create a channel and set it as the gallery channel."""
     gallery = t.guild.create_text_channel(name)
     await t.choose_gallery(gallery)
     return gallery
@@ -139,7 +139,7 @@ async def test_a_restart_before_the_mirror_was_noted_makes_no_second_one(tmp_pat
         gallery = await chosen(t)
         job = await generate_clip(t, t.alice, PROMPT)
         await wait_for_outbox(t)
-        # As if the process had died between the post and its commit.
+        # Make the outbox look as if the bot had died after the gallery post and before its commit.
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "INSERT INTO errands (chore, job_id, channel_id, created_at, due_at)"

@@ -1,4 +1,4 @@
-"""`/sora-mod block`, `unblock`, `blocks`, `audit`: blocking members, and the audit log."""
+"""`/sora-mod block`, `unblock`, `blocks` and `audit`: blocking members, and the audit log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOSTILE = "**loud** [free](https://evil.example) @everyone <@1> `x` <t:0:R>"
 
 
 async def generates(t: BotHarness, actor: simcord.MemberActor) -> str | None:
-    """Let `actor` ask for a clip; return the refusal, or None when it was accepted."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     shown = await actor.slash(t.channel, "sora generate", prompt="a cat")
     assert shown.response is not None
     return shown.response.content if shown.ephemeral else None
@@ -29,7 +29,6 @@ async def run(t: BotHarness, command: str, **options: object) -> simcord.Interac
 
 
 async def mod(t: BotHarness, command: str, **options: object) -> str:
-    """Return what the moderator is told."""
     return private_answer(await run(t, command, **options))
 
 
@@ -159,7 +158,7 @@ async def test_those_who_are_blocked_are_listed_by_pages_also_after_a_restart(
             each.id for each in members[2:]
         ]
         assert f"by <@{t.moderator.id}>" in shown
-        # Names are shown for mentions outside of embeds.
+        # Discord shows names for mentions in a message's text, but for few of those in its embeds.
         assert f"<@{members[9].id}>" in page(result).content
         await t.restart()
         await t.moderator.click(page(result), label="More ▶")
@@ -171,7 +170,7 @@ async def test_those_who_are_blocked_are_listed_by_pages_also_after_a_restart(
         assert "page 1 of 2" in text_of(result)
         for member in members[:2]:
             await mod(t, "unblock", user=member)
-        # The page that the button leads to has gone meanwhile.
+        # The page that this button leads to has disappeared, because its blocks were lifted.
         await t.moderator.click(page(result), label="More ▶")
         assert f"<@{members[9].id}>" in text_of(result)
         assert button_labels(page(result)) == []

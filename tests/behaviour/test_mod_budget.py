@@ -1,4 +1,4 @@
-"""`/sora-mod budget`: what a whole server may spend, and the warnings that little of it is left."""
+"""`/sora-mod budget`: what a guild may spend in 30 days, and the warnings when little is left."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ async def test_moderators_are_warned_where_they_want_it(tmp_path: Path) -> None:
 
         await t.until(warned)
         assert f"<#{alerts.id}>" in await mod(t, "budget show")
-        # Another amount keeps the channel; the channel alone keeps the amount.
+        # Setting a new amount keeps the budget's alert channel, and setting a new channel keeps
+        # the amount.
         told = await mod(t, "budget set", usd=7)
         assert f"**$7.00 in 30 days, warnings in <#{alerts.id}>**" in told
         told = await mod(t, "budget set", channel=t.channel)

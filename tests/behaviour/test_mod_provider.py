@@ -1,4 +1,4 @@
-"""`/sora-mod provider`: how the video services are, and who gets a server's next clips."""
+"""`/sora-mod provider`: the health of the providers, and which one gets a guild's next clips."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ RUNNING = "Clips under way stay where they are"
 async def two(
     folder: Path, *, api: VideosApi | None = None, **variables: str
 ) -> AsyncGenerator[tuple[BotHarness, VideosApi]]:
-    """Run a bot with `openai` (`t.api`) before `litellm` (the second of the pair)."""
+    """Run a bot with two providers: `openai` first, then `litellm`.
+
+    Yields the harness, whose `api` belongs to `openai`, and the loopback API of `litellm`.
+    """
     async with VideosApi(poll_after_ms=20) as other:
         names = {
             "VIDEO_PROVIDERS": "openai,litellm",
@@ -36,26 +39,29 @@ async def two(
             "LITELLM_PROXY_MODELS": "sora-2 label=Relayed",
         }
         async with bot_harness(folder, names | variables, api=api) as t:
-            # The bot's own look at the models is over: no fault of a test's meets it.
+            # Wait until the bot has fetched both model lists at its start; otherwise that fetch
+            # could use up a fault that a test sets.
             await t.until(lambda: t.api.requests["models"] and other.requests["models"])
             yield t, other
 
 
 async def mod(t: BotHarness, command: str, **options: object) -> str:
-    """Return what the moderator is told, to them alone."""
+    """Have the moderator run a `/sora-mod provider` command; return the text of the private
+    answer.
+    """
     return private_answer(
         await t.moderator.slash(t.channel, f"sora-mod provider {command}", **options)
     )
 
 
 def line_of(page: str, name: str) -> str:
-    """Return what the list says of one service."""
+    """Return the line about one provider from the list of providers."""
     (line,) = [each for each in page.splitlines() if f"**{name}**" in each]
     return line
 
 
 async def drained_by_operator(t: BotHarness, *names: str) -> None:
-    """Drain services everywhere, as the operator does from the shell, and let the bot notice."""
+    """Drain providers in all guilds, as the operator's command does, and let the bot reload."""
     store = t.app.store
     guild_store = SqliteGuildSettingsStore(store.database, store.queries)
     seen = await guild_store.guild_settings(EVERYWHERE)
@@ -170,7 +176,8 @@ async def test_a_pause_and_an_outage_are_told_with_their_reason_and_time(tmp_pat
         line = line_of(page, "openai")
         assert line.startswith("⏳ **openai** · pause, ends <t:")
         assert "it takes no new work right now" in line
-        # No other provider has the model: the next clip waits for the end of the pause.
+        # No other provider has this model, so the next clip waits until the pause of `openai`
+        # ends.
         assert "▶ **next**" in line
         line = line_of(page, "litellm")
         assert line.startswith("⛔ **litellm** · out since <t:")
@@ -266,5 +273,5 @@ async def test_whoever_may_see_the_commands_but_not_manage_the_server_learns_not
         found = await t.bob.autocomplete(t.channel, "sora-mod provider drain", "name", "")
         assert found == []
         assert "ok · ▶ **next**" in line_of(await mod(t, "list"), "openai")
-        # The hourly look at the models is the only one: no test went out.
+        # Only the hourly fetch of the model list happened: the refused command tested no provider.
         assert t.api.requests["models"] <= 1

@@ -1,4 +1,4 @@
-"""`/sora-mod quota`, `/sora-mod budget`, *Sora usage*: limits that moderators set, and whom they hold."""
+"""`/sora-mod quota`, `/sora-mod budget` and the menu "Sora usage": limits that moderators set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def asks(
     channel: simcord.ChannelHandle | None = None,
     **options: object,
 ) -> str | None:
-    """Let `actor` ask for a clip; return the refusal, or None when it was accepted."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     place = t.channel if channel is None else channel
     shown = await actor.slash(place, "sora generate", **({"prompt": "a cat"} | options))
     assert shown.response is not None
@@ -32,7 +32,6 @@ async def asks(
 
 
 async def mod(t: BotHarness, command: str, **options: object) -> str:
-    """Return what the moderator is told."""
     return private_answer(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
 
 
@@ -47,7 +46,7 @@ async def take(t: BotHarness, actor: simcord.MemberActor, role: simcord.RoleHand
 
 
 async def audited(t: BotHarness) -> AuditEntry:
-    """Return the latest change in the first server."""
+    """Return the newest entry of the audit log."""
     rows = await t.app.store.database.read(
         lambda conn: [dict(row) for row in conn.execute("SELECT * FROM audit ORDER BY id DESC")]
     )
@@ -158,7 +157,7 @@ async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path
         await mod(t, "quota set", target=patrons, seconds=90, per="week")
         await mod(t, "quota set", target=t.bob, lift="usd", per="month")
         shown = await mod(t, "quota show")
-        # Names are shown for mentions outside of embeds.
+        # Discord shows names for mentions in a message's text, but for few of those in its embeds.
         assert f"<@{t.bob.id}> <@&{patrons.id}>\n" in shown
         assert "everybody here: 1 clip in 24 hours, $2.00 in 24 hours" in shown
         assert f"<@&{patrons.id}>: 90 s of video in 7 days" in shown
@@ -167,7 +166,7 @@ async def test_all_limits_of_the_server_are_listed_by_whom_they_are_for(tmp_path
         assert f"Limits of <@&{patrons.id}>\n" in alone
         assert "90 s of video in 7 days" in alone
         assert "1 clip" not in alone
-        # The role of everybody is the server.
+        # Discord's default role (@everyone) stands for all members of the guild.
         everybody = await mod(t, "quota clear", target=t.guild.default_role)
         assert everybody.startswith("Removed for everybody here")
 
@@ -288,14 +287,14 @@ CALLS = (
 
 
 async def open_to_all(t: BotHarness) -> None:
-    """Let the server's owner show the moderators' commands to everybody there."""
+    """As the guild's owner, allow all members to use the moderators' commands."""
     for command in await t.app.client.tree.fetch_commands():
         if command.name in ("sora-mod", "Sora usage"):
             t.guild.set_command_permissions(command, {t.guild.default_role: True})
 
 
 async def refusals(t: BotHarness, actor: simcord.MemberActor) -> list[str]:
-    """Return what `actor` is told who uses each command."""
+    """Have `actor` use each moderator command; return the answers."""
     told = [
         private_answer(await actor.slash(t.channel, f"sora-mod {command}", **options))
         for command, options in CALLS

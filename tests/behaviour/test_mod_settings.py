@@ -1,4 +1,4 @@
-"""`/sora-mod settings`: each setting is changed, shown, and in force."""
+"""`/sora-mod settings`: a moderator changes each guild setting; it is shown and takes effect."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def asks(
     command: str = "sora generate",
     **options: object,
 ) -> str | None:
-    """Let `actor` ask for a clip; return the refusal, or None when it was accepted."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     place = t.channel if channel is None else channel
     shown = await actor.slash(place, command, **({"prompt": "a cat"} | options))
     assert shown.response is not None
@@ -209,7 +209,8 @@ async def test_a_channel_where_the_bot_may_not_post_is_refused_by_name(
         assert f"<#{closed.id}>" in refusal.content
         assert "**Attach Files**" in refusal.content
         assert await guild_settings_of(t) == GuildSettings()
-        # The menu is another one, so that an app shows what holds and not what was tried.
+        # The menu has a new custom id, so that Discord's app shows the stored value instead of the
+        # refused one.
         assert menu_of(panel, what)["custom_id"] != before["custom_id"]
         assert "default_values" not in menu_of(panel, what)
 

@@ -1,4 +1,6 @@
-"""The message of `/sora-mod settings`: who may use it, at the same time, and after a restart."""
+"""The message of `/sora-mod settings`: who may use it, two open at the same time, and after a
+restart.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ PRO = "openai/sora-2-pro"
 
 
 async def take_moderator_role(t: BotHarness) -> None:
-    """Take from the moderator what makes them one."""
+    """Remove the role that gives the moderator their permissions."""
     role = t.guild.roles["Keepers"]
     t.env.backend.remove_member_role(t.guild.id, t.moderator.id, role.id)
     await t.env.settle()
@@ -48,7 +50,7 @@ async def test_of_two_moderators_the_slower_one_sees_what_the_other_chose(tmp_pa
         assert (await guild_settings_of(t)).gallery_channel_id == first.id
         await choose(t, old, "gallery", second)
         assert (await guild_settings_of(t)).gallery_channel_id == second.id
-        # Another setting is not touched by that.
+        # Changing a setting in an outdated message does not reset another setting.
         await choose(t, panel, "post", "thread")
         assert f"**Gallery** <#{second.id}>" in text_of(panel)
         assert (await guild_settings_of(t)).post is PostTarget.THREAD

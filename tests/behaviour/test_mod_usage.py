@@ -1,4 +1,4 @@
-"""`/sora-mod jobs`, `/sora-mod usage`: what moderators see of a server, and stop."""
+"""`/sora-mod jobs` and `/sora-mod usage`: what moderators see of a guild's jobs, and can stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLENTY = {"QUOTA_CLIPS_PER_DAY": "100", "QUOTA_USD_PER_DAY": "100"}
 
 
 def order_in(told: str, jobs: list[Job]) -> list[str]:
-    """Return the ids of those jobs that a list names, as it has them."""
+    """Return the ids of the jobs that occur in the text `told`, in the order of the text."""
     return sorted((job.id for job in jobs if f"`{job.id}`" in told), key=told.index)
 
 
@@ -34,7 +34,7 @@ async def listed(t: BotHarness, **options: object) -> str:
 
 
 async def failed(t: BotHarness, actor: simcord.MemberActor) -> Job:
-    """Have `actor` ask for a clip that the video API refuses."""
+    """Have `actor` request a clip that the video API rejects; return the failed job."""
     t.api.fault("create", VideosFault.moderated())
     await actor.slash(t.channel, "sora generate", prompt="a rude dog")
 
@@ -217,7 +217,7 @@ async def test_who_is_a_moderator_no_longer_sees_no_further_page(tmp_path: Path)
 
 
 async def table(result: simcord.InteractionResult, name: str) -> list[dict[str, str]]:
-    """Return one of the attached tables, parsed."""
+    """Return the rows of the CSV file `name` that is attached to an answer."""
     assert result.response is not None
     (file,) = [each for each in result.response.attachments if each.filename == name]
     return list(csv.DictReader(StringIO((await file.read()).decode(), newline="")))

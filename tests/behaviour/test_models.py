@@ -1,4 +1,4 @@
-"""Models as members see them: what is offered, at what price, and what is retired."""
+"""The models that members are offered: their prices, their providers, and retired ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ FREE = "home seconds=4 sizes=832x480 usd_per_second=0 audio=yes label=Home"
 async def two(
     folder: Path, models: str, **variables: str
 ) -> AsyncGenerator[tuple[BotHarness, VideosApi]]:
-    """Run a bot with `openai` (`t.api`) before `litellm`, which has `models`."""
+    """Run a bot with two providers: `openai` first, then `litellm` with the models in `models`.
+
+    Yields the harness, whose `api` belongs to `openai`, and the loopback API of `litellm`.
+    """
     async with VideosApi(poll_after_ms=20) as other:
         names = {
             "VIDEO_PROVIDERS": "openai,litellm",
@@ -35,19 +38,20 @@ async def two(
             "LITELLM_PROXY_MODELS": models,
         }
         async with bot_harness(folder, names | variables) as t:
-            # The bot's own look at the models is over: no fault of a test's meets it.
+            # Wait until the bot has fetched both model lists at its start; otherwise that fetch
+            # could use up a fault that a test sets.
             await t.until(lambda: t.api.requests["models"] and other.requests["models"])
             yield t, other
 
 
 async def offered(t: BotHarness, typed: str = "") -> dict[str, str]:
-    """Return what alice is offered for `model`: names by value."""
+    """Return the choices that alice is offered for the option `model`: names by values."""
     found = await t.alice.autocomplete(t.channel, "sora generate", "model", typed, prompt="x")
     return {str(each["value"]): str(each["name"]) for each in found}
 
 
 async def retire(t: BotHarness, days: dict[str, str]) -> None:
-    """Let the first service tell since when it does not make its models any more."""
+    """Make the first provider's model list name days on which its models are or were shut down."""
     told = [{"id": name, "object": "model", "shutdown_date": day} for name, day in days.items()]
     t.api.fault("models", VideosFault.json(200, {"object": "list", "data": told}))
     await t.app.providers["openai"].refresh()
@@ -58,7 +62,7 @@ async def test_a_model_is_offered_with_its_service_its_price_and_its_sound(tmp_p
         assert await offered(t) == {
             "openai/sora-2": "Sora 2 · openai · $0.40 a clip · audio",
             "openai/sora-2-pro": "Sora 2 Pro · openai · $1.20 a clip · audio",
-            # The price of its shortest clip, at its default size.
+            # The price is that of the model's shortest clip at its default size.
             "litellm/reel": "reel · litellm · $0.25 a clip",
             "litellm/home": "Home · litellm · free · audio",
         }
@@ -84,7 +88,7 @@ async def test_only_what_can_be_asked_for_now_is_offered(tmp_path: Path) -> None
     async with two(tmp_path, FREE) as (t, _):
         await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai")
         assert set(await offered(t)) == {"litellm/home"}
-        # One of two is left: whose it is still says something.
+        # Only one of two providers can be used now, but a choice still names its provider.
         assert (await offered(t))["litellm/home"] == "Home · litellm · free · audio"
         await t.moderator.slash(t.channel, "sora-mod provider drain", name="openai", back=True)
         t.api.fault("models", VideosFault.error(401, "no", "invalid_api_key"))
@@ -104,7 +108,8 @@ async def test_the_servers_choice_of_models_and_service_decides_what_is_offered_
 
 @pytest.mark.parametrize("name", ["openai/sora-2", "sora 2", "SORA-2"])
 async def test_a_retired_model_is_refused_with_the_nearest_to_it(tmp_path: Path, name: str) -> None:
-    # The dear model accepts reference images, the free one does not.
+    # The nearest model to a retired one accepts reference images, as the retired one did. The free
+    # model does not.
     near = "near seconds=4 sizes=1280x720 usd_per_second=0.12 image=yes label=Near"
     async with two(tmp_path, f"{FREE}; {near}") as (t, other):
         await retire(t, {"sora-2": "2026-09-24", "sora-2-pro": "2026-09-24"})

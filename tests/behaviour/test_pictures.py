@@ -1,4 +1,6 @@
-"""`image`: checked before anything is reserved, passed on to the model."""
+"""The option `image`: the bot checks the image before it reserves quota, then sends it to the
+provider.
+"""
 
 import io
 from collections.abc import Callable

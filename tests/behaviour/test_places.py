@@ -1,4 +1,4 @@
-"""Where a clip may be asked for: checked before anything is charged."""
+"""Channels in which a member may request a clip; the bot checks them before it charges anything."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A clip that was posted elsewhere than where it was asked for is the start of the next one, too."""
+"""A clip that was posted in another channel than it was requested in can also be remixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/sora quota`: what a member has left, which rule decides that, and what is in the way."""
+"""`/sora quota`: what a member has left, which limit decides, and what blocks the next clip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ async def quota(t: BotHarness, actor: simcord.MemberActor | None = None) -> str:
 
 
 async def mod(t: BotHarness, command: str, **options: object) -> str:
-    """Return what the moderator is told."""
     return private_answer(await t.moderator.slash(t.channel, f"sora-mod {command}", **options))
 
 
@@ -30,7 +29,7 @@ async def asks(
     channel: simcord.ChannelHandle | None = None,
     **options: object,
 ) -> str | None:
-    """Let `actor` ask for a clip; return the refusal, or None when it was accepted."""
+    """Have `actor` request a clip; return the text of the refusal, or None if there was none."""
     place = t.channel if channel is None else channel
     shown = await actor.slash(place, "sora generate", **({"prompt": "a cat"} | options))
     assert shown.response is not None
@@ -48,7 +47,9 @@ async def take(t: BotHarness, actor: simcord.MemberActor, role: simcord.RoleHand
 
 
 def field(told: str, name: str) -> str:
-    """Return the lines below a field's name, up to its rule."""
+    """Return the part of the answer that begins with the limit `name` and ends with the rule
+    behind it.
+    """
     found = re.search(rf"^{re.escape(name)}\n(?:.*\n)*?rule: .*$", told, re.MULTILINE)
     assert found is not None, told
     return found[0]
@@ -110,7 +111,7 @@ async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
         await mod(t, "quota set", target=patrons, clips=8)
         await give(t, t.alice, patrons)
         assert f"rule: role <@&{patrons.id}>" in field(await quota(t), "8 clips in 24 hours")
-        # Names are shown for mentions outside of embeds.
+        # Discord shows names for mentions in a message's text, but for few of those in its embeds.
         assert (await quota(t)).startswith(f"<@&{patrons.id}>\n")
         assert "rule: everybody in this server" in field(
             await quota(t, t.bob), "9 clips in 24 hours"
@@ -118,7 +119,7 @@ async def test_the_rule_that_applies_is_named(tmp_path: Path) -> None:
         await mod(t, "quota set", target=t.alice, clips=7)
         told = await quota(t)
         assert "rule: your own" in field(told, "7 clips in 24 hours")
-        # The other units go by the next wider rule.
+        # Alice has a limit of her own for clips only. For seconds, the next wider rule applies.
         assert "rule: the bot's for everybody" in field(told, "60 s of video in 24 hours")
 
 

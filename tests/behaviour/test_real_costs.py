@@ -1,4 +1,4 @@
-"""What a service says that a clip has cost, where that is not what the price table promised."""
+"""A provider reports a cost for a finished clip that differs from the estimated price."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ESTIMATE_USD_MICROS = 350_000
 
 
 class PricedWire(XaiWire):
-    """Tells what each render has cost."""
+    """xAI's double, which reports a given cost for each finished render."""
 
     def __init__(self, usd_micros: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class PricedWire(XaiWire):
 async def charging(
     folder: Path, usd_micros: int, **variables: str
 ) -> AsyncGenerator[tuple[BotHarness, ProviderDouble]]:
-    """Run a bot whose only service charges so much for a clip that should cost $0.35."""
+    """Run a bot whose only provider estimates $0.35 for a clip and then reports `usd_micros`."""
     async with ProviderDouble(PricedWire(usd_micros)) as double:
         models = {"XAI_MODELS": "grok-imagine-video usd_per_second=0.07"}
         environ = double.environ() | models | variables
@@ -56,7 +56,7 @@ async def charging(
 
 def let_it_be_ready(t: BotHarness, double: ProviderDouble) -> None:
     double.finish()
-    # Nobody asks for it sooner than such renders take.
+    # Move the clock to the bot's first poll, which comes after the usual time of such a render.
     t.clock.forward(60)
 
 

@@ -1,4 +1,4 @@
-"""When nobody knows what became of a paid call, or it takes for ever: never paid twice."""
+"""A paid call has an unknown outcome, or a render never ends: the bot never pays twice."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -126,7 +126,7 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
     async with bot_harness(tmp_path, api=slow(), OPENAI_MAX_CONCURRENT="1") as t:
         await t.alice.slash(t.channel, "sora generate", prompt="rendering")
         await t.wait_for_state(State.RENDERING)
-        # Nobody else has the model that was asked for by name.
+        # Only the provider `openai` has the chosen model, so the job cannot fail over to another.
         asked = {"prompt": "waiting", "model": "openai/sora-2"}
         await t.alice.slash(t.channel, "sora generate", **asked)
         await t.restart(VIDEO_PROVIDERS="local")
@@ -136,7 +136,7 @@ async def test_a_provider_taken_out_of_the_settings_ends_its_waiting_jobs(tmp_pa
             return (rendering.state, waiting.state) == (State.RENDERING, State.FAILED)
 
         await t.until(waiting_ended)
-        # The other is paid for: it goes on when its provider is back.
+        # The other job is paid for already, so it continues when its provider is configured again.
         await t.restart(VIDEO_PROVIDERS="openai")
         rendering, _ = await t.jobs()
         t.api.renders[str(rendering.remote_id)].ready_s = 0
@@ -265,7 +265,8 @@ async def test_one_unknown_id_among_late_silences_does_not_lose_a_finished_rende
         job = await t.wait_for_state(State.RENDERING)
         remote = t.api.renders[str(job.remote_id)]
         await t.until(lambda: remote.describe()["status"] == "completed")
-        # Each poll repeats a 502 twice by itself: four silences, then one answer of 404.
+        # The HTTP client sends each poll up to three times. Twelve answers of 502 are four failed
+        # polls, and the fifth poll gets a 404.
         t.api.fault("retrieve", VideosFault.html(502), times=12)
         t.api.fault("retrieve", VideosFault.error(404, "no such video"))
         t.clock.forward(1900)
@@ -273,7 +274,7 @@ async def test_one_unknown_id_among_late_silences_does_not_lose_a_finished_rende
 
 
 class FailingCancelProvider(OpenAIProvider):
-    """Breaks when it is asked to stop a render."""
+    """A provider whose `cancel` raises an unexpected exception."""
 
     async def cancel(self, remote_id: str) -> bool:
         raise ZeroDivisionError(remote_id)

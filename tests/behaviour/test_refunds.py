@@ -1,4 +1,4 @@
-"""Every way in which a clip can end, and what it then counts: nothing, or once what it cost."""
+"""Every way in which a job can end, and whether its cost is counted once or refunded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ async def alices(t: BotHarness) -> Job:
 
 
 async def once_in(t: BotHarness, state: State) -> Job:
-    """Wait until alice's job is there, or has ended otherwise."""
+    """Wait until alice's job is in `state`, and return it.
+
+    Raises AssertionError when the job ends in any other state.
+    """
 
     async def there() -> Job | None:
         job = await alices(t)
@@ -157,12 +160,12 @@ async def too_large_for_its_channel(t: BotHarness) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndCase:
-    """A way for a clip to end."""
+    """One way in which a job can end."""
 
     act: Callable[[BotHarness], Awaitable[None]]
     state: State
     code: str | None = None
-    #: How long the provider takes.
+    #: Seconds until the provider finishes the render.
     ready_after_s: float = 0.0
     timings: Timings = FAST_TIMINGS
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -222,7 +225,7 @@ async def ledger(t: BotHarness, job: Job) -> list[tuple[str, int, int, int]]:
 
 
 async def assert_quota(t: BotHarness, counted: Usage, left: tuple[str, ...]) -> None:
-    """What counts, and what alice reads of it."""
+    """Assert what is counted for alice, and that her `/sora quota` shows the texts in `left`."""
     since = t.clock.now().replace(year=2020)
     assert await t.app.store.read_ledger(lambda ledger: ledger.usage(t.alice.id, since)) == counted
     assert await t.app.store.read_ledger(lambda ledger: ledger.active(t.alice.id)) == 0
@@ -268,7 +271,7 @@ async def test_a_clip_that_was_rendered_counts_once(tmp_path: Path, ending: EndC
         await assert_quota(t, counted, ONE_CLIP)
         assert t.api.creates["a cat"] == 1
         if ending.state is State.KEPT:
-            # It is kept for its owner, and to fetch it costs nothing more.
+            # The clip is kept for its owner. Having it posted costs nothing more.
             await t.until(lambda: "kept it for you" in t.card_text())
             await t.alice.click(t.card(), label=f"Get my clip {job.id}")
             job = await once_in(t, State.DONE)

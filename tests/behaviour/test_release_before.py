@@ -1,4 +1,6 @@
-"""A database and messages that the release before made: they open, go on, and can be pressed."""
+"""The bot opens the database of the previous release, finishes its jobs, and answers its old
+buttons.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from tests.behaviour.old_answers import answered, sent_in
 from tests.behaviour.pressing import Press, heard, presses
 from tests.behaviour.release_before import FOLDER, Before, release_before
 
-#: Prompts of what was under way, and how far it was.
+#: The prompts of the jobs that were in progress at the upgrade, with the state of each.
 STATES = {
     "a post of unknown outcome": "posting",
     "a slow snail": "rendering",
@@ -27,17 +29,18 @@ STATES = {
     "a badger to be stopped": "queued",
     "a weasel to be stopped": "queued",
 }
-#: What a start leaves as it is; jobs and what remains to be done about others go on.
+#: Tables whose rows a start of the bot must not change.
 KEPT = ("limits", "grants", "budgets", "blocks", "house_rules", "audit", "requests")
 CAT = "a calico cat plays piano"
-#: In the order in which the test presses them; the first before renders end.
+#: Kinds of buttons that the test presses before the renders end, in this order.
 WHILE_UNDER_WAY = ("cancel", "stop", "jobs")
 BUTTONS = (
     *("history", "gallery", "audit", "blocks", "set:page", "set:limits"),
     *("details", "fetch", "remix", "again", "extend", "pick", "forbid", "allow"),
 )
 FORMS = ("remixing", "extending", "limiting")
-#: What would stand in the way of the forms.
+#: Kinds of buttons and menus that the test presses last, because pressing them would prevent the
+#: old forms from working.
 LAST = (
     *("set:gallery", "set:log", "set:model", "set:seconds", "set:size", "set:models"),
     *("set:remixers", "set:role", "set:post", "set:channels", "delete", "erase"),
@@ -45,7 +48,7 @@ LAST = (
 
 
 def as_left(table: str) -> list[dict[str, object]]:
-    """Return the rows of a table in the dump, without the instants that the tests move."""
+    """Return the rows of a table in the old dump, without the timestamps, which the tests shift."""
     with closing(sqlite3.connect(":memory:")) as conn:
         conn.row_factory = sqlite3.Row
         conn.executescript((FOLDER / "database.sql").read_text("utf-8"))
@@ -171,7 +174,8 @@ async def test_each_old_button_menu_and_form_is_answered_as_it_should(
     async with release_before(tmp_path) as before:
         by_kind = presses(before)
         forms = {each["modal"]["custom_id"].split(":")[1]: each for each in before.left["forms"]}
-        # A data set without one of them would prove nothing of it.
+        # The test data must contain every kind of button and form; otherwise a missing kind would
+        # go untested.
         assert (sorted(by_kind), sorted(forms)) == (
             sorted(WHILE_UNDER_WAY + BUTTONS + LAST),
             sorted(FORMS),
@@ -203,6 +207,6 @@ async def test_each_old_button_menu_and_form_is_answered_as_it_should(
 
 
 def is_for_button(before: Before, press: Press) -> bool:
-    """Whether a job in line is left to the button about it alone."""
+    """Return whether a queued job is reserved for the test of its own Cancel button."""
     (job,) = before.rows("SELECT prompt FROM jobs WHERE id = ?", press.about)
     return job["prompt"] in ("a hedgehog to be stopped", "a badger to be stopped")

@@ -1,4 +1,4 @@
-"""The Remix button, its form, and `/sora remix`: what is kept, what is changed, and who pays."""
+"""The Remix button, its form and `/sora remix`: what a remix keeps and changes, and who pays."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who may make something of a clip: by every way in, asked anew each time."""
+"""Who may remix a clip: every command and button checks the permissions again at each use."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -75,7 +75,10 @@ IDS = [way.__name__ for way in WAYS]
 
 
 async def nothing_happened(t: BotHarness, jobs: int) -> None:
-    """Assert that no job came, after giving it the time of another one."""
+    """Assert that there are still exactly `jobs` jobs.
+
+    Another clip is made first, so that a wrong job would have had the time to appear.
+    """
     other = t.guild.create_text_channel("other")
     await make_clip(t, t.moderator, other, prompt="something else")
     assert len(await t.jobs()) == jobs + 1
@@ -83,7 +86,7 @@ async def nothing_happened(t: BotHarness, jobs: int) -> None:
 
 
 async def unknown(t: BotHarness, who: simcord.MemberActor, clip_id: str) -> None:
-    """Assert that by no command `who` can find out that there is such a clip."""
+    """Assert that no command tells `who` that the clip exists."""
     for command in ("sora remix", "sora extend"):
         asked = await who.slash(t.channel, command, clip=clip_id, prompt=CHANGE)
         assert only_answer(asked).startswith(f"I don't know a clip `{clip_id}` here")
@@ -116,7 +119,7 @@ async def test_its_owner_may_remix_what_is_kept_from_others_and_allow_it_again(
         details = await t.alice.context_menu(t.channel, "Clip details", message)
         assert details.response is not None
         await t.alice.click(details.response, label="Forbid remixes")
-        # A form that was open before does not get around it.
+        # A remix form that was opened before the owner forbade remixes is refused as well.
         assert "keeps it" in only_answer(await t.bob.submit_modal(opened, {"words": CHANGE}))
         await t.reply(t.alice, message, CHANGE)
         assert is_remix(await wait_for_newest(t, 2), job, t.alice)
@@ -148,7 +151,7 @@ async def test_a_clip_of_a_hidden_channel_does_not_exist_for_others(tmp_path: Pa
         assert [each["value"] for each in offered] == [job.id]
         await t.alice.slash(t.channel, "sora remix", clip=job.id, prompt=CHANGE)
         assert is_remix(await wait_for_newest(t, 2), job, t.alice)
-        # The child is shown in the open; where it comes from stays hidden.
+        # The remix is visible to all, but its details hide where its parent was posted.
         child = (await t.jobs())[1]
         shown = await t.bob.context_menu(t.channel, "Clip details", message_of(t, child))
         assert shown.response is not None
@@ -270,7 +273,7 @@ async def no_file(t: BotHarness, job: Job) -> bool:
 
 
 async def deleted(t: BotHarness, message: discord.Message) -> None:
-    """Let alice delete her clip and wait until its message has gone."""
+    """Have alice delete her clip, and wait until its message is gone."""
     asked = await t.alice.click(message, label="Delete")
     (really,) = [asked.response]
     assert really is not None
@@ -284,7 +287,8 @@ async def deleted(t: BotHarness, message: discord.Message) -> None:
 async def test_a_deleted_clip_does_not_exist_for_anybody(tmp_path: Path, *, lingers: bool) -> None:
     async with bot_harness(tmp_path) as t:
         if lingers:
-            # The remote copy can't be removed yet, so the file is still here.
+            # The provider refuses to delete its copy at first, so the deletion is not complete
+            # yet.
             t.api.fault("delete", VideosFault.html(502), times=99)
         job, message = await make_clip(t)
         details = await t.bob.context_menu(t.channel, "Clip details", message)

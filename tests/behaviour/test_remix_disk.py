@@ -1,4 +1,6 @@
-"""Writing the first frame of a composed remix fails: the disk is to blame, not the provider."""
+"""When a full disk keeps the bot from writing the first frame of a remix, the provider is not
+blamed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ COMPOSED = f"{PROMPT}. Change: {CHANGE}"
 
 
 async def is_remixed(t: BotHarness, folder: Path) -> Path:
-    """Let bob remix a clip whose source is gone; return the folder for its first frame."""
+    """Have bob remix a clip that its provider has lost; return the folder for temporary files."""
     parent, message = await make_clip(t)
     del t.api.renders[str(parent.remote_id)]
     await t.until(lambda: not list((folder / "tmp").iterdir()))
@@ -64,5 +66,6 @@ async def test_a_picture_that_cannot_be_removed_loses_no_paid_order(tmp_path: Pa
         job = await wait_for_newest(t, 2)
         assert job.spec.prompt == COMPOSED
         assert t.api.creates[COMPOSED] == 1
-        # Its answer was heard: it had not to be looked for, which not every API lets one do.
+        # The bot received the answer to its paid call, so it did not search the provider's list of
+        # renders.
         assert t.api.requests["list"] == 0

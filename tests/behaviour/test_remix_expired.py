@@ -1,4 +1,6 @@
-"""A clip whose file was removed after its time: what is said of it, and what can still be done."""
+"""A clip whose file was removed after its retention time: what members are told, and what still
+works.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from tests.behaviour.test_remix_access import CHANGE, IDS, WAYS, Way, nothing_ha
 
 
 async def expired(t: BotHarness, job: Job) -> None:
-    """Remove what tidying removes of a clip."""
+    """Remove a clip's file and database row as retention does after the clip's time."""
     stored = await t.app.store.clip(job.id)
     assert stored is not None
     await FolderArchive(t.settings.archive_dir).remove(stored.archive_key)
@@ -47,7 +49,7 @@ async def test_whoever_wants_something_made_of_it_reads_that_its_file_is_gone_an
             told = await way(t, who, job, message)
             assert told.startswith(f"I removed the file of `{job.id}`: I keep clips for 30 days.")
             assert "nobody can remix, extend or repeat it" in told
-        # Its words are where the answer says that they are.
+        # The prompt is still in the clip's details, as the answer says.
         details = await t.bob.context_menu(t.channel, "Clip details", message)
         assert details.response is not None
         assert PROMPT in words(details.response.embeds[0])

@@ -1,4 +1,6 @@
-"""What a remix is made from: the clip at its provider, or its words and last frame; paid once."""
+"""A remix is made from the clip at its provider, or else from its prompt and last frame. It is
+paid for once.
+"""
 
 import io
 from pathlib import Path
@@ -28,7 +30,7 @@ PLAIN = "plain seconds=4 sizes=1280x720 usd_per_second=0.10 label=Plain"
 
 
 async def both_say(t: BotHarness, job: Job, line: str) -> None:
-    """Assert that the message of a remix and its card name what it was made from."""
+    """Assert that both the remix's message and its status card contain `line`."""
     assert line in message_of(t, job).content
     await t.until(lambda: "Done" in t.card_text())
     assert line in t.card_text()
@@ -134,7 +136,8 @@ async def test_where_the_provider_is_gone_the_next_one_makes_it_and_is_named(
         assert job.spec.prompt == COMPOSED
         assert t.api.requests["create"] == 1
         label = t.app.jobs.catalogue.model_label("local", job.spec.model)
-        # The parent's model has no other name any more than the one it was ordered by.
+        # The model of the parent is no longer configured, so the message shows its id instead of
+        # its label.
         await both_say(t, job, f"{label} makes it, in place of sora-2.")
 
 

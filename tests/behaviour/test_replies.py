@@ -1,4 +1,4 @@
-"""Replies to clips: which of them make a remix, and what the others are told."""
+"""Replies to clips: which replies start a remix, and how the bot answers the others."""
 
 from pathlib import Path
 
@@ -29,7 +29,10 @@ CHANGE = "at night, with rain"
 async def remixed(
     t: BotHarness, reply: discord.Message, parent: Job, owner: simcord.MemberActor
 ) -> Job:
-    """Wait until `reply` has become a clip beside its parent, and return it."""
+    """Wait until the remix that `reply` requested is done, and return its job.
+
+    Asserts that it belongs to `owner` and was posted in its parent's channel.
+    """
     job = await wait_for_newest(t, 2)
     assert is_remix(job, parent, owner)
     assert (job.spec.change, job.request_id) == (CHANGE, reply.id)
@@ -262,7 +265,8 @@ async def test_a_reply_where_the_bot_may_not_even_write_costs_nothing(
 async def test_a_card_that_cannot_answer_its_reply_stands_alone(tmp_path: Path) -> None:
     async with bot_harness(tmp_path) as t:
         parent, message = await make_clip(t)
-        # What Discord says when the reply was deleted meanwhile.
+        # Discord answers with status 400 and error code 50035 when the message to reply to was
+        # deleted.
         t.env.inject_error("POST", "/channels/*/messages", status=400, code=50035)
         reply = await t.reply(t.bob, message, CHANGE)
         assert is_remix(await wait_for_newest(t, 2), parent, t.bob)
@@ -317,7 +321,8 @@ async def test_a_reply_that_is_delivered_twice_is_one_remix_with_one_card(tmp_pa
         await t.until(lambda: len(replies_to(t, reply)) == 2)
         assert is_remix(await wait_for_newest(t, 2), parent, t.bob)
         assert (t.api.creates[CHANGE], await clips_used(t, t.bob)) == (1, 1)
-        # The simulation takes no notice of nonces; Discord makes one message of equal ones.
+        # The simulated Discord ignores nonces. The real one creates one message for equal nonces,
+        # so the test compares the nonces.
         cards = [
             (each.json["nonce"], each.json["enforce_nonce"])
             for each in t.env.http_requests

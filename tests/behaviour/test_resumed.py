@@ -1,4 +1,4 @@
-"""What cards say after the bot was away."""
+"""What status cards say after the bot was not running for a while."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def some_render_and_some_wait(t: BotHarness) -> None:
 
 
 async def is_polled(t: BotHarness) -> None:
-    """Wait until every render has been asked for since now."""
+    """Wait until the bot has polled each render again."""
     seen = t.api.requests["retrieve"] + t.api.requests["list"]
     await t.until(lambda: t.api.requests["retrieve"] + t.api.requests["list"] >= seen + 6)
 

@@ -1,5 +1,3 @@
-"""`/sora status`, `/sora cancel`, `/sora quota`, `/sora help`."""
-
 from dataclasses import replace
 from pathlib import Path
 

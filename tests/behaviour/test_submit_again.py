@@ -1,4 +1,6 @@
-"""A paid call repeated after one of unknown outcome: its rejection proves nothing about the first."""
+"""A paid call is repeated after one of unknown outcome: a rejection of the second call does not
+prove that the first was not accepted.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from tests.behaviour.harness import BotHarness, bot_harness
 
 
 class ScriptedSubmitProvider(LocalProvider):
-    """Accepts a request and answers with an error, as often as it was set to."""
+    """A provider that answers paid calls with the errors in `answers`, one each, then accepts
+    requests.
+    """
 
     answers: list[ProviderError]
     keys: list[str]
@@ -38,7 +42,9 @@ class ScriptedSubmitProvider(LocalProvider):
 async def ask_and_answer(
     folder: Path, answers: Sequence[ProviderError]
 ) -> AsyncGenerator[tuple[BotHarness, ScriptedSubmitProvider]]:
-    """Let alice request a clip from a provider that answers paid calls in this way."""
+    """Run a bot whose provider answers the first paid calls with `answers`; have alice request a
+    clip.
+    """
     async with bot_harness(folder, VIDEO_PROVIDERS="local") as t:
         stammering = ScriptedSubmitProvider(folder / "local", t.clock)
         stammering.answers, stammering.keys = list(answers), []

@@ -1,4 +1,6 @@
-"""A post of unknown outcome has its time to land before anything else is tried."""
+"""After a post of unknown outcome, the bot waits until the message must have appeared before it
+tries again.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _QUIET_S = 60.0
 
 
 def quiet(folder: Path) -> AbstractAsyncContextManager[BotHarness]:
-    """Run a bot that gives a post a minute to land, and renders that end when a test says so."""
+    """Run a bot that waits a minute after a post of unknown outcome; renders end when a test says
+    so.
+    """
     api = VideosApi(ready_after_s=600, poll_after_ms=20)
     return bot_harness(folder, api=api, timings=replace(FAST_TIMINGS, post_quiet_s=_QUIET_S))
 
@@ -36,12 +40,12 @@ async def rendering(t: BotHarness, count: int = 1) -> list[Job]:
 
 
 def stumble(t: BotHarness, status: int) -> None:
-    """Let the next post in the channel go wrong."""
+    """Make the next new message in the channel fail with the HTTP status `status`."""
     t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=status)
 
 
 async def put_off(t: BotHarness, job: Job) -> Job:
-    """Let a render end, and return its job when its post has failed once."""
+    """End a render, and return its job after the first attempt to post the clip has failed."""
     t.api.renders[str(job.remote_id)].ready_s = 0
 
     async def failed_once() -> Job | None:
@@ -53,7 +57,7 @@ async def put_off(t: BotHarness, job: Job) -> Job:
 
 
 def rests_s(t: BotHarness, job: Job) -> float:
-    """Return for how long a job is left alone from now on."""
+    """Return the seconds until the job is due."""
     assert job.due_at is not None
     return (job.due_at - t.clock.now()).total_seconds()
 
@@ -75,7 +79,10 @@ async def test_a_post_of_unknown_outcome_rests_however_often_it_is_woken(tmp_pat
 
 
 async def rendered_meanwhile(t: BotHarness) -> Job:
-    """Return another job once it went all the way, later than what was kicked before it."""
+    """Have bob make another clip; return its job when it is done.
+
+    By then, any job that the bot woke earlier has had the time to run.
+    """
     await t.bob.slash(t.channel, "sora generate", prompt="a dog")
 
     async def there() -> Job | None:
@@ -131,7 +138,7 @@ async def test_variants_that_only_wait_for_their_turn_hold_up_nobody(tmp_path: P
 async def left_in_a_post(
     t: BotHarness, job: Job, *, failed_before: int = 0, due_in: timedelta = timedelta()
 ) -> None:
-    """Kill a bot while it posts a clip, and start another one."""
+    """Simulate a crash of the bot while it posts a clip, then start its job engine again."""
     stumble(t, 503)
     in_doubt = await put_off(t, job)
     await t.app.scheduler.stop()
@@ -141,7 +148,7 @@ async def left_in_a_post(
 
 
 async def rest_of(t: BotHarness, job: Job) -> float:
-    """Return how long the job is deferred from now."""
+    """Return the seconds until a job in state POSTING is due."""
     now = await t.app.store.job(job.id)
     assert now is not None
     assert now.state is State.POSTING

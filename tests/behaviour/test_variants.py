@@ -1,4 +1,6 @@
-"""Variants of one request: one message with a file and a button for each, where they fit."""
+"""Variants of one request share one message, with a file and a button for each, if they fit into
+it.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,12 @@ PROMPT = "a calico cat plays piano"
 
 
 def held() -> VideosApi:
-    """Return an API whose renders end only when `let_go` says so."""
+    """Return a loopback video API whose renders end only when a test calls `let_go`."""
     return VideosApi(ready_after_s=600, poll_after_ms=20)
 
 
 async def ordered(t: BotHarness, count: int = 4, channel=None) -> list[Job]:
-    """Ask for variants and return their jobs, by variant, as soon as all are being rendered."""
+    """Have alice request `count` variants; return their jobs as soon as all are being rendered."""
     place = t.channel if channel is None else channel
     asked = await t.alice.slash(place, "sora generate", prompt=PROMPT, count=count)
     assert not asked.ephemeral, private_answer(asked)
@@ -38,7 +40,9 @@ async def ordered(t: BotHarness, count: int = 4, channel=None) -> list[Job]:
 
 
 async def let_go(t: BotHarness, *jobs: Job, into: State = State.DONE) -> None:
-    """Let these jobs' renders end, one after the other, and wait for each."""
+    """End the renders of these jobs one after the other; wait until each job is in the state
+    `into`.
+    """
     for job in jobs:
         t.api.renders[job.remote_id or ""].ready_s = 0
 
@@ -55,7 +59,7 @@ def refuse_edits(t: BotHarness, message: discord.Message, **trouble: Any) -> Non
 
 
 def refuse_posts(t: BotHarness) -> None:
-    """Let the next new message in the channel be too large."""
+    """Make Discord refuse the next new message in the channel as too large."""
     t.env.inject_error("POST", f"/channels/{t.channel.id}/messages", status=413, code=40005)
 
 
@@ -272,7 +276,8 @@ async def test_a_kill_after_the_file_joined_the_message_makes_no_duplicates(
     async with bot_harness(tmp_path, api=held()) as t:
         jobs = await ordered(t, 3)
         await let_go(t, *jobs[:2])
-        # As if the process had died between the edit and its commit.
+        # Make the job look as if the bot had died after it edited the message and before it
+        # committed that.
         await t.app.store.database.write(
             lambda conn: conn.execute(
                 "UPDATE jobs SET state = 'posting', message_id = NULL, finished_at = NULL,"

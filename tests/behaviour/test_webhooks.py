@@ -1,4 +1,4 @@
-"""After a provider's webhook the bot polls at once instead of at the next interval."""
+"""After a provider's webhook, the bot polls the render at once instead of at the next interval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.wire.webhook_senders import SECRET, said, standard
 
 
 def listening(folder: Path) -> AbstractAsyncContextManager[BotHarness]:
-    """Run a bot that accepts webhooks and polls only every minute or two."""
+    """Run a bot that accepts webhooks and otherwise polls only every minute or two."""
     api = VideosApi(ready_after_s=600, poll_after_ms=120_000)
     timings = replace(FAST_TIMINGS, reconcile_max_gap_s=60.0, not_found_gap_s=60.0)
     variables = {"HTTP_BIND": "127.0.0.1:0", "OPENAI_WEBHOOK_SECRET": SECRET}
@@ -31,7 +31,7 @@ async def rendering(t: BotHarness) -> LoopbackRender:
 
 
 async def tells(t: BotHarness, render: LoopbackRender, *, delivery: str = "msg_1") -> None:
-    """Let the video API send the webhook of a finished render."""
+    """Send the bot the webhook of a finished render, as the video API would."""
     assert t.app.health is not None
     body = said({"type": "video.completed", "data": {"id": render.id}})
     headers = standard(body, t.clock.now(), delivery=delivery)

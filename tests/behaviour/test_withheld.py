@@ -1,4 +1,4 @@
-"""Renders that a provider made, or may have made, but withholds."""
+"""A provider made a render, or may have made it, but refuses to hand over the clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.wire.xai.wire import XaiWire
 
 
 async def looked_at(t: BotHarness) -> None:
-    """Advance the clock to the first poll of a render."""
+    """Move the clock forward to the first poll of a render."""
     await t.wait_for_state(State.RENDERING)
     t.clock.forward(15)
 
@@ -35,7 +35,8 @@ async def test_what_the_service_charges_for_a_render_that_it_withholds_is_counte
             assert job.cost_usd_micros == 350_000
             usage = await t.usage_of(t.alice.id)
             assert (usage.clips, usage.usd_micros) == (1, 350_000)
-            # Whoever pays for nothing reads why, wherever they look, and moderators see a failure.
+            # The member pays and gets no clip: the card and `/sora status` give the reason, and
+            # moderators see a failure.
             await t.until(lambda: "Failed" in t.card_text())
             assert "charged for it, so it counts" in t.card_text()
             assert "$0.35" in t.card_text()
@@ -58,7 +59,7 @@ async def test_a_render_that_fails_for_its_content_is_refunded_and_the_risk_is_l
 
 
 class DearWire(XaiWire):
-    """Reports costs too large for the database column."""
+    """xAI's double, which reports a cost that is too large for the database column."""
 
     def shown(self, render: DoubleRender) -> Answer:
         answer = super().shown(render)

@@ -1,11 +1,11 @@
-"""The long runs: `python -m tests.chaos kill --rounds 10`, `random --kills 1000`,
-`faults --mixtures 200`.
+"""Chaos tests, which run for hours: `python -m tests.chaos kill --rounds 10`.
 
-Every round writes one line of JSON to --out, with what went wrong; `table` prints the rounds of a
-file. A round that is in --out already and went well is not run again.
+`random --kills 1000` kills at random times, and `faults --mixtures 200` mixes faults. Each round
+appends one line of JSON, with its errors, to the file `--out`; `table` prints the rounds in that
+file. A round that is already in the file without errors is not run again.
 """
 
-# ruff: noqa: T201 - a command prints
+# ruff: noqa: T201 - a command-line program prints its results
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RoundTask:
     seed: int
     play: Callable[[ChaosHarness], Awaitable[Round]]
     has_gallery: bool = False
-    #: Whether the second provider can cancel a render.
+    #: Whether the second provider supports cancelling a render.
     stops: bool = False
 
 
@@ -58,7 +58,8 @@ def _kill_rounds(rounds: int, only: Sequence[str]) -> list[RoundTask]:
             for at, action in before_and_after(points).items():
                 if only and not any(each in at for each in only):
                     continue
-                # A point that every job passes is also reached with the second and third job.
+                # A crash point that every job passes is also tested with the second and third job
+                # to pass it.
                 nth = 1 + number % 3 if action == "ask" and "accept" not in at else 1
                 tasks.append(
                     RoundTask(
@@ -111,7 +112,7 @@ async def _prepared_harness(
 
 
 async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
-    """Run the rounds left in `tasks`; return how many went wrong."""
+    """Run the rounds in `tasks` until none is left; return how many of them failed."""
     wrong = 0
     async with bot_pool() as pool:
         while tasks:
@@ -129,7 +130,7 @@ async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
                     missed = [each.at for each in result.kills if not each.was_reached]
                     assert not result.report.found, result.report.found
                     assert not missed, f"not reached: {missed}"
-            except Exception as error:  # noqa: BLE001 - the other rounds still run
+            except Exception as error:  # noqa: BLE001 - the other rounds still run after any error
                 wrong += 1
                 line["wrong"] = f"{type(error).__name__}: {error}"
                 print(
@@ -143,7 +144,7 @@ async def _work(tasks: list[RoundTask], out: Path, keep: Path) -> int:
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
-    """Return rounds as a Markdown table, one row a kill point."""
+    """Return the results of rounds as a Markdown table, one row for each crash point."""
     by_name: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
         by_name[line["name"]].append(line)
@@ -173,7 +174,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def _lines(out: Path) -> list[dict[str, Any]]:
-    """Return the rounds of a file; of a round that was run twice, the last run."""
+    """Return the rounds in a results file; for a round that was run twice, only the last run."""
     if not out.exists():
         return []
     found = [json.loads(each) for each in out.read_text(encoding="utf-8").splitlines()]
@@ -204,7 +205,7 @@ def main() -> int:
     faults.add_argument("--mixtures", type=int, default=200)
     commands.add_parser("table", help="print the rounds of --out")
     given = parser.parse_args()
-    # A killed bot leaves unfinished requests, which aiohttp would log.
+    # A killed bot leaves unfinished requests, for which aiohttp would log errors.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     if given.command == "table":
         print(table(_lines(given.out)))

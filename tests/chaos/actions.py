@@ -1,4 +1,4 @@
-"""What members do in a chaos round, and the failures that an action sets up first.
+"""What members do in a chaos round, and the failures that some actions set up beforehand.
 
 `tests/wire/crash_points.py` names the action that brings the bot to each crash point. The bot may
 be killed while an action runs, which ends the action early.
@@ -31,7 +31,7 @@ async def ask(
     count: int = 1,
     **more: Any,
 ) -> SentCommand:
-    """Send `/sora generate` and return it when the bot has answered."""
+    """Send `/sora generate`; return the command after the bot has answered."""
     member = harness.chance.choice(MEMBERS) if member is None else member
     options: dict[str, Any] = {"prompt": prompt or unique_prompt(harness), **more}
     if count > 1:
@@ -62,7 +62,7 @@ async def remix(harness: ChaosHarness) -> None:
 
 
 async def lose_create_response(harness: ChaosHarness) -> None:
-    """Have the first provider accept a paid call whose response doesn't reach the bot."""
+    """Have the first provider accept a paid call but lose the response on its way to the bot."""
     prompt = unique_prompt(harness)
     fault = harness.chance.choice(
         [VideosFault.html(502).but_accepted(), VideosFault.cut(accepted=True)]
@@ -106,7 +106,7 @@ async def _press_cancel(harness: ChaosHarness, asked: SentCommand) -> None:
 
 
 async def cancel(harness: ChaosHarness) -> None:
-    """Cancel a queued job, while slow paid calls take all slots of the providers."""
+    """Cancel a queued job, while slow paid calls occupy all slots of the providers."""
     for provider in (harness.openai, harness.relay):
         provider.fault("create", *[VideosFault.slow(0.8)] * 10)
     for _ in range(4):
@@ -115,7 +115,7 @@ async def cancel(harness: ChaosHarness) -> None:
 
 
 async def cancel_late(harness: ChaosHarness) -> None:
-    """Cancel a job during its paid call."""
+    """Cancel a job while the bot makes the paid call for it."""
     prompt = unique_prompt(harness)
     for provider in (harness.openai, harness.relay):
         provider.fault("create", VideosFault.slow(1.0), prompt=prompt)
@@ -127,7 +127,10 @@ async def cancel_late(harness: ChaosHarness) -> None:
 
 
 async def cancel_render(harness: ChaosHarness) -> None:
-    """Cancel a running render; if the provider can't, cancel a job during its paid call."""
+    """Cancel a running render.
+
+    If the provider can't cancel, cancel a job during its paid call instead.
+    """
     if not harness.stops:
         await cancel_late(harness)
         return
@@ -141,7 +144,7 @@ async def cancel_render(harness: ChaosHarness) -> None:
 
 
 async def send_webhook(harness: ChaosHarness) -> None:
-    """Send a webhook that a render is done, while the bot also polls it."""
+    """Have a member request a clip, and send the bot a webhook that its render is done."""
     prompt = unique_prompt(harness)
     await ask(harness, prompt)
     (render,) = await until(
@@ -171,7 +174,7 @@ async def exceed_max_bytes(harness: ChaosHarness) -> None:
 
 
 async def get_proxy_error_for_post(harness: ChaosHarness) -> None:
-    """Answer two posts with a proxy's 400 without error code: one was posted, one wasn't."""
+    """Answer two posts with a proxy's HTTP 400; Discord created the message of only the first."""
     for after_work in (True, False):
         channel = harness.discord.world.add_channel(f"proxied-{next(harness.numbers)}")
         path = rf"/channels/{channel['id']}/messages$"
@@ -197,7 +200,7 @@ async def deny_posting_without_dms(harness: ChaosHarness) -> tuple[SentCommand, 
 
 
 async def fetch(harness: ChaosHarness) -> None:
-    """Press the button that posts a kept clip."""
+    """Press the button that posts a kept clip, which no channel had accepted before."""
     asked, channel = await deny_posting_without_dms(harness)
     kept = await until(
         lambda: harness.rows(
@@ -238,7 +241,10 @@ async def fail_to_open_dms(harness: ChaosHarness) -> None:
 
 
 async def deny_history(harness: ChaosHarness) -> None:
-    """Give a post an unknown outcome and forbid the bot to read the channel: the clip is kept."""
+    """Make a post's outcome unknown and forbid the bot to read the channel.
+
+    The clip is then kept.
+    """
     member = harness.chance.choice(MEMBERS)
     channel = harness.discord.world.add_channel(f"dark-{next(harness.numbers)}")
     path = rf"/channels/{channel['id']}/messages$"
@@ -270,7 +276,7 @@ async def delete(harness: ChaosHarness) -> None:
 
 
 async def delete_before_it_is_mirrored(harness: ChaosHarness) -> None:
-    """Delete a clip whose gallery copy could not be posted yet."""
+    """Delete a clip before its copy has been posted in the gallery channel."""
     gallery = harness.discord.world.channel("gallery")["id"]
     harness.discord.fail_next("POST", rf"/channels/{gallery}/messages$", 401, times=8)
     await delete(harness)

@@ -1,4 +1,4 @@
-"""Every failure that the Discord and provider doubles can produce, one job each, and mixtures."""
+"""Every failure that the simulated Discord and providers can produce, alone and in mixtures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tests.chaos.harness import ChaosHarness, PooledBot, until
 from tests.chaos.rounds import Kill, Round, finish, rest
 from tests.wire.videos_faults import VideosFault
 
-#: The provider rejects an API key that was valid before.
+#: A response in which the provider rejects an API key that was valid before.
 REFUSED = VideosFault.error(401, "Incorrect API key provided.", "invalid_api_key")
-#: Failures of a paid call, by name. An accepted call is billed, whatever the response says.
+#: Failures of a paid call, by name. A call that was accepted ("but taken") is billed in spite of
+#: the failure.
 CREATE = {
     "html": VideosFault.html(502),
     "html, but taken": VideosFault.html(502).but_accepted(),
@@ -35,7 +36,7 @@ CREATE = {
     "400": VideosFault.error(400, "No such size."),
     "401": REFUSED,
 }
-#: Failures of a poll for one render.
+#: Failures of a poll of a single render, by name.
 RETRIEVE = {
     "html": VideosFault.html(502),
     "500": VideosFault.error(500, "Oh."),
@@ -62,11 +63,12 @@ CONTENT = {
     "slow": VideosFault.slow(1.0),
     "401": REFUSED,
 }
-#: Failures of the list of renders. A 404 is left out: it tells the bot that there is no list.
+#: Failures of the list of renders, by name. A 404 is left out, because it tells the bot that the
+#: provider has no list.
 LIST = {name: fault for name, fault in RETRIEVE.items() if name != "404"}
 ROUTES = {"create": CREATE, "list": LIST, "retrieve": RETRIEVE, "content": CONTENT}
 
-#: Makes the Discord double fail at the next request with this method and path.
+#: A function that makes the simulated Discord fail at the next request with this method and path.
 DiscordFault = Callable[[ChaosHarness, str, str], None]
 
 
@@ -76,7 +78,8 @@ def _fails(status: int, code: int | None = None, *, after_work: bool = False) ->
     )
 
 
-#: Failures of any request to Discord. "but done": Discord did the work before the error.
+#: Failures of a request to Discord, by name. "but done" means that Discord did the work before the
+#: error.
 DISCORD: dict[str, DiscordFault] = {
     "500": _fails(500),
     "500, but done": _fails(500, after_work=True),
@@ -91,7 +94,8 @@ DISCORD: dict[str, DiscordFault] = {
     "drip": lambda harness, method, path: harness.discord.drip_next(method, path, 0.7),
     "delay": lambda harness, method, path: harness.discord.delay_next(method, path, 0.7),
 }
-#: Refusals of a post: nothing was posted, so the bot tries the next place.
+#: Refusals of a post, by name. Discord posted nothing, so the bot tries the next place for the
+#: clip.
 REFUSALS: dict[str, DiscordFault] = {
     "too large": _fails(413, 40005),
     "no access": _fails(403, 50001),
@@ -106,7 +110,11 @@ EDIT = ("PATCH", r"/channels/{id}/messages/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One failure. `meet` starts a job that runs into it and returns a check whether it did."""
+    """One failure to test.
+
+    `meet` starts a job whose requests fail that way; it returns a function that says whether the
+    failure happened.
+    """
 
     name: str
     meet: Callable[[ChaosHarness], Awaitable[Callable[[], bool]]]
@@ -115,14 +123,15 @@ class Case:
 def _provider_case(route: str, name: str, fault: VideosFault) -> Case:
     async def meet(harness: ChaosHarness) -> Callable[[], bool]:
         prompt = unique_prompt(harness)
-        # Delayed, so that all paid calls have left before the circuit breaker opens.
+        # Delay the failure, so that all paid calls are sent before the circuit breaker opens.
         at_once = fault.kind == "lost" or route == "list"
         late = replace(fault, delay_s=fault.delay_s if at_once else max(fault.delay_s, 0.8))
-        # The bot polls single renders only when the list fails.
+        # The bot polls a single render only when the list of renders fails, so make the list fail.
         if route == "retrieve":
             harness.openai.fault("list", VideosFault.cut())
         if route == "list":
-            # The bot reads the list once a round, if two or more renders run: make many rounds.
+            # With two or more renders, the bot reads the list once a polling round; long renders
+            # make many polling rounds.
             harness.openai.ready_after_s = 5.0
         about = None if route == "list" else prompt
         harness.openai.fault(route, late, prompt=about)
@@ -137,7 +146,7 @@ def _discord_case(name: str, fault: DiscordFault, kind: str, where: tuple[str, s
         channel = harness.discord.world.add_channel(f"{kind}-{next(harness.numbers)}")
         method, path = where[0], where[1].format(id=channel["id"])
         fault(harness, method, path)
-        planned = harness.discord.faults._orders
+        planned = harness.discord.faults._pending
         (planned_fault,) = [each for each in planned if each.path.pattern == path]
         await ask(harness, where=channel["id"], count=2)
         return lambda: planned_fault.times == 0
@@ -146,10 +155,10 @@ def _discord_case(name: str, fault: DiscordFault, kind: str, where: tuple[str, s
 
 
 async def _lose_the_list(harness: ChaosHarness) -> Callable[[], bool]:
-    """Lose the response of a paid call, and remove the list that was there before."""
+    """Lose a paid call's response at a provider whose list of renders then no longer exists."""
     harness.openai.ready_after_s = 5.0
     await asyncio.gather(ask(harness), ask(harness))
-    # The bot relies on the list once it was answered: wait until it is read again.
+    # Wait for a second read of the list, because the bot relies on the list once it was answered.
     await until(lambda: harness.openai.requests["list"] > 1)
     lost = unique_prompt(harness)
     harness.openai.fault("create", VideosFault.cut(accepted=True), prompt=lost)
@@ -160,7 +169,7 @@ async def _lose_the_list(harness: ChaosHarness) -> Callable[[], bool]:
 
 
 async def _reject_key_for_a_while(harness: ChaosHarness) -> Callable[[], bool]:
-    """Reject every API key of the first provider for 2 s, while jobs are in every step there."""
+    """Reject all API keys of the first provider for 2 s, while its jobs are in every state."""
     harness.openai.ready_after_s = 1.0
     for _ in range(3):
         await ask(harness, count=2)
@@ -175,7 +184,7 @@ async def _reject_key_for_a_while(harness: ChaosHarness) -> Callable[[], bool]:
 
 
 def cases() -> dict[str, list[Case]]:
-    """Return every failure, by the kind of request that fails."""
+    """Return all failures to test, grouped by the kind of request that fails."""
     posts = {**DISCORD, **REFUSALS}
     return {
         **{
@@ -190,7 +199,7 @@ def cases() -> dict[str, list[Case]]:
 
 
 async def meet_all(harness: ChaosHarness, some: Sequence[Case], *, rest_s: float = 45.0) -> Round:
-    """Run a job for each case, all at once, and wait until all jobs are final."""
+    """Run a job for each failure, all at the same time, and wait until all jobs are final."""
     result = Round()
     async with harness.connected_bot() as bot:
         met = await asyncio.gather(*(each.meet(harness) for each in some))
@@ -244,7 +253,7 @@ def _spoil(route: str, fault: VideosFault) -> Callable[[ChaosHarness, PooledBot]
     return step
 
 
-#: The steps of which a mixture is made, by name.
+#: The steps from which a random mixture of faults is drawn, by name.
 STEPS: dict[str, Callable[[ChaosHarness, PooledBot], Awaitable[None]]] = {
     "kill": _kill,
     "wait": _wait,
@@ -273,7 +282,7 @@ STEPS: dict[str, Callable[[ChaosHarness, PooledBot], Awaitable[None]]] = {
 
 
 async def mix(harness: ChaosHarness, steps: Sequence[str], *, rest_s: float = 60.0) -> Round:
-    """Run the steps one after the other, starting the bot again after each kill."""
+    """Run the steps one after the other; start the bot again after each kill."""
     result = Round()
     left = list(steps)
     step = ""

@@ -1,4 +1,4 @@
-"""Discord and provider doubles, a data folder, and bots that can be killed."""
+"""The environment of a chaos round: simulated Discord and providers, data folder, killable bots."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from tests.wire.videos_render import LoopbackRender
 from tests.wire.webhook_senders import SECRET, said, standard
 
 MEMBERS = ("alice", "bob", "carol", "dave", "erin", "frank")
-#: A member who accepts no direct messages.
+#: The name of a member who accepts no direct messages.
 MEMBER_WITHOUT_DMS = "hermit"
-#: Words in a prompt that make its clip larger: word → bytes.
+#: Words in a prompt that make the clip larger, and the clip's size in bytes.
 SIZES = {"large": 60_000, "huge": 1_300_000}
 _SMALL = (96, 54)
 _STOPPABLE = "wan seconds=4,8,12 sizes=1280x720,720x1280 usd_per_second=0.1"
@@ -50,14 +50,17 @@ class SentCommand:
 
     @property
     def card(self) -> Any:
-        """The public status card; None without an answer, or when it was ephemeral."""
+        """The public status card.
+
+        None if the bot didn't answer, or answered with an ephemeral message.
+        """
         answer = self.sent.message
         return None if self.sent.is_ephemeral else answer
 
 
 @dataclass(slots=True)
 class ChaosHarness:
-    """Discord and provider doubles, and the bot's data folder."""
+    """The simulated Discord and providers of a chaos round, and the bot's data folder."""
 
     discord: LoopbackDiscord
     openai: VideosApi
@@ -65,9 +68,10 @@ class ChaosHarness:
     folder: Path
     bot_pool: BotPool
     chance: random.Random
-    #: Whether `relay` can cancel renders (vLLM-Omni); otherwise it has no list (CometAPI).
+    #: Whether the second provider, `relay`, can cancel renders (vLLM-Omni); if not, it has no list
+    #: of renders (CometAPI).
     stops: bool = False
-    #: How many renders each provider runs at a time.
+    #: The number of renders that each provider runs at the same time.
     slots: int = 10
     sent_commands: list[SentCommand] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -117,9 +121,10 @@ class ChaosHarness:
         }
 
     async def send_webhook(self, render_id: str) -> int:
-        """Send the first provider's webhook that a render is done; return the bot's HTTP status.
+        """Send the bot a webhook in which the first provider says that a render is done.
 
-        Raises OSError or aiohttp.ClientError where no bot listens.
+        Returns the HTTP status of the bot's response. Raises OSError or aiohttp.ClientError if no
+        bot process accepts the connection.
         """
         port = int((self.folder / "data" / "port").read_text(encoding="utf-8"))
         body = said({"type": "video.completed", "data": {"id": render_id}})
@@ -135,9 +140,9 @@ class ChaosHarness:
     async def started_bot(
         self, at: str = "", nth: int = 1, *, is_armed: bool = False
     ) -> AsyncIterator[PooledBot]:
-        """Start a bot process; kill it when the context ends.
+        """Start a bot process, and kill it when the context ends.
 
-        at  the crash point at which it kills itself, once it is armed.
+        at  the crash point at which the bot kills itself, once it is armed.
         """
         more = {"KILL_AT": at, "KILL_NTH": str(nth), "KILL_PASSED": str(self.passed)}
         more |= {"KILL_ARMED": "1"} if is_armed else {}
@@ -149,7 +154,7 @@ class ChaosHarness:
 
     @asynccontextmanager
     async def connected_bot(self, at: str = "", nth: int = 1) -> AsyncIterator[PooledBot]:
-        """Start a bot and wait until it is connected to Discord."""
+        """Start a bot process and wait until it has connected to Discord."""
         times = self.discord.gateway.identifies + 1
         async with self.started_bot(at, nth) as bot:
             await either(self.discord.ready(times=times), bot)
@@ -157,12 +162,15 @@ class ChaosHarness:
             yield bot
 
     def rows(self, query: str, *given: Any) -> list[sqlite3.Row]:
-        """Query the bot's database file from this process."""
+        """Return the rows of a query on the bot's database file.
+
+        No rows while there is no database.
+        """
         if not self.database.exists():
             return []
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
-            # A bot that was killed soon after its start may leave an empty file.
+            # A bot that was killed soon after its start may leave an empty database file.
             if not database.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
                 return []
             return database.execute(query, given).fetchall()
@@ -171,7 +179,10 @@ class ChaosHarness:
         return len(self.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL"))
 
     async def set_guild_settings(self, *, gallery: str) -> None:
-        """Set the guild to post clips in threads and mirror them; only while no bot runs."""
+        """Configure the guild to post clips in threads and copy them to a gallery.
+
+        Must be called only while no bot runs.
+        """
         environment = Settings.from_env(self.environ())
         environment.data_dir.mkdir(parents=True, exist_ok=True)
         await (await SqliteJobStore.open(self.database)).close()
@@ -188,7 +199,7 @@ class ChaosHarness:
 
 
 async def either(waiting: Any, bot: PooledBot) -> Any:
-    """Return the result of `waiting`, or None when the bot exits first."""
+    """Return the result of `waiting`, or None if the bot process exits before."""
     task = asyncio.ensure_future(waiting)
     await asyncio.wait((task, bot.exited), return_when=asyncio.FIRST_COMPLETED)
     if task.done():
@@ -199,7 +210,10 @@ async def either(waiting: Any, bot: PooledBot) -> Any:
 
 
 async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
-    """Call repeatedly until the result is truthy; return it. Raises TimeoutError."""
+    """Call the function `true` repeatedly until its result is truthy; return the result.
+
+    Raises TimeoutError after `timeout_s` seconds.
+    """
     async with asyncio.timeout(timeout_s):
         while not (answer := true()):
             await asyncio.sleep(0.03)
@@ -210,9 +224,9 @@ async def until(true: Callable[[], Any], timeout_s: float = 15.0) -> Any:
 async def chaos_harness(
     pool: BotPool, *, seed: int = 0, keep: Path | None = None, stops: bool = False
 ) -> AsyncIterator[ChaosHarness]:
-    """Build a harness for one round.
+    """Set up the simulated services and the data folder for one chaos round.
 
-    keep   where the bot's folder is copied if the round ends with an exception.
+    keep   the folder into which the bot's folder is copied if the round ends with an exception.
     stops  whether the second provider can cancel a render.
     """
     folder = Path(tempfile.mkdtemp(prefix="sora-chaos-"))
@@ -220,7 +234,7 @@ async def chaos_harness(
     original_bytes = original.read_bytes()
 
     def content(job: LoopbackRender) -> bytes:
-        """Make a clip whose bytes differ from those of every other job."""
+        """Return a clip file whose bytes differ from those of every other job."""
         words = job.prompt.split()
         most = max((SIZES[word] for word in words if word in SIZES), default=0)
         told = f"{job.id} {job.prompt}".encode().ljust(most, b".")

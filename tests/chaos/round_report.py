@@ -1,4 +1,4 @@
-"""Checks the end of a round against Discord, the providers and the database file."""
+"""Checks, at the end of a chaos round, Discord, the providers and the bot's database for errors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ _FINAL = ("done", "kept", "failed", "cancelled")
 
 @dataclass(slots=True)
 class RoundReport:
-    """The figures of a round; from `lost` on they count breaches, which `found` describes."""
+    """The counts of a chaos round.
+
+    `lost` and the later fields count violations; `found` describes them.
+    """
 
     jobs: int = 0
     done: int = 0
-    #: Jobs that failed because the outcome of the paid call is unknown: refunded, may be billed.
+    #: Number of jobs that failed because a paid call's outcome is unknown; refunded, but maybe
+    #: billed.
     unknown: int = 0
-    #: How many of the `unknown` were at the provider that has a list.
+    #: How many of the jobs in `unknown` were at the provider that has a list of renders.
     unlisted: int = 0
     lost: int = 0
     twice: int = 0
@@ -40,7 +44,7 @@ class RoundReport:
 
 
 def check_round(harness: ChaosHarness, report: RoundReport) -> None:
-    """Compare the bot's tables with what Discord and the providers received."""
+    """Compare the bot's database with what Discord and the providers received in the round."""
     jobs = harness.rows("SELECT * FROM jobs ORDER BY seq")
     report.jobs = len(jobs)
     shown = _shown(harness)
@@ -48,7 +52,8 @@ def check_round(harness: ChaosHarness, report: RoundReport) -> None:
         report.done += job["state"] == "done"
         if job["error_code"] == "render_lost":
             report.unknown += 1
-            # This provider has a list, so the bot can find the outcome of every call.
+            # The provider named openai has a list, in which the bot can find out every call's
+            # outcome.
             if job["provider"] == "openai":
                 report.unlisted += 1
         _check_end(report, job)
@@ -68,14 +73,14 @@ def check_round(harness: ChaosHarness, report: RoundReport) -> None:
 
 
 def _tracebacks(log: str) -> Iterator[str]:
-    """Yield tracebacks that pass through the bot's own code; the kill itself causes the others."""
+    """Yield the log's tracebacks that pass through the bot's own code; kills cause the others."""
     for block in re.split(r"^(?=Traceback )", log, flags=re.MULTILINE)[1:]:
         if f'"{ROOT / "bot"}/' in block:
             yield block[:2000]
 
 
 def unfinished(harness: ChaosHarness) -> str | None:
-    """Describe what is not finished yet; None when everything is."""
+    """Return a description of work that the bot hasn't finished, or None if all is finished."""
     for job in harness.rows("SELECT id, state FROM jobs WHERE finished_at IS NULL"):
         return f"{job['id']} is {job['state']}"
     for message in harness.rows("SELECT * FROM errands"):
@@ -84,7 +89,7 @@ def unfinished(harness: ChaosHarness) -> str | None:
 
 
 def _stale_cards(harness: ChaosHarness) -> Iterator[str]:
-    """Yield the status cards that don't show how their jobs ended."""
+    """Yield descriptions of the status cards that don't show how their jobs ended."""
     for asked in harness.sent_commands:
         jobs = harness.rows(
             "SELECT * FROM jobs WHERE request_id = ?", int(asked.sent.payload["id"])
@@ -95,7 +100,7 @@ def _stale_cards(harness: ChaosHarness) -> Iterator[str]:
         noted = harness.rows(
             "SELECT card_message_id FROM requests WHERE id = ?", int(asked.sent.payload["id"])
         )
-        # A bot that was killed before it stored the card's message id does not know the card.
+        # A bot that was killed before it stored its status card's message id can't update the card.
         if noted[0]["card_message_id"] is None:
             continue
         embed = str(harness.discord.world.message(card["channel_id"], card["id"])["embeds"])
@@ -115,7 +120,7 @@ def _tells(embed: str, job: sqlite3.Row) -> bool:
 
 
 def _shown(harness: ChaosHarness) -> defaultdict[str, list[tuple[str, Any]]]:
-    """Return where each file is attached: name → (channel id, attachment)."""
+    """Return, for each file name, every (channel id, attachment) that shows the file in Discord."""
     found: defaultdict[str, list[tuple[str, Any]]] = defaultdict(list)
     for channel, posts in harness.discord.messages.items():
         for post in posts:
@@ -182,8 +187,8 @@ def _check_bytes(
 
 
 def _check_bills(report: RoundReport, harness: ChaosHarness, jobs: list[sqlite3.Row]) -> None:
-    """Check that each job has at most one render, and that the log reports renders without a job."""
-    # A deleted job has no prompt; the command that was sent has.
+    """Check that no job was billed twice, and that every billed render belongs to a job."""
+    # Deleted jobs no longer have a prompt, so take the prompt from the command that was sent.
     asked = {int(each.sent.payload["id"]): each.prompt for each in harness.sent_commands}
     most = Counter(_billed_words(job, asked) for job in jobs)
     billed = harness.openai.creates + harness.relay.creates
@@ -211,7 +216,7 @@ def _billed_words(job: sqlite3.Row, asked: dict[int, str]) -> str:
 
 
 def _check_promises(report: RoundReport, harness: ChaosHarness, jobs: list[sqlite3.Row]) -> None:
-    """Check that a command with a card has all its jobs, and one without a card all or none."""
+    """Check that each command created all its jobs, or none if it got no public status card."""
     by_request = Counter(job["request_id"] for job in jobs)
     for asked in harness.sent_commands:
         there = by_request[int(asked.sent.payload["id"])]

@@ -1,4 +1,4 @@
-"""Rounds: bots are killed while jobs are in progress; a last bot must finish them all."""
+"""Chaos rounds: bots are killed while jobs are in progress, and a last bot must finish all jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.chaos.actions import ACTIONS, ask, ask_for_variants, cancel_late, rem
 from tests.chaos.harness import ChaosHarness, PooledBot
 from tests.chaos.round_report import RoundReport, check_round, unfinished
 
-#: After so many runs of its action a crash point counts as not reached.
+#: A crash point counts as not reached after its action was run this many times.
 _TRIES = 4
 _REACH_S = 12.0
 
@@ -22,15 +22,15 @@ class Kill:
 
     at: str
     was_reached: bool
-    #: Jobs that were not final when the process died.
+    #: The number of jobs that were not final when the process died.
     in_flight: int
-    #: Errors of the action, which are expected when the bot dies during it.
+    #: The error of the action; errors are expected when the bot dies during the action.
     trouble: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """The kills and the report of a round."""
+    """The result of a chaos round: its kills and its report."""
 
     kills: list[Kill] = field(default_factory=list)
     report: RoundReport = field(default_factory=RoundReport)
@@ -44,11 +44,11 @@ async def play(
     nth: int = 1,
     rest_s: float = 45.0,
 ) -> Round:
-    """Kill one bot at each of the points in turn; a last bot then finishes all jobs.
+    """Kill a bot at each of the crash points in turn; a last bot then finishes all jobs.
 
-    points     (point, action); jobs of killed bots stay in progress.
-    in_flight  jobs in progress when each bot reaches its point.
-    nth        each bot is killed the nth time it passes its point.
+    points     pairs (crash point, action that brings the bot there). A killed bot's jobs stay open.
+    in_flight  the number of open jobs when each bot reaches its crash point.
+    nth        each bot is killed the nth time it passes its crash point.
     """
     result = Round()
     for at, action in points:
@@ -59,7 +59,7 @@ async def play(
 async def play_at_random(
     harness: ChaosHarness, kills: int, in_flight: int, *, rest_s: float = 60.0
 ) -> Round:
-    """Kill `kills` bots in turn, each 0 to 2.5 s after its start."""
+    """Kill `kills` bots one after the other, each 0 to 2.5 s after its start."""
     result = Round()
     for _ in range(kills):
         wait_s = harness.chance.uniform(0.0, 2.5)
@@ -84,7 +84,7 @@ async def _be_busy(harness: ChaosHarness, in_flight: int) -> None:
 
 
 async def rest(harness: ChaosHarness, result: Round, rest_s: float) -> Round:
-    """Remove all faults, have a last bot finish all jobs, and fill in the report."""
+    """Remove all faults, have one more bot finish all jobs, and fill in the report."""
     harness.discord.faults.clear()
     for provider in harness.providers.values():
         provider._faults.clear()
@@ -93,7 +93,7 @@ async def rest(harness: ChaosHarness, result: Round, rest_s: float) -> Round:
 
 
 async def finish(harness: ChaosHarness, bot: PooledBot, result: Round, rest_s: float) -> Round:
-    """Wait until a bot has finished all jobs, stop it, and fill in the report."""
+    """Wait until the bot has finished all jobs, stop the bot, and fill in the report."""
     report = result.report
     try:
         async with asyncio.timeout(rest_s):
@@ -109,7 +109,7 @@ async def finish(harness: ChaosHarness, bot: PooledBot, result: Round, rest_s: f
 
 
 async def _kill(harness: ChaosHarness, at: str, action: str, in_flight: int, nth: int) -> Kill:
-    if action == "be_born":
+    if action == "start":
         return await _kill_at_start(harness, at, in_flight)
     async with harness.connected_bot(at, nth) as bot:
         await fill(harness, in_flight)
@@ -140,7 +140,7 @@ async def _kill_at_start(harness: ChaosHarness, at: str, in_flight: int) -> Kill
 
 
 async def _do(bot: PooledBot, harness: ChaosHarness, action: str) -> str:
-    """Run an action until the bot dies or the time is up; return the action's error, or ""."""
+    """Run an action until it ends, the bot dies or time is up; return the action's error, or ""."""
     done = asyncio.ensure_future(ACTIONS[action](harness))
     await asyncio.wait((done, bot.exited), timeout=_REACH_S, return_when=asyncio.FIRST_COMPLETED)
     if not bot.exited.done():
@@ -158,7 +158,7 @@ async def _keep_full(harness: ChaosHarness, in_flight: int) -> None:
 
 
 async def fill(harness: ChaosHarness, in_flight: int) -> None:
-    """Have members send commands, also remixes and cancels, until `in_flight` jobs are open."""
+    """Have members send commands, remixes and cancels until `in_flight` jobs are open."""
     actions = [ask_for_variants, ask, remix, ask_for_variants, cancel_late, ask]
     while (lacking := in_flight - harness.in_flight()) > 0:
         some = [actions[harness.chance.randrange(len(actions))] for _ in range(min(lacking, 8))]

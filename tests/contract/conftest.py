@@ -1,5 +1,7 @@
-"""The OpenAI-shaped provider beside a loopback API, with short timeouts and a clock whose sleeps end at
-once."""
+"""Fixtures for the OpenAI contract tests: an OpenAI provider that talks to a loopback API.
+
+The provider has short timeouts, and its clock jumps ahead instead of sleeping.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,9 @@ OPERATIONS = {"create": Operation.GENERATE, "remix": Operation.REMIX, "extend": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidCase:
-    """A paid call that is about to be made."""
+    """A paid call that a test is about to make."""
 
-    #: The loopback API's word for it.
+    #: The loopback API's name for the kind of call: "create", "remix" or "extend".
     route: str
     request: ProviderRequest
 
@@ -66,7 +68,7 @@ async def openai(videos_api, autojump_clock):
 
 @pytest.fixture
 def target(tmp_path: Path):
-    """The target file of a download, in an empty folder."""
+    """The path for a downloaded file, in an empty folder."""
     folder = tmp_path / "K7Q2"
     folder.mkdir()
     return folder / "clip.mp4"
@@ -74,13 +76,13 @@ def target(tmp_path: Path):
 
 @pytest.fixture
 async def parent(openai):
-    """A finished render, 8 s long."""
+    """A render of 8 s that a test can remix or extend."""
     return await openai.submit(PARENT_REQUEST)
 
 
 @pytest.fixture(params=["remix", "extend"])
 def continuation(request, parent):
-    """A call that starts from the parent."""
+    """A paid call that remixes or extends the render `parent`."""
     operation = OPERATIONS[request.param]
     paid = replace(REQUEST, operation=operation, source_remote_id=parent.id)
     return PaidCase(route=request.param, request=paid)
@@ -88,7 +90,7 @@ def continuation(request, parent):
 
 @pytest.fixture(params=list(OPERATIONS))
 async def paid(request, openai):
-    """Each kind of paid call, ready to send; all but a create follow one for the parent."""
+    """Each kind of paid call in turn, not sent yet; remixes and extensions have a parent."""
     if request.param == "create":
         return PaidCase(route="create", request=REQUEST)
     parent = await openai.submit(PARENT_REQUEST)

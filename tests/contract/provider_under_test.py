@@ -1,4 +1,4 @@
-"""A provider under the contract test, and a render that it finished."""
+"""A provider under the contract tests, and a render that it has finished."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from bot.providers.base import Provider, ProviderRequest, RenderState, RenderSta
 from bot.settings import Settings
 
 SIZE = Size(width_px=1280, height_px=720)
-#: What the built-in renderer takes beside the sizes that it offers: drawn in a sixth of the time.
+#: A size that the built-in renderer accepts but does not offer to members; it is drawn in a sixth
+#: of the time.
 _SMALL = Size(width_px=320, height_px=180)
-#: A render takes seconds, and minutes where the machine is slow or busy.
+#: Longest time that a test waits for a render. It takes seconds, or minutes on a slow or busy
+#: machine.
 _RENDER_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderUnderTest:
-    """A provider, its settings and its folder."""
+    """A provider together with its settings and its data folder."""
 
     provider: Provider
     settings: Settings
     folder: Path
 
     def request(self, key: str, **changes: Any) -> ProviderRequest:
-        """Return the cheapest request that the first model takes."""
+        """Return the cheapest request that the provider's first model accepts."""
         model = self.provider.capabilities().models[0]
         size = SIZE if SIZE in model.sizes else model.sizes[0]
         if self.provider.name == "local":
@@ -45,7 +47,7 @@ class ProviderUnderTest:
         return replace(plain, **changes)
 
     async def finish(self, remote_id: str) -> RenderStatus:
-        """Poll until the render is READY or FAILED."""
+        """Poll a render until its state is READY or FAILED, and return its status."""
         last_s = time.monotonic() + _RENDER_LIMIT_S
         while time.monotonic() < last_s:
             seen = (await self.provider.poll([remote_id]))[remote_id]
@@ -61,7 +63,7 @@ class ProviderUnderTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRender:
-    """A finished render, with its request and its first status."""
+    """A finished render with its request, its first status and its last status."""
 
     request: ProviderRequest
     submitted: RenderStatus

@@ -1,4 +1,6 @@
-"""Remixes and extensions at an OpenAI-shaped API: the bytes sent, and how a missing endpoint is reported."""
+"""Remixes and extensions at an OpenAI-shaped API: the bytes sent, and the error when an API has no
+such endpoint.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,7 @@ async def test_a_remix_sends_its_words_and_nothing_else(videos_api, openai, pare
         {"prompt": REQUEST.prompt},
     )
     assert (remote.source_remote_id, remote.prompt) == (parent.id, REQUEST.prompt)
-    # The API keeps the length of the source and ignores the length requested.
+    # A remix has the length of its source; OpenAI's API ignores the length requested.
     assert (remote.model, remote.seconds, remote.size) == ("sora-2", 8, REQUEST.size)
     assert videos_api.creates[REQUEST.prompt] == 1
 

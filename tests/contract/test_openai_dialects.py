@@ -1,4 +1,6 @@
-"""The dialects of OpenAI's Videos API, each against a provider double that enforces its documentation."""
+"""The dialects of OpenAI's Videos API, each tested against a double that rejects what the server's
+documentation does not allow.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,10 @@ class _ProviderBesideDouble:
 
 @pytest.fixture
 async def connect(autojump_clock):
-    """Connects a provider to the double of a wire; fails when a request broke the documentation."""
+    """A function that connects a provider to the double of a server.
+
+    After the test, it asserts that no request broke the server's documentation.
+    """
     tables = []
 
     async def laid(wire):
@@ -221,7 +226,11 @@ async def test_a_list_that_forgets_is_no_proof_that_an_order_never_arrived(conne
 
 
 async def test_an_answer_under_another_name_still_may_be_the_order(connect, autojump_clock):
-    """Otherwise a request whose answer was lost would be sent, and paid for, a second time."""
+    """Azure, vLLM and SGLang list a render under other names, so the provider reports no model.
+
+    With a wrong model, the bot would not recognise a render whose answer was lost, and would pay
+    for it a second time.
+    """
     for wire in (AzureWire(), VllmWire(), SglangWire()):
         table = await connect(wire)
         since = autojump_clock.now()

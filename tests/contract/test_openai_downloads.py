@@ -1,4 +1,6 @@
-"""A clip is downloaded whole or not at all, and the API key goes only to the API's own host."""
+"""A clip is downloaded completely or not at all, and the API key is sent only to the API's own
+host.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,8 @@ async def test_a_large_clip_never_holds_up_the_loop(videos_api, remote_id, targe
     watcher.cancel()
     await transport.close()
     assert got.size_bytes == 40 * _MIB
-    # The machine's other work stretches single gaps; a loop that hashed or wrote would stretch all.
+    # Other work on the machine stretches single gaps, so the largest tenth is ignored. If the
+    # download blocked the event loop while it hashes or writes, nearly all gaps would be long.
     gaps_s.sort()
     assert gaps_s[int(len(gaps_s) * 0.9)] < 0.05
 

@@ -1,4 +1,6 @@
-"""Paid calls to an OpenAI-shaped API in trouble: each fault raises its own error, and no call is sent twice."""
+"""Faults during a paid call to an OpenAI-shaped API: each raises its own error, and no call is
+sent twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Polling, listing and deleting at an OpenAI-shaped API in trouble: it is retried, and no failure is taken for an answer."""
+"""Faults while polling, listing and deleting at an OpenAI-shaped API.
+
+The provider retries these calls, because they cost nothing. It never takes a fault for an answer
+about a render.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polling many renders at once: one list replaces many requests and is just as reliable."""
+"""Polling many renders at once: one list request replaces many requests and is just as reliable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""OpenAI's own Python SDK at our loopback Videos API: shows that our double answers as the SDK expects."""
+"""OpenAI's own Python SDK used against our loopback Videos API, to show that it answers as the SDK
+expects.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from PIL import Image
 
 from tests.wire.videos_api import KEY
 
-# The service behind it is off, and the SDK says so at each call (3.52.0, 2026-11-20).
+# OpenAI's Sora API is switched off, and the SDK warns about that at each call (3.52.0,
+# 2026-11-20).
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
 
 _PROMPT = 'a "calico" cat\nplays piano — ピアノ; &c.'
@@ -17,7 +20,7 @@ _PROMPT = 'a "calico" cat\nplays piano — ピアノ; &c.'
 
 @pytest.fixture
 def openai():
-    # A second to import: one worker of four needs it.
+    # The import of the SDK takes a second, so it is done only in the test process that needs it.
     import openai  # noqa: PLC0415
 
     return openai

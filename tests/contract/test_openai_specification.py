@@ -34,18 +34,19 @@ def document() -> dict[str, Any]:
 
 
 def _validator(document, schema) -> jsonschema.Draft202012Validator:
-    # The whole document goes along, so that its internal references resolve.
+    # The schema is validated together with the whole document, so that references inside the
+    # document resolve.
     return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
 
 
 def _closed(document, schema) -> dict[str, Any]:
-    """The schema behind a reference, refusing properties that it does not name."""
+    """Return the schema behind a reference, changed so that it rejects unknown properties."""
     name = schema["$ref"].rpartition("/")[2]
     return {**document["components"]["schemas"][name], "additionalProperties": False}
 
 
 def _continuation(document, path) -> jsonschema.Draft202012Validator:
-    """The JSON that a path takes, closed all the way down."""
+    """Return a validator for the JSON body of a POST to `path`; it rejects unknown properties."""
     content = document["paths"][path]["post"]["requestBody"]["content"]
     schema = _closed(document, content["application/json"]["schema"])
     properties = dict(schema["properties"])
@@ -75,7 +76,7 @@ async def provider(api):
 
 @pytest.fixture
 async def editor(api):
-    """A provider of a server that has edits instead of remixes."""
+    """A provider whose server offers edits instead of remixes."""
     environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": api.base_url}
     dialect = replace(dialects.OPENAI, calls=dialects.OPENAI.calls - {OptionalCall.REMIX})
     made = OpenAIProvider(OPENAI.read_account(environ, AutojumpClock()), dialect)
@@ -255,7 +256,10 @@ async def test_every_path_and_query_we_send_is_in_the_document(
 
 
 def _checked_call(document, seen, remote_id) -> tuple[str, str, frozenset[str]]:
-    """Return a request's method, path and names in the query, if the document has them all."""
+    """Return a request's method, path and query parameter names.
+
+    Asserts that the specification contains the call and its parameters.
+    """
     path, _, query = seen.path.removeprefix("/v1").partition("?")
     known = path.replace(remote_id, "{video_id}").replace("video_unknown", "{video_id}")
     operation = document["paths"][known][seen.method.lower()]

@@ -1,7 +1,6 @@
 """The contract of `Provider`, tested on the built-in renderer and on an OpenAI-shaped server.
 
-A render of the built-in renderer takes seconds, so all tests of a provider share two renders and one
-event loop.
+One render takes seconds, so all tests of a provider share two renders and one event loop.
 """
 
 from __future__ import annotations
@@ -52,7 +51,8 @@ async def under_test(request, tmp_path_factory):
         if request.param == "openai":
             clip = folder / "served.mp4"
             await asyncio.to_thread(clips.make_clip, clip, seconds=4, size=(1280, 720))
-            # In a loop of its own, so that its tasks are not taken for the provider's.
+            # The loopback API runs in an event loop of its own, so that its tasks are not counted
+            # as the provider's.
             api = stack.enter_context(VideosApiThread(VideosApi(content=clip, ready_after_s=0.3)))
             api.content_of = _concatenated_clip(folder)
             variables = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": api.base_url}
@@ -212,7 +212,7 @@ async def test_a_cancelled_download_leaves_all_or_nothing(under_test, finished_r
         task.cancel()
         await asyncio.wait([task])
         left = [""]
-        for _ in range(100):  # a thread may still be on its way out
+        for _ in range(100):  # After the cancel, a thread may need a moment to remove its files.
             left = [path.name for path in tmp_path.iterdir()]
             if left in ([], ["clip.mp4"]):
                 break
@@ -347,7 +347,7 @@ async def _continued(
     key: str,
     prompt: str,
 ) -> FinishedRender:
-    """Make a clip out of a finished one, with the API's own call."""
+    """Make a clip from a finished one with a remix or extension at the provider."""
     _skip_unless_offered(under_test, operation)
     request = under_test.request(
         key, prompt=prompt, operation=operation, source_remote_id=finished_render.finished.id
@@ -359,7 +359,10 @@ async def _continued(
 
 
 def _concatenated_clip(folder: Path) -> Callable[[LoopbackRender], Path | None]:
-    """Make the clip that the loopback API serves for an extension, of the whole length."""
+    """Return a function that makes the file for a render that is an extension.
+
+    The file has the length of source and extension together, as OpenAI's API serves it.
+    """
 
     def content_of(job: LoopbackRender) -> Path | None:
         if job.route != "extend":

@@ -26,7 +26,7 @@ def test_scripts_of_the_shipped_fonts_are_written(text: str):
 
 
 def test_a_text_without_a_font_gets_no_caption_instead_of_boxes():
-    # U+E000 to U+F8FF is for private use: no font may be expected to draw it.
+    # Unicode reserves U+E000 to U+F8FF for private use, so no font can be expected to draw U+E123.
     assert Caption.of("a fox \ue123 in snow", WIDE) is None
     assert not has_glyphs(emoji_font(20), "日本の猫")
 

@@ -43,7 +43,7 @@ def rendered(play: Screenplay, target: Path, image: Path | None = None) -> Path:
 
 
 def decoded(clip: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Frames as (n, h, w) of 0 to 255, and sound as (2, samples)."""
+    """Return a clip's frames as grey values (n, h, w), 0 to 255, and its sound (2, samples)."""
     with av.open(str(clip)) as container:
         frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     with av.open(str(clip)) as container:
@@ -70,7 +70,8 @@ def test_an_extension_is_one_clip_without_a_visible_or_audible_join(tmp_path: Pa
 
 @pytest.mark.parametrize("name", list(FILMS))
 def test_the_picture_goes_on_and_changes_in_many_small_steps(name: str):
-    # Not decoded: the encoder's key frames make steps of their own, at any time.
+    # The frames are taken before encoding, because the encoder's key frames cause steps of their
+    # own.
     film = PreviewFilm(FILMS[name], SIZE)
     frames = np.stack([np.asarray(film.frame(i).convert("L"))[24:70] for i in range(36, 66)])
     steps = np.abs(np.diff(frames.astype(np.float32), axis=0)).mean(axis=(1, 2))
@@ -86,7 +87,7 @@ def test_an_extension_begins_with_the_whole_film_before_it(name: str):
     )
     for index in (0, 17, 31, 47):
         before, after = (np.asarray(film.frame(index).convert("L")) for film in (source, longer))
-        # Without badge, caption and progress line.
+        # Rows 24 to 70 contain neither badge nor caption nor progress line.
         assert np.abs(before[24:70].astype(int) - after[24:70]).max() <= 2
 
 
@@ -133,7 +134,8 @@ def test_the_camera_comes_to_rest_softly_and_never_looks_past_the_canvas(move: C
                 assert -0.5 <= top <= stage.canvas_px[1] - stage.height_px / zoom + 0.5
         path = np.array([(view.x, view.y, view.zoom) for view in views])
         speed = np.diff(path, axis=0) * FPS
-        # No jump: the speed changes by less than the fastest move's own between two frames.
+        # The camera must not jump: from one frame to the next, its speed may not change by more
+        # than it does in the fastest camera move.
         opening_s = cues[0].seconds
         assert np.abs(np.diff(speed, axis=0)).max() < 1.6 / opening_s
         if not {CameraMove.HANDHELD, CameraMove.TRACKING}.intersection(cue.move for cue in cues):

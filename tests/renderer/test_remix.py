@@ -24,13 +24,13 @@ PLACES = {
 
 
 def picture(play: Screenplay, image: Path | None = None, index: int = 12) -> NDArray[np.float32]:
-    """The frame's light, without the lines on top of it and the caption below."""
+    """Return the brightness of a frame's pixels, without the rows of the badge and the caption."""
     frame = PreviewFilm(play, SIZE, image).frame(index).convert("L")
     return np.asarray(frame, dtype=np.float32)[20:105]
 
 
 def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """How far the upright edges of two pictures stand in the same places, -1 to 1."""
+    """Return how well the edges in two pictures coincide, as a correlation from -1 to 1."""
     edges = [np.abs(np.diff(np.log1p(each), axis=0)) > 0.06 for each in (one, other)]
     return float(np.corrcoef(edges[0].ravel(), edges[1].ravel())[0, 1])
 
@@ -62,7 +62,8 @@ def test_a_remix_of_another_length_shows_the_same_clouds():
         picture(each, index=6)
         for each in (play.remixed("fog", 9, 1), play.remixed("fog", 9, 5), other)
     )
-    # Only the birds, which cross the whole clip, are elsewhere.
+    # The two frames may differ only in the birds, which cross the whole clip and so depend on its
+    # length.
     assert (np.abs(long_fog - fog) > 2).mean() < 0.02
     assert (np.abs(elsewhere - fog) > 2).mean() > 0.3
 

@@ -127,7 +127,7 @@ def test_the_two_sides_of_the_sound_differ():
 
 
 def test_loudness_follows_the_standard():
-    # ITU-R BS.1770-4: a 997 Hz sine of full scale on one channel measures -3.01 LKFS.
+    # By ITU-R BS.1770-4, a 997 Hz sine of full scale on one channel measures -3.01 LKFS.
     t = np.arange(48_000 * 2) / 48_000
     sine = np.stack((np.sin(2 * np.pi * 997 * t), np.zeros_like(t)), axis=-1)
     assert abs(loudness_lufs(sine) + 3.01) < 0.05

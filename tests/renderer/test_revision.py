@@ -47,7 +47,9 @@ CHANGES: list[tuple[Scene, str, dict[str, object]]] = [
 
 
 def changed(before: Scene, after: Scene) -> dict[str, object]:
-    """Return the fields that differ, except `relit`."""
+    """Return the fields in which two scenes differ, with their new values; `relit` is not
+    compared.
+    """
     differing = {f.name: getattr(after, f.name) for f in fields(before) if f.name != "relit"}
     return {name: it for name, it in differing.items() if it != getattr(before, name)}
 

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation SEED` prints a seed's history; `--seeds N` runs many."""
+"""`python -m tests.simulation SEED` prints the history of one simulation; `--seeds N` runs many."""
 
 from __future__ import annotations
 

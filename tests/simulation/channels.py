@@ -1,4 +1,4 @@
-"""A simulated Discord: messages, their files, and nonces that are forgotten after minutes."""
+"""A simulated Discord: it keeps messages with their files, and nonces for three minutes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from tests.simulation.world import SimulatedWorld
 
-#: 2026-11: the documentation says "unique in the past few minutes".
+#: Seconds for which a nonce prevents a second message. Discord's documentation says: "unique in the
+#: past few minutes" (2026-11).
 NONCE_WINDOW_S = 180.0
 
 
@@ -18,20 +19,23 @@ class Message:
     channel_id: int
     at_s: float
     nonce: str | None
-    #: Its files in their order: name → bytes.
+    #: The message's attached files in their order: name → bytes.
     files: dict[str, bytes] = field(default_factory=dict)
 
 
 class Channels:
-    """All channels. A message's id contains its time, as Discord's ids do."""
+    """All simulated channels.
+
+    A message's id contains the time of the message, as Discord's ids do.
+    """
 
     def __init__(self, world: SimulatedWorld) -> None:
         self.world = world
         self.messages: dict[int, Message] = {}
         self.is_down = False
-        #: Until this second no history can be read.
+        #: Until this virtual second, every read of a channel's history fails.
         self.mute_until_s = 0.0
-        #: Number of requests per second of true time.
+        #: Number of requests in each second of true time.
         self.requests: dict[int, int] = {}
         self._number = 0
 
@@ -41,12 +45,12 @@ class Channels:
         self.requests[second] = self.requests.get(second, 0) + 1
 
     def snowflake(self) -> int:
-        """Return a fresh id with the current time."""
+        """Return a new id that contains the current time."""
         self._number += 1
         return id_at(self.world.now_s) + self._number
 
     def post(self, channel_id: int, nonce: str | None, files: dict[str, bytes]) -> Message:
-        """Add a message, or return the recent one with the same nonce."""
+        """Add a message to a channel, or return the recent message with the same nonce."""
         world = self.world
         for message in self.messages.values():
             is_same = (message.channel_id, message.nonce) == (channel_id, nonce)
@@ -65,14 +69,14 @@ class Channels:
         return message
 
     def edit(self, message_id: int, kept: list[str], files: dict[str, bytes]) -> Message:
-        """Leave a message the files named in `kept`, and add more."""
+        """Add files to a message, and remove its old files except those named in `kept`."""
         message = self.messages[message_id]
         message.files = {**{n: f for n, f in message.files.items() if n in kept}, **files}
         self.world.note(f"discord shows {len(message.files)} file(s) in one message")
         return message
 
     def after(self, channel_id: int, snowflake: int) -> list[Message]:
-        """Return the messages of a channel that were posted after an id."""
+        """Return the messages of a channel whose id is higher, so that they are newer."""
         return [
             each
             for each in self.messages.values()
@@ -80,15 +84,15 @@ class Channels:
         ]
 
     def holding(self, name: str) -> list[Message]:
-        """Return the messages that have a file of this name."""
+        """Return the messages that have an attached file of this name."""
         return [each for each in self.messages.values() if name in each.files]
 
 
 def id_at(seconds: float) -> int:
-    """Return the smallest id of a moment, given in seconds of true time."""
+    """Return the smallest Discord id for a time, which is given in seconds of true time."""
     return max(0, int((seconds + 100_000) * 1000)) << 22
 
 
 def nonce_label(world: SimulatedWorld, nonce: str | None) -> str:
-    """Return a nonce's name in the history."""
+    """Return the label by which the simulation's history calls the job of this nonce."""
     return world.label((nonce or "").removeprefix("sora-"))

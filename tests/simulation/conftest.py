@@ -5,6 +5,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def killed_processes_leave_nothing():
-    """Collect objects of killed processes before warnings about unclosed files would be raised."""
+    """Collect objects of killed processes while warnings about unclosed files are ignored."""
     yield
     gc.collect()

@@ -1,4 +1,4 @@
-"""The real `Database` over the real SQLite; its calls run between two steps of the event loop."""
+"""The bot's real SQLite `Database`, whose calls run as callbacks of the simulated event loop."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _T = TypeVar("_T")
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection whose statements can be made to fail."""
+    """A SQLite connection whose statements can be made to fail."""
 
     def refuse(self, refuse_in: int, words: str) -> None:
-        """Let `refuse_in` more statements pass, then fail each one with the message `words`."""
+        """Let `refuse_in` more statements succeed, then fail each one with the message `words`."""
         left = refuse_in
 
         def execute(sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
@@ -33,7 +33,8 @@ class FaultyConnection(sqlite3.Connection):
                     raise sqlite3.OperationalError(words)
             return super(FaultyConnection, self).execute(sql, parameters)
 
-        # Set on the instance and only while needed, so that other statements stay fast.
+        # Replace the method on this instance, and only while needed, so that other statements stay
+        # fast.
         self.__dict__["execute"] = execute
 
     def accept_all(self) -> None:
@@ -42,20 +43,21 @@ class FaultyConnection(sqlite3.Connection):
 
 
 class SimulatedDatabase(Database):
-    """The real `Database` whose calls run as callbacks of a `VirtualLoop`, not on a thread."""
+    """The real `Database`, but its calls run as callbacks of a `VirtualLoop`, not on a thread."""
 
     def __init__(self, world: SimulatedWorld, loop: VirtualLoop, path: Path) -> None:
         super().__init__(path)
         self._world = world
         self._loop = loop
         self._thread.stop()
-        #: The process's connection, which the simulation's checks read, too.
+        #: The SQLite connection of the simulated process; the simulation's checks use it, too.
         self.connection = sqlite3.connect(
             path, isolation_level=None, cached_statements=256, factory=FaultyConnection
         )
         self._conn = self.connection
         _prepare(self.connection)
-        # The simulation kills processes but cuts no power, and has one process at a time.
+        # Fsync and locks are not needed: the simulation never cuts the power, and runs one process
+        # at a time.
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
 
@@ -80,14 +82,14 @@ class SimulatedDatabase(Database):
                     self._world.ended_s.setdefault(job_id, self._world.now_s)
 
     def close_file(self) -> None:
-        """Close the file, as the death of the process does."""
+        """Close the database file, as the death of a process does."""
         self.connection.close()
 
 
 def open_simulated_database(
     world: SimulatedWorld, loop: VirtualLoop, path: Path
 ) -> SimulatedDatabase:
-    """Open the database at `path`; create it with the schema when it is missing."""
+    """Open the database at `path`; create it with an empty schema if there is no file."""
     if not path.exists():
         copy_empty_database(path)
     return SimulatedDatabase(world, loop, path)

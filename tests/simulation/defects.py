@@ -1,6 +1,7 @@
-"""Planted defects: the mistakes that bots of this kind make, one at a time.
+"""Planted defects: typical mistakes of such bots, each of which the simulation must detect.
 
-Each replaces an implementation of a protocol, a waiting time or a clock; the bot's code is untouched.
+Each defect replaces an implementation of a protocol, a waiting time or a clock. The bot's own code
+stays unchanged.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from tests.simulation.world import SimulatedWorld
 
 
 class StoreProxy:
-    """A store with some of its methods replaced."""
+    """A job store that forwards to another one, for subclasses that replace some methods."""
 
     def __init__(self, inner: SqliteJobStore) -> None:
         self.inner = inner
@@ -46,7 +47,7 @@ class StoreProxy:
 
 
 class RandomNonce(Program):
-    """Each try to post uses another nonce."""
+    """Defect: each attempt to post a clip uses a different nonce."""
 
     shows = "shown 2 times"
     shown_by = 61
@@ -62,7 +63,7 @@ class RandomNonce(Program):
 
 
 class PostedFirst(Program):
-    """DONE is committed before the post."""
+    """Defect: the bot commits that a job is DONE before it posts the clip."""
 
     shows = "its message does not show it"
 
@@ -86,7 +87,7 @@ class PostedFirst(Program):
 
 
 class NoIntent(Program):
-    """The paid call is made before SUBMITTING is committed."""
+    """Defect: the bot makes the paid call before it commits the state SUBMITTING."""
 
     shows = "creates for"
     shown_by = 3
@@ -121,7 +122,7 @@ class NoIntent(Program):
 
 
 class TwoTransactions(Program):
-    """The job ends in one transaction, and its ledger rows in the next."""
+    """Defect: one transaction ends the job, and the next one writes the job's ledger rows."""
 
     shows = "the ledger says ['reserve']"
     shown_by = 3
@@ -171,7 +172,7 @@ class TwoTransactions(Program):
 
 
 class TroubleIsFailure(Program):
-    """HTML or a 5xx in answer to a poll counts as a failed render."""
+    """Defect: HTML or a 5xx error in the response to a poll counts as a failed render."""
 
     shows = "failed with render_failed: it did not"
     shown_by = 9
@@ -195,7 +196,7 @@ class TroubleIsFailure(Program):
 
 
 class WallClock(Program):
-    """Deadlines use the wall clock, which jumps."""
+    """Defect: deadlines use the wall clock, which can jump."""
 
     shows = "failed with deadline: after"
 
@@ -211,7 +212,10 @@ class WallClock(Program):
 
 
 class NoHistorySearch(Program):
-    """The history isn't searched before posting again; only the nonce protects."""
+    """Defect: before it posts again, the bot doesn't search the channel.
+
+    Only the nonce prevents doubles.
+    """
 
     shows = "shown 2 times"
 
@@ -226,7 +230,7 @@ class NoHistorySearch(Program):
 
 
 class NoQuietPeriod(Program):
-    """A paid call of unknown outcome is looked for at once."""
+    """Defect: the bot looks for a lost paid call's render before a late request has arrived."""
 
     shows = "creates for"
     shown_by = 84
@@ -236,7 +240,7 @@ class NoQuietPeriod(Program):
 
 
 class BlindResubmit(Program):
-    """A paid call of unknown outcome counts as not accepted, and is made again."""
+    """Defect: a paid call of unknown outcome counts as not accepted, and the bot makes it again."""
 
     shows = "creates for"
     shown_by = 5
@@ -253,7 +257,7 @@ class BlindResubmit(Program):
 
 
 class RefundAndAdopt(Program):
-    """A paid call of unknown outcome is refunded at once, and its render is used all the same."""
+    """Defect: a paid call of unknown outcome is refunded at once, yet its render is used."""
 
     shows = "'refund'] sum to"
     shown_by = 5
@@ -275,7 +279,7 @@ class RefundAndAdopt(Program):
 
 
 class ReserveRace(Program):
-    """The limits are checked before the transaction that reserves."""
+    """Defect: the bot checks the limits before the transaction that makes the reservation."""
 
     shows = "open jobs"
     shown_by = 17
@@ -295,7 +299,7 @@ class ReserveRace(Program):
 
 
 class OneMissing(Program):
-    """The first 404 counts as a lost render."""
+    """Defect: the first 404 in response to a poll counts as a lost render."""
 
     shows = "failed with remote_not_found: it is there"
     shown_by = 10
@@ -305,7 +309,7 @@ class OneMissing(Program):
 
 
 class NoLength(Program):
-    """The length of a download isn't compared with Content-Length."""
+    """Defect: the bot doesn't compare a download's length with the header Content-Length."""
 
     shows = "not the bytes that were rendered"
     shown_by = 41
@@ -336,7 +340,7 @@ DEFECTS: tuple[type[Program], ...] = (
 
 
 def _drop_closing_trigger(store: SqliteJobStore) -> None:
-    """Drop the trigger with which the schema itself refuses this defect."""
+    """Drop the database trigger that prevents a job from ending without a ledger row."""
     assert isinstance(store.database, SimulatedDatabase)
     store.database.connection.execute("DROP TRIGGER IF EXISTS a_job_ends_as_the_ledger_has_it")
 

@@ -1,4 +1,4 @@
-"""What a process works with, and access to its database from outside."""
+"""What a simulated bot process works with, and access to its database from outside the process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.simulation.world import SimulatedWorld
 
 
 class SimulatedEnvironment:
-    """Discord, providers, members, and the database file; they survive each kill."""
+    """Simulated Discord, providers and members, and the database file; they survive each kill."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class SimulatedEnvironment:
             name: Videos(world, name, has_keys=name == "keyed") for name in provider_names
         }
         self.members = Members(world, self.channels, clips_per_day, accepted=self.check_limits)
-        #: The connection of the running process; None while none runs.
+        #: The database connection of the running process; None while no process runs.
         self.connection: sqlite3.Connection | None = None
         world.look_up = self._label
 
     def quota(self) -> QuotaRule:
-        """Return the quota rule with the operator's limits."""
+        """Return a quota rule with the operator's limits for this simulation."""
         clips, day = self.members.clips_per_day, WINDOWS["day"]
         return QuotaRule(
             defaults=(Limit(unit=Unit.CLIPS, amount=clips, window=day),),
@@ -59,13 +59,14 @@ class SimulatedEnvironment:
         )
 
     def publisher(self) -> ScriptedPublisher:
-        """Return a publisher for a new process."""
+        """Return a publisher for a new bot process."""
         return ScriptedPublisher(self.channels)
 
     def providers(self) -> Sequence[ScriptedProvider]:
-        """Return the providers for a new process.
+        """Return the providers for a new bot process.
 
-        "relay" has a list of renders, "bare" has none, "keyed" honours idempotency keys.
+        The provider "relay" has a list of renders, "bare" has none, and "keyed" honours idempotency
+        keys.
         """
         return [
             ScriptedProvider(
@@ -83,11 +84,11 @@ class SimulatedEnvironment:
         ]
 
     def models(self) -> list[str]:
-        """Return the keys of all offers."""
+        """Return the names of all models, each with its provider."""
         return [f"{name}/{model_of(name)}" for name in self.videos]
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Read the database between two steps of the process, or while none runs."""
+        """Return database rows, read between two steps of the bot process or while none runs."""
         if self.connection is not None:
             return self.connection.execute(sql, values).fetchall()
         with self.reading():
@@ -95,14 +96,14 @@ class SimulatedEnvironment:
 
     @contextmanager
     def reading(self) -> Generator[None]:
-        """Keep the database open while no process runs."""
+        """Keep the database open for reading while no bot process runs."""
         with closing(sqlite3.connect(self.path)) as self.connection:
             self.connection.row_factory = sqlite3.Row
             yield
         self.connection = None
 
     def is_at_rest(self) -> bool:
-        """Whether all members are idle and all jobs final."""
+        """Whether all members are idle and all jobs are final."""
         if not self.members.are_idle or not self.path.exists():
             return False
         return not self.rows("SELECT 1 FROM jobs WHERE finished_at IS NULL LIMIT 1")
@@ -110,8 +111,8 @@ class SimulatedEnvironment:
     def check_limits(self, user_id: int) -> None:
         """Record a violation if a member has more clips or open jobs than the limits allow."""
         ((clips,),) = self.rows("SELECT sum(clips) FROM ledger WHERE user_id = ?", user_id)
-        # A kept clip that is being fetched is an open job again, but the limit doesn't count it: it
-        # was settled when it was kept.
+        # A kept clip whose owner fetches it is an open job again, but the limit doesn't count it:
+        # the job was settled when the clip was kept.
         active = (
             "SELECT count(*) FROM jobs WHERE user_id = ? AND finished_at IS NULL AND NOT EXISTS"
             " (SELECT 1 FROM ledger WHERE job_id = jobs.id AND kind = 'settle')"

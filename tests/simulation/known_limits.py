@@ -1,4 +1,4 @@
-"""Known limits: a violation that one of these explains is counted, but fails no seed."""
+"""Known limits of the bot: a violation that a known limit explains does not fail the simulation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from enum import StrEnum
 
 
 class KnownLimit(StrEnum):
-    """A known cause of a violation."""
+    """A known cause of a violation, which the bot cannot avoid."""
 
-    #: A post had an unknown outcome and its channel could not be read, so the clip was kept. Its
-    #: owner then fetched it into another channel; the bot can't know that it is in the first, too.
+    #: A post had an unknown outcome and the bot could not read its channel, so the clip was kept.
+    #: The clip's owner then fetched it into another channel. The bot can't know that the first post
+    #: succeeded.
     TWO_PLACES = "posted in two places"

@@ -1,4 +1,4 @@
-"""An event loop in virtual time: one thread, a fixed order of callbacks, and a simulated SIGKILL."""
+"""A single-threaded asyncio event loop in virtual time, with simulated SIGKILL."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any, Protocol, Self
 
 
 class ProcessKilled(BaseException):
-    """Raised where a killed process waits for anything outside of it."""
+    """Raised in a simulated process that was killed, where its code waits for work on a thread."""
 
 
 class VirtualTime(Protocol):
-    """The virtual time that all processes of a seed share, in seconds."""
+    """The virtual time, in seconds, that all processes of a simulation share."""
 
     now_s: float
 
     def pass_to(self, at_s: float) -> None:
-        """Advance the time to `at_s`; does nothing if it is later already."""
+        """Advance the virtual time to `at_s`, unless it is later already."""
         ...
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Runs callbacks in the order in which they were scheduled; a thread's work is a callback too.
+    """Runs callbacks in the order in which they were scheduled, and work for threads as callbacks.
 
-    When none is ready, time advances to the next timer. `steps` counts callbacks. The process may
-    be killed between any two of them, so at every await that suspends.
+    When no callback is ready, virtual time advances to the next timer. `steps` counts callbacks.
+    The simulation may kill the process between any two callbacks, so at every await that suspends.
     """
 
     def __init__(self, virtual_time: VirtualTime) -> None:
@@ -43,17 +43,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._virtual_time.now_s
 
     def _write_to_self(self) -> None:
-        """Do nothing: there is no selector to wake."""
+        """Do nothing, because this event loop has no selector to wake."""
 
     def _process_events(self, event_list: object) -> None:
-        """Do nothing: there are no sockets."""
+        """Do nothing, because this event loop has no sockets."""
 
     def run_in_executor(self, executor: object, func: Callable[..., Any], *args: Any) -> Any:
-        """Run a thread's work as one callback; a killed process starts none."""
+        """Run work meant for a thread as one callback; a killed process starts none."""
         return self.hop(lambda: func(*args))
 
     def hop(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Return a future of `work`, which runs as one callback, or never in a killed process."""
+        """Return a future for the result of `work`, which runs as one callback.
+
+        In a killed process, `work` never runs.
+        """
         future = self.create_future()
         if self.is_dead:
             future.set_exception(ProcessKilled())
@@ -72,12 +75,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if not future.cancelled():
                 future.set_exception(error)
         else:
-            # As in a thread, the work is done even if its future was cancelled.
+            # As on a thread, work is done even if its future was cancelled.
             if not future.cancelled():
                 future.set_result(result)
 
     def step(self, until_s: float) -> bool:
-        """Run one callback, advancing time if none is ready; False if none is due by `until_s`."""
+        """Run one callback, advancing virtual time if none is ready.
+
+        Returns False if no callback is due by `until_s`.
+        """
         ready, timers = self._ready, self._scheduled  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
         while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False
@@ -98,7 +104,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return True
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
-        """Do what asyncio does, without its checks of the caller, which take half of the time here."""
+        """Schedule a callback as asyncio does, but without asyncio's slow checks of the caller."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)  # pyright: ignore[reportAttributeAccessIssue] - not in typeshed
         return handle
@@ -111,7 +117,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         events._set_running_loop(None)
 
     def die(self) -> None:
-        """Cancel all tasks; none of them can do anything outside the process any more."""
+        """Kill the process: cancel all tasks, which then can't do anything outside the process."""
         self.is_dead = True
         now_s = self._virtual_time.now_s
         for future in list(self._in_threads):

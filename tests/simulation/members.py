@@ -1,4 +1,4 @@
-"""What members do in a seed, and when."""
+"""The simulated members: what they do in a simulation, and when."""
 
 from __future__ import annotations
 
@@ -30,54 +30,58 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One interaction of a member with the bot."""
+    """One interaction of a simulated member with the bot."""
 
     at_s: float
     kind: ActionKind
-    #: Number of the request it is about; the interaction's id is derived from it.
+    #: Number of the request that the action makes or concerns; the interaction's id is derived from
+    #: it.
     request: int
     user_id: int
     prompt: str = ""
     model: str | None = None
     count: int = 1
     variant: int = 0
-    #: Upload limit of the channel in which the member is.
+    #: Upload limit of the channel in which the member acts.
     upload_limit_bytes: int = 10_000_000
-    #: Whether the member acts in another channel than that of the request.
+    #: Whether the member acts in another channel than the request's.
     elsewhere: bool = False
     tries: int = 0
 
 
 @dataclass(slots=True)
 class Members:
-    """All members: what they will do, what they are doing, and what the bot told them."""
+    """All simulated members: their planned and running actions, and what the bot told them."""
 
     world: SimulatedWorld
     channels: Channels
-    #: Daily limit of clips per member.
+    #: Each member's daily limit of clips.
     clips_per_day: int
-    #: Called with a member's id right after a request of theirs was accepted.
+    #: A function that is called with the member's id right after a request was accepted.
     accepted: Callable[[int], None]
     agenda: list[tuple[float, int, Action]] = field(default_factory=list)
     doing: dict[int, Action] = field(default_factory=dict)
-    #: Job ids by request and variant, once the bot named them.
+    #: Job ids by (request, variant), once the bot has told them to the member.
     known: dict[tuple[int, int], str] = field(default_factory=dict)
-    #: Jobs of which a member was told that they are cancelled.
+    #: Jobs of which the bot told a member that they are cancelled.
     told_cancelled: set[str] = field(default_factory=set)
     _number: int = 0
 
     def plan(self, action: Action) -> None:
-        """Add an action to the agenda."""
+        """Add an action to the planned actions."""
         self._number += 1
         heapq.heappush(self.agenda, (action.at_s, self._number, action))
 
     @property
     def are_idle(self) -> bool:
-        """Whether no action is running or planned."""
+        """Whether no member's action is running or planned."""
         return not self.agenda and not self.doing
 
     def process_died(self) -> None:
-        """Plan half of the interrupted actions again, as redelivered interactions; drop the others."""
+        """Handle a kill: plan half of the interrupted actions again, as redelivered interactions.
+
+        The other interrupted actions are dropped.
+        """
         for action in self.doing.values():
             self.world.hit(FaultSite.ANSWER_LOST)
             if self.world.dice.random() < 0.5 and action.tries < 5:
@@ -85,7 +89,7 @@ class Members:
         self.doing.clear()
 
     async def act(self, jobs: JobService) -> None:
-        """Run the actions at their times; returns when all have ended."""
+        """Run the members' actions at their times; return when all have ended."""
         async with asyncio.TaskGroup() as group:
             while self.agenda:
                 at_s, number, action = self.agenda[0]
@@ -148,7 +152,7 @@ class Members:
 
 
 def interaction_id(request: int) -> int:
-    """Return the id of the interaction that a request comes from, dated at second 0."""
+    """Return the interaction id of a request; the id's timestamp is second 0."""
     return id_at(0) + request
 
 

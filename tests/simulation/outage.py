@@ -1,4 +1,4 @@
-"""An hour in which Discord, the providers or both don't answer."""
+"""Simulates an hour in which Discord, the providers or both don't respond."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ENDS_S = BEGINS_S + LASTS_S
 
 
 class ProductionTimings(Program):
-    """The bot with the waiting times of production."""
+    """The bot without a planted defect, and with the waiting times of production."""
 
     def timings(self) -> Timings:
         return Timings()
@@ -37,13 +37,14 @@ class OutageResult:
     """The outcome of an outage."""
 
     violations: tuple[str, ...]
-    #: How many jobs ended in which state.
+    #: The number of jobs that ended in each state.
     states: Counter[str]
-    #: How many jobs were open when the outage began.
+    #: The number of open jobs when the outage began.
     in_flight: int
-    #: How long after the outage the last job ended, in seconds; negative: during it.
+    #: How many seconds after the outage the last job ended; negative if it ended during the outage.
     last_end_s: float
-    #: Most requests in one second, (during the outage, after it): to Discord and to the providers.
+    #: The highest number of requests in one second, as (during the outage, after it); the first
+    #: field counts requests to Discord, the second those to the providers.
     discord_peaks: tuple[int, int]
     videos_peaks: tuple[int, int]
 
@@ -120,7 +121,7 @@ def _run_to(process: Process, at_s: float) -> None:
 
 
 def _peaks(parties: Iterable[dict[int, int]]) -> tuple[int, int]:
-    """Return the most requests in one second during the outage and after it."""
+    """Return the highest number of requests in one second, as (during the outage, after it)."""
     seconds = [pair for requests in parties for pair in requests.items()]
     during = [count for second, count in seconds if BEGINS_S <= second < _ENDS_S]
     after = [count for second, count in seconds if second >= _ENDS_S]

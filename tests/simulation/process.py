@@ -1,4 +1,4 @@
-"""One run of the bot: the real job engine on the real store, assembled as in bot.app."""
+"""A simulated run of the bot: the real job engine and store, assembled as in `bot.app`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.simulation.world import SimulatedWorld
 
 
 class ProcessClock:
-    """The wall clock at the start plus the monotonic time since then, like SystemClock."""
+    """A clock that reads the wall clock once and then adds monotonic time, like SystemClock."""
 
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
@@ -40,7 +40,7 @@ class ProcessClock:
 
 
 class Process:
-    """One run of the bot with the data in `folder`, from start to kill."""
+    """One simulated run of the bot with the data in `folder`, from its start to its kill."""
 
     def __init__(self, environment: SimulatedEnvironment, folder: Path) -> None:
         world = environment.world
@@ -79,19 +79,24 @@ class Process:
         self.jobs, self.scheduler = assembly.jobs, assembly.scheduler
 
     async def _run(self) -> None:
-        """Start the scheduler and run the members' actions; the scheduler goes on afterwards."""
+        """Start the scheduler, run the members' actions, and then let the scheduler run on."""
         await self.scheduler.start()
         await self.environment.members.act(self.jobs)
         await asyncio.Event().wait()
 
     def start(self) -> None:
-        """Create the main task, which `loop.step` then runs."""
+        """Create the process's main task, which `loop.step` then runs."""
         self.main = self.loop.create_task(self._run())
 
     def kill(self) -> None:
-        """End the process as SIGKILL does; its cleanup changes neither the outside nor the dice."""
+        """Kill the process as SIGKILL does.
+
+        The cleanup of its tasks changes neither the world outside nor the random numbers that
+        follow.
+        """
         dice = random.getstate()
         world_dice = self.environment.world.dice.getstate()
+        self.environment.world.deaths_s.append(self.environment.world.now_s)
         self.loop.die()
         self.environment.connection = None
         self._database.close_file()

@@ -1,4 +1,4 @@
-"""The parts of the bot that a planted defect may replace; this one replaces none."""
+"""The parts of the bot that a planted defect may replace."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.simulation.world import SimulatedWorld
 
 
 class Program:
-    """The bot without a planted defect."""
+    """The bot without a planted defect; the planted defects are subclasses."""
 
-    #: Part of the violation that the defect causes; empty for none.
+    #: A part of the text of the violation that the planted defect causes; empty without a defect.
     shows = ""
-    #: The seed that is tried first, because it showed the defect.
+    #: The seed with which the planted defect is tried first, because the defect showed in it.
     shown_by = 0
 
     def timings(self) -> Timings:
-        """Return production's timings, but with longer gaps, which makes a seed faster."""
+        """Return the production timings, but with longer gaps, which make a simulation faster."""
         return Timings(
             reconcile_max_gap_s=120.0, reconcile_min_gap_s=2.0, poll_few_s=10.0, card_gap_s=10.0
         )

@@ -1,4 +1,4 @@
-"""A `Provider` that talks to the simulated video API and gives every error APIs can give."""
+"""A `Provider` for the simulated video API; it can raise every error that a provider can raise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from tests.simulation.sites import FaultSite
 from tests.simulation.videos import SKEW_S, SimulatedRender, Videos, size
 from tests.simulation.world import EPOCH, SimulatedWorld
 
-#: How long the engine waits for a paid call. A late one arrives up to `_LATE_S` after that.
+#: How long the job engine waits for a paid call's response, in seconds. A late request reaches the
+#: provider up to `_LATE_S` after that.
 CREATE_S = 90.0
 _LATE_S = 30.0
 #: The provider's deadline for a job, in seconds.
@@ -39,7 +40,7 @@ DEADLINE_S = 900.0
 
 
 class ScriptedProvider:
-    """Sends to `Videos`. A request that was sent arrives even if the process is killed."""
+    """A provider that sends requests to `Videos`; they arrive even if the bot process is killed."""
 
     def __init__(self, videos: Videos, capabilities: Capabilities) -> None:
         self.videos = videos
@@ -75,6 +76,9 @@ class ScriptedProvider:
             if world.strikes(site, about):
                 await self._wait()
                 raise error
+        if self.videos.polled and world.strikes(FaultSite.CREATE_DUPLICATE, about):
+            await self._wait()
+            return self._describe(self.videos.renders[world.dice.choice(self.videos.polled)])
         world.unknown_keys.add(request.idempotency_key)
         if world.strikes(FaultSite.CREATE_HANGS, about):
             await asyncio.sleep(10_000)
@@ -87,13 +91,17 @@ class ScriptedProvider:
                 await self._wait(1.0)
                 raise UnknownOutcomeError(site)
         await self._wait(1.0)
-        return sent.answer()
+        answer = sent.answer()
+        world.told_s[request.idempotency_key] = world.now_s
+        return answer
 
     async def poll(self, remote_ids: Sequence[str]) -> Mapping[str, RenderStatus | ProviderError]:
         world = self._world
         self.videos.count()
         for each in remote_ids:
             world.asked(each)
+            if each not in self.videos.polled:
+                self.videos.polled.append(each)
         await self._wait()
         if self.videos.is_down or world.strikes(FaultSite.POLL_500):
             raise ProviderTroubleError("500", retry_after_s=world.dice.choice([None, 5.0]))
@@ -139,7 +147,7 @@ class ScriptedProvider:
         )
 
     def announced_bytes(self, body: bytes) -> int | None:
-        """Return the Content-Length of a whole file."""
+        """Return the Content-Length header that announces a whole file."""
         return len(body)
 
     async def cancel(self, remote_id: str) -> bool:
@@ -162,10 +170,10 @@ class ScriptedProvider:
         return "well"
 
     async def refresh(self) -> None:
-        """Do nothing: capabilities are fixed."""
+        """Do nothing, because the provider's capabilities never change."""
 
     async def close(self) -> None:
-        """Do nothing: it holds no resources."""
+        """Do nothing, because this provider holds no resources."""
 
     def _create(self, request: ProviderRequest) -> RenderStatus:
         if self.videos.is_down:
@@ -177,7 +185,8 @@ class ScriptedProvider:
         if render.outcome == "lost" or world.now_s < render.unknown_until_s:
             return RemoteNotFoundError("404")
         if render.unknown_until_s == 0 and world.strikes(FaultSite.POLL_404, render.id):
-            # Shorter than the three gaps of a minute after which the engine gives up.
+            # The render is unknown for at most 150 s. The job engine gives up only after three 404s
+            # with gaps of a minute.
             render.unknown_until_s = world.now_s + world.dice.uniform(5, 150)
             return RemoteNotFoundError("404")
         return self._describe(render)
@@ -191,7 +200,7 @@ class ScriptedProvider:
             state = RenderState.FAILED if render.outcome == "failed" else RenderState.READY
             error = RenderFailedError("it says") if render.outcome == "failed" else None
         elif world.strikes(FaultSite.POLL_WORDS):
-            # Such as "postprocessing" with 100 %: the render isn't ready.
+            # As with a status such as "postprocessing" at 100 %, the render isn't ready yet.
             progress = 100
         elif world.strikes(FaultSite.POLL_DISORDER):
             progress = world.dice.randrange(100)
@@ -214,7 +223,8 @@ class ScriptedProvider:
             yield b"<!doctype html><title>Sign in</title>"
             return
         if world.strikes(FaultSite.FILE_TRUNCATED):
-            # Cut at the end of an MP4 box: only Content-Length shows that bytes are missing.
+            # Cut the file at the end of an MP4 box, so that only Content-Length shows that bytes
+            # are missing.
             yield body[:-32]
             return
         half = len(body) // 2
@@ -245,7 +255,7 @@ def capabilities(
     max_concurrent: int,
     deadline_s: float,
 ) -> Capabilities:
-    """Return the capabilities of one of the simulated providers."""
+    """Return the capabilities of a simulated provider."""
     model = Model(
         name=model_of(name),
         label=name.title(),
@@ -265,5 +275,8 @@ def capabilities(
 
 
 def model_of(name: str) -> str:
-    """Return a provider's only model; two offer the same one, so that a job can fail over."""
+    """Return the name of a provider's only model.
+
+    Two providers offer a model of the same name, so that a job can fail over.
+    """
     return "bare-1" if name == "bare" else "clip-1"

@@ -1,6 +1,7 @@
-"""A `ClipPublisher` that talks to the simulated Discord and gives every error Discord can give.
+"""A `ClipPublisher` for the simulated Discord; it can raise every error that posting can cause.
 
-It chooses nonces, searches history and adds to messages as `bot.chat.clips.publisher` does.
+The class chooses nonces, searches the history and adds clips to messages in the same way as
+`bot.chat.clips.publisher`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from tests.simulation.channels import NONCE_WINDOW_S, Channels, Message, id_at
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import EPOCH
 
-#: How long the client waits for the response to an upload.
+#: Seconds that the client waits for the response to an upload.
 _UPLOAD_TIMEOUT_S = 30.0
-#: The search in the history begins this long before the first try.
+#: The search for a clip in the history begins this many seconds before the first attempt to post.
 SEARCH_SKEW_S = 600.0
 
 
 class ScriptedPublisher:
-    """Sends to `Channels`. A request that was sent arrives even if the process is killed."""
+    """A publisher that sends requests to `Channels`.
+
+    They arrive even if the bot process is killed.
+    """
 
     def __init__(self, channels: Channels) -> None:
         self.channels = channels
@@ -73,7 +77,8 @@ class ScriptedPublisher:
             raise DeliveryTroubleError("500")
         if self._world.strikes(FaultSite.HISTORY_50001, self._world.label(job.id)):
             raise PlaceClosedError("50001")
-        # First since the first try, then since the request: the clock may have been ahead at the try.
+        # Search since the first attempt to post, then since the request: at the attempt, the bot's
+        # clock may have been ahead of Discord's.
         for earliest in (_earliest(job), job.request_id):
             for message in self.channels.after(job.place.channel_id, earliest):
                 if file_name(job) in message.files:
@@ -95,19 +100,19 @@ class ScriptedPublisher:
         return None
 
     async def notify(self, channel_id: int, words: str, *, key: str) -> None:
-        """Do nothing: no test reads these messages."""
+        """Do nothing, because no test reads these notifications."""
 
     async def remove_clip(self, job: Job, remaining: Sequence[JobStatus]) -> None:
-        """Do nothing: simulated members delete no clips."""
+        """Do nothing, because simulated members delete no clips."""
 
     async def remove_unrecorded_mirror(self, job: Job, channel_id: int) -> None:
-        """Do nothing: simulated members delete no clips."""
+        """Do nothing, because simulated members delete no clips."""
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
-        """Do nothing: simulated members delete no clips."""
+        """Do nothing, because simulated members delete no clips."""
 
     def nonce(self, job: Job) -> str:
-        """Return the nonce, which prevents a second message for a few minutes."""
+        """Return the nonce of a job's clip, by which Discord prevents a second message."""
         return f"sora-{job.id}"
 
     async def _join(self, job: Job, body: bytes, others: Sequence[JobStatus]) -> int | None:
@@ -126,7 +131,10 @@ class ScriptedPublisher:
         )
 
     async def _send(self, job: Job, way: str, effect: Callable[[], Message]) -> int:
-        """Run `effect`, which shows a clip, in flight; raise the fault that was drawn, if any."""
+        """Send a clip to Discord by running `effect` after a delay.
+
+        Raise an error if a fault is drawn.
+        """
         world, about = self._world, self._world.label(job.id)
         self.channels.count()
         if self.channels.is_down:
@@ -151,7 +159,8 @@ class ScriptedPublisher:
         sent = world.send(effect, world.dice.uniform(0.05, 0.9))
         await self._wait(1.0)
         if world.strikes(FaultSite.POST_LOST, about):
-            # The failure that lost the response may last.
+            # The network failure that lost the response may last, so reads of the history fail for
+            # a while.
             self.channels.mute_until_s = world.now_s + world.dice.choice([0, 300, 300])
             raise DeliveryTroubleError("connection reset")
         return sent.answer().id
@@ -164,12 +173,12 @@ class ScriptedPublisher:
 
 
 def file_name(job: Job) -> str:
-    """Return the file name of a job's clip in a message."""
+    """Return the file name that a job's clip has in a message."""
     return f"sora-{job.id}.mp4"
 
 
 def _earliest(job: Job) -> int:
-    """Return the id from which on the history is searched for a job's clip."""
+    """Return the message id from which on the history is searched for a job's clip."""
     tried = 0
     if job.posting_at is not None:
         tried = id_at((job.posting_at - EPOCH).total_seconds() - SEARCH_SKEW_S)

@@ -1,4 +1,4 @@
-"""Runs a seed: from it follow the members' actions, the faults, and the times of kills."""
+"""Runs a simulation from a seed, which determines members' actions, faults and kills."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.simulation.program import Program
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import LONGEST_IN_FLIGHT_S, SimulatedWorld
 
-#: Members act and faults happen for this long, in virtual seconds.
+#: Members act and faults happen until this virtual second.
 CALM_S = 900.0
 #: By this virtual second all jobs must be final.
 END_S = 6 * 3600.0
 _REST_CHECK_S = 30.0
-#: More callbacks than this in one process mean that it runs without end.
+#: A process that runs more callbacks than this is in an endless loop.
 _HOT_STEPS = 200_000
-#: Faults that the driver causes, or that are only observed: they have no probability.
+#: Faults that the simulation causes directly or only observes, so they have no probability.
 _NOT_DRAWN = {
     FaultSite.NONCE_FORGOTTEN,
     FaultSite.CLOCK_JUMPS,
@@ -45,10 +45,11 @@ _NOT_DRAWN = {
     FaultSite.REDELIVERED,
     FaultSite.ANSWER_LOST,
 }
-#: Factors for faults that are drawn at every statement, so that others happen too.
+#: Factors that make some faults rarer: they are drawn at every SQL statement and would hide others.
 _RARE = {FaultSite.DATABASE_LOCKED: 0.1, FaultSite.DISK_FULL: 0.1}
-#: Faults that are seldom drawn, and get a higher probability for that.
+#: Faults that get a higher probability, because a simulation seldom comes to where they can happen.
 _SELDOM = {
+    FaultSite.CREATE_DUPLICATE,
     FaultSite.RENDER_STUCK,
     FaultSite.CANCEL_500,
     FaultSite.CANCEL_NO,
@@ -70,12 +71,12 @@ class SeedResult:
     tolerated: Counter[KnownLimit]
     kills: int
     virtual_s: float
-    #: How many jobs ended in which state.
+    #: The number of jobs that ended in each state.
     states: Counter[str]
 
 
 def run_seed(seed: int, program: Program | None = None) -> SeedResult:
-    """Run one seed until all jobs are final, then check the invariants."""
+    """Run the simulation of one seed until all jobs are final, then check the invariants."""
     random.seed(seed)
     world = SimulatedWorld(seed, faults={}, calm_s=CALM_S)
     world.faults = _faults(world)
@@ -98,7 +99,7 @@ def run_seed(seed: int, program: Program | None = None) -> SeedResult:
 
 
 class Run:
-    """Runs the processes of one seed, one after the other."""
+    """Runs the bot processes of one simulation, one after the other."""
 
     def __init__(self, environment: SimulatedEnvironment, folder: Path, *, kills: int) -> None:
         self._environment = environment
@@ -108,7 +109,10 @@ class Run:
         self._kills = 0
 
     def go(self) -> SeedResult:
-        """Run processes until all jobs are final, or END_S is over; check the invariants."""
+        """Run bot processes until all jobs are final or END_S is over.
+
+        Then check the invariants.
+        """
         world = self._world
         with alarmed(world):
             while not self._run_process():
@@ -130,7 +134,10 @@ class Run:
         )
 
     def _run_process(self) -> bool:
-        """Run a process; return False when it was killed or ended, True when the seed is over."""
+        """Run a bot process.
+
+        Returns False when the process was killed or ended, True when the simulation is over.
+        """
         world = self._world
         process = Process(self._environment, self._folder)
         loop = process.loop
@@ -167,7 +174,7 @@ class Run:
                         return False
 
     def _failed(self, process: Process) -> None:
-        """Note why a process ended by itself; any error but a StorageError is a violation."""
+        """Record why a bot process ended by itself; any error but a StorageError is a violation."""
         error = process.main.exception()
         if isinstance(error, StorageError):
             self._world.note(f"can't start: {error}")
@@ -190,7 +197,7 @@ class Run:
 
 @contextmanager
 def alarmed(world: SimulatedWorld) -> Generator[None]:
-    """Count every exception that the bot logs as an error as a violation; drop the other log lines."""
+    """Record each exception in the bot's log as a violation; drop all other log lines."""
     alarm, logger = _Alarm(world), logging.getLogger("bot")
     before = logger.level, logger.propagate
     logger.setLevel(logging.ERROR)
@@ -217,7 +224,10 @@ class _Alarm(logging.Handler):
 
 
 def _draw_kill_point(world: SimulatedWorld) -> tuple[int, int, int]:
-    """Return when to kill a process: (after so many steps, or after effects, and then more steps)."""
+    """Draw when to kill a process: after some callbacks, or after effects and more callbacks.
+
+    Returns (callbacks, effects, more callbacks); effects are commits and requests.
+    """
     dice = world.dice
     if dice.random() < 0.3:
         return int(10 ** dice.uniform(0.3, 3.5)), 1 << 60, 0
@@ -225,7 +235,7 @@ def _draw_kill_point(world: SimulatedWorld) -> tuple[int, int, int]:
 
 
 def _faults(world: SimulatedWorld) -> dict[FaultSite, float]:
-    """Draw the probability of each fault in this seed; most faults are left out."""
+    """Draw the probability of each fault in this simulation; most faults are left out."""
     dice = world.dice
     eager = dice.choice([0.1, 0.25, 0.5])
     return {
@@ -237,7 +247,7 @@ def _faults(world: SimulatedWorld) -> dict[FaultSite, float]:
 
 
 def _prepare(environment: SimulatedEnvironment, folder: Path) -> None:
-    """Plan clock jumps, the members' actions and the guild's settings."""
+    """Plan the clock jumps, the members' actions and the guild's settings of a simulation."""
     world, dice, members = environment.world, environment.world.dice, environment.members
     for jump in range(dice.choice([0, 0, 0, 1, 2])):
         at_s, offset_s = dice.uniform(0, CALM_S), dice.uniform(-7200, 3600)
@@ -310,5 +320,5 @@ def _use_threads(environment: SimulatedEnvironment, folder: Path) -> None:
 
 
 def fast_folder() -> str | None:
-    """Return a folder in memory; None where the machine has none."""
+    """Return a folder that is kept in memory, or None if the machine has none."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108

@@ -1,4 +1,4 @@
-"""The faults that can happen in a seed."""
+"""The faults that can happen in a simulation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FaultSite(StrEnum):
-    """A fault; its value is its name in the history and in the table of counts."""
+    """A fault; its value is its name in the simulation's history and in the table of counts."""
 
     # The paid call.
     CREATE_REFUSED = "create refused"
@@ -18,6 +18,7 @@ class FaultSite(StrEnum):
     CREATE_HANGS = "create hangs, never lands"
     CREATE_LATE = "create hangs, lands late"
     CREATE_MODERATED = "create refused for its words"
+    CREATE_DUPLICATE = "create answered with an earlier render"
     # Polls, the list, and cancelling.
     POLL_500 = "poll 500"
     POLL_HTML = "poll HTML"

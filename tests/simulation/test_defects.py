@@ -1,4 +1,4 @@
-"""The simulation finds each planted defect within a few seeds."""
+"""Tests that the simulation detects each planted defect within a few seeds."""
 
 import pytest
 
@@ -7,10 +7,11 @@ from tests.simulation.seeds import run_seed
 
 pytestmark = [
     pytest.mark.timeout(300),
-    # A killed process doesn't close its files.
+    # A killed process doesn't close its files, so ignore warnings about that.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]
-#: Seeds that are tried when the seed `shown_by` doesn't show the defect; update `shown_by` then.
+#: The number of seeds to try if the defect doesn't show in the seed `shown_by`; update `shown_by`
+#: then.
 SOON = 300
 
 

@@ -1,11 +1,12 @@
-"""After an hour's outage every job ends, and the bot floods neither Discord nor the providers."""
+"""Tests that all jobs end after an hour's outage, without a flood of requests to anyone."""
 
 import pytest
 
 from tests.simulation.outage import JOBS, run_outage
 
 pytestmark = pytest.mark.timeout(300)
-#: Most requests in one second to Discord or to the providers, with fifty open jobs.
+#: The highest allowed number of requests in one second to Discord or to the providers, for fifty
+#: jobs.
 BOUND = 25
 
 

@@ -1,4 +1,4 @@
-"""Runs 2,000 seeds with kills, faults and clock jumps; every invariant must hold."""
+"""Simulates 2,000 seeds with kills, faults and clock jumps; every invariant must hold."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ from tests.simulation.sites import FaultSite
 
 pytestmark = [
     pytest.mark.timeout(1200),
-    # A killed process does not close its files.
+    # A killed process doesn't close its files, so ignore warnings about that.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]
 SEEDS = 2000
 AT_A_TIME = 500
-#: Each fault happens a hundred times or more over all seeds; in each quarter at least this often.
+#: Each fault must happen at least this often in each quarter of the seeds.
 LEAST_HITS = 20
 
 

@@ -1,4 +1,4 @@
-"""A simulated video API: it accepts requests, renders, and records what it bills."""
+"""A simulated video API: it accepts requests, renders clips, and records what it bills."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bot.providers.base import ProviderRequest
 from tests.simulation.sites import FaultSite
 from tests.simulation.world import SimulatedWorld
 
-#: By how many seconds its clock is ahead of true time.
+#: The number of seconds by which the video API's clock is ahead of true time.
 SKEW_S = 4.0
 
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedRender:
-    """A render that the API accepted."""
+    """A render that the simulated video API accepted."""
 
     id: str
     request: ProviderRequest
@@ -29,25 +29,27 @@ class SimulatedRender:
     #: "ready", "failed", "lost" or "stuck".
     outcome: str
     body: bytes
-    #: The cost that it reports; None when it reports none.
+    #: The cost that the video API reports for the render; None if it reports none.
     cost_usd_micros: int | None
-    #: Polls get a 404 until this second.
+    #: Until this virtual second, polls of the render get a 404.
     unknown_until_s: float = 0.0
     is_stopped: bool = False
 
 
 class Videos:
-    """One video API.
+    """A simulated video API.
 
-    has_keys  whether it honours idempotency keys: the same key twice makes one render.
+    has_keys  whether it honours idempotency keys: two requests with one key then make one render.
     """
 
     def __init__(self, world: SimulatedWorld, name: str, *, has_keys: bool) -> None:
         self.world = world
         self.name = name
         self.renders: dict[str, SimulatedRender] = {}
+        #: Ids that a process was told and has stored, because it polled them.
+        self.polled: list[str] = []
         self.is_down = False
-        #: Number of requests per second of true time.
+        #: Number of requests in each second of true time.
         self.requests: dict[int, int] = {}
         self._has_keys = has_keys
 
@@ -79,7 +81,10 @@ class Videos:
         return render
 
     def stop(self, render: SimulatedRender) -> bool:
-        """Cancel a render that is not ready, which is then not billed; return whether that worked."""
+        """Cancel a render that is not ready, so that it is not billed.
+
+        Return whether that worked.
+        """
         if self.world.now_s < render.ready_s or render.outcome == "stuck":
             render.is_stopped = True
             self.world.note(f"{self.name} stops {render.id}")
@@ -97,19 +102,19 @@ class Videos:
 
 
 def size() -> Size:
-    """Return the only size that is offered."""
+    """Return the only video size that the simulated video API offers."""
     return Size(width_px=64, height_px=48)
 
 
 def _body(name: str) -> bytes:
-    """Return a unique clip. Without its last MP4 box, it is still a well-formed file."""
+    """Return a clip that differs from all others, and is a valid MP4 even without its last box."""
     mark = name.encode().ljust(24)
     return _clip() + (8 + len(mark)).to_bytes(4) + b"free" + mark
 
 
 @functools.cache
 def _clip() -> bytes:
-    """Return a clip with one frame."""
+    """Return a clip with a single frame."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         with av.open(str(path), "w", format="mp4") as out:

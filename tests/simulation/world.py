@@ -1,4 +1,4 @@
-"""Everything outside the process: true time, randomness, requests in flight, and the history."""
+"""The world outside a simulated bot process: time, chance, requests in flight and history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.simulation.known_limits import KnownLimit
 from tests.simulation.sites import FaultSite
 
 EPOCH = datetime(2026, 11, 20, 12, tzinfo=UTC)
-#: Longest time that a request is in flight, in seconds.
+#: The longest time between sending a request and its arrival, in seconds.
 LONGEST_IN_FLIGHT_S = 125.0
 
 
@@ -32,17 +32,17 @@ class InFlightRequest:
             self._error = error
 
     def answer(self) -> Any:
-        """Return the result of the request, or raise its error."""
+        """Return the result of the request that has arrived, or raise its error."""
         if self._error is not None:
             raise self._error
         return self._result
 
 
 class SimulatedWorld:
-    """Everything outside the process, for one seed; it survives each kill.
+    """Everything outside the bot process in a simulation; it survives each kill of the process.
 
-    faults  probability of each fault, 0 to 1; faults that are left out never happen.
-    calm_s  from this second on no fault happens.
+    faults  the probability of each fault, 0 to 1; faults that are left out never happen.
+    calm_s  the virtual second from which on no fault happens.
     """
 
     def __init__(self, seed: int, *, faults: dict[FaultSite, float], calm_s: float) -> None:
@@ -54,25 +54,31 @@ class SimulatedWorld:
         self.history: list[str] = []
         self.hits: Counter[FaultSite] = Counter()
         self.violations: list[str] = []
-        #: Number of effects outside the process's memory: commits and requests.
+        #: Number of changes outside the process's memory: database commits and requests.
         self.effects = 0
-        #: Returns a job's label for the history, read from the database.
+        #: A function that returns a job's label for the history, read from the database.
         self.look_up: Callable[[str], str] = str
-        #: How and where each job's clip was sent.
+        #: For each job, how ("own" message or "join") and to which channel its clip was sent.
         self.sent: dict[str, set[tuple[str, int]]] = {}
-        #: Idempotency keys with a paid call that may have been accepted.
+        #: Idempotency keys of the paid calls that the provider may have accepted.
         self.unknown_keys: set[str] = set()
-        #: Violations that a known limit explains.
+        #: Number of violations that each known limit explains.
         self.tolerated: Counter[KnownLimit] = Counter()
         self._labels: dict[str, str] = {}
         self.faults = faults
-        #: Per request, job and render: when it was first and last requested or polled, in true time.
+        #: For each request, job and render: when it was first and last requested or polled, in true
+        #: time.
         self.asked_s: dict[str, tuple[float, float]] = {}
-        #: When each job was first seen to be final, in true time.
+        #: For each job, when it was first seen to be final, in true time.
         self.ended_s: dict[str, float] = {}
-        #: Per process: when it started, and how wrong the machine's clock was then, in seconds.
+        #: For each process, its start and the error of the machine's clock at the start, in
+        #: seconds.
         self.starts_s: list[tuple[float, float]] = []
-        #: Heap of (arrival in true seconds, sequence number, request).
+        #: The times at which processes were killed, in true seconds.
+        self.deaths_s: list[float] = []
+        #: For each job, when a process last got its render's id, in true seconds.
+        self.told_s: dict[str, float] = {}
+        #: The requests in flight, as a heap of (arrival in true seconds, sequence number, request).
         self._in_flight: list[tuple[float, int, InFlightRequest]] = []
         self._number = 0
 
@@ -81,16 +87,16 @@ class SimulatedWorld:
         return EPOCH + timedelta(seconds=self.now_s)
 
     def wall(self) -> datetime:
-        """Return what the machine's clock says."""
+        """Return the time on the machine's clock, which may be wrong."""
         self.settle()
         return EPOCH + timedelta(seconds=self.now_s + self.wall_offset_s)
 
     def note(self, what: str) -> None:
-        """Add a line to the history."""
+        """Add a line to the history of the simulation."""
         self.history.append(f"{self.now_s:10.3f} {what}")
 
     def breach(self, what: str, known: KnownLimit | None = None) -> None:
-        """Record a violation; one that a known limit explains is only counted."""
+        """Record a violation; if a known limit explains it, only count it."""
         if known is not None:
             self.tolerated[known] += 1
             self.note(f"tolerated ({known}): {what}")
@@ -99,28 +105,28 @@ class SimulatedWorld:
         self.violations.append(what)
 
     def set_wall(self, offset_s: float) -> None:
-        """Set by how much the machine's clock differs from true time, while no process runs."""
+        """Set the difference between the machine's clock and true time, while no process runs."""
         self.note(f"the clock is off by {offset_s:+.0f} s")
         self.wall_offset_s = offset_s
 
     def jump(self, offset_s: float) -> None:
-        """Change that difference while a process may run."""
+        """Change by how much the machine's clock differs from true time; a process may run."""
         if self.now_s < self.calm_s:
             self.hit(FaultSite.CLOCK_JUMPS, f"to {offset_s:+.0f} s")
             self.wall_offset_s = offset_s
 
     def hit(self, site: FaultSite, about: str = "") -> None:
-        """Count a fault, and note it in the history."""
+        """Count a fault, and add it to the history of the simulation."""
         self.hits[site] += 1
         self.note(f"! {site}{about and ' ' + about}")
 
     def asked(self, about: str) -> None:
-        """Record that a job or render was requested or polled at this moment."""
+        """Record that a request, job or render was requested or polled now."""
         first_s, _ = self.asked_s.get(about, (self.now_s, self.now_s))
         self.asked_s[about] = (first_s, self.now_s)
 
     def strikes(self, site: FaultSite, about: str = "") -> bool:
-        """Decide at random whether a fault happens now; count it if it does."""
+        """Decide at random whether a fault happens now; if so, count the fault."""
         chance = self.faults.get(site, 0.0)
         if chance == 0.0 or self.now_s >= self.calm_s or self.dice.random() >= chance:
             return False
@@ -128,7 +134,7 @@ class SimulatedWorld:
         return True
 
     def send(self, effect: Callable[[], Any], after_s: float) -> InFlightRequest:
-        """Run `effect` `after_s` seconds from now, also if the sender is killed before."""
+        """Run `effect` in `after_s` seconds, even if the process that sent it is killed before."""
         self.effects += 1
         self._number += 1
         sent = InFlightRequest(effect)
@@ -136,7 +142,7 @@ class SimulatedWorld:
         return sent
 
     def pass_to(self, at_s: float) -> None:
-        """Advance true time to `at_s`, running the effects that are due until then."""
+        """Advance true time to `at_s`, and run the effects that become due."""
         while self._in_flight and self._in_flight[0][0] <= at_s:
             self.now_s = max(self.now_s, self._in_flight[0][0])
             self.settle()
@@ -151,7 +157,10 @@ class SimulatedWorld:
             self.now_s = now_s
 
     def label(self, job_id: str) -> str:
-        """Return a job's name in the history; its id would differ between two runs of a seed."""
+        """Return a job's label in the history.
+
+        The label, unlike the id, is the same each time a seed runs.
+        """
         if job_id not in self._labels:
             self._labels[job_id] = self.look_up(job_id)
         return self._labels[job_id]

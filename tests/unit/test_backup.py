@@ -1,4 +1,4 @@
-"""Back up the database while other connections write to it."""
+"""Tests of `python -m bot backup` while other connections write to the database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.storage.small_disk import small_disk
 
 @pytest.fixture
 async def database(tmp_path: Path) -> Path:
-    """A database with three jobs in it."""
+    """Return the path of a database with three jobs."""
     path = tmp_path / "data" / "sorabot.db"
     store = await SqliteJobStore.open(path)
     for number in range(1, 4):
@@ -34,7 +34,7 @@ async def database(tmp_path: Path) -> Path:
 
 @contextmanager
 def writer(database: Path) -> Iterator[list[float]]:
-    """Write two rows per transaction on a thread; the yielded list has the seconds each took."""
+    """Write two rows per transaction on a thread; yield a list with the seconds of each transaction."""
     took_s: list[float] = []
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The benchmarks run from end to end and print their tables; what they measure is not judged."""
+"""Each benchmark runs to its end and prints its table; the measured values are not checked."""
 
 import re
 
@@ -87,7 +87,8 @@ async def test_polling_carries_every_clip_through_the_real_flow(capsys):
 
 async def test_one_render_is_asked_for_by_its_id_until_it_is_ready():
     outcome = await replay([29.0], 1)
-    # After 20 seconds, as nothing is known, and every five from then on.
+    # Without earlier renders to learn from, the first poll comes after 20 s and the next ones
+    # every 5 s.
     assert (outcome.gets, outcome.lists) == (3, 0)
     assert outcome.delays_s == pytest.approx([1.0])
 

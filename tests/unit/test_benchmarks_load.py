@@ -1,4 +1,4 @@
-"""The benchmarks of many jobs at once run from end to end and print their tables."""
+"""The benchmarks with many jobs at once run to their end and print their tables."""
 
 from __future__ import annotations
 

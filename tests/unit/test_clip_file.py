@@ -86,7 +86,7 @@ async def test_writing_and_hashing_leave_the_loop_free(clip, tmp_path):
     await _save(_sent(boxes, bytes(padding)), tmp_path / "clip.mp4")
     took_s = time.perf_counter() - started_s
     watcher.cancel()
-    # One chunk was nearly all of the work: done on the loop, it would be one gap of that length.
+    # Writing this one large chunk on the event loop would block the loop for about `took_s`.
     assert longest_s < took_s / 2
 
 

@@ -1,5 +1,3 @@
-"""The clock that paid jobs live by."""
-
 from datetime import UTC, datetime, timedelta
 
 from bot.clock import SystemClock

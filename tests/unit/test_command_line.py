@@ -1,4 +1,4 @@
-"""`python -m bot`: what an operator reads when something is not set right."""
+"""Tests of `python -m bot`: the messages about missing and wrong settings."""
 
 import logging
 import sqlite3
@@ -13,7 +13,7 @@ from bot.providers.registry import VENDORS
 from bot.providers.vendors.vendor import Variable, Vendor
 from bot.settings import declared
 
-#: One wrong value for every setting that can be wrong.
+#: A wrong value for each setting that has wrong values.
 WRONG = {
     "DISCORD_TOKEN": "two words",
     "DISCORD_APPLICATION_ID": "sorabot",
@@ -52,7 +52,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root.setLevel(level)
 
 
-#: By what a video API's variable ends with.
+#: Wrong values of a provider's variables, by the end of the variable's name.
 WRONG_OF_VENDORS = {
     "_MODELS": "my-model seconds=soon",
     "_MAX_CONCURRENT": "many",

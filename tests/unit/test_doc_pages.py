@@ -1,4 +1,4 @@
-"""README, the architecture page and the glossary name what the code has."""
+"""The README, the architecture page and the glossary agree with the code."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 LAYERS_PICTURE = (ROOT / "docs" / "images" / "layers.svg").read_text(encoding="utf-8")
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-#: Term and last cell of each row of the glossary.
+#: For each row of the glossary: the term, and the names in the code that carry it.
 TERMS = [
     (cells[0], cells[-1])
     for line in GLOSSARY.splitlines()
@@ -103,7 +103,7 @@ def test_the_architecture_page_fits_on_a_page() -> None:
 
 @pytest.fixture(scope="module")
 def definitions() -> set[str]:
-    """The names of all classes and functions of the product and its tests."""
+    """The names of all classes and functions in the project and its tests."""
     return {
         node.name
         for top in ("bot", "cogs", "renderer", "sandbox", "tests")

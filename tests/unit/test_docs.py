@@ -1,4 +1,4 @@
-"""The docs and the files for contributors agree with the code and the tools."""
+"""The documentation and the files for contributors agree with the code and the tools."""
 
 import json
 import re
@@ -26,7 +26,8 @@ FORMS = sorted(path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if pat
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LOCK_FILES = ("requirements.lock", "requirements-dev.lock")
-#: The options of `uv pip compile` that Renovate 44.121.2 accepts (its source, read 2026-11-30).
+#: The options of `uv pip compile` that Renovate 44.121.2 accepts (from its source code,
+#: 2026-11-30).
 RENOVATE_KNOWS = {
     "--universal",
     "--python-version",
@@ -40,7 +41,7 @@ OF_VENDORS = {each.name: each for vendor in VENDORS.values() for each in vendor.
 
 
 class DocumentedSetting(NamedTuple):
-    """What a document says about one setting."""
+    """What a document says about one setting of the bot."""
 
     help: str
     unit: str
@@ -49,7 +50,10 @@ class DocumentedSetting(NamedTuple):
 
 
 def entries_of_env_example(text: str) -> list[tuple[str, DocumentedSetting]]:
-    """Read each assignment, commented out or not, with the comment directly above it."""
+    """Read the settings from the text of `.env.example`, each with the comment directly above it.
+
+    A setting may be commented out.
+    """
     found: list[tuple[str, DocumentedSetting]] = []
     above: list[str] = []
     for line in text.splitlines():
@@ -73,7 +77,9 @@ def entries_of_env_example(text: str) -> list[tuple[str, DocumentedSetting]]:
 
 
 def entries_of_table(text: str) -> list[tuple[str, DocumentedSetting]]:
-    """Read each table row whose first cell is a variable's name in backticks."""
+    """Read the settings from a Markdown table; a row counts if its first cell is a name in
+    backticks.
+    """
     found: list[tuple[str, DocumentedSetting]] = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
@@ -227,7 +233,8 @@ def test_ci_tests_every_python_from_the_oldest_that_is_promised():
     assert commands["audit"] == ["make audit"]
     assert commands["throttled"] == ["make test-throttled"]
     assert any("| python3 .ci/coverage_floor.py" in each for each in commands["proposal"])
-    # Without pipefail, a failed git passes on no subject at all, and the check succeeds.
+    # The shell option pipefail is needed: without it, a failing git command in a pipe passes on no
+    # commit subject, and the check succeeds.
     assert jobs["proposal"]["defaults"]["run"]["shell"] == "bash"
 
 
@@ -253,7 +260,7 @@ def test_a_decision_has_its_parts_on_one_page_and_is_listed(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
 def test_a_link_to_a_file_leads_there(page):
-    # Links in blocks of code don't count.
+    # Links inside code blocks are not checked.
     text = re.sub(
         r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
     )

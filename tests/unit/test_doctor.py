@@ -1,4 +1,4 @@
-"""`python -m bot doctor`: each thing that can be wrong with an installation is found and told."""
+"""Tests of `python -m bot doctor`: it reports each fault that an installation can have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiohttp import web
 
 from bot.clock import SystemClock
 from bot.settings import Settings
-from bot.shell import doctor_disk, doctor_providers, doctor_web
+from bot.shell import doctor_disk, doctor_network, doctor_providers
 from bot.shell.doctor import DaemonExecutor, examine
 from bot.shell.finding import format_findings, ok, one_line, problem, warning
 from bot.storage.sqlite.jobs import SqliteJobStore
@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 async def told(tmp_path: Path, **variables: str) -> list[str]:
-    """Return the lines of a doctor that finds no Discord and no token."""
+    """Run the doctor without a token and without a Discord to reach; return its lines."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     environ: Mapping[str, str] = {
         "DATA_DIR": str(tmp_path),
@@ -71,7 +71,7 @@ async def of_database(tmp_path: Path) -> list[str]:
 
 async def of_web(**variables: str) -> list[str]:
     return format_findings(
-        await doctor_web.examine(Settings.from_env(variables)), str, in_colour=False
+        await doctor_network.examine_web(Settings.from_env(variables)), str, in_colour=False
     )
 
 
@@ -83,7 +83,7 @@ async def of_providers(**variables: str) -> list[str]:
 
 
 def about(said: list[str], *words: str) -> str:
-    """Return the only line that has all of these words."""
+    """Return the only line of the doctor's report that contains all the given words."""
     (line,) = [line for line in said if all(word in line for word in words)]
     return line
 
@@ -159,7 +159,7 @@ async def test_a_disk_with_little_space_for_clips_is_told(tmp_path: Path):
         [found] = await doctor_disk.examine_folders(settings)
         return found.level
 
-    # Others write to this disk meanwhile.
+    # The free space may change meanwhile, because other processes write to this disk.
     assert await level(free_mib + 1_000) == "problem"
     assert await level(max(0, free_mib - 2_000)) == "warning"
     assert await level(max(0, free_mib - 4_000 - 1_000)) == "ok"
@@ -180,13 +180,13 @@ async def test_a_good_database_is_read_to_its_end_beside_a_bot_that_writes(tmp_p
             job = await factories.accept(store, number)
             for step in factories.ROUTES[state]:
                 job = await factories.step(store, job, step)
-        # Kept, then sent on its way again: open, and its books are closed.
+        # This job was kept and is being posted again: it is not final, but its ledger rows are settled.
         [kept] = await store.jobs_of(1 + list(factories.ROUTES).index(factories.State.KEPT))
         assert await store.repost(kept, factories.PLACE, factories.NOW) is not None
         writer = asyncio.create_task(factories.accept(store, 99))
         said = await of_database(tmp_path)
         await writer
-    assert about(said, "ok", "database: opens, schema 4")
+    assert about(said, "ok", "database: opens, schema 5")
     assert about(said, "ok", "the ledger agrees with every job")
 
 
@@ -207,7 +207,7 @@ async def test_a_ledger_that_does_not_agree_with_a_job_is_told_with_its_id(
 ):
     async with database(tmp_path) as store:
         for number, state in enumerate((factories.State.DONE, factories.State.RENDERING), 1):
-            # What a refund gives back of a free clip can't be seen in the sums.
+            # The clips are free, so a wrong refund does not show in a sum of US dollars.
             job = await factories.accept(store, number, estimate_usd_micros=0)
             for step in factories.ROUTES[state]:
                 job = await factories.step(store, job, step)
@@ -222,7 +222,7 @@ async def test_a_ledger_that_does_not_agree_with_a_job_is_told_with_its_id(
 
 
 def _tamper(tmp_path: Path, *statements: str) -> None:
-    """Change what the database's own rules forbid."""
+    """Change the database with its foreign keys and triggers switched off."""
     conn = sqlite3.connect(tmp_path / "sorabot.db", isolation_level=None)
     conn.execute("PRAGMA foreign_keys = OFF")
     for (name,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
@@ -259,7 +259,7 @@ async def test_another_programs_file_is_told(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("version", "level", "words"), [(3, "warning", "brings it to 4"), (99, "problem", "later")]
+    ("version", "level", "words"), [(3, "warning", "brings it to 5"), (99, "problem", "later")]
 )
 async def test_another_releases_schema_is_told(tmp_path: Path, version, level, words):
     async with database(tmp_path):
@@ -347,7 +347,7 @@ async def test_video_apis_are_told_by_what_a_free_call_shows(tmp_path: Path):
         wrong = "sk-wrong-wrong-wrong"
         said = await of_providers(**{**variables, "OPENAI_API_KEY": wrong})
         assert "key" in about(said, "problem", "openai: it rejects the account")
-        # Some gateways repeat the key that they refuse.
+        # Some gateways repeat the rejected API key in their error message.
         api.fault("models", VideosFault.error(401, f"Incorrect API key provided: {api.key}"))
         said = await told(tmp_path, **variables)
         assert api.key not in "".join(said)

@@ -1,4 +1,4 @@
-"""What the operator chose about video APIs, and forgot, the doctor remembers."""
+"""Tests that the doctor reports which providers the operator has drained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.guild import EVERYWHERE, GuildSettings
 from bot.settings import Settings
 from bot.shell import doctor
 from bot.shell.doctor_disk import examine_database
-from bot.shell.providers import ChooseProvider, ProviderAction, run_providers
+from bot.shell.providers import ProviderAction, choose_provider
 from bot.storage.guild_settings import Actor
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
@@ -33,7 +33,7 @@ def _quiet() -> Iterator[None]:
 
 
 async def told(tmp_path: Path, *drained: str) -> list[tuple[str, str, str]]:
-    """Return level, words and advice of what is said of the choice."""
+    """Return level, message and advice of each finding about drained providers."""
     path = tmp_path / "sorabot.db"
     store = await SqliteJobStore.open(path)
     guild_store = SqliteGuildSettingsStore(store.database, store.queries)
@@ -83,8 +83,7 @@ async def test_the_doctor_asks_about_the_configured_ones(tmp_path: Path):
         "DISCORD_API_URL": "http://127.0.0.1:9",
     }
     await (await SqliteJobStore.open(tmp_path / "sorabot.db")).close()
-    drain = ChooseProvider(action=ProviderAction.DRAIN, name="local")
-    await run_providers(Settings.from_env(environ), drain, SystemClock())
+    await choose_provider(Settings.from_env(environ), ProviderAction.DRAIN, "local")
     is_well, lines = await doctor.examine(environ, SystemClock())
     assert not is_well
     assert any(line.startswith("problem  video APIs: all are drained") for line in lines)

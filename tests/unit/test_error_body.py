@@ -1,4 +1,4 @@
-"""Sentences that stand for a code where an API has none."""
+"""Error bodies without a code: the sentence tells a bad key, an empty balance and moderation."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ def test_a_prompt_that_is_quoted_takes_no_api_out(said, read):
     for value in ({"error": said}, {"detail": [{"loc": ["body", "prompt"], "msg": said}]}):
         told = error_body.parse_value(value)
         for status in (400, 422, 429):
-            assert not isinstance(read(status, told, None), ProviderAccountError)
+            assert not isinstance(read(status, told), ProviderAccountError)
 
 
 @pytest.mark.parametrize("quote", ["'{}'", '"{}"', "“{}”", "`{}`", "'{}", "'it's {}'"])
 def test_a_quoted_prompt_proves_no_overload_so_that_an_order_is_not_sent_twice(quote):
     said = error_body.parse_value({"error": f"Failed on {quote.format('too many cats')}"})
-    assert isinstance(error_mapping.map_create_error(503, said, None), UnknownOutcomeError)
+    assert isinstance(error_mapping.map_create_error(503, said), UnknownOutcomeError)
     busy = error_body.parse_value(
         {"error": f"Too many jobs; {quote.format('a cat')} was not taken"}
     )
-    assert isinstance(error_mapping.map_create_error(503, busy, None), NotAcceptedError)
+    assert isinstance(error_mapping.map_create_error(503, busy), NotAcceptedError)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is made of refusals in the shapes of fal, Runway and Replicate."""
+"""Parsing of error bodies in the shapes that fal, Runway and Replicate send."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def test_the_words_of_an_answer_are_found_in_the_trouble_that_was_made_of_it(
     status, body, expected
 ):
     said = error_body.parse_body(json.dumps(body).encode())
-    trouble = error_mapping.map_call_error(status, said, None)
+    trouble = error_mapping.map_call_error(status, said)
     assert isinstance(trouble, ProviderTroubleError)
     assert error_mapping.response_behind(trouble) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><title>502</title>", b"<!doctype html>"])
 def test_what_is_no_word_of_the_apis_is_no_answer(body):
-    trouble = error_mapping.map_call_error(502, error_body.parse_body(body), None)
+    trouble = error_mapping.map_call_error(502, error_body.parse_body(body))
     assert isinstance(trouble, ProviderTroubleError)
     assert error_mapping.response_behind(trouble) is None
     assert error_mapping.response_behind(ProviderTroubleError("no answer within 90 s")) is None

@@ -1,4 +1,4 @@
-"""What every API over HTTP makes of a paid call that went wrong: only proof frees the money."""
+"""How a provider over HTTP reports a failed paid call: no refund without proof of a rejection."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.contract.conftest import REQUEST
 
 
 class FailingHttpProvider(HttpProvider):
-    """Makes a paid call that ends as it is told."""
+    """A provider whose paid call raises a given error."""
 
     def __init__(self, error):
         account = ProviderAccount(

@@ -1,4 +1,4 @@
-"""The readers of JSON take what is of their kind, and let nothing else through."""
+"""Each reader of JSON returns values of its own type and rejects values of other types."""
 
 from __future__ import annotations
 

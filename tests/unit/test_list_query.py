@@ -1,4 +1,4 @@
-"""A page of a list as the text in a button."""
+"""The position in a list of clips and its filters, written into the custom id of a button."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ from bot.errors import RefusedError
 from bot.storage.clip_search import ClipSort, Cursor
 
 LARGEST = 2**63 - 1
-#: The most jobs and reactions that the combined sort key of a clip list can hold.
+#: Positions in a clip list, up to the largest numbers that its combined sort key can hold.
 cursors = st.builds(
     Cursor,
     seq=st.integers(0, 2**40 - 1),
@@ -47,7 +47,6 @@ def test_every_list_query_comes_back_as_it_was(query: ListQuery) -> None:
 
 @given(list_queries)
 def test_every_list_query_fits_into_the_id_of_a_button(query: ListQuery) -> None:
-    # Of any kind of list, and counted as UTF-16 as well: Discord does not say how it counts.
     custom_id = f"sora:history:{query.dump()}"
     assert len(custom_id) <= 100
     assert "\n" not in custom_id
@@ -64,7 +63,7 @@ def test_the_longest_list_query_fits_however_its_signs_are_counted() -> None:
 
 @given(st.text(max_size=100) | st.from_regex(r"[nl]:([ab]\w+\.\w+)?:\w*:\w*:.*", fullmatch=True))
 def test_what_no_list_wrote_breaks_nothing(text: str) -> None:
-    # Anything else that it raises ends the test.
+    # `ListQuery.load` may raise RefusedError; any other exception fails the test.
     with contextlib.suppress(RefusedError):
         look = ListQuery.load(text)
         assert ListQuery.load(look.dump()) == look

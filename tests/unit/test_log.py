@@ -1,4 +1,4 @@
-"""Log lines: whose job it is on every line, and nothing that opens a door."""
+"""Each log line names its job, and secrets in log lines are masked."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The counters of the process: what the page says, and that no job adds a line to it."""
+"""The metrics page: its values, and that its number of series doesn't grow with jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard's file: panels that Grafana can lay out, on whatever Prometheus its user has."""
+"""The Grafana dashboard's file: its panels have valid places and query metrics that exist."""
 
 import itertools
 import json
@@ -51,7 +51,7 @@ def test_a_panel_says_what_it_shows_and_asks_the_chosen_prometheus_for_the_chose
 
 @pytest.fixture(scope="module")
 def exported() -> dict[str, list[frozenset[tuple[str, str]]]]:
-    """What /metrics shows once all has happened: the labels of each sample, by its name."""
+    """The labels of each sample on /metrics, by metric, after each kind of event has occurred."""
     metrics = Metrics(["openai"])
     metrics.observe_step("submit", "ok", 1.0)
     metrics.observe_ack("taken", 0.1)
@@ -61,13 +61,13 @@ def exported() -> dict[str, list[frozenset[tuple[str, str]]]]:
     metrics.observe_loop_lag(0.1)
     found: dict[str, list[frozenset[tuple[str, str]]]] = {}
     for name, labels in samples(metrics.generate_page(FIGURES)):
-        # Prometheus adds where it read a sample.
+        # Prometheus adds the labels `instance` and `job` to each sample.
         found.setdefault(name, []).append(labels | {("instance", "a:1"), ("job", "sorabot")})
     return found
 
 
 def asked(query: str) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """Return each metric of a query with what its labels must be: name, operator, value."""
+    """Return each metric of a query with its label conditions as (name, operator, value)."""
     found = re.findall(r"\b((?:sora|process)_\w+)(?:\{([^}]*)\})?", query)
     return [(name, re.findall(r'(\w+)(=~|!=|!~|=)"([^"]*)"', inside)) for name, inside in found]
 
@@ -106,7 +106,7 @@ def test_a_legend_names_labels_that_its_query_leaves(panel):
         named = set(re.findall(r"\{\{\s*(\w+)\s*\}\}", target.get("legendFormat", "")))
         whole = not re.search(r"\b(sum|min|max|avg|histogram_quantile)\b", target["expr"])
         assert named <= (grouped_by(target["expr"]) | ({"instance"} if whole else set()))
-        # What a query groups by tells its lines apart.
+        # The legend must name every label by which the query groups, except `le`.
         assert grouped_by(target["expr"]) - {"le"} <= named
 
 

@@ -1,4 +1,4 @@
-"""The scheduler reports its steps, a provider its calls, and Discord's client its first responses."""
+"""Scheduler, provider and Discord's client report steps, calls and first responses as metrics."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_step_interrupted_by_shutdown_is_reported_as_cut_off() -> None:
 
 
 class StubMetricsProvider:
-    """Returns or raises `answer`; `poll` returns `answers`."""
+    """A provider whose calls return or raise `answer`; `poll` returns `answers` instead."""
 
     name = "lantern"
 

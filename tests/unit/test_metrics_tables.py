@@ -1,4 +1,4 @@
-"""What a scrape reads from the tables and the disk, and when it does not."""
+"""The gauges that a scrape reads from database and disk, and their values after a failure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.outbox import SqliteOutbox
 from bot.storage.sqlite.queries import Queries
-from bot.web.gauges import GaugeReader
-from bot.web.health import database_check, disk_check
+from bot.web.health import GaugeReader, check_database, check_disk
 from tests.empty_database import copy_empty_database
 from tests.unit.storage.factories import NOW, PLACE, after, entries, reach, step
 from tests.unit.test_metrics import samples
@@ -31,7 +30,7 @@ QUERIES = Queries.load()
 
 
 class ManualClock:
-    """A clock that is put forward by hand."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.at = NOW
@@ -272,15 +271,15 @@ async def test_a_scrape_never_reads_a_whole_history(
 
 
 async def test_a_check_says_in_words_what_is_missing(store: SqliteJobStore, tmp_path: Path) -> None:
-    answers = database_check(lambda: store.next_due_at(()))
-    assert await answers() is None
+    assert await check_database(lambda: store.next_due_at(())) is None
     await store.close()
-    assert await answers() == "the database does not answer; the log says why"
-    assert await disk_check(tmp_path, 1)() is None
-    short = await disk_check(tmp_path, 2**60)()
+    told = await check_database(lambda: store.next_due_at(()))
+    assert told == "the database does not answer; the log says why"
+    assert await check_disk(tmp_path, 1) is None
+    short = await check_disk(tmp_path, 2**60)
     assert short is not None
     assert "MiB left" in short
-    assert await disk_check(tmp_path / "gone", 1)() == "the disk with the data can't be read"
+    assert await check_disk(tmp_path / "gone", 1) == "the disk with the data can't be read"
 
 
 async def test_a_database_that_hangs_is_missing_after_two_seconds(store: SqliteJobStore) -> None:
@@ -289,7 +288,7 @@ async def test_a_database_that_hangs_is_missing_after_two_seconds(store: SqliteJ
     await asyncio.sleep(0)
     try:
         async with asyncio.timeout(3):
-            told = await database_check(lambda: store.next_due_at(()))()
+            told = await check_database(lambda: store.next_due_at(()))
     finally:
         gate.set()
         await holding

@@ -1,4 +1,4 @@
-"""A setting whose name is misspelt is not lost in silence."""
+"""Tests that the bot and the doctor warn of settings whose names are misspelt."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from bot.__main__ import main
 from bot.providers.registry import VENDORS
 from bot.settings import declared
-from bot.shell.doctor_settings import read_settings_environment
-from bot.shell.misspelt_settings import find_misspelt_settings
+from bot.shell.doctor_settings import find_misspelt_settings, read_settings_environment
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def told(dotenv: tuple[str, ...] = (), environ: tuple[str, ...] = ()) -> dict[str, str]:
-    return {each.name: each.suggestion for each in find_misspelt_settings(dotenv, environ)}
+    found = find_misspelt_settings(dotenv, environ)
+    return {name: message.partition("did you mean ")[2][:-1] for name, message in found.items()}
 
 
 def test_a_name_in_the_bots_own_file_that_is_no_setting_is_told_with_what_it_is_like():
@@ -73,7 +73,7 @@ def test_a_bot_that_starts_warns_of_it(
     (tmp_path / ".env").write_text("DISCORD_TOKENS=x\n")
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.delenv("DISCORD_TOKEN", raising=False)
-    assert main([]) == 2  # there is no token
+    assert main([]) == 2  # the exit code is 2 because there is no token
     said = capsys.readouterr()
     line = "DISCORD_TOKENS: no such setting, ignored; did you mean DISCORD_TOKEN?"
     (told_line,) = [each for each in (said.out + said.err).splitlines() if line in each]

@@ -25,7 +25,7 @@ def test_the_default_setting_has_both_soras_with_their_prices():
     assert fine.price_usd_micros(12, _WIDE) == 3_600_000
     assert fine.price_usd_micros(4, Size(width_px=1792, height_px=1024)) == 2_000_000
     for model in (fast, fine):
-        assert model.sizes[0] == _WIDE  # landscape unless asked otherwise
+        assert model.sizes[0] == _WIDE  # the first size is the default
         assert model.takes_image
         assert model.facts_source
         assert model.verified_on is not None

@@ -1,4 +1,4 @@
-"""The prompt gate: hidden signs go, words stay."""
+"""The prompt gate removes hidden characters from a prompt and keeps its words."""
 
 import pytest
 

@@ -219,7 +219,7 @@ async def test_free_calls_that_work_say_nothing_of_the_balance(
         await submit(provider, inner, ProviderAccountError("no balance"))
         inner.answer = OK
         await provider.check()
-        # One request may try the provider; the outage is the same one.
+        # The next request may try the provider, which is still in the same outage.
         assert breakers.takes_work("lantern")
         assert breakers.of("lantern").circuit is CircuitState.OUT
     assert outages == ["lantern"]

@@ -57,7 +57,7 @@ class LaterClock(SystemClock):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionHarness:
-    """A database, and a folder with the files that jobs leave."""
+    """A database with jobs, and a folder with the files of these jobs, on which retention runs."""
 
     store: SqliteJobStore
     folder: Path
@@ -67,7 +67,7 @@ class RetentionHarness:
         return FolderArchive(self.folder / "clips")
 
     async def job(self, number: int, state: State = State.DONE, **changes: object) -> Job:
-        """Make a job with a clip in the archive, a poster, and a render on this disk."""
+        """Make a job in `state` with a clip in the archive, a poster and a local render."""
         job = await accept(self.store, number, **changes)
         for stop in ROUTES[state]:
             fields: dict[str, Any] = {}
@@ -98,7 +98,7 @@ class RetentionHarness:
         path = self.folder / "pictures" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"picture")
-        # Relative to the clock that `run_retention` uses.
+        # The file's age is counted from the time of the clock in `run_retention`.
         made_s = after(40 * _DAY_S).timestamp() - days_old * _DAY_S
         os.utime(path, (made_s, made_s))
         return path
@@ -193,7 +193,7 @@ async def test_a_clip_with_an_outbox_message_left_stays(harness: RetentionHarnes
     outbox = SqliteOutbox(harness.store.database, harness.store.queries)
     await outbox.erase(job.id, after(1))
     await harness.run_retention()
-    # The outbox message removes the file together with the clip message and other copies.
+    # The outbox message will later remove the file together with the clip message.
     assert harness.file(job).exists()
 
 
@@ -284,7 +284,7 @@ async def test_retention_does_not_block_the_event_loop(harness: RetentionHarness
     async def watch() -> None:
         nonlocal longest_s
         while True:
-            # CPU time of this thread, so that other processes don't count.
+            # Measured is the CPU time of this thread, so that other processes have no influence.
             began_s = time.thread_time()
             await asyncio.sleep(0)
             longest_s = max(longest_s, time.thread_time() - began_s)

@@ -1,4 +1,4 @@
-"""Every setting with good values, with wrong ones, and with none."""
+"""Tests of each setting with valid values, with wrong values, and without a value."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`python -m bot quota …`: what an operator can see and change, and what they read when they can't."""
+"""Tests of `python -m bot quota …`: reports, changes of limits, and error messages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
-    """Run a command that succeeds and return what it said."""
+    """Return a function that runs a quota command, which must succeed, and returns its output."""
     assert main(["migrate"]) == 0
     capsys.readouterr()
 
@@ -55,7 +55,7 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
 
 
 def with_storage(tmp_path: Path, do: Callable[[AdminContext], Awaitable[_T]]) -> _T:
-    """Look or act as the bot on the same file would."""
+    """Run a function on the database through a second connection, as a running bot would."""
 
     async def work() -> _T:
         desk = await open_admin_context(Settings(data_dir=tmp_path))
@@ -282,7 +282,7 @@ def test_a_database_that_another_program_holds_is_one_line_and_exit_code_1(
     assert said.out == ""
     assert len(said.err.splitlines()) == 1
     assert "locked" in said.err
-    # Looking is possible all the while.
+    # Reports can be read while the other connection writes.
     assert "nothing" in shell(f"show --server {HOME}")
     holder.close()
 

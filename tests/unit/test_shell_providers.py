@@ -1,4 +1,4 @@
-"""`python -m bot providers …`: what an operator sees of the video APIs, and what they choose."""
+"""Tests of `python -m bot providers …`: the table of video APIs, and the operator's choices."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from bot.settings import Settings
 from bot.shell.provider_facts import default_facts
 from bot.shell.provider_table import markdown_table
 from bot.shell.providers import (
-    ChooseProvider,
-    ListProviders,
     ProviderAction,
     apply_choice,
-    run_providers,
+    choose_provider,
+    list_providers,
 )
 from bot.storage.guild_settings import Actor
 from bot.storage.instance_lock import InstanceLock
@@ -51,7 +50,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
-    """Run a command that succeeds and return what it said."""
+    """Return a function that runs a `providers` command, which must succeed, and returns its output."""
     assert main(["migrate"]) == 0
     capsys.readouterr()
 
@@ -168,7 +167,7 @@ async def test_choices_hold_everywhere_and_are_audited_as_the_operators(tmp_path
         (ProviderAction.RESUME, "openai"),
         (ProviderAction.USE, None),
     ):
-        await run_providers(here, ChooseProvider(action=way, name=name), SystemClock())
+        await choose_provider(here, way, name)
     desk = await _open_storage(tmp_path)
     audit_log = await desk.guild_store.audit_log(EVERYWHERE, None, before_id=None, limit=10)
     assert await desk.guild_store.guild_settings(EVERYWHERE) == GuildSettings()
@@ -186,7 +185,7 @@ async def test_a_running_bot_takes_a_choice_up_within_seconds(tmp_path: Path):
     settings_cache = GuildSettingsCache(desk.guild_store, clock)
     assert await settings_cache.everywhere() == GuildSettings()
     here = settings(tmp_path, "openai", "local", OPENAI_API_KEY=KEY)
-    await run_providers(here, ChooseProvider(action=ProviderAction.DRAIN, name="openai"), clock)
+    await choose_provider(here, ProviderAction.DRAIN, "openai")
     await clock.sleep(6)
     assert ModelSelection.from_settings(await settings_cache.everywhere()).drained == {"openai"}
     await desk.store.close()
@@ -200,11 +199,7 @@ async def test_other_rules_that_are_kept_for_all_servers_survive_a_choice(tmp_pa
     assert await desk.guild_store.replace_guild_settings(
         EVERYWHERE, kept, actor, expected=GuildSettings()
     )
-    await run_providers(
-        settings(tmp_path, "local"),
-        ChooseProvider(action=ProviderAction.USE, name="local"),
-        SystemClock(),
-    )
+    await choose_provider(settings(tmp_path, "local"), ProviderAction.USE, "local")
     after = await desk.guild_store.guild_settings(EVERYWHERE)
     await desk.store.close()
     assert after == GuildSettings(
@@ -218,18 +213,12 @@ async def test_draining_tells_how_many_jobs_go_on_and_who_is_left(tmp_path: Path
     job = await factories.accept(desk.store)
     await factories.step(desk.store, job, factories.State.SUBMITTING)
     here = settings(tmp_path, "local", "openai", OPENAI_API_KEY=KEY)
-    _, said = await run_providers(
-        here, ChooseProvider(action=ProviderAction.DRAIN, name="local"), SystemClock()
-    )
+    said = await choose_provider(here, ProviderAction.DRAIN, "local")
     assert "New jobs go to: openai" in said
     assert "Made there now: 1; they go on" in said
-    _, said = await run_providers(
-        here, ChooseProvider(action=ProviderAction.DRAIN, name="openai"), SystemClock()
-    )
+    said = await choose_provider(here, ProviderAction.DRAIN, "openai")
     assert "NOBODY" in said
-    _, said = await run_providers(
-        here, ChooseProvider(action=ProviderAction.USE, name="openai"), SystemClock()
-    )
+    said = await choose_provider(here, ProviderAction.USE, "openai")
     assert said.splitlines()[1] == "  New jobs go to: openai"
     await desk.store.close()
 
@@ -251,13 +240,12 @@ def test_a_choice_tells_which_database_it_went_to_and_whether_a_bot_runs_there(
 
 
 def test_to_use_one_is_to_let_it_have_jobs_and_to_drain_one_is_to_prefer_it_no_more():
-    use, drain = (
-        ChooseProvider(action=ProviderAction.USE, name="openai"),
-        ChooseProvider(action=ProviderAction.DRAIN, name="openai"),
-    )
-    used = apply_choice(GuildSettings(drained_providers=("openai", "local")), use)
+    before = GuildSettings(drained_providers=("openai", "local"))
+    used = apply_choice(before, ProviderAction.USE, "openai")
     assert used == GuildSettings(preferred_provider="openai", drained_providers=("local",))
-    assert apply_choice(used, drain) == GuildSettings(drained_providers=("local", "openai"))
+    assert apply_choice(used, ProviderAction.DRAIN, "openai") == GuildSettings(
+        drained_providers=("local", "openai")
+    )
 
 
 @pytest.mark.parametrize(
@@ -297,9 +285,7 @@ def test_a_choice_without_a_database_makes_none(tmp_path: Path, capsys):
 
 async def _checked(tmp_path: Path, api: VideosApi, key: str) -> tuple[str, str, bool]:
     here = settings(tmp_path, "openai", "local", OPENAI_API_KEY=key, OPENAI_BASE_URL=api.base_url)
-    is_well, said = await run_providers(
-        here, ListProviders(is_live=True, is_markdown=False), SystemClock()
-    )
+    is_well, said = await list_providers(here, SystemClock(), is_live=True)
     lines = said.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("openai"))
     return lines[at + 1], said, is_well

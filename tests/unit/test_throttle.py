@@ -1,4 +1,4 @@
-"""`python -m tests.throttle`: a slow CPU for tests."""
+"""`python -m tests.throttle` runs a command with only a share of one CPU core."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: Works for two seconds on the clock and returns the CPU time that it got, in hundredths.
+#: A program that works for two seconds of real time; its exit code is the CPU time it got, in
+#: hundredths of a second.
 _WORK = """
 import sys, time
 start, cpu_s = time.monotonic(), time.process_time()

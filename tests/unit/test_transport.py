@@ -16,8 +16,8 @@ from bot.errors import (
     UnknownOutcomeError,
     UnsupportedError,
 )
-from bot.providers.http import retry
-from bot.providers.http.payloads import Upload
+from bot.providers.http import timeouts
+from bot.providers.http.image_upload import Upload
 from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.http.timeouts import Timeouts
 from bot.providers.http.transport import Transport
@@ -29,9 +29,9 @@ _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class RawServer:
-    """Raw sockets: says `answers` in turn to whoever calls, and keeps what it was told.
+    """A server on a raw socket: sends `answers` one after the other and records the requests.
 
-    is_mute  takes requests and never answers.
+    is_mute  whether the server reads requests and never answers.
     """
 
     def __init__(self, *answers: bytes, is_mute: bool = False) -> None:
@@ -66,7 +66,7 @@ class RawServer:
                 if not answer or b"Connection: close" in answer:
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the caller hung up, as callers may
+            pass  # the client closed the connection
         finally:
             writer.close()
 
@@ -336,4 +336,4 @@ async def test_httpx_itself_does_not_log_addresses():
     ],
 )
 def test_hints_are_read_in_every_form(headers, hint_s):
-    assert retry.retry_after_s(headers, _NOON) == hint_s
+    assert timeouts.retry_after_s(headers, _NOON) == hint_s

@@ -1,4 +1,4 @@
-"""The watchdog: a loop that is held up is named with its stack, once a minute, for next to nothing."""
+"""The watchdog logs the stack of a blocked event loop, at most once a minute, at little cost."""
 
 from __future__ import annotations
 
@@ -121,5 +121,5 @@ async def test_watching_costs_next_to_nothing() -> None:
     with watching():
         await asyncio.sleep(0.2)
         spent_s = await cost_s(3)
-    # Ten times what it takes (docs/observability.md), for machines that are busy otherwise.
+    # The limit is ten times the watchdog's usual cost (docs/observability.md), for busy machines.
     assert spent_s < 3 * 0.02

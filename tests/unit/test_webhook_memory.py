@@ -1,4 +1,4 @@
-"""What the endpoint remembers, and what it tells the log."""
+"""The webhook endpoint's replay cache, and its log lines about rejected requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that skips every wait and remembers how long it would have been."""
+"""A clock for tests that skips every wait and records how long the wait would have been."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.clock import SystemClock
 
 
 class AutojumpClock:
-    """A `Clock` whose sleeps pass at once; `slept_s` lists them."""
+    """A `Clock` whose sleeps end at once; `slept_s` lists the seconds of each sleep."""
 
     def __init__(self) -> None:
         self._clock = SystemClock()

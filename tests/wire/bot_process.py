@@ -1,4 +1,4 @@
-"""The real bot in a process of its own, with nothing but its environment to steer it."""
+"""Starts the real bot in a separate process, which tests control only through its environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["ROOT", "BotProcess", "CommandOutput", "bot_process", "run_command"]
 
 @dataclass(slots=True)
 class BotProcess:
-    """A running `python -m bot`; its log is in `log_path`."""
+    """A running `python -m bot`; its log is the file `log_path`."""
 
     process: asyncio.subprocess.Process | ForkedProcess
     log_path: Path
@@ -30,25 +30,25 @@ class BotProcess:
         return self.process.pid
 
     def log(self) -> str:
-        """Return what it has logged; nothing before the process has opened its log."""
+        """Return what the bot has logged so far; "" before the process has created its log file."""
         if not self.log_path.exists():
             return ""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     async def kill(self) -> None:
-        """SIGKILL: no handler runs, nothing is tidied up."""
+        """Kill the bot with SIGKILL, so that it runs no cleanup, and wait for its end."""
         self.process.kill()
         await self.process.wait()
 
     async def stop(self, timeout_s: float = PATIENCE_S) -> int:
-        """SIGTERM, as an operator's supervisor sends it; return the exit code."""
+        """Stop the bot with SIGTERM, as a process supervisor does; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), timeout_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOutput:
-    """What a command left with, and what it said."""
+    """The exit code, the standard output and the standard error of a finished command."""
 
     code: int
     out: str
@@ -58,7 +58,10 @@ class CommandOutput:
 async def run_command(
     folder: Path, variables: Mapping[str, str], *words: str, timeout_s: float = PATIENCE_S
 ) -> CommandOutput:
-    """Run `python -m bot …words` in `folder`, with only `variables` set, as `bot_process`."""
+    """Run `python -m bot …words` in `folder`, with only the environment variables `variables`.
+
+    Raises TimeoutError if the command takes longer than `timeout_s`.
+    """
     environ = _environ(folder, variables)
     with tempfile.TemporaryDirectory() as said:
         out, err = Path(said) / "out", Path(said) / "err"
@@ -80,10 +83,10 @@ async def bot_process(
     module: str = "bot",
     pool: ProcessPool | None = None,
 ) -> AsyncIterator[BotProcess]:
-    """Start the bot with only `variables` set beyond what Python needs; kill it at the end.
+    """Start the bot with only `variables` and what Python needs as environment; kill it at the end.
 
-    folder  its working directory (so that no .env of the checkout is read) and home of its log.
-    pool    what it is forked from, without a Python of its own that starts.
+    folder  the bot's working directory, where its log is written and no .env file is found.
+    pool    the process from which the bot is forked; without it, a new Python process is started.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log_path = folder / "bot.log"

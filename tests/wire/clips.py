@@ -1,4 +1,4 @@
-"""Real clips of any size for tests, made on the spot."""
+"""Makes real video clips of any size for tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_clip(
     size: tuple[int, int] = (320, 180),
     pad_to_bytes: int | None = None,
 ) -> Path:
-    """Write an H.264/AAC MP4 that starts at once, and return `path`.
+    """Write an H.264/AAC MP4 that players can start before all of it has arrived; return `path`.
 
     pad_to_bytes  grow the file to exactly this size with a `free` box, which players skip.
     """
@@ -33,7 +33,7 @@ def make_clip(
 
 @functools.cache
 def _encoded(seconds: int, size: tuple[int, int]) -> bytes:
-    """Return the file; a process encodes each kind of clip once."""
+    """Return a clip's bytes, encoded once in each process for each length and size."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         _encode(path, seconds, size)
@@ -63,7 +63,7 @@ def _encode(path: Path, seconds: int, size: tuple[int, int]) -> None:
 
 
 def count_frames(path: Path) -> int:
-    """Decode the pictures of an MP4, and nothing but an MP4."""
+    """Return the number of video frames in an MP4 file; other formats raise an error."""
     with av.open(str(path), format="mp4") as clip:
         return sum(1 for _ in clip.decode(video=0))
 

@@ -1,12 +1,12 @@
-"""Every point at which the bot is killed, and what members do so that it comes there.
+"""All points at which tests kill the bot, and what members do so that the bot reaches the point.
 
-A point is a call of a port that writes, pays, fetches, keeps or posts; each is two, `before` and
-`after`. `tests.chaos.actions` has the doings.
+A crash point is before or after a call of a port (store, provider, archive, publisher, outbox) that
+changes something. The members' actions are functions in `tests.chaos.actions`.
 """
 
 from __future__ import annotations
 
-#: Calls that only look, or that no job depends on.
+#: Calls that only read, or that no job depends on; these calls are no crash points.
 READS = frozenset(
     {
         *("store.job", "store.request", "store.jobs_of", "store.jobs_of_message", "store.clip"),
@@ -19,10 +19,10 @@ READS = frozenset(
     }
 )
 
-#: Point → what members do, in a server that leaves everything as it comes.
+#: Crash point → the action that leads to it, in a server with default settings.
 DEFAULT_POINTS = {
-    "store.extend_deadlines": "be_born",
-    "store.defer_uncertain_posts": "be_born",
+    "store.extend_deadlines": "start",
+    "store.defer_uncertain_posts": "start",
     "store.accept": "ask",
     "store.set_card": "ask",
     "store.claim_slot:queued>submitting": "ask",
@@ -52,11 +52,11 @@ DEFAULT_POINTS = {
     "store.move:queued>cancelled": "cancel",
     "store.request_cancel": "cancel_late",
     "provider.cancel": "cancel_late",
-    # The render or its file is not what it should be.
+    # Crash points that are reached when a render fails or its file is bad.
     "store.move:rendering>failed": "fail_render",
     "store.update:downloading>downloading": "corrupt_download",
     "store.move:downloading>failed": "exceed_max_bytes",
-    # The place does not take it.
+    # Crash points that are reached when a clip can't be posted in its channel.
     "store.update:posting>posting": "get_proxy_error_for_post",
     "publisher.find_clip": "get_proxy_error_for_post",
     "store.move:posting>posting": "lock_thread",
@@ -77,7 +77,8 @@ DEFAULT_POINTS = {
     "outbox.finish_erase": "delete",
 }
 
-#: … in a server with a gallery that has its clips posted in threads.
+#: Crash point → the action that leads to it, in a server that has a gallery and posts clips in
+#: threads.
 GALLERY_POINTS = {
     "publisher.open_thread": "ask",
     "publisher.mirror_clip": "ask",
@@ -86,12 +87,12 @@ GALLERY_POINTS = {
     "publisher.remove_unrecorded_mirror": "delete_before_it_is_mirrored",
 }
 
-#: … where the second video service can stop a render.
+#: Crash point → the action that leads to it, where the second provider can cancel a render.
 CANCELLABLE_POINTS = {"store.move:rendering>cancelled": "cancel_render"}
 
 
 def before_and_after(points: dict[str, str]) -> dict[str, str]:
-    """Return the points with their `before` and `after`."""
+    """Return the crash points before and after each call, with the actions that lead to them."""
     return {
         f"{when} {each}": doing for each, doing in points.items() for when in ("before", "after")
     }

@@ -1,4 +1,4 @@
-"""The REST side: routes, what each may be sent, and a log of everything that came."""
+"""The simulated Discord's REST API: its routes, checks of requests, and a log of all requests."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ PREFIX = "/api/v10"
 
 @dataclass(slots=True, kw_only=True)
 class ApiCall:
-    """One request.
+    """One request that the bot sent to the simulated Discord.
 
-    path       below /api/v10, without the query; template is the route's, or "" for an unknown one.
+    path       the path below /api/v10, without the query string.
+    template   the path pattern of the route; "" for an unknown route.
     body       the parsed JSON or payload_json; None without a body.
-    arrived_s  perf_counter when the whole request was in.
-    status     what was answered; None while it is being worked on, 0 for a cut connection.
+    arrived_s  `time.perf_counter()` when the whole request had arrived.
+    status     the HTTP status of the response; None before the response, 0 for a cut connection.
     """
 
     method: str
@@ -52,11 +53,11 @@ Handler = Callable[[ApiCall], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route and what may be sent to it.
+    """A route of the REST API, and what a request to the route may contain.
 
-    fields     the known keys of the body; None when there is no body, empty when any JSON goes.
+    fields     the known keys of the body; None for no body, empty for any JSON.
     query      the known query parameters.
-    needs_bot  the Authorization header must hold the bot's token.
+    needs_bot  whether the Authorization header must contain the bot's token.
     """
 
     method: str
@@ -68,11 +69,10 @@ class Route:
 
 
 class RestApi:
-    """Answers the routes it was given; everything else is a violation and a 404.
+    """Answers requests to known routes; any other request gets a 404 and counts as a violation.
 
-    calls       every request, in order of arrival.
-    violations  what a bot should not have sent; reading it checks the bodies so far against the
-                OpenAPI document, all else is checked at once.
+    calls       all requests, in order of arrival.
+    violations  descriptions of the requests that a bot must not send.
     """
 
     def __init__(
@@ -95,7 +95,11 @@ class RestApi:
 
     @property
     def violations(self) -> list[str]:
-        """Judging by the OpenAPI document waits until here, so that answering costs nothing."""
+        """Descriptions of the requests that a bot must not send.
+
+        Only reading this property checks bodies against Discord's OpenAPI document, because the
+        check is slow.
+        """
         waiting, self._unjudged = self._unjudged, []
         for call in waiting:
             for finding in findings(call.method, call.template, call.body):
@@ -143,7 +147,7 @@ class RestApi:
                 self.violation(f"{call.method} {call.path}: {error}")
                 return self._answer(call, error.status, error.body)
             except ConnectionError:
-                # The bot went away in the middle of its upload.
+                # The bot closed the connection in the middle of its upload.
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 call.status = 0
                 self._notify()
@@ -156,7 +160,7 @@ class RestApi:
     async def serve_raw(
         self, request: web.Request, template: str, work: Callable[[], web.StreamResponse]
     ) -> web.StreamResponse:
-        """Log a request outside the API (the CDN's), with the faults ordered for it."""
+        """Log and answer a request to the CDN, applying the faults that a test has set for it."""
         return await self._troubled(request, self._begin(request, template), work)
 
     def _handle(self, request: web.Request, route: Route, call: ApiCall) -> web.Response:
@@ -168,8 +172,8 @@ class RestApi:
             if error.breaks_rule:
                 self.violation(f"{call.method} {call.path}: {error}")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # A body of another shape than the handler reads. Should the handler be at fault
-            # instead, the violation shows that too.
+            # The body has a shape that the handler can't read. If the handler itself has a bug, the
+            # violation reports that, too.
             self.violation(f"{call.method} {call.path}: {type(error).__name__}: {error}")
             refused = invalid("body", "BASE_TYPE_BAD_TYPE", "This double cannot read the body.")
             answer, status = refused.body, refused.status
@@ -180,7 +184,7 @@ class RestApi:
     async def _troubled(
         self, request: web.Request, call: ApiCall, work: Callable[[], web.StreamResponse]
     ) -> web.StreamResponse:
-        """Do the work, unless a fault ordered for this request comes before or after it."""
+        """Answer a request by `work`, applying the faults that a test has set for the request."""
         try:
             return await self._met(request, call, work)
         finally:
@@ -193,24 +197,24 @@ class RestApi:
         for fault in met:
             if fault.delay_s:
                 await asyncio.sleep(fault.delay_s)
-        ordered = next((fault for fault in met if not fault.delay_s), None)
-        if ordered is None:
+        fault = next((fault for fault in met if not fault.delay_s), None)
+        if fault is None:
             response = work()
             call.status = response.status
             return response
-        if ordered.reset or (ordered.status is not None and not ordered.after_work):
-            return self._ordered(request, call, ordered)
+        if fault.reset or (fault.status is not None and not fault.after_work):
+            return self._fail(request, call, fault)
         response = work()
         call.status = response.status
-        if ordered.drip_s:
-            return await _dripped(request, response, ordered.drip_s)
-        return self._ordered(request, call, ordered)
+        if fault.drip_s:
+            return await _dripped(request, response, fault.drip_s)
+        return self._fail(request, call, fault)
 
     @staticmethod
-    def _ordered(request: web.Request, call: ApiCall, fault: DiscordFault) -> web.StreamResponse:
+    def _fail(request: web.Request, call: ApiCall, fault: DiscordFault) -> web.StreamResponse:
         call.status = fault.status or 0
         if fault.cut or fault.reset:
-            # Nobody is there to read this answer any more.
+            # The connection is gone, so no client reads this response.
             reset(request)
             return _json(500, None)
         return _raw(fault.status, fault.body, fault.headers)
@@ -236,7 +240,8 @@ class RestApi:
 def _json(status: int, payload: Any) -> web.Response:
     if payload is None:
         return web.Response(status=status)
-    # Exactly this Content-Type: discord.py compares it as a whole, charset and all.
+    # Send exactly this Content-Type, because discord.py compares the whole header, including any
+    # charset.
     return web.Response(
         status=status,
         body=json.dumps(payload, separators=(",", ":")).encode(),
@@ -247,7 +252,7 @@ def _json(status: int, payload: Any) -> web.Response:
 async def _dripped(
     request: web.Request, whole: web.StreamResponse, seconds: float
 ) -> web.StreamResponse:
-    """Send `whole`, all but the last byte at once."""
+    """Send a response's body without its last byte, wait for `seconds`, then send the last byte."""
     assert isinstance(whole, web.Response)
     body = whole.body or b""
     assert isinstance(body, bytes)

@@ -1,4 +1,4 @@
-"""The files of a message: kept, joined by more, left out, and shown by embeds and components."""
+"""The attachments of simulated Discord messages, and links to them in embeds and components."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.wire.discord_world import DiscordWorld
 
 
 class Attachments:
-    """Turns files that arrived into attachment objects with links that work for a day."""
+    """Turns uploaded files into attachment objects, whose links work for a day."""
 
     def __init__(self, world: DiscordWorld, links: Callable[[], Links]) -> None:
         self._world = world
         self._links = links
 
     def after(self, message: Payload, body: Payload, files: list[StoredFile]) -> list[Payload]:
-        """Return what a message holds after a body: old ones listed by id, then what came.
+        """Return a message's attachments after a post or edit with `body` and `files`.
 
-        Without `attachments` in the body everything old stays.
+        Old attachments stay if `body` lists their ids, or if it has no key `attachments` at all.
         """
         listed = body.get("attachments")
         old = {entry["id"]: entry for entry in message["attachments"]}
@@ -38,7 +38,7 @@ class Attachments:
         return [*result, *(self.keep(channel_id, file, {}) for file in arrived.values())]
 
     def keep(self, channel_id: str, file: StoredFile, entry: Payload) -> Payload:
-        """Return the attachment object for a file that arrived, and serve it from now on."""
+        """Return the attachment object for an uploaded file, and serve the file from now on."""
         attachment_id = self._world.snowflakes.take()
         filename = re.sub(r"[^\w.\-]+", "_", entry.get("filename") or file.filename)
         url = self._links().sign(channel_id, attachment_id, filename, self._world.now())
@@ -56,7 +56,10 @@ class Attachments:
 
 
 def show(node: Any, attachments: list[Payload]) -> None:
-    """Replace every `attachment://name` in embeds or components, in place, by the file's link."""
+    """Replace each link `attachment://name` in embeds or components, in place, by the file's URL.
+
+    Raises DiscordApiError if the message has no such file.
+    """
     if isinstance(node, list):
         for item in node:
             show(item, attachments)

@@ -1,4 +1,4 @@
-"""A bare discord.py bot in this process, pointed at the loopback Discord."""
+"""A minimal discord.py bot in the test's process, connected to the simulated Discord."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Sora(commands.GroupCog, group_name="sora"):
 
 
 class BareBot(commands.Bot):
-    """Says what it heard; everything else is asked of it by the tests."""
+    """A bot that records the messages it receives; tests call its methods for everything else."""
 
     def __init__(
         self, intents: discord.Intents | None = None, *, heartbeat_timeout: float = 60.0
@@ -82,7 +82,8 @@ class BareBot(commands.Bot):
             commands.when_mentioned,
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
-            # The default waits two seconds for servers that will not come.
+            # discord.py would wait two seconds for guilds, which arrive at once in the simulated
+            # Discord.
             guild_ready_timeout=0.05,
             heartbeat_timeout=heartbeat_timeout,
         )
@@ -104,7 +105,7 @@ class BareBot(commands.Bot):
         self.message_arrived.set()
 
     async def hears(self, text: str) -> discord.Message:
-        """Wait for a message whose content is `text`."""
+        """Wait until the bot receives a message whose content is `text`; return the message."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 self.message_arrived.clear()
@@ -115,20 +116,20 @@ class BareBot(commands.Bot):
 
 
 class BareBotSession(NamedTuple):
-    """The two who play: Discord, and a bot that is logged in to it."""
+    """A simulated Discord, and a bot that is logged in to it."""
 
     loopback: LoopbackDiscord
     bot: BareBot
 
     def channel(self, name: str) -> discord.PartialMessageable:
-        """Return a channel by its name in the double, as the bot sends to it."""
+        """Return the simulated Discord's channel of this name, to which the bot can send."""
         channel_id = int(self.loopback.world.channel(name)["id"])
         return self.bot.get_partial_messageable(channel_id)
 
 
 @contextlib.contextmanager
 def repointed(loopback: LoopbackDiscord) -> Iterator[None]:
-    """Send discord.py to the double, and back to Discord afterwards."""
+    """Point discord.py at the simulated Discord while the block runs, then at the real one."""
     before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     Route.BASE = loopback.api_url
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(loopback.gateway_url)
@@ -142,7 +143,7 @@ def repointed(loopback: LoopbackDiscord) -> Iterator[None]:
 async def logged_in(
     loopback: LoopbackDiscord, intents: discord.Intents | None = None
 ) -> AsyncIterator[BareBot]:
-    """Run one bot until the block ends; another may follow."""
+    """Run a bot until the block ends; another bot may be started after that."""
     bot = BareBot(intents)
     times = loopback.gateway.identifies + 1
     running = asyncio.create_task(bot.start(loopback.token))
@@ -156,7 +157,7 @@ async def logged_in(
 
 @contextlib.asynccontextmanager
 async def bare_bot_session(intents: discord.Intents | None = None) -> AsyncIterator[BareBotSession]:
-    """Log a bare bot in; afterwards, nothing that it sent may have been a violation."""
+    """Log a bare bot in to a simulated Discord; at the end, assert that there was no violation."""
     async with LoopbackDiscord() as loopback:
         with repointed(loopback):
             async with logged_in(loopback, intents) as bot:

@@ -1,4 +1,4 @@
-"""The application's commands: kept as it registered them, and filled in as a member's client does."""
+"""The commands that a bot registered in the simulated Discord, and how members can use them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _STRING, _INTEGER, _BOOLEAN, _USER, _CHANNEL, _ROLE, _MENTIONABLE, _NUMBER, _ATT
 
 
 class UnavailableError(Exception):
-    """The member's client would not offer this: no such command, option, choice or right."""
+    """Discord's client would not offer this to the member, such as a missing command or option."""
 
 
 @dataclass(slots=True)
 class Invocation:
-    """The `data` of an interaction, and what it needs along the way."""
+    """The `data` of a command interaction that is being built, with the objects it mentions."""
 
     user_id: str
     channel: Payload
@@ -36,7 +36,10 @@ class Invocation:
 
 
 class CommandRegistry:
-    """What was registered, globally and per server; ids survive when name and type match."""
+    """The commands registered globally and in each server.
+
+    A command that is registered again keeps its id if its name and type are the same.
+    """
 
     def __init__(self, world: DiscordWorld, upload: Any) -> None:
         self._world = world
@@ -44,7 +47,7 @@ class CommandRegistry:
         self._scopes: dict[str | None, list[Payload]] = {None: []}
 
     def overwrite(self, wanted: Any, guild_id: str | None = None) -> list[Payload]:
-        """Replace a scope's commands; raise ApiError when Discord would refuse them."""
+        """Replace all commands of a scope; raise DiscordApiError if Discord would refuse them."""
         check_commands(wanted)
         known = {(c["type"], c["name"]): c["id"] for c in self.listed(guild_id)}
         self._scopes[guild_id] = [self._complete(c, known, guild_id) for c in wanted]
@@ -75,10 +78,11 @@ class CommandRegistry:
             **({"guild_id": guild_id} if guild_id else {}),
         }
 
-    # ---- what a member's client does
-
     def find(self, name: str, kind: int, user_id: str, channel: Payload) -> Payload:
-        """Return the command if this member is shown it there; else raise UnavailableError."""
+        """Return the command with this name if the member sees it in the channel.
+
+        Raises UnavailableError otherwise.
+        """
         guild_id = channel.get("guild_id")
         offered = [*self.listed(guild_id), *(self.listed() if guild_id else [])]
         for command in offered:
@@ -106,11 +110,11 @@ class CommandRegistry:
         *,
         focused: str | None = None,
     ) -> Payload:
-        """Return interaction data for "group sub" with option values, typed as registered.
+        """Return the data of an interaction for a command such as "group sub" with option values.
 
-        `focused` names the option that is being typed (autocomplete): it alone may be partial, and
-        required options may be absent.
-        Raises UnavailableError for whatever Discord's client would not let a member send.
+        focused  the option that the member is typing (autocomplete). Its value may be partial, and
+                 required options may be missing.
+        Raises UnavailableError for input that Discord's client would not let a member send.
         """
         name, *path = words.split()
         command = self.find(name, CHAT_INPUT, user_id, channel)
@@ -131,9 +135,9 @@ class CommandRegistry:
         return self._data(command, call, channel) | {"options": filled}
 
     def menu(self, name: str, target: Payload, user_id: str, channel: Payload) -> Payload:
-        """Return interaction data for a context menu on a message or a user.
+        """Return interaction data for the use of a context menu on a message or a user.
 
-        A message is given as the bot may read the target of a command.
+        A message must be given as a bot sees the target of a command (`ContentFilter.as_target`).
         """
         kind = MESSAGE_MENU if "channel_id" in target else USER_MENU
         command = self.find(name, kind, user_id, channel)

@@ -1,4 +1,4 @@
-"""What a bot may read of a message, over the gateway, over REST and in interactions."""
+"""What a bot may read of a message: over the gateway, over REST, and in interactions."""
 
 from __future__ import annotations
 
@@ -14,31 +14,36 @@ _HIDDEN: Payload = {"content": "", "embeds": [], "attachments": [], "components"
 
 
 class ContentFilter:
-    """Blanks what the message_content intent guards.
+    """Blanks message content that a bot may read only with the intent message_content.
 
-    Without it a post of somebody else is blank, unless it is in a DM, mentions the bot, is a
-    ping-reply to a regular message of the bot, or is the target of a message command. The third
-    exception "does not apply to replies to slash command responses" (discord-api-docs, 2026-08-06).
+    Without the intent, a bot reads a message of another author only if the message is in a DM,
+    mentions the bot, replies with a ping to a regular message of the bot, or is the target of a
+    message command. Replies to a bot's slash command responses are not such replies
+    (discord-api-docs, 2026-08-06).
     """
 
     def __init__(self, world: DiscordWorld) -> None:
         self._world = world
-        #: Ids of ping-replies to regular messages of the bot; deleting the target changes nothing.
+        #: Ids of messages that reply with a ping to a regular message of the bot; they stay
+        #: readable when that message is deleted.
         self._addressed: set[str] = set()
 
     def note_reply(self, reply: Payload, target: Payload) -> None:
-        """Remember whether a reply that has just been written speaks to the bot."""
+        """Remember a new reply if it pings the bot and replies to a regular message of the bot."""
         bot_id = self._world.bot["id"]
         is_regular = target["author"]["id"] == bot_id and "interaction_metadata" not in target
         if is_regular and bot_id in {user["id"] for user in reply["mentions"]}:
             self._addressed.add(reply["id"])
 
     def for_bot(self, message: Payload) -> Payload:
-        """Return a copy as the bot may read it; the message replied to is judged by itself."""
+        """Return a copy of a message as the bot may read it.
+
+        A message replied to is judged by itself.
+        """
         return self._copy(message, readable=self._may_read(message))
 
     def as_target(self, message: Payload) -> Payload:
-        """Return a copy as a message command hands it over: readable, whoever wrote it."""
+        """Return a copy of a message as the target of a message command, which bots may read."""
         return self._copy(message, readable=True)
 
     def _copy(self, message: Payload, *, readable: bool) -> Payload:
@@ -49,7 +54,7 @@ class ContentFilter:
             seen |= copy.deepcopy(_HIDDEN)
             seen.pop("poll", None)
         if "referenced_message" in message:
-            # What a referenced message itself refers to is never included.
+            # Discord never includes the message to which a referenced message replies.
             flat = {k: v for k, v in (target or {}).items() if k != "referenced_message"}
             seen["referenced_message"] = self.for_bot(flat) if flat else None
         return seen

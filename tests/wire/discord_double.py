@@ -1,4 +1,4 @@
-"""A strict stand-in for Discord on 127.0.0.1: REST, gateway and CDN over real sockets.
+"""A strict simulation of Discord on 127.0.0.1: REST API, gateway and CDN over real sockets.
 
     async with LoopbackDiscord() as discord_double:
         environ |= {"DISCORD_API_URL": discord_double.api_url, …}
@@ -6,9 +6,9 @@
         sent = await discord_double.slash("alice", "general", "sora generate", {"prompt": "a cat"})
         await sent.answered()
 
-It holds one server ("everyone" may do the usual) with the members owner, alice, bob and moderator,
-the channels general and clips, the thread film-club and the DM dm-alice; `world` makes more.
-Nothing is accepted that the documentation does not name: see `violations`.
+The simulation has one server with the members owner, alice, bob and moderator, the channels general
+and clips, the thread film-club and the DM dm-alice; methods of `world` make more. A request that
+Discord's documentation does not allow is recorded in `violations`.
 """
 
 from __future__ import annotations
@@ -41,15 +41,14 @@ BOT_TOKEN = "loopback.bot.token"
 
 
 class LoopbackDiscord(MemberActions):
-    """The whole of Discord, as far as one bot can see it.
+    """The simulated Discord, as one bot and its members see it.
 
-    api_url, gateway_url  what DISCORD_API_URL and DISCORD_GATEWAY_URL must hold.
-    token                 the only token that logs in.
-    world                 people, places and permissions; change them here.
-    faults                trouble on order; `fail_next`, `cut_next`, `reset_next`, `drip_next` and
-                          `delay_next` are its.
-    gateway               cut(), close(), reconnect(), invalidate(), refuse_next(), play_dead();
-                          counts of what came.
+    api_url, gateway_url  the values for DISCORD_API_URL and DISCORD_GATEWAY_URL.
+    token                 the only token with which a bot can log in.
+    world                 members, channels and permissions, which tests may change.
+    faults                failures of requests; also as `fail_next`, `cut_next`, `reset_next`,
+                          `drip_next` and `delay_next`.
+    gateway               the gateway connections; its methods break them in different ways.
     """
 
     def __init__(self, *, clock: Clock | None = None, token: str = BOT_TOKEN) -> None:
@@ -81,7 +80,7 @@ class LoopbackDiscord(MemberActions):
             self._commands,
             lambda: self.gateway_url,
         )
-        # Multipart bodies are streamed, whatever their size; this bounds JSON alone.
+        # This limits only JSON bodies; multipart bodies of any size are streamed.
         application = web.Application(client_max_size=8 * 1024 * 1024)
         application.add_routes(
             [
@@ -115,14 +114,17 @@ class LoopbackDiscord(MemberActions):
         await asyncio.to_thread(self._folder.cleanup)
 
     async def ready(self, timeout_s: float = PATIENCE_S, *, times: int = 1) -> None:
-        """Wait until a bot is connected, after `times` identifications in all (restarts add up)."""
+        """Wait until a bot is connected and bots have identified `times` times in total.
+
+        Raises TimeoutError after `timeout_s` seconds.
+        """
         gateway = self.gateway
         await self.world.changes.until(
             lambda: gateway.identifies >= times and gateway.connected, timeout_s
         )
 
     async def until(self, check: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
-        """Return the first truthy result of `check`, looked at after everything that happens.
+        """Return the first truthy result of `check`, which is called after each change.
 
         Raises TimeoutError after `timeout_s` seconds.
         """
@@ -132,7 +134,7 @@ class LoopbackDiscord(MemberActions):
 
     @property
     def calls(self) -> list[ApiCall]:
-        """Every request, in order of arrival."""
+        """All requests to the REST API and the CDN, in order of arrival."""
         return self.api.calls
 
     def called(self, method: str, template: str) -> list[ApiCall]:
@@ -141,25 +143,25 @@ class LoopbackDiscord(MemberActions):
 
     @property
     def violations(self) -> list[str]:
-        """What the bot sent that Discord does not document; empty is what a test wants."""
+        """Descriptions of requests that Discord's documentation does not allow."""
         return self.api.violations
 
     @property
     def messages(self) -> Mapping[str, list[Payload]]:
-        """Channel id → its messages, oldest first; ephemeral ones (flag 64) among them."""
+        """All messages by channel id, oldest first, including ephemeral ones (flag 64)."""
         return self.world.messages
 
     def posts(self, channel: Where) -> list[Payload]:
-        """Return the messages of a channel by name, oldest first."""
+        """Return the messages of the channel with this name, oldest first."""
         return self.world.messages[self.world.channel(channel)["id"]]
 
     @property
     def made_by_nonce(self) -> Counter[str]:
-        """How many messages each nonce made; more than one was posted twice."""
+        """For each nonce, the number of messages made with it; 2 or more means posted twice."""
         return self._messages.made
 
     def stored(self, attachment: Payload) -> StoredFile:
-        """Return the bytes behind an attachment: path, size_bytes, sha256, read_bytes()."""
+        """Return the stored file of an attachment: its path, size and SHA-256."""
         return self.world.files[attachment["id"]]
 
     # ---- the CDN

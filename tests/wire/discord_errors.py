@@ -1,13 +1,13 @@
-"""Discord's refusals, by their JSON error code."""
+"""Discord's error responses, by their JSON error code."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: code → (HTTP status, message). Source: discord-api-docs, opcodes-and-status-codes, 2026-08-06.
-#: 160005 / 50083 for locked threads and 50027 for a dead interaction token are readings of the
-#: documentation that were never compared with the live service; so is 10007 for who is not in a
-#: thread, where it says 404 alone.
+#: JSON error code → (HTTP status, message), from discord-api-docs, opcodes-and-status-codes,
+#: 2026-08-06. The documentation leaves open whether a locked thread gives 160005 or 50083, whether
+#: an expired interaction token gives 50027, and whether a user who is not in a thread gives 10007;
+#: these choices have never been compared with the real Discord.
 CODES: dict[int, tuple[int, str]] = {
     0: (401, "401: Unauthorized"),
     10002: (404, "Unknown Application"),
@@ -37,14 +37,14 @@ CODES: dict[int, tuple[int, str]] = {
 }
 
 
-#: A bot that meets one of these sent what no state of the world would have made right.
+#: Error codes for requests that are wrong in themselves, whatever the state of the server.
 _ALWAYS_WRONG = frozenset({30015, 50006, 50109})
 
 
 class DiscordApiError(Exception):
-    """An answer other than success: HTTP `status` and the JSON `body` that goes with it.
+    """An error response: the HTTP `status` and the JSON `body`.
 
-    breaks_rule  the request itself was wrong, whatever the state of the world.
+    breaks_rule  whether the request was wrong in itself, whatever the state of the server.
     """
 
     def __init__(self, status: int, body: dict[str, Any], *, breaks_rule: bool = False) -> None:
@@ -55,14 +55,17 @@ class DiscordApiError(Exception):
 
 
 def refusal(code: int) -> DiscordApiError:
-    """Return the error for one of `CODES`."""
+    """Return the error response for one of the error codes in `CODES`."""
     status, message = CODES[code]
     body = {"message": message, "code": code}
     return DiscordApiError(status, body, breaks_rule=code in _ALWAYS_WRONG)
 
 
 def invalid(field: str, reason: str, message: str, *, breaks_rule: bool = True) -> DiscordApiError:
-    """Return 400/50035, where `field` is a dotted path into the body and `reason` Discord's word."""
+    """Return error 400/50035.
+
+    `field` is a dotted path into the body, `reason` is Discord's code.
+    """
     errors: dict[str, Any] = {"_errors": [{"code": reason, "message": message}]}
     for key in reversed(field.split(".")):
         errors = {key: errors}
@@ -73,5 +76,8 @@ def invalid(field: str, reason: str, message: str, *, breaks_rule: bool = True) 
 
 
 def unknown(what: str, key: str) -> DiscordApiError:
-    """Return the error for something that Discord would ignore, and that this double will not."""
+    """Return an error for an unknown field.
+
+    The real Discord ignores unknown fields; the simulated Discord refuses them.
+    """
     return invalid(key, "UNKNOWN_FIELD", f"This double knows no such thing: unknown {what}.")

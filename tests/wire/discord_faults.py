@@ -1,4 +1,4 @@
-"""Trouble on order: refusals, broken connections and slowness for the next matching requests."""
+"""Faults that tests set for the next requests to the simulated Discord: errors, cuts and delays."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 @dataclass(slots=True, kw_only=True)
 class DiscordFault:
-    """One kind of trouble for the next `times` requests.
+    """One kind of failure for the next `times` requests that match `method` and `path`.
 
-    method      as in HTTP, or "*".
-    path        searched for in the path below /api/v10, or in the CDN's path.
-    status      answer with this instead (None: answer as usual).
-    body        what to answer; a dict goes out as JSON, text as HTML like a proxy's page.
-    headers     sent along.
-    after_work  do the work first, so that the bot does not know that it happened.
-    cut         do the work, then reset the connection instead of answering.
-    reset       reset the connection before any work.
-    drip_s      do the work, and let the answer's body take this long to come.
-    delay_s     wait before anything else.
+    method      the HTTP method, or "*" for all.
+    path        searched for in the path below /api/v10, or in the path on the CDN.
+    status      the HTTP status of the response; None for the usual response.
+    body        the response's body: a dict is sent as JSON, text as an HTML page of a proxy.
+    headers     additional headers of the response.
+    after_work  whether the request takes effect before the error response.
+    cut         the request takes effect, then the connection is reset instead of a response.
+    reset       the connection is reset, and the request has no effect.
+    drip_s      the request takes effect, and the response's last byte comes after this time.
+    delay_s     the request takes effect after this time.
     """
 
     method: str
@@ -37,15 +37,18 @@ class DiscordFault:
 
     @property
     def is_answer(self) -> bool:
-        """Whether it decides what the bot gets; a delay comes on top of that."""
+        """Whether the fault changes the response; a fault with only a delay doesn't."""
         return self.status is not None or self.cut or self.reset or self.drip_s > 0
 
 
 class DiscordFaults:
-    """The orders; each request uses up at most one of every order that matches it."""
+    """The faults that wait for requests.
+
+    A request uses up one `times` of every matching delay, and of the first other matching fault.
+    """
 
     def __init__(self) -> None:
-        self._orders: list[DiscordFault] = []
+        self._pending: list[DiscordFault] = []
 
     def fail_next(
         self,
@@ -55,16 +58,16 @@ class DiscordFaults:
         code: int | None = None,
         times: int = 1,
         *,
-        message: str = "Ordered by the test",
+        message: str = "Set by the test",
         retry_after_s: float = 1.0,
         scope: str = "shared",
         after_work: bool = False,
     ) -> None:
-        """Answer the next `times` requests with `status`.
+        """Answer the next `times` matching requests with the HTTP status `status`.
 
-        scope  of a 429: "user", "shared" or "global"; the last holds for every route.
-        A 5xx without a `code` comes as an HTML page, as from the proxy before Discord; a 429 as
-        Discord's own (with Via and retry_after).
+        scope  of a 429: "user", "shared" or "global"; a global one applies to all routes.
+        A 5xx without `code` has an HTML body, as from the proxy before Discord. A 429 looks like
+        one from Discord itself, with the header Via and a retry_after.
         """
         body: dict[str, Any] | str = {"message": message, "code": code or 0}
         headers: dict[str, str] = {}
@@ -79,8 +82,8 @@ class DiscordFaults:
             if scope == "global":
                 headers["X-RateLimit-Global"] = "true"
         elif status >= 500 and code is None:
-            body = "<html><head><title>Ordered by the test</title></head></html>"
-        self._order(
+            body = "<html><head><title>Set by the test</title></head></html>"
+        self._add(
             method,
             path_regex,
             times,
@@ -91,42 +94,42 @@ class DiscordFaults:
         )
 
     def cut_next(self, method: str, path_regex: str, times: int = 1) -> None:
-        """Do the work of the next `times` requests, then reset the connection."""
-        self._order(method, path_regex, times, cut=True)
+        """Let the next `times` matching requests take effect, then reset their connections."""
+        self._add(method, path_regex, times, cut=True)
 
     def reset_next(self, method: str, path_regex: str, times: int = 1) -> None:
-        """Reset the connection of the next `times` requests; nothing of them is done."""
-        self._order(method, path_regex, times, reset=True)
+        """Reset the connections of the next `times` matching requests, which have no effect."""
+        self._add(method, path_regex, times, reset=True)
 
     def drip_next(self, method: str, path_regex: str, seconds: float, times: int = 1) -> None:
-        """Do the work of the next `times` requests; the last bytes of each answer take `seconds`."""
-        self._order(method, path_regex, times, drip_s=seconds)
+        """Delay the last byte of the next `times` matching responses; the requests take effect."""
+        self._add(method, path_regex, times, drip_s=seconds)
 
     def delay_next(self, method: str, path_regex: str, seconds: float, times: int = 1) -> None:
-        """Hold the next `times` requests back for `seconds` before the work is done."""
-        self._order(method, path_regex, times, delay_s=seconds)
+        """Let the next `times` matching requests wait for `seconds` before they take effect."""
+        self._add(method, path_regex, times, delay_s=seconds)
 
     def clear(self) -> None:
-        """Forget every order that is still open."""
-        self._orders.clear()
+        """Remove all faults that have not been used up."""
+        self._pending.clear()
 
-    def _order(self, method: str, path_regex: str, times: int, **what: Any) -> None:
+    def _add(self, method: str, path_regex: str, times: int, **what: Any) -> None:
         what.setdefault("headers", {})
-        self._orders.append(
+        self._pending.append(
             DiscordFault(method=method.upper(), path=re.compile(path_regex), times=times, **what)
         )
 
     def take(self, method: str, path: str) -> list[DiscordFault]:
-        """Return the faults that this request meets, and count them off."""
+        """Return the faults that apply to a request, and reduce how often they will apply again."""
         met = [
-            order
-            for order in self._orders
-            if order.method in ("*", method) and order.path.search(path)
+            fault
+            for fault in self._pending
+            if fault.method in ("*", method) and fault.path.search(path)
         ]
-        # Of several answers in waiting the first ordered is given first.
-        answers = [order for order in met if order.is_answer][:1]
-        met = [order for order in met if order.delay_s] + answers
-        for order in met:
-            order.times -= 1
-        self._orders = [order for order in self._orders if order.times > 0]
+        # If several faults would change the response, only the one that was set first applies.
+        answers = [fault for fault in met if fault.is_answer][:1]
+        met = [fault for fault in met if fault.delay_s] + answers
+        for fault in met:
+            fault.times -= 1
+        self._pending = [fault for fault in self._pending if fault.times > 0]
         return met

@@ -1,4 +1,4 @@
-"""The gateway: HELLO, IDENTIFY, RESUME with replay, heartbeats, and dispatch."""
+"""The simulated Discord gateway: HELLO, IDENTIFY, RESUME with replay, heartbeats, and events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.wire.discord_world import GUILDS_INTENT, DiscordWorld
 _PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 _MAX_SEND_BYTES = 4096
 _MAX_SENDS, _SENDS_WINDOW_S = 120, 60.0
-#: How many events a session keeps for a RESUME.
+#: The number of events that a session keeps, to replay them at a RESUME.
 _KEPT_EVENTS = 2000
 
 DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, RESUME = 0, 1, 2, 3, 6
@@ -31,7 +31,10 @@ _TOO_MANY, _DISALLOWED_INTENTS = 4008, 4014
 
 
 class Connection:
-    """One socket: what goes out is queued, so that telling the bot never waits for it."""
+    """One WebSocket connection of a bot.
+
+    Frames to send are queued, so that sending never blocks.
+    """
 
     def __init__(self, request: web.Request, ws: web.WebSocketResponse) -> None:
         self.request = request
@@ -62,18 +65,21 @@ class Connection:
                 await self.ws.send_bytes(frame)
 
     def cut(self) -> None:
-        """Drop the TCP connection with a reset, without a word."""
+        """Reset the TCP connection without a WebSocket close frame."""
         self.is_left = True
         reset(self.request)
 
     async def leave(self, code: int) -> None:
-        """Close from this side, which leaves the session to be resumed."""
+        """Close the WebSocket from the server's side with `code`.
+
+        The bot can resume its session.
+        """
         self.is_left = True
         await self.ws.close(code=code)
 
 
 class Session:
-    """What survives a connection: the number of the last event, and the events to replay."""
+    """What survives a lost connection: the last event's number, and the events to replay."""
 
     def __init__(self, intents: int) -> None:
         self.id = secrets.token_hex(16)
@@ -90,10 +96,10 @@ class Session:
 
 
 class Gateway:
-    """All sessions of the one bot.
+    """All gateway sessions of the bot.
 
-    identifies, resumes  how often a bot did so with success.
-    violations           is told of whatever a bot should not have sent.
+    identifies, resumes  how often a bot has identified and resumed with success.
+    violation            called with a description of each frame that a bot must not send.
     """
 
     def __init__(self, world: DiscordWorld, token: str, violation: Callable[[str], None]) -> None:
@@ -115,7 +121,10 @@ class Gateway:
         return [session for session in self.sessions.values() if session.connection is not None]
 
     def emit(self, event: str, data: Payload, intent: int = 0) -> None:
-        """Tell every session that asked for `intent` (0: everybody); absent ones hear it later."""
+        """Send an event to each session with this intent (0: all sessions).
+
+        A session without a connection receives the event when it resumes.
+        """
         for session in self.sessions.values():
             if not intent or session.intents & intent:
                 session.emit(event, data)
@@ -124,14 +133,14 @@ class Gateway:
     # ---- on demand
 
     def cut(self) -> None:
-        """Cut the TCP connection of every session; they may resume."""
+        """Reset the TCP connection of every session; the bot can resume the sessions."""
         for session in self.connected:
             assert session.connection is not None
             connection, session.connection = session.connection, None
             connection.cut()
 
     def close(self, code: int) -> None:
-        """Close every session's socket with `code`; they may resume."""
+        """Close the WebSocket of every session with `code`; the bot can resume the sessions."""
         for session in self.connected:
             assert session.connection is not None
             connection, session.connection = session.connection, None
@@ -140,9 +149,9 @@ class Gateway:
             task.add_done_callback(self._leaving.discard)
 
     def play_dead(self) -> None:
-        """Keep the sockets that are open, and say nothing more on them: no event, no heartbeat ACK.
+        """Keep the open sockets, but send nothing more on them: no event and no heartbeat ACK.
 
-        What happens from now on waits for a RESUME, which goes to a socket of its own.
+        Later events wait until the bot resumes its session on a new connection.
         """
         for session in self.connected:
             assert session.connection is not None
@@ -150,13 +159,13 @@ class Gateway:
             session.connection = None
 
     def reconnect(self) -> None:
-        """Send op 7: come back and resume."""
+        """Send opcode 7, which asks the bot to reconnect and resume."""
         for session in self.connected:
             assert session.connection is not None
             session.connection.send(RECONNECT, None)
 
     def invalidate(self, *, resumable: bool = False) -> None:
-        """Send op 9; without `resumable` the sessions are forgotten."""
+        """Send opcode 9, invalid session; if not `resumable`, the sessions are also deleted."""
         for session in self.connected:
             assert session.connection is not None
             session.connection.send(INVALID_SESSION, resumable)
@@ -165,7 +174,7 @@ class Gateway:
                 del self.sessions[session.id]
 
     def refuse_next(self, times: int = 1) -> None:
-        """Answer the next handshakes with 503."""
+        """Answer the next `times` WebSocket handshakes with HTTP 503."""
         self._refusals += times
 
     def admit(self) -> None:
@@ -194,19 +203,22 @@ class Gateway:
                     await ws.close(code=code)
         finally:
             writer.cancel()
-            # A writer that met the closed socket has nothing more to say.
+            # Ignore the writer's error: it only says that the socket is closed.
             await asyncio.gather(writer, return_exceptions=True)
             session = connection.session
             if session is not None and session.connection is connection:
                 session.connection = None
-                # A close with 1000 or 1001 by the bot ends its session.
+                # If the bot closes the WebSocket with 1000 or 1001, its session ends.
                 if ws.close_code in (1000, 1001) and not connection.is_left:
                     self.sessions.pop(session.id, None)
             self._world.changes.notify()
         return ws
 
     def _receive(self, connection: Connection, raw: str | bytes) -> int | None:
-        """Handle one frame; return the code to close with, or None."""
+        """Handle one frame of the bot.
+
+        Return the close code if it breaks a rule, otherwise None.
+        """
         if connection.is_dead:
             return None
         now_s = time.monotonic()
@@ -240,7 +252,7 @@ class Gateway:
             return _BAD_TOKEN
         if data["intents"] & _PRIVILEGED & ~self._world.privileged_intents:
             return _DISALLOWED_INTENTS
-        # A bot that starts afresh never resumes what it left behind.
+        # A bot that identifies anew never resumes its old sessions, so delete them.
         for old in [s for s in self.sessions.values() if s.connection is None]:
             del self.sessions[old.id]
         session = Session(data["intents"])
@@ -296,7 +308,7 @@ class Gateway:
 
 
 def reset(request: web.Request) -> None:
-    """Close a request's TCP connection at once, with RST."""
+    """Close the TCP connection of a request at once, with RST."""
     transport = request.transport
     if transport is None:
         return

@@ -1,4 +1,4 @@
-"""Interactions from the moment they are sent to the last edit through their token."""
+"""Simulated interactions, from sending one to the last edit with its token."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ TOKEN_LIFE = timedelta(minutes=15)
 class SentInteraction:
     """One interaction, as the member who caused it sees it.
 
-    answered_after_s  from sending to the arrival of the callback, in seconds; None until then.
+    answered_after_s  seconds from sending to the arrival of the bot's callback; None before that.
     callback_type     4 message, 5 deferred, 6 deferred update, 7 update, 8 choices, 9 modal.
     data              the callback's data: the message, the modal, or the choices.
-    message           the post it made or (for buttons) the post it belongs to; edits show in it.
-    followups         further posts through the token, in order.
-    edits             how often the response or a followup was changed.
+    message           the response message, or the message with the pressed button; kept current.
+    followups         further messages that the bot sent with the interaction's token, in order.
+    edits             how often the bot edited the response or a followup.
     """
 
     payload: Payload
@@ -57,7 +57,7 @@ class SentInteraction:
 
     @property
     def content(self) -> str:
-        """What the response says now; empty while it loads."""
+        """The current content of the response message; "" while there is none."""
         return "" if self.message is None else self.message["content"]
 
     @property
@@ -79,13 +79,13 @@ class SentInteraction:
     async def until(
         self, check: Callable[[SentInteraction], Any], timeout_s: float = PATIENCE_S
     ) -> SentInteraction:
-        """Wait until `check(self)` holds; raises TimeoutError."""
+        """Wait until `check` returns something truthy for this interaction. Raises TimeoutError."""
         await self.changes.until(lambda: check(self), timeout_s)
         return self
 
 
 class Interactions:
-    """All interactions, and the routes that answer them."""
+    """All simulated interactions, and the REST routes by which the bot responds to them."""
 
     def __init__(self, world: DiscordWorld, messages: Messages) -> None:
         self._world = world
@@ -101,7 +101,7 @@ class Interactions:
         *,
         message: Payload | None = None,
     ) -> SentInteraction:
-        """Emit INTERACTION_CREATE and return its record."""
+        """Send the event INTERACTION_CREATE to the bot; return the record of the interaction."""
         world = self._world
         token = secrets.token_urlsafe(48)
         payload: Payload = {
@@ -109,7 +109,8 @@ class Interactions:
             "application_id": world.application["id"],
             "type": kind,
             "data": data,
-            # A RESUME sends it once more as it was, whatever has happened to the thread since.
+            # Copy the channel: a RESUME replays the event unchanged, even if the thread has changed
+            # since.
             "channel": copy.deepcopy(channel),
             "channel_id": channel["id"],
             "token": token,
@@ -154,7 +155,7 @@ class Interactions:
         files: list[StoredFile],
         arrived_s: float,
     ) -> Payload:
-        """Take the first response; return the body for `with_response`."""
+        """Handle the bot's first response; return the response body for `with_response`."""
         sent = self._by_token.get(token)
         if sent is None or sent.payload["id"] != interaction_id:
             raise refusal(10062)
@@ -222,7 +223,10 @@ class Interactions:
         return channel
 
     def _demand_open(self, channel: Payload) -> None:
-        """Responses in a locked thread fail as in an archived one (discord-api-docs issue 5517)."""
+        """Raise 50083 if a thread is locked, the same error as for an archived thread.
+
+        Source: discord-api-docs issue 5517.
+        """
         if channel["type"] in THREADS and channel["thread_metadata"]["locked"]:
             held = self._world.permissions("bot", channel)
             if not held & Permission.MANAGE_THREADS:
@@ -257,8 +261,6 @@ class Interactions:
             extra["interaction"] = {**old_style, "name": payload["data"]["name"]}
         return self._messages.post(self._channel(sent), world.bot, body, files, extra=extra)
 
-    # ---- what may follow through the token
-
     def _holder(self, application_id: str, token: str) -> SentInteraction:
         sent = self._by_token.get(token)
         is_known = sent is not None and application_id == self._world.application["id"]
@@ -271,7 +273,10 @@ class Interactions:
     def find(
         self, application_id: str, token: str, message_id: str
     ) -> tuple[SentInteraction, Payload]:
-        """Return the record and one of its posts; `message_id` may be "@original"."""
+        """Return an interaction and one of its messages; `message_id` may be "@original".
+
+        Raises DiscordApiError if the token or the message is unknown.
+        """
         sent = self._holder(application_id, token)
         mine = [*([sent.message] if sent.message else []), *sent.followups]
         for post in mine:
@@ -302,7 +307,10 @@ class Interactions:
     def follow_up(
         self, application_id: str, token: str, body: Payload, files: list[StoredFile]
     ) -> Payload:
-        """Post once more; the first followup to a deferral takes the place of its "thinking"."""
+        """Post a followup message with the interaction's token.
+
+        The first followup after a deferred response replaces the "thinking" message.
+        """
         sent = self._holder(application_id, token)
         channel = self._channel(sent)
         self._demand_open(channel)

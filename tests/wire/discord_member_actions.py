@@ -1,4 +1,4 @@
-"""What members do: type commands, press buttons, fill in modals, write messages."""
+"""What members can do in the simulated Discord: send commands, press buttons, write messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _SINGLE_VALUE = frozenset({_TEXT_INPUT, 21, 23})
 
 
 class MemberActions:
-    """Everything that a member can do to a bot; each interaction returns its record at once."""
+    """What a member can do.
+
+    Each method for an interaction returns its record before the bot responds.
+    """
 
     def __init__(self, world: DiscordWorld) -> None:
         self.world = world
@@ -44,10 +47,10 @@ class MemberActions:
     async def slash(
         self, user: Who, channel: Where, command: str, options: Mapping[str, Any] | None = None
     ) -> SentInteraction:
-        """Send a slash command such as "sora generate"; values are typed as it was registered.
+        """Send a slash command such as "sora generate"; values must have the options' types.
 
-        Attachments are given as a Path or as `upload()` returned them, people, roles and channels
-        by name. Raises UnavailableError for what a member's client would not send.
+        Attachments are given as a Path or as returned by `upload`; members, roles and channels by
+        name. Raises UnavailableError for input that Discord's client would not send.
         """
         user_id, place = self._at(user, channel)
         data = self._commands.chat_input(command, options or {}, user_id, place)
@@ -62,13 +65,16 @@ class MemberActions:
         *,
         focused: str,
     ) -> SentInteraction:
-        """Type into one option; the answer's `choices` are what the member is offered."""
+        """Type into one option of a command.
+
+        The bot's suggestions arrive as the record's `choices`.
+        """
         user_id, place = self._at(user, channel)
         data = self._commands.chat_input(command, options, user_id, place, focused=focused)
         return self._interactions.send(AUTOCOMPLETE, data, user_id, place)
 
     async def menu(self, user: Who, channel: Where, name: str, target: Payload) -> SentInteraction:
-        """Use a context menu on a message of the channel or on a user (the payload of either)."""
+        """Use a context menu on a message or a user; `target` is the payload of either."""
         user_id, place = self._at(user, channel)
         if "channel_id" in target:
             if target["channel_id"] != place["id"]:
@@ -80,9 +86,10 @@ class MemberActions:
     async def press(
         self, user: Who, message: Payload, custom_id: str, *, values: list[str] | None = None
     ) -> SentInteraction:
-        """Press a button, or choose `values` in a select; it must be there and enabled.
+        """Press a button of a message, or choose `values` in a select menu.
 
-        Anybody who can see the message may; it is looked at as it is now, not as it was.
+        The current version of the message counts, not the given one. Raises UnavailableError if the
+        member can't see the message, or if the component is missing or disabled.
         """
         user_id, place = self._at(user, message["channel_id"])
         message = self._shown(user_id, message)
@@ -104,7 +111,10 @@ class MemberActions:
     async def submit_modal(
         self, shown: SentInteraction, values: Mapping[str, Any]
     ) -> SentInteraction:
-        """Submit the modal that `shown` was answered with; fields not named keep their default."""
+        """Submit the modal with which the bot answered `shown`.
+
+        Unnamed fields keep their default.
+        """
         if shown.callback_type != MODAL:
             raise UnavailableError("this interaction was not answered with a modal")
         modal = shown.data
@@ -125,7 +135,7 @@ class MemberActions:
     def _filled(
         self, part: Payload, values: Mapping[str, Any], resolved: dict[str, dict[str, Payload]]
     ) -> Payload:
-        """Return a modal's component as the client sends it back."""
+        """Return a modal's component as Discord's client sends it back with the member's input."""
         sent: Payload = {"type": part["type"], "id": part.get("id") or 1}
         if "components" in part:
             return sent | {
@@ -164,9 +174,10 @@ class MemberActions:
         ping: bool = True,
         attachments: Sequence[Path | Payload] = (),
     ) -> Payload:
-        """Write as a member; `ping` is the switch beside the reply.
+        """Write a message as a member, optionally as a reply.
 
-        Attachments are given as a Path or as `upload()` returned them.
+        ping         whether a reply pings the author of the message that it replies to.
+        attachments  each given as a Path or as returned by `upload`.
         """
         user_id, place = self._at(author, channel)
         in_thread = place["type"] in THREADS
@@ -191,7 +202,10 @@ class MemberActions:
         )
 
     async def delete(self, message: Payload, *, by: Who = "owner") -> None:
-        """Delete a message, as its author or a moderator does."""
+        """Delete a message, as its author or a moderator can.
+
+        Raises UnavailableError if the member may not.
+        """
         user_id, _ = self._at(by, message["channel_id"])
         message = self._shown(user_id, message)
         if message["author"]["id"] != user_id:
@@ -203,7 +217,7 @@ class MemberActions:
         self._messages.discard(message)
 
     async def react(self, user: Who, message: Payload, emoji: str) -> None:
-        """Put an emoji (a character, or "name:id") under a message."""
+        """Add a member's reaction to a message; `emoji` is a character or "name:id"."""
         user_id, _ = self._at(user, message["channel_id"])
         shown = self._shown(user_id, message)
         self._try(lambda: self._reactions.add(user_id, shown, emoji))
@@ -216,15 +230,15 @@ class MemberActions:
     async def clear_reactions(
         self, message: Payload, emoji: str | None = None, *, by: Who = "owner"
     ) -> None:
-        """Take away everybody's `emoji`, or all of them, as a moderator does."""
+        """Remove reactions with `emoji` from a message, or all reactions, as a moderator can."""
         user_id, _ = self._at(by, message["channel_id"])
         shown = self._shown(user_id, message)
         self._try(lambda: self._reactions.clear(user_id, shown, emoji))
 
     def upload(self, source: Path | bytes, *, filename: str | None = None, **shape: int) -> Payload:
-        """Return the attachment object of a file that a member chose.
+        """Return the attachment object for a file that a member uploads with a command or message.
 
-        `shape` may hold width and height in pixels, which Discord adds for images and videos.
+        shape  may be `width` and `height` in pixels, which Discord adds for images and videos.
         """
         data = source if isinstance(source, bytes) else source.read_bytes()
         name = filename or (source.name if isinstance(source, Path) else "upload.bin")
@@ -236,7 +250,10 @@ class MemberActions:
     async def wait_for(
         self, channel: Where, predicate: Callable[[Payload], Any], timeout_s: float = PATIENCE_S
     ) -> Payload:
-        """Return the first message of a channel that `predicate` likes; raises TimeoutError."""
+        """Return the first message of a channel for which `predicate` is truthy.
+
+        Raises TimeoutError if there is none after `timeout_s` seconds.
+        """
         channel_id = self.world.channel(channel)["id"]
 
         def found() -> Payload | None:
@@ -251,7 +268,10 @@ class MemberActions:
         return user_id, place
 
     def _shown(self, user_id: str, message: Payload) -> Payload:
-        """Return a message as it is now; it must be there, and not for somebody else alone."""
+        """Return the current version of a message.
+
+        Raises UnavailableError if it is deleted, or is ephemeral for another member.
+        """
         live = self._try(lambda: self.world.message(message["channel_id"], message["id"]))
         asker = live.get("interaction_metadata", {}).get("user", {}).get("id")
         if live["flags"] & rules.EPHEMERAL and asker != user_id:
@@ -260,7 +280,7 @@ class MemberActions:
 
     @staticmethod
     def _try(act: Callable[[], Any]) -> Any:
-        """Do what the client would not offer if Discord refused it."""
+        """Run `act`; raise UnavailableError if the simulated Discord refuses it."""
         try:
             return act()
         except DiscordApiError as refused:

@@ -1,4 +1,4 @@
-"""Making, changing and hiding messages: one set of rules for channels, DMs and interactions."""
+"""Creating, editing and deleting simulated messages: one set of rules for all kinds of channels."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _KEPT_FLAGS = 4 | rules.EPHEMERAL | rules.LOADING | 4096 | rules.COMPONENTS_V2
 
 
 class Messages:
-    """The posts of all channels.
+    """The messages of all channels in the simulated Discord.
 
-    nonce_window  how long `enforce_nonce` remembers; the documentation says "the past few minutes".
+    nonce_window  how long `enforce_nonce` prevents a second message; "the past few minutes" in
+                  Discord's documentation.
     """
 
     def __init__(self, world: DiscordWorld, links: Callable[[], Links]) -> None:
@@ -36,15 +37,14 @@ class Messages:
         self.content_filter = ContentFilter(world)
         self.nonce_window = timedelta(minutes=5)
         self._nonces: dict[tuple[str, str], tuple[datetime, str, str]] = {}
-        #: How many messages each nonce made; a second one means that something was posted twice.
+        #: For each nonce, the number of messages made with it; 2 means that a message was posted
+        #: twice.
         self.made: Counter[str] = Counter()
 
-    # ---- the bot's own posts over REST
-
     def create(self, channel_id: str, body: Payload, files: list[StoredFile]) -> Payload:
-        """Post as the bot; raise ApiError as Discord would.
+        """Post a message as the bot; raise DiscordApiError if Discord would refuse it.
 
-        With `enforce_nonce`, a nonce seen in the window returns the message it made.
+        With `enforce_nonce`, a nonce used within `nonce_window` returns the message made with it.
         """
         world = self._world
         channel = world.visible_channel(channel_id)
@@ -90,7 +90,7 @@ class Messages:
         held = self._world.permissions("bot", channel)
         if not held & Permission.READ_MESSAGE_HISTORY:
             raise refusal(160002)
-        # Whatever lies elsewhere, or is ephemeral, is as unknown as what was deleted.
+        # Discord treats messages of other channels and ephemeral messages like deleted ones.
         posts = [p for p in self._world.messages[channel["id"]] if not p["flags"] & rules.EPHEMERAL]
         target = next((p for p in posts if p["id"] == str(wanted["message_id"])), None)
         if target is None and wanted.get("fail_if_not_exists", True):
@@ -101,7 +101,7 @@ class Messages:
     def edit(
         self, channel_id: str, message_id: str, body: Payload, files: list[StoredFile]
     ) -> Payload:
-        """Change one of the bot's own posts; raise ApiError as Discord would."""
+        """Edit a message of the bot; raise DiscordApiError if Discord would refuse it."""
         channel = self._world.visible_channel(channel_id)
         message = self.public(channel_id, message_id)
         if message["author"]["id"] != self._world.bot["id"]:
@@ -118,14 +118,17 @@ class Messages:
         self.discard(message)
 
     def public(self, channel_id: str, message_id: str) -> Payload:
-        """Return a post that the channel's routes know: an ephemeral one has its token alone."""
+        """Return a message that is not ephemeral.
+
+        Raises DiscordApiError for an ephemeral message, which only its interaction token can reach.
+        """
         message = self._world.message(channel_id, message_id)
         if message["flags"] & rules.EPHEMERAL:
             raise refusal(10008)
         return message
 
     def history(self, channel_id: str, query: dict[str, str]) -> list[Payload]:
-        """Return up to `limit` (1–100, default 50) posts, newest first."""
+        """Return up to `limit` messages (1 to 100, default 50), newest first."""
         self._world.visible_channel(channel_id)
         limit = int(query.get("limit", "50"))
         if not 1 <= limit <= 100:
@@ -144,8 +147,6 @@ class Messages:
             found = [p for p in found if int(p["id"]) < int(query["before"])]
         return [self.content_filter.for_bot(post) for post in reversed(found[-limit:])]
 
-    # ---- what every post goes through
-
     def post(
         self,
         channel: Payload,
@@ -158,7 +159,7 @@ class Messages:
         attachments: list[Payload] | None = None,
         extra: Payload | None = None,
     ) -> Payload:
-        """Add a post without asking for permission, and tell the bot."""
+        """Add a message without checking permissions, and send the event to the bot."""
         world = self._world
         message = payloads.message(world.snowflakes.take(), channel["id"], author, world.now())
         message |= {"tts": bool(body.get("tts")), "flags": (body.get("flags") or 0) & _KEPT_FLAGS}
@@ -185,7 +186,7 @@ class Messages:
         if channel["type"] in THREADS:
             channel["message_count"] += 1
             channel["total_message_sent"] += 1
-            # Whoever writes in a thread joins it, and so does whoever is mentioned there
+            # The author of a message in a thread and the members it mentions join the thread
             # (Discord's blog on threads, 2021-07-27).
             for person in (author, *message["mentions"]):
                 world.join_thread(channel, person)
@@ -195,7 +196,7 @@ class Messages:
     def revise(
         self, channel: Payload, message: Payload, body: Payload, files: list[StoredFile]
     ) -> Payload:
-        """Change a post in place without asking for permission, and tell the bot."""
+        """Edit a message in place without checking permissions, and send the event to the bot."""
         rules.check_message(body, files, self._world.limit_bytes(channel), before=message)
         edited = dict(message)
         if edited["flags"] & rules.LOADING:
@@ -233,7 +234,7 @@ class Messages:
         for key in ("content", "embeds", "components"):
             if key in body:
                 message[key] = copy.deepcopy(body[key]) or ("" if key == "content" else [])
-        # The poll is passed through; nobody votes here.
+        # The message shows the poll unchanged; votes are not simulated.
         if body.get("poll"):
             message["poll"] = body["poll"]
         if body.get("sticker_ids"):
@@ -247,7 +248,10 @@ class Messages:
     def _mention(
         self, message: Payload, allowed: Payload | None, reference: Payload | None
     ) -> None:
-        """List whom the post pings; without `allowed_mentions` everybody named is pinged."""
+        """Set the list of members whom a message pings.
+
+        Without `allowed_mentions`, every mentioned member is pinged.
+        """
         texts = [message["content"]]
         texts += [
             part["content"] for part in rules.nested(message["components"]) if "content" in part

@@ -1,8 +1,8 @@
-"""Discord's own OpenAPI document as a judge of request bodies.
+"""Checks request bodies against Discord's own OpenAPI document.
 
-Where the document and the documentation differ, the documentation wins: integer snowflakes pass
-(the API takes both), and so do the keys in `_TOLERATED`, which discord.py 2.7.1 sends and Discord
-ignores. Keys that no schema names are findings.
+Where the OpenAPI document and the written documentation differ, the documentation counts. So
+integer snowflakes are allowed, as are the keys in `_TOLERATED`, which discord.py 2.7.1 sends and
+Discord ignores. Any other key that the schema doesn't name is reported.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import best_match
 
-#: Where to look first; then in the folder specs/ of the checkout and of its neighbours.
+#: The environment variable with the path of the OpenAPI document. If it is not set, the document is
+#: looked for in the folder specs/ of this checkout and of neighbouring ones.
 VARIABLE = "DISCORD_OPENAPI_JSON"
 _FILENAME = "specs/discord-openapi.json"
 
-#: Schema → keys; an attachment that an edit keeps is sent as the whole object it was received as.
+#: For each schema, keys that are allowed beyond it. An edit sends a kept attachment as the whole
+#: object that the bot received.
 _TOLERATED: dict[str, frozenset[str]] = {
     "ApplicationCommandUpdateRequest": frozenset({"nsfw"}),
     "MessageEditRequestPartial": frozenset({"tts"}),
@@ -32,7 +34,8 @@ _TOLERATED: dict[str, frozenset[str]] = {
         {"content_type", "height", "proxy_url", "size", "spoiler", "url", "width"}
     ),
 }
-#: The schema of a callback's body, by its `type`; choosing it here keeps findings readable.
+#: The schema for the body of an interaction callback, by the callback's `type`. Checking against
+#: one schema instead of a union gives readable messages.
 _CALLBACKS = {
     4: "CreateMessageInteractionCallbackRequest",
     5: "CreateMessageInteractionCallbackRequest",
@@ -45,7 +48,7 @@ _PARAMETER = re.compile(r"\{[^}]+\}")
 
 
 def document_path() -> Path | None:
-    """Return where the OpenAPI document lies, or None when this machine has none."""
+    """Return the path of Discord's OpenAPI document, or None if this machine doesn't have it."""
     if VARIABLE in os.environ:
         return Path(os.environ[VARIABLE])
     checkout = Path(__file__).resolve().parents[2]
@@ -54,9 +57,9 @@ def document_path() -> Path | None:
 
 
 def findings(method: str, template: str, body: Any) -> list[str]:
-    """Return what the document has against a body sent to a route such as `/channels/{c}/messages`.
+    """Return what is wrong with a body sent to a route such as `/channels/{c}/messages`.
 
-    Empty when the body is fine, when the route takes none, or when there is no document.
+    The list is empty if the body is valid, if the route has no body, or if there is no document.
     """
     path = document_path()
     if path is None:
@@ -82,7 +85,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _adapt(node: Any) -> None:
-    """Relax snowflakes and forbid unknown keys, in place, all the way down."""
+    """Change a schema in place: allow integers as snowflakes; forbid unknown keys at all levels."""
     if isinstance(node, list):
         for item in node:
             _adapt(item)

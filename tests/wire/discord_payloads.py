@@ -1,4 +1,4 @@
-"""Discord's objects as JSON, with every field that its documentation names for them."""
+"""Discord's objects as JSON, with every field that Discord's documentation names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 Payload = dict[str, Any]
 
-#: The first second of 2015 in milliseconds: where snowflakes count from.
+#: The first second of 2015, in milliseconds since 1970: Discord counts the time in snowflakes from
+#: here.
 DISCORD_EPOCH_MS = 1_420_070_400_000
 
 TEXT, DM, PUBLIC_THREAD, PRIVATE_THREAD = 0, 1, 11, 12
@@ -20,7 +21,7 @@ def iso(at: datetime) -> str:
 
 
 class Snowflakes:
-    """Ids that carry their time and never repeat; later ones are larger."""
+    """Creates unique ids that contain the current time; later ids are larger."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

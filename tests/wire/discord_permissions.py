@@ -1,4 +1,4 @@
-"""Who may do what in a channel: roles, overwrites, and the rules for threads."""
+"""Computes a member's permissions in a channel, from roles and permission overwrites."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Permission(IntFlag):
-    """The bits that this double looks at; the others pass through as numbers."""
+    """The permission bits that the simulated Discord checks."""
 
     ADMINISTRATOR = 1 << 3
     MANAGE_CHANNELS = 1 << 4
@@ -29,10 +29,10 @@ class Permission(IntFlag):
 
 P = Permission
 
-#: Every bit that Discord had given a meaning by 2026-08.
+#: All permission bits that have a meaning in Discord (as of 2026-08).
 ALL = (1 << 53) - 1
 
-#: What @everyone may do in a fresh server, as far as this double cares.
+#: The permissions of @everyone in a new server, as far as the simulation checks permissions.
 EVERYONE = (
     P.VIEW_CHANNEL
     | P.SEND_MESSAGES
@@ -46,17 +46,18 @@ EVERYONE = (
     | P.SEND_MESSAGES_IN_THREADS
 )
 
-#: In a DM there is nobody to withhold anything, but nobody to moderate either.
+#: Permissions of both people in a DM: all that @everyone has, and none of a moderator's.
 IN_A_DM = EVERYONE
 
 
 def in_channel(
     guild: dict[str, Any], member: dict[str, Any], channel: dict[str, Any]
 ) -> Permission:
-    """Return what `member` may do in `channel` (for a thread: pass its parent).
+    """Return the permissions of `member` in `channel` (for a thread: in its parent channel).
 
-    The order is the documented one: owner and administrators, then the sum of the roles, then the
-    overwrite of @everyone, then all role overwrites at once, then the member's own.
+    As documented, the owner and administrators may do all. For other members the permissions of
+    their roles are added up; then the overwrites of @everyone, of the roles together, and of the
+    member apply.
     """
     user_id = member["user"]["id"]
     if guild["owner_id"] == user_id:

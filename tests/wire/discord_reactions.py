@@ -1,4 +1,4 @@
-"""Reactions: who put which emoji under which message, and what a bot hears of it."""
+"""Simulated reactions: who reacted to which message with which emoji, and the events for a bot."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ GUILD_REACTIONS_INTENT, DIRECT_REACTIONS_INTENT = 1 << 10, 1 << 13
 
 
 class Reactions:
-    """The emojis under all messages; a post's `reactions` show them as REST and gateway do.
+    """The reactions to all messages; each message's `reactions` field is kept current.
 
-    An emoji is a character, or "name:id" for one of a server's own.
+    An emoji is a character, or "name:id" for a custom emoji of a server.
     """
 
     def __init__(self, world: DiscordWorld) -> None:
         self._world = world
-        #: Message id → emoji → who, first come first.
+        #: Message id → emoji → ids of the users who reacted with it, oldest reaction first.
         self._givers: dict[str, dict[str, list[str]]] = {}
 
     def add(self, user_id: str, message: Payload, emoji: str) -> None:
-        """Put an emoji under a message; a second time changes nothing.
+        """Add a user's reaction to a message; if the user has already reacted so, nothing changes.
 
-        Raises ApiError 50013 for a member who may not: joining in needs less than beginning.
+        Raises DiscordApiError 50013 if the user may not react. A first reaction with an emoji needs
+        the permission ADD_REACTIONS; joining in one doesn't.
         """
         givers = self._givers.setdefault(message["id"], {})
         needed = Permission.READ_MESSAGE_HISTORY
@@ -40,7 +41,7 @@ class Reactions:
         self._tell("MESSAGE_REACTION_ADD", message, event)
 
     def remove(self, user_id: str, message: Payload, emoji: str) -> None:
-        """Take an emoji back; one that is not there changes nothing."""
+        """Remove a user's reaction with `emoji` from a message, if there is one."""
         givers = self._givers.get(message["id"], {}).get(emoji, [])
         if user_id in givers:
             givers.remove(user_id)
@@ -48,7 +49,7 @@ class Reactions:
             self._tell("MESSAGE_REACTION_REMOVE", message, event)
 
     def clear(self, user_id: str, message: Payload, emoji: str | None = None) -> None:
-        """Take away everybody's `emoji`, or all of them, as a moderator does."""
+        """Remove all users' reactions with `emoji`, or all reactions, as a moderator can."""
         self._world.require_permission(
             message["channel_id"], Permission.MANAGE_MESSAGES, of=user_id
         )

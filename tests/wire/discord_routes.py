@@ -24,7 +24,7 @@ _HOOK_QUERY = frozenset({"wait", "with_components", "thread_id"})
 
 
 class Routes:
-    """The table of routes, and the handlers that are too small for a home of their own."""
+    """The table of the simulated REST routes, and the short handlers among them."""
 
     def __init__(
         self,
@@ -47,8 +47,6 @@ class Routes:
             *ThreadRoutes(self._world, self._messages).table(),
             *self._of_interactions(),
         ]
-
-    # ---- the bot, its application, its commands
 
     def _about_the_bot(self) -> list[Route]:
         scoped = frozenset({"with_localizations"})

@@ -1,7 +1,7 @@
-"""What the documentation forbids and the OpenAPI document cannot express.
+"""Rules of Discord's documentation that its OpenAPI document cannot express.
 
-Sources: discord-api-docs (2026-08-06), resources/message, components/reference and
-interactions/application-commands; the wordings of the reasons are approximations.
+Sources: discord-api-docs (2026-08-06), pages resources/message, components/reference and
+interactions/application-commands. The wording of the error reasons is only approximate.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OPTION_IS_GROUP = frozenset({1, 2})
 
 
 def nested(components: list[Payload]) -> Iterator[Payload]:
-    """Yield every component, the ones inside others too."""
+    """Yield all components of a message, including those inside other components."""
     for part in components:
         yield part
         inner = list(part.get("components") or [])
@@ -32,7 +32,7 @@ def nested(components: list[Payload]) -> Iterator[Payload]:
 
 
 def number(components: list[Payload]) -> None:
-    """Give every component without an id its place as one, in place."""
+    """Give each component without an id its position as its id, in place."""
     for place, part in enumerate(nested(components), start=1):
         part["id"] = part.get("id") or place
 
@@ -40,7 +40,10 @@ def number(components: list[Payload]) -> None:
 def check_message(
     body: Payload, files: list[StoredFile], limit_bytes: int, *, before: Payload | None = None
 ) -> None:
-    """Raise ApiError when a message with this body may not be made, or `before` so edited."""
+    """Raise DiscordApiError if Discord would refuse a new message with this body.
+
+    With `before`, the body is an edit of that message.
+    """
     if any(file.size_bytes > limit_bytes for file in files):
         raise refusal(40005)
     after = _outcome(body, before)
@@ -65,7 +68,7 @@ def _outcome(body: Payload, before: Payload | None) -> Payload:
     after = empty | {"poll": None, "sticker_ids": []} | (before or {})
     given = {key: body[key] for key in after if key in body}
     if before and "flags" in given:
-        # An edit cannot take back flags other than "suppress embeds".
+        # An edit of a message can't remove a flag other than "suppress embeds".
         given["flags"] = (before["flags"] & ~4) | (given["flags"] or 0)
     return after | {k: empty.get(k) if v is None else v for k, v in given.items()}
 
@@ -172,7 +175,7 @@ def check_choices(choices: list[Payload]) -> None:
 
 
 def check_commands(commands: Any) -> None:
-    """Raise ApiError when a bulk overwrite with these commands would be refused."""
+    """Raise DiscordApiError if Discord would refuse to register these commands."""
     if not isinstance(commands, list):
         raise invalid("commands", "BASE_TYPE_BAD_TYPE", "A list is needed.")
     ceilings = {1: 100, 2: 15, 3: 15}

@@ -1,7 +1,8 @@
-"""The loopback Discord as a process of its own: `python -m tests.wire.discord_server`.
+"""The simulated Discord as a separate process: `python -m tests.wire.discord_server`.
 
-It prints one line of JSON with its addresses, token and the ids of people and places, then reads
-commands as lines of JSON on stdin, and answers each with a line that repeats its `id`:
+The process prints one line of JSON with its addresses, its token and the ids of users and channels.
+It then reads commands as lines of JSON from stdin. The response to each command is a line of JSON
+with the same `id`:
 
     {"id": 1, "do": "ready", "timeout_s": 10, "times": 1}
     {"id": 2, "do": "slash", "user": "alice", "channel": "general",
@@ -13,8 +14,9 @@ commands as lines of JSON on stdin, and answers each with a line that repeats it
     {"id": 7, "do": "cut"}
     {"id": 8, "do": "report"}
 
-`slash` answers when all callbacks are in, with the seconds that each took (null: none came).
-Commands run side by side. "stop", the end of stdin, or SIGTERM ends the process.
+The response to `slash` comes when the bot has answered all interactions, with the seconds that each
+answer took (null for none). Commands run concurrently. "stop", the end of stdin or SIGTERM ends the
+process.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _ANSWER_WITHIN_S = 15.0
 
 
 class CommandDispatcher:
-    """Carries out the commands that come in as lines of JSON."""
+    """Runs the commands that arrive as lines of JSON."""
 
     def __init__(self, double: LoopbackDiscord) -> None:
         self._double = double
@@ -62,15 +64,15 @@ class CommandDispatcher:
         }
 
     async def execute(self, line: bytes) -> Payload:
-        """Return the answer; whatever goes wrong is answered too, for the other side to judge."""
-        order: Payload = {}
+        """Run one command and return its response; an error is returned as a response, too."""
+        request: Payload = {}
         try:
-            order = json.loads(line)
-            handle = self._handlers[order["do"]]
-            found = await handle(order)
-        except Exception as error:  # noqa: BLE001 - the process must outlive a bad order
-            return {"id": order.get("id"), "error": f"{type(error).__name__}: {error}"}
-        return {"id": order.get("id"), **found}
+            request = json.loads(line)
+            handle = self._handlers[request["do"]]
+            found = await handle(request)
+        except Exception as error:  # noqa: BLE001 - a bad command must not end the process
+            return {"id": request.get("id"), "error": f"{type(error).__name__}: {error}"}
+        return {"id": request.get("id"), **found}
 
     async def _ready(self, request: Payload) -> Payload:
         await self._double.ready(request.get("timeout_s", 10.0), times=request.get("times", 1))
@@ -143,11 +145,11 @@ async def _serve() -> None:
     loop.add_signal_handler(signal.SIGTERM, lines.feed_eof)
     running: set[asyncio.Task[None]] = set()
     async with LoopbackDiscord() as double:
-        desk = CommandDispatcher(double)
-        _say(desk.handshake())
+        dispatcher = CommandDispatcher(double)
+        _say(dispatcher.handshake())
 
         async def work(line: bytes) -> None:
-            _say(await desk.execute(line))
+            _say(await dispatcher.execute(line))
 
         async for line in lines:
             with contextlib.suppress(ValueError, AttributeError):

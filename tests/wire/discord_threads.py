@@ -1,4 +1,4 @@
-"""The routes of threads: opening, changing, and who is in them."""
+"""The simulated REST routes for threads: opening and editing threads, and their members."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _DURATIONS_MIN = frozenset({60, 1440, 4320, 10080})
 
 
 class ThreadRoutes:
-    """What a bot may ask of threads; a private one is 50001 to who is not in it."""
+    """Routes for threads.
+
+    A private thread that the bot has not joined gives error 50001, unless the bot may manage
+    threads.
+    """
 
     def __init__(self, world: DiscordWorld, messages: Messages) -> None:
         self._world = world
@@ -89,7 +93,7 @@ class ThreadRoutes:
         return thread
 
     def _members(self, call: ApiCall) -> list[Payload]:
-        """List them for a bot with the members intent; without it there is no list."""
+        """Return a thread's members; raise 50001 if the bot lacks the intent for members."""
         thread = self._thread(call)
         if not self._world.privileged_intents & GUILD_MEMBERS_INTENT:
             raise refusal(50001)

@@ -1,4 +1,4 @@
-"""Files on their way in and out: multipart bodies streamed to disk, and the CDN's signed links."""
+"""Uploaded files: multipart bodies are streamed to disk, and files have signed CDN links."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tests.wire.discord_errors import refusal
 
 _CHUNK_BYTES = 256 * 1024
 _FILE_FIELD = re.compile(r"files\[(\d+)\]")
-#: Nothing larger fits in any server, whatever its boosts; past it, bytes are counted but not kept.
+#: No server accepts a larger file. Of a larger upload, the rest is counted but not stored.
 _KEEP_AT_MOST_BYTES = 100 * 1024 * 1024
 _LINK_LIFE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file that arrived.
+    """A file that was uploaded to the simulated Discord.
 
-    index       n of files[n].
-    filename    as the sender named it.
-    size_bytes  what was sent, even when it was too much to keep.
+    index       the n in the field name "files[n]".
+    filename    the name that the sender gave the file.
+    size_bytes  the size of the upload, even if it was too large to be stored whole.
     """
 
     index: int
@@ -40,7 +40,10 @@ class StoredFile:
 
     @property
     def content_type(self) -> str:
-        """Guessed from the name, as Discord does: the part's own type says nothing."""
+        """The content type guessed from the file name.
+
+        Like Discord, it ignores the sender's header.
+        """
         return mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
 
     def read_bytes(self) -> bytes:
@@ -48,16 +51,16 @@ class StoredFile:
 
 
 def store(path: Path, filename: str, data: bytes) -> StoredFile:
-    """Keep bytes that did not come over HTTP."""
+    """Store a file that did not arrive over HTTP."""
     path.write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     return StoredFile(index=0, filename=filename, path=path, size_bytes=len(data), sha256=digest)
 
 
 async def read_body(request: web.Request, folder: Path) -> tuple[Any, list[StoredFile]]:
-    """Return the parsed JSON (None without a body) and the files, streamed into `folder`.
+    """Return a request's parsed JSON (None without a body) and its files, streamed into `folder`.
 
-    Raises ApiError 50109 for bad JSON. The memory used does not depend on the files' sizes.
+    Raises DiscordApiError 50109 for invalid JSON. Large files are never held in memory whole.
     """
     if request.content_type != "multipart/form-data":
         raw = await request.read()
@@ -109,7 +112,10 @@ def _place(folder: Path, index: int) -> Path:
 
 
 class Links:
-    """Signed links to files that stop working after a day, as the CDN's do."""
+    """Creates and checks signed links to files.
+
+    Like the real CDN's links, they expire after a day.
+    """
 
     def __init__(self, base: str) -> None:
         self._base = base

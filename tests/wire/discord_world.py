@@ -1,4 +1,4 @@
-"""The state of the loopback Discord: people, places, messages and files."""
+"""The state of the simulated Discord: users, channels, messages and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.wire.discord_payloads import PRIVATE_THREAD, THREADS, Payload, Snowfl
 from tests.wire.discord_permissions import EVERYONE, IN_A_DM, Permission, in_channel
 from tests.wire.discord_uploads import StoredFile
 
-#: 20 MiB per file without boosts since 2026-09-03 (discord-api-docs reference, PR 8578).
+#: Discord's limit for a file in a server without boosts: 20 MiB since 2026-09-03 (discord-api-docs
+#: reference, PR 8578).
 DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 * 1024
 
 GUILDS_INTENT, GUILD_MEMBERS_INTENT = 1 << 0, 1 << 1
@@ -25,10 +26,10 @@ Where = str | Payload
 
 
 class DiscordWorld:
-    """One server, its people, its channels, and the DMs.
+    """The state of the simulated Discord: one server, its members and channels, and the DMs.
 
-    People and channels can be named by their key ("alice", "general"), id, or payload.
-    `emit(event, data, intent)` is called for every change that a bot would hear of.
+    Members and channels can be given by name ("alice", "general"), id, or payload. A change calls
+    `emit(event, data, intent)` if a bot with this intent would receive an event about it.
     """
 
     def __init__(self, clock: Clock, folder: Path, *, bot_name: str = "sorabot") -> None:
@@ -42,12 +43,12 @@ class DiscordWorld:
         self.upload_limit_bytes = DEFAULT_UPLOAD_LIMIT_BYTES
         self.dm_upload_limit_bytes = DEFAULT_UPLOAD_LIMIT_BYTES
         self.closed_dms: set[str] = set()
-        #: Privileged intents that the (invented) developer portal has switched on.
+        #: The privileged intents that the bot may use, as if set in Discord's developer portal.
         self.privileged_intents = 0
         self.users: dict[str, Payload] = {}
         self.members: dict[str, Payload] = {}
         self.channels: dict[str, Payload] = {}
-        #: Thread id → user id → who joined it.
+        #: For each thread, the user ids of its members, each with the payload of the membership.
         self.thread_members: dict[str, dict[str, Payload]] = {}
         self.messages: dict[str, list[Payload]] = {}
         self.files: dict[str, StoredFile] = {}
@@ -68,7 +69,7 @@ class DiscordWorld:
         self.add_member("moderator", roles=[moderators["id"]])
         self.bot = self._person(self.snowflakes.take(), bot_name, [bots["id"]], bot=True)
         self._ids["bot"] = self.bot["id"]
-        # Applications made since 2016 share their id with their bot user.
+        # Applications made since 2016 have the same id as their bot user.
         self.application = payloads.application(self.bot["id"], bot_name, self.users[owner_id])
         self.add_channel("general")
         self.add_channel("clips")
@@ -81,7 +82,7 @@ class DiscordWorld:
         return self._clock.now() + self._shift
 
     def forward(self, seconds: float) -> None:
-        """Let the world's clock jump ahead, e.g. past the 15 minutes of an interaction token."""
+        """Move the simulated clock ahead, such as past the 15 minutes of an interaction token."""
         self._shift += timedelta(seconds=seconds)
 
     # ---- looking things up
@@ -102,7 +103,7 @@ class DiscordWorld:
         return next(role for role in self.guild["roles"] if role["id"] == wanted)
 
     def permissions(self, who: Who, where: Where) -> Permission:
-        """Return what somebody may do there; nothing for who can't see the place at all."""
+        """Return a user's permissions in a channel; none if the user can't see the channel."""
         user_id, channel = self.user_id(who), self.channel(where)
         if channel["type"] == payloads.DM:
             insiders = {self.bot["id"], channel["recipients"][0]["id"]}
@@ -116,11 +117,14 @@ class DiscordWorld:
         return held
 
     def is_visible(self, channel: Payload) -> bool:
-        """Return whether the bot hears what happens in a channel or thread."""
+        """Return whether the bot receives the events of a channel or thread."""
         return bool(self.permissions("bot", channel) & Permission.VIEW_CHANNEL)
 
     def visible_channel(self, channel_id: str) -> Payload:
-        """Return the channel as the bot finds it; raise 10003 or 50001."""
+        """Return a channel that the bot can see.
+
+        Raises DiscordApiError 10003 if there is no such channel, and 50001 if the bot can't see it.
+        """
         if channel_id not in self.channels:
             raise refusal(10003)
         if not self.is_visible(self.channels[channel_id]):
@@ -128,7 +132,7 @@ class DiscordWorld:
         return self.channels[channel_id]
 
     def require_permission(self, channel_id: str, needed: Permission, *, of: Who = "bot") -> None:
-        """Raise 50013 unless somebody has all of `needed` there."""
+        """Raise DiscordApiError 50013 unless a user has all `needed` permissions in a channel."""
         if needed & ~self.permissions(of, channel_id):
             raise refusal(50013)
 
@@ -153,7 +157,10 @@ class DiscordWorld:
     def add_member(
         self, name: str, *, roles: list[str] | None = None, bot: bool = False
     ) -> Payload:
-        """Let somebody in; `roles` are ids, and `bot` makes it somebody else's bot."""
+        """Add a member to the server.
+
+        `roles` are ids of roles; `bot` makes the member another bot.
+        """
         return self._person(self.snowflakes.take(), name, roles or [], bot=bot)
 
     def add_role(self, name: str, permissions: int) -> Payload:
@@ -181,9 +188,10 @@ class DiscordWorld:
         members: Sequence[Who] = (),
         **options: Any,
     ) -> Payload:
-        """Open a thread, joined by its owner and `members`, the only ones who see a private one.
+        """Open a thread, whose first members are its owner and `members`.
 
-        `options` may hold thread_id, kind and auto_archive_min.
+        Only they and moderators see a private thread. `options` may contain thread_id, kind and
+        auto_archive_min.
         """
         thread_id = options.pop("thread_id", None) or self.snowflakes.take()
         place, owner_id = self.channel(parent), self.user_id(owner)
@@ -199,12 +207,12 @@ class DiscordWorld:
         return thread
 
     def _as_met(self, thread: Payload, **more: Any) -> Payload:
-        """Return a thread as the bot receives it: with its own membership, if it joined."""
+        """Return a thread as the bot receives it: with the bot's own membership, if it joined."""
         mine = self.thread_members[thread["id"]].get(self.bot["id"])
         return {**thread, **more, **({"member": mine} if mine else {})}
 
     def join_thread(self, where: Where, who: Who) -> None:
-        """Let somebody who sees its channel into a thread; a second time changes nothing."""
+        """Add a user to a thread if the user sees its channel; a member stays a member."""
         thread, user_id = self.channel(where), self.user_id(who)
         joined = self.thread_members[thread["id"]]
         if user_id in joined or not self.permissions(user_id, thread["parent_id"]):
@@ -217,13 +225,16 @@ class DiscordWorld:
         self._tell_thread_members(thread, user_id, {"added_members": [member]})
 
     def leave_thread(self, where: Where, who: Who) -> None:
-        """Let somebody leave a thread, or put them out; who is not in it changes nothing."""
+        """Remove a user from a thread; do nothing if the user is not in the thread."""
         thread, user_id = self.channel(where), self.user_id(who)
         if self.thread_members[thread["id"]].pop(user_id, None) is not None:
             self._tell_thread_members(thread, user_id, {"removed_member_ids": [user_id]})
 
     def _tell_thread_members(self, thread: Payload, user_id: str, change: Payload) -> None:
-        """Without the members intent a bot hears of itself alone."""
+        """Send the event of a change of a thread's members; who receives it depends on intents.
+
+        A bot without the intent for members receives only the event about itself.
+        """
         thread["member_count"] = len(self.thread_members[thread["id"]])
         place = {key: thread[key] for key in ("id", "guild_id", "member_count")}
         is_bot = user_id == self.bot["id"]
@@ -231,7 +242,10 @@ class DiscordWorld:
         self.emit("THREAD_MEMBERS_UPDATE", place | change, intent)
 
     def dm(self, who: Who) -> Payload:
-        """Return the DM between the bot and somebody, opened on first use ("dm-alice")."""
+        """Return the DM channel between the bot and a user, such as "dm-alice".
+
+        Create it if missing.
+        """
         person = self.user(who)
         name = f"dm-{person['username']}"
         if name not in self._ids:
@@ -246,21 +260,21 @@ class DiscordWorld:
     # ---- changing
 
     def set_roles(self, who: Who, names: Sequence[str]) -> None:
-        """Give a member exactly these roles (by name or id)."""
+        """Set a member's roles to exactly these, each given by name or id."""
         member = self.members[self.user_id(who)]
         member["roles"] = [self.role(name)["id"] for name in names]
-        # A bot hears of its own roles whatever its intents.
+        # A bot receives events about its own roles, whatever its intents are.
         intent = 0 if member["user"]["id"] == self.bot["id"] else GUILD_MEMBERS_INTENT
         self.emit("GUILD_MEMBER_UPDATE", {**member, "guild_id": self.guild["id"]}, intent)
 
     def edit_role(self, name: str, permissions: int) -> None:
-        """Change what a role, "everyone" among them, may do in the server."""
+        """Set a role's permissions in the server; the role "everyone" is one of them."""
         role = self.role(name)
         role["permissions"] = str(int(permissions))
         self.emit("GUILD_ROLE_UPDATE", {"guild_id": self.guild["id"], "role": role}, GUILDS_INTENT)
 
     def overwrite(self, where: Where, target: str, *, allow: int = 0, deny: int = 0) -> None:
-        """Set the permission overwrite of a person or role (by name or id) on a channel."""
+        """Set a channel's permission overwrite for a member or role, given by name or id."""
         channel, target_id = self.channel(where), self._ids.get(target, target)
         kept = [entry for entry in channel["permission_overwrites"] if entry["id"] != target_id]
         kept.append(
@@ -275,7 +289,7 @@ class DiscordWorld:
         self.emit("CHANNEL_UPDATE", channel, GUILDS_INTENT)
 
     def edit_thread(self, where: Where, changes: Mapping[str, Any]) -> Payload:
-        """Apply `archived`, `locked`, `name` or `auto_archive_duration`."""
+        """Change a thread's `archived`, `locked`, `name` or `auto_archive_duration`."""
         thread = self.channel(where)
         for key, value in changes.items():
             place = thread["thread_metadata"] if key in thread["thread_metadata"] else thread
@@ -287,7 +301,7 @@ class DiscordWorld:
         return thread
 
     def delete_channel(self, where: Where) -> None:
-        """Delete a channel (with its threads) or a thread, messages and all."""
+        """Delete a channel with its threads, or a thread, including their messages."""
         channel = self.channel(where)
         for thread in [c for c in self.channels.values() if c.get("parent_id") == channel["id"]]:
             self.delete_channel(thread)
@@ -300,8 +314,6 @@ class DiscordWorld:
         else:
             self.emit("CHANNEL_DELETE", channel, GUILDS_INTENT)
 
-    # ---- the server as a bot receives it on connecting
-
     def guild_create(self) -> Payload:
         mine = [c for c in self.channels.values() if c.get("guild_id") == self.guild["id"]]
         return {
@@ -311,7 +323,7 @@ class DiscordWorld:
             "unavailable": False,
             "member_count": len(self.members),
             "voice_states": [],
-            # Without the members intent a bot receives only itself.
+            # Without the intent for members, a bot receives only its own membership.
             "members": [self.members[self.bot["id"]]],
             "channels": [c for c in mine if c["type"] not in THREADS],
             "threads": [self._as_met(c) for c in mine if c["type"] in THREADS and self._is_met(c)],
@@ -326,7 +338,7 @@ class DiscordWorld:
 
 
 class ChangeNotifier:
-    """Wakes whoever waits for a change of the world."""
+    """Wakes tasks that wait for a change in the simulated Discord."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -336,7 +348,7 @@ class ChangeNotifier:
         self._changed = asyncio.Event()
 
     async def until(self, check: Callable[[], Any], timeout_s: float) -> Any:
-        """Return the first truthy result of `check`, looked at after every ring.
+        """Return the first truthy result of `check`, which is called after each change.
 
         Raises TimeoutError after `timeout_s` seconds.
         """

@@ -1,12 +1,10 @@
-"""The bot as the kill tests start it: the real one, at another pace, that ends itself at a point.
+"""Starts the real bot with short waiting times; the bot can kill itself at a crash point.
 
-`python -m tests.wire.killable` runs one bot.
-
-Read from the environment, here and nowhere else:
-KILL_AT      a point such as `after store.move:fitting>posting`; empty: none.
-KILL_NTH     which passage of it, counted from SIGUSR1 on.
-KILL_ARMED   set: counted from the start.
-KILL_PASSED  a file to which every point that is passed is added, one a line.
+`python -m tests.wire.killable` runs one bot. Only this module reads these variables:
+KILL_AT      the crash point, such as `after store.move:fitting>posting`; empty for none.
+KILL_NTH     the bot kills itself when it passes the point this many times, counted from SIGUSR1 on.
+KILL_ARMED   if set, passes are counted from the start.
+KILL_PASSED  a file to which the name of every crash point that is passed is appended.
 """
 
 from __future__ import annotations
@@ -29,7 +27,8 @@ from bot.obs.log import set_up_logging
 from bot.providers.http.transport import Transport
 from bot.settings import Settings
 
-#: Fast, in the proportions of production: nobody looks for a create that may still land.
+#: Short waiting times in production's proportions: the bot searches for a lost paid call only when
+#: no late request can arrive any more.
 TIMINGS = Timings(
     poll_few_s=0.1,
     poll_many_s=0.2,
@@ -45,12 +44,12 @@ TIMINGS = Timings(
     reconcile_min_gap_s=0.05,
     stop_s=10.0,
 )
-#: … and a download that has gone quiet is begun again.
+#: A download that receives no data for this many seconds is started again.
 _IDLE_S = 2.0
 
 
 class CrashTrigger:
-    """Counts passages of one point and ends the process, without a word, at the chosen one."""
+    """Counts how often a crash point is passed, and kills the process at the chosen pass."""
 
     def __init__(self, at: str, nth: int, passed: Path | None) -> None:
         self._at = at
@@ -68,10 +67,10 @@ class CrashTrigger:
 
 
 class CrashPointProxy:
-    """A port whose coroutines are points: `before` and `after` each call."""
+    """Wraps a port so that there is a crash point before and after each call of a coroutine."""
 
     def __init__(self, name: str, port: Any, trigger: CrashTrigger) -> None:
-        self._name, self._port, self._wire = name, port, trigger
+        self._name, self._port, self._trigger = name, port, trigger
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
@@ -80,16 +79,16 @@ class CrashPointProxy:
 
         async def called(*given: Any, **named: Any) -> Any:
             point = f"{self._name}.{name}{_transition(name, given)}"
-            self._wire.passes(f"before {point}")
+            self._trigger.passes(f"before {point}")
             answer = await found(*given, **named)
-            self._wire.passes(f"after {point}")
+            self._trigger.passes(f"after {point}")
             return answer
 
         return called
 
 
 def _transition(name: str, given: tuple[Any, ...]) -> str:
-    """Return from which state to which a write of the store takes a job."""
+    """Return the job's state before and after a call that writes to the store, as ":old>new"."""
     towards: dict[str, Callable[[], State]] = {
         "move": lambda: given[1],
         "update": lambda: given[0].state,
@@ -101,7 +100,7 @@ def _transition(name: str, given: tuple[Any, ...]) -> str:
 
 
 def with_crash_points(ports: Dependencies, trigger: CrashTrigger) -> Dependencies:
-    """Return the same ports with a point before and after each call."""
+    """Return the dependencies with a crash point before and after each call of a port."""
     return replace(
         ports,
         store=CrashPointProxy("store", ports.store, trigger),
@@ -116,7 +115,7 @@ def with_crash_points(ports: Dependencies, trigger: CrashTrigger) -> Dependencie
 
 
 def _with_short_idle(provider: Any) -> Any:
-    """Return it with less patience for a download."""
+    """Return the provider with a shorter limit for pauses in a download."""
     transport = getattr(provider._provider, "_transport", None)
     if isinstance(transport, Transport):
         transport._timeouts = replace(transport._timeouts, idle_s=_IDLE_S)
@@ -124,38 +123,38 @@ def _with_short_idle(provider: Any) -> Any:
 
 
 async def run_bot() -> int:
-    """Run a bot until it is told to stop; return the exit code."""
+    """Run a bot until SIGTERM or a fatal error; return its exit code."""
     settings = Settings.from_env(os.environ)
     set_up_logging(settings.log_level, settings.log_format, [])
     passed = os.environ.get("KILL_PASSED")
-    wire = CrashTrigger(
+    trigger = CrashTrigger(
         os.environ.get("KILL_AT", ""),
         int(os.environ.get("KILL_NTH", "1")),
         None if not passed else Path(passed),
     )
-    wire.is_armed = bool(os.environ.get("KILL_ARMED"))
+    trigger.is_armed = bool(os.environ.get("KILL_ARMED"))
     await check_settings(settings)
     app = await build_app(
-        settings, timings=TIMINGS, wrap=lambda ports: with_crash_points(ports, wire)
+        settings, timings=TIMINGS, wrap=lambda ports: with_crash_points(ports, trigger)
     )
-    # discord.py waits two seconds for a second server to turn up; there is one here.
+    # discord.py would wait two seconds for more guilds; the simulated Discord has only one.
     app.client._connection.guild_ready_timeout = 0.1
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, setattr, wire, "is_armed", True)
+    loop.add_signal_handler(signal.SIGUSR1, setattr, trigger, "is_armed", True)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     await app.start()
     if app.health is not None:
         (settings.data_dir / "port").write_text(str(app.health.port), encoding="utf-8")
     assert settings.discord_token is not None
-    line = asyncio.create_task(app.connection.run(settings.discord_token.reveal()))
+    connection = asyncio.create_task(app.connection.run(settings.discord_token.reveal()))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((line, stopping), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
     await app.close()
     was_told = stopping.done()
-    for task in (line, stopping):
+    for task in (connection, stopping):
         task.cancel()
-    await asyncio.gather(line, stopping, return_exceptions=True)
+    await asyncio.gather(connection, stopping, return_exceptions=True)
     return 0 if was_told else 1
 
 

@@ -1,4 +1,4 @@
-"""A host that is not the API: keeps what it was sent, serves a clip or sends callers on."""
+"""A host other than the video API's: it records requests, and serves a clip or a redirect."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from aiohttp import web
 
 
 class OtherHost:
-    """`async with OtherHost(clip) as host`: `host.url` is where a redirect may point.
+    """A web server at `host.url` in `async with OtherHost(clip) as host`, for redirects and clips.
 
-    headers_seen  the headers of every request, names in lower case.
-    redirect_to   when set, every request is sent on to there.
+    headers_seen  the headers of every request, with names in lower case.
+    redirect_to   if set, the address to which every request is redirected.
     """
 
     def __init__(self, content: bytes = b"", *, redirect_to: str | None = None) -> None:

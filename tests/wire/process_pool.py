@@ -1,9 +1,9 @@
-"""Bots that start at once: processes forked from one that has imported everything.
+"""Starts bot processes quickly, by forking a process that has already imported all modules.
 
-`python -m tests.wire.process_pool` reads one JSON object a line from stdin (`Order`), forks a
-process for each and answers with {"pid": …}, and with {"pid": …, "status": …} when one has ended. The
-forked process has nothing of its parent but the imported modules: it runs its module as
-`python -m` does, and ends as Python ends. All of them are killed when stdin ends.
+`python -m tests.wire.process_pool` reads one JSON object a line from stdin and forks a process for
+each. It writes {"pid": …} when a process has started and {"pid": …, "status": …} when it has ended.
+A forked process keeps only the imported modules: it runs its module as `python -m` does, and ends
+like any Python process. When stdin ends, all forked processes are killed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class ForkedProcess:
-    """A process of the pool; used like one of asyncio's."""
+    """A process that the process pool has forked, with the interface of an asyncio process."""
 
     def __init__(self, pid: int, ended: Future[int]) -> None:
         self.pid = pid
@@ -40,11 +40,15 @@ class ForkedProcess:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, or minus the signal that ended it; None while it runs."""
+        """The exit code, or minus the number of the signal that ended the process.
+
+        None while it runs.
+        """
         return os.waitstatus_to_exitcode(self._ended.result()) if self._ended.done() else None
 
     async def wait(self) -> int:
-        # A caller that gives up must not take the answer from the next one.
+        # Shield the future, so that a caller that stops waiting doesn't cancel it for other
+        # callers.
         status = await asyncio.shield(asyncio.wrap_future(self._ended))
         return os.waitstatus_to_exitcode(status)
 
@@ -58,14 +62,14 @@ class ForkedProcess:
 
 
 class ProcessPool:
-    """The process that forks the others; `shared_pool()` returns the one of this process."""
+    """Controls the process that forks others; `shared_pool()` returns this process's pool."""
 
     def __init__(self) -> None:
         environ = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "ignore",
-            # Only a process of one thread is forked whole.
+            # A fork copies only one thread, so keep the forking process single-threaded.
             "OPENBLAS_NUM_THREADS": "1",
         }
         self._process = subprocess.Popen(
@@ -89,21 +93,21 @@ class ProcessPool:
         out: Path,
         err: Path,
     ) -> ForkedProcess:
-        """Run `python -m module …words` in `folder` with nothing but `environ` around it.
+        """Run `python -m module …words` in `folder` with exactly the environment `environ`.
 
-        out, err  files to which it adds what it says.
+        out, err  the files to which the process's standard output and standard error are appended.
         """
         told = {"folder": str(folder), "out": str(out), "err": str(err)}
-        order = {"module": module, "words": words, "environ": dict(environ), **told}
+        command = {"module": module, "words": words, "environ": dict(environ), **told}
         started: Future[ForkedProcess] = Future()
         self._asked.append(started)
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
         self._process.stdin.flush()
         return await asyncio.wrap_future(started)
 
     def close(self) -> None:
-        """End the pool and all that it started."""
+        """End the forking process and all processes that it has forked."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -127,14 +131,17 @@ class ProcessPool:
 
 @functools.cache
 def shared_pool() -> ProcessPool:
-    """Return the pool of this process, which lives as long as it."""
+    """Return this process's pool, which is created at the first call and closed at exit."""
     pool = ProcessPool()
     atexit.register(pool.close)
     return pool
 
 
 def _serve() -> dict[str, Any]:
-    """Fork a process for each order; return the order in it. Leaves when stdin ends."""
+    """Fork a process for each JSON object on stdin; in the new process, return the object.
+
+    The forking process itself exits when stdin ends.
+    """
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -170,25 +177,25 @@ def _tell(**fields: int) -> None:
     os.write(1, json.dumps(fields).encode() + b"\n")
 
 
-def _become(order: dict[str, Any]) -> None:
-    """Leave nothing of the pool in a forked process, and run its module."""
+def _become(command: dict[str, Any]) -> None:
+    """Remove the forking process's environment and files from a forked process; run its module."""
     die_with_parent()
     os.environ.clear()
-    os.environ.update(order["environ"])
-    os.chdir(order["folder"])
+    os.environ.update(command["environ"])
+    os.chdir(command["folder"])
     nothing = os.open(os.devnull, os.O_RDONLY)
     out, err = (
-        os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND) for name in ("out", "err")
+        os.open(command[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND) for name in ("out", "err")
     )
     for here, there in ((nothing, 0), (out, 1), (err, 2)):
         os.dup2(here, there)
         os.close(here)
-    sys.argv[1:] = order["words"]
-    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+    sys.argv[1:] = command["words"]
+    runpy.run_module(command["module"], run_name="__main__", alter_sys=True)
 
 
 def die_with_parent() -> None:
-    """Leave no bot behind when whoever runs the tests is killed; Linux has a call for that."""
+    """Have Linux kill this process when its parent dies, so that no bot outlives killed tests."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""The bot's client in this process, logged in to a loopback Discord, with no engine behind it."""
+"""The bot's Discord client in the test's process, without a job engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.wire.discord_double import LoopbackDiscord
 
 
 def gateway_connection_for(folder: Path, *, lost_s: float = 300.0) -> GatewayConnection:
-    """Return a line whose clients have no commands."""
+    """Return a gateway connection whose clients have no commands."""
     sync = CommandSync(folder / "commands.json")
     return GatewayConnection(
         lambda: SorabotClient(sync), SystemClock(), first_wait_s=0.05, lost_after_s=lost_s
@@ -29,13 +29,16 @@ def gateway_connection_for(folder: Path, *, lost_s: float = 300.0) -> GatewayCon
 async def standalone_client(
     folder: Path,
 ) -> AsyncIterator[tuple[LoopbackDiscord, discord.PartialMessageable]]:
-    """Yield a loopback Discord, and its channel "general" as the client sends to it."""
+    """Log the bot's client in to a simulated Discord.
+
+    Yield that Discord and its channel "general".
+    """
     async with LoopbackDiscord() as loopback:
         with repointed(loopback):
-            line = gateway_connection_for(folder)
-            holding = asyncio.create_task(line.run(loopback.token))
+            connection = gateway_connection_for(folder)
+            running = asyncio.create_task(connection.run(loopback.token))
             await loopback.ready()
             channel_id = int(loopback.world.channel("general")["id"])
-            yield loopback, line.client.get_partial_messageable(channel_id)
-            await line.close()
-            await holding
+            yield loopback, connection.client.get_partial_messageable(channel_id)
+            await connection.close()
+            await running

@@ -1,4 +1,7 @@
-"""The real process with a failing Discord and with signals makes one card, one clip, one paid call."""
+"""Tests that a real bot process makes one card, one clip and one paid call, despite failures.
+
+The failures are errors of Discord, and signals to the process.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def uploads(discord: LoopbackDiscord) -> int:
 
 
 async def delivered(discord: LoopbackDiscord, api: VideosApi) -> None:
-    """Wait for the clip and for its card's last word; see that there is one of each."""
+    """Wait until the clip is posted and its card links to it; check that there is one of each."""
     await discord.until(lambda: clips(discord, "clips"))
     (clip,) = clips(discord, "clips")
     await discord.until(lambda: clip["id"] in json.dumps(cards(discord, "clips")))
@@ -219,7 +222,8 @@ async def test_an_upload_that_does_not_end_is_handed_over(tmp_path: Path, times:
                 await asyncio.sleep(0.5)
             code = await asyncio.wait_for(bot.process.wait(), PATIENCE_S)
             took_s = time.monotonic() - began_s
-            # The second signal ends it as if it knew none.
+            # The second SIGTERM ends the process at once, as if the process had no handler for
+            # SIGTERM.
             assert (code, took_s < 2) == ((0, False) if times == 1 else (-signal.SIGTERM, True))
         async with running(tmp_path, discord, api) as bot:
             await delivered(discord, api)

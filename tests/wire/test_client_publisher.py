@@ -1,4 +1,4 @@
-"""The publisher waits until the client is logged in and has its guilds."""
+"""Tests that the publisher posts only while the client is logged in and has its guilds."""
 
 from __future__ import annotations
 
@@ -32,23 +32,26 @@ async def nothing(_client: SorabotClient) -> None:
 async def connecting(
     loopback: LoopbackDiscord, folder: Path
 ) -> AsyncIterator[tuple[GatewayConnection, DiscordClipPublisher]]:
-    """Start to connect, with a publisher as in the whole bot."""
+    """Connect the bot's client to a simulated Discord in the background.
+
+    Yields the gateway connection and a publisher for it.
+    """
     clock = SystemClock()
-    publisher = DiscordClipPublisher(lambda: line.client, clock)
+    publisher = DiscordClipPublisher(lambda: connection.client, clock)
 
     def make() -> SorabotClient:
         client = SorabotClient(CommandSync(folder / "commands.json"))
-        # Nothing here asks for the services.
+        # No test in this module uses the client's services.
         client.attach_services(None, None, nothing, publisher.resume)  # type: ignore[arg-type]
         return client
 
     with repointed(loopback):
-        line = GatewayConnection(make, clock, publisher.pause, first_wait_s=0.05)
-        holding = asyncio.create_task(line.run(loopback.token))
-        yield line, publisher
-        await line.close()
-        holding.cancel()
-        await asyncio.gather(holding, return_exceptions=True)
+        connection = GatewayConnection(make, clock, publisher.pause, first_wait_s=0.05)
+        running = asyncio.create_task(connection.run(loopback.token))
+        yield connection, publisher
+        await connection.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def job_in(loopback: LoopbackDiscord, channel: str) -> Job:
@@ -91,31 +94,37 @@ async def test_a_thread_is_opened_though_it_is_asked_for_before_the_servers_are_
 async def test_a_clip_is_found_though_the_clock_was_ahead_when_it_was_first_posted(
     tmp_path: Path,
 ) -> None:
-    async with LoopbackDiscord() as loopback, connecting(loopback, tmp_path) as (line, publisher):
+    async with (
+        LoopbackDiscord() as loopback,
+        connecting(loopback, tmp_path) as (connection, publisher),
+    ):
         await loopback.ready()
-        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
+        await asyncio.wait_for(connection.client.wait_until_ready(), PATIENCE_S)
         asked = await loopback.message("general", "alice", "a cat, please")
         job = replace(job_in(loopback, "general"), request_id=int(asked["id"]))
-        place = line.client.get_partial_messageable(job.place.channel_id)
+        place = connection.client.get_partial_messageable(job.place.channel_id)
         clip = discord.File(io.BytesIO(b"clip"), filename=f"sora-{job.id}.mp4")
         post = await place.send(file=clip)
         later = await loopback.message("general", "alice", "thank you")
 
         ahead = replace(job, posting_at=job.created_at + timedelta(hours=2))
         assert await publisher.find_clip(ahead) == post.id
-        # What was there before it was asked for is no clip of this job.
+        # A message older than the job's request can't be the job's clip.
         assert await publisher.find_clip(replace(ahead, request_id=int(later["id"]))) is None
 
 
 async def test_nothing_goes_to_a_client_that_was_given_up(tmp_path: Path) -> None:
-    async with LoopbackDiscord() as loopback, connecting(loopback, tmp_path) as (line, publisher):
+    async with (
+        LoopbackDiscord() as loopback,
+        connecting(loopback, tmp_path) as (connection, publisher),
+    ):
         await loopback.ready()
-        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
-        first = line.client
+        await asyncio.wait_for(connection.client.wait_until_ready(), PATIENCE_S)
+        first = connection.client
         loopback.delay_next("GET", "/users/@me$", 1)
         loopback.gateway.emit("INTERACTION_CREATE", {"id": "1"})
         async with asyncio.timeout(PATIENCE_S):
-            while line.client is first:
+            while connection.client is first:
                 await asyncio.sleep(0.01)
         channel_id = int(loopback.world.channel("general")["id"])
         telling = asyncio.create_task(publisher.notify(channel_id, "hello", key="k1"))

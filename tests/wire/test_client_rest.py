@@ -1,4 +1,4 @@
-"""What the client makes of a REST that stumbles: patience where it is safe, and nothing twice."""
+"""Tests that the client retries failed REST requests where that is safe, and never posts twice."""
 
 from __future__ import annotations
 

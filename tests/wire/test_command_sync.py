@@ -1,4 +1,4 @@
-"""Discord is told the commands when it does not have them, and only then."""
+"""Tests that the bot registers its commands with Discord only if Discord doesn't have them yet."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def started(
     guild_ids: Sequence[int] = (),
     waits_s: Sequence[float] = (0.05,),
 ) -> AsyncIterator[SorabotClient]:
-    """Start a bot with the commands `names` whose notes are in `folder`."""
+    """Start a bot with the commands `names`, which remembers in `folder` what it has registered."""
 
     def make() -> SorabotClient:
         client = SorabotClient(CommandSync(folder / "commands.json", guild_ids, waits_s))
@@ -44,12 +44,12 @@ async def started(
 
     times = loopback.gateway.identifies + 1
     with repointed(loopback):
-        line = GatewayConnection(make, SystemClock())
-        holding = asyncio.create_task(line.run(loopback.token))
+        connection = GatewayConnection(make, SystemClock())
+        running = asyncio.create_task(connection.run(loopback.token))
         await loopback.ready(times=times)
-        yield line.client
-        await line.close()
-        await asyncio.gather(holding, return_exceptions=True)
+        yield connection.client
+        await connection.close()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def told(loopback: LoopbackDiscord, template: str = EVERYWHERE) -> int:

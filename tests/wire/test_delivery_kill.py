@@ -1,4 +1,4 @@
-"""A real bot process is killed while it tries the places for a clip; it posts the clip once."""
+"""Tests that a bot killed while it tries places for a clip posts the clip only once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def id_of(discord: LoopbackDiscord, place: str) -> str:
 
 
 def where_clips_are(discord: LoopbackDiscord) -> list[str]:
-    """Return the places of all clips, one name for each message."""
+    """Return the names of the channels that show clips, one name for each message with a clip."""
     return [
         place
         for place in ("film-club", "general", _DIRECT)
@@ -32,14 +32,14 @@ def where_clips_are(discord: LoopbackDiscord) -> list[str]:
 
 
 def uploads(discord: LoopbackDiscord, place: str) -> int:
-    """Return how often the bot started a post in a place."""
+    """Return how often the bot has started to post in a channel."""
     end = f"/channels/{id_of(discord, place)}/messages"
     calls = discord.called("POST", "/channels/{channel}/messages")
     return sum(call.path.endswith(end) for call in calls)
 
 
 async def killed_over(discord: LoopbackDiscord, bot: BotProcess, place: str) -> None:
-    """Wait until the bot posts in a place, and kill it before the response arrives."""
+    """Wait until the bot posts in a channel, and kill the bot before the response arrives."""
     before = uploads(discord, place)
     discord.delay_next("POST", rf"/channels/{id_of(discord, place)}/messages$", 0.5)
     await eventually(lambda: uploads(discord, place) > before)
@@ -63,7 +63,7 @@ async def test_a_bot_killed_over_the_threads_channel_posts_there_once(
             await eventually(lambda: uploads(discord, "general"))
             await bot.kill()
         discord.faults.clear()
-        # The clip stays in the channel although the thread accepts posts again.
+        # The clip must stay in the channel although the thread accepts posts again.
         discord.world.edit_thread("film-club", {"locked": False})
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:
             await eventually(lambda: "posted as message" in bot.log())
@@ -121,7 +121,8 @@ async def test_a_refusal_that_follows_a_lost_answer_posts_nothing_elsewhere(tmp_
             sent = await discord.slash("alice", "film-club", "sora generate", {"prompt": PROMPT})
             await sent.answered()
             post = ("POST", rf"/channels/{id_of(discord, 'film-club')}/messages$")
-            # discord.py retries after the 502; the 403 says nothing about the first attempt.
+            # discord.py repeats the request after the 502; the 403 says nothing about the first
+            # request.
             discord.fail_next(*post, 502, after_work=True)
             discord.fail_next(*post, 403, 50013)
             await eventually(lambda: "posted as message" in bot.log())
@@ -141,7 +142,8 @@ async def test_a_restarted_bot_does_not_repost_when_it_cannot_read_the_history(
             await eventually(lambda: clips(discord, "general"))
             await bot.kill()
         discord.faults.clear()
-        # After 15 minutes Discord no longer deduplicates by the nonce.
+        # After 15 minutes Discord no longer remembers the nonce, so the nonce prevents no second
+        # message.
         discord.world.forward(900)
         discord.world.overwrite("general", "bot", deny=int(Permission.READ_MESSAGE_HISTORY))
         async with running(tmp_path, discord, api, module=KILLABLE_MODULE) as bot:

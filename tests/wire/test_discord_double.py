@@ -1,4 +1,4 @@
-"""Tests of the loopback Discord itself, with a small bot of plain discord.py."""
+"""Tests of the simulated Discord itself, with a minimal discord.py bot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing and deleting messages over the loopback Discord."""
+"""Tests of editing and deleting messages in the simulated Discord."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def bare_session() -> AsyncIterator[BareBotSession]:
 
 @pytest.fixture
 def clips(tmp_path: Path) -> list[Path]:
-    """Eleven small files, "0.mp4" to "10.mp4", each holding its own name."""
+    """Return eleven small files, "0.mp4" to "10.mp4", each containing its own name."""
     paths = [tmp_path / f"{number}.mp4" for number in range(11)]
     for path in paths:
         path.write_bytes(path.name.encode())

@@ -1,4 +1,4 @@
-"""The loopback Discord's faults, each shown by what a bare bot meets."""
+"""Tests how a bot sees each kind of fault of the simulated Discord."""
 
 from __future__ import annotations
 

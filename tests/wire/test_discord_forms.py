@@ -1,4 +1,4 @@
-"""Context menus, modals and buttons over the loopback Discord."""
+"""Tests of context menus, modals and buttons in the simulated Discord."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def bare_session() -> AsyncIterator[BareBotSession]:
 
 
 class RemixModal(discord.ui.Modal):
-    """The parent's prompt to read, and a field for the change."""
+    """A modal that shows the prompt of the parent clip and has a field for the change."""
 
     def __init__(self, prompt: str) -> None:
         super().__init__(title="Remix this clip", custom_id="remix:7")
@@ -53,14 +53,14 @@ async def with_menu(bot: BareBot, name: str, act) -> None:
 
 
 async def hush(interaction: discord.Interaction) -> None:
-    """Answer with a button for the asker alone."""
+    """Respond with an ephemeral message that has a button."""
     view = discord.ui.View(timeout=None)
     view.add_item(Again("K7Q2"))
     await interaction.response.send_message("hm", view=view, ephemeral=True)
 
 
 async def with_button(bare_session: BareBotSession, place: str = "general") -> str:
-    """Post a button that outlives the bot; return the channel's name in the double."""
+    """Post a message with a button that works after a restart; return the channel's name."""
     view = discord.ui.View(timeout=None)
     view.add_item(Again("K7Q2"))
     await bare_session.channel(place).send("clip", view=view)

@@ -1,4 +1,4 @@
-"""Threads, private and public, and who may see what, over the loopback Discord."""
+"""Tests who can see what in public and private threads of the simulated Discord."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def bare_session() -> AsyncIterator[BareBotSession]:
 
 
 def secret(bare_session: BareBotSession, name: str = "attic") -> None:
-    """Open a private thread that alice is in, and neither bob nor the bot."""
+    """Open a private thread whose only member is alice."""
     bare_session.loopback.world.add_thread("general", name, owner="alice", kind=PRIVATE_THREAD)
 
 

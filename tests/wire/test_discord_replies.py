@@ -1,4 +1,4 @@
-"""Replies over the loopback Discord: what a bot may read of them, and how it replies itself."""
+"""Tests of replies in the simulated Discord: what a bot may read of them, and how it replies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def bare_session() -> AsyncIterator[BareBotSession]:
 
 
 async def post(bare_session: BareBotSession, place: str, text: str = "clip") -> Payload:
-    """Post as the bot, and return the message as its readers see it."""
+    """Post a message as the bot; return the message as other users see it."""
     sent = await bare_session.channel(place).send(text)
     return bare_session.loopback.world.message(str(sent.channel.id), str(sent.id))
 
@@ -32,7 +32,7 @@ async def post(bare_session: BareBotSession, place: str, text: str = "clip") -> 
 async def heard(
     bare_session: BareBotSession, place: str, author: str, text: str, **options
 ) -> discord.Message:
-    """Write as a member, and return the message as the bot hears it."""
+    """Write a message as a member; return the message as the bot receives it."""
     coming = bare_session.bot.wait_for(
         "message", check=lambda m: m.author.name == author, timeout=PATIENCE_S
     )

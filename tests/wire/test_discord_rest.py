@@ -1,4 +1,4 @@
-"""The loopback Discord's channels, threads and files, proved with a bare bot."""
+"""Tests of channels, threads and files in the simulated Discord, with a minimal bot."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_history_pages_through_both_ends(bare_session):
     assert (newest, after, before) == (["4", "3"], ["2", "3"], ["0"])
 
 
-async def test_ordered_failures_happen_once_and_show_in_the_log(bare_session):
+async def test_faults_set_by_a_test_happen_once_and_show_in_the_log(bare_session):
     loopback = bare_session.loopback
     channel = bare_session.channel("general")
     loopback.fail_next("POST", r"/messages$", 403, 50001)

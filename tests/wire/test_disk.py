@@ -1,4 +1,4 @@
-"""A disk that is full and a database in trouble: refused clearly, and gone on without a restart."""
+"""Tests that a full disk or a locked database gives clear refusals, and no restart is needed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _DOG = "a dog plays the drums"
 
 @contextmanager
 def write_lock(database: Path) -> Iterator[None]:
-    """Be another process that is in the middle of a long write."""
+    """Lock the database for writing, as another process does during a long write."""
     with closing(sqlite3.connect(database, isolation_level=None)) as conn:
         conn.execute("BEGIN IMMEDIATE")
         yield
         conn.execute("ROLLBACK")
 
 
-async def test_a_full_disk_refuses_orders_holds_a_paid_clip_and_is_forgotten(
+async def test_a_full_disk_refuses_commands_and_keeps_a_paid_clip_waiting(
     tmp_path: Path,
 ) -> None:
     with small_disk(tmp_path / "data", 32 * _MIB) as disk:
@@ -49,7 +49,7 @@ async def test_a_full_disk_refuses_orders_holds_a_paid_clip_and_is_forgotten(
             assert "short of disk space" in sent.content
             await eventually(lambda: "not enough disk space for the clip" in bot.log())
             assert clips(discord, "clips") == []
-            # Fetched in vain it was not even once.
+            # The bot must not download the clip before there is space for it.
             assert api.requests["content"] == 0
 
             hog.unlink()
@@ -107,7 +107,8 @@ async def test_a_paid_render_that_waits_for_space_outlives_its_deadline(tmp_path
         for _ in range(3):
             t.clock.forward(48 * 3600)
             await asyncio.sleep(0.6)
-        # More tries than a download has once its deadline is over.
+        # After the deadline, failed downloads would soon fail the job; waiting for disk space must
+        # not.
         waiting = await t.job()
         assert waiting.state is State.DOWNLOADING
         assert waiting.attempts == 0

@@ -1,4 +1,4 @@
-"""`python -m bot doctor` in a process of its own, between a loopback Discord and video API."""
+"""Tests of `python -m bot doctor` in a separate process, with a simulated Discord and video API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.settings import Settings
-from bot.shell import doctor_discord
+from bot.shell import doctor_network
 from bot.shell.finding import format_findings
 from tests.wire.autojump_clock import AutojumpClock
 from tests.wire.bot_process import bot_process, run_command
@@ -23,7 +23,7 @@ from tests.wire.videos_api import VideosApi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorOutput:
-    """What a doctor said, and what it left with."""
+    """The output, the exit code and the running time of `python -m bot doctor`."""
 
     code: int
     lines: list[str]
@@ -31,12 +31,12 @@ class DoctorOutput:
     took_s: float
 
     def about(self, *words: str) -> str:
-        """Return the only line that has all of these words."""
+        """Return the only line of the output that contains all of these words."""
         return about(self.lines, *words)
 
 
 def about(told: list[str], *words: str) -> str:
-    """Return the only line that has all of these words."""
+    """Return the only line in `told` that contains all of these words."""
     (line,) = [line for line in told if all(word in line for word in words)]
     return line
 
@@ -44,13 +44,13 @@ def about(told: list[str], *words: str) -> str:
 async def of_discord(
     discord: LoopbackDiscord, *, clock: AutojumpClock | None = None, **more: str
 ) -> list[str]:
-    """Return what is found of Discord alone, within this process."""
+    """Return the findings of doctor's checks of Discord, run within this process."""
     given = {
         "DISCORD_TOKEN": discord.token,
         "DISCORD_API_URL": discord.api_url,
         "DISCORD_GUILD_IDS": discord.world.guild["id"],
     } | more
-    found = await doctor_discord.examine(Settings.from_env(given), clock or AutojumpClock())
+    found = await doctor_network.examine_discord(Settings.from_env(given), clock or AutojumpClock())
     assert discord.violations == []
     return format_findings(found, str, in_colour=False)
 
@@ -68,7 +68,7 @@ def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str
 
 
 async def doctor(folder: Path, given: Mapping[str, str]) -> DoctorOutput:
-    """Run the command with only `given` set beyond what Python needs."""
+    """Run `python -m bot doctor` with only the environment variables in `given`."""
     began_s = time.perf_counter()
     told = await run_command(folder, given, "doctor")
     return DoctorOutput(
@@ -137,7 +137,8 @@ async def test_a_token_that_discord_refuses_is_a_problem_and_is_not_shown(tmp_pa
         assert told.code == 1
         assert "Reset Token" in told.about("problem", "DISCORD_TOKEN: Discord does not accept it")
         assert wrong not in "\n".join(told.lines)
-        # The answer had a date all the same.
+        # Discord's response had a Date header although it was an error, so the clock could be
+        # checked.
         assert told.about("ok", "clock: within")
 
 
@@ -149,7 +150,7 @@ async def test_permissions_that_no_role_gives_are_named_and_so_is_the_way_back()
         line = about(await of_discord(discord), "problem", "server ", ": Loopback")
         assert "lacks View Channels, Attach Files →" in line
         assert "oauth2/authorize" in line
-        # Whoever may do everything lacks nothing.
+        # A bot with the permission for everything lacks no permission.
         discord.world.role("bots")["permissions"] = str(int(Permission.ADMINISTRATOR))
         assert about(await of_discord(discord), "ok", "server ", ": Loopback")
 

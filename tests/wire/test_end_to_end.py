@@ -1,4 +1,4 @@
-"""The real process between a loopback Discord and a loopback video API, from command to clip."""
+"""Tests of the real bot process with a simulated Discord and video API, from command to clip."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,8 @@ from tests.wire.videos_api import VideosApi
 from tests.wire.videos_faults import VideosFault
 
 PROMPT = "a calico cat plays piano"
-#: The same bot with less patience, where the time that it takes is not what is tested.
+#: A module that runs the real bot with shorter waiting times, for tests that don't test these
+#: times.
 KILLABLE_MODULE = "tests.wire.killable"
 
 
@@ -190,7 +191,7 @@ async def test_a_refused_token_ends_the_bot_though_jobs_are_open_and_a_discord_t
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=600, poll_after_ms=500) as api:
         async with running(tmp_path, discord, api) as bot:
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
-            # Asked for: the order's answer is kept.
+            # The bot polls the render, so it has stored the response to the paid call.
             await eventually(lambda: api.requests["retrieve"])
             await bot.kill()
         wrong = variables(discord, api, DISCORD_TOKEN="not.the.token")
@@ -201,7 +202,7 @@ async def test_a_refused_token_ends_the_bot_though_jobs_are_open_and_a_discord_t
         polls = api.requests["retrieve"] + api.requests["list"]
         async with bot_process(tmp_path, away, pool=shared_pool()) as bot:
             await eventually(lambda: bot.log().count("I can't reach Discord") > 1)
-            # Renders are asked for all the while.
+            # The bot polls its renders even while it can't reach Discord.
             await eventually(lambda: api.requests["retrieve"] + api.requests["list"] > polls)
             assert await bot.stop() == 0
         assert "Traceback" not in bot.log()

@@ -1,4 +1,4 @@
-"""Whatever Discord and the video services do wrong, alone or mixed, no job is lost or doubled."""
+"""Tests that no failure of Discord or of the video APIs loses a job or makes a second clip."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from tests.chaos.faults import STEPS, cases, meet_all, mix
 from tests.chaos.harness import chaos_harness
 from tests.chaos.round_report import RoundReport
 
-#: How many jobs the troubles of an API rightly end without a clip: what was refused or failed, what
-#: nobody heard of again, and a clip without an end.
+#: For each kind of failure, how many jobs must end without a clip: jobs whose render is refused,
+#: fails or gets lost, and a job whose clip never ends.
 _ENDED = {"create": 4, "list": 0, "retrieve": 0, "content": 1, "list, gone": 0, "account": 0}
 
 
 @pytest.mark.parametrize("what", list(cases()))
-async def test_a_job_survives_every_single_trouble(what: str) -> None:
-    async with bot_pool() as nest, chaos_harness(nest) as place:
-        # All orders go out at once: a service that stumbles gets no more.
-        place.slots = 40
-        result = await meet_all(place, cases()[what])
+async def test_a_job_survives_every_single_failure(what: str) -> None:
+    async with bot_pool() as pool, chaos_harness(pool) as harness:
+        # Enough slots to send all paid calls at once, because the circuit breaker opens after
+        # failures.
+        harness.slots = 40
+        result = await meet_all(harness, cases()[what])
         assert result.report.found == []
         assert result.report.unlisted == 0
         assert result.report.jobs >= len(cases()[what])
@@ -32,11 +33,11 @@ async def test_a_job_survives_every_single_trouble(what: str) -> None:
 
 
 async def _mixed(steps: list[str]) -> RoundReport:
-    async with bot_pool() as nest, chaos_harness(nest) as place:
-        return (await mix(place, steps)).report
+    async with bot_pool() as pool, chaos_harness(pool) as harness:
+        return (await mix(harness, steps)).report
 
 
-# The same mixtures at every run; `make chaos` has more and longer ones.
+# Hypothesis draws the same mixtures in every run; `make chaos` runs more and longer ones.
 @settings(
     derandomize=True,
     max_examples=3,
@@ -49,5 +50,5 @@ async def _mixed(steps: list[str]) -> RoundReport:
     ],
 )
 @given(steps=st.lists(st.sampled_from(sorted(STEPS)), min_size=12, max_size=16))
-def test_a_mixture_of_troubles_and_kills_ends_all_jobs_right(steps: list[str]) -> None:
+def test_all_jobs_end_correctly_under_a_mixture_of_failures_and_kills(steps: list[str]) -> None:
     assert asyncio.run(_mixed(steps)).found == []

@@ -1,4 +1,4 @@
-"""The line to Discord holds, whatever breaks, as long as Discord takes the token."""
+"""Tests that the gateway connection returns after every failure, unless the token is rejected."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ async def held(
     async with LoopbackDiscord() as loopback:
         prepare(loopback)
         with repointed(loopback):
-            line = gateway_connection_for(folder, lost_s=lost_s)
-            holding = asyncio.create_task(line.run(loopback.token))
+            connection = gateway_connection_for(folder, lost_s=lost_s)
+            running = asyncio.create_task(connection.run(loopback.token))
             if until_ready:
                 await loopback.ready()
-            yield loopback, line, holding
-            await line.close()
-            holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
+            yield loopback, connection, running
+            await connection.close()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_first_connection_that_fails_is_tried_again_with_fresh_clients(
@@ -45,14 +45,14 @@ async def test_a_first_connection_that_fails_is_tried_again_with_fresh_clients(
 ) -> None:
     async with held(tmp_path, lambda loopback: loopback.gateway.refuse_next(2)) as (
         loopback,
-        line,
-        holding,
+        connection,
+        running,
     ):
         assert loopback.gateway.identifies == 1
         assert len(loopback.called("GET", "/users/@me")) == 3
-        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
-        assert line.client.is_connected()
-        assert not holding.done()
+        await asyncio.wait_for(connection.client.wait_until_ready(), PATIENCE_S)
+        assert connection.client.is_connected()
+        assert not running.done()
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["at the login", "while connected"])
@@ -61,23 +61,24 @@ async def test_a_token_that_is_refused_ends_it_at_once(tmp_path: Path, later: bo
         if not later:
             loopback.fail_next("GET", "/users/@me", 401)
 
-    async with held(tmp_path, refuse, until_ready=later) as (loopback, _, holding):
+    async with held(tmp_path, refuse, until_ready=later) as (loopback, _, running):
         if later:
             loopback.gateway.close(4004)
         with pytest.raises(SettingsError, match="DISCORD_TOKEN"):
-            await asyncio.wait_for(holding, PATIENCE_S)
+            await asyncio.wait_for(running, PATIENCE_S)
 
 
 async def test_a_client_that_is_closed_as_it_comes_in_leaves_nothing_to_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with held(tmp_path) as (_, line, _):
+    async with held(tmp_path) as (_, connection, _):
         async with asyncio.timeout(PATIENCE_S):
-            while not line.client.guilds:
+            while not connection.client.guilds:
                 await asyncio.sleep(0.01)
-        assert not line.client.is_ready()
-        await line.close()
-        # So long after it came in, discord.py tells of it.
+        assert not connection.client.is_ready()
+        await connection.close()
+        # Wait longer than the two seconds after which discord.py would log an error about the
+        # closed client.
         await asyncio.sleep(2.2)
         gc.collect()
         await asyncio.sleep(0)
@@ -87,20 +88,20 @@ async def test_a_client_that_is_closed_as_it_comes_in_leaves_nothing_to_log(
 async def test_an_event_that_can_not_be_read_costs_the_connection_and_not_the_bot(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with held(tmp_path) as (loopback, line, holding):
-        first = line.client
+    async with held(tmp_path) as (loopback, connection, running):
+        first = connection.client
         await asyncio.wait_for(first.wait_until_ready(), PATIENCE_S)
         loopback.gateway.emit("INTERACTION_CREATE", {"id": "1"})
         await loopback.ready(times=2)
-        assert line.client is not first
-        assert not holding.done()
+        assert connection.client is not first
+        assert not running.done()
         await loopback.until(first.is_closed)
         assert "the connection broke" in caplog.text
 
 
 async def test_an_upload_under_way_ends_on_the_client_that_began_it(tmp_path: Path) -> None:
-    async with held(tmp_path) as (loopback, line, _):
-        first = line.client
+    async with held(tmp_path) as (loopback, connection, _):
+        first = connection.client
         channel_id = int(loopback.world.channel("general")["id"])
         loopback.delay_next("POST", "/messages$", 1.5)
         (tmp_path / "clip.mp4").write_bytes(b"clip")
@@ -112,7 +113,7 @@ async def test_an_upload_under_way_ends_on_the_client_that_began_it(tmp_path: Pa
                 await asyncio.sleep(0.02)
         loopback.gateway.emit("INTERACTION_CREATE", {"id": "1"})
         await loopback.ready(times=2)
-        assert line.client is not first
+        assert connection.client is not first
         assert not sending.done()
         await asyncio.wait_for(sending, PATIENCE_S)
         assert len(loopback.called("POST", "/channels/{channel}/messages")) == 1
@@ -120,26 +121,26 @@ async def test_an_upload_under_way_ends_on_the_client_that_began_it(tmp_path: Pa
 
 
 async def test_a_connection_that_stays_lost_is_begun_afresh(tmp_path: Path) -> None:
-    async with held(tmp_path, lost_s=0.5) as (loopback, line, holding):
-        first = line.client
+    async with held(tmp_path, lost_s=0.5) as (loopback, connection, running):
+        first = connection.client
         await asyncio.wait_for(first.wait_until_ready(), PATIENCE_S)
         await asyncio.sleep(0.3)
         loopback.gateway.refuse_next(99)
         loopback.gateway.cut()
         async with asyncio.timeout(PATIENCE_S):
-            while line.client is first:
+            while connection.client is first:
                 await asyncio.sleep(0.05)
         loopback.gateway.admit()
         await loopback.ready(times=2)
-        assert not holding.done()
+        assert not running.done()
 
 
 @pytest.mark.parametrize("code", [1006, 1001, 4000])
 async def test_a_connection_that_breaks_is_resumed_by_the_same_client(
     tmp_path: Path, code: int
 ) -> None:
-    async with held(tmp_path) as (loopback, line, _):
-        first = line.client
+    async with held(tmp_path) as (loopback, connection, _):
+        first = connection.client
         await asyncio.wait_for(first.wait_until_ready(), PATIENCE_S)
         hearing = asyncio.create_task(first.wait_for("message", timeout=PATIENCE_S))
         if code == 1006:
@@ -149,22 +150,22 @@ async def test_a_connection_that_breaks_is_resumed_by_the_same_client(
         await loopback.message("dm-alice", "alice", "still there?")
         assert (await hearing).content == "still there?"
         assert (loopback.gateway.resumes, loopback.gateway.identifies) == (1, 1)
-        assert line.client is first
+        assert connection.client is first
 
 
 async def test_it_leaves_within_seconds_though_the_gateway_plays_dead(tmp_path: Path) -> None:
-    async with held(tmp_path) as (loopback, line, holding):
-        await asyncio.wait_for(line.client.wait_until_ready(), PATIENCE_S)
+    async with held(tmp_path) as (loopback, connection, running):
+        await asyncio.wait_for(connection.client.wait_until_ready(), PATIENCE_S)
         loopback.gateway.play_dead()
         async with asyncio.timeout(PATIENCE_S):
-            await line.close()
-            holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
+            await connection.close()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_it_asks_for_little_and_keeps_less(tmp_path: Path) -> None:
-    async with held(tmp_path) as (loopback, line, _):
-        client = line.client
+    async with held(tmp_path) as (loopback, connection, _):
+        client = connection.client
         await asyncio.wait_for(client.wait_until_ready(), PATIENCE_S)
         await loopback.message("general", "alice", "hello")
         asked = {name for name, is_on in client.intents if is_on}

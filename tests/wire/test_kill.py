@@ -1,6 +1,6 @@
-"""Bots are killed at every named point, one after the other, while members go on asking.
+"""Tests that kill bots at every crash point, one after the other, while members send commands.
 
-The long form, with twenty jobs under way at each kill and ten rounds a point, is `make chaos`.
+`make chaos` runs the long version, with twenty open jobs at each kill and ten rounds a point.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _POINTS_PER_TEST = 14
 
 
 def check_round(result: Round) -> None:
-    """Kills happened, and nothing was lost, doubled, paid for twice or booked wrongly.
+    """Check that bots were killed, and that the round's report has found no error.
 
-    A busy machine may not bring members past every point in time; `make chaos` waits until it does.
+    On a busy machine members may not bring the bot to each crash point in time, so a third of the
+    kills may be missing; `make chaos` waits until the bot reaches the point.
     """
     missed = [kill for kill in result.kills if not kill.was_reached]
     assert len(missed) * 3 <= len(result.kills), missed
@@ -45,9 +46,9 @@ def check_round(result: Round) -> None:
 async def test_bots_that_are_killed_one_after_the_other_end_all_jobs_right(
     tmp_path: Path, points: list[tuple[str, str]]
 ) -> None:
-    async with bot_pool() as nest, chaos_harness(nest) as place:
-        check_round(await play(place, points))
-        passed = set(place.passed.read_text(encoding="utf-8").split("\n"))
+    async with bot_pool() as pool, chaos_harness(pool) as harness:
+        check_round(await play(harness, points))
+        passed = set(harness.passed.read_text(encoding="utf-8").split("\n"))
     named = before_and_after(
         dict.fromkeys([*DEFAULT_POINTS, *GALLERY_POINTS, *CANCELLABLE_POINTS, *READS], "")
     )
@@ -55,11 +56,11 @@ async def test_bots_that_are_killed_one_after_the_other_end_all_jobs_right(
 
 
 async def test_a_gallery_and_threads_survive_kills_too(tmp_path: Path) -> None:
-    async with bot_pool() as nest, chaos_harness(nest) as place:
-        await place.set_guild_settings(gallery="gallery")
-        check_round(await play(place, list(before_and_after(GALLERY_POINTS).items())))
+    async with bot_pool() as pool, chaos_harness(pool) as harness:
+        await harness.set_guild_settings(gallery="gallery")
+        check_round(await play(harness, list(before_and_after(GALLERY_POINTS).items())))
 
 
 async def test_renders_that_can_be_stopped_survive_kills_too(tmp_path: Path) -> None:
-    async with bot_pool() as nest, chaos_harness(nest, stops=True) as place:
-        check_round(await play(place, list(before_and_after(CANCELLABLE_POINTS).items())))
+    async with bot_pool() as pool, chaos_harness(pool, stops=True) as harness:
+        check_round(await play(harness, list(before_and_after(CANCELLABLE_POINTS).items())))

@@ -1,4 +1,4 @@
-"""What members read on a card whose bot was away."""
+"""Tests what a status card says after the bot was away."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ from tests.chaos.harness import ChaosHarness, chaos_harness, until
 _RESUMED = "Resumed after a restart"
 
 
-def put_back(place: ChaosHarness, seconds: int) -> None:
-    """Let everything in the database have happened so much earlier, as after an outage."""
+def put_back(harness: ChaosHarness, seconds: int) -> None:
+    """Move all times of jobs into the past, as if the bot had been away since then."""
     columns = ("created_at", "state_at", "due_at", "submitted_at", "rendered_at", "posting_at")
-    with closing(sqlite3.connect(place.database)) as books:
+    with closing(sqlite3.connect(harness.database)) as conn:
         for column in columns:
-            books.execute(f"UPDATE jobs SET {column} = {column} - {seconds * 1000}")  # noqa: S608
-        books.commit()
+            conn.execute(f"UPDATE jobs SET {column} = {column} - {seconds * 1000}")  # noqa: S608
+        conn.commit()
 
 
 @pytest.mark.parametrize("away_s", [0, 90])
 async def test_a_card_says_so_when_the_bot_was_away_for_more_than_a_minute(away_s: int) -> None:
-    async with bot_pool() as nest, chaos_harness(nest) as place:
-        place.openai.ready_after_s = 2.0
-        async with place.connected_bot():
-            asked = await ask(place)
+    async with bot_pool() as pool, chaos_harness(pool) as harness:
+        harness.openai.ready_after_s = 2.0
+        async with harness.connected_bot():
+            asked = await ask(harness)
             await until(
-                lambda: place.rows("SELECT 1 FROM jobs WHERE state = 'rendering' AND progress > 0")
+                lambda: harness.rows(
+                    "SELECT 1 FROM jobs WHERE state = 'rendering' AND progress > 0"
+                )
             )
-        put_back(place, away_s)
-        async with place.connected_bot():
-            await until(lambda: place.rows("SELECT 1 FROM jobs WHERE state = 'done'"))
-            later = await ask(place)
+        put_back(harness, away_s)
+        async with harness.connected_bot():
+            await until(lambda: harness.rows("SELECT 1 FROM jobs WHERE state = 'done'"))
+            later = await ask(harness)
 
             def cards() -> list[str]:
                 posts = [each.card for each in (asked, later)]
-                world = place.discord.world
+                world = harness.discord.world
                 return [
                     str(world.message(each["channel_id"], each["id"])["embeds"]) for each in posts
                 ]

@@ -1,4 +1,4 @@
-"""GET /metrics of the real process: what a clip leaves there, and that the dashboard finds it."""
+"""Tests of GET /metrics on a real bot: metrics after a clip, and those that the dashboard uses."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ async def test_a_clip_leaves_its_traces_and_no_names(tmp_path: Path) -> None:
         assert value(before, "sora_discord_connected") in (0, 1)
         assert value(before, "sora_usd_spent_24h") == 0
         clip = await a_clip(discord, api)
-        # The tables are read anew when what is known of them is five seconds old.
+        # The bot reads database metrics again only when the last values are more than five seconds
+        # old.
         await asyncio.sleep(5.1)
         page = await scraped(client)
         assert value(page, "sora_jobs_ended_24h", {"state": "done"}) == 1
@@ -97,7 +98,7 @@ def queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
 
 
 def selectors(query: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each metric with the labels that it is asked to have."""
+    """Yield each metric in a dashboard's query, with the label values that the query demands."""
     for match in re.finditer(r"((?:sora|process)_[a-z0-9_]+)(?:\{([^}]*)\})?", query):
         wanted = re.findall(r'(\w+)(!?=~?)"([^"]*)"', match[2] or "")
         yield match[1], {name: text for name, how, text in wanted if how == "="}
@@ -128,7 +129,8 @@ async def test_every_query_of_the_dashboard_finds_its_metric(tmp_path: Path) -> 
         }
         unknown = (by | set(wanted)) - labels_of[name] - {"instance"}
         assert not unknown, f"{name} has no label {unknown} in {query}"
-    # Values, too, where the dashboard names one that is always there.
+    # For metrics that always exist, check that the label values in the dashboard's query exist,
+    # too.
     for query, name, wanted in asked:
         if name in ("sora_provider_condition", "sora_loop_lag_seconds_bucket"):
             found = [labels for each, labels in there if each == name]

@@ -1,4 +1,4 @@
-"""Two hundred commands at once against a limit of five, through the real process."""
+"""Tests that two hundred simultaneous commands against a limit of five make only five clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.wire.test_end_to_end import clips, running
 from tests.wire.videos_api import VideosApi
 
 AT_ONCE, MOST = 200, 5
-#: Nothing but the limit in question stands in the way.
+#: Settings that switch off all limits, so that a test can set a single limit.
 OPEN = {
     "MAX_ACTIVE_JOBS_PER_USER": "1000",
     "MAX_ACTIVE_JOBS_PER_SERVER": "1000",
@@ -25,7 +25,10 @@ OPEN = {
 
 
 async def rush(discord: LoopbackDiscord) -> list[SentInteraction]:
-    """Let one member send all commands before the bot can answer the first."""
+    """Have one member send all commands before the bot can answer the first.
+
+    Return their records.
+    """
     sent = [
         await discord.slash("alice", "clips", "sora generate", {"prompt": f"cat number {number}"})
         for number in range(AT_ONCE)
@@ -35,7 +38,7 @@ async def rush(discord: LoopbackDiscord) -> list[SentInteraction]:
 
 
 def read_database(folder: Path, query: str) -> list[dict[str, Any]]:
-    """Look into the file that the bot left."""
+    """Return the rows of a query on the database file of a bot that has stopped."""
     with sqlite3.connect(folder / "data" / "sorabot.db") as conn:
         conn.row_factory = sqlite3.Row
         found = [dict(row) for row in conn.execute(query)]
@@ -68,7 +71,7 @@ def assert_the_ledger_adds_up(folder: Path, api: VideosApi, jobs: int) -> None:
 
 
 async def quota(folder: Path, *line: str) -> str:
-    """Run `python -m bot quota` on the bot's own file; return what it said."""
+    """Run `python -m bot quota` on the bot's database; return everything the command printed."""
     told = await run_command(folder, {}, "quota", *line)
     assert told.code == 0, told.out + told.err
     return told.out + told.err

@@ -1,4 +1,4 @@
-"""The real process: a clip, its remix by reply, and the remix of that by button."""
+"""Tests of remixes on the real bot: a clip, its remix by reply, and the remix's remix by button."""
 
 import asyncio
 import sqlite3
@@ -15,7 +15,7 @@ PROMPT = "a calico cat plays piano"
 
 
 async def newest_clip(discord: LoopbackDiscord, channel: str, count: int) -> Any:
-    """Wait for so many messages with clips and return the last."""
+    """Wait until a channel has `count` messages with clips; return the newest of them."""
     await discord.until(lambda: len(clips(discord, channel)) == count)
     return clips(discord, channel)[-1]
 
@@ -25,7 +25,7 @@ def id_of(clip: Any) -> str:
 
 
 def buttons(message: Any) -> dict[str, str]:
-    """Label and custom id of each button below a message."""
+    """Return the label and the custom id of each button below a message."""
     return {
         part["label"]: part.get("custom_id", "")
         for row in message["components"]
@@ -76,11 +76,11 @@ async def test_three_generations_in_a_thread_with_a_restart_between_them(tmp_pat
 
 
 async def rendering(database: Path) -> None:
-    """Wait until a provider's answer to the paid call of a remix is on disk."""
+    """Wait until the response to a remix's paid call is stored in the database."""
     asked = "SELECT 1 FROM jobs WHERE parent_id IS NOT NULL AND remote_id IS NOT NULL"
     async with asyncio.timeout(PATIENCE_S):
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as books:
-            while books.execute(asked).fetchone() is None:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as conn:
+            while conn.execute(asked).fetchone() is None:
                 await asyncio.sleep(0.05)
 
 
@@ -92,7 +92,8 @@ async def test_a_remix_whose_process_is_killed_is_paid_for_once(tmp_path: Path) 
             ).answered()
             root = await newest_clip(discord, "clips", 1)
             await discord.message("clips", "bob", "by night", reply_to=root)
-            # Killed before its answer is on disk, a create is unknown for minutes: another test's.
+            # Kill the bot only now: without the stored response the paid call's outcome would be
+            # unknown for minutes, which is another test.
             await rendering(tmp_path / "data" / "sorabot.db")
             await bot.kill()
         async with running(tmp_path, discord, api):

@@ -1,4 +1,4 @@
-"""The newcomer's first minute: `python -m sandbox`, a browser, a command, a clip that plays."""
+"""Tests `python -m sandbox` in a browser: a newcomer sends a command and plays the clip."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ CHROMIUM = next(
 )
 PROMPT = "A sailboat at golden hour, camera tracking left"
 
-# A clip takes minutes where the machine is slow; Playwright waits 5 s.
+# On a slow machine a clip takes minutes; Playwright's default limit is 5 s.
 expect.set_options(timeout=180_000)
 
 needs_browser = pytest.mark.skipif(
@@ -36,7 +36,7 @@ needs_browser = pytest.mark.skipif(
 
 @asynccontextmanager
 async def sandbox(folder: Path, **variables: str) -> AsyncIterator[str]:
-    """Start the sandbox as `make sandbox` does, yield its address, and end it as Ctrl-C does."""
+    """Start the sandbox as `make sandbox` does; yield its address; stop it as Ctrl-C does."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)} | variables
     with (folder / "sandbox.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -76,14 +76,17 @@ async def page_at(address: str) -> AsyncIterator[Page]:
 
 
 async def until(page: Page, true: str) -> None:
-    """Wait until a script says yes; the page's own rules keep Playwright's waiting out."""
+    """Wait until a script in the page returns true.
+
+    The page's security policy blocks Playwright's own function for this.
+    """
     async with asyncio.timeout(PATIENCE_S):
         while not await page.evaluate(true):
             await asyncio.sleep(0.2)
 
 
 async def run_command(page: Page, command: str, option: str = "") -> None:
-    """Pick a command from the slash picker, send it, and wait for its answer."""
+    """Choose a command in the page's command list, send it, and wait for the bot's answer."""
     leave = page.get_by_role("button", name="Exit command mode")
     await page.get_by_role("textbox").last.click()
     await page.keyboard.type(f"/{command} ", delay=20)
@@ -93,7 +96,7 @@ async def run_command(page: Page, command: str, option: str = "") -> None:
     if option:
         await page.keyboard.type(option)
         await page.wait_for_timeout(500)
-    # Not Enter: where an option completes itself, that would choose from its list.
+    # Don't press Enter: in an option with autocomplete, Enter would choose a suggestion.
     await page.get_by_role("button", name="Send", exact=True).click()
     await expect(leave).to_be_hidden()
 
@@ -168,7 +171,7 @@ async def test_a_clip_is_remixed_by_a_reply_and_that_by_a_button(tmp_path: Path)
 
 
 async def said_at_start(tmp_path: Path, **variables: str) -> tuple[int | None, list[str]]:
-    """Return the exit code of a sandbox that can't start, and what it wrote."""
+    """Return the exit code and the output of a sandbox that can't start."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sandbox",
         cwd=ROOT, env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)} | variables,

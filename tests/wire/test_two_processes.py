@@ -1,4 +1,4 @@
-"""Two bots on one database by mistake: the second leaves, whatever became of the first."""
+"""Tests of two bots on one database: the second exits, and a killed one blocks no later bot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from tests.wire.videos_api import VideosApi
 
 
 async def command(folder: Path, environ: Mapping[str, str], *words: str) -> tuple[int, str]:
-    """Run `python -m bot …` in a folder; return its exit code and all that it says."""
+    """Run `python -m bot …` in a folder.
+
+    Return the exit code and everything the command printed.
+    """
     told = await run_command(folder, environ, *words)
     return told.code, told.out + told.err
 
@@ -47,7 +50,7 @@ async def test_a_killed_bot_locks_nobody_out(tmp_path: Path) -> None:
     async with LoopbackDiscord() as discord, VideosApi(ready_after_s=2, poll_after_ms=200) as api:
         async with running(tmp_path, discord, api) as bot:
             await discord.slash("alice", "clips", "sora generate", {"prompt": PROMPT})
-            # Asked for: the order's answer is kept.
+            # The bot polls the render, so it has stored the response to the paid call.
             await eventually(lambda: api.requests["retrieve"])
             await bot.kill()
         async with running(tmp_path, discord, api):

@@ -1,4 +1,4 @@
-"""POST /webhooks/{provider} over real sockets: what is believed, what it leads to, what is told."""
+"""Tests of POST /webhooks/{provider}: which webhooks are accepted, their effects, and responses."""
 
 from __future__ import annotations
 

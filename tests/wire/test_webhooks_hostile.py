@@ -1,4 +1,4 @@
-"""Bodies that are too large, too slow, broken or too many: the endpoint stays open to the rest."""
+"""Tests that too large, slow, broken or many webhook bodies don't block the other webhooks."""
 
 from __future__ import annotations
 

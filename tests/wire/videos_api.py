@@ -1,8 +1,8 @@
-"""A Videos API on loopback that is as strict as the documents allow.
+"""A simulated Videos API on loopback, as strict as OpenAI's documents.
 
-Unknown routes, query, form and JSON fields are answered with an error AND kept in `violations`, so
-that a test can assert that there were none. Also a program:
-`python -m tests.wire.videos_api --port 8091 --ready-after-s 5`.
+Unknown routes, query parameters, form fields and JSON fields get an error response and are recorded
+in `violations`, so that a test can assert that there are none. It is also a program: `python -m
+tests.wire.videos_api --port 8091 --ready-after-s 5`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from tests.wire.videos_form import (
 from tests.wire.videos_render import LoopbackRender
 
 KEY = "sk-loopback-0123456789"
-#: The beginning of a picture beside the clip; what it shows is nobody's business here.
+#: A small image for requests of a clip's thumbnail; no test looks at it.
 _WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0"
 _QUERIES = {"list": {"limit", "order", "after"}, "content": {"variant"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedVideosRequest:
-    """One request as it arrived; header names in lower case."""
+    """One request that arrived; header names are in lower case."""
 
     route: str
     method: str
@@ -49,15 +49,14 @@ class RecordedVideosRequest:
 
 
 class VideosApi:
-    """`async with VideosApi() as api`, then `api.base_url` and `api.key`.
+    """A simulated Videos API in `async with VideosApi() as api`; see `api.base_url`, `api.key`.
 
-    content        what every finished render is: bytes, or a file (sent without reading it whole);
-                   None: a small real clip. What `content_of` makes of an order goes before it, and
-                   `jobs[id].content` before both.
+    content        the bytes or file of every finished clip; None: a small real clip. The result of
+                   `content_of` replaces it, and `renders[id].content` replaces both.
     ready_after_s  how long a render takes.
-    poll_after_ms  sent as `openai-poll-after-ms` when set.
-    credential     name and value of the header that must come with every request.
-    stops          as vLLM-Omni: a create may have a seed, and a DELETE ends a render under way.
+    poll_after_ms  the value of the header `openai-poll-after-ms`; None: no header.
+    credential     the name and value of the header that every request must have.
+    stops          simulates vLLM-Omni: a create may have a seed, and DELETE stops a running render.
     """
 
     def __init__(
@@ -81,21 +80,22 @@ class VideosApi:
         self.key = KEY
         self.base_url = ""
         self.renders: dict[str, LoopbackRender] = {}
-        #: Makes the content of a render, or None, when it is first downloaded; called in a thread.
+        #: A function that returns the clip for a render, or None. It is called on a thread when the
+        #: render is first downloaded.
         self.content_of: Callable[[LoopbackRender], bytes | Path | None] | None = None
-        #: Orders TAKEN on all paid routes, by prompt: what would be billed.
+        #: The number of accepted paid calls on all routes, by prompt: the API would bill these.
         self.creates: Counter[str] = Counter()
-        #: Requests of each route: create, remix, edit, extend, retrieve, list, content, delete,
-        #: models, unknown.
+        #: The number of requests by route: create, remix, edit, extend, retrieve, list, content,
+        #: delete, models, unknown.
         self.requests: Counter[str] = Counter()
         self.seen: list[RecordedVideosRequest] = []
-        #: The forms of all creates without fault, with each part's text or content type.
+        #: The forms of all valid creates: each field's text, or the content type of a file.
         self.forms: list[dict[str, str]] = []
         self.images: list[bytes] = []
-        #: The remixes, edits and extensions without fault.
+        #: The valid requests for a remix, an edit or an extension.
         self.continuations: list[Continuation] = []
         self.violations: list[str] = []
-        #: Every key is refused while this is set.
+        #: While this is set, every API key is rejected.
         self.is_refusing = False
         self._stops = stops
         self._credential = credential
@@ -109,19 +109,19 @@ class VideosApi:
     def fault(
         self, route: str, *faults: VideosFault, prompt: str | None = None, times: int = 1
     ) -> None:
-        """Let the next requests of a route go wrong, each fault `times` in a row.
+        """Make the next requests of a route fail, each fault `times` in a row.
 
-        prompt  only paid calls with this prompt, or other calls about renders of it.
+        prompt  only paid calls with this prompt fail, or other requests about their renders.
         """
         for each in faults:
             self._faults[(route, prompt)].extend([each] * times)
 
     def drop_faults(self) -> None:
-        """Forget the faults that have not come up yet."""
+        """Remove the faults that have not happened yet."""
         self._faults.clear()
 
     def finish_renders(self) -> None:
-        """Let every render be ready, also those whose create is still on its way."""
+        """Make all renders ready at once, including those of paid calls still under way."""
         self.ready_after_s = 0.0
         for render in self.renders.values():
             render.ready_s = 0.0
@@ -227,7 +227,7 @@ class VideosApi:
     async def _serve_paid_call(
         self, route: str, request: web.Request, texts: dict[str, str], **changes: Any
     ) -> web.StreamResponse:
-        """Take an order, unless a fault says otherwise, and answer it as the fault says."""
+        """Answer a paid call; accept it unless a fault prevents that."""
         fault = self._take(route, texts["prompt"])
         job = None
         if fault is None or fault.accepted:
@@ -240,11 +240,11 @@ class VideosApi:
             elif fault.kind != "pass":
                 return await play(fault, request, b"")
         if job is None:
-            raise AssertionError("an order that neither failed nor was taken")
+            raise AssertionError("a paid call that neither failed nor was accepted")
         return self._video(job)
 
     def add_render(self, texts: dict[str, str], **changes: Any) -> LoopbackRender:
-        """Take an order as a paid call would; `changes` are fields of `LoopbackRender`."""
+        """Accept a paid call; `changes` are fields of the new `LoopbackRender`."""
         now_s = time.monotonic()
         given = {
             "id": f"video_{next(self._numbers):08x}",

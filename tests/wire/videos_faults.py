@@ -1,4 +1,4 @@
-"""What can go wrong at a video API, as values that `VideosApi.fault` takes."""
+"""Faults of a video API, which tests pass to `VideosApi.fault`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideosFault:
-    """One thing that goes wrong, once.
+    """One failure of one request to a video API.
 
-    For a paid call, `accepted` says whether the order was taken all the same: that is what makes
-    an outcome unknown.
+    For a paid call, `accepted` says whether the API accepts (and bills) the call in spite of the
+    error; the bot can't know that from the response.
     """
 
     kind: str = "answer"
@@ -25,7 +25,7 @@ class VideosFault:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     content_type: str = "application/json"
-    #: Before anything is answered, in seconds.
+    #: Seconds to wait before the response.
     delay_s: float = 0.0
     accepted: bool = False
     #: For `render_failed`: the job's `error`.
@@ -33,14 +33,14 @@ class VideosFault:
 
     @classmethod
     def html(cls, status: int = 502, **headers: str) -> Self:
-        """A page for browsers, as a gateway in trouble sends it; headers as for `json`."""
+        """Respond with an HTML page, as a broken proxy does; `headers` as for `json`."""
         return cls(
             status=status, body=_PAGE.encode(), content_type="text/html", headers=_named(headers)
         )
 
     @classmethod
     def json(cls, status: int, value: object, **headers: str) -> Self:
-        """Any JSON; header names are written with underscores: `retry_after="3"`."""
+        """Respond with JSON; names in `headers` have underscores: `retry_after="3"`."""
         return cls(status=status, body=json.dumps(value).encode(), headers=_named(headers))
 
     @classmethod
@@ -60,7 +60,7 @@ class VideosFault:
 
     @classmethod
     def cut(cls, *, accepted: bool = True) -> Self:
-        """The connection is reset instead of an answer."""
+        """Reset the connection instead of sending a response."""
         return cls(kind="cut", accepted=accepted)
 
     @classmethod
@@ -69,48 +69,48 @@ class VideosFault:
 
     @classmethod
     def truncated(cls) -> Self:
-        """Content only: the whole length is announced, half of it is sent."""
+        """For downloads only: announce the whole length, send half, then close the connection."""
         return cls(kind="truncated")
 
     @classmethod
     def endless(cls) -> Self:
-        """Content only: an MP4 that never ends, of no announced length."""
+        """For downloads only: send an MP4 without announced length that never ends."""
         return cls(kind="endless")
 
     @classmethod
     def drip(cls) -> Self:
-        """Content only: begins, and then goes quiet."""
+        """For downloads only: send the clip, then nothing for a minute, without an end."""
         return cls(kind="drip")
 
     @classmethod
     def raw(cls, body: bytes, content_type: str = "video/mp4", **headers: str) -> Self:
-        """Content only: these bytes for a clip."""
+        """For downloads only: send these bytes instead of the clip."""
         return cls(body=body, content_type=content_type, headers=_named(headers))
 
     @classmethod
     def render_failed(cls, error: object) -> Self:
-        """Paid calls only: taken, but the render ends `failed` with this `error`."""
+        """For paid calls only: accept the call, but let its render fail with this `error`."""
         return cls(kind="pass", accepted=True, render_error=error)
 
     @classmethod
     def moderated(cls) -> Self:
-        """Paid calls only: taken, then stopped by the content rules."""
+        """For paid calls only: accept the call, but let moderation stop its render."""
         return cls.render_failed(
             {"code": "moderation_blocked", "message": "Blocked by the moderation system."}
         )
 
     @classmethod
     def lost(cls) -> Self:
-        """Paid calls only: answered like any other, and never heard of again."""
+        """For paid calls only: answer as if the call was accepted, but forget the render."""
         return cls(kind="lost", accepted=True)
 
     def but_accepted(self) -> Self:
-        """The same on the outside, though the order was taken."""
+        """Return the same fault, but with the paid call accepted in spite of it."""
         return replace(self, accepted=True)
 
 
 async def play(fault: VideosFault, request: web.Request, clip: bytes) -> web.StreamResponse:
-    """Answer `request` as the fault says; `clip` is what should have been served."""
+    """Send the response that the fault demands; `clip` is the content that was requested."""
     if fault.kind == "cut":
         _hang_up(request)
         return web.Response()
@@ -119,7 +119,8 @@ async def play(fault: VideosFault, request: web.Request, clip: bytes) -> web.Str
         response.content_length = len(clip)
         await response.prepare(request)
         await response.write(clip[: len(clip) // 2])
-        await asyncio.sleep(0.05)  # so that the half arrives before the reset does
+        # wait, so that the first half arrives before the connection closes
+        await asyncio.sleep(0.05)
         _hang_up(request)
         return response
     if fault.kind in ("endless", "drip"):

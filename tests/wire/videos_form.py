@@ -1,4 +1,4 @@
-"""What paid calls carry, read as strictly as OpenAI's specification allows."""
+"""Parses paid calls, as strictly as OpenAI's specification allows."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _IMAGES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/webp":
 
 
 class BadFormError(Exception):
-    """The form breaks the specification; the message says where."""
+    """Raised when a paid call breaks OpenAI's specification; the message says where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What a create asked for: each part's text, or its content type where it is a file."""
+    """The fields of a create: each text field's text, and a file's content type."""
 
     texts: dict[str, str]
     image: bytes | None = field(default=None, repr=False)
@@ -26,24 +26,27 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continuation:
-    """What a remix or an extension asked for."""
+    """A request for a remix, an edit or an extension of a render."""
 
-    #: The route: remix, edit or extend.
+    #: The route of the request: "remix", "edit" or "extend".
     route: str
-    #: The id of the render that it starts from.
+    #: The id of the render from which the new one starts.
     source: str
     #: The JSON as it came.
     body: dict[str, Any]
 
 
 async def read_remix(request: web.Request) -> Continuation:
-    """Read a remix. Raises BadFormError unless its JSON has a prompt and nothing else."""
+    """Parse a remix. Raises BadFormError unless its JSON has a prompt and nothing else."""
     body = await _read_object(request, {"prompt"})
     return Continuation(route="remix", source=request.match_info["id"], body=body)
 
 
 async def read_extension(request: web.Request, *, seconds: tuple[str, ...]) -> Continuation:
-    """Return an extension whose JSON has exactly a prompt, an allowed length and `{"id": …}`."""
+    """Parse an extension.
+
+    Raises BadFormError unless its JSON has exactly a prompt, an allowed length and a video id.
+    """
     body = await _read_object(request, {"prompt", "seconds", "video"})
     if body["seconds"] not in seconds:
         raise BadFormError(f"seconds {body['seconds']!r}")
@@ -51,7 +54,7 @@ async def read_extension(request: web.Request, *, seconds: tuple[str, ...]) -> C
 
 
 async def read_edit(request: web.Request) -> Continuation:
-    """Return an edit whose JSON has exactly a prompt and `{"id": …}`."""
+    """Parse an edit. Raises BadFormError unless its JSON has exactly a prompt and a video id."""
     body = await _read_object(request, {"prompt", "video"})
     return Continuation(route="edit", source=_source(body["video"]), body=body)
 
@@ -83,7 +86,10 @@ async def read_form(
     sizes: tuple[str, ...],
     takes_seed: bool = False,
 ) -> Form:
-    """Return the form if every part of it is known, there once, and has an allowed value."""
+    """Parse the form of a create.
+
+    Raises BadFormError if a field is unknown, occurs twice, or has a value that is not allowed.
+    """
     known = _FIELDS | {"seed"} if takes_seed else _FIELDS
     if request.content_type != "multipart/form-data":
         raise BadFormError(f"{request.content_type}, not multipart/form-data")

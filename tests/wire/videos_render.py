@@ -1,4 +1,4 @@
-"""A render at the loopback Videos API."""
+"""A render of the simulated Videos API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(slots=True, kw_only=True)
 class LoopbackRender:
-    """A render at the API; tests may change it while it runs."""
+    """A render of the simulated Videos API; tests may change it while it runs."""
 
     id: str
     prompt: str
@@ -21,11 +21,11 @@ class LoopbackRender:
     #: On the monotonic clock.
     started_s: float
     ready_s: float
-    #: The paid call that ordered it: create, remix, edit or extend.
+    #: The route of the paid call that created the render: create, remix, edit or extend.
     route: str = "create"
-    #: The id of the render that a remix or extension starts from.
+    #: The id of the render from which a remix or an extension starts.
     source: str | None = None
-    #: The reference picture of a create.
+    #: The reference image of a create.
     image: bytes | None = None
     #: Overrides what time says.
     status: str | None = None
@@ -34,11 +34,11 @@ class LoopbackRender:
 
     @property
     def is_completed(self) -> bool:
-        """Whether it can be downloaded, remixed and extended."""
+        """Whether the render can be downloaded, remixed and extended."""
         return self.describe()["status"] == "completed"
 
     def describe(self) -> dict[str, Any]:
-        """The video object, every field of the specification there."""
+        """Return the render as JSON, with every field of OpenAI's specification."""
         span_s = max(self.ready_s - self.started_s, 1e-9)
         done = min(max((time.monotonic() - self.started_s) / span_s, 0.0), 1.0)
         ended = "failed" if self.error is not None else "completed"

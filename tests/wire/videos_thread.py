@@ -1,4 +1,4 @@
-"""The loopback Videos API beside the test's event loop."""
+"""Runs the simulated Videos API on a thread, beside the test's own event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.wire.videos_api import VideosApi
 
 
 class VideosApiThread:
-    """A `VideosApi` in a thread of its own: `with VideosApiThread(VideosApi()) as api`."""
+    """Runs a `VideosApi` on its own thread: `with VideosApiThread(VideosApi()) as api`."""
 
     def __init__(self, api: VideosApi) -> None:
         self._api = api

@@ -1,4 +1,4 @@
-"""A bot's web server on loopback that takes webhooks, and a host that publishes keys."""
+"""The bot's web server on loopback for tests of webhooks, and a host that publishes keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.wire.webhook_senders import DONE, SECRET, Fal, standard, timed
 
 @dataclass(slots=True)
 class WebhookHarness:
-    """A bot's web server, and what its webhooks led to."""
+    """The bot's web server, and the polls that webhooks have woken."""
 
     port: int = 0
     clock: AutojumpClock = field(default_factory=AutojumpClock)
@@ -42,7 +42,7 @@ class WebhookHarness:
             raise self.trouble
 
     async def post(self, name: str, body: bytes, headers: Mapping[str, str]) -> int:
-        # A body of a mebibyte is said to hold up the loop unless it is a file.
+        # aiohttp warns about bodies of 1 MiB or more unless they are files, so send a file object.
         data = io.BytesIO(body)
         async with self.client.post(f"/webhooks/{name}", data=data, headers=headers) as answer:
             assert await answer.read() == b""

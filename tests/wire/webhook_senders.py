@@ -1,4 +1,4 @@
-"""Vendors that send webhooks, signing with other libraries than the bot checks with."""
+"""Vendors that send webhooks; they sign with other libraries than those the bot verifies with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def said(event: object) -> bytes:
     return json.dumps(event).encode()
 
 
-#: What each of them says about `RENDER` when it is done.
+#: For each vendor, the body of the webhook that says that the render `RENDER` is done.
 DONE: Mapping[str, bytes] = {
     "openai": said(
         {"id": "evt_1", "object": "event", "type": "video.completed", "data": {"id": RENDER}}
@@ -39,7 +39,7 @@ def seconds(at: datetime) -> str:
 
 
 def standard(body: bytes, at: datetime, *secrets: str, delivery: str = "msg_1") -> dict[str, str]:
-    """Sign with every secret, as a vendor does while one is being replaced."""
+    """Sign with each of the secrets, as a vendor does while it replaces a secret."""
     naive = datetime.fromtimestamp(int(at.timestamp()), UTC)
     signed = (Webhook(each).sign(delivery, naive, body.decode()) for each in secrets or (SECRET,))
     return {
@@ -66,7 +66,7 @@ def timed(
 
 
 class Fal:
-    """Signs with one key and publishes others beside it."""
+    """Simulates fal's webhooks: fal signs with one key and publishes others beside it."""
 
     def __init__(self) -> None:
         self.key = Ed25519PrivateKey.generate()
@@ -83,7 +83,10 @@ class Fal:
         }
 
     def published(self) -> dict[str, object]:
-        """Return the key set, with what a careful reader passes over."""
+        """Return fal's key set.
+
+        Some of its entries are invalid or other keys, which a reader must skip.
+        """
         return {
             "keys": [
                 None,

@@ -95,7 +95,7 @@ class SettingsMenu(
         await _change_settings(interaction, self.key, self.shown_hash, change)
 
 
-class LimitsButton(
+class SettingsFormButton(
     SafeItem[discord.ui.Button[Any]],
     template=r"sora:set:(?P<key>(?!page:)[a-z]+):(?P<mark>[0-9a-f]{1,8})",
 ):
@@ -221,7 +221,7 @@ def _item(
     shown_hash = value_hash(settings, control)
     name, record = next(iter(form_fields(control.key).items()))
     if record.choice in (Choice.NUMBER, Choice.TEXT):
-        return LimitsButton(control.key, shown_hash)
+        return SettingsFormButton(control.key, shown_hash)
     # A new id each time makes Discord's apps show the stored value again after a refusal.
     custom_id = f"sora:set:{control.key}:{shown_hash}:{interaction.id}"
     menu = build_menu(name, custom_id, settings, catalogue, guild)

@@ -11,8 +11,10 @@ import discord
 
 from bot.chat.embed_message import DEFAULT_COLOUR
 from bot.chat.viewers import job_service_of, viewer_of
+from bot.guild import Unit
 from bot.jobs.moderation import UsageReport
 from bot.media.usage_chart import Bar, usage_chart
+from bot.quota.limit_usage import amount_of
 from bot.storage.guild_settings import DayUsage, MemberUsage
 
 _CHART = "usage.png"
@@ -21,7 +23,6 @@ _TABLE_MEMBERS = 1000
 _TOP_MEMBERS = 8
 #: A spreadsheet reads a cell with such a beginning as a formula.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-_AMOUNT_COLUMNS = ("clips", "seconds", "usd", "failed")
 
 
 async def show_usage(interaction: discord.Interaction, length_days: int) -> None:
@@ -67,11 +68,10 @@ def escape_formula(cell: str) -> str:
 def _table(name: str, rows: Iterable[tuple[str, DayUsage | MemberUsage]]) -> str:
     file = StringIO(newline="")
     table = csv.writer(file)
-    table.writerow((name, *_AMOUNT_COLUMNS))
+    table.writerow((name, *(_column(unit, 0)[0] for unit in Unit), "failed"))
     for who, used in rows:
-        usd = f"{used.usd_micros // 1_000_000}.{used.usd_micros % 1_000_000:06d}"
-        cells = (who, str(used.clips), str(used.seconds), usd, str(used.failed))
-        table.writerow(map(escape_formula, cells))
+        amounts = (_column(unit, amount_of(unit, used))[1] for unit in Unit)
+        table.writerow(map(escape_formula, (who, *amounts, str(used.failed))))
     return file.getvalue()
 
 
@@ -95,9 +95,24 @@ def _ranking(report: UsageReport) -> str:
 
 
 def _amounts(used: MemberUsage) -> str:
-    clips = f"{used.clips} clip{'' if used.clips == 1 else 's'}"
-    failed = f" · {used.failed} failed" if used.failed else ""
-    return f"{clips} · {used.seconds} s · {_dollars(used.usd_micros)}{failed}"
+    words = [_column(unit, amount_of(unit, used))[2] for unit in Unit]
+    return " · ".join([*words, *([f"{used.failed} failed"] if used.failed else [])])
+
+
+def _column(unit: Unit, amount: int) -> tuple[str, str, str]:
+    """Return the heading of a unit in the CSV files, the cell for an amount, and the short words.
+
+    Each unit needs a `case` here. The chart shows clips and cost only: `Bar` in
+    bot/media/usage_chart.py has a field for each of the two.
+    """
+    match unit:
+        case Unit.CLIPS:
+            return "clips", str(amount), f"{amount} clip{'' if amount == 1 else 's'}"
+        case Unit.SECONDS:
+            return "seconds", str(amount), f"{amount} s"
+        case Unit.USD_MICROS:
+            cell = f"{amount // 1_000_000}.{amount % 1_000_000:06d}"
+            return "usd", cell, _dollars(amount)
 
 
 def _embed(report: UsageReport) -> discord.Embed:

@@ -1,7 +1,5 @@
 """Joins the sound of two clips into one run of samples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,31 +16,30 @@ from bot.media.clip_reader import open_clip
 Samples = NDArray[np.float32]
 
 #: Sample rates that AAC allows (ISO 14496-3, table 1.18).
-_AAC_RATES_HZ = frozenset(
-    (
-        *(96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000),
-        *(22_050, 16_000, 12_000, 11_025, 8_000, 7_350),
-    )
+_AAC_RATES_HZ = (
+    *(96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000),
+    *(22_050, 16_000, 12_000, 11_025, 8_000, 7_350),
 )
 _USUAL_RATE_HZ = 48_000
-#: A timestamp off by no more than this is a rounding error, not a gap.
+#: A timestamp that is off by no more than this is a rounding error and not a gap in the sound.
 _JITTER_S = 0.02
 #: Length of the fade where sound begins or ends inside a clip.
 _RAMP_S = 0.005
-#: Seconds on each side of the seam that are replaced if they click. AAC is off by up to a quarter
-#: of the loudness in a clip's first and last third of a millisecond (libavcodec 62, 2026-11-20).
+#: Seconds on each side of the seam whose sound is replaced if the seam clicks. AAC changes the
+#: first and last third of a millisecond by up to a quarter of the loudness (libavcodec 62,
+#: 2026-11-20).
 _BRIDGE_S = 0.0006
-#: A step at the seam this many times larger than any step within `_NEAR_S` of it is a click.
+#: A step between samples at the seam is a click if it is `_CLICK_RATIO` times larger than every
+#: other step within `_NEAR_S` of the seam.
 _NEAR_S = 0.005
 _CLICK_RATIO = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFormat:
-    """Sample rate and channels."""
+    """Sample rate of some sound, and its number of channels: 1 or 2."""
 
     rate_hz: int
-    #: 1 or 2.
     channels: int
 
     @property
@@ -61,42 +58,35 @@ class AudioSegment:
 
 
 def concat_audio(first: AudioSegment, second: AudioSegment) -> tuple[AudioFormat, Samples] | None:
-    """Return the sound of both segments, (channels, samples) of -1 to 1; None if neither has any.
+    """Return the sound of both segments as (channels, samples) of -1 to 1; None if both are silent.
 
-    Each segment is padded with silence to its whole length. The rate is the first clip's, or 48 kHz
-    if AAC can't have that or the first clip is silent; the result is stereo if either clip is.
-    Blocking.
-
-    Raises BadClipError for sound that does not decode.
+    Each segment is padded with silence to its whole length. The sample rate is the first clip's, or
+    48 kHz if AAC does not allow that rate or the first clip is silent; the result is stereo if
+    either clip is. Blocking. Raises BadClipError for sound that does not decode.
     """
-    formats = [audio_format_of(segment.path) for segment in (first, second)]
+    formats = [_format_of(segment.path) for segment in (first, second)]
     if formats == [None, None]:
         return None
     wanted = common_format(*formats)
-    both_s = first.length_s + second.length_s
-    total = round(both_s * wanted.rate_hz)
     before = round(first.length_s * wanted.rate_hz)
-    one, other = (
-        _read(segment, wanted, count) if told else _silence(wanted, count)
-        for segment, told, count in zip(
-            (first, second), formats, (before, total - before), strict=True
-        )
-    )
+    after = round((first.length_s + second.length_s) * wanted.rate_hz) - before
+    one = _read(first, wanted, before) if formats[0] else _silence(wanted, before)
+    other = _read(second, wanted, after) if formats[1] else _silence(wanted, after)
     return wanted, smooth_seam(one, other, wanted.rate_hz)
 
 
 def common_format(first: AudioFormat | None, second: AudioFormat | None) -> AudioFormat:
-    """Return the format of the result; either clip may be silent."""
+    """Return the format of the joined sound; a silent clip has the format None."""
     rate_hz = first.rate_hz if first is not None else _USUAL_RATE_HZ
     channels = [told.channels for told in (first, second) if told is not None]
     return AudioFormat(
         rate_hz=rate_hz if rate_hz in _AAC_RATES_HZ else _USUAL_RATE_HZ,
-        channels=1 if channels and max(channels) == 1 else 2,
+        channels=max(channels, default=2),
     )
 
 
 def smooth_seam(one: Samples, other: Samples, rate_hz: int) -> Samples:
-    """Return `one` followed by `other`, smoothed where the seam would click.
+    """Return `one` followed by `other`, smoothed where the seam between them would click.
 
     Sound that continues across the seam, as after a native extension, is left unchanged.
     """
@@ -115,7 +105,7 @@ def smooth_seam(one: Samples, other: Samples, rate_hz: int) -> Samples:
 
 
 def fade_edges(samples: Samples, begin: int, end: int, ramp: int) -> None:
-    """Fade in place where sound begins after the start or ends before the end."""
+    """Fade `samples` in at `begin` and out at `end`, in place, unless these are the clip's ends."""
     count, ramp = samples.shape[1], min(ramp, max(0, end - begin))
     if ramp and begin > 0:
         samples[:, begin : begin + ramp] *= 1 - _fade_out_curve(ramp)
@@ -123,8 +113,7 @@ def fade_edges(samples: Samples, begin: int, end: int, ramp: int) -> None:
         samples[:, end - ramp : end] *= _fade_out_curve(ramp)
 
 
-def audio_format_of(path: Path) -> AudioFormat | None:
-    """Return the sound format of a clip, None if it has no sound. Raises BadClipError."""
+def _format_of(path: Path) -> AudioFormat | None:
     with open_clip(path) as (container, _):
         if not container.streams.audio:
             return None
@@ -137,7 +126,6 @@ def _silence(wanted: AudioFormat, count: int) -> Samples:
 
 
 def _read(segment: AudioSegment, wanted: AudioFormat, count: int) -> Samples:
-    """Return exactly `count` samples of a clip that has sound."""
     samples = _silence(wanted, count)
     begin, cursor = count, None
     with open_clip(segment.path) as (container, _):
@@ -158,7 +146,6 @@ def _read(segment: AudioSegment, wanted: AudioFormat, count: int) -> Samples:
 
 
 def _resampled(container: InputContainer, wanted: AudioFormat) -> Iterator[AudioFrame]:
-    """Decode the first sound track as planar floats of the wanted format."""
     resampler, source = None, None
     for frame in container.decode(container.streams.audio[0]):
         told = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -173,5 +160,4 @@ def _resampled(container: InputContainer, wanted: AudioFormat) -> Iterator[Audio
 
 
 def _fade_out_curve(count: int) -> Samples:
-    """Return a cosine curve from 1 to 0."""
     return ((1 + np.cos(np.linspace(0, np.pi, count))) / 2).astype(np.float32)

@@ -1,12 +1,9 @@
-"""The concat child process: reads a task as a line of JSON on stdin, writes its result to stdout.
+"""The child process that joins two clips, started by `bot.media.concat.process`.
 
-    {"first": "a.mp4", "second": "b.mp4", "part": "ab.mp4.part"}
-
-`bot.media.concat.process` starts it. It exits when stdin closes, so that it doesn't outlive a
-killed parent. Exit code 0 means that `part` is complete; after any other code `part` is deleted.
+It reads one line of JSON from stdin, such as {"first": "a.mp4", "second": "b.mp4", "part":
+"ab.mp4.part"}, and writes its result to stdout. It exits when stdin closes, so that it doesn't
+outlive a killed parent. After exit code 0 `part` is complete; after any other code it is deleted.
 """
-
-from __future__ import annotations
 
 import functools
 import heapq
@@ -14,7 +11,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,68 +26,56 @@ from bot.errors import BadClipError
 from bot.media.child_process import BAD_DISK, exit_with_stdin, limit_resources
 from bot.media.clip_reader import first_frames, last_frames
 from bot.media.concat.audio import AudioFormat, AudioSegment, Samples, concat_audio
-from bot.media.concat.plan import COMPARED_PX, SEAM_FRAMES, GreyFrame, can_copy, is_frame_repeated
-from bot.media.concat.track import read_track
-from bot.media.concat.video import (
-    ConcatInput,
-    VideoPackets,
-    copy_packets,
-    encode_packets,
-    skipped_s,
+from bot.media.concat.plan import (
+    COMPARED_PX,
+    SEAM_FRAMES,
+    GreyFrame,
+    can_copy,
+    is_frame_repeated,
+    read_track,
 )
-from bot.media.video_frame import frame_to_image, quarter_turns
+from bot.media.concat.video import ConcatInput, copy_packets, encode_packets
+from bot.media.frames import frame_to_image, quarter_turns
 
-#: Exit codes: unreadable task, unreadable clip; see also `media.child_process`.
+#: Exit codes for an unreadable task and an unreadable clip; `media.child_process` has others.
 BAD_INPUT, BAD_CLIP = 2, 3
 _SAMPLES_PER_FRAME = 1024
 _BIT_RATES = {1: 96_000, 2: 160_000}
 
 
 def concat_files(first: Path, second: Path, part: Path) -> dict[str, int | bool]:
-    """Write the joined MP4 to `part` and return the fields of `bot.media.concat.process.ConcatResult`.
+    """Join two clips to an MP4 at `part` and return the fields of its `ConcatResult`.
 
     Raises BadClipError for a clip that cannot be read, OSError when writing fails.
     """
-    one, other = ConcatInput(path=first, track=read_track(first)), read_track(second)
+    one, track = ConcatInput(path=first, track=read_track(first)), read_track(second)
     before, after = last_frames(first, SEAM_FRAMES), first_frames(second, SEAM_FRAMES)
     upright = not any(quarter_turns(frame) for frame in (*before, *after))
-    shared = is_frame_repeated(
-        [_small(frame) for frame in before], [_small(frame) for frame in after]
-    )
-    then = ConcatInput(path=second, track=other, skip_frames=int(shared))
-    as_is = upright and not shared and can_copy(one.track, other)
-    # faststart reopens the file by its name, so this cannot go to memory.
+    shared = is_frame_repeated([*map(_small, before)], [*map(_small, after)])
+    other = ConcatInput(path=second, track=track, skip_frames=int(shared))
+    as_is = upright and not shared and can_copy(one.track, track)
+    # faststart reopens the file by its name, so the file cannot be written to memory.
     with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as out:
-        film = copy_packets(out, one, then) if as_is else encode_packets(out, one, then)
-        packets = [*_interleaved(out, film, one, then)]
-        _mux(out, packets)
+        video = (copy_packets if as_is else encode_packets)(out, one, other)
+        sound = concat_audio(
+            *(
+                AudioSegment(path=clip.path, start_s=clip.start_s, length_s=count / video.rate)
+                for clip, count in zip((one, other), video.frames, strict=True)
+            )
+        )
+        heard = [] if sound is None else _audio_packets(out, *sound)
+        for packet in heapq.merge(video.packets, heard, key=_decode_time):
+            out.mux(packet)
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    return {
-        "copied": as_is,
-        "dropped": shared,
-        "duration_ms": round(sum(film.frames) / film.rate * 1000),
-    }
+    duration_ms = round(sum(video.frames) / video.rate * 1000)
+    return {"copied": as_is, "dropped": shared, "duration_ms": duration_ms}
 
 
 def _small(frame: av.VideoFrame) -> GreyFrame:
-    # Floats, because rounding to integers would lose the motion of a slow scene.
+    # The pixels are floats, because rounding to integers would lose the motion of a slow scene.
     shown = frame_to_image(frame).convert("L").convert("F")
     return np.asarray(shown.resize(COMPARED_PX, Image.Resampling.BOX))
-
-
-def _interleaved(
-    out: OutputContainer, video: VideoPackets, one: ConcatInput, then: ConcatInput
-) -> Iterator[Packet]:
-    """Yield the packets of picture and sound in the order of their times."""
-    first, second = (Fraction(count) / video.rate for count in video.frames)
-    start_s = then.track.start_s + skipped_s(then)
-    sound = concat_audio(
-        AudioSegment(path=one.path, start_s=one.track.start_s, length_s=first),
-        AudioSegment(path=then.path, start_s=start_s, length_s=second),
-    )
-    heard = [] if sound is None else _audio_packets(out, *sound)
-    yield from heapq.merge(video.packets, heard, key=_decode_time)
 
 
 def _audio_packets(out: OutputContainer, told: AudioFormat, samples: Samples) -> list[Packet]:
@@ -111,15 +95,8 @@ def _decode_time(packet: Packet) -> Fraction:
     return (packet.dts or 0) * packet.time_base
 
 
-def _mux(out: OutputContainer, packets: list[Packet]) -> None:
-    """Write everything, with the index in front. Raises OSError when writing fails."""
-    for packet in packets:
-        out.mux(packet)
-    out.close()
-
-
 def main() -> int:
-    """Read one task from stdin, carry it out and exit with its code."""
+    """Read one task from stdin, carry the task out and exit with its code."""
     try:
         task = json.loads(sys.stdin.readline())
         first, second, part = (Path(str(task[name])) for name in ("first", "second", "part"))
@@ -141,7 +118,7 @@ def main() -> int:
     (sys.stderr if code else sys.stdout).write(told + "\n")
     sys.stdout.flush()
     sys.stderr.flush()
-    # Skip the interpreter's shutdown, which would wait for the thread that reads stdin.
+    # The interpreter's own shutdown would wait for the thread that reads stdin.
     os._exit(code)
 
 

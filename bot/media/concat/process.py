@@ -1,7 +1,5 @@
 """Joins two clips in a child process."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -21,11 +19,11 @@ _STDERR_SHOWN_CHARS = 1000
 class ConcatResult:
     """How two clips were joined."""
 
-    #: Whether the video was copied without encoding it again.
+    #: Whether the video was copied without a new encoding.
     copied: bool
-    #: Whether the second's first frame repeated the first's last one and was left out.
+    #: Whether the second clip's first frame repeated the first clip's last and was left out.
     dropped: bool
-    #: How long the result lasts.
+    #: Length of the joined clip.
     duration_ms: int
 
 
@@ -34,20 +32,22 @@ async def concat_clips(
 ) -> ConcatResult:
     """Write one MP4 to `target` that shows `first` and then `second`.
 
-    Size, frame rate, colours and the rate of the sound are the first's. The picture is copied
-    where the two streams are coded alike, else encoded anew; the sound is one AAC stream as long
-    as the picture, silent where a clip has none, absent if neither has any. `target` may be one of
-    the two and appears only when it is whole.
+    Size, frame rate, colours and sample rate are those of `first`. The picture is copied where the
+    two streams are coded alike, else encoded anew; the sound is one AAC stream as long as the
+    picture, silent where a clip has no sound, absent if both have none. `target` may be one of the
+    two clips and appears only when the file is complete.
 
     Runs a child process, which ends when this process does. Cancellable: the child has ended and
-    its partial file is deleted when this returns or raises. Safe to run twice.
+    its partial file is deleted when this function returns or raises. Safe to run twice.
 
     Raises BadClipError when a clip cannot be read or `time_limit_s` is over, StorageError when
     writing fails.
     """
     part = partial_path(target)
+    paths = {"first": first, "second": second, "part": part}
+    task = json.dumps({name: str(path.absolute()) for name, path in paths.items()})
     try:
-        output = await _run(_job_json(first, second, part), time_limit_s)
+        output = await _run(task, time_limit_s)
         await asyncio.to_thread(part.replace, target)
     except OSError as error:
         output = f"cannot join clips to {target.name}: {error}"
@@ -57,23 +57,14 @@ async def concat_clips(
     return ConcatResult(**json.loads(output))
 
 
-def _job_json(first: Path, second: Path, part: Path) -> str:
-    paths = {"first": first, "second": second, "part": part}
-    return json.dumps({name: str(path.absolute()) for name, path in paths.items()})
-
-
-async def _run(job_json: str, time_limit_s: float) -> str:
-    """Return the child's stdout; the child has ended when this returns or raises."""
+async def _run(task: str, time_limit_s: float) -> str:
+    command, pipe = (sys.executable, "-P", "-m", "bot.media.concat.child"), asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "bot.media.concat.child"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=child_environment(),
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, env=child_environment()
     )
     try:
         async with asyncio.timeout(time_limit_s):
-            output, stderr = await _communicate(process, job_json)
+            output, stderr = await _communicate(process, task)
     except TimeoutError as error:
         raise BadClipError(f"joining took more than {time_limit_s:.0f} s") from error
     finally:
@@ -86,13 +77,13 @@ async def _run(job_json: str, time_limit_s: float) -> str:
     return output.decode()
 
 
-async def _communicate(process: asyncio.subprocess.Process, job_json: str) -> tuple[bytes, bytes]:
-    """Send the child its task and read its output to the end; stdin stays open until then."""
+async def _communicate(process: asyncio.subprocess.Process, task: str) -> tuple[bytes, bytes]:
+    """Send a child its task and read stdout and stderr to their end, with stdin kept open."""
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise OSError("the concat process has no pipes")
-    # The child may exit before it reads its task; its exit code then says why.
+    # The child may exit before it reads its task; the exit code then tells the reason.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(job_json.encode() + b"\n")
+        process.stdin.write(task.encode() + b"\n")
         await process.stdin.drain()
     output, stderr = await asyncio.gather(process.stdout.read(), process.stderr.read())
     await process.wait()

@@ -1,6 +1,4 @@
-"""Saves a clip to disk under a temporary name, checks it, and then gives it its name."""
-
-from __future__ import annotations
+"""Saves a clip to disk under a temporary name, checks the file, and then renames it."""
 
 import asyncio
 import binascii
@@ -22,21 +20,17 @@ _BASE64_SLICE_CHARS = 1024 * 1024
 
 
 async def save(
-    chunks: AsyncIterator[bytes],
-    target: Path,
-    *,
-    max_bytes: int,
-    announced_bytes: int | None,
+    chunks: AsyncIterator[bytes], target: Path, *, max_bytes: int, announced_bytes: int | None
 ) -> Download:
     """Write `chunks` beside `target` and rename the file to `target` when it is a complete MP4.
 
     chunks           the body; each chunk is written in a thread, so it should not be tiny.
-    announced_bytes  the length that the sender promised; None when it promised none.
-    An existing `target` is replaced. Disk access, hashing and the check run in threads. A failure or
-    a cancellation leaves no file.
+    announced_bytes  the length that the sender promised; None when the sender promised none.
+    An existing `target` is replaced. Disk access, hashing and the check run in threads. A failure
+    or a cancellation leaves no file.
 
-    Raises BadClipError for a body of another length or one that is no MP4, OversizeClipError for
-    more than `max_bytes`, StorageError when the disk refuses, and whatever `chunks` raises.
+    Raises BadClipError for a body of another length or a body that is no MP4, OversizeClipError
+    for more than `max_bytes`, StorageError when the disk refuses, and whatever `chunks` raises.
     """
     if announced_bytes is not None and announced_bytes > max_bytes:
         raise OversizeClipError(f"{announced_bytes} bytes announced, {max_bytes} allowed")
@@ -51,16 +45,14 @@ async def save(
             raise BadClipError(f"truncated: {part.size_bytes} of {announced_bytes} bytes")
         return await _in_thread(part.finish)
     except OSError as error:
-        raise StorageError(
-            f"cannot save a clip: {error.strerror or error!r}",
-            user_text="I could not save your clip on my disk.",
-        ) from error
+        problem = f"cannot save a clip: {error.strerror or error!r}"
+        raise StorageError(problem, user_text="I could not save your clip on my disk.") from error
     finally:
         await _in_thread(part.discard)
 
 
 async def save_base64(text: str, target: Path, *, max_bytes: int) -> Download:
-    """Save a clip that is base64 text; otherwise as `save`."""
+    """Save a clip that arrives as base64 text; otherwise the same as `save`."""
     return await save(_decode_base64(text), target, max_bytes=max_bytes, announced_bytes=None)
 
 
@@ -74,7 +66,7 @@ async def _decode_base64(text: str) -> AsyncIterator[bytes]:
 
 
 class _PartialFile:
-    """The unfinished file. Every method blocks and runs in a thread, one at a time."""
+    """An incomplete clip beside `target`; each method blocks and runs in a thread by itself."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -85,7 +77,7 @@ class _PartialFile:
         self.size_bytes = 0
 
     def open(self) -> None:
-        # Removes the file of a killed process. A concurrent download keeps writing to its own inode.
+        # A killed process may have left a file. A concurrent download writes to its own inode.
         self._path.unlink(missing_ok=True)
         self._file = self._path.open("xb")
 
@@ -110,24 +102,21 @@ class _PartialFile:
         mp4.read_boxes(self._path)
         self._path.replace(self._target)
         self._file.close()
-        self._file = None
-        return Download(
-            path=self._target, size_bytes=self.size_bytes, sha256=self._hash.hexdigest()
-        )
+        sha256 = self._hash.hexdigest()
+        return Download(path=self._target, size_bytes=self.size_bytes, sha256=sha256)
 
     def discard(self) -> None:
-        """Remove the file unless it was finished; does nothing if it is gone."""
-        if self._file is None:
-            return
+        """Remove the file unless `finish` renamed it; does nothing for a removed file."""
         ours = self._is_ours()
-        with contextlib.suppress(OSError):  # a full disk may refuse the last buffered bytes
-            self._file.close()
-        self._file = None
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # a full disk may refuse the last buffered bytes
+                self._file.close()
         if ours:
             self._path.unlink(missing_ok=True)
 
     def _is_ours(self) -> bool:
-        if self._file is None:
+        """Whether the open file is still the one under its name, not a concurrent download's."""
+        if self._file is None or self._file.closed:
             return False
         try:
             return os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
@@ -136,9 +125,9 @@ class _PartialFile:
 
 
 async def _in_thread(work: Callable[[], _ResultT]) -> _ResultT:
-    """Run `work` in a thread; when cancelled, wait for the thread before raising.
+    """Run `work` in a thread; a cancelled call waits for the thread before it raises.
 
-    Otherwise the caller would remove the file while the thread still writes to it.
+    Without that wait the caller would remove the file while the thread still writes to it.
     """
     future = asyncio.get_running_loop().run_in_executor(None, work)
     try:

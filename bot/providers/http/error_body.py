@@ -1,6 +1,4 @@
-"""Parses the error bodies of APIs, whatever their shape."""
-
-from __future__ import annotations
+"""Parses the bodies of error answers, whose shape differs from API to API."""
 
 import json
 import re
@@ -8,21 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from bot.providers.http import retry
-from bot.providers.http.json_fields import list_or_empty, object_or_empty
+from bot.providers.http.json_fields import first_of, list_or_empty, object_or_empty
+from bot.providers.http.timeouts import MAX_RETRY_AFTER_S
 
 _MESSAGE_MAX_CHARS = 300
 
-# 2026-11-20: OpenAI's jobs carry moderation_blocked (community.openai.com thread 1372868 and
-# others; no spec lists it); relays also pass on sentinel_block. The rest is Azure and gateways.
+# Codes of a refusal by moderation. 2026-11-20: OpenAI's jobs carry moderation_blocked
+# (community.openai.com thread 1372868; no spec lists it), relays also pass on sentinel_block; the
+# other codes come from Azure and gateways.
 _MODERATION = re.compile(
     r"moderation|sentinel_block|content_?policy|content_?filter|safety_violation"
     r"|responsible_?ai_?policy|content[-_]moderated|prohibited_content"
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
-# Gateways without codes of their own put the upstream's sentence into the message; so does Google,
-# in capitals (2026-11-20: a third party's recordings, others' reports).
+# Sentences of a refusal by moderation, from gateways that have no codes, and in capitals from
+# Google (2026-11-20: a third party's recordings, others' reports).
 _MODERATION_SENTENCE = re.compile(
     r"moderation (system|block)|blocked by (our |the )?moderation"
     r"|content[ _-]?polic|content[ _-]filter|content[ _-]moderat|safety system|input was flagged"
@@ -32,19 +31,18 @@ _MODERATION_SENTENCE = re.compile(
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
-# 2026-11-20: for an empty balance or a used-up limit OpenAI answers 429, as for too many requests; only the
-# code differs, and waiting does not help. https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy
-# (openai-insufficient-quota) lists them; the first group's variants are new-api's and relays'.
+# Codes of an account without balance. 2026-11-20: OpenAI sends them with 429, as for too many
+# requests (https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy, openai-insufficient-quota);
+# the variants in the first group come from new-api and relays.
 _ACCOUNT = re.compile(
     r"insufficient_(user_)?(quota|balance|credit)|credit_balance_exhausted"
     r"|(spend|usage)_limit_exceeded|budget_exceeded|billing_|invalid_api_key|account_deactivated",
     re.IGNORECASE,
 )
-# 2026-11-20: xAI answers a bad key with 400 and an empty balance with 403 or 429, and only the
-# sentence tells (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447). So
-# does Runway's 400 about credits. It must begin the message, apart from a prefix that a gateway adds: a
-# message that refuses a prompt may quote such a sentence from the prompt later on, and one prompt must not
-# mark the account as refused.
+# Sentences about a bad key or an empty balance. 2026-11-20: xAI sends them with 400, 403 or 429
+# (github autohandai/code-cli issue 545, i-am-bee/beeai-framework issue 447), Runway with 400. Only
+# a gateway's prefix may stand before such a sentence: a refusal may quote the same words out of a
+# member's prompt, and one prompt must not mark the account as refused.
 _ACCOUNT_SENTENCE = re.compile(
     r"((?!\W*[\w. ]*(prompt|input|text|content))(\[[\w. ]{1,30}\]|\d{3}\b\s*[:-]?"
     r"|(\w[\w. ]{0,40})?(error|exception)( code)?( \d{3})?\s*[:-])\s*){0,3}"
@@ -57,20 +55,21 @@ _ACCOUNT_SENTENCE = re.compile(
     r"|exhausted balance|credits are))",
     re.IGNORECASE,
 )
-# Quoted text is the prompt's; a truncated quotation has no closing mark.
+# Text in quotation marks is from the prompt; a truncated quotation has no closing mark.
 _QUOTED = re.compile(r"(?<!\w)([\"'`]).*?(\1(?!\w)|$)|[“‘«].*?([”’»](?!\w)|$)")
-# 2026-11-20: so OpenAI (404, and 403 for a project that may not use it) and its relays (400, and 503
-# of github QuantumNous/new-api, which then sent no request on).
+# The code for an unknown model. 2026-11-20: OpenAI sends it with 404, or with 403 to a project that
+# may not use the model; relays with 400, and github QuantumNous/new-api with 503 without sending
+# the request on.
 _UNKNOWN_MODEL = re.compile(r"model_?not_?found", re.IGNORECASE)
 _OVERLOAD = re.compile(
     r"overload|at capacity|over capacity|high demand|slow_?down|too many", re.IGNORECASE
 )
-# 2026-11-20: CometAPI and Google's Interactions API answer 400 with these for an id that they do
-# not know.
+# 2026-11-20: with one of these and status 400, CometAPI and Google's Interactions API report an
+# unknown id.
 _UNKNOWN_ID = re.compile(r"task_not_exist|invalid interaction name", re.IGNORECASE)
-# 2026-11-20: relays of CometAPI's family refuse a remix with the first two and status 400 (github
-# QuantumNous/new-api); gateways pass on sentences of many upstreams. "The model … does not exist" must not
-# match: it is not about the source.
+# Codes and sentences about a remix whose source is unknown. 2026-11-20: relays like CometAPI send
+# the two codes with status 400 (github QuantumNous/new-api); gateways pass on sentences of many
+# APIs. "The model … does not exist" must not match, because the sentence is not about the source.
 _UNKNOWN_SOURCE = re.compile(
     r"task_(origin_)?not_exist|task_channel_disable|invalid interaction name"
     r"|\b(video|task)[ _]((?!model)\S+ ){0,4}?"
@@ -78,14 +77,14 @@ _UNKNOWN_SOURCE = re.compile(
     r"|\b(no such|unknown) (video|task)\b",
     re.IGNORECASE,
 )
-# 2026-11-20: how OpenAI and its relays, Go's and Express's routers and Kong say that there is no such
+# 2026-11-20: how OpenAI, its relays, Kong, and the routers of Go and Express report an unknown
 # path. FastAPI says only "Not Found".
 _UNKNOWN_ROUTE = re.compile(
     r"^(invalid url \(|404 page not found|route not found|no route matched|cannot post /)",
     re.IGNORECASE,
 )
 
-#: A `google.rpc.RetryInfo` among the details of an error: `{"@type": …, "retryDelay": "34.5s"}`.
+#: The delay of a `google.rpc.RetryInfo` in an error: `{"@type": …, "retryDelay": "34.5s"}`.
 _RETRY_DELAY = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s")
 
 _QUERY_OF_URL = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
@@ -94,14 +93,14 @@ _TITLE = re.compile(rb"<title[^>]*>([^<]{0,120})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """A parsed error body. Empty strings for what the API left out."""
+    """A parsed error body; a field that is empty or None was not in the body."""
 
     message: str = ""
     code: str = ""
     kind: str = ""
-    #: The body was an HTML page, which comes from something before the API.
+    #: Whether the body was an HTML page, which comes from a proxy and not from the API.
     is_html: bool = False
-    #: The wait that the body asks for, in seconds; None: it asks for none.
+    #: Seconds that the answer asks to wait before a retry.
     retry_after_s: float | None = None
 
     @property
@@ -112,40 +111,37 @@ class ErrorBody:
 
     @property
     def is_account(self) -> bool:
-        """Whether the body says so: key refused, or balance used up. Doesn't look at the status."""
+        """Whether the body says that the key is refused or the balance is used up."""
         words = f"{self.code} {self.kind}"
         return bool(_ACCOUNT.search(words) or _ACCOUNT_SENTENCE.match(self.message))
 
     @property
     def is_unknown_model(self) -> bool:
-        """Whether the API says that it lacks the model; independent of the status."""
         return bool(_UNKNOWN_MODEL.fullmatch(self.code))
 
     @property
     def is_overload(self) -> bool:
-        """Whether the API itself says that it is overloaded."""
+        """Whether the API itself, and not a proxy, reports an overload."""
         words = f"{self.code} {self.kind} {_QUOTED.sub('…', self.message)}"
         return not self.is_html and bool(_OVERLOAD.search(words))
 
     @property
     def is_unknown_id(self) -> bool:
-        """Whether the API says, with a status other than 404, that it does not know the id."""
         return bool(_UNKNOWN_ID.search(f"{self.code} {self.message}"))
 
     @property
     def is_unknown_source(self) -> bool:
-        """Whether the API says, with a status other than 404, that it lacks the source render."""
         return bool(_UNKNOWN_SOURCE.search(f"{self.code} {self.message}"))
 
     @property
     def is_invalid_request(self) -> bool:
-        """Whether the API says that the request is invalid; independent of the status."""
-        # 2026-11-20: CometAPI answers 500 with this code, and such a request must not be repeated (apidoc.cometapi.com).
+        # 2026-11-20: CometAPI sends this code with status 500 for requests that can never succeed
+        # (apidoc.cometapi.com).
         return self.code == "invalid_request"
 
     @property
     def is_unknown_route(self) -> bool:
-        """Whether a 404 means that the path does not exist, rather than the render."""
+        """Whether a 404 with this body means that the path, not the render, does not exist."""
         is_bare = str(self).lower() == "not found"
         return self.is_html or is_bare or bool(_UNKNOWN_ROUTE.search(self.message))
 
@@ -154,7 +150,7 @@ class ErrorBody:
 
 
 def parse_body(body: bytes, content_type: str = "") -> ErrorBody:
-    """Parse an error body: JSON of any shape, an HTML page, text or nothing."""
+    """Parse an error body, which may be JSON of any shape, an HTML page, text or empty."""
     head = body[:200].lstrip().lower()
     if "html" in content_type.lower() or head.startswith((b"<!doctype", b"<html", b"<head")):
         title = _TITLE.search(body[:4096])
@@ -170,11 +166,11 @@ def parse_body(body: bytes, content_type: str = "") -> ErrorBody:
 
 
 def parse_value(value: object) -> ErrorBody:
-    """Parse an error within JSON.
+    """Parse an error within JSON. Never raises.
 
-    Takes null, a string, `{message}`, `{code, message}`, `{message, type, param, code}`,
+    Known shapes are null, a string, `{message}`, `{code, message}`, `{message, type, param, code}`,
     `{error: …}`, `{detail: "…", error_type}`, `{detail: [{loc, msg, type}]}`, `{status, title,
-    detail}` and a list that holds one of these. Never raises.
+    detail}` and a list that holds one of these.
     """
     return _read(value, depth=0)
 
@@ -185,19 +181,16 @@ def _read(value: object, *, depth: int) -> ErrorBody:
     if isinstance(value, str | int | float):
         return ErrorBody(message=_clean(str(value)))
     if isinstance(value, list):
-        items = cast("list[object]", value)
-        return _read(items[0], depth=depth + 1) if items else ErrorBody()
-    if not isinstance(value, dict):
-        return ErrorBody()
-    fields = cast("dict[str, Any]", value)
+        return _read(first_of(cast("object", value)), depth=depth + 1)
+    fields = object_or_empty(value)
     inner = _read(fields.get("error"), depth=depth + 1)
-    code = inner.code or _short_text(fields.get("code"))
-    kind = inner.kind or _short_text(fields.get("type")) or _short_text(fields.get("error_type"))
-    kind = kind or _listed_kind(fields.get("detail"))
-    message = inner.message or _message(fields, depth)
     wait_s = inner.retry_after_s
-    wait_s = _delay_s(fields.get("details")) if wait_s is None else wait_s
-    return ErrorBody(message=message, code=code, kind=kind, retry_after_s=wait_s)
+    return ErrorBody(
+        message=inner.message or _message(fields, depth),
+        code=inner.code or _short_text(fields.get("code")),
+        kind=inner.kind or _kind(fields),
+        retry_after_s=_delay_s(fields.get("details")) if wait_s is None else wait_s,
+    )
 
 
 def _message(fields: Mapping[str, Any], depth: int) -> str:
@@ -205,8 +198,8 @@ def _message(fields: Mapping[str, Any], depth: int) -> str:
         if isinstance(fields.get(name), str):
             return _clean(fields[name])
     detail: object = fields.get("detail")
+    items = list_or_empty(detail)
     if isinstance(detail, list):
-        items = cast("list[object]", detail)
         return _clean("; ".join(_validation_line(item) for item in items[:5]))
     said = _read(detail, depth=depth + 1).message
     title = fields.get("title")
@@ -214,28 +207,26 @@ def _message(fields: Mapping[str, Any], depth: int) -> str:
 
 
 def _delay_s(details: object) -> float | None:
-    """Return the wait in an error's details, in seconds."""
     for item in list_or_empty(details):
         delay: object = object_or_empty(item).get("retryDelay")
         found = _RETRY_DELAY.fullmatch(delay) if isinstance(delay, str) else None
         if found is not None:
-            return min(float(found[1]), retry.MAX_RETRY_AFTER_S)
+            return min(float(found[1]), MAX_RETRY_AFTER_S)
     return None
 
 
-def _listed_kind(detail: object) -> str:
-    """Return the first type in a list of validation errors."""
-    kinds = (_short_text(object_or_empty(item).get("type")) for item in list_or_empty(detail))
-    return next(filter(None, kinds), "")
+def _kind(fields: Mapping[str, Any]) -> str:
+    kind = _short_text(fields.get("type")) or _short_text(fields.get("error_type"))
+    details = map(object_or_empty, list_or_empty(fields.get("detail")))
+    return kind or next(filter(None, (_short_text(each.get("type")) for each in details)), "")
 
 
 def _validation_line(item: object) -> str:
     """Describe one of FastAPI's validation errors: `body.seconds: too long`."""
     if not isinstance(item, dict):
         return str(item)
-    fields = cast("dict[str, Any]", item)
-    loc: object = fields.get("loc")
-    where = ".".join(str(part) for part in cast("list[object]", loc)) if type(loc) is list else ""
+    fields = object_or_empty(cast("object", item))
+    where = ".".join(str(part) for part in list_or_empty(fields.get("loc")))
     what = str(fields.get("msg") or fields.get("message") or "")
     return f"{where}: {what}" if where else what
 
@@ -247,6 +238,5 @@ def _short_text(value: object) -> str:
 def _clean(text: str) -> str:
     """Return a vendor's text as one short printable log line, without queries of addresses."""
     text = _QUERY_OF_URL.sub(r"\1", text[:4000])
-    line = "".join(c if c.isprintable() else " " for c in text)
-    line = " ".join(line.split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _MESSAGE_MAX_CHARS else line[: _MESSAGE_MAX_CHARS - 1] + "…"

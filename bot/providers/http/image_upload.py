@@ -1,13 +1,11 @@
-"""A member's reference image on its way to an API: as a form's file, or as text in JSON."""
-
-from __future__ import annotations
+"""Reads a member's reference image for an API: as the file of a form, or as text in JSON."""
 
 import asyncio
 import base64
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.errors import ProviderRejectedError
-from bot.providers.http.payloads import Upload
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png", "reference.png"),
@@ -15,8 +13,19 @@ _SIGNATURES = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that is sent with a paid request."""
+
+    #: The name of the form field.
+    name: str
+    file_name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
 def image_type(content: bytes) -> tuple[str, str]:
-    """Return the content type and a file name for a PNG, JPEG or WebP; ValueError otherwise."""
+    """Return the content type and a file name of an image. Raises ValueError for another file."""
     for head, content_type, file_name in _SIGNATURES:
         if content.startswith(head):
             return content_type, file_name
@@ -26,7 +35,7 @@ def image_type(content: bytes) -> tuple[str, str]:
 
 
 async def load_image(image: Path, field_name: str) -> Upload:
-    """Read a reference image for the form field `field_name`. Raises ProviderRejectedError."""
+    """Read an image for a form field. Raises ProviderRejectedError if the image can't be sent."""
     try:
         content = await asyncio.to_thread(image.read_bytes)
         content_type, file_name = image_type(content)
@@ -36,7 +45,7 @@ async def load_image(image: Path, field_name: str) -> Upload:
 
 
 async def data_url(image: Path) -> str:
-    """Return a reference image as a `data:` address. Raises ProviderRejectedError."""
+    """Return an image as a `data:` address. Raises ProviderRejectedError like `load_image`."""
     upload = await load_image(image, "")
     encoded = await asyncio.to_thread(base64.b64encode, upload.content)
     return f"data:{upload.content_type};base64,{encoded.decode()}"

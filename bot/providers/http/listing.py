@@ -1,6 +1,4 @@
-"""Reads an API's list of renders page by page, until every render since an instant was seen."""
-
-from __future__ import annotations
+"""Reads an API's list of renders page by page, back to a given instant."""
 
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,10 +13,10 @@ _MAX_PAGES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """One page of a list."""
+    """One page of a list of renders."""
 
     renders: Sequence[RenderStatus]
-    #: Names the next page; None: this page is the last.
+    #: The cursor of the next page; None on the last page.
     next_cursor: str | None
 
 
@@ -27,7 +25,7 @@ async def renders_since(
 ) -> Sequence[RenderStatus]:
     """Return all renders created at or after `since`, and those without a time.
 
-    fetch_page  returns the page that a cursor names, the newest one for None.
+    fetch_page  returns the page of a cursor; for None the page with the newest renders.
     Raises ProviderTroubleError for a list that repeats itself or has more than 100 pages, and
     whatever `fetch_page` raises.
     """
@@ -39,14 +37,11 @@ async def renders_since(
     for _ in range(_MAX_PAGES):
         page = await fetch_page(cursor)
         for each in page.renders:
-            found.setdefault(each.id, each)
+            if each.created_at is None or each.created_at >= since:
+                found.setdefault(each.id, each)
         cursor = page.next_cursor
         if cursor is None or _ends_before(page.renders, since):
-            return [
-                each
-                for each in found.values()
-                if each.created_at is None or each.created_at >= since
-            ]
+            return list(found.values())
         if cursor in used_cursors:
             raise ProviderTroubleError("the list repeats itself")
         used_cursors.add(cursor)
@@ -54,7 +49,7 @@ async def renders_since(
 
 
 def _ends_before(renders: Sequence[RenderStatus], since: datetime) -> bool:
-    """Whether all later pages are older, which holds if the page runs from new to old."""
+    """Whether a page runs from new to old and ends before `since`, so that later pages do too."""
     instants = [each.created_at for each in renders if each.created_at is not None]
     descends = all(a >= b for a, b in itertools.pairwise(instants))
     return len(instants) == len(renders) > 1 and descends and instants[-1] < since

@@ -1,32 +1,28 @@
-"""Bodies of requests and answers: uploads, multipart forms, JSON."""
-
-from __future__ import annotations
+"""Reads the bodies of answers within limits, parses JSON, and checks addresses."""
 
 import asyncio
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import cast
 
+import httpx
+
+from bot.errors import BadClipError, ProviderTroubleError
 from bot.providers.http import error_body
 
-# Parsing a larger body would delay the event loop noticeably.
+_log = logging.getLogger(__name__)
+
+_CHUNK_BYTES = 256 * 1024
+# Parsing JSON blocks the event loop even from another thread: 15 MiB took half a second (measured).
+_BODY_MAX_BYTES = 4 * 1024 * 1024
+_ERROR_BODY_MAX_BYTES = 64 * 1024
+# The body of an error answer is only a detail beside its status, so reading the body is limited.
+_ERROR_BODY_TIMEOUT_S = 5.0
+# Larger JSON is parsed in a thread, because parsing would delay the event loop noticeably.
 _PARSE_IN_THREAD_BYTES = 128 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """A file that is sent with a create."""
-
-    #: The name of the form field.
-    name: str
-    file_name: str
-    content_type: str
-    content: bytes = field(repr=False)
-
-
-#: One part of a multipart form: its name, then file name, content and content type.
-Part: TypeAlias = tuple[str, tuple[str | None, str | bytes, str | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +31,6 @@ class JsonResponse:
 
     body: object = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-
-
-def multipart_parts(fields: Mapping[str, str], upload: Upload | None = None) -> list[Part]:
-    """Return the parts of a multipart form, text fields first."""
-    parts: list[Part] = [(name, (None, value, None)) for name, value in fields.items()]
-    if upload is not None:
-        parts.append((upload.name, (upload.file_name, upload.content, upload.content_type)))
-    return parts
 
 
 async def parse_json(body: bytes) -> object:
@@ -58,11 +46,84 @@ async def parse_json(body: bytes) -> object:
 async def parse_response(status: int, headers: Mapping[str, str], body: bytes) -> JsonResponse:
     """Parse a 2xx answer. Raises ValueError, with a summary of the body, when it is not JSON."""
     lowered = {name.lower(): value for name, value in headers.items()}
-    if not body.strip():
-        return JsonResponse(body=None, headers=lowered)
     try:
-        value = await parse_json(body)
+        value = await parse_json(body) if body.strip() else None
     except ValueError:
         said = error_body.parse_body(body, lowered.get("content-type", ""))
         raise ValueError(f"{status}, but no JSON: {said}") from None
     return JsonResponse(body=value, headers=lowered)
+
+
+async def read_body(response: httpx.Response, max_bytes: int | None = None) -> bytes:
+    """Return the whole body of a 2xx answer; of any other answer the same as `read_error_body`.
+
+    Raises ValueError for a 2xx answer of more than `max_bytes`; None allows 4 MiB.
+    """
+    if not response.is_success:
+        return await read_error_body(response)
+    max_bytes = _BODY_MAX_BYTES if max_bytes is None else max_bytes
+    body = bytearray()
+    await _read_into(body, response, max_bytes)
+    if len(body) > max_bytes:
+        raise ValueError(f"an answer of more than {max_bytes} bytes")
+    return bytes(body)
+
+
+async def read_error_body(response: httpx.Response) -> bytes:
+    """Return up to 64 KiB of an error answer's body, read within five seconds; never raises."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_ERROR_BODY_TIMEOUT_S):
+            await _read_into(body, response, _ERROR_BODY_MAX_BYTES)
+    except (httpx.HTTPError, TimeoutError) as error:
+        _log.debug("the body of an error answer did not arrive: %s", describe_error(error))
+    return bytes(body[:_ERROR_BODY_MAX_BYTES])
+
+
+async def _read_into(body: bytearray, response: httpx.Response, max_bytes: int) -> None:
+    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > max_bytes:
+                return
+
+
+async def read_raw_chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
+    """Yield a body in chunks as they arrive. Raises BadClipError for a body that is cut off."""
+    try:
+        async with aclosing(
+            cast("AsyncGenerator[bytes]", response.aiter_raw(_CHUNK_BYTES))
+        ) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    except httpx.RemoteProtocolError as error:
+        raise BadClipError(f"truncated: {describe_error(error)}") from error
+
+
+def origin_of(url: httpx.URL) -> tuple[str, str, int]:
+    """Return scheme, host and port of an address; credentials go only to an equal origin."""
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def resolve_url(address: str, base: httpx.URL) -> httpx.URL:
+    """Resolve an address against `base`. Raises ProviderTroubleError for a forbidden address."""
+    try:
+        url = base.join(address)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ProviderTroubleError("an invalid address") from error
+    # Host and port are checked here because sockets raise other errors for impossible ones.
+    labels = url.host.rstrip(".").split(".")
+    possible = all(0 < len(label) < 64 for label in labels) and (url.port or 0) < 65536
+    if url.scheme not in ("http", "https") or not possible or url.userinfo:
+        raise ProviderTroubleError(f"an address that must not be called: {redact_url(url)}")
+    return url
+
+
+def redact_url(url: httpx.URL) -> str:
+    """Return an address for logs, without query, fragment and user part, which may hold secrets."""
+    return str(url.copy_with(query=None, fragment=None, userinfo=b""))
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an error's class and message, shortened."""
+    return f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__

@@ -1,6 +1,4 @@
-"""HTTP for paid APIs: creates are sent once, keys go to one origin only, files arrive whole."""
-
-from __future__ import annotations
+"""HTTP calls to paid APIs: a create is sent once, and keys are sent to one origin only."""
 
 import asyncio
 import functools
@@ -8,10 +6,10 @@ import logging
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
@@ -25,28 +23,31 @@ from bot.errors import (
     UnknownOutcomeError,
 )
 from bot.providers.base import Download
-from bot.providers.http import clip_file, error_body, error_mapping, retry
+from bot.providers.http import clip_file, error_body, error_mapping
 from bot.providers.http.error_body import ErrorBody
-from bot.providers.http.payloads import JsonResponse, Upload, multipart_parts, parse_response
-from bot.providers.http.rate_limiter import RateLimiter
-from bot.providers.http.responses import (
+from bot.providers.http.image_upload import Upload
+from bot.providers.http.payloads import (
+    JsonResponse,
     describe_error,
-    open_response,
     origin_of,
+    parse_response,
     read_body,
     read_error_body,
     read_raw_chunks,
     redact_url,
     resolve_url,
 )
-from bot.providers.http.timeouts import Timeouts
+from bot.providers.http.rate_limiter import RateLimiter
+from bot.providers.http.timeouts import Timeouts, pauses_s, retry_after_s
 from bot.settings import Secret
 
 _log = logging.getLogger(__name__)
 _ResultT = TypeVar("_ResultT")
+#: One part of a multipart form: its name, then file name, content and content type.
+_Part: TypeAlias = tuple[str, tuple[str | None, str | bytes, str | None]]
 
 _MAX_REDIRECTS = 5
-# These errors prove that the request was not sent; after any other it may have been.
+# These errors prove that a request was not sent; after others the API may have received it.
 _NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -56,20 +57,12 @@ _NOT_SENT_ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _RetryableFailure:
-    """A failed attempt that may be repeated, and the error to raise if it is not."""
-
-    error: ProviderTroubleError
-    cause: Exception | None = None
-
-
 class Transport:
-    """Calls to one API at one origin, with credentials that go nowhere else.
+    """Calls to one API at one origin, with credentials that are sent to no other origin.
 
-    base_url     scheme, host, port and path prefix; every relative path is appended to it.
-    credentials  header names and their values, sent to exactly this scheme, host and port.
-    headers      other headers that every request to that origin carries.
+    base_url      scheme, host, port and path prefix; every relative path is appended to it.
+    credentials   header names and their values, sent to exactly this scheme, host and port.
+    headers       other headers that every request to that origin carries.
     rate_limiter  spaces the calls; None: no limit.
     Nothing connects before the first call. All methods are cancellable and may run side by side.
     """
@@ -94,8 +87,8 @@ class Transport:
         for chatty in ("httpx", "httpcore"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self._client = self._make_client(httpx.Limits(max_connections=32))
-        # A kept-alive connection can close while a request is sent, which leaves its outcome
-        # unknown. Creates are few and unknown outcomes expensive, so each create opens its own.
+        # A kept-alive connection can close while a create is sent, which leaves the create's
+        # outcome unknown, so each create opens a connection of its own.
         self._paid_client = self._make_client(httpx.Limits(max_keepalive_connections=0))
 
     def _make_client(self, limits: httpx.Limits) -> httpx.AsyncClient:
@@ -120,7 +113,9 @@ class Transport:
         Raises NotAcceptedError, ProviderRejectedError, ModerationError, ProviderAccountError and
         UnknownOutcomeError as `Provider.submit` promises.
         """
-        parts = multipart_parts(fields, upload)
+        parts: list[_Part] = [(name, (None, value, None)) for name, value in fields.items()]
+        if upload is not None:
+            parts.append((upload.name, (upload.file_name, upload.content, upload.content_type)))
         return await self._send_paid_once(path, error_mapping.map_create_error, files=parts)
 
     async def create_json(self, path: str, body: Mapping[str, object]) -> JsonResponse:
@@ -128,61 +123,56 @@ class Transport:
         return await self._send_paid_once(path, error_mapping.map_create_error, json=dict(body))
 
     async def create_from_source(self, path: str, body: Mapping[str, object]) -> JsonResponse:
-        """POST JSON that makes a render out of an earlier one, exactly once.
+        """POST JSON that makes a render out of an earlier render, exactly once.
 
         As `create`, with two more errors, which also prove that no render was made:
-        RemoteNotFoundError when the API lacks the earlier render, UnsupportedError when it lacks
-        the call.
+        RemoteNotFoundError when the API lacks the earlier render, and UnsupportedError when the
+        API lacks the call.
         """
-        return await self._send_paid_once(
-            path, error_mapping.map_create_from_source_error, json=dict(body)
-        )
+        mapper = error_mapping.map_create_from_source_error
+        return await self._send_paid_once(path, mapper, json=dict(body))
 
     async def get(
-        self,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        max_bytes: int | None = None,
+        self, path: str, query: Mapping[str, str] | None = None, *, max_bytes: int | None = None
     ) -> JsonResponse:
         """GET JSON; idempotent, retried after errors that may pass.
 
-        max_bytes  largest answer; None: 4 MiB.
+        max_bytes  size of the largest answer that is read; None: 4 MiB.
         Raises RemoteNotFoundError, ProviderAccountError, UnsupportedError for a call that the API
         does not have, and ProviderTroubleError for everything else.
         """
-        return await self._send_with_retries("GET", path, query, max_bytes=max_bytes)
+        url = self._resolve(path)
+        url = url.copy_merge_params(dict(query)) if query else url
+        return await self._send_with_retries("GET", url, max_bytes=max_bytes)
 
     async def delete(self, path: str) -> JsonResponse:
-        """DELETE; idempotent, retried like `get`, with the same errors."""
-        return await self._send_with_retries("DELETE", path, None)
+        """Send a DELETE; idempotent, retried like `get`, with the same errors."""
+        return await self._send_with_retries("DELETE", self._resolve(path))
 
     async def send_idempotent(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> JsonResponse:
         """Send a POST or PUT that is safe to repeat, such as a cancel; otherwise as `get`."""
-        return await self._send_with_retries(method, path, None, body)
+        return await self._send_with_retries(method, self._resolve(path), body)
 
     async def download(self, location: str, target: Path, *, max_bytes: int) -> Download:
         """Stream an MP4 to `target`; idempotent, not retried once data has arrived.
 
-        location  a path under the base address, or an absolute http(s) address; redirects are
-               followed up to five times, never from https to http, and hosts other than the API's
-               own are sent no credentials.
+        location  a path under the base address, or an absolute http(s) address. Redirects are
+                  followed up to five times, never from https to http; hosts other than the API's
+                  own are sent no credentials.
         Raises what `Provider.download` promises, and StorageError when the disk refuses.
         """
-        url = self._resolve(location)
-        waits = self._timeouts
+        url, waits = self._resolve(location), self._timeouts
         idle = httpx.Timeout(waits.idle_s, connect=waits.connect_s, pool=waits.idle_s)
 
-        async def attempt() -> Download | _RetryableFailure:
-            async with self._send_following_redirects("GET", url, idle) as response:
+        async def attempt() -> Download | ProviderTroubleError:
+            async with self._send_following_redirects("GET", url, waits=idle) as response:
                 if response.status_code == 200:
                     return await self._save_clip(response, target, max_bytes)
-                return self._retry_or_raise(response, await read_error_body(response))
+                return self._transient_error(response, await read_error_body(response))
 
-        async with self._time_limit(waits.download_s, "GET", url, "clip"):
-            return await self._retry(attempt)
+        return await self._repeat("GET", url, attempt, waits.download_s, "clip")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -192,12 +182,10 @@ class Transport:
     async def _send_paid_once(
         self, path: str, map_error: error_mapping.ErrorMapper, **content: Any
     ) -> JsonResponse:
-        """Send a paid request once. Raises the error that `map_error` returns for other than 2xx."""
         url = self._resolve(path)
-        request = self._paid_client.build_request(
-            "POST", url, headers=self._headers_for(url), **content
-        )
-        # Creates go before polls: they count against the rate, but only polls wait for it.
+        headers = self._headers_for(url)
+        request = self._paid_client.build_request("POST", url, headers=headers, **content)
+        # A create counts against the rate limit but doesn't wait for it, so it precedes polls.
         wait_s = self._rate_limiter.blocked_s()
         if wait_s > self._timeouts.max_retry_after_s:
             raise NotAcceptedError("not sent: too many calls a minute", retry_after_s=wait_s)
@@ -206,7 +194,7 @@ class Transport:
         try:
             async with (
                 asyncio.timeout(self._timeouts.create_s),
-                open_response(self._paid_client, request) as response,
+                aclosing(await self._paid_client.send(request, stream=True)) as response,
             ):
                 self._rate_limiter.update_from_headers(response.headers)
                 body = await read_body(response)
@@ -218,25 +206,18 @@ class Transport:
         except (httpx.HTTPError, TimeoutError, ValueError) as error:
             failure = UnknownOutcomeError(f"sent, but no usable answer: {describe_error(error)}")
             raise self._log_failure("POST", url, failure) from error
-        failure = map_error(
-            response.status_code, self._read_error(response, body), self._retry_after_s(response)
-        )
+        failure = map_error(response.status_code, self._read_error(response, body))
         raise self._log_failure("POST", url, failure, response)
 
     async def _send_with_retries(
         self,
         method: str,
-        path: str,
-        query: Mapping[str, str] | None,
+        url: httpx.URL,
         body: Mapping[str, object] | None = None,
         *,
         max_bytes: int | None = None,
     ) -> JsonResponse:
-        url = self._resolve(path)
-        if query:
-            url = url.copy_merge_params(dict(query))
-
-        async def attempt() -> JsonResponse | _RetryableFailure:
+        async def attempt() -> JsonResponse | ProviderTroubleError:
             try:
                 if wait_s := self._rate_limiter.take():
                     await self._clock.sleep(wait_s)
@@ -245,23 +226,36 @@ class Transport:
                     content = await read_body(response, max_bytes)
                     if response.is_success:
                         return await parse_response(response.status_code, response.headers, content)
-                    return self._retry_or_raise(response, content)
+                    return self._transient_error(response, content)
             except (httpx.HTTPError, ValueError) as error:
-                return _RetryableFailure(
-                    error=ProviderTroubleError(describe_error(error)), cause=error
-                )
+                failure = ProviderTroubleError(describe_error(error))
+                failure.__cause__ = error
+                return failure
 
-        async with self._time_limit(self._timeouts.call_s, method, url, "answer"):
-            return await self._retry(attempt)
+        return await self._repeat(method, url, attempt, self._timeouts.call_s, "answer")
 
-    @asynccontextmanager
-    async def _time_limit(
-        self, limit_s: float, method: str, url: httpx.URL, result: str
-    ) -> AsyncGenerator[None]:
-        """Log a failure inside; raise ProviderTroubleError without a `result` in `limit_s`."""
+    async def _repeat(
+        self,
+        method: str,
+        url: httpx.URL,
+        attempt: Callable[[], Awaitable[_ResultT | ProviderTroubleError]],
+        limit_s: float,
+        result: str,
+    ) -> _ResultT:
+        """Repeat `attempt` with growing pauses while `attempt` returns an error that may pass.
+
+        Logs and raises the last error; ProviderTroubleError without a `result` in `limit_s`.
+        """
+        pauses = pauses_s(self._timeouts.backoff_s)
         try:
             async with asyncio.timeout(limit_s):
-                yield
+                while isinstance(got := await attempt(), ProviderTroubleError):
+                    pause_s, wait_s = next(pauses, None), got.retry_after_s
+                    if pause_s is None or (wait_s or 0) > self._timeouts.max_retry_after_s:
+                        raise got
+                    _log.debug("trying again: %s", got)
+                    await self._clock.sleep(pause_s if wait_s is None else wait_s)
+                return got
         except (TimeoutError, httpx.HTTPError) as error:
             why = f"no {result} within {limit_s:g} s"
             if isinstance(error, httpx.HTTPError):
@@ -271,38 +265,23 @@ class Transport:
             self._log_failure(method, url, error)
             raise
 
-    async def _retry(
-        self, attempt: Callable[[], Awaitable[_ResultT | _RetryableFailure]]
-    ) -> _ResultT:
-        """Repeat `attempt` with growing pauses; raise its last error after the last attempt."""
-        pauses_s = retry.pauses_s(self._timeouts.backoff_s)
-        while isinstance(got := await attempt(), _RetryableFailure):
-            pause_s = next(pauses_s, None)
-            retry_after_s = got.error.retry_after_s
-            if pause_s is None or (retry_after_s or 0) > self._timeouts.max_retry_after_s:
-                raise got.error from got.cause
-            _log.debug("trying again: %s", got.error)
-            await self._clock.sleep(pause_s if retry_after_s is None else retry_after_s)
-        return got
-
     @asynccontextmanager
     async def _send_following_redirects(
         self,
         method: str,
         url: httpx.URL,
-        waits: httpx.Timeout | None = None,
+        *,
         body: Mapping[str, object] | None = None,
+        waits: httpx.Timeout | None = None,
     ) -> AsyncGenerator[httpx.Response]:
-        """Send a request, with credentials to the API's own origin only; follow redirects of a GET."""
+        """Send a request, with credentials to the API's origin only; follow a GET's redirects."""
+        content = None if body is None else dict(body)
+        timeout = waits or httpx.USE_CLIENT_DEFAULT
         for _ in range(_MAX_REDIRECTS + 1):
-            request = self._client.build_request(
-                method,
-                url,
-                headers=self._headers_for(url),
-                json=None if body is None else dict(body),
-                timeout=waits or httpx.USE_CLIENT_DEFAULT,
-            )
-            async with open_response(self._client, request) as response:
+            headers = self._headers_for(url)
+            async with self._client.stream(
+                method, url, headers=headers, json=content, timeout=timeout
+            ) as response:
                 if method != "GET" or not response.has_redirect_location:
                     yield response
                     return
@@ -312,39 +291,34 @@ class Transport:
     async def _save_clip(self, response: httpx.Response, target: Path, max_bytes: int) -> Download:
         content_type = response.headers.get("content-type", "").lower()
         if "html" in content_type or "json" in content_type or content_type.startswith("text/"):
-            raise BadClipError(
-                f"not a clip: {self._read_error(response, await read_error_body(response))}"
-            )
+            said = self._read_error(response, await read_error_body(response))
+            raise BadClipError(f"not a clip: {said}")
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise BadClipError("compressed, though identity was requested")
         length = response.headers.get("content-length", "")
+        announced = int(length) if length.isascii() and length.isdigit() else None
         async with aclosing(read_raw_chunks(response)) as chunks:
             return await clip_file.save(
-                chunks,
-                target,
-                max_bytes=max_bytes,
-                announced_bytes=int(length) if length.isascii() and length.isdigit() else None,
+                chunks, target, max_bytes=max_bytes, announced_bytes=announced
             )
 
-    def _retry_or_raise(self, response: httpx.Response, body: bytes) -> _RetryableFailure:
-        """Return a failure that may be retried; raise any other."""
-        status = response.status_code
-        said = self._read_error(response, body)
-        failure = error_mapping.map_call_error(status, said, self._retry_after_s(response))
+    def _transient_error(self, response: httpx.Response, body: bytes) -> ProviderTroubleError:
+        """Return the error of an answer if a retry may succeed; raise any other error."""
+        status, said = response.status_code, self._read_error(response, body)
+        failure = error_mapping.map_call_error(status, said)
         if isinstance(failure, ProviderTroubleError) and error_mapping.is_transient(status, said):
-            return _RetryableFailure(error=failure)
+            return failure
         raise failure
 
     def _read_error(self, response: httpx.Response, body: bytes) -> ErrorBody:
-        """Parse an error body, with our key masked: some gateways repeat it there."""
-        # Mask before the text is shortened: a truncated key would not match.
+        """Parse an error answer and mask credentials, which some gateways repeat in the body."""
+        # Mask before the text is shortened, because a truncated key would not match.
         for secret in self._credentials.values():
             for word in (each for each in secret.reveal().split() if len(each) >= 8):
                 body = body.replace(word.encode(), b"***")
-        return error_body.parse_body(body, response.headers.get("content-type", ""))
-
-    def _retry_after_s(self, response: httpx.Response) -> float | None:
-        return retry.retry_after_s(response.headers, self._clock.now())
+        said = error_body.parse_body(body, response.headers.get("content-type", ""))
+        wait_s = retry_after_s(response.headers, self._clock.now())
+        return said if wait_s is None else replace(said, retry_after_s=wait_s)
 
     def _headers_for(self, url: httpx.URL) -> dict[str, str]:
         if origin_of(url) != origin_of(self._base_url):
@@ -371,12 +345,12 @@ class Transport:
     ) -> ProviderError:
         """Log a failed call in one line, without the API's message; return `failure`."""
         level = logging.INFO if isinstance(failure, RemoteNotFoundError) else logging.WARNING
-        about = failure.code
+        about, where = failure.code, redact_url(url)
         if response is not None:
             request_id = response.headers.get("x-request-id", "-")[:80]
             about += f", status {response.status_code}, request {request_id!a}"
-        _log.log(level, "%s %s failed: %s", method, redact_url(url), about)
-        _log.debug("%s %s: %s", method, redact_url(url), failure)
+        _log.log(level, "%s %s failed: %s", method, where, about)
+        _log.debug("%s %s: %s", method, where, failure)
         return failure
 
 

@@ -205,7 +205,6 @@ class _WorkerThread:
     """A thread that runs functions one at a time, in the order in which they were given."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._calls: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None]
         self._calls = SimpleQueue()
         self._outcomes: deque[tuple[asyncio.Future[Any], object, BaseException | None]] = deque()
@@ -215,7 +214,7 @@ class _WorkerThread:
 
     async def call(self, fn: Callable[[], _T]) -> _T:
         """Run `fn` on the thread, and return or raise what it does; it runs even if cancelled."""
-        future: asyncio.Future[_T] = self._loop.create_future()
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._calls.put((future, fn))
         return await future
 
@@ -239,8 +238,8 @@ class _WorkerThread:
         # Waking the event loop is a system call: once for all outcomes that it has not taken yet.
         if not self._is_loop_woken:
             self._is_loop_woken = True
-            with contextlib.suppress(RuntimeError):  # the event loop is closed
-                self._loop.call_soon_threadsafe(self._deliver)
+            with contextlib.suppress(RuntimeError):  # the caller's event loop is closed
+                future.get_loop().call_soon_threadsafe(self._deliver)
         return True
 
     def _deliver(self) -> None:

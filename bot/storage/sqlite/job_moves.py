@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.errors import DuplicateRenderError
 from bot.model import MOVES, Clip, EntryKind, Job, Place, RenderSpec, Request, State
 from bot.storage.base import JobChanges, LedgerReader, NewJob
 from bot.storage.job_ids import draw_job_id
@@ -111,6 +112,7 @@ def move(conn: sqlite3.Connection, queries: Queries, job_move: JobMove) -> Job |
     if job is None:
         return None
     fields: JobChanges = {"attempts": 0, "progress": None, **job_move.changes}
+    _check_render_is_new(conn, queries, job, fields.get("remote_id"))
     # A clip that was kept and is fetched later was paid for when it was kept.
     is_closed = ledger.is_closed(conn, queries, job.id)
     if job_move.cost_usd_micros is not None and not is_closed:
@@ -210,6 +212,8 @@ def fail_over(
         due_at=now,
         progress=None,
         attempts=0,
+        # A provider that certainly accepted nothing costs nothing; earlier calls still count.
+        creates=max(job.creates - (job.state is State.SUBMITTING), 0),
         submitted_at=None,
         source_remote_id=None,
         cost_usd_micros=None,
@@ -262,6 +266,19 @@ def request_cancel(
     if by_moderator is not None and was["cancel_requested_at"] is None:
         audit_log.append_cancellation(conn, queries, job_of_row(was), by_moderator, now)
     return job_of_row(row)
+
+
+def _check_render_is_new(
+    conn: sqlite3.Connection, queries: Queries, job: Job, remote_id: str | None
+) -> None:
+    """Raise DuplicateRenderError for a render that another job has."""
+    if remote_id is None or remote_id == job.remote_id:
+        return
+    owner = queries.row(conn, "owner_of_remote", provider=job.spec.provider, remote_id=remote_id)
+    if owner is not None:
+        raise DuplicateRenderError(
+            f"{job.spec.provider} answered with render {remote_id} of job {owner['id']}"
+        )
 
 
 def _as_seen(conn: sqlite3.Connection, queries: Queries, seen: Job) -> Job | None:

@@ -1,4 +1,4 @@
-"""Every vendor in turn, in its own double."""
+"""Runs the vendor contract tests for each vendor in turn, against the vendor's double."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A vendor's provider in its double, and the requests that it accepts."""
+"""A vendor's provider connected to the vendor's double, and requests that the provider accepts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 def make(
     wire: Wire, settings: dict[str, str], clock: AutojumpClock, *, public: bool = False
 ) -> Provider:
-    """Make a provider from its vendor's settings, as the registry does."""
+    """Create a provider from its vendor's settings, as the provider registry does."""
     vendor = VENDORS[wire.name]
     settings = {f"{vendor.prefix}_REQUESTS_PER_MINUTE": "none", **settings}
     account = vendor.read_account(
@@ -38,7 +38,7 @@ def make(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorHarness:
-    """What a contract test needs of one vendor."""
+    """A vendor's provider, its double and its clock, with helpers for the contract tests."""
 
     wire: Wire
     double: ProviderDouble
@@ -50,13 +50,13 @@ class VendorHarness:
         return self.provider.capabilities().models
 
     def request(self, model: Model | None = None, **changes: Any) -> ProviderRequest:
-        """Return a request with unusual characters in its prompt."""
+        """Return a request for a clip whose prompt contains unusual characters."""
         model = model or self.models[0]
         plain = replace(REQUEST, model=model.name, seconds=model.seconds[0], size=model.sizes[0])
         return replace(plain, **changes)
 
     async def native_requests(self) -> list[ProviderRequest]:
-        """Return one request for each native operation, each with another prompt."""
+        """Return a request for each operation that the vendor offers, each with its own prompt."""
         requests = [self.request()]
         for operation in (Operation.REMIX, Operation.EXTEND):
             able = [model for model in self.models if operation in model.operations]
@@ -71,7 +71,7 @@ class VendorHarness:
         return requests
 
     async def parent(self, model: Model) -> str:
-        """Finish a render and return its remote id."""
+        """Make a finished render to continue from, and return its remote id."""
         remote = await self.provider.submit(
             self.request(model, idempotency_key="P4RT", prompt="the parent")
         )
@@ -93,12 +93,17 @@ class VendorHarness:
         return (await self.provider.poll([remote_id]))[remote_id]
 
     def fail_paid_call(self, fault: AnyFault, request: ProviderRequest, *, times: int = 1) -> None:
-        """Make the paid call of a request fail, whether it is a CREATE or a CONTINUE."""
+        """Make the paid call of a request fail with `fault`, whether it creates or continues a
+        clip.
+        """
         for step in PAID:
             self.double.fault(step, fault, prompt=request.prompt, times=times)
 
     def refuse(self, kind: Refusal, request: ProviderRequest) -> bool:
-        """Refuse the paid call of a request as the vendor does; False if it has no such refusal."""
+        """Make the vendor's double refuse the paid call of a request in the vendor's own format.
+
+        Returns False if the vendor has no such refusal.
+        """
         said = [(step, self.wire.refusal(kind, step)) for step in PAID]
         for step, answer in said:
             if answer is not None:
@@ -106,10 +111,10 @@ class VendorHarness:
         return said[0][1] is not None
 
     def paid_calls(self) -> int:
-        """Return the number of paid calls, accepted or not."""
+        """Return the number of paid calls that were made, whether they were accepted or not."""
         return sum(self.double.requests[step] for step in PAID)
 
 
 def files_beside(target: Path) -> Sequence[str]:
-    """Return the names of the files in the folder of `target`."""
+    """Return the names of all files in the folder of `target`."""
     return sorted(path.name for path in target.parent.iterdir())

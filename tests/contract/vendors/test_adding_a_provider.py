@@ -1,4 +1,6 @@
-"""Follows docs/adding-a-provider.md in a copy of the project."""
+"""Follows the instructions in docs/adding-a-provider.md in a copy of the project, and checks that
+they work.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "adding-a-provider.md"
-#: Copied from the project; of the tests, only those that the page names.
+#: Files and folders that are copied from the project. Of the tests, only those that the page
+#: mentions.
 _COPIED = (
     "bot",
     "cogs",
@@ -30,7 +33,7 @@ _COPIED = (
     "pyproject.toml",
 )
 _TITLE = re.compile(r"\*\*`([^`]+)`\*\*( is empty\.)?")
-#: A test of the contract that every vendor has to pass, by what it is given.
+#: Finds the contract tests that run for every vendor; their first argument is `harness` or `name`.
 _TEST = re.compile(r"^(?:async )?def (test_\w+)\(\s*(?:harness|name)\b", re.MULTILINE)
 
 pytestmark = pytest.mark.timeout(300)
@@ -38,22 +41,23 @@ pytestmark = pytest.mark.timeout(300)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeBlock:
-    """One fenced block of the page."""
+    """A fenced code block of the page."""
 
     language: str
-    #: The file that the last title above it names; empty: none since the last heading.
+    #: The file name in the last title above the block; "" if there is no title since the last
+    #: heading.
     title: str
     text: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
-    """The result of following the page."""
+    """The result of following the instructions on the page."""
 
     folder: Path
     #: Output by command.
     said: dict[str, str] = field(default_factory=dict)
-    #: The command that failed; empty: none did.
+    #: The first command that failed; "" if none did.
     broken: str = ""
 
 
@@ -87,7 +91,10 @@ def _write(folder: Path, block: CodeBlock) -> None:
 
 
 def _patched(text: str, diff: str) -> str:
-    """Put the lines that begin with `+` before the one line that the diff shows after them."""
+    """Insert the added lines (`+`) of a diff into a text, before the diff's unchanged lines.
+
+    Asserts that the unchanged lines occur exactly once in the text.
+    """
     rows = diff.splitlines(keepends=True)
     added = "".join(row[1:] for row in rows if row.startswith("+"))
     after = "".join(row[1:] for row in rows if row.startswith(" "))
@@ -97,7 +104,7 @@ def _patched(text: str, diff: str) -> str:
 
 
 async def _follow(page: str, folder: Path) -> Trial:
-    """Copy the project, write what the page shows, and run its commands in their order."""
+    """Copy the project, write the files that the page shows, and run its commands in order."""
     await asyncio.to_thread(_copy, folder)
     trial = Trial(folder=folder)
     for block in _blocks(page):

@@ -1,4 +1,6 @@
-"""Every vendor's clips are downloaded whole or not at all, and API keys go only to their own hosts."""
+"""Clips of every vendor are downloaded completely or not at all, and API keys are sent only to
+their own hosts.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ async def test_a_clip_comes_down_byte_for_byte(harness, target):
 async def _broken(
     harness: VendorHarness, folder: Path, name: str, fault: ProviderFault
 ) -> type[ProviderError]:
-    """Download a clip with a fault, then without it; return the error."""
+    """Download a clip with a fault, which must fail, then without the fault; return the type of
+    the error.
+    """
     target = folder / name / "clip.mp4"
     target.parent.mkdir()
     remote_id = await harness.submitted(RenderStage.READY, prompt=name)

@@ -1,4 +1,8 @@
-"""Polls, lists, cancels, deletes and checks, at every vendor: retried, and no failure is taken for an answer."""
+"""Polling, listing, cancelling, deleting and checking at every vendor.
+
+The provider retries these calls when they fail. It never takes a failure for an answer about a
+render.
+"""
 
 from __future__ import annotations
 
@@ -164,7 +168,7 @@ async def test_a_cancelled_render_is_not_finished_and_a_finished_one_not_cancell
         isinstance(seen, RenderStatus) and seen.state is RenderState.FAILED
     )
     assert await harness.provider.cancel(running) in (True, False)
-    # It is finished by the time that the cancel arrives: paid for, so it is kept.
+    # This render is finished, and so paid for, when the cancel arrives. The provider keeps it.
     finished = await harness.submitted(RenderStage.READY)
     assert await harness.provider.cancel(finished) is False
     seen = await harness.polled(finished)

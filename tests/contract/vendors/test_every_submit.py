@@ -1,4 +1,4 @@
-"""Successful paid calls, at every vendor: sent once, exactly as requested."""
+"""Successful paid calls at every vendor: each is sent once, exactly as requested."""
 
 from __future__ import annotations
 

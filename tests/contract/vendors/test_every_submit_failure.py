@@ -1,4 +1,4 @@
-"""Failed paid calls, at every vendor: each fault raises its own error, and no call is sent twice."""
+"""Failed paid calls at every vendor: each fault raises its own error, and no call is sent twice."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ async def _refused(harness: VendorHarness, request: ProviderRequest) -> Provider
 async def _spoiled(
     harness: VendorHarness, requests: Sequence[ProviderRequest], name: str, fault: ProviderFault
 ) -> list[ProviderError]:
-    """Send every kind of request while the fault holds; return the error of each."""
+    """Make the paid call of each request fail with `fault`; return the errors.
+
+    Asserts that each call was sent once, and accepted only if the fault says so.
+    """
     told: list[ProviderError] = []
     for request in requests:
         named = replace(request, prompt=f"{name}: {request.prompt}")
@@ -157,7 +160,8 @@ async def test_a_full_api_says_when_to_come_back(harness):
 async def test_an_address_that_is_not_there_took_nothing(harness):
     for request in await harness.native_requests():
         for status in (404, 405, 410):
-            # Where one call is not there, another one may be tried: nothing was taken yet.
+            # A provider may try another endpoint after a 404, 405 or 410, because nothing was
+            # accepted. So the fault holds for several calls.
             harness.fail_paid_call(
                 ProviderFault.json(status, {"error": {"message": "no such thing"}}),
                 request,

@@ -1,4 +1,4 @@
-"""Every vendor has a double and is under the contract tests."""
+"""Every vendor in the registry has a double and so runs through the contract tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What only xAI does: clips identified by URL, moderation results in unusual fields, costs in ticks."""
+"""Peculiarities of xAI: a source clip is named by its URL, moderation appears in unusual fields,
+and costs are in ticks of 10^-10 US dollars.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ async def xai():
 
 
 async def _seen(xai: VendorHarness, body: dict[str, Any]) -> RenderStatus:
-    """Return the render status read from one poll response."""
+    """Return the render status that the provider reads from one poll response."""
     remote_id = await xai.submitted()
     xai.double.fault(Step.POLL, ProviderFault.answer(Answer(json=body)))
     seen = await xai.polled(remote_id)

@@ -11,13 +11,16 @@ _FOLDER = Path(__file__).parents[2] / "wire"
 
 
 def names() -> list[str]:
-    """Return the vendors with a `tests/wire/<vendor>/wire.py`."""
+    """Return the names of the vendors that have a `tests/wire/<vendor>/wire.py`."""
     found = sorted(path.parent.name for path in _FOLDER.glob("*/wire.py"))
     return [name for name in found if name != "provider_double"]
 
 
 def load(name: str) -> Wire:
-    """Return a vendor's wire; imported here so that one that is broken fails alone."""
+    """Import and return the wire (the double's behaviour) of a vendor.
+
+    The import is done here, so that a broken wire fails only its own vendor's tests.
+    """
     module = importlib.import_module(f"tests.wire.{name}.wire")
     for kind in vars(module).values():
         if isinstance(kind, type) and issubclass(kind, Wire) and getattr(kind, "name", "") == name:

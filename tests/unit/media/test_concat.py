@@ -31,7 +31,7 @@ def first(tmp_path: Path) -> Path:
 
 
 async def joined(first: Path, second: Path) -> tuple[ConcatResult, Path]:
-    """Join two clips and check all that holds for any two."""
+    """Join two clips and assert that the result is one valid H.264 MP4 of even pace."""
     target = first.with_name("joined.mp4")
     told = await concat_clips(first, second, target)
     kinds = [box.kind for box in mp4.read_boxes(target)]
@@ -45,7 +45,7 @@ async def joined(first: Path, second: Path) -> tuple[ConcatResult, Path]:
         assert rate is not None
         assert abs(len(times) * 1000 / rate - told.duration_ms) <= 1
         assert clip.streams.video[0].codec.name == "h264"
-    # On the grid of one rate: nothing lies apart or on top of something.
+    # All frames of the joined clip have the same distance in time.
     assert all(abs((later - sooner) * rate - 1) < 0.01 for sooner, later in pairwise(times))
     assert not list(first.parent.glob("*.part"))
     return told, target
@@ -56,7 +56,7 @@ async def test_clips_coded_alike_are_joined_without_encoding(first: Path, tmp_pa
     told, target = await joined(first, second)
     assert told == ConcatResult(copied=True, dropped=False, duration_ms=1000)
     assert numbers(target) == list(range(24))
-    # Not a pixel differs, B-frames and all.
+    # Every pixel of the joined clip equals its source, also in B-frames.
     was = [*seen(first), *seen(second)]
     assert all(np.array_equal(now, then) for now, then in zip(seen(target), was, strict=True))
 
@@ -106,7 +106,7 @@ async def test_what_is_not_h264_comes_out_as_h264(tmp_path: Path):
 
 
 async def test_a_repeated_frame_is_dropped(first: Path, tmp_path: Path):
-    # Encoded anew with other settings, so that it is alike and not equal.
+    # Other settings of the encoder make the repeated frame similar and not equal to the first.
     options = {"preset": "veryfast", "crf": "30"}
     second = write_video(tmp_path / "second.mp4", numbered_pictures(range(11, 24)), options=options)
     told, target = await joined(first, second)
@@ -206,7 +206,7 @@ async def test_other_pixels_and_odd_sizes_are_taken(first: Path, tmp_path: Path)
 
 
 async def test_colours_and_their_tags_survive_encoding(first: Path, tmp_path: Path):
-    # Untagged and small: its matrix is another one, its colours must come out alike.
+    # A small clip without colour tags has the matrix BT.601; its red must stay the same.
     with_601 = tmp_path / "601.mp4"
     red = np.full((72, 128, 3), (210, 40, 40), dtype=np.uint8)
     with av.open(str(with_601), "w", format="mp4") as out:
@@ -225,7 +225,7 @@ async def test_colours_and_their_tags_survive_encoding(first: Path, tmp_path: Pa
 
 
 def turned(path: Path, target: Path) -> Path:
-    """Copy an MP4, its header saying to turn the picture a quarter to the right."""
+    """Copy an MP4 with a header that turns the picture a quarter to the right."""
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 44
     one = 1 << 16

@@ -12,7 +12,7 @@ from bot.media.concat.audio import AudioFormat, common_format, fade_edges, smoot
 from bot.media.concat.process import concat_clips
 from tests.unit.media.video_files import RATE_HZ, heard, numbered_pictures, tone, write_video
 
-#: The steepest step of a sine of 0.4 at 440 Hz, and what AAC adds to it.
+#: The largest step between samples of a 440 Hz sine of amplitude 0.4, and 30 % more for AAC.
 STEEPEST = 0.4 * 2 * np.pi * 440 / RATE_HZ * 1.3
 LOUD = 0.4 / np.sqrt(2)
 
@@ -30,14 +30,14 @@ async def sound_of(first: Path, second: Path) -> np.ndarray:
 
 
 def loudness(samples: np.ndarray, rate_hz: int = RATE_HZ) -> np.ndarray:
-    """Return the RMS of every 10 ms, of the quieter channel."""
+    """Return the RMS of the quieter channel for every 10 ms of sound."""
     window = rate_hz // 100
     whole = samples[:, : samples.shape[1] // window * window]
     return np.sqrt((whole.reshape(len(samples), -1, window) ** 2).mean(axis=2)).min(axis=0)
 
 
 def steepest_at_the_seam(sound: np.ndarray) -> float:
-    """Return the largest step between samples within 0.2 s of the half second."""
+    """Return the largest step between samples within 0.2 s of the seam at 0.5 s."""
     return np.abs(np.diff(sound[:, round(0.3 * RATE_HZ) : round(0.7 * RATE_HZ)])).max()
 
 
@@ -46,7 +46,7 @@ async def test_a_tone_that_goes_on_is_heard_without_gap_or_click(tmp_path: Path)
     other = clip(tmp_path / "2.mp4", tone(0.5, at_s=0.5), start=12)
     sound = await sound_of(one, other)
     assert np.abs(np.diff(sound[:, :RATE_HZ])).max() < STEEPEST
-    # From beginning to end of a second exactly; the decoder adds an empty rest of a frame.
+    # The tone lasts exactly one second; the decoder adds silence up to the end of a frame.
     assert np.all(np.abs(loudness(sound)[1:99] - LOUD) < 0.12 * LOUD)
     assert np.all(loudness(sound)[101:] < 0.01)
 
@@ -70,7 +70,7 @@ async def test_with_a_dropped_frame_its_sound_goes_too(tmp_path: Path):
 
 
 async def test_a_leap_between_the_clips_does_not_click(tmp_path: Path):
-    # The first ends at the top of its wave, the second begins at the bottom.
+    # The first clip ends at the top of its sine wave, and the second begins at the bottom.
     top = 0.25 / 440 - 0.5 % (1 / 440)
     one = clip(tmp_path / "1.mp4", tone(0.5, at_s=top))
     other = clip(tmp_path / "2.mp4", tone(0.5, at_s=0.75 / 440), start=12)
@@ -106,7 +106,7 @@ async def test_sound_of_another_length_is_padded_or_cut(tmp_path: Path, heard_s:
     assert abs(loudest - 1500) < 10
     before = loudness(heard(target))[:49]
     if heard_s < 0.5:
-        # A frame of AAC rounds up what there is to its own length.
+        # AAC rounds the sound up to whole frames, so silence starts a little after the sound's end.
         assert np.all(before[35:] < 0.02)
     else:
         assert np.all(before[1:] > 0.9 * LOUD)

@@ -14,7 +14,7 @@ from bot.errors import BadClipError, StorageError
 from bot.media.concat.process import concat_clips
 from tests.unit.media.video_files import numbered_pictures, tone, write_video
 
-#: Begins a join of two files that never answer, and waits.
+#: A program that joins two clips; with files that are never written to, the program never ends.
 CONCAT_FOREVER = (
     "import asyncio, sys; from pathlib import Path; from bot.media.concat.process import concat_clips; "
     "asyncio.run(concat_clips(*map(Path, sys.argv[1:])))"
@@ -28,7 +28,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def silent(tmp_path: Path) -> Path:
-    """A file that never answers: whoever opens it waits for a writer."""
+    """A pipe in place of a clip: a process that opens the pipe waits for a writer forever."""
     path = tmp_path / "silent.mp4"
     os.mkfifo(path)
     return path
@@ -43,7 +43,7 @@ def concat_processes(parent: int | None = None) -> list[psutil.Process]:
 
 
 async def wait_for_concat_process(parent: int | None = None) -> psutil.Process:
-    """Wait until the concat process has started its work."""
+    """Wait until the concat process has lowered its priority, its first step."""
     while True:
         for child in concat_processes(parent):
             if child.nice() == 10:
@@ -57,7 +57,7 @@ def cut_short(path: Path) -> None:
 
 
 def without_its_last_pictures(path: Path) -> None:
-    """Zero the end of the media data: the boxes are whole, the frames are not."""
+    """Overwrite the second half of a clip's frames with zeros and leave its MP4 boxes intact."""
     data = bytearray(path.read_bytes())
     half = (len(data) + data.index(b"mdat")) // 2
     data[half:] = bytes(len(data) - half)

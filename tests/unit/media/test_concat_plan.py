@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.media.concat.canvas import Canvas
-from bot.media.concat.plan import at_frame_rate, can_copy, frame_rate, is_frame_repeated, length_s
-from bot.media.concat.track import VideoCoding, VideoTrack
+from bot.media.concat.plan import (
+    VideoCoding,
+    VideoTrack,
+    at_frame_rate,
+    can_copy,
+    frame_rate,
+    is_frame_repeated,
+    length_s,
+)
+from bot.media.concat.video import Canvas
 
 CODING = VideoCoding(
     codec="h264",
@@ -22,7 +29,7 @@ CODING = VideoCoding(
     pixel_aspect=Fraction(1),
     colours=(1, 1, 1, 1),
 )
-#: Four frames with B-frames between, as x264 sends them.
+#: A track of four frames, two of them B-frames, in the order in which x264 writes the packets.
 TRACK = VideoTrack(
     coding=CODING,
     time_base=Fraction(1, 240),
@@ -35,7 +42,7 @@ TRACK = VideoTrack(
 
 
 def moving(start: int, count: int, *, noise: float = 0, seed: int = 0) -> list[np.ndarray]:
-    """Draw a soft hill that moves two pixels a frame."""
+    """Return frames with a blurred bright spot that moves two pixels a frame."""
     shake = np.random.default_rng(seed)
     x, y = np.meshgrid(np.arange(80), np.arange(45))
     hills = [
@@ -47,7 +54,7 @@ def moving(start: int, count: int, *, noise: float = 0, seed: int = 0) -> list[n
 
 def test_two_tracks_coded_alike_are_copied():
     assert can_copy(TRACK, TRACK)
-    # A finer time base and a later start, but the same time between frames.
+    # A track with a finer time base and a later start, but the same time between frames.
     finer = replace(
         TRACK, time_base=Fraction(1, 480), pts=(5, 65, 25, 45), dts=(-35, -15, 5, 25), last_ticks=20
     )
@@ -119,7 +126,7 @@ def test_pacing_nothing_gives_nothing():
 def test_a_repeated_frame_is_known_through_the_noise_of_a_codec(noise: float):
     before = moving(0, 3, noise=noise, seed=1)
     assert is_frame_repeated(before, moving(2, 3, noise=noise, seed=2))
-    # Turning back after the repetition changes nothing.
+    # The repetition is also found if the motion reverses after the repeated frame.
     assert is_frame_repeated(before, moving(0, 3, noise=noise, seed=2)[::-1])
 
 
@@ -150,7 +157,7 @@ def test_a_still_scene_repeats_nothing(noise: float):
     still = moving(2, 1) * 3
     shaken = [frame + moving(40, 1, noise=noise, seed=n)[0] for n, frame in enumerate(still * 2)]
     assert not is_frame_repeated(shaken[:3], shaken[3:])
-    # Nor one that comes to rest, or that waits before it moves.
+    # A picture that stops moving at the seam, or starts to move after the seam, repeats nothing.
     assert not is_frame_repeated(moving(0, 3, noise=noise), shaken[:3])
     assert not is_frame_repeated(shaken[:3], moving(2, 3, noise=noise))
 
@@ -183,7 +190,7 @@ def test_a_picture_is_as_large_as_fits(aspect: Fraction, size: tuple[int, int]):
 
 
 def test_pixels_that_are_not_square_are_counted_in():
-    # DV: 720 by 576 pixels that show 4:3.
+    # DV video stores a picture of 4:3 in 720 by 576 pixels.
     canvas = Canvas(width_px=720, height_px=576, pixel_aspect=Fraction(16, 15), matrix=5)
     assert canvas.fit(Fraction(4, 3)) == (720, 576)
     assert canvas.fit(Fraction(16, 9)) == (720, 432)

@@ -88,7 +88,7 @@ async def test_what_cannot_be_read_becomes_a_neutral_tile(tmp_path: Path):
     for index in range(5):
         tile = cell(sheet, index)[60:-10, 60:-10]
         assert tile.max() < 120
-        # Grey, or nearly: no colour of its own.
+        # The tile of a missing picture is nearly grey.
         assert (tile.max(axis=-1) - tile.min(axis=-1)).max() < 24
 
 

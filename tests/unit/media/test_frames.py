@@ -69,7 +69,7 @@ def test_only_the_end_of_a_long_clip_is_decoded(tmp_path: Path):
     clip = write_video(tmp_path / "clip.mp4", numbered_pictures(range(200)), options=options)
     data = bytearray(clip.read_bytes())
     start = data.index(b"mdat") + 4
-    # Nothing of the first half can be read.
+    # Zeros make the first half of the clip undecodable.
     data[start : start + (len(data) - start) // 2] = bytes((len(data) - start) // 2)
     clip.write_bytes(data)
     frames = last_frames(clip, 3)

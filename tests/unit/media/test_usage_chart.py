@@ -18,7 +18,7 @@ CLIPS, COST = (116, 133, 255), (122, 148, 136)
 
 
 def bars(*clips: int, usd_micros: int = 400_000) -> list[Bar]:
-    """Return a bar for each number, the last one today's."""
+    """Return a bar for each number of clips, the last bar for today."""
     first = TODAY - timedelta(days=len(clips) - 1)
     return [
         Bar(day=first + timedelta(days=n), clips=each, usd_micros=each * usd_micros)
@@ -36,7 +36,7 @@ async def chart(days: list[Bar]) -> np.ndarray:
 
 
 def heights(picture: np.ndarray, colour: tuple[int, int, int]) -> list[int]:
-    """Return the height of each bar of a colour, from left to right."""
+    """Return the height in pixels of each bar of a colour, from left to right."""
     like = (np.abs(picture[:, 140:] - colour).max(axis=2) < 10).sum(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], (like > 2).astype(int), [0]))))
     return [int(like[left:right].max()) for left, right in edges.reshape(-1, 2)]

@@ -1,4 +1,4 @@
-"""Small real MP4s whose every frame can be told after lossy coding."""
+"""Makes small MP4s whose frames show their number, readable after lossy coding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BITS = 8
 
 
 def numbered_picture(number: int, size: tuple[int, int] = (128, 72)) -> NDArray[np.uint8]:
-    """Draw a number from 0 to 255 as eight bars, light for 1, on a middle grey."""
+    """Draw a number from 0 to 255 on grey, each 1 bit as a light bar, each 0 bit as a dark bar."""
     width_px, height_px = size
     picture = np.full((height_px, width_px, 3), 120, dtype=np.uint8)
     bar_px = width_px // _BITS
@@ -30,7 +30,7 @@ def numbered_picture(number: int, size: tuple[int, int] = (128, 72)) -> NDArray[
 
 
 def number_of(picture: NDArray[np.uint8]) -> int:
-    """Read a card back, of any size; -1 for a picture that is none, such as a black one."""
+    """Read the number in a picture of `numbered_picture`; -1 for any other picture."""
     height_px, width_px, _ = picture.shape
     middle = picture[height_px * 3 // 8 : height_px * 5 // 8].mean(axis=(0, 2))
     bars = middle[: width_px // _BITS * _BITS].reshape(_BITS, -1)
@@ -41,7 +41,7 @@ def number_of(picture: NDArray[np.uint8]) -> int:
 
 
 def tone(seconds: float, *, hz: float = 440, rate_hz: int = RATE_HZ, at_s: float = 0, channels=2):
-    """Return a sine of 0.4, (channels, samples), as it is from `at_s` on."""
+    """Return a sine of amplitude 0.4 as (channels, samples); its phase begins at `at_s` seconds."""
     t = np.arange(round(seconds * rate_hz)) / rate_hz + at_s
     return np.tile((0.4 * np.sin(2 * np.pi * hz * t)).astype(np.float32), (channels, 1))
 
@@ -65,9 +65,9 @@ def write_video(
     ticks: list[int] | None = None,
     tagged: bool = True,
 ) -> Path:
-    """Write an MP4 of RGB pictures, with B-frames where the codec has any.
+    """Write RGB pictures and sound to an MP4, with B-frames if the codec supports them.
 
-    ticks  when each frame begins, in thousandths of a second; by `rate` without.
+    ticks  when each frame begins, in milliseconds; None: frames follow each other by `rate`.
     """
     options = options or {"preset": "veryfast", "crf": "20", "bf": "2"}
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
@@ -111,7 +111,7 @@ def _hear(out, audio, sound, rate_hz):
 
 
 def seen(path: Path) -> list[NDArray[np.uint8]]:
-    """Decode every frame of an MP4, in the order they are shown."""
+    """Decode all frames of an MP4 as RGB arrays, in the order in which they are shown."""
     with av.open(str(path), format="mp4") as clip:
         return [
             frame.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="DEFAULT")

@@ -1,4 +1,4 @@
-"""A ledger reader over lists instead of tables, which sums up every time it is asked.
+"""A ledger reader that keeps its rows in lists and computes each sum anew.
 
 The tests of the quota rule use it, and `test_ledger_machine.py` compares the database with it.
 """
@@ -34,9 +34,9 @@ class LedgerJob:
     clips: int = 1
     seconds: int = 4
     usd_micros: int = 400_000
-    #: Whether its reservation is neither settled nor refunded: the job has not ended.
+    #: Whether the job's reservation is neither settled nor refunded, so the job has not ended.
     is_open: bool = False
-    #: Whether its clip was kept and is being posted again.
+    #: Whether the job's clip was kept and is being posted again.
     is_fetched: bool = False
     has_failed: bool = False
 

@@ -28,7 +28,7 @@ COSTS = st.sampled_from([None, 0, 1, 150_000, 1_000_000])
 
 
 class JobsMachine(RuleBasedStateMachine):
-    """What happens to jobs, done to the database and to the in-memory ledger."""
+    """Applies each step of a job to the database and to the in-memory ledger."""
 
     @initialize()
     def start(self) -> None:
@@ -109,7 +109,7 @@ class JobsMachine(RuleBasedStateMachine):
         role_ids: set[int],
         close: EntryKind | None,
     ) -> None:
-        """Move a job to another provider, dearer or cheaper; it may be refused, or fail there."""
+        """Move a job to a provider with another price; the quota rule may refuse the move."""
         ledgers = self.ledgers
         pair = self.not_accepted()[pick % len(self.not_accepted())]
         was = pair.job
@@ -153,7 +153,7 @@ class JobsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.ledgers.under_way)
     @rule(pick=PICKS, by_moderator=st.sampled_from([None, 3]))
     def request_cancel(self, pick: int, by_moderator: int | None) -> None:
-        """A request to cancel leaves the ledger alone; a moderator's first one is in the audit log."""
+        """Request the cancellation of a job: the ledger stays, a moderator's first request is audited."""
         ledgers, pair = self.ledgers, self.under_way(pick)
         if pair.job.place.guild_id is None:
             by_moderator = None
@@ -174,13 +174,13 @@ class JobsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.kept())
     @rule(pick=PICKS)
     def fetch(self, pick: int) -> None:
-        """Post a kept clip after all: the job is active again, and its reservation stays settled."""
+        """Post a kept clip again: the job is active again, and its reservation stays settled."""
         self.ledgers.fetch(self.kept()[pick % len(self.kept())])
 
     @precondition(lambda self: self.moved())
     @rule(pick=PICKS, close=st.sampled_from([EntryKind.SETTLE, EntryKind.REFUND]))
     def move_from_an_outdated_copy(self, pick: int, close: EntryKind) -> None:
-        """A move from an outdated copy of a job is not done."""
+        """Try to move a job from an outdated copy of its row: the database refuses."""
         stale = self.moved()[pick % len(self.moved())].stale
         late = self.ledgers.store.move(
             stale, State.FAILED, self.ledgers.now, close=close, error_code="late"
@@ -206,7 +206,7 @@ class JobsMachine(RuleBasedStateMachine):
         return [pair for pair in self.ledgers.pairs if pair.job.state is State.KEPT]
 
     def moved(self) -> list[PairedJob]:
-        """Return the jobs whose outdated copy is in another state, which is not final."""
+        """Return the jobs of which an outdated copy shows another state that is not final."""
         return [
             pair
             for pair in self.ledgers.pairs

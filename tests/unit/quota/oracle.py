@@ -121,7 +121,7 @@ def _limits(
     best = present[0]
     if best[0].scope is Scope.ROLE:
         roles = [limits for limits in present if limits[0].scope is Scope.ROLE]
-        # `max` returns the first of equals; the roles are sorted by their ids.
+        # `max` returns the first of equal values, and the roles are sorted by id: the smallest id wins.
         best = max(
             roles,
             key=lambda role: min(

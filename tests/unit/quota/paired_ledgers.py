@@ -67,11 +67,11 @@ class PairedJob:
 
 
 class StoreKilled(Exception):  # noqa: N818
-    """Stands for the kill of the process."""
+    """Raised in a test in the place of a kill of the process."""
 
 
 class KilledHalfWayJobs(Sequence[NewJob]):
-    """New jobs whose first is written when the process is killed; copies the files as they are then."""
+    """New jobs that raise StoreKilled after the first job is written, and copy the database files then."""
 
     def __init__(self, new_jobs: Sequence[NewJob], database: Path, left_behind: Path) -> None:
         self._new_jobs = new_jobs
@@ -130,7 +130,7 @@ class PairedLedgers:
         self._open()
 
     def die_while_accepting(self, request: Request, new_jobs: Sequence[NewJob]) -> None:
-        """Go on with the files as a killed process leaves them in the middle of a transaction."""
+        """Reopen the database from files as a process leaves them that is killed in a transaction."""
         database = self._path
         self._lives += 1
         killed_half_way = KilledHalfWayJobs(new_jobs, database, self._path)
@@ -261,7 +261,7 @@ class PairedLedgers:
     def _open(self) -> None:
         self.store = self.run(SqliteJobStore.open(self._path))
         self.guild_store = SqliteGuildSettingsStore(self.store.database, self.store.queries)
-        # So small that SQLite writes parts of a transaction to the disk before its COMMIT.
+        # With so small a cache SQLite writes parts of a transaction to the disk before its COMMIT.
         self.run(self.store.database.run(lambda conn: conn.execute("PRAGMA cache_size = 1")))
 
     def _note(self, job: Job) -> PairedJob:
@@ -279,7 +279,7 @@ class PairedLedgers:
         return pair
 
     def untaken(self) -> list[PairedJob]:
-        """Return those that may be given to another provider."""
+        """Return the jobs that may fail over to another provider."""
         states = (State.QUEUED, State.SUBMITTING)
         return [pair for pair in self.pairs if pair.job.state in states]
 
@@ -287,7 +287,7 @@ class PairedLedgers:
         return [pair for pair in self.pairs if pair.job.state is State.KEPT]
 
     def moved(self) -> list[PairedJob]:
-        """Return those that an earlier look shows in another state, under way."""
+        """Return the jobs whose earlier copy shows another state that is not final."""
         return [
             pair
             for pair in self.pairs

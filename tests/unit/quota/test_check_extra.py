@@ -1,4 +1,4 @@
-"""Whether an accepted job may cost more: money decides, and nothing else does."""
+"""Tests of the check whether an accepted job may cost more: only limits in US dollars count."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_blocks_caps_and_limits_of_clips_and_seconds_do_not_stop_an_accepted_job
 
 
 class ForbiddenLedger(InMemoryLedger):
-    """Books that nobody may open."""
+    """A ledger reader that fails the test when its limits or its budget are read."""
 
     def limits_for(self, guild_id: int, user_id: int, role_ids: Collection[int]):
         raise AssertionError("opened")

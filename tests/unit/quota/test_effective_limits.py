@@ -1,4 +1,4 @@
-"""Which limit holds: the member's own, their most generous role's, the server's, the bot's."""
+"""Tests of which limit decides: the member's, their most generous role's, the guild's, the bot's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def poets(amount: int | None, window: timedelta = DAY) -> GuildLimit:
 
 
 def effective_limits(*limits: GuildLimit) -> tuple[Scope, int | None, list[tuple[int, int]]]:
-    """Return who decides about clips, and the amounts with their days."""
+    """Return the scope and id whose limit of clips decides, and its amounts with days of the window."""
     ruling = next(each for each in resolve(limits, DEFAULTS) if each.unit is Unit.CLIPS)
     return (
         ruling.scope,

@@ -35,7 +35,7 @@ SUBJECTS = st.sampled_from(
         (Scope.GUILD, None),
     ]
 )
-#: Small enough that requests are often refused.
+#: Limits so small that the quota rule often refuses a request.
 AMOUNTS = st.one_of(
     st.tuples(st.just(Unit.CLIPS), st.none() | st.integers(0, 6)),
     st.tuples(st.just(Unit.SECONDS), st.sampled_from([None, 0, 4, 20, 60])),
@@ -47,7 +47,7 @@ EXTRAS = st.sampled_from([(Unit.CLIPS, 1), (Unit.CLIPS, 3), (Unit.SECONDS, 8)]) 
 
 
 class LedgerMachine(JobsMachine):
-    """Adds what moderators change, time, restarts and kills, and checks after every step."""
+    """Adds changes by moderators, time, restarts and kills; compares both ledgers after each step."""
 
     # --- Moderators ---
 

@@ -1,4 +1,4 @@
-"""One limit as arithmetic: what is left, and when what was asked for will fit."""
+"""Tests of the arithmetic of one limit: the amount left, and when a request will fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What members and moderators are shown is what decides."""
+"""Tests that the quota status shows the limits that the quota rule applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which requests are accepted: blocks, caps, limits and budgets, in that order."""
+"""Tests of the quota rule, which checks blocks, caps, limits and budgets in this order."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rule(*defaults: Limit, active: int = 9, in_server: int = 50, budget: int | N
 def refusal(
     rule: QuotaRule, ledger: InMemoryLedger, count: int = 1, *, who=None, now=NOW
 ) -> str | None:
-    """Return what the member is told; None when they are let through."""
+    """Return the sentence of the refusal; None when the quota rule accepts the request."""
     try:
         rule.check(ledger, who or viewer(), [render_spec()] * count, now)
     except OverQuotaError as error:

@@ -45,7 +45,7 @@ def test_each_field_holds_its_record(name: str) -> None:
     (field,) = [each for each in fields(GuildSettings) if each.name == name]
     assert isinstance(field.metadata.get("setting"), GuildSetting), (
         f"GuildSettings.{name} in bot/guild.py has no record: write "
-        f"`{name}: … = _setting(default, GuildSetting(…))`, see {PAGE}"
+        f"`{name}: … = _setting(default, audit_label=…)`, see {PAGE}"
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import StorageError
+from bot.errors import DuplicateRenderError, StorageError
 from bot.model import State
 from bot.storage.sqlite.jobs import SqliteJobStore
 from tests.unit.storage.factories import reach, step
@@ -14,7 +14,7 @@ async def test_two_jobs_never_hold_the_same_render(store: SqliteJobStore):
     elsewhere = await reach(store, State.SUBMITTING, 3, provider="elsewhere")
     await step(store, first, State.RENDERING, remote_id="video_1")
 
-    with pytest.raises(StorageError):
+    with pytest.raises(DuplicateRenderError, match=f"render video_1 of job {first.id}"):
         await step(store, second, State.RENDERING, remote_id="video_1")
 
     assert await store.job(second.id) == second

@@ -12,7 +12,8 @@ from bot.guild import Unit
 from bot.model import Usage
 from bot.quota.limit_usage import amount_of, demand
 from bot.quota.sentences import amount, units_named
-from bot.shell.quota_arguments import Parser, add_quota
+from bot.shell.arguments import Parser
+from bot.shell.quota import add_quota
 from bot.storage.sqlite.jobs import SqliteJobStore
 from cogs.mod_quota import ModQuotaCog
 from tests.unit.storage.factories import after, new_job, request

@@ -1,4 +1,4 @@
-"""Azure OpenAI's dialect: `api-key`, a deployment for a model, no edits or extensions."""
+"""Azure's dialect of OpenAI's video API: header `api-key`, deployments, no edits or extensions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.wire.provider_double.wire import DoubleRender, Refusal
 
 
 class AzureWire(OpenAIWire):
-    """Answers name the model behind the deployment."""
+    """Simulates Azure OpenAI, which answers with the name of the model behind a deployment."""
 
     name = "azure"
     prefix = "/openai/v1"

@@ -1,4 +1,4 @@
-"""CometAPI's dialect: four shapes of answers, of which a `CometWire` speaks one."""
+"""CometAPI's dialect: its responses have four different shapes; a `CometWire` uses one of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from tests.wire.openai.wire import OpenAIWire
 from tests.wire.provider_double.wire import Answer, DoubleRender, Refusal, RenderStage
 
-#: The recording of each shape, and its words for the stages.
+#: For each shape of response, the recording to use and the API's words for the stages of a render.
 SHAPES: dict[str, tuple[str, dict[RenderStage, str]]] = {
     "task": (
         "task",
@@ -48,7 +48,10 @@ _WHY = {
 
 
 class CometWire(OpenAIWire):
-    """`shape` is one of `SHAPES`; `flat` is OpenAI's own, with clips at the API itself."""
+    """Simulates CometAPI with responses of one of the `SHAPES`.
+
+    The shape `flat` is that of OpenAI's own API, which serves clips from the API's host.
+    """
 
     name = "cometapi"
     variables = ("COMETAPI_KEY", "COMETAPI_BASE_URL", "COMETAPI_MODELS")
@@ -90,7 +93,7 @@ class CometWire(OpenAIWire):
         fields["progress"] = f"{render.progress}%" if "data" in said else render.progress
         why = _WHY.get(render.stage, "")
         if self.shape == "envelope":
-            # 2026-11-20: old rows have the clip's address here.
+            # CometAPI puts the clip's address into this field in older tasks (2026-11-20).
             fields["fail_reason"] = render.media_url if render.stage is RenderStage.READY else why
         elif why:
             fields["error"] = {"message": why, "code": ""}

@@ -1,4 +1,4 @@
-"""fal's queue, as the provider double plays it, after the recordings beside this file."""
+"""fal's queue API as simulated by the provider double, based on the recordings in this folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STEPS = {
     ("PUT", "/cancel"): Step.CANCEL,
 }
 _SEEDANCE = {"duration", "resolution", "aspect_ratio", "generate_audio", "seed"}
-#: Fields by path, those that must be there first, then those that may be.
+#: For each model's path, the required fields of a paid call, and the optional fields.
 _FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "/bytedance/seedance-2.0/text-to-video": ({"prompt"}, _SEEDANCE),
     "/bytedance/seedance-2.0/image-to-video": ({"prompt", "image_url"}, _SEEDANCE),
@@ -69,7 +69,7 @@ _REFUSALS = {
 
 
 class FalWire(Wire):
-    """Submits to the models of `_FIELDS`, status, result and cancel; nothing else is there."""
+    """Simulates these routes of fal: submitting a job, its status and result, and cancelling it."""
 
     name = "fal"
     key = "fal-loopback:0123456789"
@@ -115,16 +115,16 @@ class FalWire(Wire):
         prompt = fields["prompt"]
         if not isinstance(prompt, str) or not prompt:
             raise Violation("prompt")
-        guild_store = json.loads(call.headers.get("x-fal-object-lifecycle-preference", "{}"))
-        if guild_store.keys() - {"expiration_duration_seconds"}:
-            raise Violation(f"lifecycle {sorted(guild_store)}")
+        lifecycle = json.loads(call.headers.get("x-fal-object-lifecycle-preference", "{}"))
+        if lifecycle.keys() - {"expiration_duration_seconds"}:
+            raise Violation(f"lifecycle {sorted(lifecycle)}")
         images = [value for name, value in fields.items() if name.endswith("image_url")]
         return PaidCall(
             prompt=prompt,
             model=call.path.removeprefix("/"),
             seconds=int(fields.get("duration", "5").removesuffix("s")),
             image=_content(images[0]) if images else None,
-            more={**fields, "kept_s": guild_store.get("expiration_duration_seconds"), **call.query},
+            more={**fields, "kept_s": lifecycle.get("expiration_duration_seconds"), **call.query},
         )
 
     def created(self, render: DoubleRender) -> Answer:

@@ -1,4 +1,4 @@
-"""Google's Interactions API, as the provider double plays it, after the recordings beside this file."""
+"""Google's Interactions API as simulated by the provider double, based on recordings here."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ _BEFORE: dict[Refusal, tuple[int, str, str]] = {
 
 
 class GeminiWire(Wire):
-    """Interactions, the files they made, and the list of models; nothing else is there.
+    """Simulates Google's routes for interactions, for the files they make, and the list of models.
 
-    within  Finished interactions have their clip as base64 instead of an address.
+    within  if set, finished interactions contain these bytes as base64 instead of a clip's address.
     """
 
     name = "gemini"
@@ -92,7 +92,7 @@ class GeminiWire(Wire):
         return "x-goog-api-key", self.key
 
     def environ(self, base_url: str) -> dict[str, str]:
-        # Addresses of clips are absolute, on the API's own host.
+        # Google gives absolute addresses of clips, so remember the host.
         self._base_url = base_url
         return {
             "GEMINI_API_KEY": self.key,
@@ -200,7 +200,7 @@ class GeminiWire(Wire):
 
 
 def recorded(name: str) -> Any:
-    """Return one of the recordings, to be changed at will."""
+    """Return a fresh copy of a recorded response, which the caller may change."""
     return json.loads((_HERE / f"{name}.json").read_text())
 
 

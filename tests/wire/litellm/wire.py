@@ -1,4 +1,4 @@
-"""The dialect of LiteLLM's proxy: long ids that need encoding, no DELETE, objects without prompt."""
+"""LiteLLM's dialect of OpenAI's video API: long ids with special characters, and no DELETE."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.wire.provider_double.wire import Answer, DoubleRender, Refusal
 
 
 class LiteLLMWire(OpenAIWire):
-    """An alias of the proxy's is ordered, and the upstream's model told."""
+    """Simulates LiteLLM, which accepts an alias and answers with the name of the real model."""
 
     name = "litellm"
     variables = ("LITELLM_PROXY_API_KEY", "LITELLM_PROXY_API_BASE", "LITELLM_PROXY_MODELS")
@@ -28,7 +28,7 @@ class LiteLLMWire(OpenAIWire):
         Refusal.CONFLICT: (400, "litellm.BadRequestError: The video is not completed.", "400"),
         Refusal.BROKEN: (500, "litellm.InternalServerError: oops", "500"),
     }
-    #: The `type` of an error, by its first word.
+    #: First word of an error message → the error's `type`.
     _kinds: ClassVar[dict[str, str]] = {"Budget": "budget_exceeded", "Authentication": "auth_error"}
 
     def new_id(self, number: int) -> str:

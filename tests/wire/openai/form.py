@@ -1,4 +1,4 @@
-"""A multipart form out of the bytes of a request."""
+"""Parses the multipart form in a request's body."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.wire.provider_double.wire import ReceivedRequest, Violation
 def read_form(
     call: ReceivedRequest, *, file_field: str = "input_reference"
 ) -> tuple[dict[str, str], bytes | None, str]:
-    """Return the texts, the picture under `file_field`, and the picture's type.
+    """Return the form's text fields, the image in the field `file_field`, and the image's type.
 
-    Raises Violation for what is no form, for a field that is there twice, and for another file.
+    Raises Violation if the body is no form, a field occurs twice, or the form has another file.
     """
     content_type = call.headers.get("content-type", "")
     if not content_type.startswith("multipart/form-data"):

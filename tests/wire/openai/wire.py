@@ -1,4 +1,4 @@
-"""OpenAI's Videos API, as the provider double plays it, after the recordings beside this file."""
+"""OpenAI's Videos API as simulated by the provider double, based on recordings in this folder."""
 
 from __future__ import annotations
 
@@ -39,26 +39,30 @@ _IMAGES = ("image/png", "image/jpeg", "image/webp")
 
 
 class OpenAIWire(Wire):
-    """All calls of specification 2.3.0 but the characters; dialects take away and change."""
+    """Simulates all routes of OpenAI's specification 2.3.0 except those for characters.
+
+    Subclasses for dialects remove and change routes.
+    """
 
     name = "openai"
     prefix = "/v1"
     is_media_elsewhere = False
-    #: The variables of the group: key, address, models.
+    #: The names of the settings for the API key, the base address and the models.
     variables: ClassVar[tuple[str, str, str]] = (
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
         "OPENAI_MODELS",
     )
     models: ClassVar[str] = "sora-2 usd_per_second=0.0001"
-    #: Method and last part of the path of each call that is there.
+    #: The optional routes that this API has, each by the last part of its path, or "list" or
+    #: "delete".
     routes: ClassVar[frozenset[str]] = frozenset(
         {"list", "delete", "models", "remix", "edits", "extensions"}
     )
-    #: The fields of a create, and whether a form and JSON are read.
+    #: The fields that a create may have.
     fields: ClassVar[tuple[str, ...]] = ("prompt", "model", "seconds", "size")
     takes_json: ClassVar[bool] = False
-    #: Where the shapes of its objects are written down.
+    #: The folder with the recorded responses of this API.
     recordings: ClassVar[Path] = _HERE
     refusals: ClassVar[dict[Refusal, tuple[int, str, str | None]]] = {
         Refusal.REJECTED: (400, "Invalid value: '5'. Supported: '4', '8', '12'.", "invalid_value"),
@@ -141,7 +145,7 @@ class OpenAIWire(Wire):
         body, image = self._read_body(call)
         missing = {"prompt", "model", "seconds", "size"} - body.keys()
         if missing:
-            raise Violation(f"without {sorted(missing)}, which our orders always name")
+            raise Violation(f"without {sorted(missing)}, which every create of the bot has")
         if not re.fullmatch(r"\d+x\d+", body["size"]):
             raise Violation(f"size {body['size']!r}")
         return PaidCall(
@@ -163,7 +167,7 @@ class OpenAIWire(Wire):
         return body, image
 
     def _seconds(self, given: object) -> int:
-        """Text in a form and in OpenAI's JSON."""
+        """Return the video's length in seconds, which OpenAI expects as text, not as a number."""
         if not isinstance(given, str) or not given.isdigit():
             raise Violation(f"seconds {given!r}")
         return int(given)
@@ -175,7 +179,7 @@ class OpenAIWire(Wire):
         return Answer(json=self.video(render))
 
     def video(self, render: DoubleRender) -> dict[str, Any]:
-        """The object as it is told of one render."""
+        """Return the JSON object by which the API describes a render."""
         asked = render.paid_call
         said = self.recorded(_BODIES[render.stage]) | {
             "id": render.id,
@@ -195,7 +199,7 @@ class OpenAIWire(Wire):
         return said
 
     def recorded(self, name: str) -> dict[str, Any]:
-        """One recording of the dialect, or OpenAI's where it has none of its own."""
+        """Return a recorded response of this dialect, or OpenAI's if the dialect has none."""
         own = self.recordings / f"{name}.json"
         return json.loads((own if own.is_file() else _HERE / f"{name}.json").read_text("utf-8"))
 

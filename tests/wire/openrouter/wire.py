@@ -1,4 +1,4 @@
-"""OpenRouter's video API, as the provider double plays it, after the recordings beside this file."""
+"""OpenRouter's video API as simulated by the provider double, based on recordings here."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 class OpenRouterWire(Wire):
-    """Creates, polls, contents, the list of models and the key's page; nothing else is there."""
+    """Simulates OpenRouter's routes for creating, polling and downloading, and its list of models.
+
+    The route that describes the API key is simulated, too.
+    """
 
     name = "openrouter"
     key = "sk-or-v1-loopback-0123456789"
@@ -56,7 +59,7 @@ class OpenRouterWire(Wire):
     is_media_elsewhere = False
 
     def __init__(self) -> None:
-        #: What the list of models says; a test may change it.
+        #: The response with the list of models; tests may change it.
         self.models: Any = recorded("models")
 
     @property
@@ -144,7 +147,7 @@ class OpenRouterWire(Wire):
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """Return one of the recordings, to be changed at will."""
+    """Return a fresh copy of a recorded response, which the caller may change."""
     return json.loads((_HERE / f"{name}.json").read_text())
 
 

@@ -1,4 +1,4 @@
-"""Faults of the provider double: those of any HTTP API, and answers of the vendor's wire."""
+"""Faults of the provider double: those of any HTTP API, and the vendor's own error responses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from tests.wire.provider_double.wire import Answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFault(videos_faults.VideosFault):
-    """One thing that goes wrong, once; `truncated`, `endless` and `drip` are for answers of all kinds."""
+    """One failure of one request.
+
+    Unlike in `VideosFault`, the kinds `truncated`, `endless` and `drip` apply to all responses.
+    """
 
     @classmethod
     def answer(cls, said: Answer) -> Self:
-        """A vendor's own words instead of the right answer; for a paid call, nothing was taken."""
+        """Send this response instead of the right one; a paid call is then not accepted."""
         return cls(
             status=said.status,
             headers=dict(said.headers),
@@ -26,12 +29,12 @@ class ProviderFault(videos_faults.VideosFault):
 
     @classmethod
     def expired(cls, status: int = 403) -> Self:
-        """Content only: every address given so far is refused from here on; a fresh one works."""
+        """For downloads only: all addresses of clips given so far expire; new addresses work."""
         return cls(kind="expired", status=status)
 
 
 def body_of(said: Answer) -> bytes:
-    """Return what goes over the wire."""
+    """Return the bytes of a response's body."""
     if said.raw is not None:
         return said.raw
     return b"" if said.json is None else json.dumps(said.json).encode()

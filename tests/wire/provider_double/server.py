@@ -1,7 +1,8 @@
-"""Any vendor's API on loopback, played after its `Wire`, with its clips on another host.
+"""The provider double: simulates any vendor's API on loopback, and a second host for the clips.
 
-It is as strict as the documents allow: what they do not have is answered with an error AND kept in
-`violations`, so that a test can assert that there was none.
+The vendor's `Wire` defines requests and responses. A request that the vendor's documents don't
+allow gets an error response and is recorded in `violations`, so that a test can assert there are
+none.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from tests.wire.provider_double.wire import (
 )
 
 _log = logging.getLogger(__name__)
-#: Header names that carry credentials at one vendor or another: none belongs at the media host.
+#: Names of headers with which vendors receive API keys; the host for clips must never get one.
 SECRET_HEADERS = frozenset({"authorization", "x-goog-api-key", "api-key", "x-api-key", "key"})
 _PAID = (Step.CREATE, Step.CONTINUE)
 _UNDER_WAY = (RenderStage.QUEUED, RenderStage.RUNNING, RenderStage.ODD)
@@ -53,9 +54,9 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """One request as it arrived, at the API or at the media host."""
+    """One request that arrived at the API or at the host for clips."""
 
-    #: None at the media host and for unknown routes.
+    #: None for unknown routes. At the host for clips, always CONTENT.
     step: Step | None
     at_media: bool
     method: str
@@ -64,15 +65,15 @@ class RecordedRequest:
     #: Names in lower case.
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    #: Where its connection came from: the same one twice is a connection used twice.
+    #: The client's port: two requests with the same port used the same connection.
     port: int
 
 
 class ProviderDouble:
-    """`async with ProviderDouble(wire) as double`, then `double.environ()` are the settings to use it.
+    """Simulates a vendor in `async with ProviderDouble(wire)`; `environ()` returns its settings.
 
-    content  what every finished render is; a small real clip unless told otherwise.
-    stage    where the next renders begin; `finish` moves one on, and so may the test.
+    content  the bytes of every finished clip; a small real clip by default.
+    stage    the stage in which new renders begin; `finish` and tests may change a render's stage.
     """
 
     def __init__(self, wire: Wire, *, content: bytes | None = None) -> None:
@@ -81,13 +82,14 @@ class ProviderDouble:
         self.stage = RenderStage.QUEUED
         self.base_url = ""
         self.media_url = ""
-        #: By the id that the vendor's answers have, which need not be the provider's.
+        #: All renders, by the id in the vendor's responses; the bot may store a different remote
+        #: id.
         self.renders: dict[str, DoubleRender] = {}
-        #: Orders TAKEN, by prompt: what would be billed.
+        #: The number of accepted paid calls by prompt: the vendor would bill these.
         self.creates: Counter[str] = Counter()
-        #: Orders that arrived, taken or not, by prompt.
+        #: The number of paid calls that arrived, accepted or not, by prompt.
         self.tries: Counter[str] = Counter()
-        #: Requests at the API by what they are for; CONTENT also counts those at the media host.
+        #: The number of requests by their purpose; CONTENT includes requests to the host for clips.
         self.requests: Counter[Step] = Counter()
         self.seen: list[RecordedRequest] = []
         self.violations: list[str] = []
@@ -95,7 +97,7 @@ class ProviderDouble:
             defaultdict(deque)
         )
         self._numbers = itertools.count(1)
-        #: Ids of renders by the address that their clip has, or had.
+        #: Address of a clip, current or old → id of its render.
         self._places: dict[str, str] = {}
         self._expired: dict[str, int] = {}
         self._runners: list[web.AppRunner] = []
@@ -106,13 +108,13 @@ class ProviderDouble:
         return list(self.renders.values())[-1]
 
     def environ(self) -> dict[str, str]:
-        """Return the settings that point the vendor's group here."""
+        """Return the settings that make the bot use this simulated vendor."""
         return self.wire.environ(self.base_url)
 
     def finish(
         self, render_id: str | None = None, stage: RenderStage = RenderStage.READY
     ) -> DoubleRender:
-        """Move a render, the youngest unless named, to its end; return it."""
+        """Set a render (the newest by default) to its final stage; return the render."""
         render = self.last if render_id is None else self.renders[render_id]
         render.stage = stage
         render.progress = 100 if stage is RenderStage.READY else 0
@@ -125,22 +127,25 @@ class ProviderDouble:
         prompt: str | None = None,
         times: int = 1,
     ) -> None:
-        """Let the next requests for `step` go wrong, each fault `times` in a row.
+        """Make the next requests for `step` fail, each fault `times` in a row.
 
-        CONTENT is the clip's bytes wherever they are. prompt: only those about such an order.
+        CONTENT means downloads from any host. With `prompt`, only requests about that prompt fail.
         """
         for each in faults:
             self._faults[(step, prompt)].extend([each] * times)
 
     def refuse(self, step: Step, kind: Refusal, *, times: int = 1) -> bool:
-        """Let the vendor say no in its own shape; False where it never says so."""
+        """Make the vendor refuse the next requests.
+
+        Return False if the vendor has no such refusal.
+        """
         said = self.wire.refusal(kind, step)
         if said is not None:
             self.fault(step, ProviderFault.answer(said), times=times)
         return said is not None
 
     def drop_faults(self, prompt: str | None = None) -> None:
-        """Forget the faults that have not come up yet; only those for a prompt, if it is given."""
+        """Remove the faults that have not happened yet, or only those for `prompt`."""
         for key in [key for key in self._faults if prompt in (None, key[1])]:
             del self._faults[key]
 
@@ -192,7 +197,7 @@ class ProviderDouble:
     async def _serve_paid_call(
         self, step: Step, call: ReceivedRequest, request: web.Request
     ) -> web.StreamResponse:
-        """Take an order, unless a fault says otherwise, and answer it as the fault says."""
+        """Answer a paid call; accept it unless a fault prevents that."""
         asked = self.wire.read_paid_call(call)
         self.tries[asked.prompt] += 1
         if asked.operation is not Operation.GENERATE:
@@ -212,7 +217,7 @@ class ProviderDouble:
         return await self._played(fault, answer, request)
 
     def add_render(self, paid_call: PaidCall) -> DoubleRender:
-        """Take an order as a paid call would."""
+        """Accept a paid call: create its render and count it as billed."""
         render = DoubleRender(
             id=self.wire.new_id(next(self._numbers)),
             paid_call=paid_call,
@@ -235,7 +240,7 @@ class ProviderDouble:
         elif render is None:
             answer = self.wire.refusal(Refusal.UNKNOWN_ID, step) or _plain(Refusal.UNKNOWN_ID)
         else:
-            # What is refused must not happen either.
+            # A cancel or delete that gets an error response must not take effect.
             acts = fault is None or fault.accepted or step not in (Step.CANCEL, Step.DELETE)
             answer = self._of_render(step, render) if acts else Answer(json={})
         return await self._played(fault, answer, request)
@@ -267,14 +272,17 @@ class ProviderDouble:
         return self.wire.shown(render) if step is Step.POLL else self.wire.result(render)
 
     def _give_address(self, render: DoubleRender) -> None:
-        """Sign the clip's address anew, as each look does at most vendors."""
+        """Give the clip a newly signed address, as most vendors do in each response."""
         name = f"/{self.wire.name}/{quote(render.id, safe='')}.mp4"
         path = f"{name}?signature=open-sesame-{next(self._numbers)}"
         render.media_url = f"{self.media_url}{path}"
         self._places[path] = render.id
 
     def _source(self, paid_call: PaidCall) -> DoubleRender | None:
-        """Find what an order starts from: named by its id, or by an address that its clip has."""
+        """Return the render from which a paid call starts, named by its id or by a clip's address.
+
+        Returns None if there is none, or if the address has expired.
+        """
         named = paid_call.source or ""
         path = named.removeprefix(self.media_url)
         if path in self._expired:
@@ -353,7 +361,8 @@ class ProviderDouble:
 
     def _keep(self, what: str) -> None:
         self.violations.append(what)
-        # A test that fails shows what was logged, often before it gets to `violations`.
+        # Log the violation, because a failed test shows the log, and may fail before it checks
+        # `violations`.
         _log.warning("VIOLATION: %s", what)
 
     def _violated(self, request: web.Request, what: str, step: Step | None = None) -> web.Response:

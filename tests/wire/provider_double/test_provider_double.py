@@ -1,4 +1,4 @@
-"""The provider double records a violation for a request that the vendor's documents do not allow."""
+"""Tests that the provider double records each request that the vendor's documents don't allow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def client(double):
         yield made
 
 
-async def test_an_order_is_taken_and_counted(double, client):
+async def test_a_paid_call_is_accepted_and_counted(double, client):
     said = await client.post("/videos/generations", json=_PAID_CALL)
     assert said.json() == {"request_id": double.last.id}
     assert double.creates == {"a cat": 1}
@@ -100,7 +100,7 @@ async def test_a_credential_of_any_name_at_the_media_host_is_a_violation(double,
     assert len(double.violations) == 1
 
 
-async def test_an_order_is_not_taken_when_it_is_refused(double, client):
+async def test_a_refused_paid_call_is_not_accepted(double, client):
     assert double.refuse(Step.CREATE, Refusal.THROTTLED)
     assert (await client.post("/videos/generations", json=_PAID_CALL)).status_code == 429
     assert (double.creates.total(), double.tries.total()) == (0, 1)

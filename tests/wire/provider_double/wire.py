@@ -16,21 +16,21 @@ from typing import Any, cast
 from bot.model import Operation
 
 
-class Violation(Exception):  # noqa: N818 - it is not an error of the program's
-    """A request that the vendor's documents do not allow; the message says why."""
+class Violation(Exception):  # noqa: N818 - it does not stand for an error in the program
+    """Raised for a request that the vendor's documents do not allow; the message says why."""
 
 
 class RenderStage(StrEnum):
-    """The state of a render in the provider double, in words of no vendor."""
+    """The stage of a render in the provider double, independent of any vendor's words."""
 
     QUEUED = "queued"
     RUNNING = "running"
     READY = "ready"
     FAILED = "failed"
-    #: Accepted, and refused later for its content.
+    #: The API accepted the paid call, and later stopped the render because of its content.
     MODERATED = "moderated"
     CANCELLED = "cancelled"
-    #: Polls answer with a status word that is in no document.
+    #: Polls get a response with a status word that is in no document.
     ODD = "odd"
 
 
@@ -38,26 +38,26 @@ class Step(StrEnum):
     """The purpose of a call."""
 
     CREATE = "create"
-    #: A paid call that starts from an earlier render, where that is a route of its own.
+    #: A paid call that starts from an earlier render, if the API has a separate route for that.
     CONTINUE = "continue"
     POLL = "look"
-    #: Fetches the result, where a poll does not include it.
+    #: A request for a render's result, if the vendor doesn't include it in the response to a poll.
     RESULT = "result"
     LIST = "list"
-    #: The clip's bytes from the API's own host.
+    #: A download of a clip from the API's own host.
     CONTENT = "content"
     CANCEL = "cancel"
     DELETE = "delete"
-    #: Models, account, limits: free and harmless.
+    #: Free requests that change nothing, such as those for models, account or limits.
     CHECK = "check"
 
 
 class Refusal(StrEnum):
     """A way in which an API may refuse a call."""
 
-    #: 400 or 422: a value is not allowed.
+    #: 400 or 422: the request contains a value that is not allowed.
     REJECTED = "rejected"
-    #: The same because of the prompt's content.
+    #: 400 or 422: the prompt's content is not allowed.
     MODERATED = "moderated"
     BAD_KEY = "bad_key"
     NO_BALANCE = "no_balance"
@@ -66,7 +66,7 @@ class Refusal(StrEnum):
     OVERLOADED = "overloaded"
     UNKNOWN_ID = "unknown_id"
     CONFLICT = "conflict"
-    #: 500 in the vendor's own shape.
+    #: 500 with an error object in the vendor's own format.
     BROKEN = "broken"
 
 
@@ -75,7 +75,7 @@ class ReceivedRequest:
     """One request as it arrived."""
 
     method: str
-    #: Below the wire's `prefix`, still percent-encoded, without the query.
+    #: The request's path after the wire's `prefix`, still percent-encoded and without the query.
     path: str
     query: dict[str, str]
     #: Names in lower case.
@@ -83,7 +83,10 @@ class ReceivedRequest:
     body: bytes = field(repr=False)
 
     def fields(self, *allowed: str) -> dict[str, Any]:
-        """Return the JSON object in the body. Raises Violation for none, or for other names."""
+        """Return the JSON object in the body.
+
+        Raises Violation if there is no object, or if it has fields other than `allowed`.
+        """
         try:
             value = json.loads(self.body)
         except ValueError as error:
@@ -98,7 +101,7 @@ class ReceivedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer; `raw`, if set, is sent instead of `json`."""
+    """A response of the simulated vendor; its body is `raw` if that is set, otherwise `json`."""
 
     status: int = 200
     json: object = None
@@ -109,16 +112,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidCall:
-    """The contents of a paid call."""
+    """The values in a paid call."""
 
     prompt: str
     model: str
-    #: None where the vendor keeps the source's.
+    #: None if the vendor takes the length from the source clip.
     seconds: int | None
     image: bytes | None = None
     operation: Operation = Operation.GENERATE
     source: str | None = None
-    #: Further values that a test may check: aspect ratio, resolution, seed …
+    #: Further values that a test may check, such as aspect ratio, resolution or seed.
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -126,53 +129,57 @@ class PaidCall:
 class DoubleRender:
     """A render that the provider double accepted."""
 
-    #: As the vendor's answers name it.
+    #: The render's id as in the vendor's responses.
     id: str
     paid_call: PaidCall
     created_at: datetime
     stage: RenderStage = RenderStage.RUNNING
-    #: 0 to 100; some vendors report none.
+    #: The progress in per cent; some vendors report none.
     progress: int = 0
-    #: Where the finished clip is, on another host than the API: no credential belongs there.
+    #: The clip's address on another host than the API; requests there must contain no API key.
     media_url: str = ""
 
 
 class Wire(ABC):
-    """One vendor's or dialect's API. It keeps no state: the provider double has the renders."""
+    """The API of one vendor or dialect. It has no state: the provider double keeps the renders."""
 
     #: The word in VIDEO_PROVIDERS.
     name: str
-    #: The key as the setting has it.
+    #: The API key, with the value that the bot's setting has.
     key: str = "key-loopback-0123456789"
-    #: Path of the API on its host, such as `/v1`; the base address ends with it.
+    #: The path of the API on its host, such as `/v1`; the base address ends with it.
     prefix: str = ""
-    #: Clips are on another host than the API (`DoubleRender.media_url`), so CONTENT is never called.
+    #: Whether clips are on another host (`DoubleRender.media_url`), so that CONTENT is no route of
+    #: the API.
     is_media_elsewhere: bool = True
 
     @property
     @abstractmethod
     def credential(self) -> tuple[str, str]:
-        """Name (lower case) and value of the header without which the provider double answers BAD_KEY."""
+        """The header (name in lower case, value) without which a request is refused as BAD_KEY."""
 
     @abstractmethod
     def environ(self, base_url: str) -> dict[str, str]:
-        """Return the settings that point the vendor's group at the double, with cheap models."""
+        """Return the settings with which the bot uses this vendor at `base_url`."""
 
     def new_id(self, number: int) -> str:
-        """Return an id as the vendor makes them."""
+        """Return an id in the format of the vendor's ids."""
         return f"{self.name}-{number:08x}"
 
     @abstractmethod
     def recognise(self, call: ReceivedRequest) -> tuple[Step, str | None] | None:
-        """Return what a call is for and the render's id in its path; None for an unknown route."""
+        """Return the purpose of a request, and the render's id if the path contains one.
+
+        Returns None for an unknown route.
+        """
 
     @abstractmethod
     def read_paid_call(self, call: ReceivedRequest) -> PaidCall:
-        """Read a CREATE or CONTINUE. Raises Violation for anything that the documents do not allow."""
+        """Parse a CREATE or CONTINUE. Raises Violation if the vendor's documents don't allow it."""
 
     @abstractmethod
     def created(self, render: DoubleRender) -> Answer:
-        """Answer a paid call that was accepted."""
+        """Return the response to a paid call that was accepted."""
 
     @abstractmethod
     def shown(self, render: DoubleRender) -> Answer:
@@ -183,15 +190,21 @@ class Wire(ABC):
         raise NotImplementedError
 
     def listed(self, renders: list[DoubleRender], call: ReceivedRequest) -> Answer:
-        """Answer a LIST; `renders` from new to old."""
+        """Return the response to a LIST; `renders` begins with the newest."""
         raise NotImplementedError
 
     def cancelled(self, render: DoubleRender, *, was: RenderStage) -> Answer:
-        """Answer a CANCEL; the provider double has moved a running render to CANCELLED."""
+        """Return the response to a CANCEL.
+
+        The provider double has already set a running render to CANCELLED.
+        """
         raise NotImplementedError
 
     def deleted(self, render: DoubleRender, *, was: RenderStage) -> Answer:
-        """Answer a DELETE; the provider double has removed the render."""
+        """Return the response to a DELETE.
+
+        If it is a success, the provider double then removes the render.
+        """
         raise NotImplementedError
 
     def checked(self, call: ReceivedRequest) -> Answer:
@@ -200,4 +213,4 @@ class Wire(ABC):
 
     @abstractmethod
     def refusal(self, kind: Refusal, step: Step) -> Answer | None:
-        """Return the vendor's answer for a refusal; None where it has no such refusal."""
+        """Return the vendor's response for a kind of refusal; None if it has no such refusal."""

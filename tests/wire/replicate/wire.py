@@ -1,4 +1,4 @@
-"""Replicate's predictions, as the provider double plays it, after the recordings beside this file."""
+"""Replicate's predictions API as simulated by the provider double, based on recordings here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.wire.provider_double.wire import (
 _HERE = Path(__file__).parent
 _CREATE = re.compile(r"/models/([\w.-]+/[\w.-]+)/predictions")
 _ONE = re.compile(r"/predictions/([a-z0-9]+)(/cancel)?")
-#: The field of the picture, then the others, by model.
+#: For each model, the name of the field for an image, and the names of all other fields.
 _INPUTS: dict[str, tuple[str, set[str]]] = {
     "bytedance/seedance-2.0": (
         "image",
@@ -61,9 +61,9 @@ _REFUSALS = {
 
 
 class ReplicateWire(Wire):
-    """Predictions of official models, files, the list and the account; nothing else is there.
+    """Simulates Replicate's routes for predictions of official models, the list, files and account.
 
-    page_size  entries on a page of the list; Replicate has 100.
+    page_size  the number of predictions on a page of the list; the real Replicate has 100.
     """
 
     name = "replicate"
@@ -73,7 +73,7 @@ class ReplicateWire(Wire):
 
     def __init__(self) -> None:
         self._home = "https://api.replicate.com/v1"
-        #: What was uploaded, by the address given for it.
+        #: The uploaded files, by the address that the upload's response gave.
         self.files: dict[str, bytes] = {}
         #: Bodies of the creates.
         self.bodies: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Runway's tasks, as the provider double plays it, after the recordings beside this file."""
+"""Runway's tasks API as simulated by the provider double, based on recordings in this folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CREATES = ("/v1/text_to_video", "/v1/image_to_video")
 _ALWAYS = {"model", "promptText", "ratio", "duration"}
 _WIDE = {"1280:720", "720:1280"}
 _VEO = ({"audio", "negativePrompt"}, {4, 6, 8}, _WIDE | {"1080:1920", "1920:1080"})
-#: By model: fields that it may have besides, its lengths, its ratios.
+#: For each model: optional fields, allowed lengths in seconds, and allowed ratios.
 _MODELS: dict[str, tuple[set[str], set[int], set[str]]] = {
     "gen4.5": ({"seed", "contentModeration"}, set(range(2, 11)), _WIDE),
     "veo3.1": _VEO,
@@ -43,7 +43,7 @@ _REFUSALS = {
 
 
 class RunwayWire(Wire):
-    """Text and image to video, tasks and the organization; nothing else is there."""
+    """Simulates Runway's routes text_to_video, image_to_video, tasks and organization."""
 
     name = "runway"
     key = "key_loopback0123456789"

@@ -1,4 +1,4 @@
-"""SGLang's dialect: seconds as an integer, JSON without a picture, a form only with one."""
+"""SGLang's dialect of OpenAI's video API: creates are JSON; only those with an image are forms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _UNDER_WAY = (RenderStage.QUEUED, RenderStage.RUNNING, RenderStage.ODD)
 
 
 class SglangWire(OpenAIWire):
-    """Results go to a store elsewhere, lengths are told as rendered, and the list has no cursor."""
+    """Simulates SGLang: clips are on another host, and a video's length is the rendered one.
+
+    The list of renders is a single page without a cursor.
+    """
 
     name = "sglang"
     is_media_elsewhere = True
@@ -34,7 +37,7 @@ class SglangWire(OpenAIWire):
     refusals: ClassVar[dict[Refusal, tuple[int, str, str | None]]] = {
         Refusal.REJECTED: (400, "Invalid request body: seconds", None),
         Refusal.BAD_KEY: (401, "Unauthorized", None),
-        # As a proxy in front says it: the server itself never does.
+        # Only a proxy in front of SGLang answers 429; SGLang itself never does.
         Refusal.THROTTLED: (429, "Too Many Requests", None),
         Refusal.UNKNOWN_ID: (404, "Video not found", None),
         Refusal.CONFLICT: (404, "Generation is still in-progress", None),

@@ -1,4 +1,4 @@
-"""vLLM-Omni's dialect: forms with a seed, errors under `detail`, a DELETE that ends what runs."""
+"""vLLM-Omni's dialect of OpenAI's video API: creates have a seed; DELETE stops a running render."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.wire.provider_double.wire import Answer, DoubleRender, Refusal, Rende
 
 
 class VllmWire(OpenAIWire):
-    """Answers name the server's own model."""
+    """Simulates vLLM-Omni, which answers with the name of the model it runs."""
 
     name = "vllm"
     variables = ("VLLM_API_KEY", "VLLM_BASE_URL", "VLLM_MODELS")
@@ -20,7 +20,7 @@ class VllmWire(OpenAIWire):
     recordings = Path(__file__).parent
     refusals: ClassVar[dict[Refusal, tuple[int, str, str | None]]] = {
         Refusal.BAD_KEY: (401, "Unauthorized", None),
-        # As a proxy in front says it: the server itself never does.
+        # Only a proxy in front of vLLM-Omni answers 429; vLLM-Omni itself never does.
         Refusal.THROTTLED: (429, "Too Many Requests", None),
         Refusal.UNKNOWN_ID: (404, "Video not found", None),
         Refusal.CONFLICT: (409, "The generation did not stop in time.", None),

@@ -1,4 +1,4 @@
-"""xAI's video API, as the provider double plays it, after the recordings beside this file."""
+"""xAI's video API as simulated by the provider double, based on recordings in this folder."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
 
 
 class XaiWire(Wire):
-    """Generations, edits, extensions, polls and the key's description; nothing else is there."""
+    """Simulates xAI's routes for generations, edits, extensions, polls and the API key."""
 
     name = "xai"
     key = "xai-loopback-0123456789"

@@ -28,7 +28,7 @@ INSERT INTO jobs (
     id, request_id, variant, user_id, guild_id, channel_id, upload_limit_bytes, thread_of,
     operation, prompt, change, parent_id, source_remote_id,
     provider, model, seconds, width_px, height_px, image, estimate_usd_micros, seed,
-    state, created_at, state_at, due_at, remote_id, progress, attempts,
+    state, created_at, state_at, due_at, remote_id, progress, attempts, creates,
     submitted_at, deadline_at, rendered_at, posting_at, finished_at, cancel_requested_at,
     message_id, cost_usd_micros, error_code, error_text, refunded,
     remixable, reactions, deleted_at
@@ -36,7 +36,7 @@ INSERT INTO jobs (
     :id, :request_id, :variant, :user_id, :guild_id, :channel_id, :upload_limit_bytes, :thread_of,
     :operation, :prompt, :change, :parent_id, :source_remote_id,
     :provider, :model, :seconds, :width_px, :height_px, :image, :estimate_usd_micros, :seed,
-    :state, :created_at, :state_at, :due_at, :remote_id, :progress, :attempts,
+    :state, :created_at, :state_at, :due_at, :remote_id, :progress, :attempts, :creates,
     :submitted_at, :deadline_at, :rendered_at, :posting_at, :finished_at, :cancel_requested_at,
     :message_id, :cost_usd_micros, :error_code, :error_text, :refunded,
     :remixable, :reactions, :deleted_at
@@ -59,6 +59,7 @@ UPDATE jobs SET
     remote_id = :remote_id,
     progress = :progress,
     attempts = :attempts,
+    creates = :creates,
     submitted_at = :submitted_at,
     deadline_at = :deadline_at,
     rendered_at = :rendered_at,
@@ -86,6 +87,7 @@ UPDATE jobs SET
     due_at = :due_at,
     progress = :progress,
     attempts = :attempts,
+    creates = :creates,
     submitted_at = :submitted_at,
     source_remote_id = :source_remote_id,
     cost_usd_micros = :cost_usd_micros
