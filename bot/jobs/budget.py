@@ -1,4 +1,4 @@
-"""What a guild may spend and has spent, and the warning when little of it is left."""
+"""What a guild may spend and has spent, and the warning when little of its budget is left."""
 
 import logging
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ _WARN_AGAIN_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStatus:
-    """A guild's budget and what is used of it."""
+    """A guild's budget and how much of the budget is used."""
 
-    #: What its moderators set; None: no budget.
+    #: The budget that the guild's moderators set, if any.
     own: Budget | None
-    #: Of the budget in force; None where there is none.
+    #: The usage of the budget in force; None where there is no budget.
     usage: BudgetUsage | None
-    #: Where the warnings at 80 and 100 % go: the budget's alert channel, else the guild's log
-    #: channel; None: nowhere.
+    #: The channel of the warnings at 80 and 100 %: the budget's alert channel, else the guild's log
+    #: channel; None where there is neither.
     alert_channel_id: int | None
 
 
@@ -33,18 +33,15 @@ class BudgetMonitor:
     """Reads budgets, and warns moderators at 80 and at 100 % of one; again after seven days."""
 
     def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
         self._guild_store = dependencies.guild_store
-        self._store = dependencies.store
-        self._outbox = dependencies.outbox
-        self._quota = dependencies.quota
         self._clock = dependencies.clock
 
     async def status(self, guild_id: int) -> BudgetStatus:
         """Return a guild's budget status as of now. Raises StorageError."""
         now = self._clock.now()
-        usage = await self._store.read_ledger(
-            lambda ledger: self._quota.budget(ledger, guild_id, now)
-        )
+        store, quota = self._dependencies.store, self._dependencies.quota
+        usage = await store.read_ledger(lambda ledger: quota.budget(ledger, guild_id, now))
         own = await self._guild_store.budget(guild_id)
         alert_channel_id = None if own is None else own.alert_channel_id
         if alert_channel_id is None:
@@ -52,10 +49,10 @@ class BudgetMonitor:
         return BudgetStatus(own=own, usage=usage, alert_channel_id=alert_channel_id)
 
     async def check(self, guild_id: int | None, *, refused: bool = False) -> None:
-        """Warn moderators, once, when their budget is nearly or wholly used up.
+        """Warn moderators, once, when their guild's budget is nearly or wholly used up.
 
-        refused  a request was just refused because the budget doesn't cover it: counts as 100 %.
-        Never raises: it must not fail a request that was accepted.
+        refused  whether a request was just refused for lack of budget, which counts as 100 % used.
+        Never raises, so that no accepted request fails.
         """
         if guild_id is None:
             return
@@ -65,18 +62,16 @@ class BudgetMonitor:
             _log.warning("budget of guild %d not checked: %s", guild_id, error)
 
     async def check_job(self, job: Job) -> None:
-        """Check the budget after a job that cost more than was reserved; never raises."""
-        if (job.cost_usd_micros or 0) > job.spec.estimate_usd_micros:
-            await self.check(await self._paying_guild_id(job))
-
-    async def _paying_guild_id(self, job: Job) -> int | None:
-        """Return the guild that pays for a job, wherever its clip was posted; None in direct messages."""
+        """Check the paying guild's budget if a job cost more than was reserved; never raises."""
+        if (job.cost_usd_micros or 0) <= job.spec.estimate_usd_micros:
+            return
         try:
-            request = await self._store.request(job.request_id)
+            # The guild of the request pays, wherever the clip was posted.
+            request = await self._dependencies.store.request(job.request_id)
         except StorageError as error:
             _log.warning("budget for %s not checked: %s", job.id, error)
-            return None
-        return None if request is None else request.place.guild_id
+        else:
+            await self.check(None if request is None else request.place.guild_id)
 
     async def _warn(self, guild_id: int, *, refused: bool) -> None:
         status = await self.status(guild_id)
@@ -86,9 +81,8 @@ class BudgetMonitor:
         percent = warning_percent(status.usage.spent_usd_micros, limit)
         if percent is None:
             return
-        if refused:
-            percent = 100
-        await self._outbox.notify(
+        percent = 100 if refused else percent
+        await self._dependencies.outbox.notify(
             status.alert_channel_id,
             budget_warning(status.usage, percent),
             self._clock.now(),

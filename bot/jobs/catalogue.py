@@ -87,7 +87,7 @@ class ModelSelection:
 
     @classmethod
     def from_settings(cls, *settings: GuildSettings) -> "ModelSelection":
-        """Combine settings: a provider drained in any is drained, the first preference goes first."""
+        """Combine settings: drained in any of them is drained; the first preference goes first."""
         limited = (frozenset(each.models) for each in settings if each.models)
         wanted = [each.preferred_provider for each in settings]
         return cls(
@@ -98,7 +98,7 @@ class ModelSelection:
 
 
 class Catalogue:
-    """The offers of all configured providers: preferred ones first, then in the operator's order."""
+    """The offers of all providers, the preferred ones first, else in the operator's order."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class Catalogue:
         """Return the first usable offer whose key, model name or label is `name`, in any case.
 
         Another provider's offer of the same model counts too. Raises NoProviderError when the model
-        is out of service, and BadOptionError, which names other models, when it is unknown or retired.
+        is out of service, and BadOptionError, which names others, for an unknown or retired model.
         """
         found = self._offers_named(name)
         # If the named provider is out, another provider may offer the same model.
@@ -166,7 +166,7 @@ class Catalogue:
         return found[0].model
 
     def takes_image(self, provider: str, model: str) -> bool:
-        """Return whether a model accepts a reference image; also answers for models that are out."""
+        """Return whether a model, which may be out of service, accepts a reference image."""
         offer = self._find_offer(self.all_offers, provider, model)
         return offer is not None and offer.model.takes_image
 
@@ -203,7 +203,7 @@ class Catalogue:
         return model if offer is None else offer.model.label
 
     def resolve(self, options: ClipOptions, prompt: str) -> RenderSpec:
-        """Return the render spec for `options`: at their model, or at the first one that can do all.
+        """Return the render spec for `options` at their model, else at the first that can do all.
 
         prompt  the prompt as the prompt gate returned it.
         Raises BadOptionError, which names the option and the possible values, and NoProviderError.
@@ -322,7 +322,7 @@ def resolve_at(offer: Offer, options: ClipOptions, prompt: str) -> RenderSpec:
 def prompt_too_long(model: Model, prompt: str, about: str = "") -> BadOptionError:
     """Return the error for a prompt that is too long for a model.
 
-    about  the beginning of the member's sentence: what was added to their words, if anything.
+    about  begins the error's text; for example, it says that a parent's prompt was added.
     """
     length = model.prompt_length(prompt)
     double = "" if length == len(prompt) else " An emoji counts as two or more."

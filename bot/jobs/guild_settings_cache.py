@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from bot.clock import Clock
 from bot.guild import EVERYWHERE, GuildSettings
+from bot.model import Viewer
 from bot.storage.base import LedgerReader
-from bot.storage.guild_settings import GuildSettingsStore
+from bot.storage.guild_settings import Actor, GuildSettingsStore
 
 _MAX_CACHED = 10_000
 _EVERYWHERE_TTL = timedelta(seconds=5)
@@ -17,10 +18,10 @@ class StaleSettingsError(Exception):
 
 
 class GuildSettingsCache:
-    """Settings are read once, and compared inside the transaction that accepts a request.
+    """The settings of each guild and, for all guilds, the operator's choice of providers.
 
-    The operator's choice of providers, which applies to all guilds, is cached with them. Another
-    process may change either: `check_current` detects it.
+    Settings are read from the database once. Another process may change them: `check_current`
+    detects that inside the transaction that accepts a request.
     """
 
     def __init__(self, guild_store: GuildSettingsStore, clock: Clock) -> None:
@@ -41,21 +42,28 @@ class GuildSettingsCache:
         return cached
 
     async def everywhere(self) -> GuildSettings:
-        """Return the operator's choice of providers, at most 5 s old. Raises StorageError.
-
-        The operator's command changes it in another process.
-        """
+        """Return the operator's choice of providers as of 5 s ago or later. Raises StorageError."""
         now = self._clock.now()
         if self._everywhere_until is None or self._everywhere_until <= now:
             self._everywhere_until = now + _EVERYWHERE_TTL
             self.invalidate(EVERYWHERE)
         return await self.settings(EVERYWHERE)
 
-    def check_current(self, ledger: LedgerReader, guild_id: int | None) -> None:
-        """Raise StaleSettingsError, and forget them, unless the cached settings are those on disk.
+    async def replace(self, by: Viewer, settings: GuildSettings, *, seen: GuildSettings) -> bool:
+        """Replace the settings of a moderator's guild if those on disk still equal `seen`.
 
-        Called inside a transaction.
+        Returns whether the settings were replaced. Raises ModeratorsOnlyError and StorageError.
         """
+        guild_id = by.moderated_guild_id()
+        actor = Actor(user_id=by.user_id, at=self._clock.now())
+        replaced = await self._guild_store.replace_guild_settings(
+            guild_id, settings, actor, expected=seen
+        )
+        self.invalidate(guild_id)
+        return replaced
+
+    def check_current(self, ledger: LedgerReader, guild_id: int | None) -> None:
+        """In a transaction, raise StaleSettingsError if cached settings are not those on disk."""
         for each in (EVERYWHERE,) if guild_id is None else (EVERYWHERE, guild_id):
             cached = self._cached.get(each)
             if cached is not None and cached != ledger.guild_settings(each):
@@ -63,5 +71,5 @@ class GuildSettingsCache:
                 raise StaleSettingsError
 
     def invalidate(self, guild_id: int) -> None:
-        """Have a guild's settings read again when they are next needed."""
+        """Forget a guild's settings, so that they are read again when they are next needed."""
         self._cached.pop(guild_id, None)

@@ -1,4 +1,4 @@
-"""Reads jobs as members see them: the row with clip, queue position and origin."""
+"""Reads jobs as members see them: the job with its clip, place in the queue and origin."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,13 +26,13 @@ class JobStatusReader:
         self._without_disk_space: set[str] = set()
 
     def note_disk_space(self, job_id: str, *, has_space: bool) -> bool:
-        """Record whether there is disk space for a job's clip; return whether that changed."""
+        """Note whether the disk has space for a job's clip; return whether the answer changed."""
         had_space = job_id not in self._without_disk_space
         (self._without_disk_space.discard if has_space else self._without_disk_space.add)(job_id)
         return had_space is not has_space
 
     async def read_card(self, request: Request, jobs: Iterable[Job]) -> StatusCard:
-        """Return a request's card."""
+        """Return a request's status card with the given jobs."""
         return StatusCard(request=request, statuses=tuple([await self.read(job) for job in jobs]))
 
     async def card(self, request_id: int) -> StatusCard | None:
@@ -53,16 +53,16 @@ class JobStatusReader:
             whole_s = expected_s(durations_s)
             if whole_s is not None:
                 expected_at = job.submitted_at + timedelta(seconds=whole_s)
-                # A time in the past is not shown.
+                # An expected time that has passed is not shown.
                 ready_at = expected_at if expected_at > self._clock.now() else None
+        waits_for_disk = job.state is State.DOWNLOADING and job.id in self._without_disk_space
         return replace(
             self.from_memory(job),
             ahead=await self._store.position(job) if job.state is State.QUEUED else None,
             ready_at=ready_at,
-            # Not read before there can be one: each read waits for the database.
+            # The clip is not read before there can be one: each read waits for the database.
             clip=await self._store.clip(job.id) if job.state in _HAS_CLIP else None,
-            waits_for_disk_space=job.state is State.DOWNLOADING
-            and job.id in self._without_disk_space,
+            waits_for_disk_space=waits_for_disk,
             origin=await self._origin(job),
             can_extend=can_extend(self._catalogue, job),
         )
@@ -81,23 +81,16 @@ class JobStatusReader:
             return None
         before, spec = parent.spec, job.spec
         is_native = job.source_remote_id is not None
-        has_last_frame = (
-            self._catalogue.takes_image(spec.provider, spec.model)
-            and spec.image is None
-            and _had_last_frame(parent, job)
-        )
-        moved = (before.provider, before.model) != (spec.provider, spec.model)
+        takes_image = self._catalogue.takes_image(spec.provider, spec.model)
+        gone_at, sent_at = parent.deleted_at, job.submitted_at
+        # Whether the parent's file was there when the job was sent, or is there still.
+        had_file = gone_at is None or (sent_at is not None and sent_at < gone_at)
+        has_last_frame = takes_image and spec.image is None and had_file
+        is_same_model = (before.provider, before.model) == (spec.provider, spec.model)
+        label = self._catalogue.model_label(before.provider, before.model)
         return Origin(
             parent=parent,
             is_native=is_native,
             with_frame=not is_native and (has_last_frame or spec.operation is Operation.EXTEND),
-            replaced_model_label=self._catalogue.model_label(before.provider, before.model)
-            if moved
-            else None,
+            replaced_model_label=None if is_same_model else label,
         )
-
-
-def _had_last_frame(parent: Job, job: Job) -> bool:
-    """Return whether the parent's last frame could be taken when `job` was sent, or can be now."""
-    gone_at = parent.deleted_at
-    return gone_at is None or (job.submitted_at is not None and job.submitted_at < gone_at)

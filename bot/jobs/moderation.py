@@ -1,4 +1,4 @@
-"""What moderators of a guild can do. Every call checks that the caller is a moderator."""
+"""What moderators of a guild can do; each method that takes `by` checks that they are one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from bot.storage.guild_settings import Actor, DayUsage, MemberUsage
 _TOP_MEMBERS = 8
 _AUDIT_PAGE = 10
 _JOBS_PAGE = 5
+_AMOUNT_OPTIONS = ", ".join(unit.option for unit in Unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +33,22 @@ class UsageReport:
     """What a guild used in the last `days` days."""
 
     days: int
-    #: By UTC day, earliest first; empty days left out.
+    #: The usage of each UTC day, earliest first; days without usage are left out.
     by_day: tuple[DayUsage, ...]
-    #: The members who used most, first the one who used most of all.
+    #: The usage of the members who used most, the heaviest user first.
     by_member: tuple[MemberUsage, ...]
 
 
 class ModerationService:
     """Limits, grants, budgets, blocks, settings and reports of a guild.
 
-    Methods that take `by` raise ModeratorsOnlyError for other members. Every refusal is a
-    RefusedError.
+    Every refusal is a RefusedError: a ModeratorsOnlyError where `by` is no moderator of the guild.
     """
 
-    def __init__(self, context: WorkerContext) -> None:
-        self._context = context
-        self._guild_store = context.guild_store
-        self._budget_monitor = context.budget_monitor
+    def __init__(self, ctx: WorkerContext) -> None:
+        self._ctx = ctx
+        self._guild_store = ctx.guild_store
+        self._budget_monitor = ctx.budget_monitor
 
     async def set_limits(
         self,
@@ -57,7 +57,7 @@ class ModerationService:
         subject_id: int,
         plan: Mapping[timedelta, Mapping[Unit, int | None]],
     ) -> None:
-        """Set all limits of `plan` (window → unit → amount), or none; amount None lifts a limit.
+        """Set all limits of `plan` (window → unit → amount), or none; None lifts a limit.
 
         Raises BadOptionError when `plan` has no amount.
         """
@@ -68,7 +68,7 @@ class ModerationService:
             for unit, amount in amounts.items()
         ]
         if not limits:
-            raise BadOptionError(_amount_options(), "name at least one.")
+            raise BadOptionError(_AMOUNT_OPTIONS, "name at least one.")
         await self._guild_store.set_limits(guild_id, limits, self._actor(by))
 
     async def clear_limits(self, by: Viewer, scope: Scope, subject_id: int) -> int:
@@ -80,7 +80,7 @@ class ModerationService:
     @property
     def defaults(self) -> tuple[Limit, ...]:
         """The operator's limits, which apply to units that no limit of a guild names."""
-        return self._context.quota.defaults
+        return self._ctx.quota.defaults
 
     def ceiling(self, by: Viewer) -> tuple[Limit, ...]:
         """Return the operator's limits that the guild's own can't exceed; none in a trusted guild."""
@@ -93,10 +93,8 @@ class ModerationService:
     async def quota_status(self, by: Viewer, member: Viewer) -> QuotaStatus:
         """Return the limits that apply to a member of the same guild, and the usage."""
         by.moderated_guild_id()
-        now, quota = self._context.now(), self._context.quota
-        return await self._context.store.read_ledger(
-            lambda ledger: quota.status(ledger, member, now)
-        )
+        now, quota = self._ctx.now(), self._ctx.quota
+        return await self._ctx.store.read_ledger(lambda ledger: quota.status(ledger, member, now))
 
     async def grant(
         self, by: Viewer, user_id: int, amounts: Mapping[Unit, int], reason: str | None
@@ -104,7 +102,7 @@ class ModerationService:
         """Give a member a one-off extra. Raises BadOptionError when `amounts` is empty."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         if not amounts:
-            raise BadOptionError(_amount_options(), "name at least one.")
+            raise BadOptionError(_AMOUNT_OPTIONS, "name at least one.")
         grants = [
             Grant(
                 guild_id=guild_id,
@@ -119,9 +117,9 @@ class ModerationService:
         await self._guild_store.grant(grants, actor)
 
     async def set_budget(self, by: Viewer, budget: Budget | None) -> BudgetStatus:
-        """Set the guild's budget, or remove it (None); return the budget status afterwards.
+        """Set the guild's budget, or remove it (None); return the new budget status.
 
-        Warns at once if the budget is already nearly or wholly spent.
+        Moderators are warned at once if the budget is already nearly or wholly spent.
         """
         guild_id = by.moderated_guild_id()
         await self._guild_store.set_budget(guild_id, budget, self._actor(by))
@@ -129,13 +127,13 @@ class ModerationService:
         return await self._budget_monitor.status(guild_id)
 
     async def budget_status(self, by: Viewer) -> BudgetStatus:
-        """Return the guild's budget and what is spent of it."""
+        """Return the guild's budget and how much of the budget is spent."""
         return await self._budget_monitor.status(by.moderated_guild_id())
 
     async def block(
         self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
     ) -> Block:
-        """Block a member from making clips in the guild; `lasting` None: until it is lifted."""
+        """Block a member from making clips; with `lasting` None until a moderator lifts the block."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         block = Block(
             guild_id=guild_id,
@@ -149,15 +147,15 @@ class ModerationService:
         return block
 
     async def unblock(self, by: Viewer, user_id: int) -> bool:
-        """Lift a block; False when there was none in force."""
+        """Lift a member's block; return False when none was in force."""
         return await self._guild_store.unblock(by.moderated_guild_id(), user_id, self._actor(by))
 
     async def blocks(self, by: Viewer) -> tuple[Block, ...]:
         """Return the blocks in force, latest first."""
-        return await self._guild_store.blocks(by.moderated_guild_id(), self._context.now())
+        return await self._guild_store.blocks(by.moderated_guild_id(), self._ctx.now())
 
     async def settings(self, guild_id: int) -> GuildSettings:
-        """Return a guild's settings; not only for moderators."""
+        """Return a guild's settings; members who are no moderators may read them too."""
         return await self._guild_store.guild_settings(guild_id)
 
     async def change_settings(
@@ -167,11 +165,7 @@ class ModerationService:
 
         Raises RefusedError, and changes nothing, unless the stored settings still equal `seen`.
         """
-        changed = await self._guild_store.replace_guild_settings(
-            by.moderated_guild_id(), settings, self._actor(by), expected=seen
-        )
-        self._context.settings_cache.invalidate(by.moderated_guild_id())
-        if not changed:
+        if not await self._ctx.settings_cache.replace(by, settings, seen=seen):
             raise RefusedError("Somebody else has just changed the settings. Open them again.")
 
     async def audit(
@@ -185,7 +179,7 @@ class ModerationService:
     async def usage(self, by: Viewer, days: int, *, most: int = _TOP_MEMBERS) -> UsageReport:
         """Return what the guild used in the last `days` days, with the `most` heaviest users."""
         guild_id = by.moderated_guild_id()
-        since = self._context.now() - timedelta(days=days)
+        since = self._ctx.now() - timedelta(days=days)
         return UsageReport(
             days=days,
             by_day=await self._guild_store.usage_by_day(guild_id, since),
@@ -206,8 +200,4 @@ class ModerationService:
         )
 
     def _actor(self, by: Viewer) -> Actor:
-        return Actor(user_id=by.user_id, at=self._context.now())
-
-
-def _amount_options() -> str:
-    return ", ".join(unit.option for unit in Unit)
+        return Actor(user_id=by.user_id, at=self._ctx.now())

@@ -20,17 +20,16 @@ from bot.model import Job, Operation, RenderSpec, Request, Viewer
 from bot.safety.prompt_gate import PromptGate
 from bot.storage.base import NewJob
 
+#: The errors that say that a clip can't be remixed or extended by its viewer.
+_NO_PARENT = (ClipExpiredError, ForbiddenByGuildError, NoSuchClipError, RemixForbiddenError)
+
 
 class Ordering:
-    """Makes new jobs from requests; reserves nothing.
+    """Makes new jobs from requests and reserves nothing. A refusal is a RefusedError."""
 
-    All methods that return jobs raise BadOptionError, ForbiddenByGuildError, UnsafePromptError,
-    NoProviderError (all of them RefusedErrors) and StorageError.
-    """
-
-    def __init__(self, context: WorkerContext, library: Library) -> None:
-        self._catalogue = context.catalogue
-        self._settings_cache = context.settings_cache
+    def __init__(self, ctx: WorkerContext, library: Library) -> None:
+        self._catalogue = ctx.catalogue
+        self._settings_cache = ctx.settings_cache
         self._library = library
         self._gate = PromptGate()
 
@@ -53,7 +52,7 @@ class Ordering:
     async def remix(
         self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
-        """Return the job that makes a clip again with a change. Also raises as `Library.parent`."""
+        """Return the job that remakes a clip with the change that `options.prompt` describes."""
         catalogue = await self._catalogue_for_viewer(viewer)
         remixing = Remixing(catalogue, self._gate, await self._library.parent(clip_id, viewer))
         return [remixing.remix(options, _seed(request.id, 0))]
@@ -61,16 +60,13 @@ class Ordering:
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> Sequence[NewJob]:
-        """Return the job that continues a clip. Also raises as `Library.parent`."""
+        """Return the job that continues a clip, as `words` describe or with its own prompt."""
         catalogue = await self._catalogue_for_viewer(viewer)
         remixing = Remixing(catalogue, self._gate, await self._library.parent(clip_id, viewer))
         return [remixing.extend(words, _seed(request.id, 0))]
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> Sequence[NewJob]:
-        """Return the job that makes a clip once more, with another seed.
-
-        Also raises as `Library.parent`.
-        """
+        """Return the job that makes a clip once more, with another seed."""
         catalogue = await self._catalogue_for_viewer(viewer)
         before = (await self._library.parent(clip_id, viewer)).job
         spec, seed = before.spec, _seed(request.id, 0)
@@ -86,39 +82,25 @@ class Ordering:
         if before.parent_id is None:
             new_job = NewJob(spec=self._resolve_again(catalogue, options), seed=seed)
         else:
-            parent_id = before.parent_id
-            new_job = await self._repeat_child(catalogue, before, parent_id, options, viewer, seed)
+            new_job = await self._repeat_child(catalogue, before, options, viewer, seed)
         return [replace(new_job, spec=replace(new_job.spec, any_model=any_model))]
 
     async def _repeat_child(
-        self,
-        catalogue: Catalogue,
-        before: Job,
-        parent_id: str,
-        options: ClipOptions,
-        viewer: Viewer,
-        seed: int,
+        self, catalogue: Catalogue, before: Job, options: ClipOptions, viewer: Viewer, seed: int
     ) -> NewJob:
         """Return the job that repeats the remix or extension `before` from the same parent.
 
-        Where the parent is gone, a remix is made from its own prompt. Raises RemixForbiddenError when
-        an extension's parent is gone, or when the viewer may not use the parent.
+        Where the parent is gone, a remix is made from its own prompt. Raises RemixForbiddenError
+        when an extension's parent is gone, or when the viewer may not use the parent.
         """
-        spec = before.spec
+        spec, parent_id = before.spec, before.parent_id or ""
         try:
             parent = await self._library.parent(parent_id, viewer)
-        except (
-            ClipExpiredError,
-            ForbiddenByGuildError,
-            NoSuchClipError,
-            RemixForbiddenError,
-        ) as refusal:
+        except _NO_PARENT as refusal:
             is_expired = isinstance(refusal, ClipExpiredError)
             if not is_expired and not await self._library.is_gone(parent_id):
-                why = "was made from a clip that you can't use"
-                raise RemixForbiddenError(
-                    f"`{before.id}` {why}: it can't be repeated."
-                ) from refusal
+                text = f"`{before.id}` was made from a clip that you can't use"
+                raise RemixForbiddenError(f"{text}: it can't be repeated.") from refusal
             if spec.operation is Operation.EXTEND:
                 text = f"The clip that `{before.id}` goes on from is gone: it can't be repeated."
                 raise RemixForbiddenError(text) from refusal
@@ -149,7 +131,6 @@ class Ordering:
         _check_place(await self._settings_cache.settings(viewer.guild_id), viewer)
 
     async def _catalogue_for_viewer(self, viewer: Viewer) -> Catalogue:
-        """Return the offers of the viewer's guild. Raises as `check_place`."""
         settings = await self._settings_cache.settings(viewer.guild_id)
         _check_place(settings, viewer)
         return await self._selected(settings)
@@ -161,7 +142,6 @@ class Ordering:
 
 
 def _check_place(settings: GuildSettings, viewer: Viewer) -> None:
-    """Raise ForbiddenByGuildError, naming the allowed channels, unless the viewer is in one."""
     if settings.channel_ids and not viewer.channel_ids.intersection(settings.channel_ids):
         where = ", ".join(f"<#{each}>" for each in settings.channel_ids[:10])
         raise ForbiddenByGuildError(f"Clips are made elsewhere in this server: {where}.")
@@ -170,10 +150,10 @@ def _check_place(settings: GuildSettings, viewer: Viewer) -> None:
 def with_guild_defaults(
     settings: GuildSettings, catalogue: Catalogue, options: ClipOptions
 ) -> ClipOptions:
-    """Return `options` with the guild's defaults where it has none and they are offered.
+    """Return `options` with the guild's default model, length and size where left out and offered.
 
     catalogue  the models that the guild allows.
-    Raises BadOptionError for a model that is not in it.
+    Raises BadOptionError for a model that the guild doesn't allow.
     """
     fits = (each for each in catalogue.offers if options.image is None or each.model.takes_image)
     if options.model is None and any(each.key == settings.default_model for each in fits):
@@ -200,6 +180,6 @@ def _repeat_offer(catalogue: Catalogue, spec: RenderSpec) -> Offer | None:
 
 
 def _seed(request_id: int, variant: int) -> int:
-    """Return a seed that a redelivered interaction finds again; differs between variants."""
+    """Return a seed that is the same for a redelivered interaction and differs between variants."""
     digest = hashlib.sha256(f"{request_id}:{variant}".encode()).digest()
     return int.from_bytes(digest[:4]) & 0x7FFF_FFFF

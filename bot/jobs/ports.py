@@ -1,11 +1,11 @@
 """Protocols that `bot.chat` implements for `bot.jobs`, and the values that pass between them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bot.archive.base import Archive
 from bot.clock import Clock
@@ -41,7 +41,6 @@ class JobStatus:
     """A job as a member sees it."""
 
     job: Job
-    #: The name for people of the job's model.
     model_label: str
     #: The name of the job's provider; None where only one provider is configured.
     provider_label: str | None = None
@@ -49,13 +48,10 @@ class JobStatus:
     ahead: int | None = None
     #: When the render will probably be ready; None without durations of past renders.
     ready_at: datetime | None = None
-    #: The finished clip; set from FITTING on.
     clip: Clip | None = None
     #: The parent, where the job is a remix or an extension.
     origin: Origin | None = None
-    #: Whether the download waits for disk space.
     waits_for_disk_space: bool = False
-    #: Whether the clip can be continued.
     can_extend: bool = False
     #: Where the member requested the clip; set when it is posted at another place.
     asked_in: Place | None = None
@@ -97,7 +93,6 @@ class ClipPublisher(Protocol):
 
         Does nothing for a request without a card message, and for a message that can't be edited.
         """
-        ...
 
     async def post_clip(
         self, status: JobStatus, path: Path, others: Sequence[JobStatus] = ()
@@ -116,8 +111,7 @@ class ClipPublisher(Protocol):
         ...
 
     async def direct_messages(self, job: Job) -> Place | None:
-        """Return the direct-message channel of a job's owner, or None without one; sends nothing."""
-        ...
+        """Return the direct-message channel of a job's owner, if there is one; sends nothing."""
 
     async def mirror_clip(
         self, status: JobStatus, path: Path, channel_id: int, *, may_be_posted: bool
@@ -128,44 +122,37 @@ class ClipPublisher(Protocol):
         Returns None, and posts nothing, when not every member of the guild can read the channel
         that the clip was posted in. Raises as `post_clip`.
         """
-        ...
 
     async def open_thread(self, job: Job, card_message_id: int) -> Place | None:
         """Return the thread of a request's status card, and open it first if need be; idempotent.
 
-        Returns None where there can be no thread: in a thread, a direct message, or without permission.
+        Returns None where no thread can be: in a thread, a direct message, or without permission.
         """
-        ...
 
     async def notify(self, channel_id: int, words: str, *, key: str) -> None:
         """Send a message that mentions no one to a channel. Raises PlaceClosedError.
 
         key  the nonce, which prevents a second message for a few minutes; at most 25 characters.
         """
-        ...
 
     async def remove_clip(self, job: Job, remaining: Sequence[JobStatus]) -> None:
         """Remove a DONE job's clip from its message, or delete the message if it has no other clip.
 
         remaining  the variants that stay in that message.
         """
-        ...
 
     async def remove_unrecorded_mirror(self, job: Job, channel_id: int) -> None:
         """Delete a clip's mirror whose message id was never stored, if there is one."""
-        ...
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
         """Delete a message of the bot's own."""
-        ...
 
     async def find_clip(self, job: Job) -> int | None:
         """Return the id of the message that carries a job's clip at its place.
 
-        Returns None where there is none or the place was deleted. Raises PlaceClosedError when the bot
-        may not read the place.
+        Returns None where there is none or the place was deleted. Raises PlaceClosedError when
+        the bot may not read the place.
         """
-        ...
 
 
 class TaskKind(StrEnum):
@@ -180,12 +167,9 @@ class TaskKind(StrEnum):
     OUTBOX = "errand"
 
 
-class Wake(Protocol):
-    """Starts a coroutine of the reconciler early; a lost call delays a job, but never loses it."""
-
-    def __call__(self, kind: TaskKind, subject: str) -> None:
-        """Return at once; if the coroutine is running, it is started again after its end."""
-        ...
+#: Starts a coroutine of the reconciler early, or once more if it is running, and returns at once.
+#: The arguments are the coroutine's kind and subject. A lost call delays a job, but never loses it.
+Wake: TypeAlias = Callable[[TaskKind, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,5 +194,4 @@ class Dependencies:
     max_clip_bytes: int
     #: How long a posted clip's file is kept, in days; None: forever.
     keep_days: int | None = None
-    #: The check for free disk space; the default says that there is always enough.
     disk_space: DiskSpace = field(default_factory=DiskSpace)

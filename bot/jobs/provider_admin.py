@@ -14,28 +14,26 @@ from bot.jobs.worker_context import WorkerContext
 from bot.model import Viewer
 from bot.providers.base import Model
 from bot.providers.health import CircuitState, ProviderHealth
-from bot.storage.guild_settings import Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderStatus:
-    """One provider, as one guild has it."""
+    """The state of one provider, with the choices of one guild."""
 
     name: str
     health: ProviderHealth
-    #: Whether its circuit lets it take jobs now.
+    #: Whether the provider's circuit lets jobs be submitted now.
     takes_work: bool
-    #: Whether this guild gives it no new jobs.
+    #: Whether this guild gives the provider no new jobs.
     drained_here: bool
-    #: Whether no guild gives it new jobs; only the operator changes that.
+    #: Whether no guild gives the provider new jobs, which only the operator can change.
     drained_everywhere: bool
-    #: Whether it is tried first in this guild.
+    #: Whether this guild's jobs go to the provider first.
     is_preferred: bool
-    #: Its models, retired ones too.
+    #: The provider's models, retired ones too.
     models: tuple[Model, ...]
-    #: Jobs of all guilds that it is working on now.
+    #: How many jobs of all guilds the provider works on now, and how many it takes at a time.
     running: int
-    #: How many jobs it works on at a time.
     slots: int
 
 
@@ -43,15 +41,15 @@ class ProviderAdmin:
     """Lists, prefers, drains and tests the providers of a guild.
 
     A choice applies to the guild's new jobs; running jobs keep their provider. Methods that take
-    `by` raise ModeratorsOnlyError for other members, and BadOptionError for a provider that is not
-    configured. Every refusal is a RefusedError.
+    `by` raise ModeratorsOnlyError for members who are no moderators, and BadOptionError for a
+    provider that is not configured. Every refusal is a RefusedError.
     """
 
-    def __init__(self, context: WorkerContext) -> None:
-        self._context = context
-        self._providers = context.providers
-        self._health = context.health
-        self._settings_cache = context.settings_cache
+    def __init__(self, ctx: WorkerContext) -> None:
+        self._ctx = ctx
+        self._providers = ctx.providers
+        self._health = ctx.health
+        self._settings_cache = ctx.settings_cache
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,7 +70,7 @@ class ProviderAdmin:
                 drained_everywhere=name in everywhere.drained_providers,
                 is_preferred=name == here.preferred_provider,
                 models=provider.capabilities().models,
-                running=await self._context.store.slots_taken(name),
+                running=await self._ctx.store.slots_taken(name),
                 slots=provider.capabilities().max_concurrent,
             )
             for name, provider in self._providers.items()
@@ -86,23 +84,17 @@ class ProviderAdmin:
         settings = await self._moderated_settings(by)
         name = None if name is None else self._known_name(name)
         drained = tuple(each for each in settings.drained_providers if each != name)
-        await self._change_settings(
-            by, settings, replace(settings, preferred_provider=name, drained_providers=drained)
-        )
+        await self._change_settings(by, settings, name, drained)
 
     async def drain(self, by: Viewer, name: str, *, back: bool = False) -> None:
-        """Give a provider no new jobs; with `back`, give it new jobs again."""
+        """Give a provider no new jobs; with `back`, give new jobs to the provider again."""
         settings, name = await self._moderated_settings(by), self._known_name(name)
-        others = tuple(each for each in settings.drained_providers if each != name)
-        wanted = (
-            None
-            if settings.preferred_provider == name and not back
-            else settings.preferred_provider
-        )
-        drained = others if back else (*others, name)
-        await self._change_settings(
-            by, settings, replace(settings, preferred_provider=wanted, drained_providers=drained)
-        )
+        drained = tuple(each for each in settings.drained_providers if each != name)
+        preferred = settings.preferred_provider
+        if not back:
+            drained = (*drained, name)
+            preferred = None if preferred == name else preferred
+        await self._change_settings(by, settings, preferred, drained)
 
     async def test(self, by: Viewer, name: str) -> str:
         """Make one free call to a provider and return the result as a sentence for people."""
@@ -133,13 +125,8 @@ class ProviderAdmin:
         return wanted
 
     async def _change_settings(
-        self, by: Viewer, seen: GuildSettings, settings: GuildSettings
+        self, by: Viewer, seen: GuildSettings, preferred: str | None, drained: tuple[str, ...]
     ) -> None:
-        guild_id = by.moderated_guild_id()
-        actor = Actor(user_id=by.user_id, at=self._context.now())
-        changed = await self._context.guild_store.replace_guild_settings(
-            guild_id, settings, actor, expected=seen
-        )
-        self._settings_cache.invalidate(guild_id)
-        if not changed:
+        settings = replace(seen, preferred_provider=preferred, drained_providers=drained)
+        if not await self._settings_cache.replace(by, settings, seen=seen):
             raise RefusedError("Somebody else has just changed the settings. Try again.")

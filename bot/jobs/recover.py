@@ -7,9 +7,6 @@ from datetime import datetime, timedelta
 from bot.errors import (
     DuplicateRenderError,
     NoProviderError,
-    NotAcceptedError,
-    NotOfferedError,
-    ProviderAccountError,
     ProviderError,
     ProviderTroubleError,
     RenderLostError,
@@ -18,6 +15,7 @@ from bot.errors import (
 )
 from bot.jobs.remixing import provider_prompt
 from bot.jobs.submit import (
+    NOT_TAKEN,
     accept_answer,
     accept_render,
     handle_failed_call,
@@ -37,104 +35,98 @@ _LIST_SINCE = timedelta(hours=1)
 _LIST_SAMPLE = 50
 
 
-async def recover(context: WorkerContext, job: Job) -> None:
+async def recover(ctx: WorkerContext, job: Job) -> None:
     """Move a SUBMITTING job that is due to RENDERING, back to QUEUED, or to FAILED; idempotent.
 
     A provider whose submit is idempotent gets the same call again; the list of renders of any other
     provider is searched. A job whose provider is not configured fails at once.
     """
-    provider = context.providers.get(job.spec.provider)
+    provider = ctx.providers.get(job.spec.provider)
     if provider is None:
-        await context.fail(job, NoProviderError("The video service for this is switched off."))
-    elif job.due_at is None or job.due_at > context.now():
+        await ctx.fail(job, NoProviderError("The video service for this is switched off."))
+    elif job.due_at is None or job.due_at > ctx.now():
         return
     elif provider.capabilities().submit_is_idempotent:
-        await _repeat_call(context, provider, job)
+        await _repeat_call(ctx, provider, job)
     else:
-        await _search_list(context, provider, job)
+        await _search_list(ctx, provider, job)
 
 
-async def _repeat_call(context: WorkerContext, provider: Provider, job: Job) -> None:
+async def _repeat_call(ctx: WorkerContext, provider: Provider, job: Job) -> None:
     """Make the same call with the same idempotency key again.
 
     The earlier call may have been accepted, so a rejection of this one proves nothing: the job
     stays in SUBMITTING until a response carries a render id.
     """
     try:
-        render = await submit_once(context, provider, job)
-    except (NotAcceptedError, NotOfferedError, ProviderAccountError, StorageError) as error:
-        await _repeat_later(context, job, f"no answer to an earlier call: {error}", error)
+        render = await submit_once(ctx, provider, job)
+    except (*NOT_TAKEN, StorageError) as error:
+        await _repeat_later(ctx, job, f"no answer to an earlier call: {error}", error)
     except ProviderError as error:
-        await handle_failed_call(context, provider, job, error)
+        await handle_failed_call(ctx, provider, job, error)
     else:
-        await accept_answer(context, provider, job, render)
+        await accept_answer(ctx, provider, job, render)
 
 
-async def _repeat_later(context: WorkerContext, job: Job, reason: str, error: Exception) -> None:
-    """Try again later; after the deadline fail the job for `reason`."""
-    if job.deadline_at is not None and job.deadline_at <= context.now():
-        await context.fail(job, RenderLostError(reason))
+async def _repeat_later(ctx: WorkerContext, job: Job, reason: str, error: Exception) -> None:
+    """Retry a recovery after a back-off; after the deadline fail the job for `reason`."""
+    if job.deadline_at is not None and job.deadline_at <= ctx.now():
+        await ctx.fail(job, RenderLostError(reason))
         return
     attempts = job.attempts + 1
-    due_at = context.after_failures(attempts, hint_s=retry_hint_s(error))
-    await context.store.update(job, attempts=attempts, due_at=due_at)
+    due_at = ctx.after_failures(attempts, hint_s=retry_hint_s(error))
+    await ctx.store.update(job, attempts=attempts, due_at=due_at)
 
 
-async def _search_list(context: WorkerContext, provider: Provider, job: Job) -> None:
-    """Search the provider's list for the render of `job`; move or fail the job by the result."""
+async def _search_list(ctx: WorkerContext, provider: Provider, job: Job) -> None:
     try:
-        match = await _find_render(context, provider, job)
+        match = await _find_render(ctx, provider, job)
     except UnsupportedError as error:
-        await context.fail(job, RenderLostError(f"the provider has no list to search: {error}"))
+        await ctx.fail(job, RenderLostError(f"the provider has no list to search: {error}"))
     except ProviderError as error:
-        await _repeat_later(context, job, f"could not read the list: {error}", error)
+        await _repeat_later(ctx, job, f"could not read the list: {error}", error)
     else:
         if isinstance(match, RenderStatus):
             _log.warning("found the render of the lost create: %s", match.id)
-            await _claim(context, provider, job, match)
+            await _claim(ctx, provider, job, match)
         elif match is None:
             _log.warning("the create never arrived; queued again")
-            now = context.now()
-            await context.store.move(job, State.QUEUED, now, due_at=now)
+            now = ctx.now()
+            await ctx.store.move(job, State.QUEUED, now, due_at=now)
         else:
-            await context.fail(job, RenderLostError(match))
+            await ctx.fail(job, RenderLostError(match))
 
 
-async def _claim(
-    context: WorkerContext, provider: Provider, job: Job, render: RenderStatus
-) -> None:
+async def _claim(ctx: WorkerContext, provider: Provider, job: Job, render: RenderStatus) -> None:
     """Go on with a render from the list, unless a job with the same prompt took it meanwhile."""
     try:
-        await accept_render(context, provider, job, render)
+        await accept_render(ctx, provider, job, render)
     except DuplicateRenderError:
         # The list is searched again: this job's own render may be in it, too.
-        await context.store.update(job, due_at=context.now())
+        await ctx.store.update(job, due_at=ctx.now())
 
 
 async def _find_render(
-    context: WorkerContext, provider: Provider, job: Job
+    ctx: WorkerContext, provider: Provider, job: Job
 ) -> RenderStatus | str | None:
-    """Return the render of `job`, or None when its paid call never arrived.
-
-    Returns a sentence that says why when neither is certain.
-    """
+    """Return the render of `job`, None if its paid call never arrived, or why that is unclear."""
     if job.submitted_at is None:
         return "no time of submission"
     since = job.submitted_at - _CLOCK_SKEW
-    until = job.submitted_at + timedelta(seconds=context.timings.create_s) + _CLOCK_SKEW
+    until = job.submitted_at + timedelta(seconds=ctx.timings.create_s) + _CLOCK_SKEW
     unclear = 0
     list_since = job.submitted_at - _LIST_SINCE
     recent = await provider.recent(list_since)
-    await _check_list_complete(context, provider, list_since, recent)
+    await _check_list_complete(ctx, provider, list_since, recent)
     for render in recent:
         if not _may_match(render, job):
             continue
-        if await context.store.owner_of_remote(provider.name, render.id) is not None:
+        if await ctx.store.owner_of_remote(provider.name, render.id) is not None:
             continue
         created_at = render.created_at
         if render.model not in (None, job.spec.model):
-            # The model may be a dated version of the job's, or have an upstream provider's name; the
-            # prompt alone doesn't identify a render.
+            # The model may be a dated version of the job's, or have an upstream provider's name;
+            # the prompt alone doesn't identify a render.
             unclear += render.prompt is not None
             continue
         if render.source_remote_id not in (None, job.source_remote_id):
@@ -150,7 +142,7 @@ async def _find_render(
 
 
 async def _check_list_complete(
-    context: WorkerContext, provider: Provider, since: datetime, recent: Sequence[RenderStatus]
+    ctx: WorkerContext, provider: Provider, since: datetime, recent: Sequence[RenderStatus]
 ) -> None:
     """Raise ProviderTroubleError unless `recent` plausibly holds every render since `since`.
 
@@ -158,8 +150,8 @@ async def _check_list_complete(
     a server that has not loaded its renders yet.
     """
     can = provider.capabilities()
-    horizon = context.after(can.deadline_s)
-    under_way = await context.store.renders_due(provider.name, horizon, _LIST_SAMPLE)
+    horizon = ctx.after(can.deadline_s)
+    under_way = await ctx.store.renders_due(provider.name, horizon, _LIST_SAMPLE)
     known = {
         job.remote_id
         for job in under_way

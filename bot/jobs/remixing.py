@@ -46,13 +46,13 @@ class Remixing:
         self._parent = parent
         self._before = before = parent.job.spec
         self._remote_id = _remote_id(parent.job)
-        #: The parent's own offer; None when it can't be used now.
+        #: The offer that made the parent; None when that offer can't be used now.
         self._offer = catalogue.offer(before.provider, before.model)
         #: The offers of the model that a member chose for the parent; none if the bot chose.
         self._chosen = () if before.any_model else catalogue.offers_of_model(before)
 
     def remix(self, options: ClipOptions, seed: int) -> NewJob:
-        """Return the job that makes the parent again with the change that `options.prompt` describes.
+        """Return the job that remakes the parent with the change that `options.prompt` describes.
 
         Model, length, size and provider stay the parent's where `options` don't name them.
         """
@@ -72,7 +72,7 @@ class Remixing:
         return self._new_job(spec, seed, native=native)
 
     def extend(self, words: str | None, seed: int) -> NewJob:
-        """Return the job that continues the parent: with `words`, or with its own prompt if None."""
+        """Return the job that continues the parent with `words`, or with its own prompt if None."""
         before, offer = self._before, self._offer
         change = self._gate.sanitize(words) if words and words.strip() else None
         prompt = before.prompt if change is None else compose_prompt(before.prompt, "Then", change)
@@ -95,7 +95,7 @@ class Remixing:
         )
 
     def _is_any_model(self, spec: RenderSpec) -> bool:
-        """Return whether any model may make `spec`; False if its model was chosen for the parent."""
+        """Return whether any model may make `spec`: its model was not chosen for the parent."""
         at = (spec.provider, spec.model)
         return at not in [(each.provider, each.model.name) for each in self._chosen]
 
@@ -112,7 +112,6 @@ class Remixing:
         return self._catalogue.offer_named(name)
 
     def _can_remix(self, offer: Offer, options: ClipOptions, change: str) -> bool:
-        """Return whether the parent's provider can remix its own render as `options` ask."""
         model = offer.model
         if Operation.REMIX not in model.operations or self._remote_id is None:
             return False
@@ -156,7 +155,6 @@ class Remixing:
             return resolve_at(offers[0], replace(options, seconds=longest), prompt)
 
     def _extend_spec(self, prompt: str) -> RenderSpec:
-        """Return the spec for a clip that begins with the parent's last frame."""
         size, too_long = self._before.size, None
         for each in self._offers_in_order():
             if _can_continue(each, size):
@@ -200,7 +198,7 @@ def split_prompt(prompt: str) -> list[str]:
 
 
 def _remote_id(job: Job) -> str | None:
-    """Return the id of a job's whole clip at its provider, which has only a part of a joined clip."""
+    """Return the id of a job's whole clip at its provider, which has none for a joined clip."""
     joined = job.spec.operation is Operation.EXTEND and job.source_remote_id is None
     return None if joined else job.remote_id
 

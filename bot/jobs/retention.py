@@ -1,4 +1,4 @@
-"""Removes files past their time, and keeps the reserve file in place."""
+"""Removes expired clips and unused images, and creates the reserve file again when it is gone."""
 
 import asyncio
 import logging
@@ -17,21 +17,21 @@ from bot.storage.reserve_file import ReserveFile
 from bot.storage.retention import ExpiredClip, RetentionCursor, RetentionStore
 
 _log = logging.getLogger(__name__)
-#: The start does more urgent things first.
+#: The wait before the first pass: the bot does more urgent things at its start.
 _START_DELAY_S = 1.0
 _FIRST_RUN_AFTER = timedelta(seconds=30)
 _RESERVE_FILE_EVERY_S = 60.0
 _RUN_EVERY = timedelta(hours=6)
-#: Rows in one read, and the pause after it, in which others can use the disk.
+#: The number of rows in one read, and the pause after a read, in which others can use the disk.
 _BATCH_SIZE = 100
 _PAUSE_S = 0.1
-#: Younger files stay: a reference image is stored before its request is accepted.
+#: Younger images stay, because a reference image is stored before its request is accepted.
 _PICTURE_MIN_AGE_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionDependencies:
-    """What the loop works on."""
+    """The stores, folders and providers that the retention loop works on."""
 
     retention_store: RetentionStore
     archive: Archive
@@ -44,7 +44,7 @@ class RetentionDependencies:
 
 
 class RetentionLoop:
-    """A loop for `Scheduler.add_loop`.
+    """The loop, run by `Scheduler.add_loop`, that removes expired files.
 
     keep  how long a posted clip stays in the archive; None: forever.
     """
@@ -68,7 +68,7 @@ class RetentionLoop:
             await self._clock.sleep(_RESERVE_FILE_EVERY_S)
 
     async def restore_reserve_file(self) -> None:
-        """Create the reserve file again where there is enough disk space; never raises."""
+        """Create the reserve file again if the disk has enough space; never raises."""
         disk_space, reserve_file = self._dependencies.disk_space, self._dependencies.reserve_file
         if await asyncio.to_thread(disk_space.allows_new_jobs):
             try:
@@ -77,10 +77,10 @@ class RetentionLoop:
                 _log.warning("no reserve file: %s", error)
 
     async def remove_expired(self) -> None:
-        """Remove all that is past its time; idempotent. Raises StorageError.
+        """Remove expired clips and unused reference images; idempotent. Raises StorageError.
 
-        Of a clip: its file, its thumbnail, and the render of a provider on this machine. Renders at
-        other providers are removed only when the clip is deleted.
+        An expired clip loses its file, its thumbnail, and its render if the provider is on this
+        machine. Renders at other providers are removed only when a clip is deleted.
         """
         if self._keep is not None:
             removed = await self._remove_expired_clips(self._clock.now() - self._keep)
@@ -96,8 +96,7 @@ class RetentionLoop:
             )
             gone = [each.job_id for each in old if await self._remove_clip(each)]
             if gone:
-                # After the files: the next run finds a row without a file, but never a file without a
-                # row.
+                # Files go first: a row without a file is found again, a file without a row is not.
                 await self._dependencies.retention_store.delete_clips(gone)
             removed += len(gone)
             if next_cursor is None:
@@ -139,7 +138,6 @@ def _is_on_this_disk(provider: Provider) -> bool:
 
 
 def _old_files(folder: Path, now_s: float) -> list[Path]:
-    """Return the files of a folder that are older than a day."""
     try:
         return [
             each

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from bot.clock import Clock
 from bot.errors import StorageError
@@ -24,23 +23,13 @@ _log = logging.getLogger(__name__)
 StepObserver: TypeAlias = Callable[[TaskKind, str, float], None]
 
 
-class _Loop(Protocol):
-    def __call__(self) -> Awaitable[None]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Backoff:
-    """A coroutine that failed, and until when it is not started again."""
-
-    until: datetime
-    #: Failures in a row.
-    failures: int
+_Loop: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Scheduler:
-    """At most one coroutine a kind and subject (a job, a provider's polls) runs at a time.
+    """Runs the coroutines, at most one a time for each kind and subject, and the endless loops.
 
-    Start it before the Discord client connects, so that its first work doesn't delay a command.
+    The scheduler starts before the Discord client connects: its first work delays no command.
     """
 
     def __init__(
@@ -53,7 +42,8 @@ class Scheduler:
         self._wake_event = asyncio.Event()
         self._woken: dict[tuple[TaskKind, str], None] = {}
         self._running: dict[tuple[TaskKind, str], asyncio.Task[None]] = {}
-        self._backoffs: dict[tuple[TaskKind, str], _Backoff] = {}
+        #: When a coroutine that failed may start again, and how often it has failed in a row.
+        self._backoffs: dict[tuple[TaskKind, str], tuple[datetime, int]] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._step_observer: StepObserver | None = None
         self._extra_loops: dict[str, _Loop] = {}
@@ -63,21 +53,17 @@ class Scheduler:
         self._step_observer = observer
 
     def add_loop(self, name: str, loop: _Loop) -> None:
-        """Run another loop from `start` on; it is started again when it raises."""
+        """Run another loop from `start` on; a loop that raises is started again."""
         self._extra_loops[name] = loop
 
     def wake(self, kind: TaskKind, subject: str) -> None:
-        """Start a coroutine early; see `ports.Wake`.
-
-        Only records it and wakes the loop, so the caller doesn't own the task. A coroutine that is
-        running is started once more after its end, which wakes the loop too.
-        """
+        """Have the reconcile loop start a coroutine now, or once more if it is running already."""
         self._woken[kind, subject] = None
         if (kind, subject) not in self._running:
             self._wake_event.set()
 
     async def start(self) -> None:
-        """Start the loops, and continue what was open when the last process ended."""
+        """Start the loops, and continue the jobs that were open when the last process ended."""
         await self._reconciler.resume()
         loops: dict[str, _Loop] = {
             "reconcile": self._reconcile_forever,
@@ -104,7 +90,6 @@ class Scheduler:
         self._loops.clear()
 
     async def _supervise(self, name: str, loop: _Loop) -> None:
-        """Run `loop` forever; log what it raises and start it again."""
         while True:
             try:
                 await loop()
@@ -115,25 +100,24 @@ class Scheduler:
             await self._clock.sleep(self._timings.backoff_first_s)
 
     async def _reconcile_forever(self) -> None:
-        reconcile_at = self._clock.now()
+        now, timings = self._clock.now, self._timings
+        reconcile_at = now()
         while True:
             self._wake_event.clear()
             self._start_woken()
-            if reconcile_at <= self._clock.now():
-                # However often it is woken, the table is read at most once a `reconcile_min_gap_s`.
-                reconcile_at = self._clock.now() + timedelta(
-                    seconds=self._timings.reconcile_min_gap_s
-                )
+            if reconcile_at <= now():
+                # The table is read at most once a `reconcile_min_gap_s`, however many wakes come.
+                reconcile_at = now() + timedelta(seconds=timings.reconcile_min_gap_s)
                 next_at = await self._reconciler.reconcile()
                 self._start_woken()
-                wait_s = self._timings.reconcile_max_gap_s
+                wait_s = timings.reconcile_max_gap_s
                 if next_at is not None:
-                    until_s = (next_at - self._clock.now()).total_seconds()
-                    wait_s = min(wait_s, max(until_s, self._timings.reconcile_min_gap_s))
+                    until_s = (next_at - now()).total_seconds()
+                    wait_s = min(wait_s, max(until_s, timings.reconcile_min_gap_s))
             else:
-                wait_s = (reconcile_at - self._clock.now()).total_seconds()
+                wait_s = (reconcile_at - now()).total_seconds()
             with contextlib.suppress(TimeoutError):
-                # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
+                # asyncio.wait_for of Python 3.11 can swallow a cancellation that meets the event.
                 async with asyncio.timeout(wait_s):
                     await self._wake_event.wait()
 
@@ -141,16 +125,15 @@ class Scheduler:
         while True:
             # A provider whose list of models failed offers nothing until the next refresh.
             is_whole = await self._reconciler.refresh()
-            await self._clock.sleep(
-                self._timings.refresh_s if is_whole else self._timings.not_found_gap_s
-            )
+            timings = self._timings
+            await self._clock.sleep(timings.refresh_s if is_whole else timings.not_found_gap_s)
 
     def _start_woken(self) -> None:
         now = self._clock.now()
         for key in [each for each in self._woken if each not in self._running]:
             del self._woken[key]
-            # A coroutine that just failed waits; `reconcile` finds its job again.
-            if key not in self._backoffs or self._backoffs[key].until <= now:
+            # A coroutine that just failed is left out; `reconcile` finds its job again.
+            if key not in self._backoffs or self._backoffs[key][0] <= now:
                 name = f"{key[0]} {key[1]}"
                 self._running[key] = asyncio.create_task(self._run(*key), name=name)
 
@@ -175,7 +158,7 @@ class Scheduler:
             else:
                 outcome = "ok"
                 self._backoffs.pop((kind, subject), None)
-                # A slot may be free, or the next step due.
+                # A render slot may be free now, or the next step due.
                 self._wake_event.set()
             finally:
                 del self._running[kind, subject]
@@ -184,16 +167,15 @@ class Scheduler:
                     self._step_observer(kind, outcome, took_s)
 
     def _back_off(self, kind: TaskKind, subject: str) -> float:
-        """Keep a failed coroutine from starting again for a while; return for how many seconds.
+        """Let a failed coroutine start only after a wait; return the wait in seconds.
 
-        While the database refuses writes, every due row would otherwise be tried in a tight loop,
-        with calls to the provider too.
+        While the database refuses writes, each due row would otherwise be tried again at once, with
+        calls to its provider.
         """
-        before = self._backoffs.get((kind, subject))
-        times = 1 if before is None else before.failures + 1
-        wait_s = self._timings.backoff_s(times)
+        _, failures = self._backoffs.get((kind, subject), (None, 0))
+        wait_s = self._timings.backoff_s(failures + 1)
         until = self._clock.now() + timedelta(seconds=wait_s)
-        self._backoffs[kind, subject] = _Backoff(until=until, failures=times)
+        self._backoffs[kind, subject] = (until, failures + 1)
         return wait_s
 
 

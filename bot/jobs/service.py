@@ -1,4 +1,4 @@
-"""What commands call: submit, status, cancel, fetch. Never waits for a provider."""
+"""What commands can do with jobs: submit, show, cancel, fetch. Nothing waits for a provider."""
 
 import contextlib
 import logging
@@ -35,11 +35,14 @@ _MakeJobs: TypeAlias = Callable[[Viewer, Request], Awaitable[Sequence[NewJob]]]
 
 
 class JobService:
-    """What members can do with jobs. Every refusal is a RefusedError whose text they read."""
+    """What members can do with jobs.
+
+    A method that refuses raises a RefusedError, whose text the member reads, and charges nothing.
+    """
 
     def __init__(
         self,
-        context: WorkerContext,
+        ctx: WorkerContext,
         *,
         library: Library,
         ordering: Ordering,
@@ -52,54 +55,44 @@ class JobService:
         self.moderation = moderation
         self.provider_admin = provider_admin
         #: All offers of the configured providers.
-        self.catalogue: Catalogue = context.catalogue
+        self.catalogue: Catalogue = ctx.catalogue
         self._ordering = ordering
-        self._context = context
-        self._store = context.store
-        self._status_reader = context.status_reader
+        self._ctx = ctx
+        self._store = ctx.store
+        self._status_reader = ctx.status_reader
 
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
         """Return a request made now; `interaction_id` may also be a message's id."""
-        return Request(
-            id=interaction_id, user_id=user_id, place=place, created_at=self._context.now()
-        )
+        return Request(id=interaction_id, user_id=user_id, place=place, created_at=self._ctx.now())
 
     async def catalogue_for(self, viewer: Viewer) -> Catalogue:
         """Return the offers of the viewer's guild."""
         return await self._ordering.catalogue_for(viewer.guild_id)
 
     async def submit(self, options: ClipOptions, viewer: Viewer, request: Request) -> StatusCard:
-        """Reserve and queue all variants, or none; idempotent by `request.id`.
-
-        Raises BadOptionError, ForbiddenByGuildError, BlockedError, UnsafePromptError, OverQuotaError or
-        StorageError; then nothing was charged.
-        """
+        """Reserve and queue all variants of a new clip, or none; idempotent by request id."""
         return await self._accept(partial(self._ordering.generate, options), viewer, request)
 
     async def remix(
         self, clip_id: str, options: ClipOptions, viewer: Viewer, request: Request
     ) -> StatusCard:
-        """Make a clip again with the change that `options.prompt` describes; else like `submit`.
+        """Queue a clip's remix, which the viewer pays for and owns; idempotent by request id.
 
-        What `options` leaves open is the parent's; the viewer pays and owns the result.
-        Also raises NoSuchClipError and RemixForbiddenError.
+        `options.prompt` describes the change; where another option is None, the parent's holds.
         """
         return await self._accept(partial(self._ordering.remix, clip_id, options), viewer, request)
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> StatusCard:
-        """Continue a clip, as `words` say or as it was; else like `remix`.
-
-        Also raises NoProviderError where no model can continue it.
-        """
+        """Queue a clip's extension with `words`, or with its own prompt if None; idempotent."""
         return await self._accept(partial(self._ordering.extend, clip_id, words), viewer, request)
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> StatusCard:
-        """Make a clip once more, with another seed; else like `remix`.
+        """Queue a clip once more, with another seed; idempotent by request id.
 
         A remix or extension starts from its parent again. Where the parent is deleted, a remix is
-        made from its prompt alone. Raises RemixForbiddenError for a clip that can't be repeated.
+        made from its prompt alone.
         """
         return await self._accept(partial(self._ordering.repeat, clip_id), viewer, request)
 
@@ -108,13 +101,13 @@ class JobService:
         try:
             jobs = await self._reserve(make_jobs, viewer, request)
         except OverBudgetError:
-            await self._context.budget_monitor.check(request.place.guild_id, refused=True)
+            await self._ctx.budget_monitor.check(request.place.guild_id, refused=True)
             raise
         except OverBotBudgetError as error:
             _log.warning("%s is used up: an order was refused", error.variable)
             raise
         for job in jobs:
-            self._context.wake(TaskKind.SUBMIT, job.id)
+            self._ctx.wake(TaskKind.SUBMIT, job.id)
         try:
             return await self._status_reader.read_card(request, jobs)
         except StorageError as error:
@@ -126,14 +119,14 @@ class JobService:
     async def _reserve(
         self, make_jobs: _MakeJobs, viewer: Viewer, request: Request
     ) -> tuple[Job, ...]:
-        """Accept the jobs of `make_jobs`; make them anew when the guild's settings changed meanwhile."""
+        """Accept the jobs of `make_jobs`; make them anew if the guild's settings changed meanwhile."""
         for _ in range(_MAX_TRIES):
             new_jobs = await make_jobs(viewer, request)
             specs = [each.spec for each in new_jobs]
 
             def check(ledger: LedgerReader, specs: Sequence[RenderSpec] = specs) -> None:
-                self._context.settings_cache.check_current(ledger, viewer.guild_id)
-                self._context.quota.check(ledger, viewer, specs, request.created_at)
+                self._ctx.settings_cache.check_current(ledger, viewer.guild_id)
+                self._ctx.quota.check(ledger, viewer, specs, request.created_at)
 
             with contextlib.suppress(StaleSettingsError):
                 return await self._store.accept(request, new_jobs, check)
@@ -141,29 +134,23 @@ class JobService:
 
     async def check_budget(self, request: Request) -> None:
         """Warn moderators if an accepted request used up their budget; never raises."""
-        await self._context.budget_monitor.check(request.place.guild_id)
+        await self._ctx.budget_monitor.check(request.place.guild_id)
 
     async def card_sent(self, request_id: int, message_id: int) -> None:
-        """Store which message is the request's status card, so that it is kept up to date.
-
-        Never raises: the jobs go on, with or without a card.
-        """
+        """Store which message is a request's status card, so that edits begin; never raises."""
         try:
             await self._store.set_card(request_id, message_id)
         except StorageError as error:
             _log.warning("the card of request %s stays as it is: %s", request_id, error)
         else:
-            self._context.status_cards.mark_dirty(request_id)
+            self._ctx.status_cards.mark_dirty(request_id)
 
     async def status(self, job_id: str, viewer: Viewer) -> JobStatus:
-        """Return one job in detail: the viewer's own, or any of the guild for a moderator.
-
-        Raises NotYoursError, or NoSuchJobError, also for a job of another guild.
-        """
+        """Return the status of the viewer's own job, or for a moderator of any job of the guild."""
         return await self._status_reader.read(await self._visible_job(job_id, viewer))
 
     async def running(self, viewer: Viewer) -> tuple[JobStatus, ...]:
-        """Return the viewer's own open jobs, oldest first, of all guilds."""
+        """Return the statuses of the viewer's own open jobs in all guilds, oldest first."""
         jobs = await self._store.open_jobs(viewer.user_id)
         return tuple([await self._status_reader.read(job) for job in jobs])
 
@@ -175,9 +162,8 @@ class JobService:
     async def cancel(self, job_id: str, viewer: Viewer) -> Job:
         """Cancel a job: at once in QUEUED, else when the provider has answered.
 
-        Returns the job as it is now: CANCELLED, or open with `cancel_requested_at` set.
-        Raises NoSuchJobError, NotYoursError, or TooLateError, also for a render that its provider
-        can't stop: it is paid for, so the clip will be posted.
+        Returns the job as CANCELLED, or open with `cancel_requested_at` set. Raises TooLateError
+        also for a render that its provider can't stop: it is paid for, so the clip is posted.
         """
         job = await self._visible_job(job_id, viewer)
         if job.state not in CANCELLABLE_STATES:
@@ -187,7 +173,7 @@ class JobService:
                 f"`{job.id}` is being rendered, and this video service can't stop a render that it "
                 "has begun. It will be posted when it is ready."
             )
-        now = self._context.now()
+        now = self._ctx.now()
         if job.user_id != viewer.user_id:
             # The audit log comes first, so that no job is cancelled without an entry.
             requested = await self._store.request_cancel(job, now, by_moderator=viewer.user_id)
@@ -196,30 +182,27 @@ class JobService:
         if job.state is State.QUEUED:
             done = await self._store.move(job, State.CANCELLED, now, close=EntryKind.REFUND)
             if done is not None:
-                self._context.status_cards.mark_dirty(job.request_id)
+                self._ctx.status_cards.mark_dirty(job.request_id)
                 return done
         requested = await self._store.request_cancel(job, now)
         if requested is None:
             return await self._already_cancelled(job)
-        self._context.status_cards.mark_dirty(job.request_id)
+        self._ctx.status_cards.mark_dirty(job.request_id)
         if requested.state is State.RENDERING:
-            self._context.wake(TaskKind.POLL, requested.spec.provider)
+            self._ctx.wake(TaskKind.POLL, requested.spec.provider)
         else:
-            self._context.wake(TaskKind.SUBMIT, requested.id)
+            self._ctx.wake(TaskKind.SUBMIT, requested.id)
         return requested
 
     async def _already_cancelled(self, seen: Job) -> Job:
-        """Return a job that was cancelled meanwhile; raise TooLateError if it ended otherwise."""
+        """Return a job that was cancelled meanwhile; raise TooLateError for another end."""
         now = await self._store.job(seen.id) or seen
         if now.state is not State.CANCELLED:
             raise TooLateError(_too_late_text(now))
         return now
 
     async def cancel_all(self, request_id: int, viewer: Viewer) -> tuple[Job, ...]:
-        """Cancel those of a request's jobs that can be; return them as they are now.
-
-        Raises as `cancel`, and TooLateError when none can be cancelled.
-        """
+        """Cancel a request's jobs that can be cancelled; return them, TooLateError for none."""
         jobs = await self._store.jobs_of(request_id)
         left = [job for job in jobs if job.state in CANCELLABLE_STATES]
         if not left:
@@ -236,12 +219,7 @@ class JobService:
         return tuple(now)
 
     async def fetch(self, job_id: str, viewer: Viewer, place: Place) -> Job:
-        """Post a kept clip at `place`; only for its owner.
-
-        Raises NoSuchJobError, NotYoursError, TooLateError when it is not kept (any more) or belongs
-        to another guild, ForbiddenByGuildError, or ClipTooLargeError when it may not be uploaded there
-        either.
-        """
+        """Have the viewer's own kept clip posted at `place`; ClipTooLargeError if it can't be."""
         job = await self._visible_job(job_id, viewer)
         if job.user_id != viewer.user_id:
             raise NotYoursError(f"`{job.id}` belongs to somebody else.")
@@ -253,16 +231,16 @@ class JobService:
             raise TooLateError(f"There is nothing to fetch for `{job.id}`.")
         if clip.size_bytes > place.upload_limit_bytes:
             raise clip_too_large(clip.size_bytes, place.upload_limit_bytes)
-        moved = await self._store.repost(job, place, self._context.now())
+        moved = await self._store.repost(job, place, self._ctx.now())
         if moved is None:
             raise TooLateError(f"`{job.id}` is on its way already.")
-        self._context.status_cards.mark_dirty(job.request_id)
-        self._context.wake(TaskKind.DELIVER, job.id)
+        self._ctx.status_cards.mark_dirty(job.request_id)
+        self._ctx.wake(TaskKind.DELIVER, job.id)
         return moved
 
     async def quota_status(self, viewer: Viewer) -> QuotaStatus:
         """Return the limits that apply to the viewer in this guild, and what is used of them."""
-        now, quota = self._context.now(), self._context.quota
+        now, quota = self._ctx.now(), self._ctx.quota
         return await self._store.read_ledger(lambda ledger: quota.status(ledger, viewer, now))
 
     async def _visible_job(self, job_id: str, viewer: Viewer) -> Job:

@@ -86,8 +86,8 @@ class StatusCards:
     def mark_dirty(self, request_id: int, *, is_urgent: bool = True) -> None:
         """Have a request's card edited soon, because it may look different now.
 
-        is_urgent  False for mere progress, which can wait. Cards marked before `run`, which the last
-                   process left, can wait too.
+        is_urgent  False for mere progress, which can wait. Cards marked before `run`, which the
+                   last process left, can wait too.
         """
         card_state = self._cards.setdefault(request_id, _CardState())
         card_state.dirty = True
@@ -103,7 +103,7 @@ class StatusCards:
                 self._changed.clear()
                 wait_s = self._start_due()
                 with contextlib.suppress(TimeoutError):
-                    # Not wait_for: in Python 3.11 it can swallow a cancellation.
+                    # asyncio.wait_for of Python 3.11 can swallow a cancellation.
                     async with asyncio.timeout(wait_s):
                         await self._changed.wait()
         finally:
@@ -192,8 +192,10 @@ class StatusCards:
             self._cards.pop(request_id, None)
             return
         if card_state.was_interrupted:
-            was_open = [_was_open(each.job, self._began_at) for each in card.statuses]
-            card = replace(card, was_resumed=any(was_open))
+            began_at, jobs = self._began_at, [each.job for each in card.statuses]
+            unfinished = [j for j in jobs if j.finished_at is None or j.finished_at > began_at]
+            resumed = any(job.created_at <= began_at for job in unfinished)
+            card = replace(card, was_resumed=resumed)
         age = self._clock.now() - card.request.created_at
         fingerprint = _fingerprint(card)
         if fingerprint == card_state.fingerprint or (
@@ -204,10 +206,6 @@ class StatusCards:
         card_state.fingerprint = fingerprint
         if card.is_final and not card_state.dirty:
             self._cards.pop(request_id, None)
-
-
-def _was_open(job: Job, at: datetime) -> bool:
-    return job.created_at <= at and (job.finished_at is None or job.finished_at > at)
 
 
 def _last_activity_at(job: Job, began_at: datetime) -> datetime:

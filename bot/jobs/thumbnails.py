@@ -46,7 +46,7 @@ class Thumbnails:
     async def first_frame(
         self, job: Job, folder: Path, *, takes_image: bool
     ) -> AsyncGenerator[Path | None]:
-        """Hold the image that a job's clip begins with: a reference image or its parent's last frame.
+        """Hold the image that a clip begins with: a reference image or its parent's last frame.
 
         folder       where the frame's file is while the context is entered.
         takes_image  whether the job's model accepts an image.
@@ -76,7 +76,7 @@ class Thumbnails:
                 _log.warning("%s stays until the next start: %s", path.name, error)
 
     async def _last_frame(self, clip_id: str, target: Path, spec: RenderSpec) -> Path | None:
-        """Write a clip's last frame to `target`, in the size of `spec`; None if it can't be read."""
+        """Write a clip's last frame to `target`, in the size of `spec`; None if unreadable."""
         clip = await self._clip_path(clip_id)
         if clip is None:
             return None

@@ -1,4 +1,4 @@
-"""How long the engine waits for what, and when it looks again."""
+"""How long the engine waits for each thing, and when it polls a render."""
 
 import math
 import random
@@ -13,13 +13,12 @@ from bot.clock import Clock
 from bot.model import Job
 from bot.providers.base import Capabilities
 
-#: The first poll comes at this share of the durations measured. A render's end is known only from
-#: the poll that found it, so no measured duration is shorter than the first poll was: with a share
-#: of 1 the first poll could only become later.
+#: The first poll comes at this share of the measured durations. No measured duration is shorter
+#: than the first poll was, since only a poll finds a render's end: with 1 it could only get later.
 _FIRST_POLL_FACTOR = 0.9
 #: With fewer durations than this a percentile says nothing.
 _MIN_DURATIONS = 5
-#: Nothing asks for a render any more whose 404 was recorded so long ago.
+#: A recorded 404 is forgotten after this long: the render is not polled any more by then.
 _FORGET_AFTER: Final = timedelta(days=1)
 
 
@@ -27,27 +26,27 @@ _FORGET_AFTER: Final = timedelta(days=1)
 class Timings:
     """Every waiting time of the engine, in seconds; tests run the same engine with shorter ones."""
 
-    #: Gap between polls of a healthy render while few run, and while many do.
+    #: The gap between polls of a healthy render while few renders run, and while many do.
     poll_few_s: float = 5.0
     poll_many_s: float = 10.0
-    #: From this number of renders at one provider on, "many" run.
+    #: The number of running renders at one provider from which on they count as many.
     many_renders: int = 20
-    #: Gap between polls that cost nothing.
+    #: The gap between polls of a provider whose polls cost nothing.
     poll_free_s: float = 1.0
-    #: Longest that a create may take.
+    #: The longest that a create may take.
     create_s: float = 90.0
-    #: A create of unknown outcome is looked for only after this long: longer than any late request
-    #: can still arrive (measured in simulation, 2026-11: 5 s paid twice, 65 s never did).
+    #: A create of unknown outcome is looked for only after this long, when no late request can
+    #: still arrive (measured in simulation, 2026-11: 5 s paid twice, 65 s never did).
     quiet_s: float = 65.0
     #: A render counts as lost after this many 404s, this far apart.
     not_found_limit: int = 4
     not_found_gap_s: float = 60.0
     #: Polls without an answer past the deadline before a render is given up: about two hours.
     late_tries: int = 60
-    #: A job whose creates are not accepted fails after this many, if that went on for this long.
+    #: A job whose creates are not accepted fails after this many tries and this long.
     submit_tries: int = 60
     submit_give_up_s: float = 7200.0
-    #: Back-off after errors: the first wait, doubling up to the last.
+    #: The back-off after errors: the first wait, which doubles, and the longest.
     backoff_first_s: float = 2.0
     backoff_last_s: float = 120.0
     #: Downloads (past the deadline) and posts in a row that may fail before the engine gives up.
@@ -55,29 +54,28 @@ class Timings:
     post_tries: int = 120
     #: A post of unknown outcome is looked for, and tried again or elsewhere, only after this long.
     post_quiet_s: float = 65.0
-    #: Tries to mirror a clip, or to remove all of one, before that is given up.
+    #: Tries to mirror a clip, or to remove one, before the engine gives up.
     outbox_tries: int = 30
-    #: Clips downloaded and posted at a time.
+    #: The number of clips that are downloaded and posted at a time.
     delivery_concurrency: int = 4
     #: A job in delivery is looked at again after this long, in case its coroutine died.
     delivery_check_s: float = 120.0
-    #: Status cards: least time between two edits, and age at which progress is no longer shown.
+    #: Status cards: the least time between two edits, and the age from which no progress is shown.
     card_gap_s: float = 3.0
     card_max_age_s: float = 3600.0
-    #: The reconcile loop reads the table at least this often, and for overdue rows at most this
-    #: often.
+    #: The longest and the shortest time between two reads of the job table by the reconcile loop.
     reconcile_max_gap_s: float = 5.0
     reconcile_min_gap_s: float = 0.25
-    #: Providers are asked again what they can do after this long, where they tell.
+    #: Providers are asked again what they can do after this long.
     refresh_s: float = 3600.0
-    #: Steps under way may finish for this long when the process stops.
+    #: When the process stops, steps under way may go on for this long.
     stop_s: float = 15.0
 
     def backoff_s(self, failures: int, *, hint_s: float | None = None) -> float:
         """Return the wait before the next try after `failures` (1 or more) in a row, in seconds.
 
-        hint_s  what the server asked for. It is obeyed unless it is shorter than the first wait,
-                with up to a tenth on top, so that many jobs don't come back together.
+        hint_s  the wait that the server asked for. Unless it is shorter than the first wait, it is
+                obeyed, with up to a tenth on top so that many jobs don't come back together.
         """
         if hint_s is not None and hint_s >= self.backoff_first_s:
             return hint_s * random.uniform(1.0, 1.1)
@@ -89,9 +87,9 @@ def first_poll_s(
 ) -> float:
     """Return how long after a submit the first poll comes, in seconds.
 
-    A little before the 5th percentile of past durations; polls at a fixed gap follow. Within 6 % of
-    the optimum for the same number of requests (simulated, 2026-11). Exponential back-off makes
-    clips three times as late: it polls least often when the render is likeliest to finish.
+    The first poll comes a little before the 5th percentile of past durations; polls at a fixed gap
+    follow. That is within 6 % of the optimum for the same number of requests, and exponential
+    back-off makes clips three times as late (simulated, 2026-11).
     """
     if capabilities.polls_are_free:
         return timings.poll_free_s
@@ -117,10 +115,10 @@ def expected_s(durations_s: Sequence[float]) -> float | None:
 
 
 class NotFoundDebounce:
-    """Decides whether a 404 for a known render counts towards giving up.
+    """Decides whether a 404 for a known render counts towards giving up the render.
 
-    At most one counts per `gap_s`, because cancels, webhooks and restarts cause extra polls. How
-    many have counted is kept in `Job.attempts`; when they were recorded, only in memory, so after a
+    At most one counts per `gap_s`, because cancels, webhooks and restarts cause extra polls. The
+    number of counted 404s is in `Job.attempts`; their times are only in memory, so that after a
     restart the next one counts a gap later.
     """
 

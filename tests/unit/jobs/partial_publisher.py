@@ -10,7 +10,7 @@ from bot.model import Job, Place
 
 
 class PartialPublisher(ClipPublisher):
-    """Raises at each call; subclasses implement the calls that their test expects."""
+    """A publisher that raises at each call; subclasses implement the calls that their test expects."""
 
     async def show_card(self, card: StatusCard) -> None:
         raise NotImplementedError

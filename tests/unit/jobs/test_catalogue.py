@@ -93,7 +93,7 @@ def test_a_prompt_is_as_long_as_the_models_api_counts_it() -> None:
     with pytest.raises(BadOptionError, match="21 characters are too many for Units") as refused:
         resolve(ClipOptions(prompt=is_long), units)
     assert refused.value.user_text.endswith("It takes 20. An emoji counts as two or more.")
-    # Counted in characters, the prompt is just short enough.
+    # A model that counts characters takes the same prompt, because an emoji is one character.
     assert (
         resolve(ClipOptions(prompt=is_long), catalogue(first=(model("signs"),))).prompt == is_long
     )

@@ -23,7 +23,7 @@ TIMINGS = Timings(
 
 @dataclass
 class ScriptedReconciler:
-    """A reconciler whose coroutines a test scripts."""
+    """A reconciler whose coroutines wait, fail or raise as a test says."""
 
     failures: int = 0
     reconciliations: int = 0
@@ -106,7 +106,7 @@ async def test_a_subject_runs_once_at_a_time_however_often_it_is_woken() -> None
         for _ in range(50):
             running.wake(TaskKind.DELIVER, "K7Q2")
             await asyncio.sleep(0.001)
-        # On a busy machine the fifty wakes take longer, and more runs fit in.
+        # On a busy machine the fifty wakes take longer, so that more runs fit into that time.
         woken_for_s = time.monotonic() - began_s
         await asyncio.sleep(0.2)
     assert reconciler.most_running == 1

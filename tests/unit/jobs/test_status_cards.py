@@ -29,7 +29,7 @@ def job(progress: int | None = None, state: State = State.RENDERING) -> Job:
 
 
 class FakePublisher(PartialPublisher):
-    """Records the progress on each card that it shows; its first calls may fail."""
+    """A publisher that records the progress on each card shown; its first calls may fail."""
 
     def __init__(self, failures: int = 0) -> None:
         self.shown: list[int | None] = []
@@ -45,7 +45,7 @@ class FakePublisher(PartialPublisher):
 
 
 class CardSource:
-    """One request whose card can be changed at will."""
+    """The status card of one request, which a test can change and remove."""
 
     def __init__(self) -> None:
         request = Request(id=7, user_id=3, place=PLACE, created_at=datetime.now(UTC))

@@ -19,7 +19,7 @@ REQUEST_IDS = range(1, 201)
 
 
 class CountingPublisher(FakePublisher):
-    """Records the requests whose cards it showed, in order."""
+    """A publisher that records, in order, the requests whose cards were shown."""
 
     def __init__(self, failures: int = 0) -> None:
         super().__init__(failures)

@@ -1,4 +1,4 @@
-"""When the engine polls and tries again."""
+"""How the engine chooses the time of the first poll, the gap of polls and the back-off."""
 
 import random
 
