@@ -84,7 +84,7 @@ class ModerationService:
 
     def ceiling(self, by: Viewer) -> tuple[Limit, ...]:
         """Return the operator's limits that the guild's own can't exceed; none in a trusted guild."""
-        return self._context.quota.ceiling(by.moderated_guild_id())
+        return self._ctx.quota.ceiling(by.moderated_guild_id())
 
     async def limits(self, by: Viewer) -> tuple[GuildLimit, ...]:
         """Return all limits that are set in the guild."""
