@@ -133,7 +133,7 @@ class ModerationService:
     async def block(
         self, by: Viewer, user_id: int, lasting: timedelta | None, reason: str | None
     ) -> Block:
-        """Block a member from making clips; with `lasting` None until a moderator lifts the block."""
+        """Block a member from making clips; `lasting` None blocks until the block is lifted."""
         guild_id, actor = by.moderated_guild_id(), self._actor(by)
         block = Block(
             guild_id=guild_id,

@@ -151,7 +151,7 @@ class Reconciler:
         return all(each.capabilities().models for each in providers)
 
     async def poll_now(self, provider_name: str, remote_id: str) -> None:
-        """Poll for one render now, because a webhook of its provider announced a change; idempotent."""
+        """Poll for one render now, because its provider's webhook said it changed; idempotent."""
         if provider_name in self._poll_again:
             self._poll_again[provider_name].add(remote_id)
         now = self._ctx.now()
@@ -162,8 +162,8 @@ class Reconciler:
         """Continue the jobs that the last process left open; called once, before any other step.
 
         Deliveries go on at once: the nonce prevents a second message while a post of the last
-        process may still arrive. A clip that is added to a message has no nonce, and waits until no such
-        post can arrive. Cards of jobs that ended shortly before are edited again.
+        process may still arrive. A clip that is added to a message has no nonce, and waits until
+        no such post can arrive. Cards of jobs that ended shortly before are edited again.
         """
         await self._store_written_down()
         left = await self._store.open_jobs()

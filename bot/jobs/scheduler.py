@@ -18,8 +18,8 @@ from bot.obs.log import job_log_context
 _log = logging.getLogger(__name__)
 
 
-#: Called after each step with its kind, its outcome (`ok`, `storage`, `defect`, or `cut_off` when the
-#: scheduler stops) and the seconds it took.
+#: Called after each step with its kind, its outcome (`ok`, `storage`, `defect`, or `cut_off` when
+#: the scheduler stops) and the seconds it took.
 StepObserver: TypeAlias = Callable[[TaskKind, str, float], None]
 
 

@@ -119,7 +119,7 @@ class JobService:
     async def _reserve(
         self, make_jobs: _MakeJobs, viewer: Viewer, request: Request
     ) -> tuple[Job, ...]:
-        """Accept the jobs of `make_jobs`; make them anew if the guild's settings changed meanwhile."""
+        """Accept the jobs of `make_jobs`; make them anew if the guild's settings have changed."""
         for _ in range(_MAX_TRIES):
             new_jobs = await make_jobs(viewer, request)
             specs = [each.spec for each in new_jobs]
