@@ -29,6 +29,7 @@ from bot.providers.http.image_upload import Upload
 from bot.providers.http.payloads import (
     JsonResponse,
     describe_error,
+    is_compressed,
     origin_of,
     parse_response,
     read_body,
@@ -293,7 +294,7 @@ class Transport:
         if "html" in content_type or "json" in content_type or content_type.startswith("text/"):
             said = self._read_error(response, await read_error_body(response))
             raise BadClipError(f"not a clip: {said}")
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
+        if is_compressed(response):
             raise BadClipError("compressed, though identity was requested")
         length = response.headers.get("content-length", "")
         announced = int(length) if length.isascii() and length.isdigit() else None
