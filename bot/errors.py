@@ -150,6 +150,17 @@ class RemixForbiddenError(RefusedError):
     """The clip's owner turned remixes off."""
 
 
+class SlowedDownError(OverQuotaError):
+    """Providers refused several of the member's orders for their content, so the next one waits."""
+
+
+class AlreadyOrderedError(RefusedError):
+    """The member gave the same order a moment ago, such as by a second press of a button."""
+
+    def __init__(self) -> None:
+        super().__init__("You have just ordered that, and it is under way. I count it once.")
+
+
 class TooLateError(RefusedError):
     """The job is past the point where it can be cancelled or changed."""
 

@@ -2,8 +2,9 @@
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from bot.errors import (
     NotYoursError,
     OverBotBudgetError,
     OverBudgetError,
+    SlowedDownError,
     StorageError,
     TooLateError,
 )
@@ -23,9 +25,11 @@ from bot.jobs.moderation import ModerationService
 from bot.jobs.ordering import Ordering
 from bot.jobs.ports import JobStatus, StatusCard, TaskKind
 from bot.jobs.provider_admin import ProviderAdmin
+from bot.jobs.recent_orders import RecentOrders
 from bot.jobs.worker_context import WorkerContext
 from bot.model import CANCELLABLE_STATES, EntryKind, Job, Place, RenderSpec, Request, State, Viewer
 from bot.quota.quota_status import QuotaStatus
+from bot.quota.sentences import refusals_notice
 from bot.storage.base import LedgerReader, NewJob
 
 _log = logging.getLogger(__name__)
@@ -60,6 +64,7 @@ class JobService:
         self._ctx = ctx
         self._store = ctx.store
         self._status_reader = ctx.status_reader
+        self._recent_orders = RecentOrders(ctx.clock)
 
     def request(self, interaction_id: int, user_id: int, place: Place) -> Request:
         """Return a request made now; `interaction_id` may also be a message's id."""
@@ -80,13 +85,15 @@ class JobService:
 
         `options.prompt` describes the change; where another option is None, the parent's holds.
         """
-        return await self._accept(partial(self._ordering.remix, clip_id, options), viewer, request)
+        make_jobs = partial(self._ordering.remix, clip_id, options)
+        return await self._accept_once(make_jobs, ("remix", clip_id, options), viewer, request)
 
     async def extend(
         self, clip_id: str, words: str | None, viewer: Viewer, request: Request
     ) -> StatusCard:
         """Queue a clip's extension with `words`, or with its own prompt if None; idempotent."""
-        return await self._accept(partial(self._ordering.extend, clip_id, words), viewer, request)
+        make_jobs = partial(self._ordering.extend, clip_id, words)
+        return await self._accept_once(make_jobs, ("extend", clip_id, words), viewer, request)
 
     async def repeat(self, clip_id: str, viewer: Viewer, request: Request) -> StatusCard:
         """Queue a clip once more, with another seed; idempotent by request id.
@@ -94,7 +101,20 @@ class JobService:
         A remix or extension starts from its parent again. Where the parent is deleted, a remix is
         made from its prompt alone.
         """
-        return await self._accept(partial(self._ordering.repeat, clip_id), viewer, request)
+        make_jobs = partial(self._ordering.repeat, clip_id)
+        return await self._accept_once(make_jobs, ("repeat", clip_id), viewer, request)
+
+    async def _accept_once(
+        self, make_jobs: _MakeJobs, order: tuple[Hashable, ...], viewer: Viewer, request: Request
+    ) -> StatusCard:
+        """Accept an order about a clip, unless the same member has just given the same one."""
+        order = (viewer.user_id, *order)
+        self._recent_orders.add(order, request.id)
+        try:
+            return await self._accept(make_jobs, viewer, request)
+        except BaseException:
+            self._recent_orders.remove(order)
+            raise
 
     async def _accept(self, make_jobs: _MakeJobs, viewer: Viewer, request: Request) -> StatusCard:
         request = replace(request, role_ids=viewer.role_ids)
@@ -106,6 +126,9 @@ class JobService:
         except OverBotBudgetError as error:
             _log.warning("%s is used up: an order was refused", error.variable)
             raise
+        except SlowedDownError:
+            await self._notify_of_refusals(viewer)
+            raise
         for job in jobs:
             self._ctx.wake(TaskKind.SUBMIT, job.id)
         try:
@@ -115,6 +138,22 @@ class JobService:
             _log.warning("card of request %s from memory: %s", request.id, error)
             statuses = tuple(self._status_reader.from_memory(job) for job in jobs)
             return StatusCard(request=request, statuses=statuses)
+
+    async def _notify_of_refusals(self, viewer: Viewer) -> None:
+        """Tell moderators, once a day in the log channel, whose orders keep being refused."""
+        _log.warning("member %d keeps ordering what providers refuse", viewer.user_id)
+        try:
+            settings = await self._ctx.settings_cache.settings(viewer.guild_id)
+            if settings.log_channel_id is not None:
+                await self._ctx.outbox.notify(
+                    settings.log_channel_id,
+                    refusals_notice(viewer.user_id),
+                    self._ctx.now(),
+                    key=f"refusals of {viewer.user_id} in {viewer.guild_id}",
+                    again_after=timedelta(days=1),
+                )
+        except StorageError as error:
+            _log.warning("moderators of guild %s not told: %s", viewer.guild_id, error)
 
     async def _reserve(
         self, make_jobs: _MakeJobs, viewer: Viewer, request: Request

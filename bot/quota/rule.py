@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
-from bot.errors import BlockedError, OverBotBudgetError, OverBudgetError, OverQuotaError
+from bot.errors import (
+    BlockedError,
+    OverBotBudgetError,
+    OverBudgetError,
+    OverQuotaError,
+    SlowedDownError,
+)
 from bot.guild import WINDOWS, Block, Grant, Limit, Scope, Unit
 from bot.model import RenderSpec, Usage, Viewer
 from bot.quota import sentences
@@ -17,6 +23,9 @@ from bot.settings import Settings
 from bot.storage.base import JobUsage, LedgerReader
 
 _DAY, _MONTH = timedelta(days=1), timedelta(days=30)
+#: Refusals for content within an hour that a member has free, and the wait after one more.
+_FREE_REFUSALS = 2
+_REFUSALS_WINDOW, _FIRST_WAIT = timedelta(hours=1), timedelta(minutes=1)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -94,6 +103,7 @@ class QuotaRule:
         block = self._block(ledger, viewer, now)
         if block is not None:
             raise BlockedError(sentences.blocked(block))
+        _check_refusals(ledger, viewer, now)
         _check_caps(self._caps(ledger, viewer), len(specs))
         wanted = demand(specs)
         self._check_limits(ledger, viewer, wanted, now)
@@ -225,6 +235,22 @@ class QuotaRule:
 
 def _lower(chosen: int | None, ceiling: int) -> int:
     return ceiling if chosen is None else min(chosen, ceiling)
+
+
+def _check_refusals(ledger: LedgerReader, viewer: Viewer, now: datetime) -> None:
+    """Raise SlowedDownError while a member waits who keeps ordering what providers refuse.
+
+    Such orders are free: without the wait one member could send hundreds a minute with the
+    operator's key, which the provider may close for it. The wait doubles with each refusal.
+    """
+    count, last_at = ledger.refused_by_moderation(
+        viewer.user_id, viewer.guild_id, now - _REFUSALS_WINDOW
+    )
+    if last_at is None or count <= _FREE_REFUSALS:
+        return
+    wait = min(_REFUSALS_WINDOW, _FIRST_WAIT * 2 ** min(count - _FREE_REFUSALS - 1, 10))
+    if last_at + wait > now:
+        raise SlowedDownError(sentences.slowed_down(count, last_at + wait))
 
 
 def _default_limit(unit: Unit, settings: Settings) -> tuple[int | None, str]:

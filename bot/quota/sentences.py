@@ -145,6 +145,22 @@ def over_budget(usage: BudgetUsage, asked_usd_micros: int, fits_at: datetime | N
     )
 
 
+def slowed_down(count: int, until: datetime) -> str:
+    """Return what a member reads who waits because providers refused their orders."""
+    return (
+        f"The video services have refused {count} of your clips here within an hour, so I wait "
+        f"before I send another: try again {relative(until)}, with other words. {_FREE_OF_CHARGE}"
+    )
+
+
+def refusals_notice(user_id: int) -> str:
+    """Return what moderators read about a member whose orders keep being refused."""
+    return (
+        f"The video services keep refusing clips of <@{user_id}> for their words or pictures. I make "
+        "them wait longer each time."
+    )
+
+
 def over_bot_budget(window: timedelta) -> str:
     """Return the sentences that a member reads when the budget of the whole bot is used up."""
     return (

@@ -67,6 +67,15 @@ class LedgerReader(Protocol):
         """Return the block in force against a member."""
         ...
 
+    def refused_by_moderation(
+        self, user_id: int, guild_id: int | None, since: datetime
+    ) -> tuple[int, datetime | None]:
+        """Return how many of a member's orders after `since` providers refused for their content.
+
+        Orders in one guild, or in direct messages for None; with the time of the last refusal.
+        """
+        ...
+
     def budget(self, guild_id: int) -> Budget | None:
         """Return a server's budget."""
         ...

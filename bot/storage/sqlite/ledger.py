@@ -80,6 +80,16 @@ class SqliteLedgerReader(LedgerReader):
         row = self._row("block_of", guild_id=guild_id, user_id=user_id, now=to_ms(now))
         return None if row is None else block_of_row(row)
 
+    def refused_by_moderation(
+        self, user_id: int, guild_id: int | None, since: datetime
+    ) -> tuple[int, datetime | None]:
+        row = self._row(
+            "refused_by_moderation", user_id=user_id, guild_id=guild_id, since=to_ms(since)
+        )
+        if row is None or row["last_at"] is None:
+            return 0, None
+        return row["refusals"], from_ms(row["last_at"])
+
     def budget(self, guild_id: int) -> Budget | None:
         row = self._row("budget", guild_id=guild_id)
         return None if row is None else budget_of_row(row)

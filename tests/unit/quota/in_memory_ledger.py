@@ -60,6 +60,8 @@ class InMemoryLedger(LedgerReader):
     #: By guild, scope, subject, unit and window.
     limits: dict[tuple[int, Scope, int, Unit, timedelta], GuildLimit] = field(default_factory=dict)
     given: list[Grant] = field(default_factory=list)
+    #: User, guild and time of each order that a provider refused for its content.
+    refusals: list[tuple[int, int | None, datetime]] = field(default_factory=list)
     #: By guild and member.
     blocks: dict[tuple[int, int], Block] = field(default_factory=dict)
     budgets: dict[int, Budget] = field(default_factory=dict)
@@ -122,6 +124,13 @@ class InMemoryLedger(LedgerReader):
         if block is None or (block.until is not None and block.until <= now):
             return None
         return block
+
+    def refused_by_moderation(
+        self, user_id: int, guild_id: int | None, since: datetime
+    ) -> tuple[int, datetime | None]:
+        ours = [at for who, where, at in self.refusals if (who, where) == (user_id, guild_id)]
+        late = [at for at in ours if at > since]
+        return len(late), max(late, default=None)
 
     def budget(self, guild_id: int) -> Budget | None:
         return self.budgets.get(guild_id)

@@ -61,6 +61,7 @@ _BY_INDEX = [
     ("enqueue_mirror", ["sqlite_autoindex_jobs"]),
     ("active_in_guild", ["jobs_open_by_guild"]),
     ("spent", ["ledger_by_guild"]),
+    ("refused_by_moderation", ["jobs_history"]),
     ("spent_everywhere", ["ledger_by_cost"]),
     ("usage_by_day", ["ledger_by_guild"]),
     ("usage_by_member", ["ledger_by_guild"]),

@@ -3,6 +3,12 @@
 SELECT coalesce(sum(usd_micros), 0) AS usd_micros FROM ledger INDEXED BY ledger_by_guild
 WHERE guild_id = :guild_id AND counts_at > :since;
 
+-- A member's orders in one guild that providers refused for their content, after an instant.
+-- name: refused_by_moderation
+SELECT count(*) AS refusals, max(finished_at) AS last_at FROM jobs INDEXED BY jobs_history
+WHERE user_id = :user_id AND guild_id IS :guild_id AND created_at > :since
+  AND error_code = 'moderation';
+
 -- The USD micros of all jobs reserved after an instant, at their present cost.
 -- name: spent_everywhere
 SELECT coalesce(sum(usd_micros), 0) AS usd_micros FROM ledger INDEXED BY ledger_by_cost
