@@ -20,6 +20,7 @@ from bot.shell.doctor import run_doctor
 from bot.shell.doctor_settings import find_misspelt_settings
 from bot.shell.providers import add_providers, run_providers
 from bot.shell.quota import add_quota, read_quota_command, run_quota
+from bot.storage.private_folder import keep_files_private
 
 _log = logging.getLogger(__name__)
 #: Exit codes.
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The argument parser itself ends the process: after `--help` with 0, for wrong arguments with 2.
     """
+    keep_files_private()
     parser = Parser(prog="python -m bot", description="Sorabot")
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("run", help="connect to Discord (the default)")

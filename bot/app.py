@@ -36,6 +36,7 @@ from bot.quota.rule import QuotaRule
 from bot.settings import Settings
 from bot.storage.disk_space import DiskSpace
 from bot.storage.instance_lock import InstanceLock
+from bot.storage.private_folder import make_private
 from bot.storage.reserve_file import ReserveFile
 from bot.storage.sqlite.clip_search import SqliteClipSearch
 from bot.storage.sqlite.gauges import SqliteGauges
@@ -349,7 +350,7 @@ def find_database(settings: Settings) -> Path:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private(path)
         probe = path / ".writable"
         probe.touch()
         probe.unlink()

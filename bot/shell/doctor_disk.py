@@ -10,6 +10,7 @@ from bot.settings import Settings
 from bot.shell.finding import Finding, ok, problem, warning
 from bot.storage.disk_space import DiskSpace
 from bot.storage.instance_lock import InstanceLock
+from bot.storage.private_folder import is_open_to_others
 from bot.storage.sqlite import integrity_check
 from bot.storage.sqlite.integrity_check import IntegrityCheck
 
@@ -88,6 +89,8 @@ def _finding_of_folder(name: str, path: Path, settings: Settings) -> Finding:
     if free_mib < settings.min_free_mib + _MIN_CLIPS_THAT_FIT * settings.max_clip_mib:
         advice = f"make room: fewer than {_MIN_CLIPS_THAT_FIT} of the largest clips fit"
         return warning(name, said, advice)
+    if path == settings.data_dir and is_open_to_others(path):
+        return warning(name, f"{path} can be read by other users", f"chmod -R go= {path}")
     return ok(name, said)
 
 

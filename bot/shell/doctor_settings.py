@@ -15,6 +15,7 @@ from bot.quota.sentences import highest_cost
 from bot.settings import Settings, declared, parse_secret, read_dotenv, read_environment
 from bot.shell.finding import Finding, ok, problem, warning
 from bot.shell.provider_facts import stand_in_settings
+from bot.storage.private_folder import is_open_to_others
 
 #: Similarity of two names above which one counts as a misspelling of the other; 1 is identical.
 _MIN_SIMILARITY = 0.85
@@ -34,6 +35,9 @@ def read_settings_environment() -> tuple[Mapping[str, str], list[Finding]]:
         written = read_dotenv(dotenv)
     except SettingsError as error:
         dotenv, written, found = Path(os.devnull), {}, [_finding_of_error(error)]
+    if is_open_to_others(dotenv) and dotenv.is_file():
+        said = "other users of this machine can read the keys in it"
+        found.append(warning(str(dotenv), said, f"chmod 600 {dotenv}"))
     advice = "correct the name or remove it"
     environ = read_environment(dotenv)
     misspelt = find_misspelt_settings(written, environ)
