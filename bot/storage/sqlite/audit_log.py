@@ -1,7 +1,5 @@
 """What moderators changed; append-only."""
 
-from __future__ import annotations
-
 import sqlite3
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Rows of jobs that hold what no job can have: a damaged disk, or a hand in the file."""
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 

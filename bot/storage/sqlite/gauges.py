@@ -1,7 +1,5 @@
 """What the tables hold, counted for a scrape."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta

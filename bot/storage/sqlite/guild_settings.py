@@ -1,7 +1,5 @@
 """The `GuildSettingsStore` on SQLite."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar, final

@@ -1,7 +1,5 @@
 """A look at the whole database that changes nothing, beside a running bot."""
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from contextlib import closing

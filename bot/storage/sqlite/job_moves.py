@@ -1,7 +1,5 @@
 """What changes a job: plain functions, each run inside one write transaction."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

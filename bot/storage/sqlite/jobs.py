@@ -1,7 +1,5 @@
 """The `Store` on SQLite."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -51,7 +49,7 @@ class SqliteJobStore(JobStore):
         *,
         disk_space: DiskSpace | None = None,
         reserve_file: ReserveFile | None = None,
-    ) -> SqliteJobStore:
+    ) -> "SqliteJobStore":
         """Open the file, which is made when there is none, and bring its schema up to date.
 
         room     nothing is accepted while it is short; None: there is always enough.

@@ -1,7 +1,5 @@
 """Pages of lists of jobs, each found by the key of the entry beside it (keyset paging)."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The ledger: append-only rows. A job has one reservation, adjustments of it, and one end."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """The `Outbox` on SQLite."""
 
-from __future__ import annotations
-
 import sqlite3
 from datetime import datetime, timedelta
 from typing import final

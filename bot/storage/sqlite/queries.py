@@ -1,7 +1,5 @@
 """The named queries of `queries/*.sql`."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Generator, Iterator
@@ -24,7 +22,7 @@ class Queries:
         self._statements = statements
 
     @classmethod
-    def load(cls, folder: Path = FOLDER) -> Queries:
+    def load(cls, folder: Path = FOLDER) -> "Queries":
         """Read every `.sql` file of `folder`; blocks for the disk.
 
         Raises ValueError for a paragraph without a purpose line or name, and for a name used twice.

@@ -1,7 +1,5 @@
 """The `RetentionStore` on SQLite."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Sequence

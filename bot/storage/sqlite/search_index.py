@@ -1,7 +1,5 @@
 """The search indexes: which final jobs they hold, and what is asked of them."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 import unicodedata

@@ -1,7 +1,5 @@
 """Changes of what moderators set in a guild, each with its entry in the audit log."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from itertools import groupby

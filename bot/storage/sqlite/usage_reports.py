@@ -1,7 +1,5 @@
 """What a server used and which jobs it has: plain functions, each run in a read transaction."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections import Counter
