@@ -16,7 +16,7 @@ from benchmarks.population import Population, PopulationGuild
 from bot.model import ID_ALPHABET
 from bot.storage.sqlite import search_index
 from bot.storage.sqlite.jobs import SqliteJobStore
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Queries, Transaction
 
 _CHUNK = 50_000
 #: The number of newest jobs that are added to the search index one by one, as the bot does.
@@ -82,7 +82,7 @@ def _fill(path: Path, population: Population, jobs: int, stop: threading.Event) 
         conn.execute("COMMIT")
     for (job_id,) in conn.execute("SELECT id FROM jobs WHERE seq > ?", [bulk]).fetchall():
         conn.execute("BEGIN")
-        search_index.add(conn, queries, job_id)
+        search_index.add(Transaction(conn, queries), job_id)
         conn.execute("COMMIT")
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     conn.close()

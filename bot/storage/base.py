@@ -4,8 +4,6 @@ The job table is the truth: a job moves only by a guarded update (`WHERE id = ? 
 one transaction with what belongs to the move. Whoever loses the race gets None and looks again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime

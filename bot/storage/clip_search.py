@@ -1,7 +1,5 @@
 """Finished clips as members find them again: by words, by maker, by message, by descent."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """How much space is left on the disks that the bot writes to."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

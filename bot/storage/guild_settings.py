@@ -1,7 +1,5 @@
 """What moderators keep of their server, every change of it audited in the same transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """One bot on one database: the second is told to leave."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys
@@ -31,7 +29,7 @@ class InstanceLock:
         self._file: int | None = file
 
     @classmethod
-    def acquire(cls, database: Path) -> InstanceLock:
+    def acquire(cls, database: Path) -> "InstanceLock":
         """Return the guard of a database, which need not be there yet; blocks, half a second at most.
 
         Raises StorageError when another process has it, and when there can be no file.

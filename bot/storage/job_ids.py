@@ -1,7 +1,5 @@
 """Job ids: short enough to be read out and typed."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 

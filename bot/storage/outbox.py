@@ -1,7 +1,5 @@
 """What remains to be done about a job that is final: mirror its clip, or remove all of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum

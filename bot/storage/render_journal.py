@@ -1,7 +1,5 @@
 """A journal of paid renders for times when the database refuses to store them."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Space put by for the day that the disk is full."""
 
-from __future__ import annotations
-
 import logging
 import os
 from pathlib import Path

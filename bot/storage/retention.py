@@ -1,7 +1,5 @@
 """What finished jobs left on the disk, and what of it is still needed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

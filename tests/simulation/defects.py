@@ -28,6 +28,7 @@ from bot.providers.base import Provider, ProviderRequest, RenderState, RenderSta
 from bot.storage.base import JobStore, LedgerReader, NewJob
 from bot.storage.sqlite import job_moves, ledger
 from bot.storage.sqlite.jobs import SqliteJobStore
+from bot.storage.sqlite.queries import Transaction
 from bot.storage.sqlite.rows import job_of_row
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.program import Program
@@ -157,13 +158,13 @@ class TwoTransactions(Program):
                     **{"cost_usd_micros": 0 if refund else known, **more},
                 )
                 saved = await self.inner.database.write(
-                    lambda conn: job_moves._save(conn, named, ended, was=job.state)
+                    lambda conn: job_moves._save(Transaction(conn, named), ended, was=job.state)
                 )
                 if saved is not None:
                     await self.inner.database.write(
                         lambda conn: (
-                            ledger.is_closed(conn, named, job.id)
-                            or ledger.close(conn, named, saved, close, now)
+                            ledger.is_closed(Transaction(conn, named), job.id)
+                            or ledger.close(Transaction(conn, named), saved, close, now)
                         )
                     )
                 return saved
@@ -346,8 +347,8 @@ def _drop_closing_trigger(store: SqliteJobStore) -> None:
 
 
 def _refund(store: SqliteJobStore, conn: Any, job_id: str) -> None:
-    row = store.queries.row(conn, "job", id=job_id)
-    if row is not None and not ledger.is_closed(conn, store.queries, job_id):
-        job = job_of_row(row)
-        ledger.close(conn, store.queries, job, EntryKind.REFUND, job.state_at)
+    tx = Transaction(conn, store.queries)
+    job = tx.one(job_of_row, "job", id=job_id)
+    if job is not None and not ledger.is_closed(tx, job_id):
+        ledger.close(tx, job, EntryKind.REFUND, job.state_at)
         conn.execute("UPDATE jobs SET cost_usd_micros = 0, refunded = 1 WHERE id = ?", (job_id,))

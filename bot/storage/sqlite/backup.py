@@ -1,7 +1,5 @@
 """Back up the database while the bot runs."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3

@@ -1,45 +1,42 @@
-"""Rows of jobs that hold what no job can have: a damaged disk, or a hand in the file."""
-
-from __future__ import annotations
+"""Rows of jobs that cannot be read, after damage to the disk or a change by another program."""
 
 import logging
 import sqlite3
 
 from bot.model import Job
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Transaction
 from bot.storage.sqlite.rows import job_of_row
 
 _log = logging.getLogger(__name__)
-#: What can't be read is looked at again after this long: somebody may have mended it.
+#: A row that can't be read is read again after this time, because it may have been repaired.
 _RETRY_AFTER_MS = 3_600_000
 
 
 class CorruptRows:
-    """Reads jobs past rows that can't be read, and puts those off.
+    """Skips rows of jobs that can't be read, and postpones them.
 
-    Lives on the database's thread: each method is called inside a transaction.
+    All methods run inside a transaction, on the thread of the database.
     """
 
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
-        #: By seq: when to look at it again, in milliseconds; waits to be written down.
+    def __init__(self) -> None:
+        #: The new `due_at` in milliseconds of each corrupt row, by `seq`, not stored yet.
         self._found: dict[int, int] = {}
-        #: Of which the log has a line.
+        #: The `seq` of each row that was logged.
         self._logged: set[int] = set()
 
     @property
     def has_found_any(self) -> bool:
-        """Whether there is something to put off."""
+        """Whether `postpone` has rows to postpone."""
         return bool(self._found)
 
-    def jobs(self, conn: sqlite3.Connection, name: str, **params: object) -> tuple[Job, ...]:
-        """Return the jobs of a query for all their columns, without those that can't be read.
+    def jobs(self, tx: Transaction, name: str, **params: object) -> tuple[Job, ...]:
+        """Return the jobs of a query that selects all columns; leave out rows that can't be read.
 
-        Where the query has a `now`, those will be put off to an hour after it.
+        When the query has a parameter `now`, `postpone` makes those rows due an hour after `now`.
         """
         now = params.get("now")
         jobs: list[Job] = []
-        rows, is_damaged = self._rows(conn, name, params)
+        rows, is_damaged = _rows(tx, name, params)
         for row in rows:
             try:
                 if is_damaged:
@@ -51,28 +48,11 @@ class CorruptRows:
                     self._found[row["seq"]] = now + _RETRY_AFTER_MS
         return tuple(jobs)
 
-    def postpone(self, conn: sqlite3.Connection) -> None:
-        """Let the rows that were found fall due later, so that others get their turn."""
+    def postpone(self, tx: Transaction) -> None:
+        """Make the corrupt rows found so far due later, so that they do not block other jobs."""
         while self._found:
             seq, due_at = self._found.popitem()
-            self._queries.rows(conn, "postpone_job", seq=seq, due_at=due_at)
-
-    def _rows(
-        self, conn: sqlite3.Connection, name: str, params: dict[str, object]
-    ) -> tuple[list[sqlite3.Row], bool]:
-        """Return a query's rows, and whether a text of theirs is no UTF-8."""
-        try:
-            return self._queries.rows(conn, name, **params), False
-        except sqlite3.OperationalError as error:
-            if "decode" not in str(error):
-                raise
-        # One text that is no UTF-8 any more hides all rows of the answer.
-        usual = conn.text_factory
-        conn.text_factory = _decoded
-        try:
-            return self._queries.rows(conn, name, **params), True
-        finally:
-            conn.text_factory = usual
+            tx.rows("postpone_job", seq=seq, due_at=due_at)
 
     def _log_once(self, row: sqlite3.Row, error: Exception) -> None:
         seq = row["seq"]
@@ -87,12 +67,28 @@ class CorruptRows:
             )
 
 
+def _rows(tx: Transaction, name: str, params: dict[str, object]) -> tuple[list[sqlite3.Row], bool]:
+    """Return the rows of a query, and whether any text in them is invalid UTF-8."""
+    try:
+        return tx.rows(name, **params), False
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    # One text with invalid UTF-8 makes sqlite3 fail for all rows of the result.
+    usual = tx.conn.text_factory
+    tx.conn.text_factory = _decoded
+    try:
+        return tx.rows(name, **params), True
+    finally:
+        tx.conn.text_factory = usual
+
+
 def _decoded(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
 def _check_text(row: sqlite3.Row) -> None:
-    """Raise UnicodeEncodeError, a ValueError, for a row with a text that was no UTF-8."""
+    """Raise UnicodeEncodeError, which is a ValueError, for a row whose text was invalid UTF-8."""
     for value in tuple(row):
         if isinstance(value, str):
             value.encode()

@@ -1,7 +1,5 @@
 """One SQLite file, one connection, one thread. Functions run on it as whole transactions."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
@@ -62,7 +60,7 @@ class Database:
         self._is_closed = False
 
     @classmethod
-    async def open(cls, path: Path, reserve_file: ReserveFile | None = None) -> Database:
+    async def open(cls, path: Path, reserve_file: ReserveFile | None = None) -> "Database":
         """Open the file at `path`; create it (mode 0600) and its folder when missing.
 
         reserve_file  deleted when the disk is full, so that refunds and deletions can be written.

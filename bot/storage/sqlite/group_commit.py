@@ -1,7 +1,5 @@
 """Group commit: writes that arrive while the disk is busy share the next COMMIT."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence

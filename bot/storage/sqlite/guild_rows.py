@@ -1,7 +1,5 @@
 """Rows of the tables that moderators fill, as the classes of `bot.guild`, and back."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """A look at the whole database that changes nothing, beside a running bot."""
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from contextlib import closing
@@ -13,7 +11,7 @@ from bot.guild import EVERYWHERE
 from bot.storage.sqlite.database import APPLICATION_ID
 from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.migrate import read_migrations, schema_version
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Queries, Transaction
 
 _BUSY_S = 2.0
 #: So many of SQLite's steps lie between two looks at the clock.
@@ -79,17 +77,18 @@ def _read(conn: sqlite3.Connection, version: int, newest: int, size_bytes: int) 
     jobs = under_way = 0
     is_whole = True
     try:
-        damage = _damage(conn)
+        lines = [str(row[0]) for row in conn.execute(f"PRAGMA integrity_check({_MAX_EXAMPLES})")]
+        damage = () if lines == ["ok"] else tuple(lines)
         orphans = tuple(
             dict.fromkeys(str(row["table"]) for row in conn.execute("PRAGMA foreign_key_check"))
         )
         if version == newest:
-            queries = Queries.load()
-            found = queries.rows(conn, "unbalanced_jobs", limit=_MAX_EXAMPLES)
+            tx = Transaction(conn, Queries.load())
+            found = tx.rows("unbalanced_jobs", limit=_MAX_EXAMPLES)
             unbalanced = tuple(str(row["id"]) for row in found)
-            counted = queries.rows(conn, "job_counts")[0]
+            counted = tx.rows("job_counts")[0]
             jobs, under_way = int(counted["jobs"]), int(counted["under_way"])
-            drained = SqliteLedgerReader(conn, queries).guild_settings(EVERYWHERE).drained_providers
+            drained = SqliteLedgerReader(tx).guild_settings(EVERYWHERE).drained_providers
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
@@ -111,9 +110,3 @@ def _read(conn: sqlite3.Connection, version: int, newest: int, size_bytes: int) 
         drained=drained,
         is_whole=is_whole,
     )
-
-
-def _damage(conn: sqlite3.Connection) -> tuple[str, ...]:
-    rows = conn.execute(f"PRAGMA integrity_check({_MAX_EXAMPLES})").fetchall()
-    told = tuple(str(row[0]) for row in rows)
-    return () if told == ("ok",) else told

@@ -1,8 +1,5 @@
 """What changes a job: plain functions, each run inside one write transaction."""
 
-from __future__ import annotations
-
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,9 +8,9 @@ from bot.errors import DuplicateRenderError
 from bot.model import MOVES, Clip, EntryKind, Job, Place, RenderSpec, Request, State
 from bot.storage.base import JobChanges, LedgerReader, NewJob
 from bot.storage.job_ids import draw_job_id
-from bot.storage.sqlite import audit_log, ledger, search_index
+from bot.storage.sqlite import ledger, search_index
 from bot.storage.sqlite.ledger import SqliteLedgerReader
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Transaction
 from bot.storage.sqlite.rows import job_of_row, row_of_clip, row_of_job, row_of_request, to_ms
 
 _MAX_NEW_JOBS = 4
@@ -67,24 +64,21 @@ def check_new_jobs(new_jobs: Sequence[NewJob]) -> None:
 
 
 def accept(
-    conn: sqlite3.Connection,
-    queries: Queries,
+    tx: Transaction,
     request: Request,
     new_jobs: Sequence[NewJob],
     check: Callable[[LedgerReader], None],
 ) -> tuple[Job, ...]:
     """Queue and reserve all of a request's jobs, unless the request is known."""
-    if queries.row(conn, "request", id=request.id) is None:
-        check(SqliteLedgerReader(conn, queries))
+    if tx.row("request", id=request.id) is None:
+        check(SqliteLedgerReader(tx))
         row = row_of_request(request)
-        queries.rows(conn, "insert_request", **row)
+        tx.rows("insert_request", **row)
         if request.role_ids:
-            queries.rows(conn, "set_roles", **row)
+            tx.rows("set_roles", **row)
         for variant, draft in enumerate(new_jobs):
             job = Job(
-                id=draw_job_id(
-                    lambda job_id: queries.row(conn, "job_exists", id=job_id) is not None
-                ),
+                id=draw_job_id(lambda job_id: tx.row("job_exists", id=job_id) is not None),
                 request_id=request.id,
                 variant=variant,
                 user_id=request.user_id,
@@ -98,23 +92,22 @@ def accept(
                 parent_id=draft.parent_id,
                 source_remote_id=draft.source_remote_id,
             )
-            queries.rows(conn, "insert_job", **row_of_job(job))
+            tx.rows("insert_job", **row_of_job(job))
             if job.spec.any_model:
-                queries.rows(conn, "set_any_model", id=job.id)
-            ledger.reserve(conn, queries, job)
-    rows = queries.rows(conn, "jobs_of_request", request_id=request.id)
-    return tuple(job_of_row(row) for row in rows)
+                tx.rows("set_any_model", id=job.id)
+            ledger.reserve(tx, job)
+    return tuple(map(job_of_row, tx.rows("jobs_of_request", request_id=request.id)))
 
 
-def move(conn: sqlite3.Connection, queries: Queries, job_move: JobMove) -> Job | None:
+def move(tx: Transaction, job_move: JobMove) -> Job | None:
     """Make a move with all that belongs to it; None when the job is no longer where it was."""
-    job = _as_seen(conn, queries, job_move.job)
+    job = _as_seen(tx, job_move.job)
     if job is None:
         return None
     fields: JobChanges = {"attempts": 0, "progress": None, **job_move.changes}
-    _check_render_is_new(conn, queries, job, fields.get("remote_id"))
+    _check_render_is_new(tx, job, fields.get("remote_id"))
     # A clip that was kept and is fetched later was paid for when it was kept.
-    is_closed = ledger.is_closed(conn, queries, job.id)
+    is_closed = ledger.is_closed(tx, job.id)
     if job_move.cost_usd_micros is not None and not is_closed:
         job = replace(job, cost_usd_micros=job_move.cost_usd_micros)
     if job_move.to.is_final:
@@ -122,9 +115,9 @@ def move(conn: sqlite3.Connection, queries: Queries, job_move: JobMove) -> Job |
         if not is_closed:
             if job_move.close is None:
                 raise ValueError(f"job {job.id} would end with its reservation open")
-            job = ledger.close(conn, queries, job, job_move.close, job_move.now)
+            job = ledger.close(tx, job, job_move.close, job_move.now)
     if job_move.clip is not None:
-        queries.rows(conn, "put_clip", **row_of_clip(job_move.clip))
+        tx.rows("put_clip", **row_of_clip(job_move.clip))
     moved = replace(
         job,
         state=job_move.to,
@@ -133,28 +126,25 @@ def move(conn: sqlite3.Connection, queries: Queries, job_move: JobMove) -> Job |
         finished_at=job_move.now if job_move.to.is_final else None,
         **fields,
     )
-    saved = _save(conn, queries, moved, was=job_move.job.state)
+    saved = _save(tx, moved, was=job_move.job.state)
     if saved is not None and saved.state.is_final:
-        search_index.add(conn, queries, saved.id)
-        queries.rows(conn, "enqueue_mirror", job_id=saved.id, now=to_ms(job_move.now))
+        search_index.add(tx, saved.id)
+        tx.rows("enqueue_mirror", job_id=saved.id, now=to_ms(job_move.now))
     return saved
 
 
-def update(
-    conn: sqlite3.Connection, queries: Queries, seen: Job, changes: JobChanges
-) -> Job | None:
+def update(tx: Transaction, seen: Job, changes: JobChanges) -> Job | None:
     """Set columns of a job that still is where it was."""
-    job = _as_seen(conn, queries, seen)
+    job = _as_seen(tx, seen)
     if job is None:
         return None
-    return _save(conn, queries, replace(job, **changes), was=seen.state)
+    return _save(tx, replace(job, **changes), was=seen.state)
 
 
-def note_renders(conn: sqlite3.Connection, queries: Queries, jobs: Sequence[Job]) -> None:
+def note_renders(tx: Transaction, jobs: Sequence[Job]) -> None:
     """Set what a look at renders that go on changes."""
     for job in jobs:
-        queries.rows(
-            conn,
+        tx.rows(
             "note_render",
             id=job.id,
             remote_id=job.remote_id,
@@ -163,15 +153,13 @@ def note_renders(conn: sqlite3.Connection, queries: Queries, jobs: Sequence[Job]
         )
 
 
-def claim_slot(
-    conn: sqlite3.Connection, queries: Queries, job_move: JobMove, max_concurrent: int
-) -> Job | None:
+def claim_slot(tx: Transaction, job_move: JobMove, max_concurrent: int) -> Job | None:
     """Make the move to SUBMITTING while a slot is free."""
     provider = job_move.job.spec.provider
-    row = queries.row(conn, "slots_taken", provider=provider)
+    row = tx.row("slots_taken", provider=provider)
     if row is not None and row["taken"] >= max_concurrent:
         return None
-    return move(conn, queries, job_move)
+    return move(tx, job_move)
 
 
 def check_failover(job: Job, spec: RenderSpec) -> None:
@@ -189,19 +177,18 @@ def check_failover(job: Job, spec: RenderSpec) -> None:
 
 
 def fail_over(
-    conn: sqlite3.Connection,
-    queries: Queries,
+    tx: Transaction,
     seen: Job,
     spec: RenderSpec,
     now: datetime,
     check: Callable[[LedgerReader], None],
 ) -> Job | None:
     """Let a job that no provider took wait at another one, reserved at its estimate there."""
-    job = _as_seen(conn, queries, seen)
+    job = _as_seen(tx, seen)
     if job is None:
         return None
     check_failover(job, spec)
-    check(SqliteLedgerReader(conn, queries))
+    check(SqliteLedgerReader(tx))
     first = job.spec.provider if job.failed_over_from is None else job.failed_over_from
     waiting = replace(
         job,
@@ -218,18 +205,16 @@ def fail_over(
         source_remote_id=None,
         cost_usd_micros=None,
     )
-    row = queries.row(conn, "fail_over_job", **row_of_job(waiting), state_was=job.state.value)
+    row = tx.row("fail_over_job", **row_of_job(waiting), state_was=job.state.value)
     if row is None:
         return None
-    ledger.adjust(conn, queries, waiting, now)
+    ledger.adjust(tx, waiting, now)
     return job_of_row(row)
 
 
-def repost(
-    conn: sqlite3.Connection, queries: Queries, seen: Job, place: Place, now: datetime
-) -> Job | None:
+def repost(tx: Transaction, seen: Job, place: Place, now: datetime) -> Job | None:
     """Send a kept clip on its way to another place."""
-    job = _as_seen(conn, queries, seen)
+    job = _as_seen(tx, seen)
     if job is None or job.deleted_at is not None:
         return None
     posting = replace(
@@ -247,44 +232,50 @@ def repost(
         error_code=None,
         error_text=None,
     )
-    search_index.remove(conn, queries, job.id)
-    return _save(conn, queries, posting, was=State.KEPT)
+    search_index.remove(tx, job.id)
+    return _save(tx, posting, was=State.KEPT)
 
 
 def request_cancel(
-    conn: sqlite3.Connection,
-    queries: Queries,
+    tx: Transaction,
     job: Job,
     now: datetime,
     by_moderator: int | None,
 ) -> Job | None:
-    """Note the wish on a job that is not final; a moderator's first one in the trail, too."""
-    was = queries.row(conn, "job", id=job.id)
-    row = queries.row(conn, "request_cancel", id=job.id, now=to_ms(now))
-    if was is None or row is None:
+    """Set `cancel_requested_at` unless the job is final; audit a moderator's first request."""
+    was = tx.one(job_of_row, "job", id=job.id)
+    changed = tx.one(job_of_row, "request_cancel", id=job.id, now=to_ms(now))
+    if was is None or changed is None:
         return None
-    if by_moderator is not None and was["cancel_requested_at"] is None:
-        audit_log.append_cancellation(conn, queries, job_of_row(was), by_moderator, now)
-    return job_of_row(row)
+    if by_moderator is not None and was.cancel_requested_at is None:
+        tx.rows(
+            "append_audit",
+            guild_id=was.place.guild_id,
+            at=to_ms(now),
+            by_user_id=by_moderator,
+            what="clip stopped",
+            subject=f"<@{was.user_id}>",
+            about_user_id=was.user_id,
+            before=f"{was.id}, {was.state}",
+            after="to be cancelled",
+        )
+    return changed
 
 
-def _check_render_is_new(
-    conn: sqlite3.Connection, queries: Queries, job: Job, remote_id: str | None
-) -> None:
+def _check_render_is_new(tx: Transaction, job: Job, remote_id: str | None) -> None:
     """Raise DuplicateRenderError for a render that another job has."""
     if remote_id is None or remote_id == job.remote_id:
         return
-    owner = queries.row(conn, "owner_of_remote", provider=job.spec.provider, remote_id=remote_id)
+    owner = tx.row("owner_of_remote", provider=job.spec.provider, remote_id=remote_id)
     if owner is not None:
         raise DuplicateRenderError(
             f"{job.spec.provider} answered with render {remote_id} of job {owner['id']}"
         )
 
 
-def _as_seen(conn: sqlite3.Connection, queries: Queries, seen: Job) -> Job | None:
+def _as_seen(tx: Transaction, seen: Job) -> Job | None:
     # The provider, too: a late answer of the one that lost the job has nothing to say about it.
-    row = queries.row(
-        conn,
+    row = tx.row(
         "job_as_seen",
         id=seen.id,
         state=seen.state.value,
@@ -295,6 +286,6 @@ def _as_seen(conn: sqlite3.Connection, queries: Queries, seen: Job) -> Job | Non
     return None if row is None else job_of_row(row)
 
 
-def _save(conn: sqlite3.Connection, queries: Queries, job: Job, *, was: State) -> Job | None:
-    row = queries.row(conn, "save_job", **row_of_job(job), state_was=was.value)
+def _save(tx: Transaction, job: Job, *, was: State) -> Job | None:
+    row = tx.row("save_job", **row_of_job(job), state_was=was.value)
     return None if row is None else job_of_row(row)

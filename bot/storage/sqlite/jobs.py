@@ -1,11 +1,8 @@
-"""The `Store` on SQLite."""
-
-from __future__ import annotations
+"""The `JobStore` on SQLite."""
 
 import asyncio
 import contextlib
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,27 +19,22 @@ from bot.storage.sqlite.database import Database
 from bot.storage.sqlite.job_moves import JobMove
 from bot.storage.sqlite.ledger import SqliteLedgerReader
 from bot.storage.sqlite.migrate import migrate, read_migrations
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Queries, SqliteStore, Transaction
 from bot.storage.sqlite.rows import clip_of_row, from_ms, job_of_row, request_of_row, to_ms
 
 _Result = TypeVar("_Result")
 
 
 @final
-class SqliteJobStore(JobStore):
-    """The database in one file; what each method promises is written in `Store`.
-
-    Instants are kept in whole milliseconds, rounded down.
-    """
+class SqliteJobStore(SqliteStore, JobStore):
+    """Requests, jobs, clips and the ledger in one file."""
 
     def __init__(
         self, database: Database, queries: Queries, disk_space: DiskSpace | None = None
     ) -> None:
-        """Work on an open database whose schema is up to date; `open` makes one."""
-        self.database = database
-        self.queries = queries
-        self._disk_space = DiskSpace() if disk_space is None else disk_space
-        self._corrupt_rows = CorruptRows(queries)
+        super().__init__(database, queries)
+        self._disk_space = disk_space or DiskSpace()
+        self._corrupt_rows = CorruptRows()
 
     @classmethod
     async def open(
@@ -51,20 +43,20 @@ class SqliteJobStore(JobStore):
         *,
         disk_space: DiskSpace | None = None,
         reserve_file: ReserveFile | None = None,
-    ) -> SqliteJobStore:
-        """Open the file, which is made when there is none, and bring its schema up to date.
+    ) -> "SqliteJobStore":
+        """Open or create the database file at `path` and apply missing migrations.
 
-        room     nothing is accepted while it is short; None: there is always enough.
-        ballast  as for `Database.open`.
-        The caller closes it.
-        Raises SchemaTooNewError for a later release's file and StorageError as `Database.open`.
+        disk_space    refuses new jobs while the disk is nearly full; None: never.
+        reserve_file  deleted when the disk is full, so that refunds and deletions can be written.
+        Raises SchemaTooNewError for the database of a later release, and StorageError when the
+        file cannot be opened or a migration fails.
         """
         queries = await asyncio.to_thread(Queries.load)
         migrations = await asyncio.to_thread(read_migrations)
         database = await Database.open(path, reserve_file)
         try:
             await database.run(lambda conn: migrate(conn, migrations))
-        except BaseException:  # whatever it was, the database's thread must end
+        except BaseException:  # cancellation, too: the thread of the database must end
             await database.close()
             raise
         return cls(database, queries, disk_space)
@@ -77,12 +69,12 @@ class SqliteJobStore(JobStore):
     ) -> tuple[Job, ...]:
         job_moves.check_new_jobs(new_jobs)
 
-        def checked(books: LedgerReader) -> None:
-            check(books)
+        def checked(ledger: LedgerReader) -> None:
+            check(ledger)
             self._disk_space.check_new_job()
 
-        return await self.database.write(
-            lambda conn: job_moves.accept(conn, self.queries, request, new_jobs, checked),
+        return await self._write(
+            lambda tx: job_moves.accept(tx, request, new_jobs, checked),
             is_new_work=True,
         )
 
@@ -108,88 +100,65 @@ class SqliteJobStore(JobStore):
             place=place,
             changes=changes,
         )
-        return await self.database.write(lambda conn: job_moves.move(conn, self.queries, asked))
+        return await self._write(lambda tx: job_moves.move(tx, asked))
 
     async def update(self, job: Job, **changes: Unpack[JobChanges]) -> Job | None:
         job_moves.check_changes(changes)
-        return await self.database.write(
-            lambda conn: job_moves.update(conn, self.queries, job, changes)
-        )
+        return await self._write(lambda tx: job_moves.update(tx, job, changes))
 
     async def note_renders(self, jobs: Sequence[Job]) -> None:
         if jobs:
-            await self.database.write(lambda conn: job_moves.note_renders(conn, self.queries, jobs))
+            await self._write(lambda tx: job_moves.note_renders(tx, jobs))
 
     async def claim_slot(
         self, job: Job, now: datetime, *, max_concurrent: int, **changes: Unpack[JobChanges]
     ) -> Job | None:
         asked = JobMove(job=job, to=State.SUBMITTING, now=now, changes=changes)
-        return await self.database.write(
-            lambda conn: job_moves.claim_slot(conn, self.queries, asked, max_concurrent)
-        )
+        return await self._write(lambda tx: job_moves.claim_slot(tx, asked, max_concurrent))
 
     async def fail_over(
         self, job: Job, spec: RenderSpec, now: datetime, check: Callable[[LedgerReader], None]
     ) -> Job | None:
         job_moves.check_failover(job, spec)
-        return await self.database.write(
-            lambda conn: job_moves.fail_over(conn, self.queries, job, spec, now, check)
-        )
+        return await self._write(lambda tx: job_moves.fail_over(tx, job, spec, now, check))
 
     async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
         if job.state is not State.KEPT:
             raise ValueError(f"no job is posted again from {job.state}")
-        return await self.database.write(
-            lambda conn: job_moves.repost(conn, self.queries, job, place, now)
-        )
+        return await self._write(lambda tx: job_moves.repost(tx, job, place, now))
 
     async def request_cancel(
         self, job: Job, now: datetime, *, by_moderator: int | None = None
     ) -> Job | None:
-        return await self.database.write(
-            lambda conn: job_moves.request_cancel(conn, self.queries, job, now, by_moderator)
-        )
+        return await self._write(lambda tx: job_moves.request_cancel(tx, job, now, by_moderator))
 
     async def extend_deadlines(
         self, provider: str, *, deadline_at: datetime, quiet_until: datetime
     ) -> None:
-        await self.database.write(
-            lambda conn: self.queries.rows(
-                conn,
-                "extend_deadlines",
-                provider=provider,
-                deadline_at=to_ms(deadline_at),
-                quiet_until=to_ms(quiet_until),
-            )
+        await self._change(
+            "extend_deadlines",
+            provider=provider,
+            deadline_at=to_ms(deadline_at),
+            quiet_until=to_ms(quiet_until),
         )
 
     async def defer_uncertain_posts(self, now: datetime, quiet_until: datetime) -> None:
-        await self.database.write(
-            lambda conn: self.queries.rows(
-                conn, "defer_uncertain_posts", now=to_ms(now), quiet_until=to_ms(quiet_until)
-            )
-        )
+        await self._change("defer_uncertain_posts", now=to_ms(now), quiet_until=to_ms(quiet_until))
 
     async def poll_now(self, provider: str, remote_id: str, now: datetime) -> bool:
-        rows = await self.database.write(
-            lambda conn: self.queries.rows(
-                conn, "poll_now", provider=provider, remote_id=remote_id, now=to_ms(now)
-            )
+        rows = await self._change(
+            "poll_now", provider=provider, remote_id=remote_id, now=to_ms(now)
         )
         return bool(rows)
 
     async def set_card(self, request_id: int, message_id: int) -> None:
-        await self.database.write(
-            lambda conn: self.queries.rows(conn, "set_card", id=request_id, message_id=message_id)
-        )
+        await self._change("set_card", id=request_id, message_id=message_id)
 
     async def job(self, job_id: str) -> Job | None:
-        row = await self._row("job", id=job_id.upper())
-        return None if row is None else job_of_row(row)
+        return await self._one(job_of_row, "job", id=job_id.upper())
 
     async def request(self, request_id: int) -> Request | None:
-        row = await self._row("request", id=request_id)
-        return None if row is None else request_of_row(row)
+        return await self._one(request_of_row, "request", id=request_id)
 
     async def jobs_of(self, request_id: int) -> tuple[Job, ...]:
         return await self._jobs("jobs_of_request", request_id=request_id)
@@ -198,17 +167,14 @@ class SqliteJobStore(JobStore):
         return await self._jobs("jobs_of_message", message_id=message_id)
 
     async def clip(self, job_id: str) -> Clip | None:
-        row = await self._row("clip", job_id=job_id.upper())
-        return None if row is None else clip_of_row(row)
+        return await self._one(clip_of_row, "clip", job_id=job_id.upper())
 
     async def due(self, now: datetime, states: Sequence[State], limit: int) -> tuple[Job, ...]:
         wanted = json.dumps([state.value for state in states])
         return await self._jobs("due", now=to_ms(now), states=wanted, limit=limit)
 
     async def providers_due(self, now: datetime) -> tuple[str, ...]:
-        rows = await self.database.read(
-            lambda conn: self.queries.rows(conn, "providers_due", now=to_ms(now))
-        )
+        rows = await self._rows("providers_due", now=to_ms(now))
         return tuple(row["provider"] for row in rows)
 
     async def renders_due(self, provider: str, now: datetime, limit: int) -> tuple[Job, ...]:
@@ -216,9 +182,7 @@ class SqliteJobStore(JobStore):
 
     async def next_due_at(self, states: Sequence[State]) -> dict[State, datetime]:
         wanted = json.dumps([state.value for state in states])
-        rows = await self.database.read(
-            lambda conn: self.queries.rows(conn, "next_due_at", states=wanted)
-        )
+        rows = await self._rows("next_due_at", states=wanted)
         return {
             State(row["state"]): from_ms(row["due_at"]) for row in rows if row["due_at"] is not None
         }
@@ -226,21 +190,19 @@ class SqliteJobStore(JobStore):
     async def waiting(
         self, provider: str, now: datetime, *, max_concurrent: int
     ) -> tuple[Job, ...]:
-        def first(conn: sqlite3.Connection) -> tuple[Job, ...]:
-            taken = self.queries.row(conn, "slots_taken", provider=provider)
-            free = max_concurrent - (0 if taken is None else int(taken["taken"]))
-            # Thousands may wait for a slot, and who is first need not be known until one is free.
+        def first(tx: Transaction) -> tuple[Job, ...]:
+            free = max_concurrent - tx.number("slots_taken", provider=provider)
+            # Ordering the queue costs time when thousands of jobs wait, so it needs a free slot.
             if free <= 0:
                 return ()
             return self._corrupt_rows.jobs(
-                conn, "waiting", provider=provider, now=to_ms(now), limit=free
+                tx, "waiting", provider=provider, now=to_ms(now), limit=free
             )
 
         return await self._read_past_corrupt_rows(first)
 
     async def slots_taken(self, provider: str) -> int:
-        row = await self._row("slots_taken", provider=provider)
-        return 0 if row is None else int(row["taken"])
+        return await self._number("slots_taken", provider=provider)
 
     async def open_jobs(self, user_id: int | None = None) -> tuple[Job, ...]:
         if user_id is None:
@@ -248,61 +210,53 @@ class SqliteJobStore(JobStore):
         return await self._jobs("open_jobs_of_user", user_id=user_id)
 
     async def finished_since(self, at: datetime) -> tuple[int, ...]:
-        rows = await self.database.read(
-            lambda conn: self.queries.rows(conn, "finished_since", since=to_ms(at))
-        )
+        rows = await self._rows("finished_since", since=to_ms(at))
         return tuple(row["request_id"] for row in rows)
 
     async def recent_jobs(self, user_id: int, guild_id: int | None, limit: int) -> tuple[Job, ...]:
         return await self._jobs("history", user_id=user_id, guild_id=guild_id, limit=limit)
 
     async def position(self, job: Job) -> int:
-        row = await self._row("position", id=job.id)
-        return 0 if row is None else int(row["ahead"])
+        return await self._number("position", id=job.id)
 
     async def durations_s(
         self, provider: str, model: str, seconds: int, size: Size, limit: int
     ) -> tuple[float, ...]:
-        rows = await self.database.read(
-            lambda conn: self.queries.rows(
-                conn,
-                "durations",
-                provider=provider,
-                model=model,
-                seconds=seconds,
-                width_px=size.width_px,
-                height_px=size.height_px,
-                limit=limit,
-            )
+        rows = await self._rows(
+            "durations",
+            provider=provider,
+            model=model,
+            seconds=seconds,
+            width_px=size.width_px,
+            height_px=size.height_px,
+            limit=limit,
         )
         return tuple(row["took_ms"] / 1000 for row in rows)
 
     async def owner_of_remote(self, provider: str, remote_id: str) -> str | None:
-        row = await self._row("owner_of_remote", provider=provider, remote_id=remote_id)
-        return None if row is None else str(row["id"])
+        return await self._one(
+            lambda row: str(row["id"]), "owner_of_remote", provider=provider, remote_id=remote_id
+        )
 
     async def read_ledger(self, read: Callable[[LedgerReader], _Result]) -> _Result:
-        return await self.database.read(lambda conn: read(SqliteLedgerReader(conn, self.queries)))
+        return await self._read(lambda tx: read(SqliteLedgerReader(tx)))
 
     async def close(self) -> None:
         await self.database.close()
 
-    async def _row(self, name: str, **params: object) -> sqlite3.Row | None:
-        return await self.database.read(lambda conn: self.queries.row(conn, name, **params))
-
     async def _jobs(self, name: str, **params: object) -> tuple[Job, ...]:
-        # Made on the database's thread: thousands of them would hold up the event loop.
+        # Thousands of jobs built on the event loop would block it, so the database thread does it.
         return await self._read_past_corrupt_rows(
-            lambda conn: self._corrupt_rows.jobs(conn, name, **params)
+            lambda tx: self._corrupt_rows.jobs(tx, name, **params)
         )
 
     async def _read_past_corrupt_rows(
-        self, read: Callable[[sqlite3.Connection], tuple[Job, ...]]
+        self, read: Callable[[Transaction], tuple[Job, ...]]
     ) -> tuple[Job, ...]:
-        """Return the jobs that can be read; what can't is put off, so that it holds nobody up."""
-        jobs = await self.database.read(read)
+        """Return the jobs that can be read; postpone rows that can't, so that they block no job."""
+        jobs = await self._read(read)
         if self._corrupt_rows.has_found_any:
-            # A database that takes no writes is asked again with the next look.
+            # When the database takes no writes, the next call tries again.
             with contextlib.suppress(StorageError):
-                await self.database.write(self._corrupt_rows.postpone)
+                await self._write(self._corrupt_rows.postpone)
         return jobs

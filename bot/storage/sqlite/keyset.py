@@ -1,7 +1,5 @@
 """Pages of lists of jobs, each found by the key of the entry beside it (keyset paging)."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from bot.model import Job, Viewer
 from bot.storage.clip_search import ClipSort, Cursor, KeysetPage
 from bot.storage.sqlite import search_index
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Transaction
 from bot.storage.sqlite.rows import job_of_row
 
 #: How a key holds the order of acceptance and, in Sort.LOVED, reactions; `search_entries` has it.
@@ -73,16 +71,14 @@ class IndexQuery:
 class KeysetQueries:
     """Walks over an open transaction; of no use after it, nor on another thread."""
 
-    def __init__(self, conn: sqlite3.Connection, queries: Queries) -> None:
-        self._conn = conn
-        self._queries = queries
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
 
     def channels(self, viewer: Viewer) -> Collection[int]:
         """Return the viewer's rooms; of many, those that show a clip at all."""
         if len(viewer.readable_channel_ids) <= _MAX_NAMED_CHANNELS:
             return viewer.readable_channel_ids
-        rows = self._queries.rows(
-            self._conn,
+        rows = self._tx.rows(
             "channels_with_clips",
             guild_id=viewer.guild_id,
             rooms=json.dumps(sorted(viewer.readable_channel_ids)),
@@ -116,8 +112,7 @@ class KeysetQueries:
         """Walk all that a member asked for in a server."""
 
         def look(stretch: KeyRange) -> Sequence[KeyedJob]:
-            rows = self._queries.rows(
-                self._conn,
+            rows = self._tx.rows(
                 "history_ascending" if stretch.is_ascending else "history_descending",
                 user_id=viewer.user_id,
                 guild_id=viewer.guild_id,
@@ -136,8 +131,7 @@ class KeysetQueries:
         final = self.in_any_channel(asked, ClipSort.NEWEST)
 
         def look(stretch: KeyRange) -> Sequence[KeyedJob]:
-            rows = self._queries.rows(
-                self._conn,
+            rows = self._tx.rows(
                 "open_history",
                 user_id=viewer.user_id,
                 guild_id=viewer.guild_id,
@@ -200,8 +194,7 @@ class KeysetQueries:
         facets = query.facets or (
             () if query.words or channel_ids else (search_index.POSTED_FACET,)
         )
-        yield from self._queries.iterate(
-            self._conn,
+        yield from self._tx.iterate(
             _QUERY_NAMES[sort, key_range.is_ascending],
             match=search_index.match_expression(facets, query.words, channel_ids),
             low=(clip_search << _PARTITION_BIT) + key_range.low,
@@ -211,12 +204,12 @@ class KeysetQueries:
     def _partition(self, guild_id: int | None) -> int | None:
         if guild_id is None:
             return 0
-        row = self._queries.row(self._conn, "search_partition", guild_id=guild_id)
+        row = self._tx.row("search_partition", guild_id=guild_id)
         return None if row is None else row["id"]
 
     def _keyed_jobs(self, keys: Sequence[int]) -> list[KeyedJob]:
         seqs = [key & ((1 << SEQ_BITS) - 1) for key in keys]
-        rows = self._queries.rows(self._conn, "jobs_of_seqs", seqs=json.dumps(seqs))
+        rows = self._tx.rows("jobs_of_seqs", seqs=json.dumps(seqs))
         jobs = {row["seq"]: job_of_row(row) for row in rows}
         in_list = (1 << _PARTITION_BIT) - 1
         return [

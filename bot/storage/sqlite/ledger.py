@@ -1,9 +1,6 @@
-"""The ledger: append-only rows. A job has one reservation, adjustments of it, and one end."""
-
-from __future__ import annotations
+"""The ledger on SQLite: a job has one RESERVE row, any ADJUST rows, and one SETTLE or REFUND."""
 
 import json
-import sqlite3
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
@@ -20,28 +17,25 @@ from bot.storage.sqlite.guild_rows import (
     guild_settings_of_row,
     limit_of_row,
 )
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Transaction
 from bot.storage.sqlite.rows import entry_of_row, from_ms, row_of_entry, to_ms
 
 
 @final
 class SqliteLedgerReader(LedgerReader):
-    """Reads over an open transaction; of no use after it, nor on another thread."""
+    """The ledger read through one open transaction, on the thread of that transaction."""
 
-    def __init__(self, conn: sqlite3.Connection, queries: Queries) -> None:
-        self._conn = conn
-        self._queries = queries
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
 
     def usage(self, user_id: int, since: datetime, *, within: int | None = None) -> Usage:
-        row = self._row("usage", user_id=user_id, since=to_ms(since), within=within)
-        if row is None:
-            return Usage()
+        (row,) = self._tx.rows("usage", user_id=user_id, since=to_ms(since), within=within)
         return Usage(clips=row["clips"], seconds=row["seconds"], usd_micros=row["usd_micros"])
 
     def usage_by_job(
         self, user_id: int, since: datetime, *, within: int | None = None
     ) -> tuple[JobUsage, ...]:
-        rows = self._rows("usage_by_job", user_id=user_id, since=to_ms(since), within=within)
+        rows = self._tx.rows("usage_by_job", user_id=user_id, since=to_ms(since), within=within)
         return tuple(
             JobUsage(
                 counts_at=from_ms(row["counts_at"]),
@@ -54,36 +48,35 @@ class SqliteLedgerReader(LedgerReader):
         )
 
     def active(self, user_id: int) -> int:
-        row = self._row("active", user_id=user_id)
-        return 0 if row is None else int(row["active"])
+        return self._tx.number("active", user_id=user_id)
 
     def active_in_guild(self, guild_id: int) -> int:
-        row = self._row("active_in_guild", guild_id=guild_id)
-        return 0 if row is None else int(row["active"])
+        return self._tx.number("active_in_guild", guild_id=guild_id)
 
     def limits_for(
         self, guild_id: int, user_id: int, role_ids: Collection[int]
     ) -> tuple[GuildLimit, ...]:
-        rows = self._rows(
+        rows = self._tx.rows(
             "limits_for",
             guild_id=guild_id,
             user_id=user_id,
             role_ids=json.dumps(sorted(set(role_ids))),
         )
-        return by_scope(limit_of_row(row) for row in rows)
+        return by_scope(map(limit_of_row, rows))
 
     def grants(self, guild_id: int, user_id: int, since: datetime) -> tuple[Grant, ...]:
-        rows = self._rows("grants", guild_id=guild_id, user_id=user_id, since=to_ms(since))
-        return tuple(grant_of_row(row) for row in rows)
+        rows = self._tx.rows("grants", guild_id=guild_id, user_id=user_id, since=to_ms(since))
+        return tuple(map(grant_of_row, rows))
 
     def block_of(self, guild_id: int, user_id: int, now: datetime) -> Block | None:
-        row = self._row("block_of", guild_id=guild_id, user_id=user_id, now=to_ms(now))
-        return None if row is None else block_of_row(row)
+        return self._tx.one(
+            block_of_row, "block_of", guild_id=guild_id, user_id=user_id, now=to_ms(now)
+        )
 
     def refused_by_moderation(
         self, user_id: int, guild_id: int | None, since: datetime
     ) -> tuple[int, datetime | None]:
-        row = self._row(
+        row = self._tx.row(
             "refused_by_moderation", user_id=user_id, guild_id=guild_id, since=to_ms(since)
         )
         if row is None or row["last_at"] is None:
@@ -91,29 +84,22 @@ class SqliteLedgerReader(LedgerReader):
         return row["refusals"], from_ms(row["last_at"])
 
     def budget(self, guild_id: int) -> Budget | None:
-        row = self._row("budget", guild_id=guild_id)
-        return None if row is None else budget_of_row(row)
+        return self._tx.one(budget_of_row, "budget", guild_id=guild_id)
 
     def spent(self, guild_id: int | None, since: datetime) -> int:
         if guild_id is None:
-            row = self._row("spent_everywhere", since=to_ms(since))
-        else:
-            row = self._row("spent", guild_id=guild_id, since=to_ms(since))
-        return 0 if row is None else int(row["usd_micros"])
+            return self._tx.number("spent_everywhere", since=to_ms(since))
+        return self._tx.number("spent", guild_id=guild_id, since=to_ms(since))
 
     def guild_settings(self, guild_id: int) -> GuildSettings:
-        row = self._row("guild_settings", guild_id=guild_id)
-        return GuildSettings() if row is None else guild_settings_of_row(row)
-
-    def _row(self, name: str, **params: object) -> sqlite3.Row | None:
-        return self._queries.row(self._conn, name, **params)
-
-    def _rows(self, name: str, **params: object) -> list[sqlite3.Row]:
-        return self._queries.rows(self._conn, name, **params)
+        return (
+            self._tx.one(guild_settings_of_row, "guild_settings", guild_id=guild_id)
+            or GuildSettings()
+        )
 
 
-def reserve(conn: sqlite3.Connection, queries: Queries, job: Job) -> None:
-    """Take what `job` is expected to use from its member."""
+def reserve(tx: Transaction, job: Job) -> None:
+    """Write the RESERVE row of a new job: one clip, its seconds and its estimated price."""
     entry = LedgerEntry(
         job_id=job.id,
         user_id=job.user_id,
@@ -125,57 +111,50 @@ def reserve(conn: sqlite3.Connection, queries: Queries, job: Job) -> None:
         at=job.created_at,
         counts_at=job.created_at,
     )
-    queries.rows(conn, "append_entry", **row_of_entry(entry))
+    tx.rows("append_entry", **row_of_entry(entry))
 
 
-def is_closed(conn: sqlite3.Connection, queries: Queries, job_id: str) -> bool:
+def is_closed(tx: Transaction, job_id: str) -> bool:
     """Return whether the job's reservation was settled or refunded."""
-    return queries.row(conn, "closing_entry_of_job", job_id=job_id) is not None
+    return bool(tx.rows("closing_entry_of_job", job_id=job_id))
 
 
-def adjust(conn: sqlite3.Connection, queries: Queries, job: Job, now: datetime) -> None:
-    """Make the reservation of `job` its estimate; writes no row where it is that already."""
-    reserved = _reservation(conn, queries, job)
+def adjust(tx: Transaction, job: Job, now: datetime) -> None:
+    """Write an ADJUST row that makes a job's reservation equal its estimate, unless it does."""
+    reserved = _reservation(tx, job)
     difference = job.spec.estimate_usd_micros - reserved.usd_micros
     if difference:
         entry = replace(
             reserved, kind=EntryKind.ADJUST, clips=0, seconds=0, usd_micros=difference, at=now
         )
-        queries.rows(conn, "append_entry", **row_of_entry(entry))
+        tx.rows("append_entry", **row_of_entry(entry))
 
 
-def close(
-    conn: sqlite3.Connection, queries: Queries, job: Job, kind: EntryKind, now: datetime
-) -> Job:
-    """Write the end of `job`'s account and return the job with its cost and `refunded` set.
+def close(tx: Transaction, job: Job, kind: EntryKind, now: datetime) -> Job:
+    """Settle or refund the reservation of `job`; return the job with cost and `refunded` set.
 
-    A SETTLE holds the difference between the cost on the job (the reservation where it has none)
-    and the reservation, so that the rows sum to the cost;
-    a REFUND takes the whole reservation back. Both count when the reservation did. The reservation
-    is what was reserved at first and all that it was amended by.
+    A SETTLE row holds the cost of the job minus the reservation, so that the job's ledger rows sum
+    to the cost; a job without a cost costs its reservation. A REFUND row is the negated
+    reservation. Both rows have the `counts_at` of the reservation, which includes its adjustments.
     """
-    reserved = _reservation(conn, queries, job)
-    if kind is EntryKind.REFUND:
-        cost = 0
-        end = replace(
-            reserved,
-            kind=kind,
-            clips=-reserved.clips,
-            seconds=-reserved.seconds,
-            usd_micros=-reserved.usd_micros,
-            at=now,
-        )
-    else:
-        cost = reserved.usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
-        end = replace(
-            reserved, kind=kind, clips=0, seconds=0, usd_micros=cost - reserved.usd_micros, at=now
-        )
-    queries.rows(conn, "append_entry", **row_of_entry(end))
-    return replace(job, cost_usd_micros=cost, refunded=kind is EntryKind.REFUND)
+    reserved = _reservation(tx, job)
+    is_refund = kind is EntryKind.REFUND
+    cost = reserved.usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
+    cost = 0 if is_refund else cost
+    end = replace(
+        reserved,
+        kind=kind,
+        clips=-reserved.clips if is_refund else 0,
+        seconds=-reserved.seconds if is_refund else 0,
+        usd_micros=cost - reserved.usd_micros,
+        at=now,
+    )
+    tx.rows("append_entry", **row_of_entry(end))
+    return replace(job, cost_usd_micros=cost, refunded=is_refund)
 
 
-def _reservation(conn: sqlite3.Connection, queries: Queries, job: Job) -> LedgerEntry:
-    row = queries.row(conn, "reservation_of_job", job_id=job.id)
-    if row is None:
+def _reservation(tx: Transaction, job: Job) -> LedgerEntry:
+    reservation = tx.one(entry_of_row, "reservation_of_job", job_id=job.id)
+    if reservation is None:
         raise RuntimeError(f"job {job.id} has no reservation")
-    return entry_of_row(row)
+    return reservation

@@ -1,7 +1,5 @@
 """Bring a database up to the schema that this release knows."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from dataclasses import dataclass

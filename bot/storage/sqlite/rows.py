@@ -1,7 +1,5 @@
 """Rows of the tables as the nouns of `bot.model`, and back."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from datetime import UTC, datetime, timedelta

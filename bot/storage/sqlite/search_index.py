@@ -1,13 +1,10 @@
 """The search indexes: which final jobs they hold, and what is asked of them."""
 
-from __future__ import annotations
-
 import re
-import sqlite3
 import unicodedata
 from collections.abc import Iterable
 
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Transaction
 
 #: Each word costs a look into the index; the rest of a longer question is left unread.
 _MAX_WORDS = 16
@@ -16,17 +13,17 @@ _MAX_WORDS = 16
 POSTED_FACET = "shown"
 
 
-def add(conn: sqlite3.Connection, queries: Queries, job_id: str) -> None:
+def add(tx: Transaction, job_id: str) -> None:
     """Let a job that is final by now be found."""
-    queries.rows(conn, "create_search_partition", id=job_id)
-    queries.rows(conn, "index_newest", id=job_id)
-    queries.rows(conn, "index_loved", id=job_id)
+    tx.rows("create_search_partition", id=job_id)
+    tx.rows("index_newest", id=job_id)
+    tx.rows("index_loved", id=job_id)
 
 
-def remove(conn: sqlite3.Connection, queries: Queries, job_id: str) -> None:
+def remove(tx: Transaction, job_id: str) -> None:
     """Let a job be found no more; to be called while its row is as it was when it entered."""
-    queries.rows(conn, "unindex_newest", id=job_id)
-    queries.rows(conn, "unindex_loved", id=job_id)
+    tx.rows("unindex_newest", id=job_id)
+    tx.rows("unindex_loved", id=job_id)
 
 
 def search_words(text: str) -> tuple[str, ...]:

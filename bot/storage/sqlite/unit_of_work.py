@@ -1,7 +1,5 @@
 """Changes of what moderators set in a guild, each with its entry in the audit log."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
@@ -30,7 +28,7 @@ from bot.storage.sqlite.guild_rows import (
     row_of_limit,
 )
 from bot.storage.sqlite.ledger import SqliteLedgerReader
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Transaction
 from bot.storage.sqlite.rows import to_ms
 
 
@@ -48,12 +46,9 @@ def subject_mention(scope: Scope, subject_id: int) -> str:
 class UnitOfWork:
     """The changes of `GuildSettingsStore`, inside one open write transaction."""
 
-    def __init__(
-        self, conn: sqlite3.Connection, queries: Queries, guild_id: int, actor: Actor
-    ) -> None:
-        self._conn = conn
-        self._queries = queries
-        self._ledger = SqliteLedgerReader(conn, queries)
+    def __init__(self, tx: Transaction, guild_id: int, actor: Actor) -> None:
+        self._tx = tx
+        self._ledger = SqliteLedgerReader(tx)
         self._guild_id = guild_id
         self._actor = actor
 
@@ -114,7 +109,7 @@ class UnitOfWork:
             return False
         if settings != kept:
             row = row_of_guild_settings(self._guild_id, settings)
-            self._conn.execute(put_guild_settings_sql(), row)
+            self._tx.conn.execute(put_guild_settings_sql(), row)
             whom = "everywhere" if self._guild_id == EVERYWHERE else "server"
             changed = [
                 name
@@ -181,4 +176,4 @@ class UnitOfWork:
         )
 
     def _run(self, name: str, **params: object) -> list[sqlite3.Row]:
-        return self._queries.rows(self._conn, name, **{"guild_id": self._guild_id, **params})
+        return self._tx.rows(name, **{"guild_id": self._guild_id, **params})

@@ -8,7 +8,7 @@ import pytest
 
 from bot.storage.sqlite.database import Database
 from bot.storage.sqlite.migrate import migrate, read_migrations
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Queries, Transaction
 
 
 def test_queries_are_found_by_name(tmp_path: Path):
@@ -70,8 +70,9 @@ async def test_iterating_finds_no_more_than_is_taken(tmp_path: Path):
 
     def take_three(conn):
         conn.create_function("look", 1, lambda n: looked.append(n) or n)
-        with contextlib.closing(queries.iterate(conn, "numbers", ten=str(list(range(10))))) as walk:
-            return [row["n"] for row in itertools.islice(walk, 3)]
+        numbers = Transaction(conn, queries).iterate("numbers", ten=str(list(range(10))))
+        with contextlib.closing(numbers):
+            return [row["n"] for row in itertools.islice(numbers, 3)]
 
     assert await database.read(take_three) == [0, 1, 2]
     assert looked[:3] == [0, 1, 2]

@@ -18,7 +18,7 @@ from bot.storage.sqlite.database import Database
 from bot.storage.sqlite.guild_settings import SqliteGuildSettingsStore
 from bot.storage.sqlite.jobs import SqliteJobStore
 from bot.storage.sqlite.migrate import migrate, read_migrations, schema_version
-from bot.storage.sqlite.queries import Queries
+from bot.storage.sqlite.queries import Queries, Transaction
 from bot.storage.sqlite.rows import row_of_entry, row_of_job, row_of_request
 from tests.unit.storage.factories import (
     DIRECT,
@@ -120,7 +120,7 @@ async def release_3(path: Path, jobs: list[Job]) -> list[dict[str, Any]]:
             for entry in account(each):
                 insert(conn, "ledger", row_of_entry(entry))
             if each.state.is_final:
-                search_index.add(conn, queries, each.id)
+                search_index.add(Transaction(conn, queries), each.id)
         conn.execute(
             "INSERT INTO house_rules (guild_id, models, channel_ids, post, remixers, max_active)"
             " VALUES (7, '[]', '[70]', 'place', 'nobody', 4)"
