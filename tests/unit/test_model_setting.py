@@ -5,7 +5,7 @@ import pytest
 from bot.errors import SettingsError
 from bot.model import Operation, Size
 from bot.providers.base import Model
-from bot.providers.openai.models import OPENAI_MODELS
+from bot.providers.openai.dialects import OPENAI_MODELS
 from bot.providers.openai.provider import OPENAI
 from bot.providers.vendors import model_setting
 

@@ -1,17 +1,20 @@
-"""The dialects of OpenAI's Videos API, as data.
+"""The dialects of OpenAI's Videos API and its models, as data.
 
-All of them create with POST /videos, poll with GET /videos/{id} and serve the clip at
-GET /videos/{id}/content. The differences are here; `provider.py` acts on them, and `vendors.py` has each
-vendor's settings.
+All dialects create with POST /videos, poll with GET /videos/{id} and serve the clip at
+GET /videos/{id}/content. `provider.py` acts on the
+differences, and `vendors.py` has each vendor's settings.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from enum import StrEnum
 
-from bot.model import Operation
+from bot.model import Operation, Size
+from bot.providers.base import Model
+from bot.providers.vendors.size_formats import SIZES_720P
 
 
 class OptionalCall(StrEnum):
@@ -136,3 +139,33 @@ SGLANG = Dialect(
     ignored_fields=frozenset({"model", "seconds", "size"}),
     keeps_renders_in_memory=True,
 )
+
+_LARGE = (Size(width_px=1792, height_px=1024), Size(width_px=1024, height_px=1792))
+
+# 2026-11-20: lengths and sizes from github openai/openai-openapi @f85dbe2 (2026-08-21); prices from
+# OpenAI's model pages. Its guide also has 16 and 20 s and 1080p, which the setting can add. The same
+# specification has POST /videos/{id}/remix and POST /videos/extensions, for any model.
+_SORA_2 = Model(
+    name="sora-2",
+    label="Sora 2",
+    seconds=(4, 8, 12),
+    sizes=SIZES_720P,
+    usd_micros_per_second=dict.fromkeys(SIZES_720P, 100_000),
+    operations=frozenset({Operation.GENERATE, Operation.REMIX, Operation.EXTEND}),
+    takes_image=True,
+    has_audio=True,
+    prompt_max_chars=32_000,
+    facts_source="OpenAI API specification 2.3.0 and model pages",
+    verified_on=date(2026, 11, 20),
+)
+#: Models that OPENAI_MODELS may name without giving their facts.
+OPENAI_MODELS: Mapping[str, Model] = {
+    "sora-2": _SORA_2,
+    "sora-2-pro": replace(
+        _SORA_2,
+        name="sora-2-pro",
+        label="Sora 2 Pro",
+        sizes=(*SIZES_720P, *_LARGE),
+        usd_micros_per_second=dict.fromkeys(SIZES_720P, 300_000) | dict.fromkeys(_LARGE, 500_000),
+    ),
+}

@@ -28,10 +28,9 @@ from bot.providers.http.payloads import JsonResponse
 from bot.providers.http.rate_limiter import RateLimiter
 from bot.providers.openai import dialects, wire
 from bot.providers.openai.dialects import Dialect, OptionalCall
-from bot.providers.openai.models import OPENAI_MODELS
 from bot.providers.openai.video_list import VideoList
 from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
-from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.model_inputs import check_model
 from bot.providers.vendors.vendor import ProviderAccount, Vendor
 from bot.settings import Secret
 
@@ -254,7 +253,7 @@ OPENAI = Vendor(
     prefix=dialects.OPENAI.prefix,
     key_variable="OPENAI_API_KEY",
     base_url="https://api.openai.com/v1",
-    known_models=OPENAI_MODELS,
+    known_models=dialects.OPENAI_MODELS,
     default_models="sora-2; sora-2-pro",
     models_example="sora-2; my-model seconds=4,8 sizes=1280x720 usd_per_second=0.05",
     has_webhook_secret=True,

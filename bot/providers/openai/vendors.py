@@ -7,7 +7,6 @@ from datetime import date
 
 from bot.model import Operation
 from bot.providers.openai import dialects
-from bot.providers.openai.models import OPENAI_MODELS
 from bot.providers.openai.provider import OpenAIProvider
 from bot.providers.vendors.vendor import Vendor
 
@@ -37,7 +36,7 @@ COMETAPI = Vendor(
     base_url="https://api.cometapi.com/v1",
     known_models={
         "sora-2": replace(
-            OPENAI_MODELS["sora-2"],
+            dialects.OPENAI_MODELS["sora-2"],
             operations=frozenset({Operation.GENERATE, Operation.REMIX}),
             facts_source="CometAPI's pages; whether it still has the model is doubtful (2026-11-20)",
         )
@@ -56,7 +55,7 @@ LITELLM = Vendor(
     prefix=dialects.LITELLM.prefix,
     key_variable="LITELLM_PROXY_API_KEY",
     base_url_variable="LITELLM_PROXY_API_BASE",
-    known_models=OPENAI_MODELS,
+    known_models=dialects.OPENAI_MODELS,
     models_example="my-alias seconds=4,8 sizes=1280x720 usd_per_second=0.10 image=yes remix=yes",
     make_provider=lambda account: OpenAIProvider(account, dialects.LITELLM),
     verified=(

@@ -46,7 +46,7 @@ from bot.providers.http.json_fields import (
     url_or_none,
 )
 from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
-from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.model_inputs import check_model
 from bot.providers.vendors.size_formats import (
     SIZES_360P,
     SIZES_720P,

@@ -7,6 +7,7 @@ see docs/adding-a-provider.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -35,25 +36,25 @@ _log = logging.getLogger(__name__)
 #: Limit for one poll with its retries, in seconds.
 _POLL_TIMEOUT_S = 20.0
 _MAX_CONCURRENT_POLLS = 8
-#: An id in the shape of most APIs' ids that no render has.
+#: No render has this id, which has the shape of most APIs' ids.
 UNUSED_ID = "00000000-0000-0000-0000-000000000000"
 _MAX_UNKNOWN_WORDS_LOGGED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedRender:
-    """A render as one answer of the API describes it."""
+    """The state of a render and the address of its clip, read from one answer of a video API."""
 
     status: RenderStatus
-    #: Address of its clip: absolute, or a path under the API's address; None while there is none.
+    #: Address of the clip: absolute, or a path under the API's address; None while there is no clip.
     clip_url: str | None = None
 
     @classmethod
     def of(cls, status: RenderStatus, clip_url: str | None) -> FetchedRender:
-        """Return a render whose clip has to be at an address.
+        """Return a render with the address of its clip, for APIs whose answers name the address.
 
-        READY without one becomes RUNNING: the clip is paid for, so the bot waits for its address
-        until the deadline. An address that comes with any other state is dropped.
+        READY without an address becomes RUNNING: the clip is paid for, so the bot waits for the
+        address until the deadline. An address with any other state is dropped.
         """
         if status.state is not RenderState.READY:
             return cls(status=status)
@@ -157,12 +158,12 @@ class HttpProvider(ABC):
             raise ProviderTroubleError(f"the clip's address is refused: {error}") from error
 
     async def cancel(self, remote_id: str) -> bool:
-        """False: this API has no such call."""
+        """Return False: the base class knows no call that cancels a render."""
         del remote_id
         return False
 
     async def delete(self, remote_id: str) -> bool:
-        """False: this API has no such call."""
+        """Return False: the base class knows no call that deletes a render."""
         del remote_id
         return False
 
@@ -185,15 +186,12 @@ class HttpProvider(ABC):
         return "it answers"
 
     async def _delete(self, path: str) -> bool:
-        """Delete what is at `path`; True also when it is not there."""
-        try:
+        with contextlib.suppress(RemoteNotFoundError):
             await self._transport.delete(path)
-        except RemoteNotFoundError:
-            return True
         return True
 
     def _read_state(self, status_word: str, states: Mapping[str, RenderState]) -> RenderState:
-        """Return what a status word means; RUNNING for one that is not known, logged once."""
+        """Return the state for a status word; an unknown word means RUNNING and is logged once."""
         if status_word in states:
             return states[status_word]
         logged = self._unknown_words_logged

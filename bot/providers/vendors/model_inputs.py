@@ -1,13 +1,13 @@
-"""What a model takes in a request, where each model of a vendor has fields of its own."""
+"""What the models of a vendor take, and the check of an operator's models against that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from bot.model import Size
-from bot.providers.base import ProviderRequest
-from bot.providers.vendors.model_check import check_model
+from bot.errors import SettingsError
+from bot.model import Operation, Size
+from bot.providers.base import Model, ProviderRequest
 from bot.providers.vendors.vendor import ProviderAccount
 
 
@@ -57,3 +57,30 @@ def check_inputs(
     for model in account.models:
         inputs = inputs_of(model.name)
         check_model(variable, model, sizes=inputs.sizes, seconds=inputs.seconds)
+
+
+def check_model(
+    variable: str,
+    model: Model,
+    *,
+    sizes: Collection[Size] | None = None,
+    seconds: range | None = None,
+    operations: Collection[Operation] = (Operation.GENERATE,),
+) -> None:
+    """Raise SettingsError naming `variable` unless `model` keeps to what the API takes.
+
+    sizes, seconds  None: not known, so not checked.
+    operations      the API can do these natively.
+    """
+    name = repr(model.name)
+    if odd := sorted(model.operations - set(operations)):
+        allowed = f"{', '.join(sorted(operations))}; the bot composes the others"
+        raise SettingsError(variable, f"{name} can't {' or '.join(odd)}", allowed)
+    if sizes is not None and (odd := [str(size) for size in model.sizes if size not in sizes]):
+        allowed = ", ".join(map(str, sizes))
+        raise SettingsError(variable, f"{name} has no {', '.join(odd)}", allowed)
+    if seconds is not None and (odd := [str(s) for s in model.seconds if s not in seconds]):
+        allowed = ", ".join(map(str, seconds))
+        if seconds.step == 1:
+            allowed = f"{seconds[0]} to {seconds[-1]}"
+        raise SettingsError(variable, f"{name} makes no {', '.join(odd)} s", f"{allowed} s")

@@ -26,7 +26,7 @@ MAX_USD_PER_SECOND = 100
 
 
 class _InvalidModelsError(Exception):
-    """The setting is invalid; the message says why."""
+    """A setting `…_MODELS` is invalid; the message says why."""
 
 
 def read_models(
@@ -41,29 +41,23 @@ def read_models(
     need `seconds`, `sizes` and `usd_per_second`. 1280x720 is moved to the front of `sizes`.
     Raises SettingsError naming the variable for anything else.
     """
+    models: dict[str, Model] = {}
     try:
-        return _read(text, known_models, f"the operator's {variable}")
+        for entry in filter(str.strip, text.split(";")):
+            model = _read_entry(entry, known_models, f"the operator's {variable}")
+            if model.name in models:
+                _fail(f"{model.name!r} is there twice")
+            models[model.name] = model
+        if not models:
+            _fail("names no model")
     except _InvalidModelsError as error:
         raise SettingsError(variable, str(error), _ALLOWED) from None
+    return tuple(models.values())
 
 
 def usd_to_micros(usd: Decimal) -> int:
     """Return dollars in millionths, rounded up. Raises ValueError, OverflowError, InvalidOperation."""
     return int((usd * 1_000_000).to_integral_value(ROUND_CEILING))
-
-
-def _read(text: str, known: Mapping[str, Model], source: str) -> tuple[Model, ...]:
-    models: dict[str, Model] = {}
-    for entry in text.split(";"):
-        if not entry.strip():
-            continue
-        model = _read_entry(entry, known, source)
-        if model.name in models:
-            _fail(f"{model.name!r} is there twice")
-        models[model.name] = model
-    if not models:
-        _fail("names no model")
-    return tuple(models.values())
 
 
 def _read_entry(entry: str, all_known: Mapping[str, Model], source: str) -> Model:
@@ -99,11 +93,16 @@ def _read_entry(entry: str, all_known: Mapping[str, Model], source: str) -> Mode
         prices.update(_read_prices(name, words["usd_per_second"], model.sizes))
     if without := [str(size) for size in model.sizes if size not in prices]:
         _fail(f"{name!r} has no price for {', '.join(without)}")
+    switched = {
+        operation
+        for key, operation in _OPERATION_KEYS.items()
+        if _read_switch(name, key, words, default=operation in model.operations)
+    }
     return replace(
         model,
         label=words.get("label", model.label),
         usd_micros_per_second={size: prices[size] for size in model.sizes},
-        operations=_read_operations(name, words, model.operations),
+        operations=frozenset({Operation.GENERATE, *switched}),
         takes_image=_read_switch(name, "image", words, default=model.takes_image),
         has_audio=_read_switch(name, "audio", words, default=model.has_audio),
     )
@@ -136,8 +135,7 @@ def _read_seconds(name: str, text: str) -> tuple[int, ...]:
 
 
 def _read_sizes(name: str, text: str) -> tuple[Size, ...]:
-    sizes = [_read_size(name, part) for part in text.split(",")]
-    unique = list(dict.fromkeys(sizes))
+    unique = dict.fromkeys(_read_size(name, part) for part in text.split(","))
     return tuple(sorted(unique, key=lambda size: size != SIZES_720P[0]))
 
 
@@ -153,8 +151,7 @@ def _read_size(name: str, text: str) -> Size:
 
 def _read_prices(name: str, text: str, sizes: tuple[Size, ...]) -> dict[Size, int]:
     if ":" not in text:
-        usd_micros = _read_usd_micros(name, text)
-        return dict.fromkeys(sizes, usd_micros)
+        return dict.fromkeys(sizes, _read_usd_micros(name, text))
     prices: dict[Size, int] = {}
     for part in text.split(","):
         size_text, _, usd = part.partition(":")
@@ -177,17 +174,6 @@ def _read_usd_micros(name: str, text: str) -> int:
             " steps of 0.000001"
         )
     return whole
-
-
-def _read_operations(
-    name: str, words: Mapping[str, str], known: frozenset[Operation]
-) -> frozenset[Operation]:
-    switched = {
-        operation
-        for key, operation in _OPERATION_KEYS.items()
-        if _read_switch(name, key, words, default=operation in known)
-    }
-    return frozenset({Operation.GENERATE} | switched)
 
 
 def _read_switch(name: str, key: str, words: Mapping[str, str], *, default: bool) -> bool:

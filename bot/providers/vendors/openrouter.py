@@ -25,7 +25,7 @@ from bot.providers.http.json_fields import (
     object_or_empty,
 )
 from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
-from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.model_inputs import check_model
 from bot.providers.vendors.model_setting import usd_to_micros
 from bot.providers.vendors.openrouter_models import (
     SIZES,

@@ -36,7 +36,7 @@ from bot.providers.http.json_fields import (
 )
 from bot.providers.http.payloads import JsonResponse
 from bot.providers.vendors.http_provider import FetchedRender, HttpProvider
-from bot.providers.vendors.model_check import check_model
+from bot.providers.vendors.model_inputs import check_model
 from bot.providers.vendors.size_formats import (
     COMMON_720P,
     SIZES_480P,

@@ -6,18 +6,17 @@ import base64
 import hashlib
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
+from bot.providers.http.payloads import parse_json
 from bot.providers.webhooks.key_ring import KeyRing
 from bot.providers.webhooks.verifier import (
+    TIMESTAMP_TOLERANCE_S,
     BadSignatureError,
     RenderIdFinder,
     WebhookEvent,
-    check_signature,
-    check_timestamp,
-    read_event,
-    read_header,
 )
 from bot.settings import Secret
 
@@ -27,10 +26,12 @@ _VERSION = b"v1,"
 # use a dot; OpenRouter signs none like that, so only the comma is accepted.
 _SEPARATOR = b","
 _ED25519_BYTES = 64
+_HEADER_MAX_CHARS = 1024
+_REMOTE_ID_MAX_CHARS = 512
 
 
 class _SignatureVerifier(ABC):
-    """A `WebhookVerifier` for one scheme; `find_render_id` finds the render's id in the body."""
+    """The base class of the `WebhookVerifier` of each scheme of signatures."""
 
     def __init__(self, find_render_id: RenderIdFinder) -> None:
         self._find_render_id = find_render_id
@@ -39,23 +40,31 @@ class _SignatureVerifier(ABC):
         self, headers: Mapping[str, str], body: bytes, now: datetime
     ) -> WebhookEvent | None:
         delivery_id = await self._check(headers, body, now)
-        return await read_event(delivery_id, body, self._find_render_id)
+        try:
+            event = await parse_json(body)
+        except ValueError:
+            return None
+        if not isinstance(event, dict):
+            return None
+        remote_id = self._find_render_id(cast("Mapping[str, object]", event))
+        if not isinstance(remote_id, str) or not 0 < len(remote_id) <= _REMOTE_ID_MAX_CHARS:
+            return None
+        return WebhookEvent(delivery_id=delivery_id, remote_id=remote_id)
 
     @abstractmethod
     async def _check(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        """Return the delivery id of a genuine webhook. Raises BadSignatureError for any other."""
+        """Return the delivery id of a genuine webhook. Raises BadSignatureError for a forged one."""
 
 
 class StandardWebhooks(_SignatureVerifier):
-    """Three headers and an HMAC by any of several keys, as standardwebhooks.com says.
+    """Verifies webhooks by three headers and an HMAC, as standardwebhooks.com says.
 
-    secrets  the valid ones, two while one is being replaced; each as the vendor shows it, with or
+    secrets  the valid secrets, two while one is being replaced; each as the vendor shows it, with or
              without the prefix whsec_.
-    Raises ValueError without secrets, and for a malformed one.
+    Raises ValueError without secrets, and for a malformed secret.
 
-    The scheme's own library (standardwebhooks 1.1, read 2026-11-20) uses the wall clock, takes only
-    UTF-8 and raises several errors for a malformed header. The bot needs one HMAC of it; the tests
-    use the library to sign what they send.
+    The library of the scheme (standardwebhooks 1.1, read 2026-11-20) is not used here: it reads the
+    wall clock, takes only UTF-8 and raises several errors for a malformed header. Tests sign with it.
     """
 
     def __init__(self, secrets: Sequence[Secret], find_render_id: RenderIdFinder) -> None:
@@ -65,23 +74,25 @@ class StandardWebhooks(_SignatureVerifier):
             raise ValueError("no secret to check webhooks with")
 
     async def _check(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        delivery_id = read_header(headers, "webhook-id")
-        sent_at = read_header(headers, "webhook-timestamp")
-        signatures = read_header(headers, "webhook-signature").encode().split(b" ")
+        delivery_id = _read_header(headers, "webhook-id")
+        sent_at = _read_header(headers, "webhook-timestamp")
+        signatures = _read_header(headers, "webhook-signature").encode().split(b" ")
         candidates = [each for each in signatures if each.startswith(_VERSION)]
-        check_timestamp(sent_at, now)
+        _check_timestamp(sent_at, now)
         signed = f"{delivery_id}.{sent_at}.".encode() + body
         digests = (hmac.digest(key, signed, "sha256") for key in self._keys)
-        check_signature((_VERSION + base64.b64encode(each) for each in digests), candidates)
+        _check_signature((_VERSION + base64.b64encode(each) for each in digests), candidates)
         return delivery_id
 
 
 class TimestampedSignatures(_SignatureVerifier):
-    """An HMAC-SHA256 in hex over timestamp, comma and body, in one header: `t=1795176000,v1=3f…`.
+    """Verifies webhooks by one header such as `t=1795176000,v1=3f…`.
+
+    The signature is a hexadecimal HMAC-SHA256 over timestamp, comma and body.
 
     header_name  the header with the signature, in lower case.
-    secrets      the valid ones, two while one is being replaced.
-    Raises ValueError without secrets, and for an empty one.
+    secrets      the valid secrets, two while one is being replaced.
+    Raises ValueError without secrets, and for an empty secret.
     """
 
     def __init__(
@@ -94,22 +105,22 @@ class TimestampedSignatures(_SignatureVerifier):
             raise ValueError("no secret to check webhooks with")
 
     async def _check(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        parts = read_header(headers, self._header_name).split(",")
+        parts = _read_header(headers, self._header_name).split(",")
         pairs = [part.strip().partition("=") for part in parts]
         times = [value for name, _, value in pairs if name == "t"]
         candidates = [value.lower().encode() for name, _, value in pairs if name == "v1"]
         if len(times) != 1 or not candidates:
             raise BadSignatureError("the header lacks its parts")
-        check_timestamp(times[0], now)
+        _check_timestamp(times[0], now)
         signed = times[0].encode() + _SEPARATOR + body
         expected = (hmac.new(key, signed, "sha256").hexdigest().encode() for key in self._keys)
-        check_signature(expected, candidates)
+        _check_signature(expected, candidates)
         # The vendor's own delivery id is in a header that the signature does not cover.
         return hashlib.sha256(body).hexdigest()
 
 
 class Ed25519Signatures(_SignatureVerifier):
-    """An Ed25519 signature over request id, user id, timestamp and the body's SHA-256.
+    """Verifies webhooks by an Ed25519 signature over request id, user id, timestamp and body hash.
 
     prefix    the beginning of the four headers' names, in lower case.
     key_ring  the vendor's keys, which are the same for all its customers: a genuine webhook may be
@@ -123,10 +134,10 @@ class Ed25519Signatures(_SignatureVerifier):
 
     async def _check(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         delivery_id, user_id, sent_at, signature = (
-            read_header(headers, self._prefix + name)
+            _read_header(headers, self._prefix + name)
             for name in ("request-id", "user-id", "timestamp", "signature")
         )
-        check_timestamp(sent_at, now)
+        _check_timestamp(sent_at, now)
         try:
             raw = bytes.fromhex(signature)
         except ValueError as error:
@@ -138,6 +149,26 @@ class Ed25519Signatures(_SignatureVerifier):
         if not await self._key_ring.verify(raw, message, now):
             raise BadSignatureError("no signature of a known key")
         return delivery_id
+
+
+def _read_header(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name, "")
+    if not (0 < len(value) <= _HEADER_MAX_CHARS and value.isascii()):
+        raise BadSignatureError(f"{name} is missing, too long or not ASCII")
+    return value
+
+
+def _check_timestamp(seconds: str, now: datetime) -> None:
+    if not (seconds.isdecimal() and len(seconds) <= 12):
+        raise BadSignatureError("the timestamp is not a number")
+    if abs(now.timestamp() - int(seconds)) > TIMESTAMP_TOLERANCE_S:
+        raise BadSignatureError("the timestamp is too old or in the future")
+
+
+def _check_signature(expected: Iterable[bytes], signatures: Sequence[bytes]) -> None:
+    # `compare_digest` takes the same time for all values, so that its duration tells a forger nothing.
+    if not any(hmac.compare_digest(each, sent) for each in expected for sent in signatures):
+        raise BadSignatureError("no signature of a known key")
 
 
 def _standard_key(secret: Secret) -> bytes:

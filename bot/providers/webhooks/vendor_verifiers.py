@@ -1,4 +1,4 @@
-"""How each vendor signs its webhooks, and where they have the render's id."""
+"""Makes the webhook verifier of each vendor: its scheme of signatures and the place of the render id."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _REPLICATE_FINAL_STATUSES = ("succeeded", "failed", "canceled", "aborted")
 
 
 def openai(secrets: Sequence[Secret]) -> WebhookVerifier:
-    """Return the verifier for OpenAI's events video.completed and video.failed."""
+    """Return the verifier for OpenAI's webhooks video.completed and video.failed."""
     return StandardWebhooks(secrets, _data_id("video."))
 
 
 def gemini(secrets: Sequence[Secret]) -> WebhookVerifier:
     """Return the verifier for Gemini's interaction events at an endpoint registered for the project.
 
-    Webhooks to an address in a single request are signed with an RS256 token; it rejects those.
+    The verifier rejects webhooks to an address that one request named: an RS256 token signs those.
     """
     return StandardWebhooks(secrets, _data_id("interaction."))
 
@@ -58,7 +58,9 @@ def fal(keys: Transport) -> WebhookVerifier:
     async def fetch() -> object:
         return (await keys.get("jwks.json")).body
 
-    return Ed25519Signatures("x-fal-webhook-", KeyRing(fetch), _request_id)
+    return Ed25519Signatures(
+        "x-fal-webhook-", KeyRing(fetch), lambda event: event.get("request_id")
+    )
 
 
 def fal_keys_transport(clock: Clock) -> Transport:
@@ -79,7 +81,3 @@ def _data_id(kind: str) -> RenderIdFinder:
 
 def _final_prediction_id(event: Mapping[str, object]) -> object:
     return event.get("id") if event.get("status") in _REPLICATE_FINAL_STATUSES else None
-
-
-def _request_id(event: Mapping[str, object]) -> object:
-    return event.get("request_id")
