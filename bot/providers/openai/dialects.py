@@ -5,8 +5,6 @@ GET /videos/{id}/content. `provider.py` acts on the
 differences, and `vendors.py` has each vendor's settings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta

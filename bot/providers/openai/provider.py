@@ -4,8 +4,6 @@
 offer the API, each in its own dialect.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

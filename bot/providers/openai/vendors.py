@@ -1,7 +1,5 @@
 """The settings of gateways and self-hosted servers with OpenAI's Videos API."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date
 

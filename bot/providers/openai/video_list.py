@@ -1,7 +1,5 @@
 """The list of a server with OpenAI's Videos API, for `recent` and for polling many at once."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime

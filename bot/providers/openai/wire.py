@@ -1,7 +1,5 @@
 """Builds requests and reads answers of OpenAI's Videos API and its dialects; pure functions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

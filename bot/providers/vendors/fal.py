@@ -6,8 +6,6 @@ list, delete or idempotency key. The platform retries a request whose runner was
 prevent that and is not sent, since only a successful output is charged.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

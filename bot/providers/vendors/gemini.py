@@ -6,8 +6,6 @@ idempotency key. A request could name a webhook address, but such webhooks are s
 than those of an endpoint that is registered for the project, so requests name none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date

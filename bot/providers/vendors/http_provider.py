@@ -4,8 +4,6 @@ A subclass writes `_create` and `_fetch_render`, and a method for each other cal
 see docs/adding-a-provider.md.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging
@@ -50,7 +48,7 @@ class FetchedRender:
     clip_url: str | None = None
 
     @classmethod
-    def of(cls, status: RenderStatus, clip_url: str | None) -> FetchedRender:
+    def of(cls, status: RenderStatus, clip_url: str | None) -> "FetchedRender":
         """Return a render with the address of its clip, for APIs whose answers name the address.
 
         READY without an address becomes RUNNING: the clip is paid for, so the bot waits for the

@@ -1,7 +1,5 @@
 """The provider that needs no key: it starts the built-in renderer, a child process, for each clip."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

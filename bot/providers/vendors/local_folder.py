@@ -8,8 +8,6 @@
 All functions block: call them from a thread.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import secrets
@@ -39,7 +37,7 @@ class FilmStep:
     seconds: int
 
     @classmethod
-    def load(cls, fields: Any) -> FilmStep:
+    def load(cls, fields: Any) -> "FilmStep":
         """Read the fields of a stored step. Raises ValueError, KeyError or TypeError for others."""
         return cls(
             operation=Operation(fields["operation"]),
@@ -68,8 +66,8 @@ class RenderRecord:
 
     @classmethod
     def of(
-        cls, request: ProviderRequest, created_at: datetime, source: RenderRecord | None = None
-    ) -> RenderRecord:
+        cls, request: ProviderRequest, created_at: datetime, source: "RenderRecord | None" = None
+    ) -> "RenderRecord":
         """Return the record of a request that arrived at `created_at`.
 
         source  the record of the render that a REMIX or EXTEND starts from.
@@ -118,7 +116,7 @@ class RenderRecord:
         )
 
     @classmethod
-    def load(cls, text: str) -> RenderRecord:
+    def load(cls, text: str) -> "RenderRecord":
         """Read what `dump` returned. Raises ValueError, KeyError or TypeError for anything else.
 
         A record may hold acts without steps, or a seed and seconds instead of both: a film of one
@@ -174,7 +172,7 @@ class RenderFolder:
         self.path = root / remote_id
 
     @classmethod
-    def all(cls, root: Path) -> Iterator[RenderFolder]:
+    def all(cls, root: Path) -> Iterator["RenderFolder"]:
         """Return the folders that exist under `root`, in no particular order."""
         for path in root.iterdir() if root.is_dir() else ():
             if _ID.fullmatch(path.name) and path.is_dir():

@@ -1,7 +1,5 @@
 """Runs the renderer as a child process: starts it, reads its progress, kills it when too slow."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """What the models of a vendor take, and the check of an operator's models against that."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Parses the settings `…_MODELS`: the models of a vendor, what they can do, their prices."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace

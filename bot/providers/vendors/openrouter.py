@@ -4,8 +4,6 @@
 delete or idempotency key.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import replace

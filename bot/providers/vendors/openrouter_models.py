@@ -1,7 +1,5 @@
 """Reads OpenRouter's list of models: lengths, sizes, and prices where they are understood."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

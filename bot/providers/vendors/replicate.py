@@ -5,8 +5,6 @@ platform removes inputs and outputs after an hour) and no idempotency key. `Pref
 because the answer would wait for the render; nor is `Cancel-After`: a run ends by itself after 30 minutes.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

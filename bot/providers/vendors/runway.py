@@ -4,8 +4,6 @@
 There is no list, webhook or idempotency key.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

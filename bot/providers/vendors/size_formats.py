@@ -1,7 +1,5 @@
 """Frame sizes as most video APIs name them: by aspect ratio and resolution."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 

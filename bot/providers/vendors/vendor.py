@@ -1,7 +1,5 @@
 """A vendor: its name, its settings, and how its provider is made."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date

@@ -4,8 +4,6 @@
 another host. There is no list, cancel, delete, webhook or idempotency key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date

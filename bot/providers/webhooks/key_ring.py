@@ -1,7 +1,5 @@
 """A vendor's public keys for webhooks, fetched at most once a minute and kept for a day."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import logging

@@ -1,7 +1,5 @@
 """Verifies the webhooks of vendors by three schemes of signatures."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Makes the webhook verifier of each vendor: its scheme of signatures and the place of the render id."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from bot.clock import Clock

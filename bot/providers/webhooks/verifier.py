@@ -1,7 +1,5 @@
 """The interface of webhook verifiers. A genuine webhook only makes the next poll come sooner."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
