@@ -16,9 +16,10 @@ from av.video.frame import VideoFrame
 
 from bot.errors import BadClipError
 from bot.media import mp4
+from bot.media.mp4_tables import MAX_PIXELS
 
-#: Larger frames are refused before decoding: no model makes such frames, but an attacker may.
-MAX_PIXELS = 4096 * 2304
+#: The decoder refuses larger frames too: a frame may be larger than its header says.
+_LIMITS = {"max_pixels": str(MAX_PIXELS)}
 #: Seconds before a clip's end at which the search for its last frames starts. The second value
 #: counts if the first finds too few frames; most clips have a keyframe every second or two.
 _LOOK_BACK_S = (0.5, 5.0)
@@ -28,12 +29,14 @@ _LOOK_BACK_S = (0.5, 5.0)
 def open_clip(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
     """Open a clip and yield its container and its video stream. Blocking.
 
-    Raises BadClipError when the file is missing, truncated, no MP4, without video or larger than
-    `MAX_PIXELS`, and when decoding fails in the block.
+    Raises BadClipError when the file is missing, truncated, no MP4, without video or claims more
+    than a clip can hold, and when decoding fails in the block.
     """
     try:
         mp4.read_boxes(path)
-        with av.open(str(path.absolute()), format="mp4") as container:
+        # Without `format` libavformat follows references in a text file named .mp4 to other files
+        # in the folder (seen with libavformat 62, 2026-11-20).
+        with av.open(str(path.absolute()), format="mp4", options=_LIMITS) as container:
             if not container.streams.video:
                 raise BadClipError(f"{path.name} has no picture")
             stream = container.streams.video[0]
@@ -41,6 +44,7 @@ def open_clip(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
             if not 0 < context.width * context.height <= MAX_PIXELS:
                 raise BadClipError(f"{path.name} measures {context.width}x{context.height}")
             context.thread_count = 2
+            context.options = _LIMITS
             yield container, stream
     except (FFmpegError, OSError) as error:
         raise BadClipError(f"{path.name} cannot be read: {error}") from error
@@ -103,17 +107,9 @@ async def probe(path: Path) -> ClipFacts:
 
 
 def _probe(path: Path) -> ClipFacts:
-    try:
-        # Without `format` libavformat follows references in a text file named .mp4 to other files
-        # in the folder (seen with libavformat 62, 2026-11-20).
-        with av.open(str(path), format="mp4") as container:
-            if not container.streams.video:
-                raise BadClipError(f"{path.name} has no picture")
-            stream = container.streams.video[0]
-            duration_us = container.duration or 0
-            width_px, height_px = stream.codec_context.width, stream.codec_context.height
-    except FFmpegError as error:
-        raise BadClipError(f"{path.name} cannot be read: {error}") from error
-    if duration_us <= 0 or width_px <= 0 or height_px <= 0:
-        raise BadClipError(f"{path.name} has no length or size")
+    with open_clip(path) as (container, stream):
+        duration_us = container.duration or 0
+        width_px, height_px = stream.codec_context.width, stream.codec_context.height
+    if duration_us <= 0:
+        raise BadClipError(f"{path.name} has no length")
     return ClipFacts(width_px=width_px, height_px=height_px, duration_ms=round(duration_us / 1000))

@@ -1,4 +1,4 @@
-"""Reads the top-level boxes of an MP4 file without decoding anything."""
+"""Reads the boxes of an MP4 file without decoding anything."""
 
 import os
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bot.errors import BadClipError
+from bot.media.mp4_tables import check_tables
 
 #: How many bytes of a file `looks_like_mp4` needs.
 SNIFF_BYTES = 12
@@ -34,24 +35,30 @@ def read_boxes(path: Path) -> tuple[Box, ...]:
     """Return the top-level boxes of an MP4 file in their order. Blocking; reads only the headers.
 
     Raises BadClipError when the file does not begin with `ftyp`, when its boxes do not end exactly
-    at its end (the mark of a truncated file), or when `moov` or `mdat` is missing; OSError when
-    the file cannot be read.
+    at its end (the mark of a truncated file), when `moov` or `mdat` is missing, or when a table
+    claims more than a clip can hold; OSError when the file cannot be read.
     """
-    boxes: list[Box] = []
     with path.open("rb") as file:
-        end = os.fstat(file.fileno()).st_size
-        if not looks_like_mp4(file.read(SNIFF_BYTES)):
-            raise BadClipError(f"not an MP4: {end} bytes that do not begin with an ftyp box")
-        offset = 0
-        while offset < end:
-            if len(boxes) >= _MAX_BOXES:
-                raise BadClipError(f"an MP4 of more than {_MAX_BOXES} boxes")
-            box = _read_box(file, offset, end)
-            boxes.append(box)
-            offset += box.size_bytes
-    kinds = {box.kind for box in boxes}
-    if missing := [kind for kind in ("moov", "mdat") if kind not in kinds]:
-        raise BadClipError(f"an MP4 without {' and '.join(missing)}")
+        boxes = _top_level(file)
+        kinds = {box.kind for box in boxes}
+        if missing := [kind for kind in ("moov", "mdat") if kind not in kinds]:
+            raise BadClipError(f"an MP4 without {' and '.join(missing)}")
+        check_tables(file, 0, boxes[-1].offset_bytes + boxes[-1].size_bytes)
+    return boxes
+
+
+def _top_level(file: BinaryIO) -> tuple[Box, ...]:
+    boxes: list[Box] = []
+    end = os.fstat(file.fileno()).st_size
+    if not looks_like_mp4(file.read(SNIFF_BYTES)):
+        raise BadClipError(f"not an MP4: {end} bytes that do not begin with an ftyp box")
+    offset = 0
+    while offset < end:
+        if len(boxes) >= _MAX_BOXES:
+            raise BadClipError(f"an MP4 of more than {_MAX_BOXES} boxes")
+        box = _read_box(file, offset, end)
+        boxes.append(box)
+        offset += box.size_bytes
     return tuple(boxes)
 
 
