@@ -339,3 +339,11 @@ def test_a_coverage_floor_may_rise_and_not_sink(tmp_path, here, code):
     assert run(tmp_path, *script("coverage_floor.py")).returncode == 1, (
         "there is nothing to compare with"
     )
+
+
+def test_the_tests_that_the_security_page_names_exist():
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert named
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text("utf-8"), f"{path}::{name}"
