@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from bot.providers.http.json_fields import first_of, list_or_empty, object_or_empty
@@ -17,6 +18,9 @@ _MESSAGE_MAX_CHARS = 300
 _MODERATION = re.compile(
     r"moderation|sentinel_block|content_?policy|content_?filter|safety_violation"
     r"|responsible_?ai_?policy|content[-_]moderated|prohibited_content"
+    # 2026-12-01: BytePlus' ModelArk (InputTextSensitiveContentDetected and its family), Alibaba's
+    # DashScope (github QwenLM/qwen-code issue 3145), Baidu's Qianfan (its page of error codes).
+    r"|sensitive_?content|data_?inspection_?failed|risk_?control|unsafe_request"
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
@@ -28,9 +32,21 @@ _MODERATION_SENTENCE = re.compile(
     r"|\bblocked\b[^.]{0,80}\b(safety|polic(y|ies))\b|prohibited_content"
     # 2026-11-20: xAI refuses a prompt with 403, as it does a key (several recordings of others).
     r"|violates? (our )?usage guidelines|\bsafety_check_type"
+    # The codes above where a gateway passes them on inside a sentence, as LiteLLM does.
+    r"|moderation_blocked|sensitivecontentdetected|datainspectionfailed|\brisk control\b"
     r"|(?-i:\b(SAFETY|BLOCKLIST|SPII)\b)",
     re.IGNORECASE,
 )
+# A moderation that did not answer says nothing about the prompt.
+_MODERATION_AWAY = re.compile(
+    r"(filter|moderation|safety)[\w ]{0,30}(timed[ _]?out|time-?out|unavailable|not available)",
+    re.IGNORECASE,
+)
+# Whole codes of a refusal by moderation. 2026-11-11: MiniMax, for the prompt and for the result
+# (cloud.baidu.com/doc/qianfan-api, error codes of video models).
+_MODERATION_NUMBERS = frozenset({"1026", "1027"})
+# Codes of moderation may stand deep inside a body; so many of its values are looked at.
+_MAX_NESTED_VALUES = 200
 # Codes of an account without balance. 2026-11-20: OpenAI sends them with 429, as for too many
 # requests (https://learn.microsoft.com/microsoft-cloud/dev/dev-proxy, openai-insufficient-quota);
 # the variants in the first group come from new-api and relays.
@@ -98,6 +114,8 @@ class ErrorBody:
     message: str = ""
     code: str = ""
     kind: str = ""
+    #: The values of all fields named `code` or `type`, at any depth.
+    nested_codes: str = ""
     #: Whether the body was an HTML page, which comes from a proxy and not from the API.
     is_html: bool = False
     #: Seconds that the answer asks to wait before a retry.
@@ -106,8 +124,14 @@ class ErrorBody:
     @property
     def is_moderation(self) -> bool:
         """Whether the API refuses the content of the prompt, the image or the result."""
-        words = f"{self.code} {self.kind}"
-        return bool(_MODERATION.search(words) or _MODERATION_SENTENCE.search(self.message))
+        words = f"{self.code} {self.kind} {self.nested_codes}"
+        if _MODERATION_AWAY.search(f"{words} {self.message}"):
+            return False
+        return bool(
+            self.code in _MODERATION_NUMBERS
+            or _MODERATION.search(words)
+            or _MODERATION_SENTENCE.search(self.message)
+        )
 
     @property
     def is_account(self) -> bool:
@@ -172,7 +196,23 @@ def parse_value(value: object) -> ErrorBody:
     `{error: …}`, `{detail: "…", error_type}`, `{detail: [{loc, msg, type}]}`, `{status, title,
     detail}` and a list that holds one of these.
     """
-    return _read(value, depth=0)
+    said = _read(value, depth=0)
+    return replace(said, nested_codes=" ".join(_nested_codes(value)))
+
+
+def _nested_codes(value: object) -> Iterator[str]:
+    """Yield the texts of the fields `code` and `type` of a bounded number of nested values."""
+    left = deque([value])
+    for _ in range(_MAX_NESTED_VALUES):
+        if not left:
+            return
+        each = left.popleft()
+        if isinstance(each, dict):
+            fields = object_or_empty(cast("object", each))
+            yield from filter(None, (_short_text(fields.get(name)) for name in ("code", "type")))
+            left.extend(fields.values())
+        else:
+            left.extend(list_or_empty(each))
 
 
 def _read(value: object, *, depth: int) -> ErrorBody:
