@@ -30,7 +30,7 @@ class GenerateCog(commands.Cog):
         model="Which model makes it",
         seconds="Length of the clip",
         size="Width and height in pixels",
-        image="A picture to start from (PNG, JPEG or WebP)",
+        image="A picture to start from (PNG, JPEG, WebP or AVIF)",
         count="How many variants, 1 to 4",
     )
     @app_commands.autocomplete(model=offered_models, size=offered_sizes)

@@ -46,7 +46,10 @@ HELP = (
 )
 NOTHING_RUNNING = "You have nothing under way. `/sora generate` starts a clip."
 NO_LIMITS = "No limits apply to you here. Make something good."
-PICTURE_RECEIVED = "Got your picture; the clip's card follows below."
+PICTURE_RECEIVED = (
+    "Got your picture. I cut it to the clip's shape and take the first frame of an animation; "
+    "the clip's card follows below."
+)
 CANCELLING = (
     "I asked the video service to stop; the card shows when it has. If the clip is finished first, "
     "it still comes."

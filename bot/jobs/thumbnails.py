@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.archive.base import Archive
-from bot.errors import BadClipError, SourceGoneError, StorageError
+from bot.errors import BadClipError, BadOptionError, SourceGoneError, StorageError
 from bot.media.frames import last_frame, thumbnail
+from bot.media.reference_picture import fit_picture
 from bot.model import Job, Operation, RenderSpec
 from bot.storage.base import JobStore
 
@@ -48,6 +49,8 @@ class Thumbnails:
     ) -> AsyncGenerator[Path | None]:
         """Hold the image that a clip begins with: a reference image or its parent's last frame.
 
+        It has exactly the ordered size, because many models refuse any other.
+
         folder       where the frame's file is while the context is entered.
         takes_image  whether the job's model accepts an image.
         The image is None where the job has none. Raises SourceGoneError when an extension has no
@@ -56,12 +59,16 @@ class Thumbnails:
         """
         spec = job.spec
         is_native = job.source_remote_id is not None
-        if job.parent_id is None or is_native or spec.image is not None or not takes_image:
+        if is_native or not takes_image or (job.parent_id is None and spec.image is None):
             yield spec.image
             return
         path = folder / f"{job.id}.png"
         try:
-            frame = await self._last_frame(job.parent_id, path, spec)
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+            if spec.image is not None:
+                frame = await _fitted(spec.image, path, spec)
+            else:
+                frame = await self._last_frame(job.parent_id or "", path, spec)
         except (StorageError, OSError) as error:
             raise StorageError(f"not sent, no picture: {error}") from error
         try:
@@ -80,7 +87,6 @@ class Thumbnails:
         clip = await self._clip_path(clip_id)
         if clip is None:
             return None
-        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         try:
             await last_frame(clip, target, spec.size)
         except BadClipError as error:
@@ -101,3 +107,14 @@ class Thumbnails:
         except StorageError as error:
             _log.warning("clip %s: %s", job_id, error)
             return None
+
+
+async def _fitted(image: Path, target: Path, spec: RenderSpec) -> Path:
+    """Write an image to `target` in the size of `spec`; return `image` itself if it can't be read."""
+    try:
+        await fit_picture(image, target, spec.size)
+    except BadOptionError as error:
+        # The provider that gets the path reports a missing or unreadable image.
+        _log.warning("%s is sent as it is: %s", image.name, error)
+        return image
+    return target

@@ -6,11 +6,26 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from bot.model import State
 from tests.behaviour.harness import bot_harness, words
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "media"
+
+
+def phone_photo() -> bytes:
+    """A portrait with a red upper half, stored lying on its side, with a location."""
+    shown = Image.new("RGB", (90, 160), (40, 60, 200))
+    shown.paste((220, 30, 30), (0, 0, 90, 80))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 12.0)
+    out = io.BytesIO()
+    shown.transpose(Image.Transpose.ROTATE_90).save(out, "JPEG", exif=exif, quality=95)
+    return out.getvalue()
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (64, 36)) -> bytes:
@@ -19,8 +34,18 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (64, 36)) -> bytes:
     return out.getvalue()
 
 
+def is_fitted(sent: bytes, size: tuple[int, int] = (1280, 720)) -> bool:
+    """Whether `sent` is a PNG of this size that shows what `picture` drew."""
+    with Image.open(io.BytesIO(sent)) as shown:
+        colour = np.asarray(shown.convert("RGB")).reshape(-1, 3).mean(axis=0)
+        return (shown.format, shown.size) == ("PNG", size) and bool(
+            np.abs(colour - (200, 60, 120)).max() < 4
+        )
+
+
 @pytest.mark.parametrize(
-    ("kind", "name"), [("PNG", "a.png"), ("JPEG", "b.jpg"), ("WEBP", "c.webp")]
+    ("kind", "name"),
+    [("PNG", "a.png"), ("JPEG", "b.jpg"), ("WEBP", "c.webp"), ("AVIF", "d.avif")],
 )
 async def test_a_picture_is_passed_on_to_the_model(tmp_path: Path, kind: str, name: str) -> None:
     async with bot_harness(tmp_path) as t:
@@ -30,7 +55,7 @@ async def test_a_picture_is_passed_on_to_the_model(tmp_path: Path, kind: str, na
         assert "Got your picture" in asked.response.content
         assert asked.response.ephemeral
         await t.wait_for_state(State.DONE)
-        assert t.api.images == [sent]
+        assert [is_fitted(each) for each in t.api.images] == [True]
         await t.until(lambda: "Done" in t.card_text())
         assert len(t.clips()) == 1
 
@@ -61,6 +86,41 @@ async def test_what_is_no_allowed_picture_is_refused_and_nothing_is_charged(
         assert all(each.ephemeral for each in answers if each is not None)
         assert await t.jobs() == []
         assert list((tmp_path / "pictures").glob("*")) == []
+
+
+async def test_a_phone_photo_is_sent_upright_without_its_location_in_the_ordered_size(
+    tmp_path: Path,
+) -> None:
+    photo = phone_photo()
+    async with bot_harness(tmp_path) as t:
+        await t.alice.slash(
+            t.channel, "sora generate", prompt="a cat", image=("a.jpg", photo), size="720x1280"
+        )
+        job = await t.wait_for_state(State.DONE)
+        assert job.spec.image is not None
+        for content in (job.spec.image.read_bytes(), *t.api.images):
+            assert b"Exif" not in content
+            with Image.open(io.BytesIO(content)) as shown:
+                assert not shown.getexif()
+                upper = np.asarray(shown.convert("RGB"))[: shown.height // 3]
+                assert np.abs(upper.reshape(-1, 3).mean(axis=0) - (220, 30, 30)).max() < 12
+        with Image.open(io.BytesIO(t.api.images[0])) as shown:
+            assert shown.size == (720, 1280)
+
+
+async def test_a_heic_picture_is_refused_by_name_however_it_is_declared(tmp_path: Path) -> None:
+    async with bot_harness(tmp_path) as t:
+        for name in ("photo.heic", "photo.jpg"):
+            content = (FIXTURES / "phone.heic").read_bytes()
+            asked = await t.alice.slash(
+                t.channel, "sora generate", prompt="a cat", image=(name, content)
+            )
+            text = " ".join(
+                each.content for each in [asked.response, *asked.followups] if each is not None
+            )
+            assert "can't read HEIC" in text
+            assert "as a JPEG" in text
+        assert await t.jobs() == []
 
 
 async def test_a_model_that_takes_no_pictures_says_so(tmp_path: Path) -> None:

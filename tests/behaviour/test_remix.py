@@ -18,7 +18,7 @@ from tests.behaviour.remixes import (
     wait_for_newest,
     wait_for_reply,
 )
-from tests.behaviour.test_pictures import picture
+from tests.behaviour.test_pictures import is_fitted, picture
 
 CHANGE = "at night, with rain"
 TWO_MODELS = "sora-2 image=no remix=yes; wide seconds=4,8 sizes=1280x720,720x1280 usd_per_second=1"
@@ -207,7 +207,7 @@ async def test_a_picture_in_the_reply_becomes_the_reference(tmp_path: Path) -> N
         assert job.source_remote_id is None
         assert job.spec.image is not None
         assert job.spec.image.read_bytes() == sent
-        assert t.api.images == [sent]
+        assert [is_fitted(each) for each in t.api.images] == [True]
         assert t.api.forms[-1]["prompt"] == f"{PROMPT}. Change: {CHANGE}"
         assert "from its words." in message_of(t, job).content
 

@@ -21,7 +21,7 @@ from tests.behaviour.remixes import (
     wait_for_newest,
     wait_for_reply,
 )
-from tests.behaviour.test_pictures import picture
+from tests.behaviour.test_pictures import is_fitted, picture
 
 CHANGE = "at night, with rain"
 
@@ -305,7 +305,7 @@ async def test_a_picture_is_kept_until_the_clip_is_chosen(tmp_path: Path) -> Non
         reply = await t.reply(t.bob, t.clips()[0], CHANGE, attachments=attached)
         await t.bob.click(await wait_for_reply(t, reply), label=parent.id)
         assert is_remix(await wait_for_newest(t, 3), parent, t.bob)
-        assert t.api.images == [picture()]
+        assert [is_fitted(each) for each in t.api.images] == [True]
 
 
 async def test_a_reply_that_is_delivered_twice_is_one_remix_with_one_card(tmp_path: Path) -> None:
