@@ -28,13 +28,13 @@ class JobUsage:
 
 
 class LedgerReader(Protocol):
-    """The ledger and what limits it, seen from inside a transaction; synchronous, on its thread.
+    """Reads the ledger and the limits inside a transaction, on the database's thread.
 
-    within  a server: what was asked for there; None: everywhere, direct messages too.
+    within  the guild whose jobs count; None: jobs everywhere, direct messages included.
     """
 
     def usage(self, user_id: int, since: datetime, *, within: int | None = None) -> Usage:
-        """Return what the member's jobs reserved after `since` sum to."""
+        """Return the sums over the member's jobs that were reserved after `since`."""
         ...
 
     def usage_by_job(
@@ -54,15 +54,15 @@ class LedgerReader(Protocol):
     def limits_for(
         self, guild_id: int, user_id: int, role_ids: Collection[int]
     ) -> Sequence[GuildLimit]:
-        """Return the limits of the server that are for this member: theirs, their roles', all's."""
+        """Return the guild's limits for the member, for their roles and for all members."""
         ...
 
     def grants(self, guild_id: int, user_id: int, since: datetime) -> Sequence[Grant]:
-        """Return the extras given to a member after `since`, oldest first."""
+        """Return the grants that a member got after `since`, oldest first."""
         ...
 
     def block_of(self, guild_id: int, user_id: int, now: datetime) -> Block | None:
-        """Return the block in force against a member."""
+        """Return the block that keeps a member from making clips now; None without one."""
         ...
 
     def refused_by_moderation(
@@ -75,7 +75,7 @@ class LedgerReader(Protocol):
         ...
 
     def budget(self, guild_id: int) -> Budget | None:
-        """Return a server's budget."""
+        """Return the budget that a guild's moderators set; None without one."""
         ...
 
     def spent(self, guild_id: int | None, since: datetime) -> int:
@@ -83,7 +83,7 @@ class LedgerReader(Protocol):
         ...
 
     def guild_settings(self, guild_id: int) -> GuildSettings:
-        """Return a server's rules; the defaults where it has none."""
+        """Return a guild's settings; the defaults for a guild that set none."""
         ...
 
 
@@ -99,7 +99,7 @@ class NewJob:
 
 
 class JobChanges(TypedDict, total=False):
-    """The columns of a job that may change, all others being fixed at birth."""
+    """The columns of a job that may change; the others keep their values from the INSERT."""
 
     remote_id: str | None
     progress: int | None
@@ -118,12 +118,10 @@ class JobChanges(TypedDict, total=False):
 
 
 class JobStore(Protocol):
-    """The database. Every method is one transaction, safe to call from many tasks at once.
+    """The jobs in the database; each method is one transaction and may be called by many tasks.
 
-    A cancelled call is either wholly done or not at all. Raises StorageError for any trouble of
-    the database or disk; a refusal never lets a job through. Instants are kept to the
-    millisecond, rounded down; a job that is returned is what a later look would find. Only who
-    opened the store closes it.
+    A cancelled call is done completely or not at all. Every method raises StorageError for a
+    failure of the database or the disk. Times are stored in milliseconds, rounded down.
     """
 
     async def accept(
@@ -134,11 +132,11 @@ class JobStore(Protocol):
     ) -> tuple[Job, ...]:
         """Reserve and queue a request's one to four jobs, or none; idempotent by `request.id`.
 
-        A known request id returns its jobs as they are now, without calling `check`. Otherwise
-        `check` is called inside the transaction, before anything is written; what it raises
-        comes out unchanged and nothing is kept. Ids are drawn here, four characters long until
-        those run short. `created_at`, `state_at` and `due_at` are `request.created_at`.
-        Raises ValueError for any other number of drafts.
+        For a known request id the jobs are returned as they are now, and `check` is not called.
+        Otherwise `check` runs inside the transaction before the first write; when it raises, the
+        error is passed on and nothing is stored. The store draws the job ids. `created_at`,
+        `state_at` and `due_at` are `request.created_at`.
+        Raises ValueError unless `new_jobs` has one to four items.
         """
         ...
 
@@ -156,33 +154,33 @@ class JobStore(Protocol):
     ) -> Job | None:
         """Move `job` from `job.state` to `to`; None when it is no longer in `job.state`.
 
-        close            SETTLE or REFUND when the ledger closes with this move; needs a final `to`.
-                         Has no effect when the ledger closed before, as over a reposted clip.
-        cost_usd_micros  the real cost as the provider told it, kept on the row. SETTLE counts
-                         what is on the row, or the estimate where nothing is.
-        clip             inserted with the move; replaces an equal job's clip.
-        DONE in a server with a gallery channel (other than the job's own) enqueues a message to
-        mirror the clip there, in the same transaction.
-        place            where it is posted instead of `job.place`.
+        close            SETTLE or REFUND, which ends the job's ledger with a move to a final state.
+                         Has no effect on a ledger that ended before, as with a reposted clip.
+        cost_usd_micros  the real cost as the provider told it, stored with the job. SETTLE counts
+                         this cost, or the estimate when no cost is known.
+        clip             inserted with the move; replaces an earlier clip of the job.
+        place            where the clip is posted instead of `job.place`.
         changes          columns to set. `attempts` and `progress` are reset unless given;
                          a final state clears `due_at` and sets `finished_at` to `now`.
+        A move to DONE in a guild with a gallery channel, other than the job's own channel, also
+        enqueues the mirroring of the clip.
         Raises DuplicateRenderError for a `remote_id` that another job of the provider has, and
         ValueError for a move that `model.MOVES` does not allow, for a `close`, cost or
         clip that does not go with it, and for a final `to` that would leave the ledger open;
-        StorageError for a job that its state does not fit: open without `due_at`, RENDERING or
-        later without `remote_id`, DONE without `message_id`, FAILED or KEPT without `error_code`.
+        StorageError for a state without its columns: open without `due_at`, RENDERING or later
+        without `remote_id`, DONE without `message_id`, FAILED or KEPT without `error_code`.
         """
         ...
 
     async def update(self, job: Job, **changes: Unpack[JobChanges]) -> Job | None:
-        """Set columns while the job stays in `job.state`; None when it is no longer there."""
+        """Set columns of a job that is still in `job.state`; None when it has moved on."""
         ...
 
     async def note_renders(self, jobs: Sequence[Job]) -> None:
-        """Keep `progress` and `due_at` of renders that go on, all in one transaction.
+        """Store `progress` and `due_at` of unfinished renders, and reset their `attempts` to 0.
 
-        Their `attempts` are 0 from now on, and nothing else of them is kept. A job that is no
-        longer RENDERING, or whose owner asked for its end meanwhile, stays as it is.
+        A job that is no longer RENDERING, or whose cancellation was requested meanwhile, stays as
+        it is.
         """
         ...
 
@@ -191,66 +189,62 @@ class JobStore(Protocol):
     ) -> Job | None:
         """Move QUEUED → SUBMITTING if the provider has fewer than `max_concurrent` slots taken.
 
-        None when it has not, or the job is no longer QUEUED. Raises ValueError when `job.state`
-        is another.
+        None when all slots are taken or the job is no longer QUEUED. Raises ValueError when
+        `job.state` is not QUEUED.
         """
         ...
 
     async def fail_over(
         self, job: Job, spec: RenderSpec, now: datetime, check: Callable[[LedgerReader], None]
     ) -> Job | None:
-        """Give a QUEUED or SUBMITTING job, which no provider took, to `order.provider`.
+        """Move a QUEUED or SUBMITTING job that no provider accepted to `spec.provider`.
 
-        The job waits in QUEUED, due at `now`: provider, model and estimate are `order`'s,
-        `source_remote_id`, `submitted_at` and the cost are cleared, attempts are 0; `failed_over_from`
-        is where it went first, None when it is there again. The rest stays, the deadline and a wish
-        to cancel too. In the same transaction the reservation becomes the
-        estimate of `order`: `check` is called inside it before anything is written (what it raises
-        comes out unchanged and nothing is kept), and an ADJUST row books the difference, if any.
-        None, without calling `check`, when the job is no longer in `job.state` with the provider,
-        model and estimate of `job.order`. After a rehome `move`, `update` and `claim_slot`, too,
-        return None to whom the job looks as it was before.
-        Raises ValueError when `job.state` is another, when the job has a `remote_id`, and for an
-        `order` that differs in anything but provider, model and estimate.
+        The job becomes QUEUED and due at `now`, with the provider, model and estimate of `spec`;
+        `source_remote_id`, `submitted_at` and the cost are cleared. The reservation becomes the new
+        estimate: `check` runs inside the transaction before the first write, and when it raises,
+        the error is passed on and nothing is stored. `failed_over_from` is the job's first provider.
+        None, without a call of `check`, when the job's state, provider, model or estimate is no
+        longer as `job` has them; callers with an outdated `job` get None from other methods, too.
+        Raises ValueError for another `job.state`, for a job with a `remote_id`, and for a `spec` that
+        differs from `job.spec` in anything but provider, model and estimate.
         """
         ...
 
     async def repost(self, job: Job, place: Place, now: datetime) -> Job | None:
         """Move KEPT → POSTING towards `place`, due at `now`; the ledger stays closed.
 
-        The error is cleared, an earlier `posting_at` stays; the request keeps its own place. None when
-        the job is no longer KEPT. Raises ValueError when `job.state` is another.
+        The job's error is cleared; an earlier `posting_at` and the request's place stay. None when
+        the job is no longer KEPT. Raises ValueError when `job.state` is not KEPT.
         """
         ...
 
     async def request_cancel(
         self, job: Job, now: datetime, *, by_moderator: int | None = None
     ) -> Job | None:
-        """Note that the job shall be cancelled; None when it is final.
+        """Store that a job's cancellation was requested; None when the job is final.
 
-        by_moderator  who asks for the end of another member's job in their server: the first wish
-                      leaves an AuditEntry, in the same transaction.
-
-        Makes it due at once, but in SUBMITTING: there the time of the next look is what keeps a
-        create of unknown outcome from being made twice.
-        Whatever `job.state` was seen. The first such instant stays; an earlier `due_at` too.
+        by_moderator  the moderator who cancels another member's job: the first request writes an
+                      audit entry.
+        The job becomes due at once, except in SUBMITTING, where `due_at` keeps a create of unknown
+        outcome from being sent twice. The time of the first request stays.
         """
         ...
 
     async def extend_deadlines(
         self, provider: str, *, deadline_at: datetime, quiet_until: datetime
     ) -> None:
-        """Put off what a provider's jobs are ended by: no deadline is before `deadline_at`, and no
-        SUBMITTING job is due before `quiet_until`. Deadlines that are later stay.
+        """Move a provider's earlier deadlines to `deadline_at`, and its creates to `quiet_until`.
+
+        No SUBMITTING job is due before `quiet_until`, when a create of the last process can no
+        longer arrive.
         """
         ...
 
     async def defer_uncertain_posts(self, now: datetime, quiet_until: datetime) -> None:
-        """Put off the POSTING jobs that have other variants and do not rest at `now`, to `quiet_until`.
+        """Delay POSTING jobs with other variants to `quiet_until`; called once, at the start.
 
-        Each counts as tried once at least; those that rest do so until `quiet_until` at most. For the
-        start of the only process: a post that the last one sent may land still, and must not come
-        into the way of one that joins another's message.
+        A post that the last process sent may still arrive, and variants share one message. A job
+        that waits for a retry keeps its time, but waits no longer than `quiet_until`.
         """
         ...
 
@@ -306,8 +300,8 @@ class JobStore(Protocol):
     ) -> tuple[Job, ...]:
         """Return QUEUED jobs whose `due_at` has come, in fair order, as many as slots are free.
 
-        A member's n-th QUEUED job there has turn n + how many slots there are theirs: lower turns
-        go first, of one turn the oldest.
+        The turn of a member's n-th QUEUED job at the provider is n plus the number of slots that
+        the member has there. Lower turns go first; within a turn, older jobs do.
         """
         ...
 
@@ -330,7 +324,7 @@ class JobStore(Protocol):
     async def position(self, job: Job) -> int:
         """Return how many QUEUED jobs of the same provider go before it in the fair order.
 
-        As things stand, those that are not due yet counted too; 0 for a job that is not QUEUED.
+        Jobs that are not due yet count, too. 0 for a job that is not QUEUED.
         """
         ...
 
@@ -345,9 +339,9 @@ class JobStore(Protocol):
         ...
 
     async def read_ledger(self, read: Callable[[LedgerReader], _Result]) -> _Result:
-        """Return what `ask` reads from the books, in one read transaction on its thread."""
+        """Return the result of `read`, which runs in one read transaction on the database's thread."""
         ...
 
     async def close(self) -> None:
-        """Finish what is running and close the file; called once, by the composition root."""
+        """Finish the transactions under way and close the file."""
         ...

@@ -42,7 +42,7 @@ class ClipFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysetPage:
-    """A stretch of a list."""
+    """One page of a list of jobs."""
 
     jobs: tuple[Job, ...]
     #: Towards the beginning and the end of the list; None where nothing follows.
@@ -52,23 +52,21 @@ class KeysetPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """Where a clip comes from and what was made of it; deleted ones are among them."""
+    """The ancestors and children of a clip, deleted clips included."""
 
     #: Parent first, then its parent, up to the root.
     ancestors: tuple[Job, ...]
-    #: Direct children, newest first, as many as were asked for; those that are not final or were
-    #: never posted are left out.
+    #: The latest direct children that were posted, newest first.
     children: tuple[Job, ...]
-    #: How many of those children there are in all.
+    #: The number of all direct children that were posted.
     child_count: int
 
 
 class ClipSearch(Protocol):
-    """The clips of a server through one member's eyes. Reads only, but for the last three.
+    """Lists of clips and jobs, as one viewer may see them; all methods raise StorageError.
 
-    A clip is on the shelf when it is DONE and not deleted. A viewer sees those of `guild_id` whose
-    `place.access_channel_id` is among `viewer.rooms`, in a direct message their own of direct messages.
-    Raises StorageError.
+    A list of clips has jobs that are DONE and not deleted. In a guild a viewer sees the clips whose
+    `place.access_channel_id` is among `viewer.readable_channel_ids`; in direct messages, their own.
     """
 
     async def clips(
@@ -79,34 +77,34 @@ class ClipSearch(Protocol):
         cursor: Cursor | None,
         limit: int,
     ) -> KeysetPage:
-        """Return clips that the viewer may see."""
+        """Return a page of the clips that the viewer may see and that match the filter."""
         ...
 
     async def history(
         self, viewer: Viewer, words: str, cursor: Cursor | None, limit: int
     ) -> KeysetPage:
-        """Return the viewer's own jobs of this server (or of direct messages), newest first.
+        """Return a page of the viewer's own jobs of this guild or of direct messages, newest first.
 
-        In every state, posted or not; deleted ones left out. `words` as in `Filter`.
+        Jobs in every state except deleted ones; `words` as in `ClipFilter`.
         """
         ...
 
     async def lineage(self, job_id: str, *, children: int) -> Lineage:
-        """Return the ancestors of a job (at most 50) and its latest children."""
+        """Return at most 50 ancestors of a job, and its `children` latest children."""
         ...
 
     async def archived(self, job_ids: Collection[str]) -> frozenset[str]:
-        """Return those of some jobs whose finished file is still kept."""
+        """Return the ids of those jobs whose clip is still in the archive."""
         ...
 
     async def set_remixable(self, job_id: str, *, remixable: bool) -> Job | None:
-        """Let others make something of a clip, or not; None for an unknown or deleted one."""
+        """Allow or forbid other members to remix a clip; None for an unknown or deleted clip."""
         ...
 
     async def add_reactions(self, message_id: int, delta: int) -> None:
-        """Count `by` (negative: fewer) reactions to a clip's message; never below 0."""
+        """Add `delta`, which may be negative, to the reactions of a clip's message; never below 0."""
         ...
 
     async def clear_reactions(self, message_id: int) -> None:
-        """Set the count of a clip's message to 0."""
+        """Set the number of reactions to a clip's message to 0."""
         ...

@@ -1,4 +1,4 @@
-"""What remains to be done about a job that is final: mirror its clip, or remove all of it."""
+"""The outbox: messages about final jobs that the bot still has to mirror, erase or announce."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,38 +9,38 @@ from bot.model import Job
 
 
 class OutboxKind(StrEnum):
-    """What an outbox message asks for."""
+    """What the bot has to do for an outbox message."""
 
-    #: Show the clip in the server's gallery channel, too.
+    #: Post the clip in the guild's gallery channel, too.
     MIRROR = "mirror"
     #: Remove message, mirror, file, picture and remote copy.
     ERASE = "erase"
-    #: Say something in a channel.
+    #: Post a text in a channel.
     NOTIFY = "tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
-    """One thing to do; it stays until it is done, whatever happens to the process."""
+    """One row of the outbox, which stays there until it is done, also after a restart."""
 
     id: int
     kind: OutboxKind
     #: Set for a MIRROR or an ERASE.
     job_id: str | None
-    #: The gallery channel of a MIRROR, or where a NOTIFY is said; of an ERASE where a mirror that
-    #: was not noted may have got to.
+    #: The channel of a MIRROR or NOTIFY; for an ERASE, the channel that may have a mirror which was
+    #: posted but not stored.
     channel_id: int | None
-    #: What a NOTIFY says.
+    #: The text of a NOTIFY.
     text: str | None
     created_at: datetime
     due_at: datetime
-    #: Tries that failed.
+    #: The number of failed tries.
     attempts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    """Where a clip was shown a second time."""
+    """The message in the gallery channel that shows a clip a second time."""
 
     job_id: str
     channel_id: int
@@ -53,9 +53,9 @@ class Outbox(Protocol):
     async def erase(self, job_id: str, now: datetime) -> Job | None:
         """Mark a final job as deleted, blank its texts, and enqueue an ERASE message for the rest.
 
-        Gone at once: prompt, change, the error's sentence, its place in searches; a MIRROR message
-        of it is dropped. What accounting needs stays: who, when, where, model, length, cost. The
-        job is returned as it is now; None when it is unknown or not final. Idempotent.
+        Prompt, change, error text and search entry are removed at once, and a pending MIRROR, too.
+        The member, time, place, model, length and cost stay for the ledger. Returns the job as it
+        is now; None when it is unknown or not final. Idempotent.
         """
         ...
 
@@ -72,22 +72,22 @@ class Outbox(Protocol):
         ...
 
     async def reschedule(self, outbox_message: OutboxMessage, due_at: datetime) -> None:
-        """Note a failed try."""
+        """Store a failed try, and make the message due again at `due_at`."""
         ...
 
     async def finish_mirror(self, outbox_message: OutboxMessage, message_id: int | None) -> None:
-        """End a MIRROR: note its message, or nothing when it shall not or cannot be shown.
+        """Remove a MIRROR from the outbox and store its message; None: the clip was not mirrored.
 
-        When the job was deleted meanwhile, its ERASE is there again with the mirror to remove.
+        For a job that was deleted meanwhile, an ERASE that removes the mirror is enqueued again.
         """
         ...
 
     async def mirror_of(self, job_id: str) -> Mirror | None:
-        """Return where a job's clip was mirrored."""
+        """Return the mirror of a job's clip; None without one."""
         ...
 
     async def finish_erase(self, outbox_message: OutboxMessage) -> None:
-        """End an ERASE: the clip's row, the mirror's and the path of the picture go."""
+        """Remove an ERASE from the outbox, with the job's clip, mirror and picture path."""
         ...
 
     async def notify(

@@ -13,20 +13,21 @@ from bot.storage.sqlite import search_index
 from bot.storage.sqlite.queries import Transaction
 from bot.storage.sqlite.rows import job_of_row
 
-#: How a key holds the order of acceptance and, in Sort.LOVED, reactions; `search_entries` has it.
+#: A key of `search_entries` holds a job's `seq` in its lowest bits and, in ClipSort.LOVED, the
+#: number of reactions above them.
 SEQ_BITS = 32
 _MAX_REACTIONS = 1023
 _BELOW_ALL, _ABOVE_ALL = -1, (_MAX_REACTIONS + 1) << SEQ_BITS
-#: So many rooms are always named; of more those that show no clip are left out at first.
+#: Up to this many channels are named in a search; of more, only those with a clip are.
 _MAX_NAMED_CHANNELS = 48
-#: So many matching clips are looked at for their room at most, before the rooms are named.
+#: At most this many matching clips are compared with the viewer's channels one by one.
 _MAX_HITS = 1000
-#: After so many it is seen whether the others will do.
+#: After this many compared clips the search decides whether to go on comparing.
 _SAMPLE_SIZE = 100
-#: Below the bits of the shelf in a key of `search_entries`.
+#: The bit of a key of `search_entries` from which on the guild's partition stands.
 _PARTITION_BIT = 42
 
-#: The query that walks by this order in this direction (up?).
+#: The query for each order, ascending or not.
 _QUERY_NAMES = {
     (ClipSort.NEWEST, False): "newest_descending",
     (ClipSort.NEWEST, True): "newest_ascending",
@@ -37,11 +38,11 @@ _QUERY_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRange:
-    """The entries wanted next: those with keys between two others, which are left out."""
+    """The entries with keys between `low` and `high`, both excluded; at most `limit` of them."""
 
     low: int = _BELOW_ALL
     high: int = _ABOVE_ALL
-    #: From the smallest key on; else from the largest.
+    #: Whether the smallest key comes first.
     is_ascending: bool = False
     limit: int
 
@@ -54,13 +55,13 @@ class KeyedJob:
     job: Job
 
 
-#: Returns entries in the order of the walk.
+#: Returns the entries of a key range, in the range's order.
 FetchRange = Callable[[KeyRange], Sequence[KeyedJob]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexQuery:
-    """What the entries of a list have in common."""
+    """What all entries of a list match: a guild, facets such as the member, and words."""
 
     #: None: direct messages.
     guild_id: int | None
@@ -69,13 +70,13 @@ class IndexQuery:
 
 
 class KeysetQueries:
-    """Walks over an open transaction; of no use after it, nor on another thread."""
+    """Reads lists inside an open transaction; not usable after it or on another thread."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
     def channels(self, viewer: Viewer) -> Collection[int]:
-        """Return the viewer's rooms; of many, those that show a clip at all."""
+        """Return the channels that the viewer can read; of more than 48, only those with a clip."""
         if len(viewer.readable_channel_ids) <= _MAX_NAMED_CHANNELS:
             return viewer.readable_channel_ids
         rows = self._tx.rows(
@@ -86,73 +87,74 @@ class KeysetQueries:
         return {row["room_id"] for row in rows}
 
     def in_any_channel(self, query: IndexQuery, sort: ClipSort) -> FetchRange:
-        """Walk what was asked for."""
-        return lambda stretch: self._keyed_jobs(self._keys(query, sort, stretch))
+        """Return the reader of all entries that match a query."""
+        return lambda wanted: self._keyed_jobs(self._keys(query, sort, wanted))
 
     def in_channels(
         self, query: IndexQuery, sort: ClipSort, channel_ids: Collection[int]
     ) -> FetchRange:
-        """Walk what was asked for in one or more rooms.
+        """Return the reader of the matching entries of some channels.
 
-        Rooms that are named cost time each; rooms that are compared cost time for each clip in
-        another room. Many rooms are compared, as long as that promises to fill the page soon.
+        Naming channels in the search costs time for each channel; comparing clips with the
+        channels costs time for each clip elsewhere. Many channels are compared as long as a sample
+        promises that the page is soon full.
         """
 
-        def look(stretch: KeyRange) -> Sequence[KeyedJob]:
+        def fetch(wanted: KeyRange) -> Sequence[KeyedJob]:
             keys = None
             if len(channel_ids) > _MAX_NAMED_CHANNELS:
-                keys = self._keys_of_hits(query, sort, channel_ids, stretch)
+                keys = self._keys_of_hits(query, sort, channel_ids, wanted)
             if keys is None:
-                keys = self._keys(query, sort, stretch, channel_ids)
+                keys = self._keys(query, sort, wanted, channel_ids)
             return self._keyed_jobs(keys)
 
-        return look
+        return fetch
 
     def own_jobs(self, viewer: Viewer) -> FetchRange:
-        """Walk all that a member asked for in a server."""
+        """Return the reader of all jobs of a member in a guild."""
 
-        def look(stretch: KeyRange) -> Sequence[KeyedJob]:
+        def fetch(wanted: KeyRange) -> Sequence[KeyedJob]:
             rows = self._tx.rows(
-                "history_ascending" if stretch.is_ascending else "history_descending",
+                "history_ascending" if wanted.is_ascending else "history_descending",
                 user_id=viewer.user_id,
                 guild_id=viewer.guild_id,
-                low=stretch.low,
-                high=stretch.high,
-                limit=stretch.limit,
+                low=wanted.low,
+                high=wanted.high,
+                limit=wanted.limit,
             )
             return [KeyedJob(key=row["seq"], job=job_of_row(row)) for row in rows]
 
-        return look
+        return fetch
 
     def own_matching(self, viewer: Viewer, words: tuple[str, ...]) -> FetchRange:
-        """Walk what a member asked for in certain words; only final jobs are in the index."""
+        """Return the reader of a member's jobs that contain words; the index has only final jobs."""
         facets = (search_index.member_facet(viewer.user_id),)
         asked = IndexQuery(guild_id=viewer.guild_id, facets=facets, words=words)
         final = self.in_any_channel(asked, ClipSort.NEWEST)
 
-        def look(stretch: KeyRange) -> Sequence[KeyedJob]:
+        def fetch(wanted: KeyRange) -> Sequence[KeyedJob]:
             rows = self._tx.rows(
                 "open_history",
                 user_id=viewer.user_id,
                 guild_id=viewer.guild_id,
-                low=stretch.low,
-                high=stretch.high,
+                low=wanted.low,
+                high=wanted.high,
             )
             entries = [
                 KeyedJob(key=row["seq"], job=job_of_row(row))
                 for row in rows
                 if search_index.contains_words(f"{row['prompt']} {row['id']}", words)
             ]
-            entries.extend(final(stretch))
-            entries.sort(key=lambda entry: entry.key, reverse=not stretch.is_ascending)
-            return entries[: stretch.limit]
+            entries.extend(final(wanted))
+            entries.sort(key=lambda entry: entry.key, reverse=not wanted.is_ascending)
+            return entries[: wanted.limit]
 
-        return look
+        return fetch
 
     def _keys_of_hits(
         self, query: IndexQuery, sort: ClipSort, channel_ids: Collection[int], key_range: KeyRange
     ) -> list[int] | None:
-        """Return the keys in some rooms; None when a thousand hits will not tell or do not."""
+        """Return the keys of clips in some channels; None when comparing clips would take too long."""
         found: list[int] = []
         with contextlib.closing(self._hits(query, sort, key_range)) as hits:
             for number, hit in enumerate(hits):
@@ -186,11 +188,11 @@ class KeysetQueries:
         key_range: KeyRange,
         channel_ids: Collection[int] = (),
     ) -> Generator[sqlite3.Row]:
-        """Yield key and room (None: not shown) of what matches, in the order of the walk."""
+        """Yield key and channel (None for a clip not posted) of each match, in the range's order."""
         clip_search = self._partition(query.guild_id)
         if clip_search is None:
             return
-        # Each facet costs time: this one only where nothing else is asked for.
+        # Each facet costs time, so the facet of all posted clips is used only without any other.
         facets = query.facets or (
             () if query.words or channel_ids else (search_index.POSTED_FACET,)
         )
@@ -218,7 +220,7 @@ class KeysetQueries:
 
 
 def keyset_page(fetch: FetchRange, sort: ClipSort, cursor: Cursor | None, limit: int) -> KeysetPage:
-    """Return the page beside `at`, or the first one; the list goes from large keys to small."""
+    """Return the page beside `cursor`, or the first page; lists go from large keys to small."""
     if cursor is None:
         entries = fetch(KeyRange(limit=limit + 1))
         return _page(entries[:limit], sort, before=False, after=len(entries) > limit)
@@ -226,7 +228,7 @@ def keyset_page(fetch: FetchRange, sort: ClipSort, cursor: Cursor | None, limit:
     if cursor.is_before:
         entries = fetch(KeyRange(low=key, is_ascending=True, limit=limit + 1))
         shown = entries[:limit][::-1]
-        # Where nothing is shown, the entry at the cursor itself may still be there.
+        # With no entry before the cursor, the entry at the cursor itself may still exist.
         edge = shown[-1].key if shown else key + 1
         after = bool(fetch(KeyRange(high=edge, limit=1)))
         return _page(shown, sort, before=len(entries) > limit, after=after, empty_at=key)
@@ -249,7 +251,7 @@ def _page(
 
 
 def _key(cursor: Cursor, sort: ClipSort) -> int:
-    # Held within the list: the keys beyond are another server's.
+    # The key stays within the guild's partition: keys beyond belong to another guild.
     reactions = 0 if sort is ClipSort.NEWEST else min(max(0, cursor.reactions), _MAX_REACTIONS)
     return min(max(_BELOW_ALL + 1, (reactions << SEQ_BITS) + cursor.seq), _ABOVE_ALL - 1)
 
