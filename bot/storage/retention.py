@@ -1,4 +1,4 @@
-"""What finished jobs left on the disk, and what of it is still needed."""
+"""Which files of finished jobs are still needed, and which may be removed from the disk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,42 +13,39 @@ class ExpiredClip:
 
     job_id: str
     archive_key: str
-    #: Who rendered it, and its handle there.
+    #: The provider that rendered the clip, and the render's id there.
     provider: str
     remote_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionCursor:
-    """How far a walk along the finished jobs has come."""
+    """The last finished job that a retention pass has looked at."""
 
     #: Milliseconds since 1970-01-01 UTC.
     finished_at_ms: int = 0
-    #: The order of acceptance, among those that ended at once.
+    #: The job's `seq`, which tells apart jobs that finished in the same millisecond.
     seq: int = 0
 
 
 class RetentionStore(Protocol):
-    """Each method is one transaction. Raises StorageError."""
+    """Finds and removes what expired; each method is one transaction and raises StorageError."""
 
     async def expired_clips(
         self, cursor: RetentionCursor, before: datetime, limit: int
     ) -> tuple[tuple[ExpiredClip, ...], RetentionCursor | None]:
-        """Look at up to `limit` jobs that became final until `before`, oldest first, from `at` on.
+        """Return the expired clips among the next `limit` jobs that finished before `before`.
 
-        Returns the clips among them whose files may go, and where to go on; None at the end.
-        A clip is needed while it could not be posted, while something is made from it, and while
-        an outbox message is left about it.
+        Also returns the cursor for the next call; None at the end of the jobs. A clip does not
+        expire while it waits to be posted, while a remix or extension of it is made, or while the
+        outbox has a message about it.
         """
         ...
 
     async def delete_clips(self, job_ids: Sequence[str]) -> None:
-        """Drop the clips' rows: nothing can be made from them any more. What was paid stays.
-
-        Idempotent.
-        """
+        """Delete the rows of expired clips; the ledger keeps what they cost. Idempotent."""
         ...
 
     async def needed_pictures(self, pictures: Sequence[Path]) -> frozenset[Path]:
-        """Return those that a job was ordered with that is open, or that may be ordered again."""
+        """Return the pictures that an open job uses, or a job whose clip can be made again."""
         ...

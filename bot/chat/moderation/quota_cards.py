@@ -123,9 +123,9 @@ def _add_limits(embed: discord.Embed, quota_status: QuotaStatus, *, own: str) ->
         extra = f", and {amount(unit, reading.granted)} extra" if reading.granted else ""
         name = f"{limit_text(reading.limit)}{extra}"
         embed.add_field(name=name, value=_usage_text(reading, own), inline=False)
-    for ruling in quota_status.lifted:
-        rule = _scope_text(ruling.scope, ruling.subject_id, own)
-        name = f"No limit of {unit_name(ruling.unit)}"
+    for lifted in quota_status.lifted:
+        rule = _scope_text(lifted.scope, lifted.subject_id, own)
+        name = f"No limit of {unit_name(lifted.unit)}"
         embed.add_field(name=name, value=rule, inline=False)
     caps = quota_status.caps
     under_way = f"{caps.active} of {caps.max_active}"

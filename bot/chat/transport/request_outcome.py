@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-_OUTCOME: ContextVar["RequestOutcome | None"] = ContextVar("fate", default=None)
+_OUTCOME: ContextVar["RequestOutcome | None"] = ContextVar("request_outcome", default=None)
 
 
 @dataclass(slots=True)

@@ -46,7 +46,7 @@ class IntegrityCheck:
 def check_integrity(path: Path, limit_s: float) -> IntegrityCheck:
     """Read the database at `path` from end to end, for about `limit_s` seconds at most; blocks.
 
-    The books are looked at only where the schema is this release's. Writes nothing, and takes
+    The ledger is checked only when the schema is this release's. Writes nothing, and takes
     nothing away from a bot that runs on it.
     Raises StorageError when there is none, when it is another program's, or can't be read at all.
     """

@@ -58,7 +58,7 @@ def check_changes(changes: JobChanges) -> None:
 
 
 def check_new_jobs(new_jobs: Sequence[NewJob]) -> None:
-    """Raise ValueError for a number of drafts that no request has."""
+    """Raise ValueError unless there are one to four jobs."""
     if not 1 <= len(new_jobs) <= _MAX_NEW_JOBS:
         raise ValueError(f"a request has one to {_MAX_NEW_JOBS} jobs, not {len(new_jobs)}")
 
@@ -76,21 +76,21 @@ def accept(
         tx.rows("insert_request", **row)
         if request.role_ids:
             tx.rows("set_roles", **row)
-        for variant, draft in enumerate(new_jobs):
+        for variant, new_job in enumerate(new_jobs):
             job = Job(
                 id=draw_job_id(lambda job_id: tx.row("job_exists", id=job_id) is not None),
                 request_id=request.id,
                 variant=variant,
                 user_id=request.user_id,
                 place=request.place,
-                spec=draft.spec,
-                seed=draft.seed,
+                spec=new_job.spec,
+                seed=new_job.seed,
                 state=State.QUEUED,
                 created_at=request.created_at,
                 state_at=request.created_at,
                 due_at=request.created_at,
-                parent_id=draft.parent_id,
-                source_remote_id=draft.source_remote_id,
+                parent_id=new_job.parent_id,
+                source_remote_id=new_job.source_remote_id,
             )
             tx.rows("insert_job", **row_of_job(job))
             if job.spec.any_model:

@@ -1,4 +1,4 @@
-"""The search indexes: which final jobs they hold, and what is asked of them."""
+"""The full-text indexes of final jobs: adding and removing jobs, and match expressions."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bot.storage.sqlite.queries import Transaction
 
-#: Each word costs a look into the index; the rest of a longer question is left unread.
+#: Each word costs a lookup in the index; further words of a longer search are ignored.
 _MAX_WORDS = 16
 
 #: The facet of jobs whose clips were posted.
@@ -14,14 +14,14 @@ POSTED_FACET = "shown"
 
 
 def add(tx: Transaction, job_id: str) -> None:
-    """Let a job that is final by now be found."""
+    """Add a final job to both search indexes."""
     tx.rows("create_search_partition", id=job_id)
     tx.rows("index_newest", id=job_id)
     tx.rows("index_loved", id=job_id)
 
 
 def remove(tx: Transaction, job_id: str) -> None:
-    """Let a job be found no more; to be called while its row is as it was when it entered."""
+    """Remove a job from both indexes; its row must still be as it was when the job was added."""
     tx.rows("unindex_newest", id=job_id)
     tx.rows("unindex_loved", id=job_id)
 
@@ -37,13 +37,13 @@ def search_words(text: str) -> tuple[str, ...]:
 def match_expression(
     facets: Iterable[str], words: Iterable[str], channel_ids: Iterable[int] = ()
 ) -> str:
-    """Return the full-text question for entries with all `facets`, all `words`, one of `rooms`.
+    """Return the FTS5 expression for entries with all facets, all words and one of the channels.
 
-    There must be one of anything. No rooms leave all.
+    At least one facet, word or channel must be given. Without channels, all channels match.
     """
     asked = [f"facets : {_quoted(facet)}" for facet in facets]
     asked += [f"words : {_quoted(word)} *" for word in words]
-    if among := " OR ".join(_quoted(f"r{room}") for room in sorted(channel_ids)):
+    if among := " OR ".join(_quoted(f"r{each}") for each in sorted(channel_ids)):
         asked.append(f"facets : ({among})")
     return " AND ".join(asked)
 
@@ -59,7 +59,7 @@ def model_facet(model: str) -> str:
 
 
 def contains_words(prompt: str, words: Iterable[str]) -> bool:
-    """Return whether `prompt` holds each of `words` from its beginning, as the indexes see it."""
+    """Return whether each of `words` begins a word of `prompt`, compared as in the indexes."""
     text = " ".join(["", *_tokens(prompt), ""])
     return all(f" {' '.join(_tokens(word))}" in text for word in words)
 
