@@ -30,7 +30,7 @@ class JobMove:
     close: EntryKind | None = None
     cost_usd_micros: int | None = None
     clip: Clip | None = None
-    #: Where it is posted instead of `job.place`.
+    #: Where the clip is posted, instead of `job.place`.
     place: Place | None = None
     changes: JobChanges
 
