@@ -80,6 +80,8 @@ def sorabot_variables(more: Mapping[str, str]) -> dict[str, str]:
         "VIDEO_PROVIDERS": "openai",
         "QUOTA_CLIPS_PER_DAY": "none",
         "QUOTA_SECONDS_PER_DAY": "none",
+        "BUDGET_USD_PER_DAY": "none",
+        "BUDGET_USD_PER_MONTH": "none",
         "MAX_ACTIVE_JOBS_PER_USER": "1000",
         "MAX_ACTIVE_JOBS_PER_SERVER": "1000000",
         "LOG_LEVEL": "WARNING",

@@ -26,6 +26,8 @@ class RecentOrders:
         if first_id != request_id:
             raise AlreadyOrderedError
 
-    def remove(self, order: Hashable) -> None:
-        """Forget an order that was refused."""
-        self._made.pop(order, None)
+    def remove(self, order: Hashable, request_id: int) -> None:
+        """Forget an order of this request, which was refused."""
+        _, first_id = self._made.get(order, (None, None))
+        if first_id == request_id:
+            del self._made[order]

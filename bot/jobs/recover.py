@@ -123,6 +123,8 @@ async def _find_render(
             continue
         if await ctx.store.owner_of_remote(provider.name, render.id) is not None:
             continue
+        if ctx.render_journal.has(provider.name, render.id):
+            continue
         created_at = render.created_at
         if render.model not in (None, job.spec.model):
             # The model may be a dated version of the job's, or have an upstream provider's name;

@@ -109,11 +109,17 @@ class JobService:
     ) -> StatusCard:
         """Accept an order about a clip, unless the same member has just given the same one."""
         order = (viewer.user_id, *order)
-        self._recent_orders.add(order, request.id)
+
+        async def make_once(viewer: Viewer, request: Request) -> Sequence[NewJob]:
+            # After the check of access: who lost it reads about that.
+            new_jobs = await make_jobs(viewer, request)
+            self._recent_orders.add(order, request.id)
+            return new_jobs
+
         try:
-            return await self._accept(make_jobs, viewer, request)
+            return await self._accept(make_once, viewer, request)
         except BaseException:
-            self._recent_orders.remove(order)
+            self._recent_orders.remove(order, request.id)
             raise
 
     async def _accept(self, make_jobs: _MakeJobs, viewer: Viewer, request: Request) -> StatusCard:

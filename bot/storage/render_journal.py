@@ -41,6 +41,13 @@ class RenderJournal:
                 await asyncio.to_thread(_append, self._path, render)
                 self._entries[render.job_id] = render
 
+    def has(self, provider: str, remote_id: str) -> bool:
+        """Whether a provider's render is written down and belongs to a job."""
+        return any(
+            (each.provider, each.remote_id) == (provider, remote_id)
+            for each in self._entries.values()
+        )
+
     async def read(self) -> list[AcceptedRender]:
         """Return the renders that an earlier process wrote down. Raises StorageError.
 

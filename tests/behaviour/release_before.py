@@ -144,6 +144,8 @@ def _variables(other: VideosApi) -> dict[str, str]:
         "LITELLM_PROXY_MODELS": "sora-2 usd_per_second=0.20 label=Relayed",
         "QUOTA_CLIPS_PER_DAY": "200",
         "QUOTA_SECONDS_PER_DAY": "2000",
+        "BUDGET_USD_PER_DAY": "none",
+        "BUDGET_USD_PER_MONTH": "none",
     }
 
 

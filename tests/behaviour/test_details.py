@@ -118,8 +118,8 @@ async def test_the_longest_words_fit_into_the_details(tmp_path: Path) -> None:
         line = [await generate_clip(t, t.alice, "a" + "*" * 1400)]
         for _ in range(6):
             line.append(await remixed(t, line[-1], "a" + "#" * 200))
-        for _ in range(9):
-            await remixed(t, line[-1], "a" + "[" * 200)
+        for number in range(9):
+            await remixed(t, line[-1], f"{number}" + "[" * 200)
         told = await details(t, line[-1])
         assert all(job.id in part(told, "Comes from") for job in line[:-1])
         became = part(told, "Became")

@@ -115,6 +115,8 @@ class ChaosHarness:
             "VLLM_MAX_CONCURRENT": str(self.slots),
             "QUOTA_CLIPS_PER_DAY": "none",
             "QUOTA_SECONDS_PER_DAY": "none",
+            "BUDGET_USD_PER_DAY": "none",
+            "BUDGET_USD_PER_MONTH": "none",
             "MAX_ACTIVE_JOBS_PER_USER": "1000",
             "MAX_ACTIVE_JOBS_PER_SERVER": "5000",
             "MAX_CLIP_MIB": "1",

@@ -19,7 +19,7 @@ pytestmark = [
 SEEDS = 2000
 AT_A_TIME = 500
 #: Each fault must happen at least this often in each quarter of the seeds.
-LEAST_HITS = 20
+LEAST_HITS = 15
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_A_TIME))

@@ -61,6 +61,7 @@ def test_what_may_be_half_a_key_is_not_repeated():
 
 def test_the_doctor_warns_of_it(tmp_path: Path):
     (tmp_path / ".env").write_text("VIDEO_PROVIDER=openai\n")
+    (tmp_path / ".env").chmod(0o600)
     environ, (found,) = read_settings_environment()
     assert environ["VIDEO_PROVIDER"] == "openai"
     assert (found.level, found.subject) == ("warning", "VIDEO_PROVIDER")

@@ -32,6 +32,8 @@ def variables(discord: LoopbackDiscord, api: VideosApi, **more: str) -> dict[str
         "VIDEO_PROVIDERS": "openai",
         "OPENAI_API_KEY": api.key,
         "OPENAI_BASE_URL": api.base_url,
+        "BUDGET_USD_PER_DAY": "none",
+        "BUDGET_USD_PER_MONTH": "none",
     } | more
 
 

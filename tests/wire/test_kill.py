@@ -16,6 +16,7 @@ from tests.wire.crash_points import (
     CANCELLABLE_POINTS,
     DEFAULT_POINTS,
     GALLERY_POINTS,
+    RARE_POINTS,
     READS,
     before_and_after,
 )
@@ -50,7 +51,9 @@ async def test_bots_that_are_killed_one_after_the_other_end_all_jobs_right(
         check_round(await play(harness, points))
         passed = set(harness.passed.read_text(encoding="utf-8").split("\n"))
     named = before_and_after(
-        dict.fromkeys([*DEFAULT_POINTS, *GALLERY_POINTS, *CANCELLABLE_POINTS, *READS], "")
+        dict.fromkeys(
+            [*DEFAULT_POINTS, *GALLERY_POINTS, *CANCELLABLE_POINTS, *RARE_POINTS, *READS], ""
+        )
     )
     assert passed - set(named) - {""} == set(), "name these in tests/wire/crash_points.py"
 
