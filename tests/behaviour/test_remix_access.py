@@ -189,6 +189,8 @@ async def test_access_is_asked_for_at_each_click(tmp_path: Path) -> None:
         await unknown(t, t.bob, job.id)
         t.env.backend.add_member_role(t.guild.id, t.bob.id, crew.id)
         await t.env.settle()
+        # Within ten seconds the same order would count as a double press.
+        t.clock.forward(11)
         await t.bob.slash(t.channel, "sora remix", clip=job.id, prompt=CHANGE)
         assert is_remix(await wait_for_newest(t, 3), job, t.bob)
 

@@ -44,7 +44,13 @@ def _untrue_reason(environment: SimulatedEnvironment, job: sqlite3.Row) -> str |
             return _forgotten(environment.world, job)
         case "duplicate_render":
             was_doubled = environment.world.hits[FaultSite.CREATE_DUPLICATE] > 0
-            return None if was_doubled else "its render id was its own"
+            # A job with the same prompt may find this job's render in the list and take it.
+            twins = environment.rows(
+                "SELECT 1 FROM jobs WHERE prompt = ? AND id <> ? AND remote_id NOTNULL",
+                job["prompt"],
+                job["id"],
+            )
+            return None if was_doubled or twins else "its render id was its own"
         case "render_failed":
             wrong = render is None or (render.outcome != "failed" and not render.is_stopped)
             return "it did not" if wrong else None
